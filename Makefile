@@ -1,0 +1,59 @@
+# Two commands matter: `make demo` and `make test`. Everything goes into .venv, nothing into the system.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test matrix tables interop bundle chaos chaos-short check format clean
+
+demo: .venv/run.stamp
+	@$(BIN)/orchestrator-client --demo
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+matrix: .venv/dev.stamp
+	$(BIN)/python -m pytest -m slow
+
+tables: .venv/dev.stamp
+	WRITE_TABLES=1 $(BIN)/python -m pytest -m "slow or not slow" tests/transports/test_cancel_matrix.py tests/transports/test_shutdown_matrix.py
+
+# Kills, broken networks, refusing and stalling APIs, hostile servers. The long form takes most of an hour.
+chaos: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos --write docs/reliability.md
+
+chaos-short: .venv/dev.stamp
+	$(BIN)/python -m tests.chaos --short
+
+interop: .venv/dev.stamp
+	$(BIN)/python tests/interop/install.py
+	$(BIN)/python -m pytest tests/interop
+
+bundle: .venv/dev.stamp
+	$(BIN)/python tests/interop/install.py npm uv
+	$(BIN)/python bundle/build.py
+	$(BIN)/python -m pytest tests/interop/test_bundle.py
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "This needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/run.stamp
+
+clean:
+	rm -rf .venv dist build *.egg-info

@@ -1,0 +1,64 @@
+"""A runtime for agents on the Messages API: one loop, tools that run at once, agents as tools of agents."""
+
+from agentloop.agent import Agent
+from agentloop.budget import Budget, Ledger
+from agentloop.context import Abandoned, CallContext
+from agentloop.conversation import Conversation
+from agentloop.delegate import create_agent_tool_async, create_agent_tool_sync
+from agentloop.errors import (
+    AgentError,
+    BudgetExceeded,
+    ConfigurationError,
+    ContextWindowExceeded,
+    DeadlineExceeded,
+    ModelError,
+    NoAnswer,
+    Refused,
+    RunError,
+    StreamBroken,
+    ToolError,
+    ToolUnavailable,
+    Truncated,
+    TurnLimitExceeded,
+)
+from agentloop.journal import Journal, NoJournal
+from agentloop.limits import Limits
+from agentloop.loop import RunResult, Step
+from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.usage import Bill, ModelUsage, Usage
+
+__all__ = [
+    "Abandoned",
+    "Agent",
+    "AgentError",
+    "Bill",
+    "Budget",
+    "BudgetExceeded",
+    "CallContext",
+    "ConfigurationError",
+    "ContextWindowExceeded",
+    "Conversation",
+    "DeadlineExceeded",
+    "Journal",
+    "Ledger",
+    "Limits",
+    "ModelError",
+    "ModelUsage",
+    "NoAnswer",
+    "NoJournal",
+    "Refused",
+    "RunError",
+    "RunResult",
+    "Step",
+    "StreamBroken",
+    "Tool",
+    "ToolError",
+    "ToolOutput",
+    "ToolSpec",
+    "ToolUnavailable",
+    "Truncated",
+    "TurnLimitExceeded",
+    "Usage",
+    "create_agent_tool_async",
+    "create_agent_tool_sync",
+]

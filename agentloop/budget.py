@@ -1,0 +1,176 @@
+"""What a tree of runs may spend, reserved before it is spent, so that agents at work at once never exceed it together.
+
+A reservation is the most that something may cost: for a request its prompt and all of `max_tokens`, for a delegated run
+in another process its share of what is left. When it is over, what it really cost is booked and the rest is free again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from agentloop.errors import BudgetExceeded
+from agentloop.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An amount of each kind; None is without bound. `tokens` are those of prompts and answers; a turn is a request."""
+
+    usd: Decimal | None = None
+    tokens: int | None = None
+    turns: int | None = None
+
+    @property
+    def is_bounded(self) -> bool:
+        return any(amount is not None for amount in self._amounts())
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing is left of some kind. 0 left means 0, not unbounded."""
+        return any(left is not None and left <= 0 for left in self._amounts())
+
+    def covers(self, cost: Budget) -> bool:
+        """Whether `cost` can be taken from it. An amount of None in `cost` is unknown: only no bound covers it."""
+        pairs = zip(self._amounts(), cost._amounts(), strict=True)
+        return all(left is None or (wanted is not None and wanted <= left) for left, wanted in pairs)
+
+    def beyond(self, left: Budget) -> Budget:
+        """The kinds of which it wants more than there is."""
+        pairs = zip(self._amounts(), left._amounts(), strict=True)
+        return Budget(
+            *(mine if there is not None and (mine is None or mine > there) else None for mine, there in pairs)
+        )
+
+    def share(self, parts: int) -> Budget:
+        """One of `parts` equal parts, rounded down."""
+        return Budget(
+            usd=None if self.usd is None else self.usd / parts,
+            tokens=None if self.tokens is None else self.tokens // parts,
+            turns=None if self.turns is None else self.turns // parts,
+        )
+
+    def minus(self, cost: Budget) -> Budget:
+        """What is left without `cost`; an unknown amount takes nothing."""
+        pairs = zip(self._amounts(), cost._amounts(), strict=True)
+        return Budget(*(None if left is None else left - (taken or 0) for left, taken in pairs))
+
+    def plus(self, freed: Budget) -> Budget:
+        pairs = zip(self._amounts(), freed._amounts(), strict=True)
+        return Budget(*(None if left is None else left + (added or 0) for left, added in pairs))
+
+    def to_json(self) -> dict[str, Any]:
+        """The bounded kinds; USD as text, so that nothing is rounded."""
+        amounts = {"usd": None if self.usd is None else str(self.usd), "tokens": self.tokens, "turns": self.turns}
+        return {kind: amount for kind, amount in amounts.items() if amount is not None}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Budget:
+        """Read `to_json`'s shape.
+
+        Raises:
+            ValueError: an amount is not a number. It is not taken for "without bound".
+        """
+        usd, tokens, turns = value.get("usd"), value.get("tokens"), value.get("turns")
+        try:
+            amount = None if usd is None else _finite(Decimal(str(usd)))
+            return cls(amount, None if tokens is None else int(tokens), None if turns is None else int(turns))
+        except (ArithmeticError, TypeError, ValueError):
+            raise ValueError(f"not a budget: {dict(value)!r}") from None
+
+    def __str__(self) -> str:
+        return ", ".join(f"{amount} {kind}" for kind, amount in self.to_json().items()) or "an unknown amount"
+
+    def _amounts(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, f.name) for f in fields(self))
+
+
+def _finite(amount: Decimal) -> Decimal:
+    if not amount.is_finite():
+        raise ValueError(f"{amount} is no amount")
+    return amount
+
+
+def cost_of(usage: Usage) -> Budget:
+    """What a bill takes from a budget."""
+    return Budget(usage.usd, usage.tokens, usage.requests)
+
+
+class Ledger:
+    """What one tree of runs has spent and reserved of its budget. Shared by its runs, in whatever thread they are."""
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self._lock = threading.Lock()
+        self._left = budget or Budget()
+        self._reservations = 0
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    @property
+    def left(self) -> Budget:
+        """What is neither spent nor reserved."""
+        with self._lock:
+            return self._left
+
+    async def reserve(self, cost: Budget, purpose: str) -> Reservation:
+        """Set `cost` aside, waiting for what others have reserved and may not need.
+
+        Raises:
+            BudgetExceeded: not that much is left, and nothing more can become free.
+        """
+        while True:
+            freed = asyncio.Event()
+            with self._lock:
+                if self._left.covers(cost):
+                    return self._reserved(cost)
+                if self._reservations == 0:
+                    lacking = cost.beyond(self._left)
+                    raise BudgetExceeded(f"{purpose} may need {lacking}, and the budget has {self._left} left.")
+                self._waiting.append((asyncio.get_running_loop(), freed))
+            await freed.wait()
+
+    def reserve_share(self, parts: int, purpose: str) -> Reservation:
+        """Set one of `parts` equal parts of what is left aside.
+
+        Raises:
+            BudgetExceeded: nothing is left.
+        """
+        with self._lock:
+            share = self._left.share(parts)
+            if share.is_used_up:
+                raise BudgetExceeded(f"{purpose} cannot start: the budget has {self._left} left.")
+            return self._reserved(share)
+
+    def settle(self, reserved: Budget, spent: Budget) -> None:
+        """Give a reservation back and book what was spent."""
+        with self._lock:
+            self._left = self._left.plus(reserved).minus(spent)
+            self._reservations -= 1
+            waiting, self._waiting = self._waiting, []
+        for loop, freed in waiting:
+            with suppress(RuntimeError):  # a loop that has closed since waits for nothing
+                loop.call_soon_threadsafe(freed.set)
+
+    def _reserved(self, amount: Budget) -> Reservation:
+        self._left = self._left.minus(amount)
+        self._reservations += 1
+        return Reservation(self, amount)
+
+
+@dataclass(slots=True)
+class Reservation:
+    """An amount set aside, until it is settled."""
+
+    _ledger: Ledger
+    amount: Budget
+    _is_open: bool = True
+
+    def settle(self, spent: Budget) -> None:
+        """Book what was really spent and free the rest. Settling again does nothing."""
+        if self._is_open:
+            self._is_open = False
+            self._ledger.settle(self.amount, spent)

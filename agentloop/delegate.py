@@ -1,0 +1,179 @@
+"""An agent as a tool of another agent."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from agentloop.agent import Agent
+from agentloop.context import CallContext
+from agentloop.errors import ConfigurationError, RunError, ToolError
+from agentloop.loop import RunResult
+from agentloop.tools import Tool, ToolOutput, ToolSpec
+
+
+def _object(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
+    """The schema of an object that has all of `properties` and nothing else."""
+    about = {"description": description} if description else {}
+    return {
+        "type": "object",
+        **about,
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
+
+
+def _count(description: str) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 0, "description": description}
+
+
+_USD = {"type": ["number", "null"], "minimum": 0, "description": "Estimated from list prices; null if unknown."}
+
+INPUT_SCHEMA = _object(
+    {
+        "prompt": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 20_000,
+            "description": "What the agent is to do, self-contained: it sees nothing of this conversation.",
+        }
+    }
+)
+OUTPUT_SCHEMA = _object(
+    {
+        "answer": {"type": "string", "description": "The answer, in the agent's words."},
+        "exact": {
+            "type": ["boolean", "null"],
+            "description": "Whether all results of the tools were exact; null if none said.",
+        },
+        "steps": {
+            "type": "array",
+            "description": "The tool calls the agent made, in order.",
+            "items": _object(
+                {
+                    "tool": {"type": "string", "description": "The name of the tool called."},
+                    "arguments": {"type": "object", "description": "The arguments it was called with."},
+                    "result": {"type": "string", "description": "What the tool answered, or its error message."},
+                    "is_error": {"type": "boolean", "description": "True if the call failed."},
+                }
+            ),
+        },
+        "usage": {"description": "What the answer cost."}
+        | _object(
+            {
+                "agent": {"type": "string", "description": "Whose bill this is."},
+                "seconds": {"type": "number", "minimum": 0, "description": "Wall time of the run."},
+                "usd": _USD,
+                "models": {
+                    "type": "object",
+                    "description": "What the run itself used, by model id; delegated runs have bills of their own.",
+                    "additionalProperties": _object(
+                        {
+                            "requests": _count("Requests sent to the model, failed ones included."),
+                            "input_tokens": _count("Input tokens neither written to nor read from the cache."),
+                            "output_tokens": _count("Output tokens."),
+                            "cache_creation_input_tokens": _count("Input tokens written to the cache."),
+                            "cache_read_input_tokens": _count("Input tokens read from the cache."),
+                            "usd": _USD,
+                        }
+                    ),
+                },
+                "delegated": {
+                    "type": "array",
+                    "description": "Bills of the same form, one for each run this one delegated to.",
+                    "items": {"type": "object"},
+                },
+            }
+        ),
+    }
+)
+
+
+def agent_spec(agent: Agent) -> ToolSpec:
+    """How an agent is described as a tool: `<its name>_agent`, one prompt in; answer, steps and usage out.
+
+    It is as harmless as its tools: read-only if all of them are, and so on. Its world is open: it asks a model.
+    """
+    specs = [tool.spec for tool in agent.tools]
+    return ToolSpec(
+        name=f"{agent.name}_agent",
+        description=agent.description or f"Delegates a self-contained task to the agent {agent.name}.",
+        input_schema=INPUT_SCHEMA,
+        output_schema=OUTPUT_SCHEMA,
+        read_only=all(spec.read_only for spec in specs),
+        destructive=any(spec.destructive for spec in specs),
+        idempotent=all(spec.idempotent for spec in specs),
+        open_world=True,
+        is_agent=True,
+    )
+
+
+def create_agent_tool_async(agent: Agent, *, spec: ToolSpec | None = None, timeout: float | None = None) -> Tool:
+    """Wrap an agent as a tool that runs on the caller's event loop.
+
+    Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text and
+    `{"answer", "exact", "steps", "usage"}` as structured content.
+    """
+
+    async def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
+        return await _delegate(agent, prompt, context)
+
+    return Tool(spec or agent_spec(agent), delegate, takes_context=True, timeout=timeout)
+
+
+def create_agent_tool_sync(agent: Agent, *, spec: ToolSpec | None = None, timeout: float | None = None) -> Tool:
+    """Wrap an agent as a sync tool: each call runs in a worker thread with an event loop and a client of its own.
+
+    When the caller is cancelled or gives up, the run in the thread is cancelled: an open model request is closed and
+    no further one is made.
+
+    Raises:
+        ConfigurationError: the agent was given a client, which cannot follow it into another event loop.
+    """
+    agent.clients.require_factory("create_agent_tool_sync")
+
+    def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
+        return asyncio.run(_until_abandoned(agent, prompt, context))
+
+    return Tool(spec or agent_spec(agent), delegate, takes_context=True, timeout=timeout)
+
+
+async def _until_abandoned(agent: Agent, prompt: str, context: CallContext) -> ToolOutput:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def cancel() -> None:
+        # The loop may have closed between the call's last step and the caller's giving up.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(task.cancel)
+
+    context.abandoned.then(cancel)
+    return await _delegate(agent, prompt, context)
+
+
+async def _delegate(agent: Agent, prompt: str, context: CallContext) -> ToolOutput:
+    if context.depth > agent.limits.max_depth:
+        raise ToolError(
+            f"{agent.name} is {context.depth} agents deep, and {agent.limits.max_depth} is the limit: "
+            "do this part without delegating it."
+        )
+    try:
+        return agent_output(await agent.run(prompt, context=context))
+    except RunError as error:
+        return ToolOutput.error(f"{agent.name} has no answer: {error}")
+    except ConfigurationError as error:
+        raise ToolError(str(error)) from None
+
+
+def agent_output(result: RunResult) -> ToolOutput:
+    """The output of a delegated run."""
+    structured = {
+        "answer": result.answer,
+        "exact": result.exact,
+        "steps": [step.to_json() for step in result.steps],
+        "usage": result.bill.to_json(),
+    }
+    return replace(ToolOutput.of(result.answer), structured=structured)

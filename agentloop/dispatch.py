@@ -1,0 +1,187 @@
+"""Running tools: one call, wherever its function belongs, and all the calls of one message at once."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
+
+from agentloop.context import CallContext
+from agentloop.errors import ToolError
+from agentloop.events import Event
+from agentloop.limits import Limits, seconds_left, within
+from agentloop.tools import Tool, ToolOutput
+from agentloop.turn import ToolUse
+from agentloop.usage import Bill
+
+NOTICE_GRACE = 2.0
+"""Seconds an abandoned thread that watches its context is waited for."""
+
+_threads: RunVar[CapacityLimiter] = RunVar("agentloop_threads")
+
+
+async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> ToolOutput:
+    """Call a tool and return what it answered, or an error the model can read: nothing a tool does raises here.
+
+    Only the cancellation of the caller goes through.
+    """
+    try:
+        tool.check(arguments)
+        output = ToolOutput.of(await _within_time(tool, arguments, context, limits))
+        return output.cut_to(limits.max_result_chars).sendable()
+    except ToolError as error:
+        return ToolOutput.error(str(error))
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # The tool cancelled itself: for us an ordinary failure, not a wish of our caller's.
+        return _cancelled_itself(tool.name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one failing call never takes its siblings along
+        return ToolOutput.error(f"{tool.name} failed: {type(error).__name__}: {error}")
+
+
+def _cancelled_itself(name: str) -> ToolOutput:
+    return ToolOutput.error(f"{name} was cancelled on its own side and gave no result.")
+
+
+async def _within_time(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
+    seconds = tool.timeout or limits.tool_timeout
+    if context.deadline is not None:
+        seconds = min(seconds, seconds_left(context.deadline))
+    late = ToolError(f"{tool.name} gave no result within {seconds:.3g} s and was stopped.")
+    async with within(seconds, late):
+        return await _invoke(tool, arguments, context, limits)
+
+
+async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
+    if tool.is_async:
+        first = (context,) if tool.takes_context else ()
+        return await tool.function(*first, **arguments)
+    value = await _in_thread(tool, arguments, context, limits)
+    # A plain function may return an awaitable, and some callables hide that they are async.
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
+    loop = asyncio.get_running_loop()
+
+    def to_loop(deliver: Callable[[Any], None], item: object) -> None:
+        if not context.abandoned.is_set():
+            loop.call_soon_threadsafe(deliver, item)
+
+    def book(bill: Bill) -> None:
+        # Also when abandoned: what was spent was spent. A loop that has closed keeps no books.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(context.book, bill)
+
+    first: tuple[CallContext, ...] = ()
+    if tool.takes_context:
+        emit: Callable[[Event], None] = partial(to_loop, context.emit)
+        first = (replace(context, emit=emit, report=partial(to_loop, context.report), book=book),)
+    thread = asyncio.ensure_future(
+        anyio.to_thread.run_sync(
+            _without_exit, partial(tool.function, *first, **arguments), abandon_on_cancel=True, limiter=_limiter(limits)
+        )
+    )
+    try:
+        await asyncio.wait({thread})
+    finally:
+        if not thread.done():
+            context.abandoned.set()
+            try:
+                if tool.takes_context:
+                    await asyncio.wait({thread}, timeout=NOTICE_GRACE)
+            finally:
+                await cancel_and_wait({thread})
+    return thread.result()
+
+
+def _without_exit(function: Callable[[], object]) -> object:
+    try:
+        return function()
+    except SystemExit as error:
+        # As the outcome of a task it would end the event loop.
+        raise RuntimeError(f"SystemExit: {error}") from error
+
+
+def _limiter(limits: Limits) -> CapacityLimiter:
+    """The event loop's own limiter: a nested loop has another, so nesting cannot starve its callers."""
+    try:
+        return _threads.get()
+    except LookupError:
+        limiter = CapacityLimiter(limits.threads)
+        _threads.set(limiter)
+        return limiter
+
+
+class Calls:
+    """The calls of one message: each starts when told to, all run at once, none outlives the block."""
+
+    def __init__(self, answer: Callable[[ToolUse], Coroutine[Any, Any, ToolOutput]]) -> None:
+        self._answer = answer
+        self._tasks: dict[str, asyncio.Task[ToolOutput]] = {}
+        self._dropped: list[asyncio.Task[ToolOutput]] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await cancel_and_wait([*self._tasks.values(), *self._dropped])
+
+    def drop(self) -> None:
+        """Cancel what was started: the message that asked for it was cut off."""
+        for task in self._tasks.values():
+            task.cancel()
+        self._dropped += self._tasks.values()
+        self._tasks = {}
+
+    def start(self, use: ToolUse) -> None:
+        if use.id not in self._tasks:
+            self._tasks[use.id] = asyncio.create_task(self._answer(use), name=f"tool:{use.name}")
+
+    async def results(self, uses: Iterable[ToolUse]) -> list[ToolOutput]:
+        """Start what has not been started and wait for all; results are in the order of `uses`."""
+        uses = list(uses)
+        for use in uses:
+            self.start(use)
+        return [await self._result(use) for use in uses]
+
+    async def _result(self, use: ToolUse) -> ToolOutput:
+        task = self._tasks[use.id]
+        await asyncio.wait({task})
+        if task.cancelled():  # by the tool: a cancelled caller does not come here
+            return _cancelled_itself(use.name)
+        return task.result()
+
+
+async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel the tasks that are not done and wait until they are, also when cancelled meanwhile."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    interrupted = False
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError:
+            interrupted = True
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # asked for, so that asyncio does not report it as forgotten
+    if interrupted:
+        raise asyncio.CancelledError

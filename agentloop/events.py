@@ -1,0 +1,127 @@
+"""What happens in a run, as it happens.
+
+Observers are plain functions of one event. They are called on the event loop of the outermost run, in order, and must
+return quickly. Events of delegated runs arrive in the same stream; `RunStarted.parent_call` hangs a run under the tool
+call that started it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentloop.usage import Bill, ModelUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`at` is on the `time.monotonic` clock; `run` identifies the run, `agent` names whose it is."""
+
+    run: str
+    agent: str
+    at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    prompt: str
+    depth: int = 0
+    parent_call: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted(Event):
+    """A request is about to go to the model; `number` counts from 1."""
+
+    number: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta(Event):
+    """A piece of the model's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFinished(Event):
+    number: int
+    stop_reason: str
+    tool_calls: int
+    usage: ModelUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRetried(Event):
+    """The request failed or its stream broke; the turn is asked for again."""
+
+    number: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent(Event):
+    """Part of what a request costs, as soon as it is known: the request itself, its prompt, its answer.
+
+    The sum over a run and the runs below it is what they have cost so far, failed and cancelled requests included.
+    """
+
+    model: str
+    usage: ModelUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted(Event):
+    """`call` is unique among the calls of all runs."""
+
+    call: str
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolProgress(Event):
+    """A running call reports a step."""
+
+    call: str
+    tool: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished(Event):
+    """`served_by` names who answered: a server, or `local`."""
+
+    call: str
+    tool: str
+    arguments: Mapping[str, Any]
+    result: str
+    is_error: bool
+    served_by: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Something the operator should know and the model need not."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """Exactly one of `answer` and `error` is set."""
+
+    bill: Bill
+    answer: str | None = None
+    error: str | None = None
+
+
+Observer = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """The observer that looks away."""

@@ -1,0 +1,79 @@
+"""JSON in which no digit is lost.
+
+`json.loads` reads 0.1000000000000000000001 as 0.1: a silent wrong number in a calculator. Here a number is a float
+only when the float prints as exactly that value, and a `Decimal` otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+
+def loads(text: str) -> Any:
+    """Parse `text`, numbers exact.
+
+    Raises:
+        ValueError: not JSON, NaN or Infinity, an integer over Python's digit limit, an exponent over `decimal`'s, an
+            unpaired surrogate, or nested too deeply to parse.
+    """
+    return _parse(text, _exact)
+
+
+def loads_as_floats(text: str) -> Any:
+    """Parse `text` into what can be sent again as JSON: floats, and text for a number no float can hold.
+
+    Raises:
+        ValueError: as `loads`.
+    """
+    return _parse(text, _float_or_text)
+
+
+def _parse(text: str, number: Any) -> Any:
+    try:
+        value = json.loads(text, parse_float=number, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("a number beyond any exponent that can be computed with") from None
+    if "\\ud" in text or "\\uD" in text:
+        _refuse_unpaired_surrogates(value)
+    return value
+
+
+def _exact(text: str) -> float | Decimal:
+    as_float, as_decimal = float(text), Decimal(text)
+    return as_float if Decimal(repr(as_float)) == as_decimal else as_decimal
+
+
+def _float_or_text(text: str) -> float | str:
+    as_float = float(text)
+    return text if as_float in (float("inf"), float("-inf")) else as_float
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _refuse_unpaired_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise ValueError("an unpaired surrogate in a string") from None
+
+
+def dumps(value: Any) -> str:
+    """Write JSON; a `Decimal` is written with all its digits, as text where it has no float equal.
+
+    Raises:
+        TypeError, ValueError: the value is not JSON; NaN and infinity are not.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_write_decimal)
+
+
+def _write_decimal(value: Any) -> float | str:
+    if isinstance(value, Decimal):
+        as_float = float(value)
+        return as_float if Decimal(repr(as_float)) == value else str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

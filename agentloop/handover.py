@@ -1,0 +1,62 @@
+"""What travels with a delegated call into another process, and what comes back, as plain JSON.
+
+Over MCP it rides in `_meta`, under keys with our prefix:
+
+* in a `tools/list` entry, `PREFIX/agent: true` marks a tool that is an agent: it spends, and takes a handover;
+* in a `tools/call` request, `PREFIX/call` is a `Handover`;
+* while the call runs, notifications `notifications/PREFIX/spent` say what it has cost so far, if it had a handover;
+* the result's structured content has the bill as `usage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentloop.budget import Budget
+from agentloop.context import CallContext
+from agentloop.limits import seconds_left
+
+PREFIX = "io.github.mcp-calc-server"
+AGENT = f"{PREFIX}/agent"
+CALL = f"{PREFIX}/call"
+SPENT = f"notifications/{PREFIX}/spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """The circumstances of a call. `call` identifies it to the caller; `seconds` are left until its deadline."""
+
+    call: str = ""
+    depth: int = 1
+    seconds: float | None = None
+    budget: Budget = field(default_factory=Budget)
+
+    @classmethod
+    def of(cls, context: CallContext, budget: Budget | None) -> Handover:
+        seconds = None if context.deadline is None else seconds_left(context.deadline)
+        return cls(context.call or "", context.depth, seconds, budget or Budget())
+
+    def to_json(self) -> dict[str, Any]:
+        """What is not bounded is left out."""
+        value: dict[str, Any] = {"id": self.call, "depth": self.depth}
+        if self.seconds is not None:
+            value["seconds"] = round(self.seconds, 3)
+        return value | ({"budget": self.budget.to_json()} if self.budget.is_bounded else {})
+
+    @classmethod
+    def from_json(cls, value: Any) -> Handover:
+        """Read `to_json`'s shape.
+
+        Raises:
+            ValueError: it is something else. A bound that cannot be read is not taken for none.
+        """
+        match value:
+            case {"id": str() as call, "depth": int() as depth}:
+                seconds, budget = value.get("seconds"), value.get("budget", {})
+            case _:
+                raise ValueError("a handover has an `id` and a `depth`")
+        if isinstance(seconds, int | float | None) and isinstance(budget, Mapping):
+            return cls(call, max(1, depth), seconds, Budget.from_json(budget))
+        raise ValueError("a handover's `seconds` is a number and its `budget` an object")

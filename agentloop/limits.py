@@ -1,0 +1,59 @@
+"""Bounds. Nothing waits for ever, nothing grows without end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use. Times are in seconds."""
+
+    max_turns: int = 25
+    """Model turns in one run."""
+    max_tool_calls: int = 256
+    """Tool calls in one message; those above are answered with an error that says so."""
+    max_result_chars: int = 100_000
+    """Text of one tool result; what is longer is cut, with a notice."""
+    max_depth: int = 8
+    """Agents that delegate to agents that delegate ..."""
+    tool_timeout: float = 300.0
+    """One tool call, unless the tool has its own `timeout`."""
+    turn_timeout: float = 600.0
+    """One turn of the model, from request to the end of its stream, retries included."""
+    run_timeout: float = 1800.0
+    """The whole run; a nested run also ends with its caller's deadline."""
+    attempts: int = 4
+    """How often a turn is asked for when a request fails in a way that may pass, or its stream breaks."""
+    overload_timeout: float = 300.0
+    """How long a turn waits for an API that says it has too much to do. Such refusals are no attempts."""
+    threads: int = 256
+    """Worker threads for sync tools, per event loop."""
+
+
+def deadline_after(seconds: float, *, at_most: float | None = None) -> float:
+    """A deadline on the `time.monotonic` clock, not later than `at_most`."""
+    deadline = time.monotonic() + seconds
+    return deadline if at_most is None else min(deadline, at_most)
+
+
+def seconds_left(deadline: float) -> float:
+    """Seconds until `deadline`, 0 when it has passed."""
+    return max(0.0, deadline - time.monotonic())
+
+
+@asynccontextmanager
+async def within(seconds: float, late: Exception) -> AsyncIterator[None]:
+    """Give the block `seconds`, then cancel it and raise `late`. A `TimeoutError` of the block's own goes through."""
+    clock = asyncio.timeout(seconds)
+    try:
+        async with clock:
+            yield
+    except TimeoutError:
+        if clock.expired():
+            raise late from None
+        raise

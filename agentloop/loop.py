@@ -1,0 +1,238 @@
+"""One run of an agent: ask the model, run the tools it calls, all at once, until it answers."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from anthropic import AsyncAnthropic
+
+from agentloop import dispatch, events
+from agentloop.asking import Asking
+from agentloop.context import CallContext
+from agentloop.conversation import Answered, AskAgain, Conversation, Exchange, RunTools
+from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
+from agentloop.limits import deadline_after, seconds_left, within
+from agentloop.tools import ToolOutput
+from agentloop.turn import Block, ToolUse, Turn
+from agentloop.usage import Bill, ModelUsage, Usage
+
+if TYPE_CHECKING:
+    from agentloop.agent import Agent
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A tool call that was made and what came of it. `exact` is what the tool said of its result, if it did."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    result: str
+    is_error: bool
+    exact: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"tool": self.tool, "arguments": self.arguments, "result": self.result, "is_error": self.is_error}
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came of a run. `steps` are its own tool calls, in asking order."""
+
+    answer: str
+    conversation: Conversation
+    bill: Bill
+    steps: tuple[Step, ...]
+
+    @property
+    def usage(self) -> Usage:
+        """What the run cost, the runs of agents it delegated to included."""
+        return self.bill.total
+
+    @property
+    def exact(self) -> bool | None:
+        """Whether every result that said whether it is exact is; None if none did."""
+        said = [step.exact for step in self.steps if step.exact is not None]
+        return all(said) if said else None
+
+
+class Run:
+    """The state of one run. Nothing of it is shared with another run of the same agent."""
+
+    def __init__(self, agent: Agent, conversation: Conversation, context: CallContext) -> None:
+        self._agent = agent
+        self._context = context
+        self._settings = agent.settings
+        self._exchange = Exchange(conversation.bind(self._settings.fingerprint()), max_tokens=agent.max_tokens)
+        self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
+        self._asking = Asking(
+            agent.model,
+            agent.limits,
+            ledger=context.ledger,
+            governor=context.governor,
+            spent=self._spend,
+            hear=self._hear,
+        )
+        self._is_eager = agent.eager and not context.ledger.left.is_bounded
+        self._now_calling: dispatch.Calls | None = None
+        self._calls = itertools.count(1)
+        self._unstarted = 0
+        self._own = Usage()
+        self._delegated: list[Bill] = []
+        self._steps: list[Step] = []
+        self._began = time.monotonic()
+        self.id = uuid.uuid4().hex[:12]
+
+    async def to_answer(self) -> RunResult:
+        """Run to the answer.
+
+        Raises:
+            RunError: with the conversation so far and what it cost.
+        """
+        question = self._exchange.conversation.question
+        self._emit(events.RunStarted, prompt=question, depth=self._context.depth, parent_call=self._context.call)
+        try:
+            answer = await self._within_deadline()
+        except RunError as error:
+            error.conversation, error.bill = self._exchange.conversation, self._end(error=str(error))
+            raise
+        except BaseException as error:
+            self._end(error=f"{type(error).__name__}: {error}".rstrip(": "))
+            raise
+        bill = self._end(answer=answer)
+        return RunResult(answer, self._exchange.conversation, bill, tuple(self._steps))
+
+    async def _within_deadline(self) -> str:
+        late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
+        async with within(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
+            return await self._turn_by_turn(client)
+
+    async def _turn_by_turn(self, client: AsyncAnthropic) -> str:
+        for number in range(1, self._agent.limits.max_turns + 1):
+            async with dispatch.Calls(self._answer_call) as calls:
+                self._now_calling = calls
+                turn = await self._agent.journal.model_said(partial(self._ask, client, number))
+                self._tell_of(turn, number)
+                match self._exchange.take(turn):
+                    case Answered(text):
+                        return text
+                    case AskAgain():
+                        pass
+                    case RunTools(uses) if number < self._agent.limits.max_turns:
+                        self._exchange.answer(turn, await self._results(uses, calls))
+        limit = self._agent.limits.max_turns
+        raise TurnLimitExceeded(f"{self._agent.name} had no answer after {limit} turns, its limit.")
+
+    async def _ask(self, client: AsyncAnthropic, number: int) -> Turn:
+        """One turn of the model, asked for again if it fails in a way that may pass."""
+        self._emit(events.TurnStarted, number=number, model=self._settings.model)
+        seconds = self._agent.limits.turn_timeout
+        late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
+        request = self._settings.request(self._exchange.conversation.messages, self._exchange.max_tokens)
+
+        def retried(error: ModelError) -> None:
+            if self._now_calling is not None:
+                self._now_calling.drop()
+            self._emit(events.TurnRetried, number=number, error=str(error))
+
+        async with within(seconds, late):
+            return await self._asking.ask(client, request, retried)
+
+    def _tell_of(self, turn: Turn, number: int) -> None:
+        self._emit(
+            events.TurnFinished,
+            number=number,
+            stop_reason=turn.stop_reason,
+            tool_calls=len(turn.tool_uses),
+            usage=turn.usage,
+        )
+
+    def _hear(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
+        if moved_on is not None and self._now_calling is not None and self._may_start_early(moved_on):
+            self._now_calling.start(moved_on)
+        if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
+            self._emit(events.TextDelta, text=event["delta"]["text"])
+
+    def _may_start_early(self, use: ToolUse) -> bool:
+        """Whether the call may run although the model may yet refuse, be cut off, or be asked again.
+
+        Not under a budget, of which the calls of one message get equal shares: nobody knows yet how many there are.
+        """
+        tool = self._agent.tool(use.name)
+        return self._is_eager and tool is not None and tool.is_harmless
+
+    async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.Calls) -> list[Block]:
+        """Run the calls and return one `tool_result` block for each, in asking order."""
+        allowed = self._agent.limits.max_tool_calls
+        self._unstarted = min(len(uses), allowed)
+        outputs = await calls.results(uses[:allowed])
+        excess = ToolOutput.error(f"Too many calls in one message: {allowed} at most. Send the rest in the next one.")
+        outputs += [excess] * len(uses[allowed:])
+        self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
+        return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
+
+    async def _answer_call(self, use: ToolUse) -> ToolOutput:
+        return await self._agent.journal.tool_answered(use, partial(self._call, use))
+
+    async def _call(self, use: ToolUse) -> ToolOutput:
+        began = time.monotonic()
+        context = self._context_for(use)
+        about: dict[str, Any] = {"call": context.call, "tool": use.name, "arguments": use.input()}
+        output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
+        self._emit(events.ToolStarted, **about)
+        try:
+            output = await self._agent.call_tool(use.name, use.arguments(), context=context)
+        except ToolError as error:
+            output = ToolOutput.error(str(error))
+        finally:
+            self._emit(
+                events.ToolFinished,
+                result=output.text,
+                is_error=output.is_error,
+                served_by=output.served_by or "local",
+                seconds=time.monotonic() - began,
+                **about,
+            )
+        return output
+
+    def _context_for(self, use: ToolUse) -> CallContext:
+        call = f"{self.id}.{next(self._calls)}"
+        siblings = max(1, self._unstarted)
+        self._unstarted -= 1
+        return replace(
+            self._context,
+            call=call,
+            deadline=self._deadline,
+            depth=self._context.depth + 1,
+            siblings=siblings,
+            book=self._delegated.append,
+            report=lambda message: self._emit(events.ToolProgress, call=call, tool=use.name, message=message),
+        )
+
+    def _spend(self, usage: ModelUsage) -> None:
+        self._own += Usage({self._settings.model: usage})
+        self._emit(events.Spent, model=self._settings.model, usage=usage)
+
+    def _emit(self, kind: type[events.Event], **what: Any) -> None:
+        self._context.emit(kind(run=self.id, agent=self._agent.name, **what))
+
+    def _end(self, **outcome: Any) -> Bill:
+        bill = Bill(self._agent.name, time.monotonic() - self._began, self._own, tuple(self._delegated))
+        self._emit(events.RunFinished, bill=bill, **outcome)
+        self._context.book(bill)
+        return bill
+
+
+def _step(use: ToolUse, output: ToolOutput) -> Step:
+    exact = (output.structured or {}).get("exact")
+    return Step(use.name, use.input(), output.text, output.is_error, exact if isinstance(exact, bool) else None)
+
+
+def _tool_result(use: ToolUse, output: ToolOutput) -> Block:
+    block: Block = {"type": "tool_result", "tool_use_id": use.id, "content": list(output.content)}
+    return block | {"is_error": True} if output.is_error else block

@@ -1,0 +1,74 @@
+"""What models cost, as estimates.
+
+List prices in USD for a million tokens, read from the provider's model pages on 2026-11-23. Where a page gives no cache
+price, writing costs 1.25 and reading 0.1 times the input price, as on the models that have one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from agentloop.usage import ModelUsage
+
+_MILLION = 1_000_000
+_LONG_PROMPT = 100_000
+"""Prompt tokens above which a model with `long` prices charges those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD for a million tokens."""
+
+    input: Decimal
+    output: Decimal
+    cache_write: Decimal
+    cache_read: Decimal
+
+    def of(self, usage: ModelUsage) -> Decimal:
+        """What the usage costs, in USD."""
+        return (
+            usage.input_tokens * self.input
+            + usage.output_tokens * self.output
+            + usage.cache_creation_input_tokens * self.cache_write
+            + usage.cache_read_input_tokens * self.cache_read
+        ) / _MILLION
+
+
+def _price(input_: str, output: str, cache_write: str | None = None, cache_read: str | None = None) -> Price:
+    base = Decimal(input_)
+    return Price(
+        base,
+        Decimal(output),
+        Decimal(cache_write) if cache_write else base * Decimal("1.25"),
+        Decimal(cache_read) if cache_read else base * Decimal("0.1"),
+    )
+
+
+_FREE = _price("0", "0", "0", "0")
+_PRICES = {
+    "claude-haiku-5-5": _price("0.10", "0.50"),
+    "claude-sonnet-5-5": _price("2", "10", "2.50", "0.20"),
+    "claude-opus-5-5": _price("4", "20", cache_read="0.20"),
+    "claude-opus-5": _price("5", "25"),
+    "claude-sonnet-5": _price("2", "10"),
+    "claude-fable-5-1": _price("10", "50"),
+    "offline-rule-based": _FREE,
+}
+_LONG_PRICES = {"claude-haiku-5-5": _price("0.50", "2.50")}
+
+
+def price_of(model: str, *, prompt_tokens: int = 0) -> Price | None:
+    """The price of a model for a prompt of that length; None if it is not known. Dated ids cost what undated do."""
+    name = next((name for name in _PRICES if model == name or model.startswith(f"{name}-2")), None)
+    if name is None:
+        return None
+    if prompt_tokens > _LONG_PROMPT and name in _LONG_PRICES:
+        return _LONG_PRICES[name]
+    return _PRICES[name]
+
+
+def priced(model: str, usage: ModelUsage) -> ModelUsage:
+    """The usage of one request with its estimated cost; None if the model's price is not known."""
+    price = price_of(model, prompt_tokens=usage.prompt_tokens)
+    return replace(usage, usd=None if price is None else price.of(usage))

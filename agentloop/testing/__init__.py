@@ -1,0 +1,26 @@
+"""A scripted Messages server: test agents with the real SDK and real HTTP, without a key and without a model.
+
+    async def test_agent_adds(scripted_messages):
+        server = scripted_messages([calls(("add", {"a": 1, "b": 2})), says("3")])
+        agent = Agent("adder", "Add.", [add], client=server.client)
+        assert (await agent.run("1 + 2?")).answer == "3"
+
+The fixture comes with `pytest_plugins = ["agentloop.testing.fixtures"]` in the top `conftest.py`. What the server
+says is scripted by the test; what it accepts is as strict as the API.
+"""
+
+from agentloop.testing.script import Rendezvous, Reply, calls, cut, fails, refuses, says, thinks
+from agentloop.testing.server import Request, ScriptedMessages
+
+__all__ = [
+    "Rendezvous",
+    "Reply",
+    "Request",
+    "ScriptedMessages",
+    "calls",
+    "cut",
+    "fails",
+    "refuses",
+    "says",
+    "thinks",
+]

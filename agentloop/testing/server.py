@@ -1,0 +1,247 @@
+"""The scripted Messages server: real HTTP and real SSE on loopback, as strict as the API, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import anyio.to_thread
+import uvicorn
+from anthropic import AsyncAnthropic
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from agentloop.testing.script import Reply
+from offline_model.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
+
+Script = Iterable[Reply] | Callable[["Request"], Reply | Awaitable[Reply]]
+
+
+@dataclass(slots=True)
+class Request:
+    """A request the server got. Times are on the `time.monotonic` clock.
+
+    `outcome` is None while it is being answered, then `complete`, `cut` (by the script), `refused` (by the checks) or
+    `cancelled` (the client went away).
+    """
+
+    number: int
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    outcome: str | None = None
+    reported: dict[str, int] = field(default_factory=dict)
+    """The usage the client has been told of so far."""
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """The tool_result blocks of the last message."""
+        content = self.body["messages"][-1]["content"]
+        return [b for b in content if isinstance(b, dict) and b["type"] == "tool_result"]
+
+    @property
+    def prompt(self) -> str:
+        """The text of the first message."""
+        content = self.body["messages"][0]["content"]
+        return content if isinstance(content, str) else "".join(b.get("text", "") for b in content)
+
+
+class ScriptedMessages:
+    """A Messages server that answers from a script.
+
+    The script is a series of replies in the order of the requests, or a function of the request, sync or async, that
+    makes the reply: agents that run at once need the second. Requests beyond the script are answered with status 500.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._replies = iter(() if callable(script) else script)
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition()
+        self._bound: dict[str, str] = {}
+        self.requests: list[Request] = []
+        self.refusals: list[str] = []
+        """What the checks found wrong, in order."""
+
+    def __enter__(self) -> Self:
+        # Listening before the thread runs: clients queue up, nobody has to ask whether it is ready.
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        routes = [Route("/v1/messages", self._answer, methods=["POST"])]
+        config = uvicorn.Config(
+            Starlette(routes=routes), log_level="error", lifespan="off", timeout_graceful_shutdown=1, backlog=2048
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
+
+    @property
+    def url(self) -> str:
+        """What `ANTHROPIC_BASE_URL` should be."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def client(self) -> AsyncAnthropic:
+        """A real SDK client of this server; the method itself is an agent's `client`."""
+        return AsyncAnthropic(base_url=self.url, api_key="scripted", max_retries=2)
+
+    def counted(self, model: str) -> dict[str, int]:
+        """Requests for a model, and the tokens it has reported for them: what a bill should say."""
+        requests = [request for request in self.requests if request.body.get("model") == model]
+        total = {"requests": len(requests)}
+        for request in requests:
+            for kind, tokens in request.reported.items():
+                total[kind] = total.get(kind, 0) + tokens
+        return total
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait until `condition` holds; it is looked at whenever a request begins or ends.
+
+        Raises:
+            TimeoutError: it did not come to hold within `seconds`.
+        """
+
+        def wait() -> bool:
+            with self._changed:
+                return self._changed.wait_for(condition, timeout=seconds)
+
+        if not await anyio.to_thread.run_sync(wait):
+            raise TimeoutError(f"not within {seconds:g} s; the server got {len(self.requests)} requests")
+
+    async def _answer(self, http: HttpRequest) -> Response:
+        request = Request(next(self._numbers), await http.json(), dict(http.headers))
+        with self._changed:
+            self.requests.append(request)
+            self._changed.notify_all()
+        try:
+            check_request(request.body, request.headers)
+            self._check_bound_thinking(request.body)
+        except WireError as error:
+            self.refusals.append(error.message)
+            self._end(request, "refused")
+            return JSONResponse(error_body(error), status_code=error.status)
+        try:
+            reply = await self._reply_unless_left(http, request)
+        except asyncio.CancelledError:
+            self._end(request, "cancelled")
+            raise
+        if reply is None:
+            self._end(request, "cancelled")
+            return Response()
+        if reply.status != 200:  # noqa: PLR2004
+            self._end(request, "complete")
+            body = {"type": "error", "error": dict(reply.error)}
+            return JSONResponse(body, status_code=reply.status, headers=dict(reply.headers))
+        return self._message(request, reply)
+
+    async def _reply_unless_left(self, http: HttpRequest, request: Request) -> Reply | None:
+        """The script's reply; None if the client leaves before there is one."""
+        reply = asyncio.ensure_future(self._reply(request))
+        left = asyncio.ensure_future(http.receive())  # the body has been read: what comes is the disconnect
+        try:
+            await asyncio.wait({reply, left}, return_when=asyncio.FIRST_COMPLETED)
+            return reply.result() if reply.done() else None
+        finally:
+            reply.cancel()
+            left.cancel()
+            await asyncio.wait({reply, left})
+
+    async def _reply(self, request: Request) -> Reply:
+        try:
+            if not callable(self._script):
+                return next(self._replies)
+            reply = self._script(request)
+            return await reply if inspect.isawaitable(reply) else reply
+        except StopIteration:
+            return Reply(status=500, error=_api_error("the script is over"), headers={"x-should-retry": "false"})
+        except Exception as error:  # noqa: BLE001 - the script's failure must reach the test through the client
+            return Reply(
+                status=500, error=_api_error(f"the script failed: {error!r}"), headers={"x-should-retry": "false"}
+            )
+
+    def _message(self, request: Request, reply: Reply) -> Response:
+        message = {
+            "id": f"msg_scripted_{request.number}",
+            "model": request.body["model"],
+            "content": list(reply.content),
+            "stop_reason": reply.stop_reason,
+            "stop_details": reply.stop_details,
+            "usage": dict(reply.usage),
+        }
+        self._bind_thinking(request.body, reply)
+        if not request.body.get("stream"):
+            request.reported |= reply.usage
+            self._end(request, "complete")
+            return JSONResponse(plain_message(message))
+        events = self._events(request, reply, message)
+        return StreamingResponse(events, media_type="text/event-stream", headers=dict(reply.headers))
+
+    async def _events(self, request: Request, reply: Reply, message: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        outcome = "cancelled"
+        try:
+            for count, event in enumerate(sse_events(message)):
+                if count == reply.cut_after:
+                    outcome = "cut"
+                    if reply.cut_by == "error":
+                        yield sse_event("error", error={"type": "overloaded_error", "message": "scripted overload"})
+                    if reply.cut_by == "reset":
+                        raise ConnectionResetError("scripted")
+                    return
+                await asyncio.sleep(reply.seconds_per_event)
+                request.reported |= _usage(event)
+                yield event
+            outcome = "complete"
+        finally:
+            self._end(request, outcome)
+
+    def _end(self, request: Request, outcome: str) -> None:
+        with self._changed:
+            request.outcome, request.ended = outcome, time.monotonic()
+            self._changed.notify_all()
+
+    def _bind_thinking(self, body: Mapping[str, Any], reply: Reply) -> None:
+        for block in reply.content:
+            if block["type"] == "thinking":
+                self._bound[block["signature"]] = _prefix(body, len(body["messages"]))
+
+    def _check_bound_thinking(self, body: Mapping[str, Any]) -> None:
+        """Thinking blocks are bound to model, system prompt, tools and all messages before them."""
+        for index, message in enumerate(body["messages"]):
+            for block in message["content"] if isinstance(message["content"], list) else ():
+                bound = self._bound.get(block.get("signature", ""))
+                if bound is not None and bound != _prefix(body, index):
+                    text = f"messages.{index}: thinking blocks cannot be used with a changed conversation"
+                    raise WireError(400, "invalid_request_error", text)
+
+
+def _usage(event: bytes) -> dict[str, int]:
+    """The usage an event tells of, if any."""
+    data = json.loads(event.partition(b"data: ")[2])
+    usage = data.get("usage") or data.get("message", {}).get("usage") or {}
+    return {kind: tokens for kind, tokens in usage.items() if isinstance(tokens, int)}
+
+
+def _prefix(body: Mapping[str, Any], messages: int) -> str:
+    return json.dumps([body["model"], body.get("system"), body.get("tools"), body["messages"][:messages]])
+
+
+def _api_error(message: str) -> dict[str, str]:
+    return {"type": "api_error", "message": message}

@@ -1,0 +1,270 @@
+"""What an agent can use: a tool is a specification and one function, sync or async.
+
+A local function, a worker thread, a remote MCP tool, another agent: the Agent never learns which.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from agentloop import exact_json
+from agentloop.context import CallContext
+from agentloop.errors import ConfigurationError, ToolError
+from agentloop.handover import AGENT
+from agentloop.schema_check import SchemaCheck
+from agentloop.turn import Block
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_SILENT = "The tool failed and gave no reason."
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """How a tool is described: to a model, to MCP clients, to people.
+
+    The hints mean what they mean in MCP's tool annotations, with MCP's defaults, which assume the worst.
+    """
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+    title: str | None = None
+    output_schema: Mapping[str, Any] | None = None
+    read_only: bool = False
+    destructive: bool = True
+    idempotent: bool = False
+    open_world: bool = True
+    is_agent: bool = False
+    """Whether it asks a model, and so spends money and takes a `Handover`."""
+
+    def for_model(self) -> dict[str, Any]:
+        """The tool definition of the Messages API."""
+        return {"name": self.name, "description": self.description, "input_schema": dict(self.input_schema)}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> ToolSpec:
+        """Read an entry of `schemas.json`, which has the shape of MCP's `tools/list`."""
+        hints = entry.get("annotations") or {}
+        given = {ours: hints[theirs] for theirs, ours in _HINTS.items() if isinstance(hints.get(theirs), bool)}
+        return cls(
+            name=entry["name"],
+            description=entry.get("description") or "",
+            input_schema=entry["inputSchema"],
+            title=entry.get("title"),
+            output_schema=entry.get("outputSchema"),
+            is_agent=(entry.get("_meta") or {}).get(AGENT) is True,
+            **given,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The inverse of `from_json`; what is not set is left out."""
+        entry: dict[str, Any] = {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "inputSchema": self.input_schema,
+            "outputSchema": self.output_schema,
+            "annotations": {theirs: getattr(self, ours) for theirs, ours in _HINTS.items()},
+            "_meta": {AGENT: True} if self.is_agent else None,
+        }
+        return {key: value for key, value in entry.items() if value is not None}
+
+
+_HINTS = {
+    "readOnlyHint": "read_only",
+    "destructiveHint": "destructive",
+    "idempotentHint": "idempotent",
+    "openWorldHint": "open_world",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a tool answered.
+
+    `content` are the blocks the model reads, `structured` the same for programs, `served_by` who gave it.
+    """
+
+    content: tuple[Block, ...]
+    structured: Mapping[str, Any] | None = None
+    is_error: bool = False
+    served_by: str | None = None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(str(block.get("text", f"[{block.get('type')}]")) for block in self.content)
+
+    @classmethod
+    def of(cls, value: object) -> ToolOutput:
+        """Turn what a function returned into an output: text as it is, everything else as JSON."""
+        if isinstance(value, ToolOutput):
+            return value
+        if isinstance(value, str):
+            return cls(_text(value))
+        if isinstance(value, BaseModel):
+            value = value.model_dump(mode="json", exclude_none=True)
+        text = exact_json.dumps(value)
+        return cls(_text(text), exact_json.loads_as_floats(text) if isinstance(value, Mapping) else None)
+
+    @classmethod
+    def error(cls, text: str, **rest: Any) -> ToolOutput:
+        return cls(_text(text) or _text(_SILENT), is_error=True, **rest)
+
+    def sendable(self) -> ToolOutput:
+        """The output without what the API refuses: blank text, half characters, an error that says nothing."""
+        content = tuple(clean for block in self.content for clean in _sendable(block))
+        return replace(self, content=content or (_text(_SILENT) if self.is_error else ()))
+
+    def cut_to(self, characters: int) -> ToolOutput:
+        """The output with its text cut to `characters`, and a notice where something was cut."""
+        if sum(len(block.get("text", "")) for block in self.content) <= characters:
+            return self
+        kept: list[Block] = []
+        room = characters
+        for block in self.content:
+            if block.get("type") == "text":
+                kept.append({"type": "text", "text": block["text"][:room]})
+                room = max(0, room - len(block["text"]))
+            else:
+                kept.append(block)
+        notice = f"[The result was cut to {characters:,} characters.]"
+        content = tuple(block for block in kept if block.get("text") != "") + _text(notice)
+        return replace(self, content=content)
+
+
+def _text(text: str) -> tuple[Block, ...]:
+    """One text block, or none for blank text, which the API refuses."""
+    clean = text.encode("utf-8", "replace").decode()
+    return ({"type": "text", "text": clean},) if clean.strip() else ()
+
+
+def _sendable(block: Block) -> tuple[Block, ...]:
+    if block.get("type") != "text":
+        return (block,)
+    return tuple(block | text for text in _text(str(block.get("text") or "")))
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A specification and the function that does it.
+
+    The function is called with the arguments as keywords, on the event loop if it is a coroutine function and in a
+    worker thread otherwise; with `takes_context` it gets a `CallContext` as its first, positional argument. It answers
+    with text, anything that is JSON, a pydantic model or a `ToolOutput`, and fails with `ToolError`.
+    `timeout` is in seconds; None leaves it to the agent's limits.
+    """
+
+    spec: ToolSpec
+    function: Callable[..., Any]
+    takes_context: bool = False
+    timeout: float | None = None
+    served_by: str = "local"
+    is_trusted: bool = True
+    """Whether what the specification says of side effects is believed."""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.spec.name):
+            raise ConfigurationError(f"Tool name {self.spec.name!r}: use 1 to 64 letters, digits, '_' and '-'.")
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether calling it once too often does no harm."""
+        return self.is_trusted and (self.spec.read_only or self.spec.idempotent)
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether it runs on the event loop: a coroutine function, a partial of one, an object whose call is one."""
+        function = self.function
+        while isinstance(function, partial):
+            function = function.func
+        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004
+        )
+
+    @cached_property
+    def _arguments(self) -> SchemaCheck:
+        return SchemaCheck(self.spec.input_schema, is_trusted=self.is_trusted)
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Check the arguments against the input schema.
+
+        Raises:
+            ToolError: what does not fit, where, in words the model can act on.
+        """
+        misfit = self._arguments.misfit(arguments)
+        if misfit is not None:
+            place, reason = misfit
+            raise ToolError(f"Invalid arguments for {self.name}: {place or 'arguments'}: {reason}")
+
+    @classmethod
+    def from_function(
+        cls,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        **spec: Any,
+    ) -> Tool:
+        """Make a tool of a function: its name, docstring and type hints are the specification.
+
+        A first parameter annotated `CallContext` gets the call's context. Further keywords are fields of `ToolSpec`.
+
+        Raises:
+            ConfigurationError: a parameter has no annotation, or is `*args` or `**kwargs`.
+        """
+        parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+        takes_context = bool(parameters) and parameters[0].annotation is CallContext
+        model = _arguments_model(function, parameters[1:] if takes_context else parameters)
+        tool = cls(
+            ToolSpec(
+                name=name or function.__name__,
+                description=description or inspect.getdoc(function) or "",
+                input_schema=model.model_json_schema(),
+                **spec,
+            ),
+            function,
+            takes_context,
+        )
+        return replace(tool, function=_with_typed_arguments(tool, model))
+
+
+def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for p in parameters:
+        if p.annotation is p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY):
+            raise ConfigurationError(
+                f"{function.__name__}: parameter {p.name!r} must be annotated and passable by keyword."
+            )
+        fields[p.name] = (p.annotation, ... if p.default is p.empty else p.default)
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., Any]:
+    """The tool's function, called with what its annotations say instead of plain JSON."""
+    function = tool.function
+
+    def typed(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            parsed = model.model_validate(arguments)
+        except ValidationError as error:
+            raise ToolError(f"Invalid arguments for {tool.name}: {error}") from None
+        return {name: getattr(parsed, name) for name in model.model_fields}
+
+    async def call_async(*context: CallContext, **arguments: Any) -> Any:
+        return await function(*context, **typed(arguments))
+
+    def call(*context: CallContext, **arguments: Any) -> Any:
+        return function(*context, **typed(arguments))
+
+    return call_async if tool.is_async else call

@@ -1,0 +1,189 @@
+"""One turn of the model, put together from the events of its stream. No I/O.
+
+The events are the wire's own JSON objects. A tool call is safe to run once the model has *moved on* from it: another
+block began, or the message stopped with `tool_use`. Its closing `content_block_stop` is not enough, because a reply
+that is cut off closes its last block too, and a cut-off `3.75` reads as a complete `3`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentloop import exact_json
+from agentloop.errors import ModelError, StreamBroken, ToolError
+from agentloop.usage import ModelUsage
+
+Block = dict[str, Any]
+
+_PASSING = {None, "api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
+"""Kinds of API error that may not come again when the same request is sent once more."""
+
+_DELTA_TEXT = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("thinking", "thinking"),
+    "signature_delta": ("signature", "signature"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A tool call the model asked for. `raw` is the text of its arguments exactly as the model wrote it."""
+
+    id: str
+    name: str
+    raw: str
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as an object, numbers exact.
+
+        Raises:
+            ToolError: the text is not a JSON object.
+        """
+        try:
+            value = exact_json.loads(self.raw or "{}")
+        except ValueError as error:
+            raise ToolError(f"The arguments were not valid JSON ({error}): {self.raw[:200]!r}") from None
+        if not isinstance(value, dict):
+            raise ToolError(f"The arguments must be a JSON object, not {self.raw[:200]!r}")
+        return value
+
+    def input(self) -> dict[str, Any]:
+        """The arguments as they go into the history, which must be an object whatever the model wrote."""
+        try:
+            value = exact_json.loads_as_floats(self.raw or "{}")
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the model said: content blocks to append to the history unchanged, and why it stopped."""
+
+    content: tuple[Block, ...]
+    stop_reason: str
+    tool_uses: tuple[ToolUse, ...] = ()
+    stop_details: Mapping[str, Any] | None = None
+    model: str = ""
+    usage: ModelUsage = field(default_factory=ModelUsage)
+
+    @property
+    def text(self) -> str:
+        return "".join(block.get("text") or "" for block in self.content if block.get("type") == "text").strip()
+
+
+class TurnBuilder:
+    """Folds the events of one stream into a `Turn`."""
+
+    def __init__(self) -> None:
+        self.model = ""
+        self._usage: dict[str, Any] = {}
+        self._blocks: dict[int, Block] = {}
+        self._raw: dict[int, str] = {}
+        self._stop: Mapping[str, Any] = {}
+        self._ended = False
+        self._closed_call: int | None = None
+
+    @property
+    def usage(self) -> ModelUsage:
+        return ModelUsage.from_json(self._usage | {"requests": 1})
+
+    def feed(self, event: Mapping[str, Any]) -> ToolUse | None:
+        """Take the next event. Returns a tool call when the model has moved on from it.
+
+        Unknown events are ignored: the API adds kinds without a new version.
+
+        Raises:
+            StreamBroken: the event is the API's `error`, or makes no sense where it stands.
+        """
+        try:
+            return self._feed(event)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise StreamBroken(f"The Messages API sent an event that cannot be read: {error!r}") from None
+
+    def _feed(self, event: Mapping[str, Any]) -> ToolUse | None:
+        match event.get("type"):
+            case "message_start":
+                self.model = str(event["message"].get("model", ""))
+                self._usage.update(event["message"].get("usage") or {})
+            case "content_block_start":
+                moved_on = self._take_closed_call()
+                self._blocks[event["index"]] = _opened(event["content_block"])
+                return moved_on
+            case "content_block_delta":
+                self._extend(event["index"], event["delta"])
+            case "content_block_stop":
+                if self._blocks[event["index"]]["type"] == "tool_use":
+                    self._closed_call = event["index"]
+            case "message_delta":
+                self._stop = event["delta"]
+                self._usage.update({k: v for k, v in (event.get("usage") or {}).items() if v is not None})
+                if self._stop.get("stop_reason") == "tool_use":
+                    return self._take_closed_call()
+            case "message_stop":
+                self._ended = True
+            case "error":
+                raise _api_error(event.get("error") or {})
+        return None
+
+    def finish(self) -> Turn:
+        """The whole turn.
+
+        Raises:
+            StreamBroken: the stream ended before `message_stop` or gave no stop reason.
+        """
+        reason = self._stop.get("stop_reason")
+        if not self._ended or reason is None:
+            raise StreamBroken("The Messages API's answer ended before it was complete.")
+        return Turn(
+            content=tuple(self._finished(index) for index in sorted(self._blocks)),
+            stop_reason=reason,
+            tool_uses=tuple(self._tool_use(i) for i, b in sorted(self._blocks.items()) if b["type"] == "tool_use"),
+            stop_details=self._stop.get("stop_details"),
+            model=self.model,
+            usage=self.usage,
+        )
+
+    def _extend(self, index: int, delta: Mapping[str, Any]) -> None:
+        if delta["type"] == "input_json_delta":
+            self._raw[index] = self._raw.get(index, "") + delta["partial_json"]
+        elif delta["type"] == "citations_delta":
+            block = self._blocks[index]
+            block["citations"] = [*(block.get("citations") or []), delta["citation"]]
+        elif delta["type"] in _DELTA_TEXT:
+            target, source = _DELTA_TEXT[delta["type"]]
+            self._blocks[index][target] = (self._blocks[index].get(target) or "") + delta[source]
+
+    def _take_closed_call(self) -> ToolUse | None:
+        index, self._closed_call = self._closed_call, None
+        return None if index is None else self._tool_use(index)
+
+    def _tool_use(self, index: int) -> ToolUse:
+        block = self._blocks[index]
+        raw = self._raw.get(index)
+        if raw is None and block.get("input"):
+            # Some compatible servers send the whole input with the block and no deltas.
+            raw = exact_json.dumps(block["input"])
+        return ToolUse(id=block["id"], name=block["name"], raw=raw or "")
+
+    def _finished(self, index: int) -> Block:
+        block = self._blocks[index]
+        if block["type"] == "tool_use":
+            return block | {"input": self._tool_use(index).input()}
+        if index in self._raw:  # a server tool's input, streamed like a tool's
+            return block | {"input": ToolUse("", "", self._raw[index]).input()}
+        return block
+
+
+def _opened(block: Mapping[str, Any]) -> Block:
+    if block["type"] == "tool_use" and not (isinstance(block["id"], str) and isinstance(block["name"], str)):
+        raise TypeError("a tool_use block without id or name")
+    return dict(block)
+
+
+def _api_error(error: Mapping[str, Any]) -> ModelError:
+    kind = error.get("type")
+    text = f"The Messages API broke off: {error.get('message') or kind or 'no reason given'}"
+    return StreamBroken(text, kind=kind) if kind in _PASSING else ModelError(text, kind=kind)

@@ -1,0 +1,3 @@
+from mcp_calc_server.cli import main
+
+main()

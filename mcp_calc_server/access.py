@@ -1,0 +1,135 @@
+"""Who may call a server that is reached over HTTP.
+
+On a loopback address everyone on the machine; anywhere else only those who show a token: one shared secret, or tokens
+of an OAuth authorization server, for which this server is a resource server (RFC 9728, RFC 8707).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+from mcp.server.auth.provider import AccessToken, TokenVerifier
+from pydantic import AnyHttpUrl
+
+from agentloop import ConfigurationError
+
+SHORTEST_TOKEN = 16
+JWKS_LIFESPAN = 300.0
+"""Seconds keys of an authorization server are kept before they are asked for again."""
+JWKS_TIMEOUT = 5.0
+_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Signatures with a public key only: with a shared-secret algorithm the public key would be the secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """An authorization server. `audience` is this server's own URL as clients know it."""
+
+    issuer: str
+    audience: str
+    jwks: str
+
+
+class SharedToken(TokenVerifier):
+    """Accepts one secret token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        if hmac.compare_digest(token.encode(), self._token):
+            return AccessToken(token="", client_id="shared-token", scopes=[])
+        return None
+
+
+class OAuthTokens(TokenVerifier):
+    """Accepts JWTs that `oauth.issuer` signed for `oauth.audience`."""
+
+    def __init__(self, oauth: OAuth) -> None:
+        self._oauth = oauth
+        self._keys = jwt.PyJWKClient(oauth.jwks, lifespan=JWKS_LIFESPAN, timeout=JWKS_TIMEOUT)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        try:
+            claims = await asyncio.to_thread(self._claims, token)
+        except jwt.PyJWTError:
+            return None
+        client = str(claims.get("client_id") or claims.get("azp") or claims["sub"])
+        return AccessToken(
+            token="",
+            client_id=client,
+            scopes=str(claims.get("scope", "")).split(),
+            expires_at=int(claims["exp"]),
+            resource=self._oauth.audience,
+            subject=str(claims["sub"]),
+        )
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            self._keys.get_signing_key_from_jwt(token).key,
+            algorithms=_ALGORITHMS,
+            audience=self._oauth.audience,
+            issuer=self._oauth.issuer,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
+        return claims
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How callers prove who they are. Without a verifier nobody has to."""
+
+    verifier: TokenVerifier | None = None
+    resource: AnyHttpUrl | None = None
+    issuers: list[AnyHttpUrl] = field(default_factory=list)
+
+
+def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = None) -> Access:
+    """Decide who may call a server bound to `host`.
+
+    Raises:
+        ConfigurationError: anyone could, from another machine; or the token is too short to be a secret.
+    """
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise ConfigurationError(f"The token has {len(token)} characters; use at least {SHORTEST_TOKEN}.")
+    if token is not None and oauth is not None:
+        raise ConfigurationError("Give a token or an OAuth issuer, not both.")
+    if oauth is not None:
+        return Access(OAuthTokens(oauth), AnyHttpUrl(oauth.audience), [AnyHttpUrl(oauth.issuer)])
+    if token is not None:
+        return Access(SharedToken(token))
+    if not is_loopback(host):
+        raise ConfigurationError(
+            f"{host} can be reached from other machines, and anyone there could call the agents at your expense. "
+            "Give a token (--token-file, or MCP_CALC_TOKEN in the environment) or --oauth-issuer, or bind to 127.0.0.1."
+        )
+    return Access()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_token(path: Path) -> str:
+    """The token in a file, without surrounding blanks.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"Cannot read the token from {path}: {error}") from None

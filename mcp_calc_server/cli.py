@@ -1,0 +1,143 @@
+"""The command `mcp-calc-server`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from agentloop import Agent, ConfigurationError, Tool
+from mcp_calc_server.access import Access, OAuth, access_for, read_token
+from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools
+from mcp_calc_server.install import HOSTS, entry, plan
+from mcp_calc_server.publish import find_agents
+from mcp_calc_server.server import serve
+from mcp_calc_server.web import Address
+from offline_model.choice import choose_model
+
+TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
+DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
+@click.option("--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the offline model (rule-based).")
+@click.option("--publish", multiple=True, metavar="MODULE:ATTRIBUTE", help="Publish this Agent, or list of them.")
+@click.option("--no-calculator", is_flag=True, help="Publish only what --publish names.")
+@click.option("--max-agents", type=click.IntRange(min=1), default=MAX_AGENTS, show_default=True)
+@click.option("--calls-per-minute", type=click.IntRange(min=1), default=CALLS_PER_MINUTE, show_default=True)
+@click.option("--transport", type=click.Choice(["stdio", "sse", "streamable-http"]), default="stdio", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Elsewhere than on loopback a token is required.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
+@click.option("--path", help="Where the transport is; /mcp, or /sse, if not given.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A further host name clients use.")
+@click.option("--token-file", type=click.Path(path_type=Path), help=f"Require its token; ${TOKEN_VARIABLE} does too.")
+@click.option("--oauth-issuer", metavar="URL", help="Require a token of this authorization server.")
+@click.option("--oauth-audience", metavar="URL", help="This server's own URL, which tokens must be meant for.")
+@click.option("--oauth-jwks", metavar="URL", help="The authorization server's keys.")
+@click.version_option(package_name="mcp-calc-server")
+@click.pass_context
+def main(context: click.Context, /, **options: Any) -> None:
+    """Publish six exact math functions and a calculator agent over MCP.
+
+    The agent uses Claude if the anthropic SDK finds credentials (ANTHROPIC_API_KEY, say) or ANTHROPIC_BASE_URL is set,
+    and otherwise a built-in offline model, which is rule-based. At most --max-agents agent calls run at once, and each
+    client may make --calls-per-minute calls. --publish and --allow-host may be given more than once.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        tools, agents = _published(**{name: options[name] for name in ("model", "offline", "publish", "no_calculator")})
+        address = _address(options)
+        # Nothing loaded so far goes away; collecting it would stop a 50 ms function for 90 ms.
+        gc.freeze()
+        asyncio.run(
+            serve(
+                tools,
+                agents,
+                address=address,
+                announce=lambda url: click.echo(f"mcp-calc-server: listening at {url}", err=True),
+                max_agents=options["max_agents"],
+                calls_per_minute=options["calls_per_minute"],
+            )
+        )
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {error}") from None
+
+
+def _published(
+    *, model: str, offline: bool, publish: Sequence[str], no_calculator: bool
+) -> tuple[list[Tool], list[Agent]]:
+    agents = [agent for name in publish for agent in find_agents(name)]
+    if no_calculator:
+        if not agents:
+            raise ConfigurationError("--no-calculator without --publish leaves nothing to publish.")
+        return [], agents
+    choice = choose_model(model, offline=offline)
+    if choice.notice:
+        click.echo(f"mcp-calc-server: {choice.notice}", err=True)
+    calculator = calculator_assistant(model=choice.model, client=choice.client)
+    return [*math_tools(), agent_tool_async(calculator)], agents
+
+
+def _address(options: dict[str, Any]) -> Address | None:
+    transport: Literal["stdio", "sse", "streamable-http"] = options["transport"]
+    if transport == "stdio":
+        return None
+    path = options["path"] or DEFAULT_PATHS[transport]
+    if not path.startswith("/"):
+        raise ConfigurationError(f"--path {path}: a path begins with a slash.")
+    return Address(
+        transport=transport,
+        host=options["host"],
+        port=options["port"],
+        path=path,
+        names=tuple(options["allow_host"]),
+        access=_access(options),
+    )
+
+
+def _access(options: dict[str, Any]) -> Access:
+    token = read_token(options["token_file"]) if options["token_file"] else os.environ.get(TOKEN_VARIABLE) or None
+    given = [options[name] for name in ("oauth_issuer", "oauth_audience", "oauth_jwks")]
+    if any(given) and not all(given):
+        raise ConfigurationError("--oauth-issuer, --oauth-audience and --oauth-jwks go together.")
+    return access_for(options["host"], token=token, oauth=OAuth(*given) if all(given) else None)
+
+
+@main.command()
+@click.argument("host", type=click.Choice(list(HOSTS)))
+@click.option("--offline", is_flag=True, help="Let the agent use the built-in offline model (rule-based).")
+@click.option("--model", help="Model of the calculator agent.")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable for the server. Repeatable.")
+@click.option("--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")
+def install(host: str, *, offline: bool, model: str | None, env: Sequence[str], dry_run: bool) -> None:
+    """Write the server into the configuration of HOST. What was there is backed up beside it."""
+    arguments = [*(["--offline"] if offline else []), *(["--model", model] if model else [])]
+    pairs = [pair.partition("=") for pair in env]
+    if any(not name or not equals for name, equals, _ in pairs):
+        raise click.UsageError("--env takes NAME=VALUE.")
+    try:
+        change = plan(host, entry(arguments, {name: value for name, _, value in pairs}))
+        if dry_run:
+            click.echo(f"{change.path} would be:", err=True)
+            click.echo(change.text, nl=False)
+            return
+        change.apply()
+    except (ConfigurationError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if not change.needed:
+        click.echo(f"{change.path} has the entry already.", err=True)
+        return
+    backup = f" The old file is {change.backup}." if change.backup else ""
+    click.echo(f"Wrote {change.path}.{backup} Restart {host} to use it.", err=True)

@@ -1,0 +1,210 @@
+"""Tools and agents under the names MCP clients call them by.
+
+The SDK's low-level server takes tools as they are and validates nothing, so everything a caller sends is checked here.
+Agents are async tools, because a sync one would not notice that its caller is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import anyio
+from mcp import types
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.context import ServerRequestContext
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from agentloop import (
+    Agent,
+    CallContext,
+    ConfigurationError,
+    Ledger,
+    Limits,
+    Tool,
+    ToolError,
+    ToolOutput,
+    Usage,
+    create_agent_tool_async,
+    dispatch,
+    exact_json,
+)
+from agentloop.dispatch import cancel_and_wait
+from agentloop.governor import Governor
+from agentloop.handover import CALL, SPENT, Handover
+from agentloop.limits import deadline_after
+from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
+from mcp_calc_server.progress import reporting
+
+MAX_ARGUMENTS = 200_000
+"""Characters of one call's arguments as JSON."""
+MAX_NESTING = 32
+"""Objects and lists within each other in one call's arguments."""
+MAX_STRUCTURED = 500_000
+"""Characters of one result's structured content as JSON."""
+
+LEFT = "mcp_calc_server.left"
+"""Where the scope of an HTTP request has the event that its client is gone."""
+
+Context = ServerRequestContext[Any, Any]
+
+
+class Publication:
+    """What a server publishes.
+
+    At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
+    make `calls_per_minute`.
+
+    Raises:
+        ConfigurationError: two tools have the same name.
+    """
+
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        agents: Sequence[Agent] = (),
+        *,
+        limits: Limits | None = None,
+        max_agents: int = MAX_AGENTS,
+        calls_per_minute: int = CALLS_PER_MINUTE,
+    ) -> None:
+        published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
+        self._tools = {tool.name: tool for tool in published}
+        self._limits = limits or Limits()
+        self._admission = Admission(max_agents)
+        self._rate = RateLimit(calls_per_minute)
+        self._governor = Governor()
+        if len(self._tools) < len(published):
+            names = [tool.name for tool in published]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
+
+    async def list_tools(self, _context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
+        )
+
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        arguments = params.arguments or {}
+        try:
+            await self._rate.admit(_client(context))
+            tool = self._tool(params.name)
+            _check_size(arguments)
+            handover = _handover(context.meta)
+        except ToolError as error:
+            return _result(ToolOutput.error(str(error)))
+        async with reporting(context.session.report_progress, tool.name, _spent_sender(context, handover)) as reports:
+            call = CallContext(
+                emit=reports.observe,
+                report=reports.say,
+                depth=handover.depth,
+                deadline=None if handover.seconds is None else deadline_after(handover.seconds),
+                ledger=Ledger(handover.budget),
+                governor=self._governor,
+            )
+            try:
+                async with _while_client_stays(context), self._place(tool):
+                    return _result(await dispatch.call(tool, arguments, call, self._limits))
+                return _result(ToolOutput.error("The client is gone."))
+            except ToolError as error:
+                return _result(ToolOutput.error(str(error)))
+
+    def _tool(self, name: str) -> Tool:
+        if name not in self._tools:
+            raise ToolError(f"There is no tool named {name[:100]!r}. Available: {', '.join(self._tools)}.")
+        return self._tools[name]
+
+    @asynccontextmanager
+    async def _place(self, tool: Tool) -> AsyncIterator[None]:
+        if tool.spec.is_agent:
+            async with self._admission.place():
+                yield
+        else:
+            yield
+
+
+def _client(context: Context) -> str:
+    """Whose calls count together: the holder of a token, or whoever calls from one address."""
+    token = get_access_token()
+    if token is not None:
+        return f"{token.client_id} {token.subject or ''}"
+    request = context.request
+    return request.client.host if isinstance(request, Request) and request.client else "stdio"
+
+
+@asynccontextmanager
+async def _while_client_stays(context: Context) -> AsyncIterator[None]:
+    """Leave the block when the client goes."""
+    left = context.request.scope.get(LEFT) if isinstance(context.request, Request) else None
+    if left is None:
+        yield
+        return
+    with anyio.CancelScope() as scope:
+        watching = asyncio.create_task(left.wait())
+        watching.add_done_callback(lambda done: None if done.cancelled() else scope.cancel())
+        try:
+            yield
+        finally:
+            await cancel_and_wait([watching])
+
+
+def _check_size(arguments: Mapping[str, Any]) -> None:
+    if _nesting(arguments) > MAX_NESTING:
+        raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
+    characters = len(exact_json.dumps(arguments))
+    if characters > MAX_ARGUMENTS:
+        raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
+
+
+def _nesting(value: Any) -> int:
+    """How deep the value is nested, counted level by level, so that depth costs no stack."""
+    level, depth = [value], 0
+    while level and depth <= MAX_NESTING:
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
+        depth += bool(containers)
+    return depth
+
+
+def _handover(meta: Any) -> Handover:
+    if not meta or CALL not in meta:
+        return Handover()
+    try:
+        handover = Handover.from_json(meta[CALL])
+    except ValueError as error:
+        raise ToolError(f"`_meta` has a {CALL} that cannot be read: {error}.") from None
+    if handover.budget.is_used_up:
+        raise ToolError(f"The caller's budget has {handover.budget} left, so the call is not made.")
+    if handover.seconds is not None and handover.seconds <= 0:
+        raise ToolError("The caller's deadline has passed, so the call is not made.")
+    return handover
+
+
+class _Spent(BaseModel):
+    method: str = SPENT
+    params: dict[str, Any]
+
+
+def _spent_sender(context: Context, handover: Handover) -> Any:
+    """How to tell the caller what has been spent so far; None if it did not ask."""
+    if not handover.call:
+        return None
+
+    async def send(usage: Usage) -> None:
+        notification = _Spent(params={"id": handover.call, "models": usage.to_json()})
+        await context.session.send_notification(cast("types.ServerNotification", notification), context.request_id)
+
+    return send
+
+
+def _result(output: ToolOutput) -> types.CallToolResult:
+    if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
+        output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
+    return types.CallToolResult(
+        content=[types.TextContent(text=output.text)],
+        structured_content=output.structured,
+        is_error=output.is_error,
+    )

@@ -1,0 +1,99 @@
+"""Serving a publication over MCP: on stdin and stdout, or over HTTP.
+
+The serving loop is our own: the SDK's cannot be ended by a signal while its thread reads stdin, and over HTTP it waits
+for open streams without bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+
+from agentloop import Agent, Tool
+from agentloop.dispatch import cancel_and_wait
+from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from mcp_calc_server.publication import Publication
+from mcp_calc_server.web import Address, serve_web
+
+STOP_GRACE = 1.0
+"""Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
+
+NAME = "mcp-calc-server"
+
+
+def build_server(publication: Publication) -> Server[Any]:
+    """An MCP server for any transport. It speaks all revisions the SDK knows."""
+    return Server(
+        NAME,
+        title="Calculator",
+        version=version(NAME),
+        on_list_tools=publication.list_tools,
+        on_call_tool=publication.call_tool,
+    )
+
+
+async def serve(
+    tools: Sequence[Tool],
+    agents: Sequence[Agent] = (),
+    *,
+    address: Address | None = None,
+    announce: Callable[[str], None] = lambda _url: None,
+    max_agents: int = MAX_AGENTS,
+    calls_per_minute: int = CALLS_PER_MINUTE,
+) -> None:
+    """Publish tools and agents until SIGTERM or SIGINT comes or, on stdin and stdout, stdin ends.
+
+    Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
+    most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
+    cancelled.
+
+    Raises:
+        ConfigurationError: a name is published twice.
+        OSError: the address cannot be listened on.
+    """
+    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute)
+    server = build_server(publication)
+    if address is not None:
+        await serve_web(server, address, announce)
+    else:
+        await _until_signalled(_serve_stdio(server))
+
+
+async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
+    """Wait for `serving`. On a signal cancel it and leave the process: nothing else ends the thread at stdin."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    task = asyncio.create_task(serving, name="stdio")
+    stopping = asyncio.create_task(stop.wait(), name="signals")
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await cancel_and_wait([stopping])
+    if task.done():
+        task.result()
+        return
+    task.cancel()
+    await asyncio.wait({task}, timeout=STOP_GRACE)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+async def _serve_stdio(server: Server[Any]) -> None:
+    try:
+        async with stdio_server() as (reading, writing):
+            try:
+                await server.run(reading, writing, server.create_initialization_options())
+            finally:
+                # What tools printed goes to stderr only as long as the SDK has the standard streams diverted.
+                sys.stdout.flush()
+    except* BrokenPipeError:
+        pass  # the client is gone, and nobody is left to tell

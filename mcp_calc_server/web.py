@@ -1,0 +1,173 @@
+"""Serving over HTTP: streamable HTTP, or the older SSE transport.
+
+Agent calls need responses that stream (no `json_response`) and state for older clients (no `stateless_http`): without
+them a client's cancel never arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Literal
+
+import uvicorn
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from mcp.server.lowlevel import Server
+from mcp.server.sse import SseServerTransport
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_calc_server.access import Access
+from mcp_calc_server.publication import LEFT
+
+MAX_BODY = 1024 * 1024
+"""Bytes of one request."""
+SHUTDOWN_GRACE = 1
+"""Seconds open responses have to end once the server is asked to stop; then their calls are cancelled."""
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where and how to listen. Port 0 picks a free one. `names` are further host names clients may use."""
+
+    transport: Literal["streamable-http", "sse"]
+    host: str = "127.0.0.1"
+    port: int = 8000
+    path: str = "/mcp"
+    names: tuple[str, ...] = ()
+    access: Access = field(default_factory=Access)
+
+    def security(self) -> TransportSecuritySettings:
+        """Names under which a browser may have been led here: no others, or any web page could call the tools."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        names = dict.fromkeys((*LOOPBACK_NAMES, host, socket.gethostname(), *self.names))
+        return TransportSecuritySettings(
+            allowed_hosts=[form for name in names for form in (name, f"{name}:*")],
+            allowed_origins=[
+                f"{scheme}://{name}{end}" for scheme in ("http", "https") for name in names for end in ("", ":*")
+            ],
+        )
+
+
+class _Web(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Every stream that is cut off from now on would be logged as a failure.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
+
+
+async def serve_web(server: Server[Any], address: Address, announce: Callable[[str], None]) -> None:
+    """Serve until a signal comes. `announce` is called with the URL once the port is bound."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listening = socket.create_server((address.host, address.port), family=family, backlog=2048)
+    app = web_app(server, address)
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_GRACE, backlog=2048, access_log=False, ws="none"
+    )
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    announce(f"http://{host}:{listening.getsockname()[1]}{address.path}")
+    web = _Web(config)
+    app.state.stopping = lambda: web.should_exit
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn ends on these and then raises them again, for whoever was there before it.
+        loop.add_signal_handler(number, lambda: None)
+    await web.serve(sockets=[listening])
+
+
+def web_app(server: Server[Any], address: Address) -> Starlette:
+    """The ASGI application: the transport at `address.path`, `/health` and `/ready`."""
+    inner = _http_app(server, address) if address.transport == "streamable-http" else _sse_app(server, address)
+    access = address.access
+    routes = [Route("/health", _health), Route("/ready", _ready)]
+    middleware: list[Middleware] = []
+    endpoint: ASGIApp = inner
+    if access.verifier is not None:
+        metadata = build_resource_metadata_url(access.resource) if access.resource else None
+        backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
+        middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
+        endpoint = RequireAuthMiddleware(inner, [], metadata)
+    if access.resource is not None:
+        routes += create_protected_resource_routes(access.resource, access.issuers)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with inner.router.lifespan_context(inner):
+            yield
+
+    return Starlette(routes=[*routes, Mount("/", endpoint)], middleware=middleware, lifespan=lifespan)
+
+
+def _http_app(server: Server[Any], address: Address) -> Starlette:
+    app = server.streamable_http_app(
+        streamable_http_path=address.path,
+        host=address.host,
+        transport_security=address.security(),
+        max_request_body_size=MAX_BODY,
+    )
+    app.add_middleware(_Leaving)
+    return app
+
+
+class _Leaving:
+    """Tells a request's call when its client is gone: `scope[LEFT]` is an event.
+
+    The SDK lets calls of older clients run on, for streams that are resumed. Ours are not.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = scope[LEFT] = asyncio.Event()
+
+        async def receive_and_look() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                left.set()
+            return message
+
+        await self._app(scope, receive_and_look, send)
+
+
+def _sse_app(server: Server[Any], address: Address) -> Starlette:
+    messages = f"{address.path.rstrip('/')}/messages/"
+    sse = SseServerTransport(messages, security_settings=address.security(), max_request_body_size=MAX_BODY)
+    security = TransportSecurityMiddleware(address.security())
+
+    class Events:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            # The SDK's own check answers too, and then raises, which would be logged as a failure.
+            refusal = await security.validate_request(Request(scope, receive))
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+            async with sse.connect_sse(scope, receive, send) as (reading, writing):
+                await server.run(reading, writing, server.create_initialization_options())
+
+    return Starlette(routes=[Route(address.path, Events()), Mount(messages, sse.handle_post_message)])
+
+
+async def _health(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _ready(request: Request) -> Response:
+    stopping = request.app.state.stopping()
+    return JSONResponse({"status": "stopping" if stopping else "ready"}, status_code=503 if stopping else 200)

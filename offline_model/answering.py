@@ -1,0 +1,107 @@
+"""A request -> the message the offline model answers with. Every turn is read from the conversation alone."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from offline_model.calculator import calculate
+from offline_model.conversation import Asked, Call, asked
+from offline_model.lexeme import Unread
+from offline_model.orchestrator import orchestrate
+from offline_model.planning import TOOLS
+
+MODEL = "offline-rule-based"
+
+ABOUT = (
+    "This is the offline model, which is rule-based and reads only itemised purchases with prices, and plain "
+    "arithmetic. Set ANTHROPIC_API_KEY to use Claude instead."
+)
+
+_COUNTED = re.compile(r"\w+|[^\w\s]")
+_PREFERRED = "calculator_assistant_agent"
+
+
+def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked request's answer, as a Message of the API.
+
+    Usage counts words, numbers and punctuation marks: the offline model has no tokenizer.
+    """
+    place = f"{len(body['messages'])}"
+    try:
+        conversation = asked(body["messages"])
+        place = f"{conversation.digest}_{conversation.position}"
+        said = _said(conversation, body)
+    except Unread as reason:
+        text = f"I could not read this: {reason}. {ABOUT}"
+        details = {"type": "refusal", "category": None, "explanation": text}
+        return _message(body, place, [_text(text)], "refusal", details)
+    if isinstance(said, str):
+        return _message(body, place, [_text(said)], "end_turn")
+    if (body.get("tool_choice") or {}).get("disable_parallel_tool_use"):
+        said = said[:1]
+    blocks = [
+        {"type": "tool_use", "id": f"toolu_offline_{place}_{n}", "name": call.tool, "input": dict(call.arguments)}
+        for n, call in enumerate(said)
+    ]
+    return _message(body, place, blocks, "tool_use")
+
+
+def count_input(body: Mapping[str, Any]) -> int:
+    """Words, numbers and punctuation marks in everything the request says."""
+    said = [body.get("system", ""), body["messages"], body.get("tools", [])]
+    return _count(json.dumps(said, ensure_ascii=False))
+
+
+def _said(conversation: Asked, body: Mapping[str, Any]) -> str | list[Call]:
+    tools = body.get("tools", [])
+    if (body.get("tool_choice") or {}).get("type") == "none":
+        tools = []
+    agents = [tool["name"] for tool in tools if _is_agent(tool)]
+    if agents:
+        return orchestrate(conversation, _PREFERRED if _PREFERRED in agents else agents[0])
+    offered = TOOLS & {tool["name"] for tool in tools}
+    if not offered:
+        raise Unread("this request offers no tool to calculate with")
+    return calculate(conversation, offered)
+
+
+def _is_agent(tool: Mapping[str, Any]) -> bool:
+    """An agent takes one thing, a prompt."""
+    schema = tool.get("input_schema", {})
+    properties = schema.get("properties") or {}
+    return (
+        list(properties) == ["prompt"]
+        and isinstance(properties["prompt"], Mapping)
+        and properties["prompt"].get("type") == "string"
+        and "prompt" in schema.get("required", [])
+    )
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _message(
+    body: Mapping[str, Any],
+    place: str,
+    content: Sequence[Mapping[str, Any]],
+    stop_reason: str,
+    stop_details: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    written = sum(_count(block.get("text") or json.dumps(block["input"])) for block in content)
+    return {
+        "id": f"msg_offline_{place}",
+        "type": "message",
+        "role": "assistant",
+        "model": MODEL,
+        "content": list(content),
+        "stop_reason": stop_reason,
+        "stop_sequence": None,
+        "stop_details": stop_details,
+        "usage": {"input_tokens": count_input(body), "output_tokens": written},
+    }
+
+
+def _count(text: str) -> int:
+    return sum(1 for _ in _COUNTED.finditer(text))

@@ -1,0 +1,21 @@
+"""Text -> Problem. Every word must be accounted for; what is left over is named to the reader, never passed over."""
+
+from offline_model.arithmetic import read_arithmetic
+from offline_model.lexeme import NotThis, Unread
+from offline_model.lexing import check_bounds
+from offline_model.problem import Problem
+from offline_model.shopping import read_shopping
+
+_READERS = (read_shopping, read_arithmetic)
+
+
+def read(text: str) -> Problem:
+    """The one problem the text states. Raises Unread, naming the words, if there is none or more than one."""
+    check_bounds(text)
+    refusals: list[Unread] = []
+    for reader in _READERS:
+        try:
+            return reader(text)
+        except Unread as refusal:
+            refusals.append(refusal)
+    raise next((each for each in refusals if not isinstance(each, NotThis)), refusals[0])

@@ -1,0 +1,3 @@
+from orchestrator_client.cli import main
+
+main()

@@ -1,0 +1,63 @@
+"""A circuit breaker: a server that keeps failing is left alone for a while, then asked once whether it is back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+FAILURES = 3
+"""Losses of the connection in a row, without an answered call between them, that open the breaker."""
+FIRST_REST = 1.0
+LONGEST_REST = 30.0
+
+State = Literal["closed", "open", "half-open"]
+
+
+class Breaker:
+    """Closed: calls go. Open: none goes until the rest is over. Half-open: one goes as a probe, the others do not.
+
+    A probe that is answered closes it; one that fails opens it for twice as long, up to `LONGEST_REST` seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._rest = FIRST_REST
+        self._open_until: float | None = None
+        self._is_probing = False
+
+    @property
+    def state(self) -> State:
+        if self._open_until is None:
+            return "closed"
+        return "open" if self._clock() < self._open_until else "half-open"
+
+    def admit(self) -> bool:
+        """Whether a call may go now. If so, its outcome must be told."""
+        match self.state:
+            case "closed":
+                return True
+            case "half-open" if not self._is_probing:
+                self._is_probing = True
+                return True
+            case _:
+                return False
+
+    def succeeded(self) -> None:
+        """The server answered, be it with an error."""
+        self._failures, self._rest = 0, FIRST_REST
+        self._open_until, self._is_probing = None, False
+
+    def failed(self) -> None:
+        """The server was lost."""
+        self._failures += 1
+        if self._open_until is not None:
+            self._rest = min(LONGEST_REST, self._rest * 2)
+        if self._open_until is not None or self._failures >= FAILURES:
+            self._open_until = self._clock() + self._rest
+        self._is_probing = False
+
+    def forget(self) -> None:
+        """The call ended without saying anything about the server: its caller gave up."""
+        self._is_probing = False

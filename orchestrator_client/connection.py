@@ -1,0 +1,438 @@
+"""A connection to one MCP server, owned by one task.
+
+The SDK's client must be entered and left by the same task, and over HTTP it cancels that task when the server dies. So
+each client lives in a task of its own; calls run in their callers' tasks, and what happens to the connection reaches
+them as `ToolUnavailable`, never as a cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Self, TextIO, cast
+
+import httpx2
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from anyio.streams.text import TextReceiveStream
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.client import stdio
+from mcp.client._transport import ReadStream, TransportStreams
+from mcp.client.extension import ClientExtension, NotificationBinding
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.dispatcher import ProgressFnT
+from mcp.shared.message import SessionMessage
+from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, CallToolResult, RequestParamsMeta
+from mcp.types import Tool as McpTool
+from pydantic import BaseModel
+
+from agentloop import ToolError, ToolUnavailable, Usage
+from agentloop.dispatch import cancel_and_wait
+from agentloop.handover import AGENT, CALL, SPENT, Handover
+from agentloop.limits import within
+from orchestrator_client.breaker import Breaker
+from orchestrator_client.config import ServerEntry
+
+CALL_TIMEOUT = 600.0
+"""Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds closing a connection may take. A started server is long gone by then: see `STOP_TIMEOUT`."""
+MAX_CALLS = 100
+"""Calls under way at once on one connection."""
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+"""Seconds between attempts to connect, doubling from the first to the longest, and varied by half."""
+MAX_TOOLS = 1000
+"""Tools of one server. More than that, page after page, is a server gone wrong."""
+MAX_FRAME = 16 * 1024 * 1024
+"""Characters of one message from a server. A longer one ends the connection: it might never end."""
+STOP_TIMEOUT = 0.7
+"""Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
+
+_LOST = {
+    CONNECTION_CLOSED: ("Connection closed", "SSE stream"),
+    INVALID_REQUEST: ("Session terminated",),
+}
+"""The SDK's words for a lost connection, or a session a restarted server no longer knows. Its codes for that are ones
+that servers use for errors of all kinds."""
+
+
+_ending: ContextVar[Callable[[], None]] = ContextVar("orchestrator_client_ending")
+"""How the SDK's tasks for one connection say that it has to end."""
+
+
+class _Spent(BaseModel):
+    id: str
+    models: dict[str, Any]
+
+
+class _Extension(ClientExtension):
+    """Hears what a server says that a running call has cost so far."""
+
+    identifier = AGENT
+
+    def __init__(self, hear: Callable[[_Spent], Awaitable[None]]) -> None:
+        self._hear = hear
+
+    def notifications(self) -> Sequence[NotificationBinding[Any]]:
+        return [NotificationBinding(method=SPENT, params_type=_Spent, handler=self._hear)]
+
+
+class Connection:
+    """Connects when entered, and again whenever the connection is lost, with jittered back-off, until it is left.
+
+    A server that cannot be reached is not an exception: `error` says why. `server_log` is where a started server's
+    stderr goes; it needs a file descriptor. At most `max_calls` calls are under way at once, others wait in order.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        entry: ServerEntry,
+        *,
+        connect_timeout: float,
+        server_log: TextIO,
+        max_calls: int = MAX_CALLS,
+    ) -> None:
+        self.name = name
+        self.tools: tuple[McpTool, ...] = ()
+        self.error: str | None = None
+        self.reconnects = 0
+        self.breaker = Breaker()
+        self.is_trusted = entry.trusted
+        self._entry = entry
+        self._connect_timeout = connect_timeout
+        self._server_log = server_log
+        self._places = asyncio.Semaphore(max_calls)
+        self._client: Client | None = None
+        self._last_lost: Client | None = None
+        self._settled = asyncio.Event()
+        self._up = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._spending: dict[str, Callable[[Usage], None]] = {}
+        self._owner: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._owner = asyncio.create_task(self._own(), name=f"mcp:{self.name}")
+        try:
+            await self._settled.wait()
+        except asyncio.CancelledError:
+            await cancel_and_wait([self._owner])
+            raise
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._leaving.set()
+        self._lost.set()
+        if self._owner is not None:
+            await asyncio.wait({self._owner}, timeout=CLOSE_TIMEOUT)
+            await cancel_and_wait([self._owner])
+
+    @property
+    def is_up(self) -> bool:
+        return self._client is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its state, for people and programs."""
+        state = "up" if self.is_up else "down"
+        about = {"state": state, "breaker": self.breaker.state, "reconnects": self.reconnects}
+        return about if self.is_up else about | {"error": self.error}
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        progress: ProgressFnT,
+        *,
+        patience: float = 0.0,
+        handover: Handover | None = None,
+        spent: Callable[[Usage], None] = lambda _usage: None,
+    ) -> CallToolResult:
+        """Call a tool; `handover` goes with the call, and `spent` hears what it has cost so far.
+
+        A server that is down is waited for at most `patience` seconds.
+
+        Raises:
+            ToolUnavailable: the server cannot be reached, or went away before it answered.
+            ToolError: the server refused the call or took too long.
+        """
+        async with self._places:
+            if not self.breaker.admit():
+                raise ToolUnavailable(f"{self.name} keeps failing and is left alone for a while: {self.error}")
+            client: Client | None = None
+            try:
+                client = await self._connected(patience)
+                result = await self._call(client, tool, arguments, progress=progress, handover=handover, spent=spent)
+            except ToolUnavailable:
+                self._tell_breaker_of_loss(client)
+                raise
+            except ToolError:
+                self.breaker.succeeded()
+                raise
+            except BaseException:
+                self.breaker.forget()
+                raise
+            self.breaker.succeeded()
+            return result
+
+    def _tell_breaker_of_loss(self, client: Client | None) -> None:
+        """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
+        if client is None or client is self._last_lost:
+            self.breaker.forget()
+        else:
+            self._last_lost = client
+            self.breaker.failed()
+
+    async def _connected(self, patience: float) -> Client:
+        if self._client is None and patience > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._up.wait()
+        if self._client is None:
+            raise self._unavailable()
+        return self._client
+
+    async def _call(
+        self,
+        client: Client,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        progress: ProgressFnT,
+        handover: Handover | None,
+        spent: Callable[[Usage], None],
+    ) -> CallToolResult:
+        meta = cast("RequestParamsMeta", {CALL: handover.to_json()}) if handover else None
+        call = asyncio.create_task(
+            client.call_tool(
+                tool, dict(arguments), read_timeout_seconds=CALL_TIMEOUT, progress_callback=progress, meta=meta
+            )
+        )
+        self._calls.add(call)
+        if handover:
+            self._spending[handover.call] = spent
+        try:
+            await asyncio.wait({call})
+        finally:
+            self._calls.discard(call)
+            if handover:
+                del self._spending[handover.call]
+            if not call.done():
+                await cancel_and_wait([call])
+        return self._outcome(client, call)
+
+    def _outcome(self, client: Client, call: asyncio.Task[CallToolResult]) -> CallToolResult:
+        if call.cancelled():
+            raise self._gone(client, "connection lost")
+        try:
+            return call.result()
+        except MCPError as error:
+            if error.message.startswith(_LOST.get(error.code, ())):
+                raise self._gone(client, "connection closed") from error
+            raise ToolError(f"{self.name} refused the call: {error.message}") from error
+        except (OSError, httpx2.HTTPError) as error:
+            raise self._gone(client, _reason(error)) from error
+
+    def _gone(self, client: Client, reason: str) -> ToolUnavailable:
+        """The connection a call went through is lost; another one may be there already."""
+        self.error = self.error or reason
+        if self._client is client:
+            self._client = None
+            self._up.clear()
+            self._lost.set()
+        return self._unavailable()
+
+    def _unavailable(self) -> ToolUnavailable:
+        """The same words each time, so that a server that is gone can be mentioned once."""
+        return ToolUnavailable(f"{self.name} {'went away' if self.tools else 'cannot be reached'}: {self.error}")
+
+    async def _hear_spent(self, spent: _Spent) -> None:
+        listener = self._spending.get(spent.id)
+        if listener is not None:
+            listener(Usage.from_json(spent.models))
+
+    async def _own(self) -> None:
+        """Keep a connection. The one task that enters and leaves the SDK's clients."""
+        pause = FIRST_PAUSE
+        while not self._leaving.is_set():
+            self._lost.clear()
+            was_up = await self._keep_one()
+            self._settled.set()
+            pause = FIRST_PAUSE if was_up else min(LONGEST_PAUSE, pause * 2)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.5, 1.5)):  # noqa: S311
+                    await self._leaving.wait()
+
+    async def _keep_one(self) -> bool:
+        """Connect once and stay until the connection is lost or left. Whether there was one."""
+        was_up = False
+        late = TimeoutError(f"no connection within {self._connect_timeout:g} s")
+        try:
+            async with AsyncExitStack() as stack:
+                async with within(self._connect_timeout, late):
+                    client = await stack.enter_async_context(
+                        _client(self._entry, self._server_log, _Extension(self._hear_spent), self._lost.set)
+                    )
+                    self.tools = await _list_tools(client)
+                was_up = self._is_now(client)
+                await self._lost.wait()
+                self.error = self.error or "connection closed"
+        except TimeoutError as error:
+            self.error = str(error) if error is late else _reason(error)
+        except asyncio.CancelledError:
+            if self._owner is not None and self._owner.cancelling():
+                raise
+            self.error = "connection lost"  # the transport's own way of saying that the server died
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it is this server's alone
+            self.error = _reason(error)
+        finally:
+            self._client = None
+            self._up.clear()
+            for call in self._calls:
+                call.cancel()
+        return was_up
+
+    def _is_now(self, client: Client) -> bool:
+        self.reconnects += self._settled.is_set()
+        self._client, self.error = client, None
+        self._up.set()
+        self._settled.set()
+        return True
+
+
+@asynccontextmanager
+async def _client(
+    entry: ServerEntry, server_log: TextIO, extension: ClientExtension, ended: Callable[[], None]
+) -> AsyncIterator[Client]:
+    """The SDK's client for what the entry says. `ended` is called when the server's messages end."""
+    async with AsyncExitStack() as stack:
+        if entry.command is not None:
+            server = StdioServerParameters(
+                command=entry.command,
+                args=list(entry.args),
+                env=dict(entry.env),
+                cwd=entry.cwd,
+                encoding_error_handler="replace",  # at a bad byte the SDK would go deaf without a word
+            )
+            _ending.set(ended)
+            # The SDK takes 4 s, and cancelling it in the middle would leave the process behind.
+            stdio.PROCESS_TERMINATION_TIMEOUT = stdio.FORCE_KILL_TIMEOUT = STOP_TIMEOUT
+            stdio.TextReceiveStream = _BoundedText  # type: ignore[attr-defined]
+            transport = stdio.stdio_client(server, errlog=server_log)
+        elif entry.type == "sse":
+            transport = sse_client(str(entry.url), headers=dict(entry.headers))
+        else:
+            # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
+            http = httpx2.AsyncClient(
+                headers=dict(entry.headers),
+                timeout=httpx2.Timeout(30.0, read=None, pool=None),
+                limits=httpx2.Limits(max_connections=None),
+            )
+            await stack.enter_async_context(http)
+            transport = streamable_http_client(str(entry.url), http_client=http, max_sse_event_size=MAX_FRAME)
+        client = await stack.enter_async_context(Client(_Watched(transport, ended), extensions=[extension]))
+        # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
+        client.session.validate_tool_result = _unchecked  # type: ignore[method-assign, assignment]
+        yield client
+
+
+async def _unchecked(_name: str, _result: CallToolResult) -> None:
+    pass
+
+
+class _Watched:
+    """A transport that tells when the server's messages have ended. The SDK tells only those who call then."""
+
+    def __init__(self, transport: AbstractAsyncContextManager[TransportStreams], ended: Callable[[], None]) -> None:
+        self._transport = transport
+        self._ended = ended
+
+    async def __aenter__(self) -> TransportStreams:
+        reading, writing = await self._transport.__aenter__()
+        return _WatchedStream(reading, self._ended), writing
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._transport.__aexit__(kind, error, traceback)
+
+
+class _WatchedStream:
+    def __init__(self, stream: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
+        self._stream = stream
+        self._ended = ended
+
+    @property
+    def last_context(self) -> Any:
+        """For the SDK, which looks for it by name."""
+        return getattr(self._stream, "last_context", None)
+
+    async def receive(self) -> SessionMessage | Exception:
+        try:
+            return await self._stream.receive()
+        except (EndOfStream, ClosedResourceError):
+            self._ended()
+            raise
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._stream.__aexit__(kind, error, traceback)
+
+
+class _BoundedText(TextReceiveStream):
+    """A started server's stdout. The SDK collects a line however long it is, copying it for every piece."""
+
+    _since_newline = 0
+
+    async def receive(self) -> str:
+        text = await super().receive()
+        _, newline, rest = text.rpartition("\n")
+        self._since_newline = len(rest) + (0 if newline else self._since_newline)
+        if self._since_newline > MAX_FRAME:
+            _ending.get()()  # the SDK would only read on, and listen no more
+            raise BrokenResourceError
+        return text
+
+
+async def _list_tools(client: Client) -> tuple[McpTool, ...]:
+    tools: list[McpTool] = []
+    cursor: str | None = None
+    while len(tools) < MAX_TOOLS:
+        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
+        tools += page.tools
+        cursor = page.next_cursor
+        if cursor is None or not page.tools:
+            break
+    return tuple(tools[:MAX_TOOLS])
+
+
+def _reason(error: BaseException) -> str:
+    """The first real cause in a nest of groups, in words."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".rstrip(": ")

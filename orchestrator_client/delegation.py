@@ -1,0 +1,62 @@
+"""The money of a call to an agent in another process: set aside before it, settled after it."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from agentloop import Bill, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
+from agentloop.budget import Reservation, cost_of
+from agentloop.handover import Handover
+
+
+class Delegation:
+    """One call. Reserves the call's share of the caller's budget and hands it over.
+
+    However the call ends, its cost goes on the caller's bill: what the answer says, or without an answer what the
+    server has said so far. Then all that was handed over counts as used, because nobody can know what else it spent.
+
+    Raises:
+        ToolError: on entering, if nothing is left to hand over.
+    """
+
+    def __init__(self, context: CallContext, name: str) -> None:
+        self._context = context
+        self._name = name
+        self._reservation: Reservation | None = None
+        self._bill: Bill | None = None
+        self._so_far = Usage()
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._context.ledger.left.is_bounded:
+            try:
+                self._reservation = self._context.ledger.reserve_share(self._context.siblings, self._name)
+            except BudgetExceeded as error:
+                raise ToolError(str(error)) from None
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        bill = self._bill or Bill(self._name, time.monotonic() - self._began, self._so_far)
+        self._context.book(bill)
+        if self._reservation is not None:
+            self._reservation.settle(cost_of(bill.total) if self._bill else self._reservation.amount)
+
+    @property
+    def handover(self) -> Handover:
+        amount = self._reservation.amount if self._reservation else None
+        return Handover.of(self._context, amount)
+
+    def spent(self, usage: Usage) -> None:
+        """What the server says the call has cost so far. It can only grow."""
+        if usage.requests >= self._so_far.requests and usage.tokens >= self._so_far.tokens:
+            self._so_far = usage
+
+    def answered(self, output: ToolOutput) -> None:
+        """The call has its result, and with it a bill if the agent had an answer."""
+        self._bill = Bill.from_json((output.structured or {}).get("usage")) or Bill(
+            self._name, time.monotonic() - self._began, self._so_far
+        )

@@ -1,0 +1,131 @@
+"""The main job: connect, list what the servers offer, and let an agent delegate to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+import anyio
+
+from agentloop import Agent, ConfigurationError, Limits, Tool
+from agentloop.model import ClientSource
+from orchestrator_client.config import ServerEntry
+from orchestrator_client.connection import MAX_CALLS, Connection
+from orchestrator_client.remote import Warn, remote_tools, with_twins
+
+ORCHESTRATOR_MODEL = "claude-sonnet-5-5"
+CONNECT_TIMEOUT = 15.0
+
+SYSTEM_PROMPT = """\
+You solve problems by delegating their parts to the agents and functions you have as tools.
+
+* Split the problem into parts that do not need each other's results, and delegate all of them in one message: they \
+run at the same time. Parts that do need a result wait for it.
+* An agent sees nothing of this conversation. Give it a self-contained task in words, with every number it needs.
+* Never calculate in your head. Combine results with the functions, which are exact; pass decimals as strings.
+* If a call reports an error, correct it, delegate the part again, or say which part has no answer and why.
+
+Answer in plain text: the result of each part, then the result of the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Who orchestrates, and with what.
+
+    `twins` are local sync tools that answer when their server cannot; with no `servers` they are all there is.
+    `max_calls` bounds the calls under way at once on each server.
+    """
+
+    model: str
+    client: ClientSource
+    servers: Mapping[str, ServerEntry]
+    twins: Sequence[Tool]
+    connect_timeout: float = CONNECT_TIMEOUT
+    max_calls: int = MAX_CALLS
+    eager: bool = True
+    server_log: TextIO = sys.stderr
+
+
+class Session:
+    """Servers that stay connected, and are connected again, over any number of conversations.
+
+    `warn` gets one line for each thing that went wrong and was dealt with.
+    """
+
+    def __init__(self, setup: Setup, warn: Warn) -> None:
+        self._setup = setup
+        self._warned: set[str] = set()
+        self._tell = warn
+        self._stack = AsyncExitStack()
+        self.connections = [
+            Connection(
+                name,
+                entry,
+                connect_timeout=setup.connect_timeout,
+                server_log=setup.server_log,
+                max_calls=setup.max_calls,
+            )
+            for name, entry in setup.servers.items()
+        ]
+
+    async def __aenter__(self) -> Self:
+        """Connect to all servers at once."""
+        for connection in self.connections:
+            self._stack.push_async_exit(connection)
+        try:
+            async with anyio.create_task_group() as group:
+                for connection in self.connections:
+                    group.start_soon(connection.__aenter__)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def orchestrator(self) -> Agent:
+        """An orchestrator for one conversation, with the tools of the servers that are up now.
+
+        Raises:
+            ConfigurationError: no server could be reached and there are no twins.
+        """
+        return Agent(
+            name="orchestrator",
+            system_prompt=SYSTEM_PROMPT,
+            tools=self._tools(),
+            model=self._setup.model,
+            client=self._setup.client,
+            effort="medium",
+            eager=self._setup.eager,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The state of each server, by name."""
+        return {connection.name: connection.to_json() for connection in self.connections}
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._tell(text)
+
+    def _tools(self) -> list[Tool]:
+        """What the servers offer, and for servers that are down, the twins of what nobody offers."""
+        up = [connection for connection in self.connections if connection.is_up]
+        down = [connection for connection in self.connections if not connection.is_up]
+        tools = with_twins(remote_tools(up, self._warn), self._setup.twins, self._warn, Limits())
+        offered = {tool.name for tool in tools}
+        is_needed = bool(down) or not self.connections
+        stand_ins = [twin for twin in self._setup.twins if twin.name not in offered] if is_needed else []
+        for connection in down:
+            action = "Its calls are answered by local threads." if stand_ins else "It is left out."
+            self._warn(f"{connection.name} cannot be reached: {connection.error}. {action}")
+        if not tools and not stand_ins:
+            raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
+        return tools + stand_ins

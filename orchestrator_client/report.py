@@ -1,0 +1,98 @@
+"""What a run did, as a fold over its events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentloop import Usage
+from agentloop.events import Event, RunFinished, RunStarted, ToolFinished, ToolStarted
+from agentloop.usage import usd_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """A tool call of the orchestrator. Times are in seconds since the run started."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    started: float
+    finished: float
+    served_by: str
+    is_error: bool
+    result: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tool": self.tool,
+            "arguments": self.arguments,
+            "served_by": self.served_by,
+            "started": round(self.started, 4),
+            "finished": round(self.finished, 4),
+            "is_error": self.is_error,
+            "result": self.result,
+        }
+
+
+@dataclass
+class Report:
+    """Grows with `observe`. Knows the outermost run; what happens below it is in its delegations."""
+
+    delegations: list[Delegation] = field(default_factory=list)
+    answer: str | None = None
+    error: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    _run: str | None = None
+    _began: float = field(default_factory=time.monotonic)
+    _started: dict[str, float] = field(default_factory=dict)
+
+    def observe(self, event: Event) -> None:
+        if isinstance(event, RunStarted) and self._run is None:
+            self._run, self._began = event.run, event.at
+        if event.run != self._run:
+            return
+        match event:
+            case ToolStarted():
+                self._started[event.call] = event.at
+            case ToolFinished():
+                self.delegations.append(self._delegation(event))
+            case RunFinished():
+                self.answer, self.error, self.usage = event.answer, event.error, event.bill.total
+
+    def _delegation(self, event: ToolFinished) -> Delegation:
+        return Delegation(
+            tool=event.tool,
+            arguments=event.arguments,
+            started=self._started[event.call] - self._began,
+            finished=event.at - self._began,
+            served_by=event.served_by,
+            is_error=event.is_error,
+            result=event.result,
+        )
+
+    @property
+    def failed(self) -> list[Delegation]:
+        """The parts without a result: errors after which the same tool was not called again with success."""
+        return [each for each in self.delegations if each.is_error and not self._made_good(each)]
+
+    @property
+    def finished(self) -> list[Delegation]:
+        return [each for each in self.delegations if not each.is_error]
+
+    def _made_good(self, error: Delegation) -> bool:
+        return any(each.tool == error.tool and each.started >= error.finished for each in self.finished)
+
+    def to_json(self, *, ok: bool, seconds: float, servers: Mapping[str, Any]) -> dict[str, Any]:
+        """The object `--json` prints. `seconds` is what the user waited."""
+        report: dict[str, Any] = {
+            "ok": ok,
+            "answer": self.answer,
+            "delegations": [each.to_json() for each in sorted(self.delegations, key=lambda each: each.started)],
+            "usage": self.usage.to_json(),
+            "usd": usd_to_json(self.usage.usd),
+            "servers": servers,
+            "seconds": round(seconds, 4),
+        }
+        return report if self.error is None else report | {"error": self.error}

@@ -1,0 +1,247 @@
+"""Who may call a server over HTTP, and what those who may not are told."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+
+from mcp_calc_server.access import OAuth, access_for, is_loopback
+from tests.access.conftest import Issuer
+from tests.processes import CLIENT, SERVER, environment, run
+from tests.surface import Served, text
+
+on_one_loop = pytest.mark.asyncio(loop_scope="session")
+each_transport = pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+
+LIST = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/list",
+    "params": {
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+    },
+}
+HEADERS = {
+    "accept": "application/json, text/event-stream",
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": "tools/list",
+}
+
+
+async def asked(served: Served, **headers: str) -> httpx2.Response:
+    """The answer to `tools/list`; on SSE to opening the stream."""
+    async with httpx2.AsyncClient(timeout=10) as http:
+        if served.transport == "sse":
+            return await http.get(served.url, headers=_encoded(headers))
+        return await http.post(served.url, json=LIST, headers=_encoded(HEADERS | headers))
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+@pytest.mark.requirement("loopback-only")
+@each_transport
+@on_one_loop
+async def test_the_default_is_loopback_and_other_hosts_and_origins_are_refused(
+    transport: str, open_servers: dict[str, Served]
+) -> None:
+    served = open_servers[transport]
+    assert served.url.startswith("http://127.0.0.1:")
+    assert (await asked(served, host="calc.evil.example")).status_code == 421
+    assert (await asked(served, host="127.0.0.1.evil.example")).status_code == 421
+    assert (await asked(served, origin="https://evil.example")).status_code == 403
+    assert (await asked(served, origin="null")).status_code == 403
+    async with served.client(headers={"origin": "http://localhost:6274"}) as client:
+        assert (await client.call_tool("sum_numbers", {"numbers": [1, 2]})).structured_content is not None
+    assert not [line for line in served.said if "Traceback" in line]
+
+
+@pytest.mark.requirement("loopback-only")
+@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+async def test_binding_elsewhere_without_a_token_is_refused_and_says_why(transport: str, elsewhere: str) -> None:
+    end = await run(*SERVER, "--offline", "--transport", transport, "--host", elsewhere, "--port", "0")
+    assert (end.code, end.out) == (2, "")
+    assert "can be reached from other machines" in end.err
+    assert "--token-file" in end.err
+
+
+@pytest.mark.parametrize(
+    ("host", "is_it"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],  # noqa: S104
+)
+def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -> None:
+    assert is_loopback(host) is is_it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--token-file", "/nonexistent/token"], "Cannot read the token from /nonexistent/token"),
+        (["--token-file", "/dev/null"], "The token has 0 characters; use at least 16"),
+        (["--oauth-issuer", "https://issuer.example"], "go together"),
+        (["--path", "mcp"], "a path begins with a slash"),
+        (["--token", "x" * 32], "No such option"),
+    ],
+)
+async def test_settings_that_cannot_be_meant_are_usage_errors(arguments: list[str], said: str) -> None:
+    end = await run(*SERVER, "--offline", "--transport", "sse", "--port", "0", *arguments)
+    assert (end.code, end.out) == (2, "")
+    assert said in " ".join(end.err.replace("│", " ").split())
+
+
+@pytest.mark.requirement("token")
+@on_one_loop
+async def test_only_the_token_opens_a_guarded_server(guarded: Served, token: str) -> None:
+    assert guarded.url.startswith("http://127.0.0.2:")
+    for headers in ({}, {"authorization": "Bearer wrong-wrong-wrong"}, {"authorization": f"Basic {token}"}):
+        refused = await asked(guarded, **headers)
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+    assert (await asked(guarded, authorization="Bearer caf\xe9")).status_code == 401
+    for mode in ("auto", "legacy"):
+        async with guarded.client(mode, headers={"authorization": f"Bearer {token}"}) as client:
+            result = await client.call_tool("sum_numbers", {"numbers": [1, 2]})
+            assert json.loads(text(result))["result"] == "3"
+    assert token not in guarded.stderr
+
+
+@pytest.mark.requirement("token")
+@on_one_loop
+async def test_the_orchestrator_shows_the_token_its_configuration_takes_from_the_environment(
+    guarded: Served, token: str, tmp_path: Path
+) -> None:
+    entry = {"type": "http", "url": guarded.url, "headers": {"Authorization": "Bearer ${CALC_TOKEN}"}}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"mcpServers": {"far": entry}}), encoding="utf-8")
+    command = [*CLIENT, "--offline", "--json", "--config", str(path), "What is 3 * 12.50 + 5.99?"]
+    unset = await run(*command)
+    assert unset.code == 2
+    assert "mcpServers.far.headers.Authorization" in unset.err
+    assert "CALC_TOKEN is not set" in " ".join(unset.err.split())
+    told = await run(*command, env=environment(CALC_TOKEN=token))
+    assert told.code == 0, told.err
+    assert {each["served_by"] for each in json.loads(told.out)["delegations"]} == {"far"}
+    refused = await run(*command, env=environment(CALC_TOKEN="another-planted-token"))  # noqa: S106
+    assert {each["served_by"] for each in json.loads(refused.out)["delegations"]} == {"local"}
+    said = told.out + told.err + refused.out + refused.err + guarded.stderr
+    assert token not in said
+    assert "another-planted-token" not in said
+
+
+@pytest.mark.requirement("oauth")
+@on_one_loop
+async def test_a_token_of_the_issuer_for_this_server_is_accepted(resource_server: Served, issuer: Issuer) -> None:
+    async with resource_server.client(headers={"authorization": f"Bearer {issuer.token()}"}) as client:
+        assert len((await client.list_tools()).tools) == 7
+
+
+@pytest.mark.requirement("oauth")
+@pytest.mark.parametrize(
+    "changed",
+    [{"aud": "https://other.example/mcp"}, {"iss": "https://evil.example"}, {"exp": 1}]
+    + [{name: None} for name in ("aud", "iss", "exp", "sub")],
+    ids=lambda changed: ", ".join(f"{name} {value}" for name, value in changed.items()),
+)
+@on_one_loop
+async def test_a_token_with_a_wrong_or_missing_claim_is_refused(
+    resource_server: Served, issuer: Issuer, changed: dict[str, Any]
+) -> None:
+    await _is_refused(resource_server, issuer.token(**changed))
+
+
+@pytest.mark.requirement("oauth")
+@on_one_loop
+async def test_a_token_that_the_issuer_did_not_sign_is_refused(resource_server: Served, issuer: Issuer) -> None:
+    header, payload, signature = issuer.token().split(".")
+    await _is_refused(resource_server, jwt.encode(issuer.claims(), "", algorithm="none", headers={"kid": "one"}))
+    await _is_refused(resource_server, _signed_with_the_public_key(issuer))
+    await _is_refused(resource_server, f"{header}.{payload}.{signature[::-1]}")
+    await _is_refused(resource_server, "no token at all")
+
+
+def _signed_with_the_public_key(issuer: Issuer) -> str:
+    """By hand: the library refuses to make one."""
+    algorithm = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    parts = [
+        jwt.utils.base64url_encode(json.dumps(part).encode())
+        for part in ({"alg": "HS256", "kid": "one", "typ": "JWT"}, issuer.claims())
+    ]
+    return b".".join([*parts, jwt.utils.base64url_encode(algorithm.sign(b".".join(parts), issuer.public_pem))]).decode()
+
+
+async def _is_refused(served: Served, token: str) -> None:
+    refused = await asked(served, authorization=f"Bearer {token}")
+    assert refused.status_code == 401
+    assert "resource_metadata=" in refused.headers["www-authenticate"]
+    assert token not in refused.text + served.stderr
+
+
+@pytest.mark.requirement("oauth")
+@on_one_loop
+async def test_the_resource_metadata_says_who_issues_tokens(resource_server: Served, issuer: Issuer) -> None:
+    async with httpx2.AsyncClient(timeout=10) as http:
+        metadata = (await http.get(f"{resource_server.base}/.well-known/oauth-protected-resource/mcp")).json()
+    assert metadata["resource"] == issuer.audience
+    assert [str(url).rstrip("/") for url in metadata["authorization_servers"]] == [issuer.url]
+
+
+@pytest.mark.requirement("health")
+@on_one_loop
+async def test_health_and_readiness_need_no_token_and_tell_nothing_else(
+    guarded: Served, resource_server: Served
+) -> None:
+    async with httpx2.AsyncClient(timeout=10) as http:
+        for served in (guarded, resource_server):
+            health, ready = await asyncio.gather(http.get(f"{served.base}/health"), http.get(f"{served.base}/ready"))
+            assert (health.status_code, health.json()) == (200, {"status": "ok"})
+            assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.requirement("limits")
+@each_transport
+@on_one_loop
+async def test_a_body_of_more_than_1_mib_is_refused(transport: str, open_servers: dict[str, Served]) -> None:
+    served = open_servers[transport]
+    url = served.url if transport == "streamable-http" else f"{served.url}/messages/?session_id={'0' * 32}"
+    async with httpx2.AsyncClient(timeout=10) as http:
+        body = json.dumps(LIST | {"padding": "x" * 1024 * 1024})
+        answer = await http.post(url, content=body, headers=HEADERS | {"content-type": "application/json"})
+    assert answer.status_code == 413
+
+
+@pytest.mark.requirement("limits")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [({"numbers": ["1" * 200_001]}, "200,000 are allowed"), ({"numbers": "deep"}, "nested more than 32 deep")],
+    ids=["long", "deep"],
+)
+@each_transport
+@on_one_loop
+async def test_arguments_beyond_the_limits_are_error_results(
+    transport: str, open_servers: dict[str, Served], arguments: dict[str, Any], said: str
+) -> None:
+    if arguments == {"numbers": "deep"}:
+        nested: list[Any] = []
+        for _ in range(40):
+            nested = [nested]
+        arguments = {"numbers": nested}
+    async with open_servers[transport].client() as client:
+        result = await client.call_tool("sum_numbers", arguments)
+    assert result.is_error
+    assert said in text(result)
+
+
+def test_a_token_and_an_issuer_are_not_given_together() -> None:
+    with pytest.raises(Exception, match="not both"):
+        access_for(
+            "127.0.0.1", token="x" * 32, oauth=OAuth("https://i.example", "https://a.example", "https://j.example")
+        )

@@ -1,0 +1,106 @@
+"""What a tree of runs costs is what the server counted, whatever became of its requests."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agentloop import Agent, CallContext, Limits, Tool, create_agent_tool_async, create_agent_tool_sync
+from agentloop.events import Event, Spent
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
+from agentloop.testing.server import Script
+from agentloop.usage import Bill, ModelUsage, Usage
+
+Serve = Callable[[Script], ScriptedMessages]
+Wrap = Callable[..., Tool]
+
+MODELS = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5")
+
+
+def counted(server: ScriptedMessages) -> dict[str, dict[str, int]]:
+    kinds = ("requests", "input_tokens", "output_tokens")
+    return {model: {kind: server.counted(model).get(kind, 0) for kind in kinds} for model in MODELS}
+
+
+def billed(usage: Usage) -> dict[str, dict[str, int]]:
+    return {
+        model: {kind: getattr(spent, kind) for kind in ("requests", "input_tokens", "output_tokens")}
+        for model, spent in usage.by_model.items()
+    }
+
+
+def tree(server: ScriptedMessages, wrap: Wrap, *, patience: float) -> Agent:
+    """Three levels, a model each; the middle one gives its helpers `patience` seconds."""
+    helper = Agent("helper", "helper", model=MODELS[2], client=server.client)
+    worker = Agent("worker", "worker", [wrap(helper, timeout=patience)], model=MODELS[1], client=server.client)
+    return Agent("boss", "boss", [wrap(worker)], model=MODELS[0], client=server.client)
+
+
+@pytest.mark.requirement("bill-is-what-was-counted")
+@pytest.mark.parametrize("wrap", [create_agent_tool_async, create_agent_tool_sync], ids=["async", "sync"])
+async def test_retries_cut_streams_and_cancels_three_levels_deep_are_all_on_the_bill(
+    scripted_messages: Serve, wrap: Wrap
+) -> None:
+    troubles = iter([fails(529, "overloaded_error", retry_after=0.01), cut(says("x"), after=3), None])
+
+    async def script(request: Request) -> Reply:
+        below = {"boss": "worker_agent", "worker": "helper_agent"}.get(request.body["system"])
+        if below is not None and not request.results:
+            return calls((below, {"prompt": "quick"}), (below, {"prompt": "slow"}))
+        if request.body["system"] == "helper":
+            trouble = next(troubles, None)
+            if trouble is not None:
+                return trouble
+            if request.prompt == "slow":  # ends when its caller has lost patience
+                return Reply([{"type": "text", "text": "word " * 2000}], seconds_per_event=0.05)
+        return says("done")
+
+    server = scripted_messages(script)
+    heard: list[Event] = []
+    result = await tree(server, wrap, patience=1.0).run("go", observe=heard.append)
+    slow = [request for request in server.requests if request.prompt == "slow" and request.body["system"] == "helper"]
+    await server.until(lambda: all(request.outcome for request in slow))
+    assert "cancelled" in {request.outcome for request in slow}
+    assert billed(result.usage) == counted(server)
+    assert billed(sum((Usage({e.model: e.usage}) for e in heard if isinstance(e, Spent)), Usage())) == counted(server)
+
+
+async def test_a_cancelled_run_is_on_its_callers_bill(scripted_messages: Serve) -> None:
+    server = scripted_messages(lambda _: Reply([{"type": "text", "text": "word " * 2000}], seconds_per_event=0.05))
+    bills: list[Bill] = []
+    worker = create_agent_tool_async(Agent("worker", "worker", model=MODELS[1], client=server.client), timeout=0.5)
+    boss = Agent("boss", "boss", [worker], client=server.client)
+
+    output = await boss.call_tool("worker_agent", {"prompt": "go"}, context=CallContext(book=bills.append))
+    assert output.is_error
+    assert [billed(bill.total)[MODELS[1]]["requests"] for bill in bills] == [1]
+
+
+def test_bills_add_up_and_survive_the_wire() -> None:
+    leaf = Bill("leaf", 0.5, Usage({"m": ModelUsage(2, 10, 5)}))
+    root = Bill("root", 1.0, Usage({"m": ModelUsage(1, 3, 4), "n": ModelUsage(1, usd=None)}), (leaf, leaf))
+    assert root.total.by_model["m"] == ModelUsage(5, 23, 14)
+    assert root.total.usd is None
+    assert leaf.total.usd == 0
+    assert Bill.from_json(root.to_json()) == root
+
+
+@pytest.mark.parametrize("nonsense", [None, 3, [], {}, {"models": 3}, {"models": None}])
+def test_what_is_no_bill_is_not_taken_for_one(nonsense: Any) -> None:
+    assert Bill.from_json(nonsense) is None
+
+
+def test_a_bill_that_never_ends_is_cut() -> None:
+    endless: dict[str, Any] = {"agent": "a", "models": {}, "delegated": []}
+    endless["delegated"].append(endless)
+    bill = Bill.from_json(endless)
+    assert bill is not None
+    assert bill.total == Usage()
+
+
+async def test_an_answer_in_time_is_not_cancelled(scripted_messages: Serve) -> None:
+    server = scripted_messages([says("done")])
+    agent = Agent("quick", "quick", client=server.client, limits=Limits(run_timeout=30))
+    async with asyncio.timeout(30):
+        assert (await agent.run("go")).usage.requests == 1

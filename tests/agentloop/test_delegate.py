@@ -1,0 +1,259 @@
+"""An agent as a tool of another: on the caller's event loop, or in a thread with a loop of its own."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from agentloop import (
+    Agent,
+    CallContext,
+    ConfigurationError,
+    Limits,
+    Tool,
+    ToolSpec,
+    create_agent_tool_async,
+    create_agent_tool_sync,
+)
+from agentloop.delegate import OUTPUT_SCHEMA
+from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, calls, fails, refuses, says
+from agentloop.testing.server import Script
+from agentloop.usage import Bill
+
+Serve = Callable[[Script], ScriptedMessages]
+Wrap = Callable[[Agent], Tool]
+
+both = pytest.mark.parametrize("wrap", [create_agent_tool_async, create_agent_tool_sync], ids=["async", "sync"])
+
+
+def agent(server: ScriptedMessages, name: str, *tools: Tool, **settings: Any) -> Agent:
+    """An agent whose requests can be told from others': its name is its system prompt."""
+    return Agent(name, name, tools, client=server.client, **settings)
+
+
+def delegating(
+    count: int, work: Callable[[Request], Reply | Awaitable[Reply]]
+) -> Callable[[Request], Reply | Awaitable[Reply]]:
+    """A script: the boss asks `count` workers at once and then says what they answered."""
+
+    def script(request: Request) -> Reply | Awaitable[Reply]:
+        if request.body["system"] != "boss":
+            return work(request)
+        if request.results:
+            return says(json.dumps([result["content"][0]["text"] for result in request.results]))
+        return calls(*(("worker_agent", {"prompt": f"part {number}"}) for number in range(count)))
+
+    return script
+
+
+@pytest.mark.requirement("async-wrapper")
+@both
+async def test_sub_agents_of_one_message_work_at_once(scripted_messages: Serve, wrap: Wrap) -> None:
+    meeting = Rendezvous(12)
+
+    async def work(request: Request) -> Reply:
+        await meeting.meet()
+        return says(f"did {request.prompt}")
+
+    server = scripted_messages(delegating(12, work))
+    result = await agent(server, "boss", wrap(agent(server, "worker"))).run("go")
+    assert json.loads(result.answer) == [f"did part {number}" for number in range(12)]
+    assert result.usage.requests == len(server.requests) == 14
+
+
+@pytest.mark.requirement("two-hundred-threads")
+async def test_two_hundred_agents_in_threads_neither_queue_nor_deadlock(scripted_messages: Serve) -> None:
+    meeting = Rendezvous(200, 40.0)
+
+    async def work(request: Request) -> Reply:
+        await meeting.meet()
+        return says(request.prompt)
+
+    server = scripted_messages(delegating(200, work))
+    result = await agent(server, "boss", create_agent_tool_sync(agent(server, "worker"))).run("go")
+    assert json.loads(result.answer) == [f"part {number}" for number in range(200)]
+
+
+@both
+async def test_nested_agents_in_threads_do_not_wait_for_each_others_threads(
+    scripted_messages: Serve, wrap: Wrap
+) -> None:
+    meeting = Rendezvous(30, 30.0)
+
+    async def work(request: Request) -> Reply:
+        if request.body["system"] == "worker":
+            return says("passed on") if request.results else calls(("helper_agent", {"prompt": request.prompt}))
+        await meeting.meet()
+        return says("helped")
+
+    server = scripted_messages(delegating(30, work))
+    helper = create_agent_tool_sync(agent(server, "helper"))
+    result = await agent(server, "boss", wrap(agent(server, "worker", helper))).run("go")
+    assert json.loads(result.answer) == ["passed on"] * 30
+
+
+@both
+async def test_the_output_has_the_answer_its_steps_and_its_cost(scripted_messages: Serve, wrap: Wrap) -> None:
+    def double(number: float) -> float:
+        return number * 2
+
+    server = scripted_messages([calls(("double", {"number": 21})), says("42")])
+    worker = agent(server, "worker", Tool.from_function(double), model="claude-haiku-5-5")
+    bills: list[Bill] = []
+    context = CallContext(book=bills.append)
+    output = await agent(server, "boss", wrap(worker)).call_tool("worker_agent", {"prompt": "6 * 7?"}, context=context)
+    (bill,) = bills
+    assert (output.text, output.is_error) == ("42", False)
+    assert output.structured == {
+        "answer": "42",
+        "exact": None,
+        "steps": [{"tool": "double", "arguments": {"number": 21}, "result": "42.0", "is_error": False}],
+        "usage": bill.to_json(),
+    }
+    Draft202012Validator(OUTPUT_SCHEMA).validate(output.structured)
+    assert (bill.agent, bill.delegated) == ("worker", ())
+    spent = bill.own.by_model["claude-haiku-5-5"]
+    assert (spent.requests, spent.input_tokens, spent.output_tokens) == (2, 20, 40)
+
+
+@pytest.mark.requirement("usage-adds-up")
+@both
+async def test_the_bill_of_three_levels_is_what_the_server_counted(scripted_messages: Serve, wrap: Wrap) -> None:
+    def script(request: Request) -> Reply:
+        below = {"boss": "worker_agent", "worker": "helper_agent"}.get(request.body["system"])
+        if below is None or request.results:
+            reply = says("done")
+        else:
+            reply = calls((below, {"prompt": "one"}), (below, {"prompt": "two"}))
+        return replace(reply, usage={"input_tokens": request.number, "output_tokens": 7})
+
+    server = scripted_messages(script)
+    helper = agent(server, "helper", model="claude-small")
+    worker = agent(server, "worker", wrap(helper), model="claude-middle")
+    result = await agent(server, "boss", wrap(worker), model="claude-large").run("go")
+    assert len(server.requests) == 2 + 2 * 2 + 4
+    for model in ("claude-small", "claude-middle", "claude-large"):
+        numbers = [request.number for request in server.requests if request.body["model"] == model]
+        spent = result.usage.by_model[model]
+        assert (spent.requests, spent.input_tokens) == (len(numbers), sum(numbers))
+        assert spent.output_tokens == 7 * len(numbers)
+
+
+@both
+async def test_sub_agents_that_fail_say_why_and_what_it_cost(scripted_messages: Serve, wrap: Wrap) -> None:
+    replies = [
+        refuses("That would be harmful."),
+        fails(400, "invalid_request_error"),
+        says("4", stop_reason="max_tokens"),
+        says(""),
+    ]
+
+    def work(request: Request) -> Reply:
+        number = int(request.prompt.removeprefix("part "))
+        return replies[number] if number < len(replies) else calls(("nothing", {}))
+
+    server = scripted_messages(delegating(5, work))
+    worker = agent(server, "worker", model="claude-haiku-5-5", limits=Limits(max_turns=3))
+    result = await agent(server, "boss", wrap(worker)).run("go")
+    assert all(step.is_error and step.result.startswith("worker has no answer: ") for step in result.steps)
+    assert [step.result.removeprefix("worker has no answer: ") for step in result.steps] == [
+        "That would be harmful.",
+        "The Messages API answered 400: scripted invalid_request_error",
+        "The answer was cut off at max_tokens=32768; allow more or ask for less.",
+        "The model ended its turn without an answer, also when asked once more.",
+        "worker had no answer after 3 turns, its limit.",
+    ]
+    assert result.usage.by_model["claude-haiku-5-5"].requests == 1 + 1 + 2 + 2 + 3
+    assert result.usage.requests == len(server.requests)
+
+
+@both
+async def test_delegation_has_a_limit_of_depth(scripted_messages: Serve, wrap: Wrap) -> None:
+    def script(request: Request) -> Reply:
+        if request.results:
+            return says(request.results[0]["content"][0]["text"])
+        return calls(({"boss": "worker_agent", "worker": "helper_agent"}[request.body["system"]], {"prompt": "do"}))
+
+    server = scripted_messages(script)
+    helper = agent(server, "helper", limits=Limits(max_depth=1))
+    result = await agent(server, "boss", wrap(agent(server, "worker", wrap(helper)))).run("go")
+    assert result.answer == "helper is 2 agents deep, and 1 is the limit: do this part without delegating it."
+    assert "helper" not in {request.body["system"] for request in server.requests}
+
+
+@both
+async def test_a_blank_task_is_an_error_for_the_model(scripted_messages: Serve, wrap: Wrap) -> None:
+    server = scripted_messages([])
+    boss = agent(server, "boss", wrap(agent(server, "worker")))
+    for prompt, told in (("", "'' should be non-empty"), (" ", "prompt is empty")):
+        output = await boss.call_tool("worker_agent", {"prompt": prompt})
+        assert output.is_error
+        assert told in output.text
+    assert server.requests == []
+
+
+@both
+async def test_half_a_character_in_a_task_does_no_harm(scripted_messages: Serve, wrap: Wrap) -> None:
+    server = scripted_messages([says("ok")])
+    output = await agent(server, "boss", wrap(agent(server, "worker"))).call_tool("worker_agent", {"prompt": "a\ud83d"})
+    assert (output.text, server.requests[0].prompt) == ("ok", "a?")
+
+
+@both
+async def test_a_tool_is_described_by_its_agent_or_as_told(scripted_messages: Serve, wrap: Any) -> None:
+    server = scripted_messages([])
+    described = agent(server, "worker", description="Works hard.")
+    assert (wrap(described).name, wrap(described).spec.description) == ("worker_agent", "Works hard.")
+    assert "worker" in wrap(agent(server, "worker")).spec.description
+    spec = ToolSpec("other", "Other.", {"type": "object"})
+    assert wrap(described, spec=spec, timeout=3.0).spec is spec
+    assert wrap(described, timeout=3.0).timeout == 3.0
+
+
+@pytest.mark.requirement("sync-wrapper")
+async def test_each_agent_in_a_thread_has_a_client_of_its_own_and_closes_it(scripted_messages: Serve) -> None:
+    meeting = Rendezvous(3)
+    clients: list[Any] = []
+
+    async def work(_request: Request) -> Reply:
+        await meeting.meet()
+        return says("done")
+
+    server = scripted_messages(delegating(3, work))
+
+    def client() -> Any:
+        clients.append(server.client())
+        return clients[-1]
+
+    worker = replace(agent(server, "worker"), client=client)
+    await agent(server, "boss", create_agent_tool_sync(worker)).run("go")
+    assert [one.is_closed() for one in clients] == [True] * 3
+
+
+async def test_a_ready_made_client_cannot_go_into_a_thread(scripted_messages: Serve) -> None:
+    client = scripted_messages([]).client()
+    owner = Agent("worker", "Work.", client=client)
+    with pytest.raises(ConfigurationError, match=r"create_agent_tool_sync .* client=lambda"):
+        create_agent_tool_sync(owner)
+    with pytest.raises(ConfigurationError, match=r"run_sync .* client=lambda"):
+        owner.run_sync("go")
+    assert create_agent_tool_async(owner).name == "worker_agent"
+    await client.close()
+
+
+async def test_run_sync_in_async_code_is_refused(scripted_messages: Serve) -> None:
+    server = scripted_messages([])
+    with pytest.raises(ConfigurationError, match="await `run` instead"):
+        agent(server, "worker").run_sync("go")
+
+
+def test_run_sync_works_again_and_again(scripted_messages: Serve) -> None:
+    server = scripted_messages([says("one"), says("two")])
+    worker = agent(server, "worker")
+    first = worker.run_sync("go")
+    assert first.answer == "one"
+    assert worker.run_sync(first.conversation.ask("and then?")).answer == "two"
+    assert len(server.requests[1].body["messages"]) == 3

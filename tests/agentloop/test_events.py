@@ -1,0 +1,203 @@
+"""A run tells what happens, as it happens, in one stream that includes the runs it delegates to."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+
+from agentloop import (
+    Agent,
+    CallContext,
+    Refused,
+    Tool,
+    create_agent_tool_async,
+    create_agent_tool_sync,
+)
+from agentloop.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    Spent,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, refuses, says
+from agentloop.testing.server import Script
+
+Serve = Callable[[Script], ScriptedMessages]
+Kind = TypeVar("Kind", bound=Event)
+ENDLESS = replace(says("never"), seconds_per_event=300.0)
+both = pytest.mark.parametrize("wrap", [create_agent_tool_async, create_agent_tool_sync], ids=["async", "sync"])
+
+
+def double(number: float) -> float:
+    if number > 100:
+        raise ValueError("too large")
+    return number * 2
+
+
+def agent(server: ScriptedMessages, name: str, *tools: Tool) -> Agent:
+    return Agent(name, name, tools, client=server.client)
+
+
+def of_kind(heard: list[Event], kind: type[Kind]) -> list[Kind]:
+    return [event for event in heard if isinstance(event, kind)]
+
+
+@pytest.mark.requirement("events")
+async def test_a_run_is_told_from_its_start_to_its_end(scripted_messages: Serve) -> None:
+    heard: list[Event] = []
+    server = scripted_messages([calls(("double", {"number": 21})), says("It is forty-two.")])
+    await agent(server, "tester", Tool.from_function(double)).run("go", observe=heard.append)
+    kinds = [type(event) for event in heard if not isinstance(event, TextDelta)]
+    turn = [TurnStarted, Spent, Spent, Spent, TurnFinished]
+    assert kinds == [RunStarted, *turn, ToolStarted, ToolFinished, *turn, RunFinished]
+    assert "".join(event.text for event in of_kind(heard, TextDelta)) == "It is forty-two."
+    assert {(event.run, event.agent) for event in heard} == {(heard[0].run, "tester")}
+    assert [event.at for event in heard] == sorted(event.at for event in heard)
+
+
+async def test_the_events_say_what_was_asked_called_answered_and_paid(scripted_messages: Serve) -> None:
+    heard: list[Event] = []
+    server = scripted_messages([calls(("double", {"number": 21}), ("double", {"number": 500})), says("42")])
+    result = await agent(server, "tester", Tool.from_function(double)).run("go", observe=heard.append)
+    (began,) = of_kind(heard, RunStarted)
+    assert (began.prompt, began.depth, began.parent_call) == ("go", 0, None)
+    assert [(turn.number, turn.stop_reason, turn.tool_calls) for turn in of_kind(heard, TurnFinished)] == [
+        (1, "tool_use", 2),
+        (2, "end_turn", 0),
+    ]
+    finished = {event.arguments["number"]: event for event in of_kind(heard, ToolFinished)}
+    assert (finished[21].result, finished[21].is_error, finished[21].served_by) == ("42.0", False, "local")
+    assert (finished[500].result, finished[500].is_error) == ("double failed: ValueError: too large", True)
+    (end,) = of_kind(heard, RunFinished)
+    assert (end.answer, end.error, end.bill) == ("42", None, result.bill)
+
+
+async def test_every_call_that_started_finishes_once_whatever_becomes_of_it(scripted_messages: Serve) -> None:
+    heard: list[Event] = []
+
+    async def cancels_itself() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.Event().wait()
+
+    asked = calls(("double", {"number": 1}), ("double", "broken"), ("nothing", {}), ("cancels_itself", {}))
+    server = scripted_messages([asked, says("ok")])
+    tools = [Tool.from_function(double), Tool.from_function(cancels_itself)]
+    await agent(server, "tester", *tools).run("go", observe=heard.append)
+    assert Counter(e.call for e in of_kind(heard, ToolStarted)) == Counter(e.call for e in of_kind(heard, ToolFinished))
+    assert len({event.call for event in of_kind(heard, ToolStarted)}) == 4
+
+
+async def test_a_call_reports_its_steps(scripted_messages: Serve) -> None:
+    heard: list[Event] = []
+
+    def work(context: CallContext) -> str:
+        context.report("half way")
+        return "done"
+
+    server = scripted_messages([calls(("work", {})), says("ok")])
+    await agent(server, "tester", Tool.from_function(work)).run("go", observe=heard.append)
+    (progress,) = of_kind(heard, ToolProgress)
+    assert (progress.tool, progress.message) == ("work", "half way")
+    assert progress.call == of_kind(heard, ToolStarted)[0].call
+
+
+@both
+async def test_a_delegated_run_hangs_under_the_call_that_started_it(scripted_messages: Serve, wrap: Any) -> None:
+    heard: list[Event] = []
+    loop = asyncio.get_running_loop()
+
+    def hear(event: Event) -> None:
+        assert asyncio.get_running_loop() is loop
+        heard.append(event)
+
+    def script(request: Request) -> Reply:
+        below = request.body.get("tools")
+        if request.results or not below:
+            return says("done")
+        return calls((below[0]["name"], {"prompt": "one"}), (below[0]["name"], {"prompt": "two"}))
+
+    server = scripted_messages(script)
+    worker = agent(server, "worker", wrap(agent(server, "helper")))
+    await agent(server, "boss", wrap(worker)).run("go", observe=hear)
+    owner = {event.call: event.run for event in of_kind(heard, ToolStarted)}
+    started = of_kind(heard, RunStarted)
+    assert Counter((run.agent, run.depth) for run in started) == {("boss", 0): 1, ("worker", 1): 2, ("helper", 2): 4}
+    agents = {run.run: run.agent for run in started}
+    above = {"worker": "boss", "helper": "worker"}
+    for run in started[1:]:
+        assert run.parent_call is not None
+        assert agents[owner[run.parent_call]] == above[run.agent]
+    assert len({run.parent_call for run in started}) == len(started)
+    assert Counter(run.run for run in of_kind(heard, RunFinished)) == Counter(list(agents))
+
+
+@both
+async def test_the_events_of_a_delegated_run_lie_within_its_call(scripted_messages: Serve, wrap: Any) -> None:
+    heard: list[Event] = []
+
+    def script(request: Request) -> Reply:
+        if request.body["system"] == "boss" and not request.results:
+            return calls(("worker_agent", {"prompt": "do"}))
+        return says("done")
+
+    server = scripted_messages(script)
+    await agent(server, "boss", wrap(agent(server, "worker"))).run("go", observe=heard.append)
+    kinds = [(event.agent, type(event)) for event in heard]
+    began, ended = kinds.index(("boss", ToolStarted)), kinds.index(("boss", ToolFinished))
+    below = [kind for agent, kind in kinds[began:ended] if agent == "worker"]
+    assert set(below) == {RunStarted, TurnStarted, Spent, TextDelta, TurnFinished, RunFinished}
+    assert (below[0], below[-1]) == (RunStarted, RunFinished)
+    assert [kind for agent, kind in kinds if agent == "worker"] == below
+
+
+async def test_a_run_that_fails_says_so_at_its_end(scripted_messages: Serve) -> None:
+    heard: list[Event] = []
+    server = scripted_messages([refuses("Not this.")])
+    with pytest.raises(Refused):
+        await agent(server, "tester").run("go", observe=heard.append)
+    end = heard[-1]
+    assert isinstance(end, RunFinished)
+    assert (end.answer, end.error, end.bill.total.requests) == (None, "Not this.", 1)
+
+
+async def test_the_calls_of_a_run_that_is_cancelled_finish_before_it(scripted_messages: Serve) -> None:
+    heard: list[Event] = []
+    began = asyncio.Event()
+
+    async def endless() -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    server = scripted_messages([calls(("endless", {}))])
+    run = asyncio.create_task(agent(server, "tester", Tool.from_function(endless)).run("go", observe=heard.append))
+    await asyncio.wait_for(began.wait(), 10)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    (finished,) = of_kind(heard, ToolFinished)
+    assert (finished.is_error, finished.result) == (True, "endless was stopped before it gave a result.")
+    assert [type(event) for event in heard[-2:]] == [ToolFinished, RunFinished]
+
+
+async def test_a_run_that_is_cancelled_says_so_at_its_end(scripted_messages: Serve) -> None:
+    heard: list[Event] = []
+    server = scripted_messages([ENDLESS])
+    run = asyncio.create_task(agent(server, "tester").run("go", observe=heard.append))
+    await server.until(lambda: len(server.requests) == 1)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    end = heard[-1]
+    assert isinstance(end, RunFinished)
+    assert (end.answer, end.error) == (None, "CancelledError")

@@ -1,0 +1,191 @@
+"""A tool is a specification and a function; its arguments are checked and its answer is made sendable."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agentloop import Agent, CallContext, ConfigurationError, Tool, ToolError, ToolOutput, ToolSpec
+
+OBJECT: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "number"}}, "required": ["a"]}
+
+
+class Point(BaseModel):
+    x: int
+    y: int = 0
+    label: str | None = None
+
+
+def add(a: float, b: float = 1) -> float:
+    """Add two numbers."""
+    return a + b
+
+
+def tool(schema: dict[str, Any]) -> Tool:
+    return Tool(ToolSpec("f", "F.", schema), lambda **_: "ok")
+
+
+def test_name_docstring_and_hints_of_a_function_are_its_specification() -> None:
+    spec = Tool.from_function(add).spec
+    assert (spec.name, spec.description) == ("add", "Add two numbers.")
+    assert spec.input_schema["required"] == ["a"]
+    assert spec.input_schema["properties"]["b"]["default"] == 1
+    assert spec.input_schema["additionalProperties"] is False
+
+
+def test_name_description_and_hints_can_be_given() -> None:
+    spec = Tool.from_function(add, name="plus", description="Sum.", read_only=True).spec
+    assert (spec.name, spec.description, spec.read_only) == ("plus", "Sum.", True)
+
+
+async def test_a_function_gets_what_its_annotations_say_instead_of_plain_json() -> None:
+    def where(point: Point) -> str:
+        return f"{type(point).__name__} {point.x} {point.y}"
+
+    agent = Agent("a", "", [Tool.from_function(where)])
+    assert (await agent.call_tool("where", {"point": {"x": 1}})).text == "Point 1 0"
+
+
+def test_parameters_that_cannot_be_described_are_refused() -> None:
+    def bare(a) -> None: ...  # type: ignore[no-untyped-def] # noqa: ANN001
+
+    def many(*numbers: float) -> None: ...
+
+    def named(**numbers: float) -> None: ...
+
+    def positional(a: float, /) -> None: ...
+
+    for function in (bare, many, named, positional):
+        with pytest.raises(ConfigurationError, match="annotated and passable by keyword"):
+            Tool.from_function(function)
+
+
+def test_the_context_is_no_argument_of_the_model() -> None:
+    def where(context: CallContext, a: float) -> None: ...
+
+    made = Tool.from_function(where)
+    assert made.takes_context
+    assert list(made.spec.input_schema["properties"]) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["", "with space", "dot.ted", "ä", "x" * 65, "a\n", "a/b"])
+def test_names_the_api_refuses_are_refused_at_once(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="1 to 64 letters"):
+        Tool(ToolSpec(name, "", OBJECT), add)
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 64, "A-b_9"])
+def test_names_the_api_takes_are_taken(name: str) -> None:
+    assert Tool(ToolSpec(name, "", OBJECT), add).name == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({}, "'a' is a required property"),
+        ({"a": "3"}, "a: '3' is not of type 'number'"),
+        ({"a": True}, "a: True is not of type 'number'"),
+        ({"a": None}, "a: None is not of type 'number'"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named_with_their_place(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(ToolError, match="Invalid arguments for f") as caught:
+        tool(OBJECT).check(arguments)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [3, 3.75, Decimal("0.1000000000000000000001"), 10**400])
+def test_every_kind_of_number_is_a_number(number: object) -> None:
+    tool(OBJECT).check({"a": number})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "nonsense"},
+        {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}},
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/missing"}}},
+        {"$ref": "#"},
+        {"type": "object", "properties": {"a": {"pattern": "("}}},
+    ],
+    ids=["no_schema", "reference_to_a_url", "reference_to_nothing", "endless", "broken_pattern"],
+)
+def test_a_broken_schema_leaves_the_judgement_to_the_tool(schema: dict[str, Any]) -> None:
+    tool(schema).check({"a": "x"})
+
+
+def test_a_specification_comes_through_the_contract_as_it_was() -> None:
+    spec = ToolSpec("f", "F.", OBJECT, title="Eff", output_schema=OBJECT, read_only=True, destructive=False)
+    assert ToolSpec.from_json(spec.to_json()) == spec
+    assert "title" not in ToolSpec("f", "F.", OBJECT).to_json()
+
+
+def test_hints_that_are_not_booleans_count_as_not_given() -> None:
+    entry = {"name": "f", "inputSchema": OBJECT, "annotations": {"readOnlyHint": "yes", "idempotentHint": True}}
+    spec = ToolSpec.from_json(entry)
+    assert (spec.read_only, spec.idempotent, spec.description) == (False, True, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("plain", "plain"),
+        (3.5, "3.5"),
+        (None, "null"),
+        (Decimal("0.1000000000000000000001"), '"0.1000000000000000000001"'),
+        ({"a": [1]}, '{"a": [1]}'),
+        (Point(x=1), '{"x": 1, "y": 0}'),
+        ("half \ud83d", "half ?"),
+    ],
+)
+def test_what_a_function_returns_becomes_text(value: object, text: str) -> None:
+    assert ToolOutput.of(value).text == text
+
+
+def test_objects_are_structured_content_as_well() -> None:
+    assert ToolOutput.of({"a": 1}).structured == {"a": 1}
+    assert ToolOutput.of(Point(x=1)).structured == {"x": 1, "y": 0}
+    assert ToolOutput.of([1]).structured is None
+
+
+def test_an_output_stays_as_it_is() -> None:
+    output = ToolOutput(({"type": "image", "source": {}},))
+    assert ToolOutput.of(output) is output
+    assert output.text == "[image]"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n"])
+def test_an_error_always_says_something(text: str) -> None:
+    assert ToolOutput.error(text).text == "The tool failed and gave no reason."
+
+
+def test_long_text_is_cut_with_a_notice_and_other_blocks_are_kept() -> None:
+    image = {"type": "image", "source": {}}
+    output = ToolOutput(({"type": "text", "text": "abc"}, image, {"type": "text", "text": "def"}))
+    assert output.cut_to(6) is output
+    assert output.cut_to(4).text == "abc\n[image]\nd\n[The result was cut to 4 characters.]"
+    assert output.cut_to(2).text == "ab\n[image]\n[The result was cut to 2 characters.]"
+
+
+async def test_a_function_that_returns_no_json_is_an_error_for_the_model() -> None:
+    def shelf() -> Any:
+        return {1, 2}
+
+    output = await Agent("a", "", [Tool.from_function(shelf)]).call_tool("shelf", {})
+    assert output.is_error
+    assert output.text == "shelf failed: TypeError: set is not JSON"
+
+
+def test_two_tools_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="more than one tool named add"):
+        Agent("a", "", [Tool.from_function(add), Tool.from_function(add)])
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: Tool.from_function(add, name="a b"), lambda: Tool.from_function(add, name="x" * 65)]
+)
+def test_names_are_checked_however_a_tool_is_made(made: Callable[[], Tool]) -> None:
+    with pytest.raises(ConfigurationError):
+        made()

@@ -1,0 +1,20 @@
+"""No test reaches a real model: without credentials, at an address where nobody answers."""
+
+import os
+
+import pytest
+import stamina
+
+pytest_plugins = ["agentloop.testing.fixtures"]
+
+
+@pytest.fixture(autouse=True)
+def _no_real_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_between_retries() -> None:
+    stamina.set_testing(True, attempts=10, cap=True)

@@ -1,0 +1,187 @@
+"""What the client does with its options, and what it exits with. Local threads do the work, in this process."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, says
+from orchestrator_client.cli import main
+
+AGENT_TOOL = "calculator_assistant_agent"
+
+
+def invoke(*arguments: str, stdin: str | bytes | io.BytesIO = "", **env: str) -> Result:
+    """Run the command here, with no credentials but those in `env`."""
+    clean: dict[str, str | None] = {"ANTHROPIC_BASE_URL": None, "HOME": "/nonexistent", **env}
+    return CliRunner(env=clean).invoke(main, arguments, input=stdin)
+
+
+def delegate_once(request: Request) -> Reply:
+    """An orchestrator that hands its question to the calculator agent, which calls one function."""
+    if request.results:
+        return says("Answer: 3")
+    tools = {tool["name"] for tool in request.body["tools"]}
+    if AGENT_TOOL in tools:
+        return calls((AGENT_TOOL, {"prompt": "1 + 2?"}))
+    return calls(("sum_numbers", {"numbers": [1, 2]}))
+
+
+@pytest.mark.requirement("local")
+def test_local_uses_no_server_and_gives_the_same_answer() -> None:
+    result = invoke("--demo", "--local", "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert report["answer"].splitlines()[-1] == "Total: $191.12"
+    assert {each["served_by"] for each in report["delegations"]} == {"local"}
+    assert "cannot be reached" not in result.stderr
+
+
+def test_the_prompt_may_come_from_stdin() -> None:
+    result = invoke("--local", "--quiet", "-", stdin="What is 3 * 12.50 + 5.99?\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "Answer: 43.49\n", "")
+
+
+def test_offline_asks_the_offline_model_whatever_credentials_there_are(
+    scripted_messages: Callable[..., ScriptedMessages],
+) -> None:
+    model = scripted_messages([])
+    env = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "scripted"}
+    result = invoke("--local", "--offline", "--quiet", "2 * 21", **env)
+    assert (result.exit_code, result.stdout) == (0, "Answer: 42\n")
+    assert model.requests == []
+
+
+@pytest.mark.requirement("offline-declines")
+@pytest.mark.requirement("exit-status")
+def test_a_problem_that_cannot_be_read_is_a_failure_that_names_the_words() -> None:
+    result = invoke("--local", "--quiet", "How fast does a swallow fly?")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("no answer: I could not read this: ")
+    assert '"does" in "How fast does a swallow fly"' in line
+    assert "ANTHROPIC_API_KEY" in line
+
+
+@pytest.mark.requirement("json")
+def test_a_failure_is_one_json_object_too() -> None:
+    result = invoke("--local", "--quiet", "--json", "How fast does a swallow fly?")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert list(report) == ["ok", "answer", "delegations", "usage", "usd", "servers", "seconds", "error"]
+    assert (report["ok"], report["answer"], report["delegations"]) == (False, None, [])
+    assert "does" in report["error"]
+
+
+@pytest.mark.requirement("exit-status")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Say what is wanted"),
+        (["  "], "Say what is wanted"),
+        (["-"], "Say what is wanted"),
+        (["1 + 1", "--nonsense"], "--nonsense"),
+        (["1 + 1", "--config", "/nonexistent.json"], "Cannot read the configuration /nonexistent.json"),
+        (["1 + 1", "--server", ""], "neither a configured server, a URL nor a command"),
+        (["1 + 1", "--server", '"'], "neither a configured server, a URL nor a command"),
+        (["1 + 1", "--connect-timeout", "0"], "--connect-timeout"),
+        (["1", "+", "1"], "unexpected extra arguments"),
+    ],
+)
+def test_wrong_usage_is_status_2_and_says_what_is_wrong(arguments: list[str], said: str) -> None:
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_bytes_that_are_no_text_are_wrong_usage() -> None:
+    result = invoke("--local", "-", stdin=b"1 + \xff")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "not text" in result.stderr
+
+
+class Interrupted(io.BytesIO):
+    """Stdin at which the user presses Ctrl-C."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size == 0:  # whether it is binary
+            return b""
+        raise KeyboardInterrupt
+
+
+@pytest.mark.requirement("exit-status")
+def test_ctrl_c_while_the_prompt_is_read_is_an_interruption() -> None:
+    result = invoke("--local", "-", stdin=Interrupted())
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.requirement("model-override")
+@pytest.mark.parametrize(
+    ("arguments", "env", "models"),
+    [
+        ([], {}, ("claude-sonnet-5-5", "claude-haiku-5-5")),
+        ([], {"ORCHESTRATOR_MODEL": "big", "CALCULATOR_MODEL": "small"}, ("big", "small")),
+        (["--model", "large", "--calculator-model", "tiny"], {"CALCULATOR_MODEL": "small"}, ("large", "tiny")),
+    ],
+    ids=["defaults", "environment", "flags"],
+)
+def test_both_models_can_be_chosen(
+    scripted_messages: Callable[..., ScriptedMessages],
+    arguments: list[str],
+    env: dict[str, str],
+    models: tuple[str, str],
+) -> None:
+    model = scripted_messages(delegate_once)
+    credentials = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "scripted"}
+    result = invoke("--local", "--json", "--quiet", *arguments, "1 + 2?", **credentials, **env)
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["answer"], result.stderr) == (0, "Answer: 3", "")
+    orchestrator, calculator = models
+    asked = [request.body["model"] for request in model.requests]
+    assert asked == [orchestrator, calculator, calculator, orchestrator]
+    assert model.refusals == []
+
+
+def test_the_usage_sums_up_the_orchestrator_and_its_agents(
+    scripted_messages: Callable[..., ScriptedMessages],
+) -> None:
+    model = scripted_messages(delegate_once)
+    result = invoke("--local", "--json", "1 + 2?", ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
+    usage: Any = json.loads(result.stdout)["usage"]
+    assert {name: (each["requests"], each["input_tokens"], each["output_tokens"]) for name, each in usage.items()} == {
+        "claude-sonnet-5-5": (2, 20, 40),
+        "claude-haiku-5-5": (2, 20, 40),
+    }
+
+
+@pytest.mark.requirement("credentials")
+def test_a_base_url_alone_is_enough_to_leave_the_offline_model(
+    scripted_messages: Callable[..., ScriptedMessages],
+) -> None:
+    model = scripted_messages([says("hello")])
+    result = invoke("--local", "Say hello.", ANTHROPIC_BASE_URL=model.url)
+    assert (result.exit_code, result.stdout) == (0, "hello\n")
+    assert "offline" not in result.stderr
+
+
+def test_a_wrong_key_is_a_failure_that_says_what_to_check(
+    scripted_messages: Callable[..., ScriptedMessages],
+) -> None:
+    model = scripted_messages([fails(401, "authentication_error")])
+    env = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "planted-secret"}
+    result = invoke("--local", "--quiet", "1 + 1", **env)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert "401" in line
+    assert "ANTHROPIC_API_KEY" in line
+    assert "planted-secret" not in line
+
+
+def test_a_tools_text_cannot_steer_the_terminal(scripted_messages: Callable[..., ScriptedMessages]) -> None:
+    model = scripted_messages([says("\x1b]0;title\x07" + "x" * 1000)])
+    result = invoke("--local", "1 + 1", ANTHROPIC_BASE_URL=model.url)
+    assert result.exit_code == 0
+    assert all(line.isprintable() for line in result.stderr.splitlines())

@@ -1,0 +1,127 @@
+"""What happens to a run whose server dies, or whose user presses Ctrl-C."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import pytest
+
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from tests.processes import CLIENT, SERVER, Lifeline, environment, finished, started
+
+AGENT_TOOL = "calculator_assistant_agent"
+
+
+class Claude:
+    """Delegates three sums. The calculators' first requests are not answered before `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    async def __call__(self, request: Request) -> Reply:
+        if AGENT_TOOL in {tool["name"] for tool in request.body["tools"]}:
+            if request.results:
+                return says(" and ".join(result["content"][0]["text"] for result in request.results))
+            return calls(*((AGENT_TOOL, {"prompt": f"{number} + {number}?"}) for number in (1, 2, 3)))
+        if request.results:
+            return says(f"Answer: {json.loads(request.results[0]['content'][0]['text'])['result']}")
+        await anyio.to_thread.run_sync(self.go_on.wait, 30)
+        number = request.prompt.partition(" ")[0]
+        return calls(("sum_numbers", {"numbers": [number, number]}))
+
+
+def configured(folder: Path, lifeline: Lifeline, server: tuple[str, ...], **env: str) -> str:
+    """A configuration with one server, whose end the lifeline tells."""
+    command, *args = lifeline.command(*server)
+    path = folder / "config.json"
+    entry: Any = {"command": command, "args": args, "env": env}
+    path.write_text(json.dumps({"mcpServers": {"calc": entry}}), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.requirement("fallback-killed")
+async def test_killing_the_server_in_the_middle_of_the_run_still_gives_the_answer(
+    scripted_messages: Callable[..., ScriptedMessages], tmp_path: Path
+) -> None:
+    script = Claude()
+    claude = scripted_messages(script)
+    env = {"ANTHROPIC_BASE_URL": claude.url, "ANTHROPIC_API_KEY": "scripted"}
+    lifeline = Lifeline(tmp_path)
+    config = configured(tmp_path, lifeline, SERVER, **env)
+    command = [*CLIENT, "--config", config, "--json", "--quiet", "Three sums."]
+    async with lifeline.held() as line, started(command, env=environment(**env)) as process:
+        pid = await line.pid()
+        await claude.until(lambda: len(claude.requests) == 1 + 3, seconds=20)
+        os.kill(pid, signal.SIGKILL)
+        await line.ended()
+        script.go_on.set()
+        end = await finished(process)
+    report = json.loads(end.out)
+    assert (end.code, report["answer"]) == (0, "Answer: 2 and Answer: 4 and Answer: 6")
+    assert [(each["served_by"], each["is_error"]) for each in report["delegations"]] == [("local", False)] * 3
+    assert end.err.splitlines() == ["calc went away: connection closed. Its calls are answered by local threads."]
+    assert claude.refusals == []
+
+
+@pytest.mark.requirement("interrupt")
+@pytest.mark.requirement("exit-status")
+async def test_ctrl_c_ends_the_run_and_its_server_within_2_s(
+    scripted_messages: Callable[..., ScriptedMessages], tmp_path: Path
+) -> None:
+    script = Claude()
+    claude = scripted_messages(script)
+    env = {"ANTHROPIC_BASE_URL": claude.url, "ANTHROPIC_API_KEY": "scripted"}
+    lifeline = Lifeline(tmp_path)
+    command = [*CLIENT, "--config", configured(tmp_path, lifeline, SERVER, **env), "--quiet", "Three sums."]
+    async with lifeline.held() as line, started(command, env=environment(**env)) as process:
+        await claude.until(lambda: len(claude.requests) == 1 + 3, seconds=20)
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(2):
+            await process.wait()
+            await line.ended()
+        end = await finished(process)
+        script.go_on.set()
+    assert (end.code, end.out, end.err) == (130, "", "interrupted\n")
+    assert len(claude.requests) == 4
+
+
+@pytest.mark.requirement("interrupt")
+async def test_ctrl_c_while_connecting_ends_even_a_stubborn_server_within_2_s(tmp_path: Path) -> None:
+    lifeline = Lifeline(tmp_path)
+    server = ("sh", "-c", "trap '' TERM; exec sleep 60")
+    command = [*CLIENT, "--config", configured(tmp_path, lifeline, server), "--quiet", "1 + 1"]
+    async with lifeline.held() as line, started(command) as process:
+        await line.pid()
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(2):
+            await process.wait()
+            await line.ended()
+        end = await finished(process)
+    assert (end.code, end.out, end.err) == (130, "", "interrupted\n")
+
+
+@pytest.mark.requirement("exit-status")
+async def test_ctrl_c_ends_local_threads_too(scripted_messages: Callable[..., ScriptedMessages]) -> None:
+    claude = scripted_messages(
+        lambda request: (
+            calls((AGENT_TOOL, {"prompt": "1 + 1?"}))
+            if len(request.body["tools"]) > 6
+            else replace(says("too late"), seconds_per_event=60)
+        )
+    )
+    env = {"ANTHROPIC_BASE_URL": claude.url, "ANTHROPIC_API_KEY": "scripted"}
+    async with started([*CLIENT, "--local", "--quiet", "A sum."], env=environment(**env)) as process:
+        await claude.until(lambda: len(claude.requests) == 2, seconds=20)
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.wait(), 2)
+        end = await finished(process)
+    assert (end.code, end.out, end.err) == (130, "", "interrupted\n")
+    await claude.until(lambda: claude.requests[1].outcome == "cancelled")
+    assert len(claude.requests) == 2

@@ -1,0 +1,138 @@
+"""The main job as a user starts it: three stores, three calculator agents, one answer. No credentials."""
+
+import asyncio
+import itertools
+import json
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.processes import CLIENT, Finished, run
+
+on_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+ANSWER = "Toy Town: $59.99\nBook Barn: $77.70\nGarden Gate: $53.43\nTotal: $191.12\n"
+AGENT_TOOL = "calculator_assistant_agent"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ends() -> tuple[Finished, Finished]:
+    """`--demo`, as `make demo` runs it, and beside it the same with a report."""
+    return await asyncio.gather(run(*CLIENT, "--demo"), run(*CLIENT, "--demo", "--json", "--quiet"))
+
+
+@pytest.fixture
+def told(ends: tuple[Finished, Finished]) -> Finished:
+    return ends[0]
+
+
+@pytest.fixture
+def reported(ends: tuple[Finished, Finished]) -> Finished:
+    return ends[1]
+
+
+@pytest.fixture
+def report(reported: Finished) -> Any:
+    return json.loads(reported.out)
+
+
+@pytest.mark.requirement("demo")
+@pytest.mark.requirement("stdout-is-the-answer")
+@on_one_loop
+async def test_stdout_is_exactly_the_answer(told: Finished) -> None:
+    assert (told.code, told.out) == (0, ANSWER)
+
+
+@pytest.mark.requirement("progress-lines")
+@on_one_loop
+async def test_stderr_tells_who_does_what_and_when(told: Finished) -> None:
+    clock, *lines = r"^ *\d+\.\d{3}s orchestrator: ", *told.err.splitlines()[1:]
+    assert all(re.match(clock, line) for line in lines)
+    said = [re.sub(clock, "", line) for line in lines]
+    assert said[0].startswith("asked: I am ordering from three stores.")
+    assert sum(line.startswith(f"calls {AGENT_TOOL}#") and '(prompt="' in line for line in said) == 3
+    assert f'{AGENT_TOOL}#1 > calls multiply_numbers#1(numbers=[3, "12.50"])' in said
+    assert any(re.match(rf'{AGENT_TOOL}#1 > multiply_numbers#1 answered .*"result": "37.5"', line) for line in said)
+    assert sum(f"{AGENT_TOOL}#" in line and "(mcp-calc-server): " in line for line in said) == 3
+    assert said[-1].startswith("answered after ")
+
+
+@pytest.mark.requirement("progress-lines")
+@on_one_loop
+async def test_the_agents_progress_lines_are_interleaved(told: Finished) -> None:
+    lines = told.err.splitlines()
+    place = {
+        (number, verb): next(at for at, line in enumerate(lines) if f"{AGENT_TOOL}#{number} {verb}" in line)
+        for number in (1, 2, 3)
+        for verb in ("> calls", "answered")
+    }
+    last_start = max(place[number, "> calls"] for number in (1, 2, 3))
+    first_end = min(place[number, "answered"] for number in (1, 2, 3))
+    assert last_start < first_end
+
+
+@pytest.mark.requirement("no-credentials")
+@on_one_loop
+async def test_one_line_says_that_the_model_is_offline_and_how_to_use_claude(told: Finished) -> None:
+    (line,) = (line for line in told.err.splitlines() if "offline model" in line)
+    assert "ANTHROPIC_API_KEY" in line
+
+
+@on_one_loop
+async def test_quiet_says_nothing_on_stderr(reported: Finished) -> None:
+    assert (reported.code, reported.err) == (0, "")
+
+
+@pytest.mark.requirement("json")
+@on_one_loop
+async def test_json_is_one_object_with_the_documented_keys(report: Any, reported: Finished) -> None:
+    assert list(report) == ["ok", "answer", "delegations", "usage", "usd", "servers", "seconds"]
+    assert (report["ok"], report["answer"] + "\n") == (True, ANSWER)
+    for delegation in report["delegations"]:
+        assert list(delegation) == ["tool", "arguments", "served_by", "started", "finished", "is_error", "result"]
+        assert 0 <= delegation["started"] <= delegation["finished"] <= report["seconds"] <= reported.seconds
+
+
+@pytest.mark.requirement("overlap")
+@on_one_loop
+async def test_three_delegations_overlap_in_time_and_are_served_by_the_server(report: Any) -> None:
+    agents = [delegation for delegation in report["delegations"] if delegation["tool"] == AGENT_TOOL]
+    assert [(each["served_by"], each["is_error"]) for each in agents] == [("mcp-calc-server", False)] * 3
+    stores = {each["arguments"]["prompt"].partition(":")[0] for each in agents}
+    assert stores == {"Toy Town", "Book Barn", "Garden Gate"}
+    for one, other in itertools.combinations(agents, 2):
+        assert one["started"] < other["finished"]
+        assert other["started"] < one["finished"]
+
+
+@on_one_loop
+async def test_the_usage_includes_the_agents(report: Any) -> None:
+    assert list(report["usage"]) == ["offline-rule-based"]
+    assert report["usage"]["offline-rule-based"]["requests"] >= 2 + 3 * 2
+
+
+@pytest.mark.requirement("fallback-unreachable")
+async def test_a_server_that_cannot_be_started_is_replaced_with_one_line_saying_so() -> None:
+    end = await run(*CLIENT, "--demo", "--json", "--quiet", "--server", "false")
+    report = json.loads(end.out)
+    assert (end.code, report["answer"] + "\n") == (0, ANSWER)
+    assert {each["served_by"] for each in report["delegations"]} == {"local"}
+    (line,) = end.err.splitlines()
+    assert line.startswith("false cannot be reached: ")
+    assert line.endswith("Its calls are answered by local threads.")
+
+
+@pytest.mark.requirement("console-scripts")
+async def test_both_commands_are_installed_and_behave_like_the_modules() -> None:
+    commands = [Path(sys.executable).with_name(name) for name in ("orchestrator-client", "mcp-calc-server")]
+    asked = await asyncio.gather(*(run(command, "--version") for command in commands))
+    assert [(end.code, end.out, end.err) for end in asked] == [
+        (0, f"{command.name}, version {version('mcp-calc-server')}\n", "") for command in commands
+    ]
+    help_of_script, help_of_module = await asyncio.gather(run(commands[0], "--help"), run(*CLIENT, "--help"))
+    assert help_of_script.out.partition("\n")[2] == help_of_module.out.partition("\n")[2]

@@ -1,0 +1,149 @@
+"""The same tools over every transport, in both of the protocol's eras."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from mcp import Client
+
+from mcp_calc_server.calculator import AGENT_TOOL
+from tests.processes import CLIENT, SERVER, run
+from tests.surface import Served, serving, text
+
+on_one_loop = pytest.mark.asyncio(loop_scope="session")
+
+FUNCTIONS = ["sum_numbers", "subtract_numbers", "multiply_numbers", "divide_numbers", "power", "square_root"]
+PUBLISHED = [*FUNCTIONS, AGENT_TOOL, "looped_agent", "threaded_agent", "impatient_agent"]
+
+
+@pytest.mark.requirement("every-transport")
+@on_one_loop
+async def test_every_way_speaks_its_era(client: Client, way: tuple[str, str]) -> None:
+    assert client.protocol_version == {"auto": "2026-07-28", "legacy": "2025-11-25"}[way[1]]
+
+
+@pytest.mark.requirement("every-transport")
+@on_one_loop
+async def test_every_way_lists_the_same_tools(client: Client) -> None:
+    tools = (await client.list_tools()).tools
+    assert [tool.name for tool in tools] == PUBLISHED
+
+
+@pytest.mark.requirement("every-transport")
+@on_one_loop
+async def test_every_way_calls_functions_at_once(client: Client) -> None:
+    calls = (client.call_tool("sum_numbers", {"numbers": [n, "0.1"]}) for n in range(20))
+    results = await asyncio.gather(*calls)
+    assert [json.loads(text(result))["result"] for result in results] == ["0.1", *(f"{n}.1" for n in range(1, 20))]
+
+
+@pytest.mark.requirement("every-transport")
+@on_one_loop
+async def test_every_way_reports_the_steps_of_an_agent_in_order(client: Client) -> None:
+    values: list[float] = []
+    lines: list[str] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        assert total is None
+        values.append(progress)
+        lines.append(message or "")
+
+    result = await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=hear)
+    assert not result.is_error
+    assert values == [1, 2, 3, 4]
+    assert [line.split("(")[0] for line in lines[:2]] == ["calls sum_numbers#1", "calls square_root#2"]
+    assert all(" after " in line for line in lines[2:])
+
+
+@on_one_loop
+async def test_every_way_tells_the_steps_of_agents_below(client: Client) -> None:
+    lines: list[str] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        lines.append(message or "")
+
+    result = await client.call_tool("threaded_agent", {"prompt": "below"}, progress_callback=hear)
+    assert text(result) == "Answer: done: below"
+    assert lines[0] == 'calls helper_agent#1(prompt="below")'
+    assert lines[1] == "helper#1: asked: below"
+    assert lines[2].startswith("helper#1: answered after ")
+    assert lines[3].startswith("helper_agent#1 answered after ")
+
+
+@pytest.mark.requirement("every-transport")
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("factorial", {"n": 3}, "There is no tool named 'factorial'. Available: sum_numbers, "),
+        ("divide_numbers", {"a": 1, "b": 0}, "Check the divisor"),
+        ("divide_numbers", {"a": 1}, "'b' is a required property"),
+        ("looped_agent", {"prompt": ""}, "prompt"),
+        (AGENT_TOOL, {"prompt": "fail"}, "calculator_assistant has no answer: The Messages API answered 400: scripted"),
+    ],
+)
+@on_one_loop
+async def test_every_way_tells_errors_as_results(
+    client: Client, name: str, arguments: dict[str, object], said: str
+) -> None:
+    result = await client.call_tool(name, arguments)
+    assert result.is_error
+    assert said in text(result)
+
+
+@pytest.mark.requirement("bill-crosses-mcp")
+@on_one_loop
+async def test_structured_content_is_what_the_output_schema_says(client: Client) -> None:
+    schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
+    for name, prompt in ((AGENT_TOOL, "sums"), ("looped_agent", "schema"), ("threaded_agent", "schema")):
+        result = await client.call_tool(name, {"prompt": prompt})
+        assert not result.is_error
+        schema = schemas[name]
+        assert schema is not None
+        jsonschema.validate(result.structured_content, schema)
+        usage = (result.structured_content or {})["usage"]
+        for bill in usage["delegated"]:
+            jsonschema.validate(bill, schema["properties"]["usage"])
+
+
+@on_one_loop
+async def test_the_path_can_be_chosen() -> None:
+    for transport, path in (("streamable-http", "/api/tools"), ("sse", "/api/events")):
+        async with serving(transport, "--offline", "--path", path) as served:
+            assert served.url.endswith(path)
+            async with served.client() as client:
+                result = await client.call_tool("sum_numbers", {"numbers": [1]})
+                assert not result.is_error
+
+
+@on_one_loop
+async def test_the_servers_say_nothing_but_where_they_listen(http: Served, sse: Served) -> None:
+    for served in (http, sse):
+        (line,) = served.said
+        assert line == f"mcp-calc-server: listening at {served.url}\n"
+
+
+@pytest.mark.requirement("every-transport")
+@pytest.mark.parametrize("form", ["word", "config"])
+@on_one_loop
+async def test_the_orchestrator_reaches_a_server_on_every_transport(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    async with serving("streamable-http", "--offline") as http, serving("sse", "--offline") as sse:
+        words = ["mcp-calc-server", http.url, f"sse+{sse.url}"]
+        entries: dict[str, object] = {
+            "started": {"command": SERVER[0], "args": [*SERVER[1:], "--offline"]},
+            "web": {"type": "http", "url": http.url},
+            "old": {"type": "sse", "url": sse.url},
+        }
+        path.write_text(json.dumps({"mcpServers": entries}), encoding="utf-8")
+        known = [] if form == "word" else ["--config", str(path)]
+        names = words if form == "word" else list(entries)
+        command = [*CLIENT, "--offline", "--json", *known]
+        ends = await asyncio.gather(*(run(*command, "--server", name, "What is 3 * 12.50 + 5.99?") for name in names))
+        for name, end in zip(names, ends, strict=True):
+            assert end.code == 0, end.err
+            report = json.loads(end.out)
+            assert "43.49" in report["answer"]
+            assert {each["served_by"] for each in report["delegations"]} == {name}
