@@ -29,6 +29,9 @@ Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = AsyncAnthropic | Callable[[], AsyncAnthropic]
 Hear = Callable[[Mapping[str, Any], ToolUse | None], None]
 
+SHORTEST_SECRET = 16
+"""Characters of a credential at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
@@ -159,9 +162,13 @@ def _refused(error: APIStatusError, client: AsyncAnthropic) -> ModelError:
 
 
 def _without_secrets(text: str, client: AsyncAnthropic) -> str:
-    """The text without the client's credentials, should whoever answers repeat them."""
+    """The text without the client's credentials, should whoever answers repeat them.
+
+    What is shorter than any credential is a placeholder for a server that wants none, and may be an ordinary word.
+    """
     for secret in (client.api_key, client.auth_token):
-        text = text.replace(secret, "[secret]") if secret else text
+        if secret and len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "[secret]")
     return text
 
 
