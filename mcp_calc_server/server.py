@@ -19,6 +19,8 @@ from mcp.server.stdio import stdio_server
 
 from agentloop import Agent, Tool
 from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Observer, ignore
+from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.web import Address, serve_web
@@ -48,18 +50,19 @@ async def serve(
     announce: Callable[[str], None] = lambda _url: None,
     max_agents: int = MAX_AGENTS,
     calls_per_minute: int = CALLS_PER_MINUTE,
+    trace: Observer = ignore,
 ) -> None:
     """Publish tools and agents until SIGTERM or SIGINT comes or, on stdin and stdout, stdin ends.
 
     Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
     most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
-    cancelled.
+    cancelled. `trace` is the `CallContext.trace` of every call.
 
     Raises:
         ConfigurationError: a name is published twice.
         OSError: the address cannot be listened on.
     """
-    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute)
+    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute, trace=trace)
     server = build_server(publication)
     if address is not None:
         await serve_web(server, address, announce)
@@ -82,6 +85,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
         return
     task.cancel()
     await asyncio.wait({task}, timeout=STOP_GRACE)
+    export.finish()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

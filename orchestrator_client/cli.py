@@ -20,6 +20,7 @@ from agentloop import AgentError, Budget, CallContext, ConfigurationError, Ledge
 from agentloop.events import Event
 from agentloop.limits import deadline_after
 from agentloop.narration import Narrator, clip, printable
+from agentloop.observers import export
 from mcp_calc_server.calculator import CALCULATOR_MODEL, calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.config import read_config, servers_to_use
@@ -35,7 +36,7 @@ DEMO = (
     "What does each store cost, and what is the total?"
 )
 
-_HANDED_ON = re.compile(r"ANTHROPIC_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
+_HANDED_ON = re.compile(r"ANTHROPIC_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -152,9 +153,11 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
         if line is not None:
             _say(f"{event.at - began:7.3f}s {line}")
 
+    trace = export.tracing("orchestrator-client", _say)
+
     async def orchestrate() -> None:
         deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
-        context = CallContext(emit=observe, deadline=deadline, ledger=Ledger(budget))
+        context = CallContext(emit=observe, trace=trace, deadline=deadline, ledger=Ledger(budget))
         async with Session(setup, _say) as session:
             try:
                 await session.orchestrator().run(question, context=context)
@@ -162,12 +165,15 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
                 servers.update(session.to_json())
 
     try:
-        asyncio.run(orchestrate())
+        with export.span("orchestrator-client"):
+            asyncio.run(orchestrate())
     except KeyboardInterrupt:
         _say("interrupted")
         return EXIT_INTERRUPTED
     except AgentError as error:
         report.error = f"{error}{_advice(error)}"
+    finally:
+        export.finish()
     ok = _is_ok(report, options["policy"])
     if options["as_json"]:
         value = report.to_json(ok=ok, seconds=time.monotonic() - began, servers=servers)
