@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ import click
 from agentloop import AgentError, Budget, CallContext, ConfigurationError, Ledger, ModelError
 from agentloop.events import Event
 from agentloop.limits import deadline_after
-from agentloop.narration import Narrator, clip, printable
+from agentloop.narration import clip, printable
 from agentloop.observers import export
 from mcp_calc_server.calculator import CALCULATOR_MODEL, calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.config import read_config, servers_to_use
 from orchestrator_client.connection import MAX_CALLS
 from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL, Session, Setup
+from orchestrator_client.progress import progress_on_stderr
 from orchestrator_client.report import Report
 
 DEMO = (
@@ -143,22 +145,24 @@ def _stdin() -> str:
 def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]) -> int:
     # What a server does wrong is told in a line; the SDK would print a traceback for each broken frame.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
-    report, narrator = Report(), Narrator()
+    report, progress = Report(), progress_on_stderr(is_quiet=options["quiet"])
     began = time.monotonic()
     servers: dict[str, Any] = {}
 
     def observe(event: Event) -> None:
         report.observe(event)
-        line = None if options["quiet"] else narrator.tell(event)
-        if line is not None:
-            _say(f"{event.at - began:7.3f}s {line}")
+        progress.observe(event)
 
     trace = export.tracing("orchestrator-client", _say)
 
     async def orchestrate() -> None:
         deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
         context = CallContext(emit=observe, trace=trace, deadline=deadline, ledger=Ledger(budget))
-        async with Session(setup, _say) as session:
+        async with (
+            progress.shown(),
+            progress.server_log() as log,
+            Session(replace(setup, server_log=log), progress.say) as session,
+        ):
             try:
                 await session.orchestrator().run(question, context=context)
             finally:

@@ -1,0 +1,50 @@
+"""The terminal is left as it was found, however a block ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def without_echo() -> Iterator[None]:
+    """What is typed within the block is not shown; Ctrl-C works."""
+    try:
+        fd = sys.stdin.fileno()
+        before = termios.tcgetattr(fd)
+    except (OSError, ValueError, termios.error):
+        yield  # no terminal to type at
+        return
+    silent = termios.tcgetattr(fd)
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(fd, termios.TCSADRAIN, silent)
+    try:
+        with undone_on_sigterm(lambda: termios.tcsetattr(fd, termios.TCSANOW, before)):
+            yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def undone_on_sigterm(undo: Callable[[], object]) -> Iterator[None]:
+    """SIGTERM ends the process as ever, but only after `undo`."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        undo()
+        signal.signal(signal.SIGTERM, before)
+        if callable(before):
+            before(number, frame)
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
