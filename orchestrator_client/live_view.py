@@ -15,12 +15,11 @@ from contextlib import asynccontextmanager
 from typing import TextIO
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
 from rich.table import Table
-from rich.text import Text
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event
@@ -108,10 +107,10 @@ class LiveView:
                 live.refresh()
             await asyncio.sleep(1 / FRAMES_PER_SECOND)
 
-    def picture(self) -> Table | Text:
+    def picture(self) -> Table | Group:
         """The tree as it is now, in at most half of the screen."""
         if not self._tree.roots:
-            return Text()
+            return Group()
         size = self.console.size
         height = max(FEWEST_ROWS, size.height // 2)
         table = picture_of(rows(self._tree, height), time.monotonic(), width=size.width, unicode=self._has_unicode)

@@ -10,7 +10,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from agentloop import Usage
+from agentloop import Usage, exact_json
 from agentloop.narration import clip
 from agentloop.observers.live import Node, Row
 
@@ -56,9 +56,24 @@ def _what(row: Row, now: float, *, unicode: bool) -> Text:
     if node is None:
         return text.append(_summary(row), "bold")
     text.append(clip(node.name, 80), "bold" if node.is_agent else "")
-    if node.step and (row.hidden or not node.children or not row.guide):
-        text.append(f"  {clip(node.step, _DETAIL)}", _STYLES[state])
-    return text.append(f"  {clip(node.detail, _DETAIL)}", "red" if state == "failed" else "dim")
+    if node.doing and (row.hidden or not node.children or not row.guide):
+        text.append(f"  {clip(node.doing, _DETAIL)}", _STYLES[state])
+    return text.append(f"  {_detail(node)}", "red" if state == "failed" else "dim")
+
+
+def _detail(node: Node) -> str:
+    """What was asked, and of a call's result, if it is an object, the first value: there is little room."""
+    if node.result is None or (node.is_agent and node.state == "done"):
+        return clip(node.detail, _DETAIL)
+    if node.state == "failed":
+        return clip(node.result, _DETAIL)
+    try:
+        value = exact_json.loads(node.result)
+    except ValueError:
+        value = node.result
+    if isinstance(value, dict) and value:
+        value = next(iter(value.values()))
+    return clip(f"{node.detail} = {value}", _DETAIL)
 
 
 def _summary(row: Row) -> str:
@@ -66,7 +81,7 @@ def _summary(row: Row) -> str:
     counts = ", ".join(f"{states[state]} {state}" for state in ("running", "done", "failed") if states[state])
     tools = {node.tool for node in row.nodes}
     name = clip(row.nodes[0].tool, 80) if len(tools) == 1 else f"{len(tools)} tools"
-    return f"{name} x {len(row.nodes)}: {counts}"
+    return f"{counts}: {name} x {len(row.nodes)}"
 
 
 def _served_by(nodes: Sequence[Node]) -> str:
@@ -80,7 +95,9 @@ def _state(nodes: Sequence[Node]) -> str:
 
 
 def seconds(elapsed: float) -> str:
-    """`4.2s`, `1m02s`."""
+    """`40ms`, `4.2s`, `1m02s`."""
+    if elapsed < 1:
+        return f"{elapsed * 1000:.0f}ms"
     if elapsed < _MINUTE:
         return f"{elapsed:.1f}s"
     minutes, rest = divmod(int(elapsed), _MINUTE)
@@ -102,4 +119,6 @@ def usd(usage: Usage) -> str:
     amount = usage.usd
     if amount is None:
         return "$?"
+    if 0 < amount < Decimal("0.0001"):
+        return "<$0.0001"
     return f"${amount:.4f}" if 0 < amount < Decimal("0.1") else f"${amount:.2f}"

@@ -21,7 +21,6 @@ from agentloop.events import (
     ToolFinished,
     ToolProgress,
     ToolStarted,
-    TurnFinished,
     TurnRetried,
     TurnStarted,
 )
@@ -32,14 +31,15 @@ State = Literal["running", "done", "failed"]
 MOST_SHOWN = 8
 """Calls shown below rows that sum calls up: more would be too restless to read."""
 DETAIL = 200
-"""Characters of a detail or a step at most; what is longer is cut anyway where it is shown."""
+RESULT = 2000
+"""Characters kept of a detail or a step, and of a result: there is room for less of them where they are shown."""
 
 
 @dataclass(slots=True)
 class Node:
     """A run, a tool call, or a call together with the run it started. Times are on the `time.monotonic` clock.
 
-    `detail` says what was asked, or what came back; `step` what is going on now. Both are as others wrote them.
+    `detail` says what was asked, `step` what was heard of it last, `result` what came back: text as others wrote it.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Node:
     finished: float | None = None
     step: str = ""
     served_by: str = ""
+    result: str | None = None
     is_agent: bool = False
     children: list[Node] = field(default_factory=list)
     spent: Usage = field(default_factory=Usage)
@@ -60,6 +61,14 @@ class Node:
         """What it and all below it have cost so far."""
         below = sum((child.usage for child in self.children), self.spent)
         return below if self.billed is None or below.requests > self.billed.requests else self.billed
+
+    @property
+    def doing(self) -> str:
+        """What is going on in it, in a few words; empty once it has ended."""
+        running = [child for child in self.children if child.state == "running"]
+        if self.state != "running" or not running:
+            return self.step
+        return f"waits for {len(running)} calls" if len(running) > 1 else f"waits for {running[0].name}"
 
     def seconds(self, now: float) -> float:
         return (now if self.finished is None else self.finished) - self.started
@@ -103,7 +112,6 @@ class Tree:
         node = Node(f"{event.tool}#{number}", event.tool, _arguments(event.arguments)[:DETAIL], event.at)
         self._calls[event.call] = node
         run.children.append(node)
-        run.step = f"calls {node.name}"
 
 
 def _within(event: Event, run: Node) -> None:
@@ -115,29 +123,23 @@ def _within(event: Event, run: Node) -> None:
             run.step = "writes"
         case TurnRetried(error=error):
             run.step = f"asks again: {error}"[:DETAIL]
-        case TurnFinished(tool_calls=calls) if calls:
-            run.step = f"waits for {calls} calls" if calls > 1 else "waits for a call"
         case Spent(model=model, usage=usage):
             run.spent += Usage({model: usage})
         case RunFinished():
             run.billed = event.bill.total
             if run.finished is None:
-                _finish(run, event.at, is_error=event.error is not None, detail=event.error)
+                reason = "stopped" if event.error_type == "CancelledError" else event.error
+                _finish(run, event.at, "failed" if reason else "done", reason or event.answer)
 
 
 def _finish_call(event: ToolFinished, call: Node) -> None:
-    call.served_by = event.served_by
-    shown = event.result if event.is_error or not call.is_agent else None
-    call.state = "running"
-    _finish(call, event.at, is_error=event.is_error, detail=shown)
+    call.served_by = call.served_by or event.served_by  # where its run was is surer than where a stopped call was
+    _finish(call, event.at, "failed" if event.is_error else "done", event.result)
 
 
-def _finish(node: Node, at: float, *, is_error: bool, detail: str | None) -> None:
-    node.state = "failed" if is_error else "done"
-    node.finished = at
-    node.step = ""
-    if detail is not None:
-        node.detail = detail[:DETAIL] if is_error else f"{node.detail} = {detail}"[:DETAIL]
+def _finish(node: Node, at: float, state: State, result: str | None) -> None:
+    node.state, node.finished, node.step = state, at, ""
+    node.result = None if result is None else result[:RESULT]
 
 
 def _arguments(arguments: Mapping[str, Any]) -> str:
@@ -164,11 +166,11 @@ def rows(tree: Tree, height: int) -> list[Row]:
     """The tree in at most `height` rows, at least 1.
 
     All of it if it fits. Else finished agents lose their calls, then running ones, and then the calls of one tool
-    become one row that sums them up, with as many of them below it as there is room for: failed ones and the longest
-    running first.
+    become one row that sums them up, with some of them below it: failed ones and the longest running first.
     """
     for is_open in (_everything, _running, _root):
-        shown = [row for root in tree.roots for row in _opened(root, is_open, "", "")]
+        opened = (row for root in tree.roots for row in _opened(root, is_open, "", ""))
+        shown = list(itertools.islice(opened, height + 1))
         if len(shown) <= height:
             return shown
     return _summed_up(tree, height)
@@ -229,6 +231,5 @@ def _by_tool(calls: Sequence[Node], most: int) -> list[list[Node]]:
 
 
 def _worth_a_look(calls: Sequence[Node]) -> list[Node]:
-    """Failed ones and the longest running first, then the newest that are done; in the order of their start."""
-    groups = {state: [call for call in calls if call.state == state] for state in ("failed", "running", "done")}
-    return list(itertools.chain(groups["failed"], groups["running"], reversed(groups["done"])))
+    """The failed ones, then the running ones, the longest first."""
+    return [call for state in ("failed", "running") for call in calls if call.state == state]
