@@ -1,1 +1,1 @@
-"""Folds over the events of runs. None of them reaches into the loop."""
+"""Folds over the event stream. None of them reaches into the loop."""
