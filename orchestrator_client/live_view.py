@@ -62,7 +62,7 @@ class LiveView:
         """Draw within the block; the last picture stays."""
         self._tree, self._widths = Tree(), []
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
-        with without_echo(), undone_on_sigterm(live.stop), live:
+        with without_echo(), undone_on_sigterm(self._show_cursor), live:
             drawing = asyncio.create_task(self._draw(live), name="live view")
             try:
                 yield
@@ -118,6 +118,10 @@ class LiveView:
         self._widths = [sum(cell_len(segment.text) for segment in line) for line in lines]
         self._drawn_in = size.width
         return table
+
+    def _show_cursor(self) -> None:
+        """Not through the console, which may be writing just now."""
+        os.write(self.console.file.fileno(), b"\x1b[?25h\r\n")
 
     @property
     def _has_unicode(self) -> bool:

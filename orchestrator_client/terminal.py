@@ -7,7 +7,7 @@ import signal
 import sys
 import termios
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -32,10 +32,11 @@ def without_echo() -> Iterator[None]:
 
 @contextmanager
 def undone_on_sigterm(undo: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM ends the process as ever, but only after `undo`."""
+    """SIGTERM ends the process as ever, but only after `undo`, which may come in the middle of anything."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        undo()
+        with suppress(OSError, termios.error):
+            undo()
         signal.signal(signal.SIGTERM, before)
         if callable(before):
             before(number, frame)
