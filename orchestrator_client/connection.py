@@ -50,7 +50,7 @@ MAX_TOOLS = 1000
 """Tools of one server. More than that, page after page, is a server gone wrong."""
 MAX_FRAME = 16 * 1024 * 1024
 """Characters of one message from a server. A longer one ends the connection: it might never end."""
-STOP_TIMEOUT = 0.7
+STOP_TIMEOUT = 0.5
 """Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
 
 _LOST = {
