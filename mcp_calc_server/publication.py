@@ -27,17 +27,17 @@ from agentloop import (
     Tool,
     ToolError,
     ToolOutput,
-    Usage,
     create_agent_tool_async,
     dispatch,
     exact_json,
 )
 from agentloop.dispatch import cancel_and_wait
 from agentloop.governor import Governor
-from agentloop.handover import CALL, SPENT, Handover
+from agentloop.handover import CALL, EVENTS, Handover
 from agentloop.limits import deadline_after
+from agentloop.relay import Outgoing
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from mcp_calc_server.progress import reporting
+from mcp_calc_server.progress import Notify, Telling, reporting
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -96,7 +96,9 @@ class Publication:
             handover = _handover(context.meta)
         except ToolError as error:
             return _result(ToolOutput.error(str(error)))
-        async with reporting(context.session.report_progress, tool.name, _spent_sender(context, handover)) as reports:
+        events = Outgoing() if handover.call and handover.events else None
+        tell = Telling(context.session.report_progress, _notifier(context, handover), events)
+        async with reporting(tool.name, tell) as reports:
             call = CallContext(
                 emit=reports.observe,
                 report=reports.say,
@@ -105,12 +107,20 @@ class Publication:
                 ledger=Ledger(handover.budget),
                 governor=self._governor,
             )
-            try:
-                async with _while_client_stays(context), self._place(tool):
-                    return _result(await dispatch.call(tool, arguments, call, self._limits))
-                return _result(ToolOutput.error("The client is gone."))
-            except ToolError as error:
-                return _result(ToolOutput.error(str(error)))
+            result = await self._result(context, tool, arguments, call)
+            if events is not None:
+                result.meta = {EVENTS: events.count}
+            return result
+
+    async def _result(
+        self, context: Context, tool: Tool, arguments: Mapping[str, Any], call: CallContext
+    ) -> types.CallToolResult:
+        try:
+            async with _while_client_stays(context), self._place(tool):
+                return _result(await dispatch.call(tool, arguments, call, self._limits))
+            return _result(ToolOutput.error("The client is gone."))
+        except ToolError as error:
+            return _result(ToolOutput.error(str(error)))
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
@@ -152,21 +162,11 @@ async def _while_client_stays(context: Context) -> AsyncIterator[None]:
 
 
 def _check_size(arguments: Mapping[str, Any]) -> None:
-    if _nesting(arguments) > MAX_NESTING:
+    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
         raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
     characters = len(exact_json.dumps(arguments))
     if characters > MAX_ARGUMENTS:
         raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
-
-
-def _nesting(value: Any) -> int:
-    """How deep the value is nested, counted level by level, so that depth costs no stack."""
-    level, depth = [value], 0
-    while level and depth <= MAX_NESTING:
-        containers = [each for each in level if isinstance(each, dict | list)]
-        level = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
-        depth += bool(containers)
-    return depth
 
 
 def _handover(meta: Any) -> Handover:
@@ -183,21 +183,21 @@ def _handover(meta: Any) -> Handover:
     return handover
 
 
-class _Spent(BaseModel):
-    method: str = SPENT
+class _Notification(BaseModel):
+    method: str
     params: dict[str, Any]
 
 
-def _spent_sender(context: Context, handover: Handover) -> Any:
-    """How to tell the caller what has been spent so far; None if it did not ask."""
+def _notifier(context: Context, handover: Handover) -> Notify | None:
+    """How to tell the caller about this call; None if it did not ask."""
     if not handover.call:
         return None
 
-    async def send(usage: Usage) -> None:
-        notification = _Spent(params={"id": handover.call, "models": usage.to_json()})
+    async def notify(method: str, params: Mapping[str, Any]) -> None:
+        notification = _Notification(method=method, params={"id": handover.call, **params})
         await context.session.send_notification(cast("types.ServerNotification", notification), context.request_id)
 
-    return send
+    return notify
 
 
 def _result(output: ToolOutput) -> types.CallToolResult:
