@@ -1,7 +1,7 @@
 """However a client stops waiting, its agents stop, the open model request is closed and none is sent after.
 
-The columns that need processes of their own, or time to run out, are slow. `make matrix` runs them, `make tables` writes
-what they measure.
+The columns that need processes of their own, or time to run out, are slow. `make matrix` runs them, and `make tables`
+writes what they measure.
 """
 
 import asyncio
