@@ -183,7 +183,7 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
     async def orchestrate() -> None:
         deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
         context = CallContext(emit=observe, deadline=deadline, ledger=Ledger(budget))
-        async with Session(setup, _say) as session:
+        async with Session(setup, _say, observe) as session:
             try:
                 await session.orchestrator().run(question, context=context)
             finally:
