@@ -188,7 +188,7 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
         async with (
             progress.shown(),
             progress.server_log() as log,
-            Session(replace(setup, server_log=log), progress.say) as session,
+            Session(replace(setup, server_log=log), progress.say, observe) as session,
         ):
             try:
                 await session.orchestrator().run(question, context=context)

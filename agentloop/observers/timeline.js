@@ -21,6 +21,7 @@ function make(tag, attributes = {}, ...children) {
 }
 
 function seconds(value) {
+  if (value === 0) return "0 s";
   if (value < 0.0005) return `${Math.round(value * 1e6)} µs`;
   if (value < 1) return `${(value * 1000).toFixed(value < 0.01 ? 1 : 0)} ms`;
   return value < 100 ? `${value.toFixed(2)} s` : `${number.format(Math.round(value))} s`;
@@ -114,20 +115,25 @@ class Page {
       element.setAttribute("d", path);
       picture.append(element);
     }
-    this.find(".busy").replaceChildren(make("p", {}, `Up to ${plural(peak, "turn")} and calls at once`.replace("turns and", "turns and").replace("turn and calls", "turn or call")), picture);
+    this.find(".corner").textContent = peak === 1 ? "one thing at a time" : `up to ${number.format(peak)} turns and calls at once`;
+    this.find(".busy").replaceChildren(picture);
   }
 
   drawAxis() {
-    const room = Math.max(3, Math.floor((this.find(".chart").clientWidth * this.zoom) / 130));
+    const width = (this.find(".chart").clientWidth - this.find(".corner").offsetWidth) * this.zoom;
+    const room = Math.max(3, Math.floor(width / 110));
     const rough = this.span / room;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= rough);
     const ticks = [];
     for (let at = 0; at <= this.span && ticks.length < 500; at += step) {
-      ticks.push(make("span", { left: `${(100 * at) / this.span}%` }, at === 0 ? "0" : seconds(at)));
+      ticks.push(make("span", { left: `${(100 * at) / this.span}%` }, seconds(at)));
     }
     this.find(".ticks").replaceChildren(...ticks);
     this.find(".chart").style.setProperty("--step", (100 * step) / this.span);
+    for (const [element, { bar }] of this.things) {
+      if (bar) element.classList.toggle("tiny", (((bar.end ?? this.span) - bar.begin) / this.span) * width < 30);
+    }
   }
 
   place(begin, end) {

@@ -6,7 +6,7 @@ until the latest event.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ from agentloop.usage import Bill, ModelUsage, Usage
 
 MAX_LINES = 100
 """Progress lines of one call, and notices of one run, that are kept."""
+AT_ONCE = 0.02
+"""Calls that end within this share of the time they took together end at once."""
 
 
 @dataclass(slots=True)
@@ -200,13 +202,24 @@ class Timeline:
             waiting += below
         return sorted(path, key=lambda segment: segment.began)
 
+    def _last(self, calls: Sequence[Call]) -> Call | None:
+        """The call that was waited for. Of those that ended practically at once, the one that worked to the end."""
+        if not calls:
+            return None
+        end = max(map(self.end, calls))
+        about = end - AT_ONCE * (end - min(call.began for call in calls))
+        return max((call for call in calls if self.end(call) >= about), key=self._work_end)
+
+    def _work_end(self, call: Call) -> tuple[float, float]:
+        return max(map(self.end, call.runs), default=self.end(call)), self.end(call)
+
     def _critical_in(self, lane: Lane) -> tuple[list[Segment], list[Lane]]:
         """The lane's own part of the path, and the lanes on which it goes on."""
         path: list[Segment] = []
         below: list[Lane] = []
         for turn in lane.turns:
             ended = self.end(turn)
-            last = max((call for call in lane.calls if call.turn == turn.number), key=self.end, default=None)
+            last = self._last([call for call in lane.calls if call.turn == turn.number])
             if last is None or self.end(last) <= ended:
                 path.append(Segment(turn, turn.began, ended))
                 continue
