@@ -39,13 +39,14 @@ _LOG_FLUSH = 1.0
 
 
 class LiveView:
-    """Shows the events it is given to `observe` as a tree on a terminal, within the block of `shown`.
+    """Shows the events it is given to `observe` as a tree on stderr, a terminal, within the block of `shown`.
 
     What is typed meanwhile is not echoed. However the block is left, cursor and echo are as before.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self.console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    def __init__(self) -> None:
+        # Not bound to the stream: in a chat another one stands for it while a line is typed.
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._tree = Tree()
         self._widths: list[int] = []
         self._drawn_in = 0

@@ -67,4 +67,4 @@ def progress_on_stderr(*, is_quiet: bool) -> Progress:
         return Lines(is_quiet=is_quiet)
     from orchestrator_client.live_view import LiveView  # noqa: PLC0415 - rich is loaded only where it is used
 
-    return LiveView(sys.stderr)
+    return LiveView()

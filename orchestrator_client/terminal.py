@@ -9,16 +9,15 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 
 @contextmanager
 def without_echo() -> Iterator[None]:
     """What is typed within the block is not shown; Ctrl-C works."""
-    try:
-        fd = sys.stdin.fileno()
-        before = termios.tcgetattr(fd)
-    except (OSError, ValueError, termios.error):
-        yield  # no terminal to type at
+    fd, before = _keyboard()
+    if fd is None:
+        yield
         return
     silent = termios.tcgetattr(fd)
     silent[3] &= ~termios.ECHO
@@ -28,6 +27,17 @@ def without_echo() -> Iterator[None]:
             yield
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def restored_on_sigterm() -> Iterator[None]:
+    """SIGTERM in the block leaves the terminal as it is now."""
+    fd, before = _keyboard()
+    if fd is None:
+        yield
+        return
+    with undone_on_sigterm(lambda: termios.tcsetattr(fd, termios.TCSANOW, before)):
+        yield
 
 
 @contextmanager
@@ -49,3 +59,12 @@ def undone_on_sigterm(undo: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _keyboard() -> tuple[int | None, list[Any]]:
+    """The terminal that is typed at and its settings, if there is one."""
+    try:
+        fd = sys.stdin.fileno()
+        return fd, termios.tcgetattr(fd)
+    except (OSError, ValueError, termios.error):
+        return None, []
