@@ -143,3 +143,13 @@ Observer = Callable[[Event], None]
 
 def ignore(_event: Event) -> None:
     """The observer that looks away."""
+
+
+def together(*observers: Observer) -> Observer:
+    """One observer that is several, called in this order."""
+
+    def observe(event: Event) -> None:
+        for each in observers:
+            each(event)
+
+    return observe

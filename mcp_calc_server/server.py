@@ -23,6 +23,7 @@ from agentloop.events import Observer, ignore
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.publication import Publication
+from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
 from mcp_calc_server.web import Address, serve_web
 
 STOP_GRACE = 1.0
@@ -33,13 +34,17 @@ NAME = "mcp-calc-server"
 
 def build_server(publication: Publication) -> Server[Any]:
     """An MCP server for any transport. It speaks all revisions the SDK knows."""
-    return Server(
+    server: Server[Any] = Server(
         NAME,
         title="Calculator",
         version=version(NAME),
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
     )
+    server.extensions.update(EXTENSIONS)
+    return server
 
 
 async def serve(

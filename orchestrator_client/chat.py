@@ -15,7 +15,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop import AgentError, Budget, CallContext, Conversation, Ledger, RunResult
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Event, Observer, ignore
+from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.limits import deadline_after
 from agentloop.observers import export
@@ -72,13 +72,9 @@ def chat(setup: Setup, budget: Budget, options: Mapping[str, Any], observers: Se
 
 
 async def _connected_chat(setup: Setup, settings: ChatSettings, progress: Progress) -> None:
-    def observe(event: Event) -> None:
-        for each in settings.observers:
-            each(event)
-
     async with (
         progress.server_log() as log,
-        Session(replace(setup, server_log=log), progress.say, observe) as session,
+        Session(replace(setup, server_log=log), progress.say, together(*settings.observers)) as session,
     ):
         progress.say("Ask, or /help. Ctrl-C stops a question, Ctrl-D ends.")
         await Chat(session, progress, settings).run()
@@ -122,12 +118,7 @@ class Chat:
 
     async def _ask(self, question: str) -> None:
         report, timeline = Report(), Timeline()
-        observers = (report.observe, timeline.observe, self._progress.observe, *self._settings.observers)
-
-        def observe(event: Event) -> None:
-            for each in observers:
-                each(event)
-
+        observe = together(report.observe, timeline.observe, self._progress.observe, *self._settings.observers)
         deadline = None if self._settings.deadline is None else deadline_after(self._settings.deadline)
         context = CallContext(
             emit=observe,

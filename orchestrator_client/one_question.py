@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from agentloop import AgentError, Budget, CallContext, Ledger
-from agentloop.events import Event, Observer
+from agentloop.events import Observer, together
 from agentloop.limits import deadline_after
 from agentloop.observers import export
 from orchestrator_client.answer import (
@@ -36,10 +36,7 @@ def answer_one(
     began = time.monotonic()
     servers: dict[str, Any] = {}
 
-    def observe(event: Event) -> None:
-        for each in (report.observe, progress.observe, *observers):
-            each(event)
-
+    observe = together(report.observe, progress.observe, *observers)
     trace = export.tracing("orchestrator-client", say)
 
     async def orchestrate() -> None:
