@@ -15,7 +15,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop import AgentError, Budget, CallContext, Conversation, Ledger, RunResult
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Observer, ignore, together
+from agentloop.events import Event, Observer, ServerChanged, ignore, together
 from agentloop.governor import Governor
 from agentloop.limits import deadline_after
 from agentloop.observers import export
@@ -72,12 +72,12 @@ def chat(setup: Setup, budget: Budget, options: Mapping[str, Any], observers: Se
 
 
 async def _connected_chat(setup: Setup, settings: ChatSettings, progress: Progress) -> None:
+    talk = Chat(progress, settings)
     async with (
         progress.server_log() as log,
-        Session(replace(setup, server_log=log), progress.say, together(*settings.observers)) as session,
+        Session(replace(setup, server_log=log), progress.say, together(talk.hear, *settings.observers)) as session,
     ):
-        progress.say("Ask, or /help. Ctrl-C stops a question, Ctrl-D ends.")
-        await Chat(session, progress, settings).run()
+        await talk.run(session)
 
 
 class Chat:
@@ -87,21 +87,22 @@ class Chat:
     answer, or is stopped, does not become part of the conversation.
     """
 
-    def __init__(self, session: Session, progress: Progress, settings: ChatSettings) -> None:
-        self._session = session
+    def __init__(self, progress: Progress, settings: ChatSettings) -> None:
         self._progress = progress
         self._settings = settings
         self._governor = Governor()
         self._transcript = Transcript()
         self._timeline: Timeline | None = None
         self._running: asyncio.Task[RunResult] | None = None
-        self._begin()
+        self._known_servers: set[str] | None = None
 
-    async def run(self) -> None:
+    async def run(self, session: Session) -> None:
+        self._session = session
+        self._begin()
+        self._progress.say("Ask, or /help. Ctrl-C stops a question, Ctrl-D ends.")
         editor = line_editor(tuple(COMMANDS))
         with self._ctrl_c_stops_a_question():
             while True:
-                self._tell_of_new_servers()
                 try:
                     with patch_stdout(raw=True):
                         line = (await editor.prompt_async("> ", handle_sigint=False)).strip()
@@ -115,6 +116,14 @@ class Chat:
                     self._obey(line)
                 elif line:
                     await self._ask(line)
+
+    def hear(self, event: Event) -> None:
+        """Tell of servers whose tools the conversation has not, because they came later."""
+        if not isinstance(event, ServerChanged) or not event.is_up or self._known_servers is None:
+            return
+        if event.server not in self._known_servers:
+            self._known_servers.add(event.server)
+            self._progress.say(f"{event.server} is up now. /new begins a conversation that has its tools.")
 
     async def _ask(self, question: str) -> None:
         report, timeline = Report(), Timeline()
@@ -153,12 +162,6 @@ class Chat:
         self._agent = self._session.orchestrator()
         self._conversation = Conversation()
         self._known_servers = {each.name for each in self._session.connections if each.is_up}
-
-    def _tell_of_new_servers(self) -> None:
-        up = {each.name for each in self._session.connections if each.is_up}
-        for name in sorted(up - self._known_servers):
-            self._progress.say(f"{name} is up now. /new begins a conversation that has its tools.")
-        self._known_servers |= up
 
     def _obey(self, line: str) -> None:
         name, _, argument = line.partition(" ")

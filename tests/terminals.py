@@ -16,12 +16,23 @@ import pyte
 from tests.processes import environment
 
 
+class _Screen(pyte.HistoryScreen):
+    """Answers, as terminals do, when it is asked where the cursor is."""
+
+    def __init__(self, columns: int, lines: int, answer: Callable[[str], None]) -> None:
+        super().__init__(columns, lines, history=1000)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        self._answer(data)
+
+
 class Terminal:
     """A command on a terminal of its own. `raw` is everything it wrote."""
 
     def __init__(self, columns: int, lines: int) -> None:
         self._master, self._slave = os.openpty()
-        self._screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self._screen = _Screen(columns, lines, self.type)
         self._stream = pyte.Stream(self._screen)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._changed = asyncio.Event()
