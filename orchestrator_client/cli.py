@@ -19,6 +19,7 @@ import click
 from agentloop import AgentError, Budget, CallContext, ConfigurationError, Ledger, ModelError
 from agentloop.events import Event
 from agentloop.limits import deadline_after
+from agentloop.model import prepare
 from agentloop.narration import Narrator, clip, printable
 from mcp_calc_server.calculator import CALCULATOR_MODEL, calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
@@ -155,11 +156,15 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
     async def orchestrate() -> None:
         deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
         context = CallContext(emit=observe, deadline=deadline, ledger=Ledger(budget))
-        async with Session(setup, _say, observe) as session:
-            try:
-                await session.orchestrator().run(question, context=context)
-            finally:
-                servers.update(session.to_json())
+        preparing = asyncio.create_task(asyncio.to_thread(prepare))
+        try:
+            async with Session(setup, _say, observe) as session:
+                try:
+                    await session.orchestrator().run(question, context=context)
+                finally:
+                    servers.update(session.to_json())
+        finally:
+            await preparing
 
     try:
         asyncio.run(orchestrate())
