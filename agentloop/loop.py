@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from anthropic import AsyncAnthropic
-
 from agentloop import dispatch, events
 from agentloop.asking import Asking
 from agentloop.context import CallContext
@@ -23,6 +21,8 @@ from agentloop.turn import Block, ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 
 if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
     from agentloop.agent import Agent
 
 

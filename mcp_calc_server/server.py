@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
@@ -20,14 +20,22 @@ from mcp.server.stdio import stdio_server
 from agentloop import Agent, Tool
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore
+from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
-from mcp_calc_server.web import Address, serve_web
+
+if TYPE_CHECKING:
+    from mcp_calc_server import web
+    from mcp_calc_server.web import Address
+else:
+    web = lazy("mcp_calc_server.web")
 
 STOP_GRACE = 1.0
 """Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
+LAST_SPANS = 0.5
+"""Seconds the last spans have to go out after a signal."""
 
 NAME = "mcp-calc-server"
 
@@ -70,7 +78,7 @@ async def serve(
     publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute, trace=trace)
     server = build_server(publication)
     if address is not None:
-        await serve_web(server, address, announce)
+        await web.serve_web(server, address, announce)
     else:
         await _until_signalled(_serve_stdio(server))
 
@@ -90,7 +98,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
         return
     task.cancel()
     await asyncio.wait({task}, timeout=STOP_GRACE)
-    export.finish()
+    export.finish(LAST_SPANS)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -13,6 +13,7 @@ import click
 from agentloop import AgentError, Budget, CallContext, Ledger
 from agentloop.events import Observer, together
 from agentloop.limits import deadline_after
+from agentloop.model import prepare
 from agentloop.observers import export
 from orchestrator_client.answer import (
     EXIT_FAILED,
@@ -42,15 +43,19 @@ def answer_one(
     async def orchestrate() -> None:
         deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
         context = CallContext(emit=observe, trace=trace, deadline=deadline, ledger=Ledger(budget))
-        async with (
-            progress.shown(),
-            progress.server_log() as log,
-            Session(replace(setup, server_log=log), progress.say, observe) as session,
-        ):
-            try:
-                await session.orchestrator().run(question, context=context)
-            finally:
-                servers.update(session.to_json())
+        preparing = asyncio.create_task(asyncio.to_thread(prepare))
+        try:
+            async with (
+                progress.shown(),
+                progress.server_log() as log,
+                Session(replace(setup, server_log=log), progress.say, observe) as session,
+            ):
+                try:
+                    await session.orchestrator().run(question, context=context)
+                finally:
+                    servers.update(session.to_json())
+        finally:
+            await preparing
 
     try:
         with export.span("orchestrator-client"):

@@ -64,13 +64,13 @@ def span(name: str) -> AbstractContextManager[Span]:
     return trace.get_tracer("agentloop").start_as_current_span(name)
 
 
-def finish() -> None:
-    """Let the last spans go out. Returns after `FLUSH` seconds at the latest; no spans are taken afterwards."""
+def finish(seconds: float = FLUSH) -> None:
+    """Let the last spans go out, for so many seconds at most; no spans are taken afterwards."""
     shutdown = getattr(trace.get_tracer_provider(), "shutdown", None)
     if shutdown is not None:
         thread = threading.Thread(target=shutdown, daemon=True, name="last spans")
         thread.start()
-        thread.join(FLUSH)
+        thread.join(seconds)
 
 
 def _exporters() -> list[str]:
