@@ -48,13 +48,14 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
     except ImportError:
         warn(f"OTEL_* asks for traces, which need opentelemetry-sdk: {_INSTALL}")
         return ignore
+    exporters = [exporter for exporter in (_exporter(name, warn) for name in names) if exporter is not None]
+    if not exporters:
+        return ignore
     os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", DELAY)
     resource = Resource({"service.name": service}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=Resource.create().merge(resource), shutdown_on_exit=False)
-    for name in names:
-        exporter = _exporter(name, warn)
-        if exporter is not None:
-            provider.add_span_processor(BatchSpanProcessor(exporter))
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     return Trace().observe
 

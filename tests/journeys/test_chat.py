@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from agentloop.testing import Reply, Request, ScriptedMessages, says
+from orchestrator_client.cli import main
 from tests.processes import CLIENT, SERVER, environment, run, started
 from tests.terminals import Terminal, on_terminal
 
@@ -112,10 +114,10 @@ async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: P
 
 
 @pytest.mark.requirement("chat")
-async def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
-    end = await run(*CLIENT)
-    assert (end.code, end.out) == (2, "")
-    assert "Say what is wanted" in end.err
+def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
+    end = CliRunner().invoke(main, [])
+    assert (end.exit_code, end.stdout) == (2, "")
+    assert "Say what is wanted" in end.stderr
 
 
 @pytest.mark.requirement("tools-command")
