@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test matrix tables interop bundle chaos chaos-short check format clean
+.PHONY: demo test matrix tables pictures interop bundle chaos chaos-short check format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
@@ -15,6 +15,9 @@ matrix: .venv/dev.stamp
 
 tables: .venv/dev.stamp
 	WRITE_TABLES=1 $(BIN)/python -m pytest -m "slow or not slow" tests/transports/test_cancel_matrix.py tests/transports/test_shutdown_matrix.py
+
+pictures: .venv/dev.stamp
+	$(BIN)/python -m tests.tree_picture
 
 # Kills, broken networks, refusing and stalling APIs, hostile servers. The long form takes most of an hour.
 chaos: .venv/dev.stamp
