@@ -6,7 +6,6 @@ The server is a process of its own. Claude's part is played by the offline model
 import asyncio
 import io
 import re
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,10 +14,12 @@ import anyio.to_thread
 from rich.console import Console
 
 from agentloop import CallContext
+from agentloop.events import Event
 from agentloop.observers.live import Tree, rows
 from agentloop.testing import Reply, Request, ScriptedMessages
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.answering import answer
+from orchestrator_client.answer import say
 from orchestrator_client.cli import DEMO
 from orchestrator_client.config import servers_to_use
 from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, Session, Setup
@@ -56,15 +57,20 @@ def is_worth_a_picture(tree: Tree) -> bool:
 
 
 async def run_until_worth_a_picture() -> str:
-    claude, tree = SlowClaude(), Tree()
+    claude, tree, worth_it = SlowClaude(), Tree(), asyncio.Event()
+
+    def observe(event: Event) -> None:
+        tree.observe(event)
+        if is_worth_a_picture(tree):
+            worth_it.set()
+
     with ScriptedMessages(claude) as model:
         env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted", CALCULATOR_MODEL=CALCULATOR_MODEL)
         setup = Setup(ORCHESTRATOR_MODEL, model.client, servers_to_use([], {}, env), [])
-        async with Session(setup, lambda text: print(text, file=sys.stderr)) as session:
-            run = asyncio.create_task(session.orchestrator().run(DEMO, context=CallContext(emit=tree.observe)))
-            async with asyncio.timeout(60):
-                while not is_worth_a_picture(tree):
-                    await asyncio.sleep(0.05)
+        async with Session(setup, say) as session:
+            run = asyncio.create_task(session.orchestrator().run(DEMO, context=CallContext(emit=observe)))
+            await asyncio.wait_for(worth_it.wait(), 60)
+            await asyncio.sleep(LATENCY)
             picture = draw(tree)
             claude.go_on.set()
             await run
@@ -81,4 +87,4 @@ def draw(tree: Tree) -> str:
 if __name__ == "__main__":
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(asyncio.run(run_until_worth_a_picture()), encoding="utf-8")
-    print(PICTURE)
+    say(str(PICTURE))
