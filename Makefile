@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test matrix tables pictures interop bundle chaos chaos-short check format clean
+.PHONY: demo test matrix tables interop browser pictures bundle chaos chaos-short check format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
@@ -16,9 +16,6 @@ matrix: .venv/dev.stamp
 tables: .venv/dev.stamp
 	WRITE_TABLES=1 $(BIN)/python -m pytest -m "slow or not slow" tests/transports/test_cancel_matrix.py tests/transports/test_shutdown_matrix.py
 
-pictures: .venv/dev.stamp
-	$(BIN)/python -m tests.tree_picture
-
 # Kills, broken networks, refusing and stalling APIs, hostile servers. The long form takes most of an hour.
 chaos: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos --write docs/reliability.md
@@ -29,6 +26,16 @@ chaos-short: .venv/dev.stamp
 interop: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py
 	$(BIN)/python -m pytest tests/interop
+
+# The pages in Debian's Chromium. Installs Playwright into .venv, axe-core from npm, and Chromium with apt-get, as root.
+browser: .venv/dev.stamp
+	$(BIN)/python tests/browser/install.py
+	$(BIN)/python -m pytest tests/browser
+
+pictures: .venv/dev.stamp
+	$(BIN)/python tests/browser/install.py
+	$(BIN)/python -m tests.browser.pictures
+	$(BIN)/python -m tests.tree_picture
 
 bundle: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py npm uv
