@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test matrix tables interop bundle chaos chaos-short check format clean
 
 demo: .venv/run.stamp
-	@$(BIN)/orchestrator-client --demo
+	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile

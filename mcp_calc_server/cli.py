@@ -14,6 +14,7 @@ import click
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.imports import lazy
+from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools
 from mcp_calc_server.install import HOSTS, entry, plan
@@ -72,12 +73,15 @@ def main(context: click.Context, /, **options: Any) -> None:
                 announce=lambda url: click.echo(f"mcp-calc-server: listening at {url}", err=True),
                 max_agents=options["max_agents"],
                 calls_per_minute=options["calls_per_minute"],
+                trace=export.tracing("mcp-calc-server", lambda text: click.echo(f"mcp-calc-server: {text}", err=True)),
             )
         )
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {error}") from None
+    finally:
+        export.finish()
 
 
 def _published(

@@ -32,12 +32,14 @@ from agentloop import (
     exact_json,
 )
 from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.handover import CALL, EVENTS, Handover
 from agentloop.limits import deadline_after
 from agentloop.relay import Outgoing
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from mcp_calc_server.progress import Notify, Telling, reporting
+from mcp_calc_server.timeline_app import add_timeline, timeline_for, with_app
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -70,6 +72,7 @@ class Publication:
         limits: Limits | None = None,
         max_agents: int = MAX_AGENTS,
         calls_per_minute: int = CALLS_PER_MINUTE,
+        trace: Observer = ignore,
     ) -> None:
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
@@ -77,14 +80,19 @@ class Publication:
         self._admission = Admission(max_agents)
         self._rate = RateLimit(calls_per_minute)
         self._governor = Governor()
+        self._trace = trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
-    async def list_tools(self, _context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(
-            tools=[types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
+            tools=[
+                with_app(context, listing) if tool.spec.is_agent else listing
+                for tool in self._tools.values()
+                for listing in [types.Tool.model_validate(tool.spec.to_json())]
+            ]
         )
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -98,9 +106,11 @@ class Publication:
             return _result(ToolOutput.error(str(error)))
         events = Outgoing() if handover.call and handover.events else None
         tell = Telling(context.session.report_progress, _notifier(context, handover), events)
+        timeline = timeline_for(context) if tool.spec.is_agent else None
         async with reporting(tool.name, tell) as reports:
             call = CallContext(
-                emit=reports.observe,
+                emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
+                trace=self._trace,
                 report=reports.say,
                 depth=handover.depth,
                 deadline=None if handover.seconds is None else deadline_after(handover.seconds),
@@ -110,6 +120,8 @@ class Publication:
             result = await self._result(context, tool, arguments, call)
             if events is not None:
                 result.meta = {EVENTS: events.count}
+            if timeline is not None:
+                add_timeline(result, timeline)
             return result
 
     async def _result(

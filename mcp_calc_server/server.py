@@ -19,9 +19,12 @@ from mcp.server.stdio import stdio_server
 
 from agentloop import Agent, Tool
 from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Observer, ignore
 from agentloop.imports import lazy
+from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.publication import Publication
+from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
 
 if TYPE_CHECKING:
     from mcp_calc_server import web
@@ -37,13 +40,17 @@ NAME = "mcp-calc-server"
 
 def build_server(publication: Publication) -> Server[Any]:
     """An MCP server for any transport. It speaks all revisions the SDK knows."""
-    return Server(
+    server: Server[Any] = Server(
         NAME,
         title="Calculator",
         version=version(NAME),
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
     )
+    server.extensions.update(EXTENSIONS)
+    return server
 
 
 async def serve(
@@ -54,18 +61,19 @@ async def serve(
     announce: Callable[[str], None] = lambda _url: None,
     max_agents: int = MAX_AGENTS,
     calls_per_minute: int = CALLS_PER_MINUTE,
+    trace: Observer = ignore,
 ) -> None:
     """Publish tools and agents until SIGTERM or SIGINT comes or, on stdin and stdout, stdin ends.
 
     Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
     most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
-    cancelled.
+    cancelled. `trace` is the `CallContext.trace` of every call.
 
     Raises:
         ConfigurationError: a name is published twice.
         OSError: the address cannot be listened on.
     """
-    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute)
+    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute, trace=trace)
     server = build_server(publication)
     if address is not None:
         await web.serve_web(server, address, announce)
@@ -88,6 +96,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
         return
     task.cancel()
     await asyncio.wait({task}, timeout=STOP_GRACE)
+    export.finish()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
