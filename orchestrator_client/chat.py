@@ -22,11 +22,11 @@ from agentloop.model import prepare
 from agentloop.observers import export
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
-from orchestrator_client.answer import EXIT_FAILED, EXIT_INTERRUPTED, advice, print_answer, say
+from orchestrator_client.answer import EXIT_FAILED, EXIT_INTERRUPTED, advice, print_answer
 from orchestrator_client.line_editor import line_editor
 from orchestrator_client.listing import listing
 from orchestrator_client.orchestrator import Session, Setup
-from orchestrator_client.progress import Progress, progress_on_stderr
+from orchestrator_client.progress import Progress, progress_on_stderr, say
 from orchestrator_client.report import Report
 from orchestrator_client.terminal import restored_on_sigterm
 from orchestrator_client.transcript import Transcript, usage_lines
