@@ -130,11 +130,12 @@ class ServerChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """Exactly one of `answer` and `error` is set."""
+    """Exactly one of `answer` and `error` is set; with `error` also `error_type`, one of few names."""
 
     bill: Bill
     answer: str | None = None
     error: str | None = None
+    error_type: str | None = None
 
 
 Observer = Callable[[Event], None]

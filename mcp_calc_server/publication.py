@@ -32,7 +32,7 @@ from agentloop import (
     exact_json,
 )
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import together
+from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.handover import CALL, EVENTS, Handover
 from agentloop.limits import deadline_after
@@ -72,6 +72,7 @@ class Publication:
         limits: Limits | None = None,
         max_agents: int = MAX_AGENTS,
         calls_per_minute: int = CALLS_PER_MINUTE,
+        trace: Observer = ignore,
     ) -> None:
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
@@ -79,6 +80,7 @@ class Publication:
         self._admission = Admission(max_agents)
         self._rate = RateLimit(calls_per_minute)
         self._governor = Governor()
+        self._trace = trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -108,6 +110,7 @@ class Publication:
         async with reporting(tool.name, tell) as reports:
             call = CallContext(
                 emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
+                trace=self._trace,
                 report=reports.say,
                 depth=handover.depth,
                 deadline=None if handover.seconds is None else deadline_after(handover.seconds),

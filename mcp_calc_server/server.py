@@ -12,17 +12,25 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
 from agentloop import Agent, Tool
 from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Observer, ignore
+from agentloop.imports import lazy
+from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
-from mcp_calc_server.web import Address, serve_web
+
+if TYPE_CHECKING:
+    from mcp_calc_server import web
+    from mcp_calc_server.web import Address
+else:
+    web = lazy("mcp_calc_server.web")
 
 STOP_GRACE = 1.0
 """Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
@@ -53,21 +61,22 @@ async def serve(
     announce: Callable[[str], None] = lambda _url: None,
     max_agents: int = MAX_AGENTS,
     calls_per_minute: int = CALLS_PER_MINUTE,
+    trace: Observer = ignore,
 ) -> None:
     """Publish tools and agents until SIGTERM or SIGINT comes or, on stdin and stdout, stdin ends.
 
     Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
     most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
-    cancelled.
+    cancelled. `trace` is the `CallContext.trace` of every call.
 
     Raises:
         ConfigurationError: a name is published twice.
         OSError: the address cannot be listened on.
     """
-    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute)
+    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute, trace=trace)
     server = build_server(publication)
     if address is not None:
-        await serve_web(server, address, announce)
+        await web.serve_web(server, address, announce)
     else:
         await _until_signalled(_serve_stdio(server))
 
@@ -87,6 +96,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
         return
     task.cancel()
     await asyncio.wait({task}, timeout=STOP_GRACE)
+    export.finish()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
