@@ -150,6 +150,7 @@ class Connection:
         self._told: tuple[bool, State] | None = None
         self._client: Client | None = None
         self._last_lost: Client | None = None
+        self._last_loss = "connection lost"
         self._settled = asyncio.Event()
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
@@ -212,7 +213,7 @@ class Connection:
         """
         async with self._places:
             if not self.breaker.admit():
-                raise ToolUnavailable(f"{self.name} keeps failing and is left alone for a while: {self.error}")
+                raise ToolUnavailable(f"{self.name} keeps failing and is left alone for a while: {self._last_loss}")
             self._tell()
             client: Client | None = None
             try:
@@ -235,6 +236,7 @@ class Connection:
 
     def _tell_breaker_of_loss(self, client: Client | None) -> None:
         """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
+        self._last_loss = self.error or self._last_loss
         if client is None or client is self._last_lost:
             self.breaker.forget()
         else:
