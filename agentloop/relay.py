@@ -31,13 +31,16 @@ from agentloop.context import CallContext
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import (
     Event,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
-    TextDelta,
     ToolFinished,
     ToolProgress,
     ToolStarted,
+    TurnFinished,
+    TurnRetried,
+    TurnStarted,
 )
 from agentloop.narration import clip, printable
 from agentloop.usage import COUNTS, Bill, ModelUsage, Usage
@@ -63,13 +66,27 @@ MAX_WAITING = 1_000
 PATIENCE = 0.5
 """Seconds the last events may come later than the result."""
 
+CROSSING = (
+    RunStarted,
+    TurnStarted,
+    TurnRetried,
+    TurnFinished,
+    Spent,
+    ToolStarted,
+    ToolProgress,
+    ToolFinished,
+    Notice,
+    RunFinished,
+)
+"""The kinds of events that go from process to process. Of `TextDelta` there are too many; `ServerChanged` is of one."""
+
 _TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
 
 E = TypeVar("E", bound=Event)
 
 
 class Outgoing:
-    """The events of one call, as its caller is sent them: all kinds but `TextDelta`, of which there are too many."""
+    """The events of one call, as its caller is sent them."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -77,7 +94,7 @@ class Outgoing:
 
     def add(self, event: Event) -> dict[str, Any] | None:
         """The event as JSON; None if it is not sent."""
-        if isinstance(event, TextDelta) or self.count >= MAX_EVENTS:
+        if not isinstance(event, CROSSING) or self.count >= MAX_EVENTS:
             return None
         try:
             value = event_to_json(bounded(event), origin=self._began)
@@ -241,11 +258,10 @@ class Incoming:
                 self._continue_call(run, event)
             case RunFinished():
                 self._finish(run, event)
-            case ToolStarted() | ToolProgress() | ToolFinished():
-                pass
-            case _:
-                if isinstance(event, Spent):
-                    run.spent += Usage({event.model: event.usage})
+            case Spent():
+                run.spent += Usage({event.model: event.usage})
+                self._context.emit(self._here(run, event))
+            case TurnStarted() | TurnRetried() | TurnFinished() | Notice():
                 self._context.emit(self._here(run, event))
 
     def _start(self, event: RunStarted) -> None:

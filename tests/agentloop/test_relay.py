@@ -19,6 +19,7 @@ from agentloop.events import (
     Notice,
     RunFinished,
     RunStarted,
+    ServerChanged,
     Spent,
     TextDelta,
     ToolFinished,
@@ -105,6 +106,13 @@ def test_nothing_is_heard_of_runs_and_calls_that_never_started_or_have_ended() -
     assert caller.take(answered(), ToolProgress(run="far1", agent="w", call="far1.1", tool="add", message="m")) == []
     caller.take(called(), answered(), ended())
     assert caller.take(answered(), called(), ended(), started()) == []
+
+
+def test_what_concerns_this_process_alone_is_not_believed_of_another() -> None:
+    caller = Caller()
+    caller.take(started())
+    forged = ServerChanged(run="far1", agent="w", at=0.0, server="near", is_up=False, breaker="open")
+    assert caller.take(forged, TextDelta(run="far1", agent="w", at=0.0, text="word")) == []
 
 
 def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
