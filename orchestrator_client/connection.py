@@ -27,7 +27,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.message import SessionMessage
-from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, CallToolResult, RequestParamsMeta
+from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
 from mcp.types import Tool as McpTool
 from pydantic import BaseModel
 
@@ -291,6 +291,8 @@ class Connection:
         except MCPError as error:
             if error.message.startswith(_LOST.get(error.code, ())):
                 raise self._gone(client, "connection closed") from error
+            if error.code == REQUEST_TIMEOUT:
+                raise ToolError(f"{self.name} gave no result in time: {error.message}") from error
             raise ToolError(f"{self.name} refused the call: {error.message}") from error
         except (OSError, httpx2.HTTPError) as error:
             raise self._gone(client, _reason(error)) from error
