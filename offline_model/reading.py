@@ -5,8 +5,9 @@ from offline_model.lexeme import NotThis, Unread
 from offline_model.lexing import check_bounds
 from offline_model.problem import Problem
 from offline_model.shopping import read_shopping
+from offline_model.stories.reading import read_story
 
-_READERS = (read_shopping, read_arithmetic)
+_READERS = (read_shopping, read_arithmetic, read_story)
 
 
 def read(text: str) -> Problem:

@@ -1,0 +1,713 @@
+"""Clauses -> facts: who has how much, what came and went, prices, rates and amounts. What has no place is refused."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from offline_model.lexeme import Unread
+from offline_model.problem import Number
+from offline_model.stories.clauses import (
+    Adjustment,
+    Clause,
+    Compared,
+    Count,
+    Entries,
+    Figure,
+    Grouped,
+    Item,
+    Names,
+    Noun,
+    Part,
+    Post,
+    Pronoun,
+    Quantity,
+    Rest,
+    Some,
+    Subject,
+    There,
+    Verb,
+)
+from offline_model.stories.nouns import LENGTHS
+from offline_model.stories.people import gender
+from offline_model.stories.terms import MONEY, ONE, Term, figure, is_time, plus, share_of, times, uses
+
+EVERYONE = "*"
+_PLACES = frozenset({"in", "on", "at", "from", "to", "by", "with", "for", "into"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`sign` is 0 for what is there, 1 for what comes, -1 for what goes. `term` is None if it is not said how much."""
+
+    owner: str
+    verb: Verb
+    sign: int
+    term: Term | None
+    label: str = ""
+    now: bool = False
+    more: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What `owner` has is `sign` `by` what `than` has."""
+
+    owner: str
+    verb: Verb
+    sign: str
+    by: Term
+    than: str
+    unit: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Price:
+    noun: Noun
+    term: Term
+    """In money per noun, or for what is bought once."""
+    whole: Term
+    """What was said: for "6 tickets cost $51" the $51."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Those of a set of which something is said."""
+
+    said: tuple[str, ...]
+    term: Term
+    whole: Term
+
+
+@dataclass
+class Story:
+    entries: list[Entry] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+    prices: list[Price] = field(default_factory=list)
+    atoms: list[Term] = field(default_factory=list)
+    """Rates and amounts, each usable once in a product."""
+    subsets: list[Subset] = field(default_factory=list)
+    adjustments: list[Adjustment] = field(default_factory=list)
+    payments: list[Term] = field(default_factory=list)
+    shared: list[tuple[Term, Term]] = field(default_factory=list)
+    measures: list[tuple[str, Term]] = field(default_factory=list)
+    people: list[str] = field(default_factory=list)
+    subject: str = ""
+    plural: bool = False
+    subject_noun: Noun | None = None
+    unit: str = ""
+    noun: Noun | None = None
+    last: Term | None = None
+    label: str = ""
+
+    # ---- who ----------------------------------------------------------------------------------------------------
+    def owner(self, subject: Subject | None) -> str:
+        if subject is None:
+            return self.subject
+        if isinstance(subject, There | Item):
+            return ""
+        if isinstance(subject, Names):
+            raise Unread(f'"{" and ".join(map(str, subject.nouns))}": it is not said what each of them does')
+        if isinstance(subject, Noun):
+            return subject.name
+        return self.pronoun(subject.word)
+
+    def pronoun(self, word: str) -> str:
+        if word in {"i", "we", "me", "us", "you"}:
+            return "i"
+        if word == "they":
+            return self.subject if self.plural else EVERYONE
+        if word in {"it", "them"}:
+            return self.subject
+        of = {"he": "m", "him": "m", "she": "f", "her": "f"}[word]
+        found = [each for each in self.people if gender(each) in {of, ""}]
+        if len(found) != 1:
+            raise Unread(f'"{word}": it could be {" or ".join(found) or "anyone"}')
+        return found[0]
+
+    def meet(self, subject: Subject | None) -> str:
+        owner = self.owner(subject)
+        if isinstance(subject, Noun):
+            if owner not in self.people:
+                self.people.append(owner)
+            self.subject_noun = subject
+            self.plural = subject.words[-1].casefold() != subject.head and subject.determiner != "a"
+        if subject is not None and owner:
+            self.subject = owner
+        return owner
+
+    # ---- sentences -----------------------------------------------------------------------------------------------
+    def add(self, clause: Clause | Entries) -> None:
+        if isinstance(clause, Entries):
+            self._list(clause)
+            return
+        for post in clause.leads:
+            self._lead(post)
+        handler = _HANDLERS.get(clause.verb.kind)
+        if handler is None:
+            raise Unread(f'"{clause.verb.lemma}": it cannot be read here')
+        handler(self, clause)
+
+    def _lead(self, post: Post) -> None:
+        if post.kind == "when":
+            self.label = str(post.value)
+        elif post.kind == "of" and isinstance(post.value, Count):
+            self.level("", post.value, Verb("be", "BE"))
+        elif post.kind == "with" and isinstance(post.value, Adjustment):
+            self.adjustments.append(post.value)
+        elif post.kind == "per":
+            self.lead_per = post
+        elif not (post.kind in {"nothing", "now"} or (post.kind in _PLACES and isinstance(post.value, Noun))):
+            raise Unread(f'"{post.kind} {post.value or ""}": it cannot be read here')
+
+    def _list(self, entries: Entries) -> None:
+        for item in entries.items:
+            if isinstance(item, Adjustment):
+                self.adjustments.append(item)
+            else:
+                self.spend("", Verb("cost", "COST"), item)
+
+    # ---- terms ---------------------------------------------------------------------------------------------------
+    def term(self, quantity: Quantity | Noun | None) -> Term | None:
+        """None for "some"."""
+        match quantity:
+            case Count(figure=number, noun=noun):
+                return self._counted(number, noun)
+            case Grouped(groups=groups, each=each):
+                one = self._counted(groups.figure, groups.noun)
+                two = self._counted(each.figure, each.noun or groups.noun)
+                return times(two, one)
+            case Part(share=share, of=of):
+                return share_of(share, self._whole(of))
+            case Some(noun=noun):
+                self._note(noun)
+                return None
+            case Noun(determiner="a"):
+                return Term(ONE, quantity.head, adjectives=quantity.adjectives)
+            case _:
+                raise Unread(f'"{quantity}": it is not said how much')
+
+    def _counted(self, number: Figure, noun: Noun | None) -> Term:
+        if number.currency:
+            return Term(figure(number), MONEY, uses=uses(number))
+        if noun is None:
+            if not self.unit or self.unit == MONEY:
+                raise Unread(f'"{number.text}": it is not said of what')
+            return Term(figure(number), self.unit, uses=uses(number))
+        self._note(noun)
+        return Term(figure(number), noun.head, uses=uses(number), adjectives=noun.adjectives)
+
+    def _note(self, noun: Noun | None) -> None:
+        if noun is not None and not is_time(noun.head):
+            self.unit, self.noun = noun.head, noun
+
+    def _whole(self, of: "Quantity | Noun | Pronoun | None") -> Term:
+        if isinstance(of, Count | Grouped):
+            made = self.term(of)
+            assert made is not None
+            return made
+        if isinstance(of, Noun):
+            found = [entry.term for entry in self.entries if entry.term and entry.term.unit == of.head]
+            if len(found) == 1:
+                return found[0]
+            if of.head in {"money", "it"}:
+                return self._holding(MONEY)
+            raise Unread(f'"{of}": it is not said how many there are')
+        return self._holding(self.unit or MONEY)
+
+    def _holding(self, unit: str) -> Term:
+        from offline_model.stories.ledger import level
+
+        found = level(self, self.subject, unit) or level(self, "", unit) or level(self, EVERYONE, unit)
+        if found is None:
+            raise Unread('"of them": it is not said how many there are')
+        return found
+
+    # ---- what is there ---------------------------------------------------------------------------------------------
+    def have(self, clause: Clause) -> None:
+        owner = self.meet(clause.subject)
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                self.adjustments.append(item)
+            elif isinstance(item.quantity, Compared):
+                self.compare(owner, clause.verb, item.quantity, item.posts)
+            else:
+                self._have_item(owner, clause, item)
+
+    def _have_item(self, owner: str, clause: Clause, item: Item) -> None:
+        made = self.measured(item)
+        if made.term is None and not isinstance(item.quantity, Some):
+            raise Unread(f'"{item.quantity}": it is not said how many')
+        if isinstance(item.quantity, Count) and item.quantity.more:
+            raise Unread(f'"{item.quantity.figure.text} more": more than who?')
+        subject = clause.subject if isinstance(clause.subject, Noun) else None
+        if made.term and (made.each or (subject and subject.determiner in {"a", "each"})) and subject:
+            self.atoms.append(replace(made.term, per=(*made.term.per, subject.head)))
+        elif made.term and clause.subject is not None and isinstance(clause.subject, Item):
+            made = self._per_subject(clause.subject, made)
+        if subject is None or subject.determiner != "each":
+            now = made.now or any(post.kind == "now" for post in clause.leads)
+            self.entries.append(Entry(owner, clause.verb, 0, made.term, made.label or self._lead_label(clause), now, place=made.place))
+            if made.term and not (subject and subject.determiner == "a"):
+                self.atoms.append(made.term)
+
+    def _per_subject(self, subject: Item, made: "Measured") -> "Measured":
+        """5 workers each have 3 ..."""
+        count = self.term(subject.quantity if not isinstance(subject.quantity, Noun) else subject.quantity)
+        if count is None or made.term is None or not (made.each or any(post.kind == "each" for post in subject.posts)):
+            raise Unread("it is not said whether each of them does")
+        self.atoms.append(count)
+        return replace(made, term=times(made.term, count))
+
+    def _lead_label(self, clause: Clause) -> str:
+        return next((str(post.value) for post in clause.leads if post.kind == "when"), "")
+
+    def level(self, owner: str, quantity: Quantity, verb: Verb, label: str = "") -> None:
+        term = self.term(quantity)
+        self.entries.append(Entry(owner, verb, 0, term, label))
+        if term:
+            self.atoms.append(term)
+
+    # ---- items -----------------------------------------------------------------------------------------------------
+    def measured(self, item: Item) -> "Measured":
+        made = Measured(self.term(item.quantity) if item.quantity is not None else None)
+        for index, post in enumerate(item.posts):
+            following = item.posts[index + 1].kind if index + 1 < len(item.posts) else ""
+            made = self._modified(made, post, following)
+        return made
+
+    def _modified(self, made: "Measured", post: Post, following: str) -> "Measured":  # noqa: C901, PLR0911, PLR0912
+        value = post.value
+        match post.kind:
+            case "when":
+                return replace(made, label=str(value))
+            case "left" | "now":
+                return replace(made, now=True)
+            case "total" | "nothing" | "equally":
+                return made
+            case "each":
+                return replace(made, each=True)
+            case "per" if isinstance(value, Noun) and made.price is not None:
+                return replace(made, price=replace(made.price, per=(value.head,)))
+            case "per" if isinstance(value, Noun) and made.term:
+                return replace(made, term=replace(made.term, per=(*made.term.per, value.head)))
+            case "at" | "for" if isinstance(value, Count) and value.figure.currency:
+                each = post.kind == "at" or following in {"each", "per"}
+                return replace(made, price=self.term(value), priced_each=each)
+            case "for" | "in" | "after" if isinstance(value, Count) and value.noun and is_time(value.noun.head):
+                return self._lasting(made, self._time(value), post.kind)
+            case "at" if isinstance(value, Count) and made.term is None:
+                return replace(made, term=self.term(value))
+            case "with" if isinstance(value, Count) and made.term:
+                inner = self.term(value)
+                assert inner is not None
+                return replace(made, inner=inner, groups=made.term, each=False)
+            case "in" | "on" if isinstance(value, Noun) and value.determiner == "each":
+                return replace(made, each=True)
+            case kind if kind in _PLACES and isinstance(value, Noun):
+                return replace(made, place=value.name)
+            case kind if kind in _PLACES and isinstance(value, Adjustment):
+                self.adjustments.append(value)
+                return made
+            case _:
+                raise Unread(f'"{post.kind} {value or ""}": it cannot be read here')
+
+    def _time(self, value: Count) -> Term:
+        assert value.noun is not None
+        return Term(figure(value.figure), value.noun.head, uses=uses(value.figure))
+
+    def _lasting(self, made: "Measured", time: Term, kind: str) -> "Measured":
+        if made.term and made.term.per and kind != "after":
+            from offline_model.stories.terms import chain
+
+            rest = made.term.per[1:] if time.unit == made.term.per[0] else made.term.per
+            target = replace(made.term, per=rest).dimensions if rest != made.term.per else replace(made.term, per=()).dimensions
+            found = chain([made.term, time], target)
+            if len(found) == 1:
+                return replace(made, term=replace(found[0], unit=made.term.unit, per=rest if rest != made.term.per else ()), rate=made.term, span=time)
+        return replace(made, span=time, span_kind=kind)
+
+    # ---- what comes and goes -----------------------------------------------------------------------------------------
+    def gain(self, clause: Clause) -> None:
+        self._events(clause, 1)
+
+    def lose(self, clause: Clause) -> None:
+        self._events(clause, -1)
+
+    def _events(self, clause: Clause, sign: int) -> None:
+        if isinstance(clause.subject, Item) and not any(
+            isinstance(item, Item) and item.quantity is not None for item in clause.items
+        ):
+            self._moving(clause, clause.subject, sign)
+            return
+        if isinstance(clause.subject, Item):
+            self._each_does(clause, clause.subject)
+            return
+        owner = self.meet(clause.subject)
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                self.adjustments.append(item)
+            elif isinstance(item.quantity, Compared):
+                self.compare(owner, clause.verb, item.quantity, item.posts, sign)
+            else:
+                self._event(owner, clause, item, sign)
+
+    def _moving(self, clause: Clause, subject: Item, sign: int) -> None:
+        """9 fly away."""
+        posts = (*subject.posts, *(post for item in clause.items if isinstance(item, Item) for post in item.posts))
+        made = self.measured(Item(subject.quantity, posts)).settled()
+        if made.term is None or made.price:
+            raise Unread("it is not said how many")
+        self.entries.append(Entry("", clause.verb, sign, made.term, made.label or self._lead_label(clause), place=made.place))
+        self.atoms += made.loose()
+
+    def _each_does(self, clause: Clause, subject: Item) -> None:
+        """5 workers each earn $120 per day."""
+        count = self.term(subject.quantity)
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                raise Unread("a change of the bill for each of several")
+            made = self.measured(item)
+            if count is None or made.term is None or made.price:
+                raise Unread("it is not said how many")
+            if not (made.each or any(post.kind == "each" for post in subject.posts)):
+                self.atoms += [replace(made.term, per=(*made.term.per,)), count] if False else []
+                raise Unread("it is not said whether each of them does")
+            self.atoms += [count, replace(made.term, per=(*made.term.per, count.unit))]
+            if made.span:
+                self.atoms.append(made.span)
+
+    def _event(self, owner: str, clause: Clause, item: Item, sign: int) -> None:
+        if isinstance(item.quantity, Rest):
+            self.entries.append(Entry(owner, clause.verb, sign, None, "rest"))
+            return
+        made = self.measured(item).settled()
+        label = made.label or self._lead_label(clause)
+        if made.price is not None:
+            self.spend(owner, clause.verb, item, sign=-sign)
+        if made.term is None and not isinstance(item.quantity, Some):
+            if isinstance(item.quantity, Noun):
+                return
+            raise Unread(f'"{clause.verb.lemma}": it is not said how much')
+        more = isinstance(item.quantity, Count) and item.quantity.more
+        if isinstance(clause.subject, Noun) and clause.subject.determiner == "each" and made.term:
+            self.atoms.append(replace(made.term, per=(*made.term.per, clause.subject.head)))
+            return
+        self.entries.append(Entry(owner, clause.verb, sign, made.term, label, more=more, place=made.place))
+        self.atoms += made.loose()
+        if clause.to is not None:
+            self._given(clause, made, label)
+
+    def _given(self, clause: Clause, made: "Measured", label: str) -> None:
+        to = self.owner(clause.to)
+        self.entries.append(Entry(to, replace(clause.verb, lemma="get"), 1, made.term, label))
+
+    def give(self, clause: Clause) -> None:
+        owner = self.meet(clause.subject)
+        to = clause.to
+        for item in clause.items:
+            if not isinstance(item, Item):
+                raise Unread("a change of a bill that is given")
+            quantity, posts = item.quantity, item.posts
+            target = next((post.value for post in posts if post.kind == "to" and isinstance(post.value, Noun)), to)
+            if isinstance(target, Noun) and target.words[0][0].isupper() and target.name not in self.people:
+                self.people.append(target.name)
+            made = self.measured(Item(quantity, tuple(post for post in posts if post.kind != "to"))).settled()
+            if target is None and not self._only_gives(owner):
+                raise Unread('"give": it is not said to whom')
+            self.entries.append(Entry(owner, clause.verb, -1, made.term, made.label or self._lead_label(clause)))
+            self.atoms += made.loose()
+            if target is not None:
+                self.entries.append(Entry(self.owner(target), Verb("get", "GAIN"), 1, made.term, made.label))
+
+    def _only_gives(self, owner: str) -> bool:
+        return any(entry.owner == owner for entry in self.entries)
+
+    # ---- money -------------------------------------------------------------------------------------------------------
+    def spending(self, clause: Clause) -> None:
+        owner = self.meet(clause.subject)
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                self.adjustments.append(item)
+                continue
+            paid = next((post for post in item.posts if post.kind == "with" and isinstance(post.value, Count)), None)
+            if paid is not None and isinstance(paid.value, Count) and paid.value.figure.currency:
+                term = self.term(paid.value)
+                assert term is not None
+                self.payments.append(term)
+                if item.quantity is None and len(item.posts) == 1:
+                    continue
+                item = Item(item.quantity, tuple(post for post in item.posts if post is not paid))  # noqa: PLW2901
+            self.spend(owner, clause.verb, item, label=self._lead_label(clause))
+
+    def spend(self, owner: str, verb: Verb, item: Item, *, sign: int = -1, label: str = "") -> None:
+        """An item with its price as money that goes."""
+        made = self.measured(item)
+        price, count = made.price, made.term
+        if isinstance(item.quantity, Noun):
+            count = None
+        if price is None:
+            price, count = count, None
+        if price is None or price.unit != MONEY:
+            self._uncosted(owner, verb, made)
+            return
+        if count is not None and count.worth != 1 and not made.priced_each:
+            raise Unread(f"{count.unit}: it is not said whether the price is for each or for all")
+        if count is not None and price.per and price.per[0] != count.unit and price.per[0] not in _words(item):
+            raise Unread(f"the price is per {price.per[0]}, not per {count.unit}")
+        term = times(replace(price, per=()), count) if count is not None else price
+        if made.span and not price.per:
+            self.atoms.append(made.span)
+        if isinstance(item.quantity, Noun) and made.each:
+            raise Unread(f"{item.quantity}: it is not said how many")
+        self.entries.append(Entry(owner, verb, sign, term, made.label or label, place=made.place))
+        self.atoms.append(term)
+
+    def _uncosted(self, owner: str, verb: Verb, made: "Measured") -> None:
+        if made.term is None:
+            raise Unread(f'"{verb.lemma}": it is not said how much')
+        self.entries.append(Entry(owner, verb, 0, made.term, made.label))
+        self.atoms.append(made.term)
+
+    def cost(self, clause: Clause) -> None:
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                self.adjustments.append(item)
+                continue
+            if isinstance(item.quantity, Compared):
+                self.compare(self.meet(clause.subject), clause.verb, item.quantity, item.posts)
+                continue
+            made = self.measured(item)
+            if made.term is None or made.term.unit != MONEY:
+                raise Unread(f'"{clause.verb.lemma}": it is not said how much')
+            self._price(clause, made)
+
+    def _price(self, clause: Clause, made: "Measured") -> None:
+        assert made.term is not None
+        subject, term = clause.subject, made.term
+        if isinstance(subject, Item) and isinstance(subject.quantity, Count | Grouped):
+            self._priced_count(subject, made)
+            return
+        owner = self.meet(subject)
+        noun = subject if isinstance(subject, Noun) else self.subject_noun
+        if noun is None:
+            raise Unread("it is not said what costs that")
+        whole = made.term
+        if not term.per:
+            term = replace(term, per=(noun.head,))
+        self.prices.append(Price(noun, term, whole))
+        self.entries.append(Entry(owner, Verb("cost", "COST"), -1, whole, made.label, place=noun.determiner))
+        self.atoms.append(term)
+
+    def _priced_count(self, subject: Item, made: "Measured") -> None:
+        quantity = subject.quantity
+        count = self.term(quantity)
+        assert count is not None
+        assert made.term is not None
+        noun = quantity.noun if isinstance(quantity, Count) else quantity.each.noun if isinstance(quantity, Grouped) else None
+        noun = noun or Noun((count.unit,))
+        each = made.each or any(post.kind == "each" for post in subject.posts)
+        if each:
+            raise Unread("several that cost so much each")
+        rate = replace(times(made.term, count, over=True), per=(count.unit,))
+        self.prices.append(Price(noun, rate, made.term))
+        self.atoms.append(rate)
+
+    # ---- the rest ----------------------------------------------------------------------------------------------------
+    def be(self, clause: Clause) -> None:
+        if isinstance(clause.subject, There):
+            self.have(clause)
+            return
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                self.adjustments.append(item)
+            else:
+                self._is(clause, item)
+
+    def _is(self, clause: Clause, item: Item) -> None:
+        subject, quantity = clause.subject, item.quantity
+        if isinstance(subject, Item):
+            self._subset(clause, subject, item)
+        elif isinstance(quantity, Compared):
+            self.compare(self.meet(subject), clause.verb, quantity, item.posts)
+        elif isinstance(quantity, Count) and quantity.figure.currency:
+            self._price(clause, self.measured(item))
+        elif isinstance(quantity, Count):
+            self._measure(clause, quantity, item)
+        elif isinstance(quantity, Part) and quantity.of is None:
+            self._full(clause, quantity, item)
+        else:
+            raise Unread("what is said with a form of \"be\" cannot be read")
+
+    def _measure(self, clause: Clause, quantity: Count, item: Item) -> None:
+        owner = self.meet(clause.subject)
+        term = Term(figure(quantity.figure), quantity.noun.head if quantity.noun else "year", uses=uses(quantity.figure))
+        made = item.posts
+        if any(post.kind not in {"long", "when", "now"} and not (post.kind == "by") for post in made):
+            raise Unread("what is said with a form of \"be\" cannot be read")
+        way = next((str(post.value) for post in made if post.kind == "long"), "")
+        self.entries.append(Entry(owner, clause.verb, 0, term, next((str(p.value) for p in made if p.kind == "when"), "")))
+        self.measures.append((way, term))
+        for post in made:
+            if post.kind == "by" and isinstance(post.value, Count):
+                inner = self.term(post.value)
+                assert inner is not None
+                self.measures.append(("", inner))
+        self.atoms.append(term)
+        self.unit = term.unit
+
+    def _full(self, clause: Clause, quantity: Part, item: Item) -> None:
+        """It is three quarters full."""
+        raise Unread("a share of what, is not said")
+
+    def _subset(self, clause: Clause, subject: Item, item: Item) -> None:
+        said = _said(clause.verb, [item])
+        if not isinstance(subject.quantity, Part | Count):
+            raise Unread("those of which it is said are not counted")
+        if isinstance(subject.quantity, Count) and subject.quantity.noun is not None and not isinstance(item.quantity, Noun):
+            raise Unread("what is said of a number of things cannot be read")
+        whole = self._whole(subject.quantity.of if isinstance(subject.quantity, Part) else Pronoun("them"))
+        term = share_of(subject.quantity.share, whole) if isinstance(subject.quantity, Part) else self.term(subject.quantity)
+        assert term is not None
+        self.subsets.append(Subset(said, term, whole))
+
+    def compare(self, owner: str, verb: Verb, said: Compared, posts: Sequence[Post], sign: int = 0) -> None:
+        label = next((str(post.value) for post in posts if post.kind == "when"), "")
+        if any(post.kind not in {"when", "now"} for post in posts):
+            raise Unread("what is compared cannot be read")
+        money = bool(said.figure.currency)
+        unit = MONEY if money else said.noun.head if said.noun else self.unit
+        value = Number("2") if said.figure.at < 0 else figure(said.figure)
+        by = Term(value, MONEY if money else unit, uses=uses(said.figure))
+        than = self._than(owner, said.than, label)
+        self.relations.append(Relation(owner, verb, said.sign, by, than, unit or by.unit, label))
+        if unit:
+            self.unit = unit
+        del sign
+
+    def _than(self, owner: str, than: "Noun | Pronoun | str | None", label: str) -> str:
+        if isinstance(than, Noun):
+            return than.name
+        if isinstance(than, Pronoun):
+            return self.pronoun(than.word)
+        if isinstance(than, str):
+            return f"@{than}"
+        others = [entry.owner for entry in self.entries if entry.sign == 0 and entry.owner != owner]
+        if label:
+            labels = [entry.label for entry in self.entries if entry.owner == owner and entry.label]
+            return f"@{labels[-1]}" if labels else ""
+        return others[-1] if others else ""
+
+    def move(self, clause: Clause) -> None:
+        if isinstance(clause.subject, Item) and all(isinstance(i, Item) and i.quantity is None for i in clause.items):
+            items = [item for item in clause.items if isinstance(item, Item)]
+            part = clause.subject.quantity
+            if isinstance(part, Part):
+                whole = self._whole(part.of)
+                self.subsets.append(Subset(_said(clause.verb, items), share_of(part.share, whole), whole))
+                return
+            raise Unread("what moves is counted, but not by how far")
+        owner = self.meet(clause.subject)
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                raise Unread("a change of a bill that moves")
+            if isinstance(item.quantity, Compared):
+                self.compare(owner, clause.verb, item.quantity, item.posts)
+            else:
+                self._moved(owner, clause, item)
+
+    def _moved(self, owner: str, clause: Clause, item: Item) -> None:
+        made = self.measured(item)
+        if made.term is None or made.price:
+            raise Unread(f'"{clause.verb.lemma}": it is not said how far')
+        if made.span and made.rate is None and made.term.per == () and made.span_kind == "in":
+            rate = replace(times(made.term, made.span, over=True), per=(made.span.unit,))
+            self.atoms.append(rate)
+            return
+        self.entries.append(Entry(owner, clause.verb, 1, made.term, made.label or self._lead_label(clause)))
+        self.atoms += made.loose()
+
+    def work(self, clause: Clause) -> None:
+        self.meet(clause.subject)
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                raise Unread("a change of a bill that works")
+            for post in item.posts if item.quantity is None else ():
+                if post.kind == "for" and isinstance(post.value, Count):
+                    self.atoms.append(self._rate_of(post.value, item.posts))
+            if item.quantity is not None:
+                made = self.measured(item)
+                assert made.term is not None
+                self.atoms += [made.term, *([made.span] if made.span else [])]
+
+    def _rate_of(self, count: Count, posts: Sequence[Post]) -> Term:
+        term = self.term(count)
+        assert term is not None
+        pers = tuple(post.value.head for post in posts if post.kind == "per" and isinstance(post.value, Noun))
+        return replace(term, per=pers)
+
+    def share(self, clause: Clause) -> None:
+        raise Unread(f'"{clause.verb.lemma}": it cannot be read here')
+
+    def weigh(self, clause: Clause) -> None:
+        self.have(clause)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An item with its modifiers."""
+
+    term: Term | None
+    label: str = ""
+    each: bool = False
+    now: bool = False
+    place: str = ""
+    price: Term | None = None
+    priced_each: bool = False
+    span: Term | None = None
+    span_kind: str = ""
+    rate: Term | None = None
+    groups: Term | None = None
+    inner: Term | None = None
+
+    def settled(self) -> "Measured":
+        if self.inner is not None and self.groups is not None:
+            return replace(self, term=times(self.inner, self.groups), inner=None)
+        return self
+
+    def loose(self) -> list[Term]:
+        """What it adds to the amounts and rates that may be multiplied."""
+        if self.rate is not None and self.span is not None:
+            return [self.rate, self.span]
+        return [each for each in (self.term, self.span) if each is not None]
+
+
+def _words(item: Item) -> set[str]:
+    noun = item.quantity.noun if isinstance(item.quantity, Count) else None
+    return {noun.head, *noun.adjectives, *noun.of} if noun else set()
+
+
+def _said(verb: Verb, items: Sequence[Item | Adjustment]) -> tuple[str, ...]:
+    words = [verb.lemma]
+    for item in items:
+        if isinstance(item, Item):
+            if isinstance(item.quantity, Noun):
+                words.append(item.quantity.name)
+            words += [f"{post.kind} {post.value.name}" for post in item.posts if isinstance(post.value, Noun)]
+    return tuple(words)
+
+
+_HANDLERS: dict[str, Callable[[Story, Clause], None]] = {
+    "HAVE": Story.have,
+    "GAIN": Story.gain,
+    "LOSE": Story.lose,
+    "GIVE": Story.give,
+    "SPEND": Story.spending,
+    "COST": Story.cost,
+    "BE": Story.be,
+    "MOVE": Story.move,
+    "WORK": Story.work,
+    "WEIGH": Story.weigh,
+    "CHARGE": Story.spending,
+}
+_ = plus, LENGTHS

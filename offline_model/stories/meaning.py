@@ -1,0 +1,388 @@
+"""story.lark, compiled once, and what each rule means: the lexemes of a sentence -> every different reading of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedInput
+
+from offline_model.lexeme import Lexeme, Unread
+from offline_model.parsing import Lexemes, Refused
+from offline_model.stories.clauses import (
+    Adjustment,
+    Clause,
+    Compared,
+    Count,
+    Entries,
+    Figure,
+    Grouped,
+    Item,
+    Names,
+    Noun,
+    Part,
+    Post,
+    Pronoun,
+    Question,
+    Rest,
+    Sentence,
+    Some,
+    There,
+    Verb,
+)
+from offline_model.stories.words import LEMMAS, story_vocabulary
+
+_MOST_READINGS = 64
+
+
+@cache
+def parser() -> Lark:
+    grammar = files("offline_model.stories").joinpath("story.lark").read_text(encoding="utf-8")
+    terminals = " ".join(sorted(story_vocabulary().terminals))
+    return Lark(
+        f"{grammar}\n%declare {terminals}\n",
+        parser="earley",
+        lexer=Lexemes,
+        start="sentence",
+        ambiguity="explicit",
+        maybe_placeholders=False,
+    )
+
+
+def readings(lexemes: Sequence[Lexeme]) -> list[Sentence] | Refused:
+    """The sentence in each way it can be read, or where it stops making sense."""
+    try:
+        tree = parser().parse(lexemes)  # type: ignore[arg-type]
+    except UnexpectedInput as stop:
+        at = getattr(getattr(stop, "token", None), "start_pos", None)
+        return Refused(len(lexemes) if at is None else at)
+    return list(_meanings(tree))
+
+
+def _meanings(tree: Any) -> list[Any]:
+    if isinstance(tree, Token):
+        return [tree]
+    if tree.data == "_ambig":
+        found = [meaning for child in tree.children for meaning in _meanings(child)]
+    else:
+        choices = [_meanings(child) for child in tree.children]
+        made: Callable[[list[Any]], Any] = getattr(_Meaning, str(tree.data))
+        found = []
+        for children in product(*choices):
+            found.append(made(list(children)))
+            if len(found) > _MOST_READINGS:
+                raise Unread("a sentence has too many readings")
+    return list(dict.fromkeys(found))
+
+
+def _of(children: Sequence[Any], *types: type) -> list[Any]:
+    return [child for child in children if isinstance(child, types)]
+
+
+def _kinds(children: Sequence[Any]) -> list[str]:
+    return [child.type for child in children if isinstance(child, Token)]
+
+
+def _flat(children: Sequence[Any]) -> Iterator[Any]:
+    for child in children:
+        if isinstance(child, tuple):
+            yield from child
+        else:
+            yield child
+
+
+def _first(children: Sequence[Any], *types: type) -> Any:
+    return next(iter(_of(children, *types)), None)
+
+
+_QUANTITIES = (Count, Part, Grouped, Compared, Some, Rest)
+
+
+class _Meaning:
+    """One function per rule; children that carry no meaning are passed over by their type."""
+
+    # sentences
+    @staticmethod
+    def told(children: list[Any]) -> Sentence:
+        parts = list(_flat(children))
+        clauses = tuple(_of(parts, Clause, Entries))
+        if items := tuple(_of(parts, Item, Adjustment)):
+            clauses = (*clauses, Entries(items))
+        return Sentence(clauses, tuple(_of(parts, Question)))
+
+    @staticmethod
+    def clauses(children: list[Any]) -> tuple[Any, ...]:
+        return tuple(_of(children, Clause))
+
+    items = staticmethod(lambda children: tuple(_of(list(_flat(children)), Item, Adjustment)))
+
+    # clauses
+    @staticmethod
+    def full(children: list[Any]) -> Clause:
+        at = next(index for index, child in enumerate(children) if isinstance(child, Verb))
+        leads = tuple(_of(children[: at - 1], Post))
+        subject = next(child for child in reversed(children[:at]) if not isinstance(child, Token | Post))
+        return _clause(subject, children[at], children[at + 1 :], leads)
+
+    @staticmethod
+    def there(children: list[Any]) -> Clause:
+        at = next(index for index, child in enumerate(children) if isinstance(child, Verb))
+        return _clause(There(), children[at], children[at + 1 :], tuple(_of(children[:at], Post)))
+
+    @staticmethod
+    def elided(children: list[Any]) -> Clause:
+        at = next(index for index, child in enumerate(children) if isinstance(child, Verb))
+        return _clause(None, children[at], children[at + 1 :], tuple(_of(children[:at], Post)))
+
+    @staticmethod
+    def passive(children: list[Any]) -> Clause:
+        made = _Meaning.full(children)
+        return Clause(made.subject, Verb(made.verb.lemma, made.verb.kind, passive=True), made.items, made.leads, made.to)
+
+    @staticmethod
+    def passive_elided(children: list[Any]) -> Clause:
+        made = _Meaning.elided(children)
+        return Clause(made.subject, Verb(made.verb.lemma, made.verb.kind, passive=True), made.items, made.leads, made.to)
+
+    @staticmethod
+    def objects(children: list[Any]) -> tuple[Any, ...]:
+        return tuple(_flat(children))
+
+    @staticmethod
+    def bare(children: list[Any]) -> tuple[Any, ...]:
+        return (Item(None, tuple(_of(children, Post))),) if children else ()
+
+    @staticmethod
+    def given(children: list[Any]) -> tuple[Any, ...]:
+        return (("to", children[0]), *_flat(children[1:]))
+
+    @staticmethod
+    def verb(children: list[Token]) -> Verb:
+        kind = children[0].type
+        return Verb(LEMMAS[children[0].lower()], kind[:-1] if kind.endswith("N") and len(kind) > 4 else kind)
+
+    @staticmethod
+    def item(children: list[Any]) -> Any:
+        if isinstance(children[0], Adjustment):
+            return children[0]
+        return Item(children[0], tuple(_of(children[1:], Post)))
+
+    item_arg = item
+
+    @staticmethod
+    def adjective(children: list[Any]) -> Item:
+        return Item(None, (Post("long", str(children[0]).lower()),))
+
+    # subjects and nouns
+    subject = recipient = ref = object = arg = post = lead = staticmethod(lambda children: children[0])
+    pronoun = staticmethod(lambda children: Pronoun(str(children[0]).lower()))
+    names = staticmethod(lambda children: Names(tuple(_of(children, Noun))))
+    each_of = staticmethod(lambda children: Item(children[-1], (Post("each"),)))
+    word = staticmethod(lambda children: str(children[0]))
+
+    @staticmethod
+    def words(children: list[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        at = next((i for i, child in enumerate(children) if isinstance(child, Token) and child.type == "OF"), None)
+        if at is None:
+            return tuple(children), ()
+        return tuple(children[:at]), tuple(child for child in children[at:] if not isinstance(child, Token))
+
+    noun = staticmethod(lambda children: Noun(*children[-1]))
+    unit = noun
+    noun_the = staticmethod(lambda children: Noun(*children[-1], "the"))
+    noun_a = staticmethod(lambda children: Noun(*children[-1], "a"))
+    noun_each = staticmethod(lambda children: Noun(*children[-1], "each"))
+
+    # quantities
+    @staticmethod
+    def num(children: list[Token]) -> Figure:
+        return Figure(str(children[0]), _place(children[0]))
+
+    @staticmethod
+    def money(children: list[Token]) -> Figure:
+        token = children[0]
+        return Figure(str(token[1:]), _place(token), str(token[0]))
+
+    @staticmethod
+    def share(children: list[Token]) -> Figure:
+        return Figure(str(children[0]), _place(children[0]), percent=children[0].type == "PERCENT")
+
+    @staticmethod
+    def ratio(children: list[Any]) -> Figure:
+        if isinstance(children[0], Figure):
+            return children[0]
+        return Figure("2", -2) if children[0].type == "TWICE" else _Meaning.share(children)
+
+    @staticmethod
+    def quantity(children: list[Any]) -> Count:
+        return Count(_first(children, Figure), None)
+
+    counted = staticmethod(lambda children: Count(_first(children, Figure), _first(children, Noun)))
+    priced = counted
+    bare_number = quantity
+    counted_more = staticmethod(lambda children: Count(_first(children, Figure), _first(children, Noun), more=True))
+    counted_then_more = counted_more
+    some_of = counted
+    bare_share = staticmethod(lambda children: Part(_first(children, Figure)))
+
+    @staticmethod
+    def part(children: list[Any]) -> Part:
+        of = _first(children[1:], Noun, *_QUANTITIES)
+        if of is None:
+            of = Pronoun("them")
+        return Part(children[0], of)
+
+    @staticmethod
+    def grouped(children: list[Any]) -> Grouped:
+        (one, two), nouns = _of(children, Figure), _of(children, Noun)
+        return Grouped(Count(one, nouns[0]), Count(two, nouns[1] if len(nouns) > 1 else None))
+
+    grouping = staticmethod(lambda children: Grouped(Count(Figure("", -1), children[0]), _counted(children[1:])))
+
+    @staticmethod
+    def more_than(children: list[Any]) -> Compared:
+        return _compared("+", children)
+
+    @staticmethod
+    def less_than(children: list[Any]) -> Compared:
+        return _compared("-", children)
+
+    @staticmethod
+    def times_as(children: list[Any]) -> Compared:
+        return _compared("*", children)
+
+    some = staticmethod(lambda children: Some(_first(children, Noun)))
+    rest = staticmethod(lambda children: Rest(_first(children, Noun)))
+    when_ref = staticmethod(lambda children: str(children[-1]).lower())
+    when_of = when_ref
+
+    # modifiers
+    when = staticmethod(lambda children: Post("when", str(children[0]).lower()))
+    nothing = staticmethod(lambda _children: Post("nothing"))
+    left = staticmethod(lambda _children: Post("left"))
+    now = staticmethod(lambda _children: Post("now"))
+    first = staticmethod(lambda _children: Post("first"))
+    total = staticmethod(lambda _children: Post("total"))
+    average = staticmethod(lambda _children: Post("average"))
+    each = staticmethod(lambda _children: Post("each"))
+    equally = staticmethod(lambda _children: Post("equally"))
+    per = staticmethod(lambda children: Post("per", _first(children, Noun)))
+    pp = staticmethod(lambda children: Post(children[0], _first(children[1:], Noun, Adjustment, *_QUANTITIES)))
+    of_lead = staticmethod(lambda children: Post("of", _first(children, *_QUANTITIES)))
+    than = staticmethod(lambda children: Post("than", children[-1]))
+    long = staticmethod(lambda children: Post("long", str(children[0]).lower()))
+    prep = staticmethod(lambda children: str(children[0]).lower())
+
+    # lists
+    @staticmethod
+    def valued(children: list[Any]) -> Item:
+        money = Count(_first(children, Figure), None)
+        return Item(children[0], (Post("for", money), *_of(children, Post)))
+
+    @staticmethod
+    def valued_times(children: list[Any]) -> Item:
+        one, two = _of(children, Figure)
+        return Item(Count(one, None), (Post("at", Count(two, None)),))
+
+    @staticmethod
+    def valued_count(children: list[Any]) -> Item:
+        one, two = _of(children, Figure)
+        each = (Post("each"),) if {"EACH", "X"} & set(_kinds(children)) else ()
+        return Item(Count(one, _first(children, Noun)), (Post("at" if each else "for", Count(two, None)), *each))
+
+    entry = item
+
+    percent_off = staticmethod(lambda children: Adjustment("discount", _first(children, Figure)))
+    adjustment = staticmethod(lambda children: children[0])
+
+    @staticmethod
+    def changer(children: list[Any]) -> tuple[str, str]:
+        return children[-1].type.lower(), " ".join(str(child) for child in children)
+
+    @staticmethod
+    def changed(children: list[Any]) -> Adjustment:
+        kind, words = _first(children, tuple)
+        return Adjustment(kind, _first(children, Figure), words)
+
+    # questions
+    @staticmethod
+    def how_many(children: list[Any]) -> Question:
+        return _question("many", children)
+
+    @staticmethod
+    def how_much(children: list[Any]) -> Question:
+        return _question("much", children)
+
+    @staticmethod
+    def how_far(children: list[Any]) -> Question:
+        return _question("far", children)
+
+    @staticmethod
+    def how_long(children: list[Any]) -> Question:
+        return _question("long", children)
+
+    @staticmethod
+    def how_tall(children: list[Any]) -> Question:
+        return _question("tall", children)
+
+    @staticmethod
+    def what(children: list[Any]) -> Question:
+        return _question("what", children)
+
+    @staticmethod
+    def what_is(children: list[Any]) -> Question:
+        return Question("what", _first(children, Noun), posts=tuple(_of(children, Post)))
+
+    @staticmethod
+    def tail(children: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        return "tail", tuple(children)
+
+    @staticmethod
+    def tail_there(children: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        return "tail", (There(), *children)
+
+
+def _place(token: Token) -> int:
+    """Where in the text the number is."""
+    assert token.end_pos is not None
+    return token.end_pos
+
+
+def _counted(children: Sequence[Any]) -> Count:
+    return Count(_first(children, Figure), _first(children, Noun))
+
+
+def _compared(sign: str, children: list[Any]) -> Compared:
+    figure = next(child for child in children if isinstance(child, Figure))
+    kinds = _kinds(children)
+    rest = children[children.index(figure) + 1 :]
+    cut = next((i for i, child in enumerate(rest) if isinstance(child, Token) and child.type in {"THAN", "AS"}), None)
+    before, after = (rest, []) if cut is None else (rest[:cut], rest[cut + 1 :])
+    del kinds
+    return Compared(sign, figure, _first(before, Noun), after[0] if after else None)
+
+
+def _clause(subject: Any, verb: Verb, rest: Sequence[Any], leads: tuple[Post, ...]) -> Clause:
+    parts = list(rest[0]) if rest and isinstance(rest[0], tuple) else list(rest)
+    to = next((part[1] for part in parts if isinstance(part, tuple)), None)
+    return Clause(subject, verb, tuple(_of(parts, Item, Adjustment)), leads, to)
+
+
+def _question(form: str, children: list[Any]) -> Question:
+    tail = next(child[1] for child in children if isinstance(child, tuple))
+    verb = _first(tail, Verb)
+    at = tail.index(verb) if verb else 0
+    kinds = _kinds(children)
+    subjects = [part for part in (tail[:at] if verb else tail) if isinstance(part, Noun | Pronoun | There | Names | Item)]
+    items = [part for part in tail if isinstance(part, Item)]
+    subject = subjects[0] if subjects else None
+    if not verb and isinstance(subject, Item):
+        subject = None
+    if verb is None and any(kind == "BE" for kind in _kinds(tail)):
+        verb = Verb("be", "BE")
+    posts = tuple(_of([*children, *tail], Post))
+    more = "+" if "MORE" in kinds else "-" if "FEWER" in kinds else ""
+    asked = tuple(item for item in items if item is not subject)
+    return Question(form, _first(children, Noun), subject, verb, posts, asked, more)

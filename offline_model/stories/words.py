@@ -1,0 +1,165 @@
+"""The words of story.lark, each with its kind. A word that is in no table may stand in a noun, and nowhere else."""
+
+from functools import cache
+
+from offline_model.lexicon import Vocabulary
+
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_MONTHS = "january february march april may june july august september october november december"
+
+# One lemma a line part; the first form is the lemma. "*" marks a form that is also a noun.
+_VERBS = {
+    "HAVE": "have has had; own owns owned; hold holds held; contain contains contained; carry carries carried",
+    "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; collect collects "
+    "collected; win wins won; earn earns earned; bake bakes baked; make makes made; catch catches caught; gather "
+    "gathers gathered; order orders* ordered; grow grows grew; save saves saved; add adds added; arrive arrives "
+    "arrived; get+on gets+on got+on; plant plants* planted; score scores* scored; read reads; install installs "
+    "installed; put+back puts+back; collect collects collected; produce produces produced; print prints* printed; "
+    "purchase purchases* purchased; borrow borrows borrowed; get gets got; type types* typed; pack packs* packed; "
+    "visit visits visited; swim swims swam; score scores* scored; answer answers* answered; write writes wrote; "
+    "deliver delivers delivered; fill fills filled; come comes came; join joins joined",
+    "LOSE": "lose loses lost; eat eats ate; sell sells sold; use uses used; drop drops dropped; break breaks broke; "
+    "donate donates donated; give+away gives+away gave+away; throw+away throws+away threw+away; drink drinks* drank; "
+    "remove removes removed; fly+away flies+away flew+away; get+off gets+off got+off; lend lends lent; lend+out "
+    "lends+out lent+out; recycle recycles recycled; leave leaves; burn burns burned; waste wastes wasted; take+away "
+    "takes+away took+away; drip drips* dripped; spill spills spilled; use+up uses+up used+up",
+    "GIVE": "give gives gave",
+    "SPEND": "spend spends spent; pay pays paid; owe owes owed",
+    "TAKE": "take takes took",
+    "COST": "cost costs*",
+    "MOVE": "travel travels traveled travelled; drive drives drove; ride rides rode; run runs* ran; walk walks* "
+    "walked; fly flies* flew; go goes went; hike hikes* hiked; bike bikes* biked; cycle cycles* cycled; cover covers "
+    "covered; flow flows flowed; move moves moved",
+    "NEED": "need needs needed; require requires required; want wants",
+    "WORK": "work works* worked",
+    "SHARE": "share shares* shared; split splits; divide divides divided",
+    "CUT": "cut cuts*",
+    "WEIGH": "weigh weighs weighed; measure measures measured",
+    "CHARGE": "charge charges* charged",
+    "RISE": "rise rises* rose; climb climbs climbed; go+up goes+up went+up",
+    "FALL": "fall falls* fell; sink sinks sank; go+down goes+down went+down",
+    "DOUBLE": "double doubles* doubled",
+    "TRIPLE": "triple triples tripled",
+    "REMAIN": "remain remains remained",
+    "LAST": "last lasts lasted",
+    "BE": "be is are was were",
+}
+
+_KINDS = {
+    "HER": "her",
+    "THE": "the his their its my our this that these those your",
+    "A": "a an",
+    "EACH": "each apiece a+piece each+one every per+person per+item",
+    "PER": "per for+each for+every",
+    "OF": "of",
+    "IN": "in into",
+    "ON": "on",
+    "AT": "at @",
+    "TO": "to",
+    "FROM": "from",
+    "FOR": "for",
+    "WITH": "with",
+    "BY": "by",
+    "AFTER": "after",
+    "AMONG": "among between amongst",
+    "THAN": "than",
+    "AS": "as",
+    "ASMANY": "as+many as+much as+far as+old as+tall as+long as+heavy as+expensive",
+    "THATMUCH": "that+much that+many",
+    "AND": "and &",
+    "PLUS": "plus +",
+    "MINUS": "less+a minus+a",
+    "COMMA": ", ;",
+    "HYPHEN": "- \N{EN DASH}",
+    "X": "x",
+    "THEN": "then and+then after+that afterwards later also",
+    "IF": "if suppose",
+    "WHO": "which who that+is",
+    "THERE": "there",
+    "PRON": "he she they it we i you",
+    "THEM": "them it+all us him me",
+    "MORE": "more additional extra another farther further",
+    "FEWER": "fewer less",
+    "TWICE": "twice",
+    "TIMES": "times",
+    "SOME": "some",
+    "REST": "the+rest the+remaining the+others the+rest+of+them",
+    "DO": "do does did",
+    "CAN": "can could will would",
+    "LEFT": "left left+over remaining over unsold still+left",
+    "NOW": "now at+the+end in+the+end currently by+now",
+    "FIRST": "at+first to+begin+with at+the+start initially in+the+beginning originally to+start+with",
+    "TOTAL": "in+total in+all altogether all+together together overall combined all+told",
+    "AVERAGE": "on+average",
+    "EQUALLY": "equally evenly",
+    "OFF": "off",
+    "HOWMANY": "how+many",
+    "HOWMUCH": "how+much",
+    "HOWFAR": "how+far",
+    "HOWLONG": "how+long",
+    "HOWTALL": "how+old how+tall how+heavy how+wide how+high how+deep",
+    "WHAT": "what",
+    "WHEN": " ".join(
+        ["yesterday today tomorrow this+week this+month this+year last+week last+month last+year this+morning"]
+        + ["in+the+morning in+the+afternoon in+the+evening at+night for+breakfast for+lunch for+dinner before+lunch"]
+        + ["after+lunch on+the+first+day on+the+second+day on+the+third+day for+christmas for+her+birthday"]
+        + ["for+his+birthday for+babysitting at+the+first+stop babysitting"]
+        + [f"on+{day} {day}" for day in _DAYS.split()]
+        + [f"in+{month} {month}" for month in _MONTHS.split() if month != "may"]
+        + ["in+may"]
+    ),
+    "END": ". ! ?",
+    "COLON": ":",
+    "OPEN": "(",
+    "CLOSE": ")",
+    "OLDER": "older taller longer heavier wider higher deeper bigger larger",
+    "YOUNGER": "younger shorter lighter smaller lower",
+    "LONG": "old tall long heavy wide high deep",
+    "TAX": "tax sales+tax vat",
+    "TIP": "tip gratuity service+charge",
+    "FEE": "shipping delivery fee handling postage installation fare base+fare booking+fee delivery+fee box+fee "
+    "shipping+fee call-out+fee service+fee shipping+cost delivery+charge",
+    "DISCOUNT": "discount",
+    "COUPON": "coupon voucher",
+    "REFUND": "refund rebate cashback",
+    "SUBTOTAL": "subtotal",
+    "BILL": "bill",
+    "POLITE": "please could+you+tell+me can+you+tell+me tell+me work+out calculate find",
+}
+
+_CHANGING = """
+    no not never none nothing without except excluding exclude or nor but unless until while because whether
+    however actually wait sorry mistake wrong correction ignore forget instead maybe perhaps possibly about around
+    approximately roughly nearly almost least most up down under above below only just even though although whichever
+    already before neither either both any many few several couple all nobody everybody everyone anyone
+    someone somebody percent percents pct hundred hundreds dozen dozens first second third fourth fifth last next single
+    double triple pair pairs half might may should must shall wish wishes hope hopes plan plans promise promises
+    promised consider return returns returned refuse refused cancel cancelled canceled intend intends try tries tried
+    yet again once same different other others such very too so exactly average mean reverse back since till during
+    ago when where why whose how what as than then each every per times twice more less fewer off
+    usd eur gbp yen bucks quid pence k m free else rather supposed expected estimated half-price
+    """
+
+
+def _lemmas() -> dict[str, str]:
+    return {
+        form.strip("*").replace("+", " "): group.split()[0].replace("+", " ")
+        for groups in _VERBS.values()
+        for group in groups.split(";")
+        for form in group.split()
+    }
+
+
+LEMMAS = _lemmas()
+
+
+@cache
+def story_vocabulary() -> Vocabulary:
+    kinds = dict(_KINDS)
+    for kind, groups in _VERBS.items():
+        forms = [form for group in groups.split(";") for form in group.split()]
+        kinds[kind] = " ".join(form for form in forms if not form.endswith("*"))
+        if nouns := [form.strip("*") for form in forms if form.endswith("*")]:
+            kinds[f"{kind}N"] = " ".join(nouns)
+    known = {word for words in kinds.values() for word in words.split()}
+    return Vocabulary(kinds, frozenset(_CHANGING.split()) - known)
