@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from offline_model.lexeme import Unread
-from offline_model.stories import bill, ledger, shapes
+from offline_model.stories import bill, growth, ledger, shapes
 from offline_model.stories.clauses import Count, Item, Noun, Part, Post, Pronoun, Question, There
 from offline_model.stories.facts import EVERYONE, Entry, Story, _said
-from offline_model.stories.nouns import LENGTHS, TIMES, takes_in
+from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, conversion, takes_in
 from offline_model.stories.terms import MONEY, Term, chain, figure, is_time, less, plain, plus, share_of, times, uses
 
-_MEASURES = LENGTHS | TIMES | {"kg", "gram", "liter", "gallon", "pound", "cup", "ounce", "ton", "bolt", "", "year", MONEY}
+_MEASURES = MEASURES | {"", "degree", MONEY}
 _COSTS = frozenset({"COST", "SPEND"})
 _HELD = frozenset({"HAVE", "BE", "REMAIN"})
 
@@ -57,6 +57,9 @@ class Asking:
         values += [item.quantity for item in q.items if isinstance(item, Item)]
         if isinstance(q.subject, Item):
             values.append(q.subject.quantity)
+        for post in q.posts:
+            if post.kind == "rate" and isinstance(post.value, Item):
+                yield self.story.measured(post.value).term or plain(1)
         for value in values:
             if isinstance(value, Count):
                 head = value.noun.head if value.noun else MONEY if value.figure.currency else ""
@@ -66,7 +69,14 @@ class Asking:
 
     # ---- the ways to an answer -----------------------------------------------------------------------------------------
     def ways(self) -> Iterator[Found]:
-        for way in (self._held, self._done, self._multiplied, self._bill, self._subset, self._shape):
+        if self.question.form == "what":
+            tried = (self._bill, self._average, self._gap, self._grown, self._multiplied, self._shape, self._done)
+        else:
+            tried = (
+                self._held, self._done, self._multiplied, self._bill, self._subset, self._shared, self._grown, self._shape,
+                self._percent, self._converted,
+            )  # fmt: skip
+        for way in tried:
             try:
                 yield from (found if isinstance(found, Found) else Found(found) for found in way() if found is not None)
             except Unread:
@@ -90,12 +100,23 @@ class Asking:
             return self._difference(owner)
         if "first" in self.kinds:
             return [ledger.started(self.story, owner, self.unit)]
+        having = ledger.holders(self.story, self.unit)
+        if owner == EVERYONE and len(having) > 1 and not self._of_all():
+            return []
         found = [self._level(owner)]
-        if found[0] is None or owner == EVERYONE or "total" in self.kinds:
-            found.append(self._level(EVERYONE))
-        if isinstance(q.subject, Noun) and owner not in ledger.holders(self.story, self.unit):
+        if "total" in self.kinds or self._names_all(having):
             found.append(self._level(EVERYONE))
         return found
+
+    def _of_all(self) -> bool:
+        q = self.question
+        return bool({"total", "done"} & self.kinds) or isinstance(q.subject, Pronoun | There) or q.subject is None
+
+    def _names_all(self, having: list[str]) -> bool:
+        """Whether the subject, such as "the boxes", names all that are spoken of."""
+        subject = self.question.subject
+        plural = isinstance(subject, Noun) and subject.words[-1].casefold() != subject.head
+        return plural and isinstance(subject, Noun) and all(each.split()[-1] == subject.head for each in having)
 
     def _level(self, owner: str) -> Term | None:
         spans = [atom for atom in self.story.atoms if is_time(atom.unit) and not atom.per]
@@ -117,7 +138,9 @@ class Asking:
 
     def _done(self) -> Iterable[Term | None]:
         q = self.question
-        if q.verb is None or q.verb.kind in {"BE", "HAVE", "COST", "NEED"} or {"per", "each"} & self.kinds:
+        if q.verb is None or q.verb.kind in {"BE", "HAVE", "COST", "NEED", "REMAIN"}:
+            return []
+        if {"per", "each", "left"} & self.kinds - ({"per"} if "average" in self.kinds else set()):
             return []
         owner = self.owner()
         chosen = [entry for entry in self.story.entries if self._chosen(entry, owner)]
@@ -164,12 +187,95 @@ class Asking:
             return []
         target = Counter([self.unit])
         pers = [post.value.head for post in q.posts if post.kind == "per" and isinstance(post.value, Noun)]
+        if isinstance(q.subject, Noun) and q.subject.determiner == "each":
+            pers.append(q.subject.head)
+        if q.form == "what" and not self._of_money():
+            return self._speed()
         target.subtract(pers)
-        units = pers and [replace(plain(1), unit=unit) for unit in ()]
-        atoms = [*self.story.atoms, *self.extras, *(units or [])]
+        atoms = [*self.story.atoms, *self.extras]
         every = frozenset().union(*(atom.uses for atom in atoms)) if atoms else frozenset()
         found = [*self._chains(atoms, target, every)]
         return found
+
+    def _of_money(self) -> bool:
+        q = self.question
+        return self.unit == MONEY and (q.noun is None or q.noun.head in {"cost", "price", "total"})
+
+    def _speed(self) -> Iterable[Term | None]:
+        q = self.question
+        rates = [atom for atom in self.story.atoms if atom.per and atom.unit in LENGTHS]
+        if q.noun and q.noun.head == "speed" and not q.items and len(rates) == 1:
+            return rates
+        return []
+
+    def _average(self) -> Iterable[Term | None]:
+        q = self.question
+        averaged = q.noun is not None and q.noun.words[0] == "average" or "average" in self.kinds
+        entries = [entry for entry in self.story.entries if entry.term is not None]
+        if not averaged or len(entries) < 2 or len({(entry.term.unit, entry.sign) for entry in entries if entry.term}) > 1:  # noqa: PLR2004
+            return []
+        return [times(plus([entry.term for entry in entries if entry.term]), plain(len(entries)), over=True)]
+
+    def _gap(self) -> Iterable[Term | None]:
+        q = self.question
+        terms = [entry.term for entry in self.story.entries if entry.term is not None]
+        if q.noun is None or q.noun.head != "difference" or len(terms) != 2:  # noqa: PLR2004
+            return []
+        one, two = terms
+        if one.dimensions != two.dimensions or one.worth is None or two.worth is None:
+            return []
+        return [less(one, two) if one.worth >= two.worth else less(two, one)]
+
+    def _shared(self) -> Iterable[Term | None]:
+        q = self.question
+        if not self._of_each() or len(self.story.shared) != 1:
+            return []
+        whole, count = self.story.shared[0]
+        named = [q.subject.head] if isinstance(q.subject, Noun) else []
+        named += [p.value.head for p in q.posts if p.kind in {"per", "in"} and isinstance(p.value, Noun)]
+        if any(name != count.unit and not takes_in(name, count.unit) and (name, count.unit) not in _SAME for name in named):
+            return []
+        if whole is None:
+            return [times(bill.total(self.story), count, over=True)] if self.unit == MONEY else []
+        if q.form == "many" and whole.unit != self.unit:
+            return []
+        return [times(whole, count, over=True)]
+
+    def _of_each(self) -> bool:
+        q = self.question
+        subject = q.subject
+        each = isinstance(subject, Noun) and subject.determiner == "each" or isinstance(subject, Pronoun) and subject.word == "each"
+        return each or bool({"each", "per"} & self.kinds) or any(
+            isinstance(post.value, Noun) and post.value.determiner == "each" for post in q.posts
+        )
+
+    def _grown(self) -> Iterable[Term | None]:
+        return growth.ways(self)
+
+    def _percent(self) -> Iterable[Found]:
+        q = self.question
+        if q.form != "percent":
+            return
+        if self.story.changes and q.verb and q.whole is None:
+            [(one, two)] = self.story.changes
+            up = q.verb.kind == "RISE"
+            part = less(two, one) if up else less(one, two)
+            yield Found(replace(times(times(part, one, over=True), plain(100)), unit=""), percent=True)
+        for each in self.story.subsets:
+            said = _said(q.verb, [Item(None, q.posts)]) if q.verb else ()
+            named = isinstance(q.subject, Noun) and q.subject.name == each.said[-1]
+            if isinstance(q.whole, Noun) and q.whole.head == each.whole.unit and (named or said == each.said):
+                yield Found(replace(times(times(each.term, each.whole, over=True), plain(100)), unit=""), percent=True)
+
+    def _converted(self) -> Iterable[Term | None]:
+        """How many minutes are in 3.5 hours?"""
+        q = self.question
+        if q.form != "many" or q.verb is None or q.verb.kind != "BE" or len(self.extras) != 1:
+            return
+        [given] = self.extras
+        factor = conversion(given.unit, self.unit)
+        if factor is not None:
+            yield replace(times(given, plain(factor)), unit=self.unit)
 
     def _chains(self, atoms: list[Term], target: Counter[str], every: frozenset[int]) -> Iterator[Term]:
         if not any(atom.per for atom in atoms):
@@ -184,7 +290,10 @@ class Asking:
         q = self.question
         if q.form != "many" or q.verb is None:
             return []
-        said = _said(q.verb, [Item(None, q.posts)])
+        named = [Item(q.subject)] if isinstance(q.subject, Noun) else []
+        objects = [Item(post.value) for post in q.posts if post.kind == "object" and isinstance(post.value, Noun)]
+        posts = tuple(post for post in q.posts if post.kind != "object")
+        said = _said(q.verb, [*named, *objects, Item(None, posts)])
         found: list[Term | None] = [each.term for each in self.story.subsets if each.said == said or _names(each.said, q.noun)]
         found += [less(each.whole, each.term) for each in self.story.subsets if _opposite(each.said, q)]
         return found
@@ -197,6 +306,7 @@ def _names(said: tuple[str, ...], noun: Noun | None) -> bool:
     return noun is not None and said[-1] == noun.name
 
 
+_SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
 _OPPOSITES = [{"girl", "boy"}, {"man", "woman"}, {"adult", "child"}, {"red", "blue"}]
 
 

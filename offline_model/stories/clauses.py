@@ -102,7 +102,15 @@ class Rest:
     noun: Noun | None = None
 
 
-Quantity: TypeAlias = Count | Part | Grouped | Compared | Some | Rest
+@dataclass(frozen=True)
+class OutOf:
+    """36 of the 90 guests."""
+
+    some: Count
+    all: Count
+
+
+Quantity: TypeAlias = Count | Part | Grouped | Compared | Some | Rest | OutOf
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class Post:
     """A modifier: its kind ("per", "for", "left", ...) and what it holds."""
 
     kind: str
-    value: "Noun | Quantity | Pronoun | str | None" = None
+    value: "Noun | Quantity | Pronoun | Item | Clause | Adjustment | str | None" = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,25 @@ class Adjustment:
     kind: str
     amount: Figure
     words: str = ""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """`way` is "grow", "shrink", "multiply", "simple" or "compound"; `share` each `unit`, for so many of them."""
+
+    way: str
+    capital: "Quantity | Noun | Pronoun | None"
+    share: Figure | None
+    factor: str = ""
+    unit: str = ""
+    lasting: Count | None = None
+
+
+@dataclass(frozen=True)
+class ShareOut:
+    """What is to be shared out, and among how many."""
+
+    item: Item
 
 
 Subject: TypeAlias = Noun | Pronoun | There | Names | Item
@@ -167,9 +194,13 @@ class Question:
     more: str = ""
     """"+" or "-" if it asks how much more or less."""
     than: "Noun | Pronoun | str | None" = None
+    whole: "Quantity | Noun | None" = None
+    """Of what a percentage is asked, or the size of the groups that are asked for."""
+    extreme: str = ""
+    """"least" or "most"."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    clauses: tuple[Clause | Entries, ...]
+    clauses: tuple[Clause | Entries | Growth, ...]
     questions: tuple[Question, ...] = ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from offline_model.lexeme import Unread
 from offline_model.problem import Number
+from offline_model.stories import shapes
 from offline_model.stories.clauses import (
     Adjustment,
     Clause,
@@ -12,10 +13,12 @@ from offline_model.stories.clauses import (
     Count,
     Entries,
     Figure,
+    Growth,
     Grouped,
     Item,
     Names,
     Noun,
+    OutOf,
     Part,
     Post,
     Pronoun,
@@ -26,11 +29,13 @@ from offline_model.stories.clauses import (
     There,
     Verb,
 )
-from offline_model.stories.nouns import LENGTHS
+from offline_model.stories.nouns import LENGTHS, MEASURES
 from offline_model.stories.people import gender
 from offline_model.stories.terms import MONEY, ONE, Term, figure, is_time, plus, share_of, times, uses
 
 EVERYONE = "*"
+NEUTRAL = 2
+_AMONG = frozenset({"among", "between", "amongst", "in", "into", "to"})
 _PLACES = frozenset({"in", "on", "at", "from", "to", "by", "with", "for", "into"})
 
 
@@ -89,7 +94,12 @@ class Story:
     subsets: list[Subset] = field(default_factory=list)
     adjustments: list[Adjustment] = field(default_factory=list)
     payments: list[Term] = field(default_factory=list)
-    shared: list[tuple[Term, Term]] = field(default_factory=list)
+    shared: list[tuple[Term | None, Term]] = field(default_factory=list)
+    """What is shared out, None for the bill, and among how many."""
+    growths: list[Growth] = field(default_factory=list)
+    changes: list[tuple[Term, Term]] = field(default_factory=list)
+    """From what to what."""
+    shape: str = ""
     measures: list[tuple[str, Term]] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
     subject: str = ""
@@ -117,8 +127,10 @@ class Story:
             return "i"
         if word == "they":
             return self.subject if self.plural else EVERYONE
-        if word in {"it", "them"}:
+        if word in {"it", "them", "that"}:
             return self.subject
+        if word == "each":
+            return EVERYONE
         of = {"he": "m", "him": "m", "she": "f", "her": "f"}[word]
         found = [each for each in self.people if gender(each) in {of, ""}]
         if len(found) != 1:
@@ -137,12 +149,18 @@ class Story:
         return owner
 
     # ---- sentences -----------------------------------------------------------------------------------------------
-    def add(self, clause: Clause | Entries) -> None:
+    def add(self, clause: Clause | Entries | Growth) -> None:
+        if isinstance(clause, Growth):
+            self.growths.append(clause)
+            return
         if isinstance(clause, Entries):
             self._list(clause)
             return
         for post in clause.leads:
-            self._lead(post)
+            if post.kind == "done" and isinstance(post.value, Clause):
+                self.add(replace(post.value, subject=clause.subject))
+            else:
+                self._lead(post)
         handler = _HANDLERS.get(clause.verb.kind)
         if handler is None:
             raise Unread(f'"{clause.verb.lemma}": it cannot be read here')
@@ -151,7 +169,7 @@ class Story:
     def _lead(self, post: Post) -> None:
         if post.kind == "when":
             self.label = str(post.value)
-        elif post.kind == "of" and isinstance(post.value, Count):
+        elif post.kind in {"of", "in"} and isinstance(post.value, Count | Grouped):
             self.level("", post.value, Verb("be", "BE"))
         elif post.kind == "with" and isinstance(post.value, Adjustment):
             self.adjustments.append(post.value)
@@ -177,6 +195,8 @@ class Story:
                 one = self._counted(groups.figure, groups.noun)
                 two = self._counted(each.figure, each.noun or groups.noun)
                 return times(two, one)
+            case Part(share=share, of=Noun(head=unit)) if unit in MEASURES and not share.percent:
+                return Term(figure(share), unit, uses=uses(share))
             case Part(share=share, of=of):
                 return share_of(share, self._whole(of))
             case Some(noun=noun):
@@ -225,17 +245,39 @@ class Story:
 
     # ---- what is there ---------------------------------------------------------------------------------------------
     def have(self, clause: Clause) -> None:
+        if isinstance(clause.subject, Item) and self._held_in_all(clause, clause.subject):
+            return
         owner = self.meet(clause.subject)
+        self.shape = self.shape or shapes.shape_of(clause.subject)
         for item in clause.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
             elif isinstance(item.quantity, Compared):
-                self.compare(owner, clause.verb, item.quantity, item.posts)
+                self.compare(owner, clause.verb, item.quantity, item.posts, self._lead_label(clause))
             else:
                 self._have_item(owner, clause, item)
 
+    def _held_in_all(self, clause: Clause, subject: Item) -> bool:
+        """Nine boxes hold 144 pears in total."""
+        [item, *more] = clause.items
+        if more or isinstance(item, Adjustment) or Post("total") not in item.posts:
+            return False
+        self.shared.append((self.measured(item).term, self._sure(self.term(subject.quantity))))
+        return True
+
+    def _sure(self, term: Term | None) -> Term:
+        if term is None:
+            raise Unread("it is not said how much")
+        return term
+
     def _have_item(self, owner: str, clause: Clause, item: Item) -> None:
+        if isinstance(item.quantity, Grouped) and item.quantity.groups.noun and item.quantity.groups.noun.head in shapes.SIDES:
+            self.measures.append((item.quantity.groups.noun.head, self._sure(self.term(item.quantity))))
+            return
         made = self.measured(item)
+        if made.inner is not None and made.groups is not None and not made.each:
+            made = self._holding_others(made, clause)
+        made = made.settled()
         if made.term is None and not isinstance(item.quantity, Some):
             raise Unread(f'"{item.quantity}": it is not said how many')
         if isinstance(item.quantity, Count) and item.quantity.more:
@@ -250,6 +292,12 @@ class Story:
             self.entries.append(Entry(owner, clause.verb, 0, made.term, made.label or self._lead_label(clause), now, place=made.place))
             if made.term and not (subject and subject.determiner == "a"):
                 self.atoms.append(made.term)
+
+    def _holding_others(self, made: "Measured", clause: Clause) -> "Measured":
+        """A garden with 10 flowers: what is in it is what they have."""
+        if made.groups is None or made.groups.uses:
+            raise Unread("it is not said whether each of them has so many")
+        return replace(made, term=made.inner, inner=None)
 
     def _per_subject(self, subject: Item, made: "Measured") -> "Measured":
         """5 workers each have 3 ..."""
@@ -348,7 +396,7 @@ class Story:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
             elif isinstance(item.quantity, Compared):
-                self.compare(owner, clause.verb, item.quantity, item.posts, sign)
+                self.compare(owner, clause.verb, item.quantity, item.posts, self._lead_label(clause), sign)
             else:
                 self._event(owner, clause, item, sign)
 
@@ -525,6 +573,7 @@ class Story:
                 self._is(clause, item)
 
     def _is(self, clause: Clause, item: Item) -> None:
+        self.shape = self.shape or shapes.shape_of(clause.subject)
         subject, quantity = clause.subject, item.quantity
         if isinstance(subject, Item):
             self._subset(clause, subject, item)
@@ -532,12 +581,18 @@ class Story:
             self.compare(self.meet(subject), clause.verb, quantity, item.posts)
         elif isinstance(quantity, Count) and quantity.figure.currency:
             self._price(clause, self.measured(item))
+        elif isinstance(quantity, Count) and quantity.noun is None and isinstance(subject, Noun) and self._is_many(subject):
+            term = Term(figure(quantity.figure), subject.head, uses=uses(quantity.figure))
+            self.entries.append(Entry(self.meet(subject), clause.verb, NEUTRAL, term))
         elif isinstance(quantity, Count):
             self._measure(clause, quantity, item)
         elif isinstance(quantity, Part) and quantity.of is None:
             self._full(clause, quantity, item)
         else:
             raise Unread("what is said with a form of \"be\" cannot be read")
+
+    def _is_many(self, subject: Noun) -> bool:
+        return subject.words[-1].casefold() != subject.head
 
     def _measure(self, clause: Clause, quantity: Count, item: Item) -> None:
         owner = self.meet(clause.subject)
@@ -547,7 +602,7 @@ class Story:
             raise Unread("what is said with a form of \"be\" cannot be read")
         way = next((str(post.value) for post in made if post.kind == "long"), "")
         self.entries.append(Entry(owner, clause.verb, 0, term, next((str(p.value) for p in made if p.kind == "when"), "")))
-        self.measures.append((way, term))
+        self.measures.append((way or _way(clause.subject), term))
         for post in made:
             if post.kind == "by" and isinstance(post.value, Count):
                 inner = self.term(post.value)
@@ -562,6 +617,11 @@ class Story:
 
     def _subset(self, clause: Clause, subject: Item, item: Item) -> None:
         said = _said(clause.verb, [item])
+        if isinstance(subject.quantity, OutOf):
+            whole = self._sure(self.term(subject.quantity.all))
+            some = replace(self._sure(self.term(replace(subject.quantity.some, noun=subject.quantity.all.noun))))
+            self.subsets.append(Subset(said, some, whole))
+            return
         if not isinstance(subject.quantity, Part | Count):
             raise Unread("those of which it is said are not counted")
         if isinstance(subject.quantity, Count) and subject.quantity.noun is not None and not isinstance(item.quantity, Noun):
@@ -571,19 +631,39 @@ class Story:
         assert term is not None
         self.subsets.append(Subset(said, term, whole))
 
-    def compare(self, owner: str, verb: Verb, said: Compared, posts: Sequence[Post], sign: int = 0) -> None:
-        label = next((str(post.value) for post in posts if post.kind == "when"), "")
+    def compare(
+        self, owner: str, verb: Verb, said: Compared, posts: Sequence[Post], lead: str = "", sign: int = 0
+    ) -> None:
+        label = next((str(post.value) for post in posts if post.kind == "when"), lead)
         if any(post.kind not in {"when", "now"} for post in posts):
             raise Unread("what is compared cannot be read")
         money = bool(said.figure.currency)
         unit = MONEY if money else said.noun.head if said.noun else self.unit
-        value = Number("2") if said.figure.at < 0 else figure(said.figure)
+        value = figure(said.figure)
         by = Term(value, MONEY if money else unit, uses=uses(said.figure))
+        if isinstance(said.than, str) or (said.than is None and (label or sign == 1 or sign == -1)):
+            self._compared_with_another_time(owner, verb, said, by, label, sign)
+            return
         than = self._than(owner, said.than, label)
         self.relations.append(Relation(owner, verb, said.sign, by, than, unit or by.unit, label))
         if unit:
             self.unit = unit
-        del sign
+
+    def _compared_with_another_time(self, owner: str, verb: Verb, said: Compared, by: Term, label: str, sign: int) -> None:
+        before = [e for e in self.entries if e.owner == owner and e.verb.lemma == verb.lemma and e.term is not None]
+        if isinstance(said.than, str):
+            before = [entry for entry in before if _same_time(entry.label, said.than)]
+        if not before or (said.than is None and not (label and before[-1].label != label)):
+            raise Unread("it is not said than when")
+        base = before[-1].term
+        assert base is not None
+        if said.noun is not None and said.noun.head != base.unit:
+            raise Unread(f"{said.noun} are compared with {base.unit}")
+        if said.sign == "*":
+            term = times(base, by)
+        else:
+            term = plus([base, by], [True, said.sign == "+"])
+        self.entries.append(Entry(owner, verb, before[-1].sign, term, label))
 
     def _than(self, owner: str, than: "Noun | Pronoun | str | None", label: str) -> str:
         if isinstance(than, Noun):
@@ -612,7 +692,7 @@ class Story:
             if isinstance(item, Adjustment):
                 raise Unread("a change of a bill that moves")
             if isinstance(item.quantity, Compared):
-                self.compare(owner, clause.verb, item.quantity, item.posts)
+                self.compare(owner, clause.verb, item.quantity, item.posts, self._lead_label(clause), NEUTRAL)
             else:
                 self._moved(owner, clause, item)
 
@@ -624,8 +704,22 @@ class Story:
             rate = replace(times(made.term, made.span, over=True), per=(made.span.unit,))
             self.atoms.append(rate)
             return
-        self.entries.append(Entry(owner, clause.verb, 1, made.term, made.label or self._lead_label(clause)))
+        self.entries.append(Entry(owner, clause.verb, NEUTRAL, made.term, made.label or self._lead_label(clause)))
         self.atoms += made.loose()
+
+    def act(self, clause: Clause) -> None:
+        self._events(clause, NEUTRAL)
+
+    def need(self, clause: Clause) -> None:
+        self.meet(clause.subject)
+        for item in clause.items:
+            if isinstance(item, Adjustment) or not isinstance(item.quantity, Count | Part):
+                raise Unread('"need": it is not said how much')
+            made = self.measured(item)
+            if made.price is not None:
+                self.spend("", clause.verb, item)
+            else:
+                self.atoms += made.loose()
 
     def work(self, clause: Clause) -> None:
         self.meet(clause.subject)
@@ -647,7 +741,109 @@ class Story:
         return replace(term, per=pers)
 
     def share(self, clause: Clause) -> None:
-        raise Unread(f'"{clause.verb.lemma}": it cannot be read here')
+        if clause.verb.passive:
+            self.share_out(self._item_of(clause.subject), [p for i in clause.items if isinstance(i, Item) for p in i.posts])
+            return
+        if not isinstance(clause.subject, Item):
+            raise Unread(f'"{clause.verb.lemma}": it is not said among how many')
+        count = self._sure(self.term(clause.subject.quantity))
+        for item in clause.items:
+            if isinstance(item, Adjustment):
+                self.adjustments.append(item)
+            else:
+                self._share_item(item, count)
+
+    def _item_of(self, subject: Subject | None) -> Item:
+        if isinstance(subject, Item):
+            return subject
+        if self.measures and isinstance(subject, Pronoun):
+            return Item(None, (Post("it"),))
+        raise Unread("it is not said how much is shared out")
+
+    def share_out(self, item: Item, posts: Sequence[Post]) -> None:
+        """Among so many, or into so many pieces or groups, or into groups of so many."""
+        among = [post.value for post in (*item.posts, *posts) if post.kind in _AMONG]
+        others = [p.kind for p in (*item.posts, *posts) if p.kind not in {*_AMONG, "equally", "each", "of", "long", "it"}]
+        if len(among) != 1 or others:
+            raise Unread("it is not said among how many")
+        whole = self.measures[-1][1] if item.quantity is None else self._sure(self.term(item.quantity))
+        if isinstance(among[0], Grouped) and among[0].groups.figure.at == -1:
+            size = self._sure(self.term(among[0].each if among[0].each.noun else replace(among[0].each, noun=Noun((whole.unit,)))))
+            assert among[0].groups.noun is not None
+            self.atoms += [whole, replace(size, per=(among[0].groups.noun.head,))]
+        elif isinstance(among[0], Count):
+            self._share_item(item, self._sure(self.term(among[0])), whole)
+        else:
+            raise Unread("it is not said among how many")
+
+    def _share_item(self, item: Item, count: Term, whole: Term | None = None) -> None:
+        if whole is None:
+            if any(post.kind not in {"equally", "among"} for post in item.posts):
+                raise Unread("it is not said how it is shared out")
+            whole = self._sure(self.term(item.quantity))
+        if whole.unit == MONEY:
+            self.entries.append(Entry("", Verb("cost", "COST"), -1, whole))
+            self.shared.append((None, count))
+        else:
+            self.shared.append((whole, count))
+
+    def pack(self, clause: Clause) -> None:
+        posts = [post for item in clause.items if isinstance(item, Item) for post in item.posts]
+        if clause.verb.passive:
+            self.share_out(self._item_of(clause.subject), posts)
+        elif all(isinstance(item, Item) and item.quantity is None for item in clause.items):
+            last = self.entries[-1].term if self.entries else None
+            if last is None:
+                raise Unread("it is not said what is packed")
+            grouped = next((p.value for p in posts if isinstance(p.value, Grouped)), None)
+            if grouped is None or len(posts) != 1 or grouped.groups.noun is None:
+                raise Unread("it is not said how it is packed")
+            size = self._sure(self.term(replace(grouped.each, noun=Noun((last.unit,)))))
+            self.atoms.append(replace(size, per=(grouped.groups.noun.head,)))
+        else:
+            self.gain(clause)
+
+    def rise(self, clause: Clause) -> None:
+        self._moved_by(clause, 1)
+
+    def fall(self, clause: Clause) -> None:
+        self._moved_by(clause, -1)
+
+    def _moved_by(self, clause: Clause, sign: int) -> None:
+        posts = {post.kind: post.value for item in clause.items if isinstance(item, Item) for post in item.posts}
+        owner = self.meet(clause.subject)
+        if set(posts) == {"from", "to"} and all(isinstance(each, Count) for each in posts.values()):
+            one, two = (self._sure(self.term(posts[kind])) for kind in ("from", "to"))  # type: ignore[arg-type]
+            self.changes.append((one, two))
+        elif set(posts) == {"by"} and isinstance(posts["by"], Count):
+            self.entries.append(Entry(owner, clause.verb, sign, self.term(posts["by"])))
+        elif set(posts) <= {"by", "from"} and isinstance(posts.get("by"), Part):
+            self._by_part(clause, posts, sign)
+        else:
+            raise Unread(f'"{clause.verb.lemma}": it is not said by how much')
+
+    def _by_part(self, clause: Clause, posts: dict[str, object], sign: int) -> None:
+        part, base = posts["by"], posts.get("from")
+        if isinstance(clause.subject, Item) and base is None:
+            base = clause.subject.quantity
+        if not isinstance(part, Part) or part.of is not None or not isinstance(base, Count):
+            raise Unread(f'"{clause.verb.lemma}": it is not said from how much')
+        self.entries.append(Entry("", Verb("cost", "COST"), -1, self.term(base)))
+        self.adjustments.append(Adjustment("tax" if sign > 0 else "discount", part.share, "subtotal"))
+
+    def change(self, clause: Clause) -> None:
+        """A $120 coat is discounted by 30%; a shop raises the price of a $40 bag by 5%."""
+        sign = 1 if clause.verb.lemma in {"raise", "increase"} else -1
+        items = [item for item in clause.items if isinstance(item, Item)]
+        subject = clause.subject
+        if not clause.verb.passive and items and isinstance(items[0].quantity, Count):
+            subject = Item(items[0].quantity)
+        elif not clause.verb.passive:
+            raise Unread(f'"{clause.verb.lemma}": it is not said what')
+        posts = {post.kind: post.value for item in items for post in item.posts}
+        if set(posts) != {"by"}:
+            raise Unread(f'"{clause.verb.lemma}": it is not said by how much')
+        self._by_part(replace(clause, subject=subject), dict(posts), sign)
 
     def weigh(self, clause: Clause) -> None:
         self.have(clause)
@@ -709,5 +905,22 @@ _HANDLERS: dict[str, Callable[[Story, Clause], None]] = {
     "WORK": Story.work,
     "WEIGH": Story.weigh,
     "CHARGE": Story.spending,
+    "ACT": Story.act,
+    "NEED": Story.need,
+    "TAKE": Story.have,
+    "SHARE": Story.share,
+    "CUT": Story.share,
+    "PACK": Story.pack,
+    "RISE": Story.rise,
+    "FALL": Story.fall,
+    "CHANGE": Story.change,
 }
-_ = plus, LENGTHS
+_ = LENGTHS
+
+
+def _same_time(label: str, said: str) -> bool:
+    return label.removeprefix("on ").removeprefix("in ") == said.removeprefix("on ").removeprefix("in ")
+
+
+def _way(subject: Subject | None) -> str:
+    return subject.head if isinstance(subject, Noun) and subject.head in shapes.SIDES else ""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from offline_model.lexeme import Unread
-from offline_model.stories.facts import EVERYONE, Entry, Relation, Story
+from offline_model.stories.facts import EVERYONE, NEUTRAL, Entry, Relation, Story
 from offline_model.stories.nouns import takes_in
 from offline_model.stories.terms import Term, chain, less, plus, times
 
@@ -28,7 +28,7 @@ def settle(term: Term, unit: str, extras: Sequence[Term]) -> Term:
 
 def holders(story: Story, unit: str) -> list[str]:
     """All who are said to have some, or to have come by some, in order."""
-    said = [entry.owner for entry in story.entries if entry.sign >= 0 and (entry.term is None or of_unit(entry.term, unit))]
+    said = [entry.owner for entry in story.entries if entry.sign in (0, 1) and (entry.term is None or of_unit(entry.term, unit))]
     said += [relation.owner for relation in story.relations if relation.unit == unit]
     return list(dict.fromkeys(said))
 
@@ -47,7 +47,7 @@ def level(  # noqa: C901, PLR0911
     if owner == EVERYONE:
         levels = [level(story, each, unit, extras, adjectives, depth + 1) for each in having]
         return plus([each for each in levels if each]) if levels and all(levels) else None
-    own = [entry for entry in story.entries if _is_of(entry, owner, having) and _fits(entry, unit, adjectives)]
+    own = [e for e in story.entries if _is_of(e, owner, having) and _fits(e, unit, adjectives) and e.sign != NEUTRAL]
     if any(entry.sign == 0 or entry.sign == 1 for entry in own):
         return _run(own, unit, extras)
     return _related(story, owner, unit, extras, depth)

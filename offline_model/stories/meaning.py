@@ -1,6 +1,7 @@
 """story.lark, compiled once, and what each rule means: the lexemes of a sentence -> every different reading of it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import product
@@ -19,9 +20,11 @@ from offline_model.stories.clauses import (
     Entries,
     Figure,
     Grouped,
+    Growth,
     Item,
     Names,
     Noun,
+    OutOf,
     Part,
     Post,
     Pronoun,
@@ -32,7 +35,7 @@ from offline_model.stories.clauses import (
     There,
     Verb,
 )
-from offline_model.stories.words import LEMMAS, story_vocabulary
+from offline_model.stories.words import GERUNDS, LEMMAS, story_vocabulary
 
 _MOST_READINGS = 64
 
@@ -97,7 +100,7 @@ def _first(children: Sequence[Any], *types: type) -> Any:
     return next(iter(_of(children, *types)), None)
 
 
-_QUANTITIES = (Count, Part, Grouped, Compared, Some, Rest)
+_QUANTITIES = (Count, Part, Grouped, Compared, Some, Rest, OutOf)
 
 
 class _Meaning:
@@ -107,14 +110,14 @@ class _Meaning:
     @staticmethod
     def told(children: list[Any]) -> Sentence:
         parts = list(_flat(children))
-        clauses = tuple(_of(parts, Clause, Entries))
+        clauses = tuple(_of(parts, Clause, Entries, Growth))
         if items := tuple(_of(parts, Item, Adjustment)):
             clauses = (*clauses, Entries(items))
         return Sentence(clauses, tuple(_of(parts, Question)))
 
     @staticmethod
     def clauses(children: list[Any]) -> tuple[Any, ...]:
-        return tuple(_of(children, Clause))
+        return tuple(_of(children, Clause, Growth))
 
     items = staticmethod(lambda children: tuple(_of(list(_flat(children)), Item, Adjustment)))
 
@@ -175,10 +178,56 @@ class _Meaning:
     def adjective(children: list[Any]) -> Item:
         return Item(None, (Post("long", str(children[0]).lower()),))
 
+    clause = staticmethod(lambda children: children[0])
+
+    # what grows
+    growth = clause
+
+    @staticmethod
+    def grows(children: list[Any]) -> Growth:
+        return _growth("grow", children)
+
+    @staticmethod
+    def shrinks(children: list[Any]) -> Growth:
+        return _growth("shrink", children)
+
+    @staticmethod
+    def multiplies(children: list[Any]) -> Growth:
+        return _growth("multiply", children)
+
+    @staticmethod
+    def invests(children: list[Any]) -> Growth:
+        return _growth("invest", children)
+
+    interest_of = invests
+    rate = staticmethod(lambda children: _Meaning.share(children))
+    lasting = staticmethod(lambda children: ("lasting", Count(_first(children, Figure), _first(children, Noun))))
+
+    @staticmethod
+    def period(children: list[Any]) -> tuple[str, str]:
+        noun = _first(children, Noun)
+        return "period", noun.head if noun else "year"
+
+    @staticmethod
+    def how(children: list[Any]) -> tuple[str, tuple[str, ...], str]:
+        unit = next((child[1] for child in children if isinstance(child, tuple)), "")
+        return "how", tuple(kind for kind in _kinds(children) if kind != "COMMA"), unit
+
     # subjects and nouns
     subject = recipient = ref = object = arg = post = lead = staticmethod(lambda children: children[0])
     pronoun = staticmethod(lambda children: Pronoun(str(children[0]).lower()))
     names = staticmethod(lambda children: Names(tuple(_of(children, Noun))))
+    ratio_unit = staticmethod(lambda children: Post("per", _first(children, Noun)))
+    rate_lead = staticmethod(lambda children: Post("rate", Item(children[1], (children[2],))))
+    out_of = staticmethod(lambda children: Post("of", children[-1]))
+    infinitive = staticmethod(lambda children: children[-1])
+    gerund = staticmethod(lambda children: str(children[0]).lower())
+
+    @staticmethod
+    def after_lead(children: list[Any]) -> Post:
+        verb = GERUNDS[next(child for child in children if isinstance(child, str) and child in GERUNDS)]
+        return Post("done", _clause(None, verb, [child for child in children if isinstance(child, tuple)], ()))
+
     each_of = staticmethod(lambda children: Item(children[-1], (Post("each"),)))
     word = staticmethod(lambda children: str(children[0]))
 
@@ -193,6 +242,17 @@ class _Meaning:
     unit = noun
     noun_the = staticmethod(lambda children: Noun(*children[-1], "the"))
     noun_a = staticmethod(lambda children: Noun(*children[-1], "a"))
+    noun_value = staticmethod(lambda _children: Noun(("value",), determiner="the"))
+    average_of = staticmethod(lambda children: Noun(("average", *(children[-1][0] if isinstance(children[-1], tuple) else ()))))
+    worth = staticmethod(lambda children: Post("nothing"))
+    object_arg = staticmethod(lambda children: Post("object", children[0]))
+
+    @staticmethod
+    def hyphened(children: list[Any]) -> Count:
+        """Such as "120-page book"."""
+        noun = _first(children, Noun)
+        return Count(_first(children, Figure), Noun(noun.words[:1]))
+
     noun_each = staticmethod(lambda children: Noun(*children[-1], "each"))
 
     # quantities
@@ -213,14 +273,14 @@ class _Meaning:
     def ratio(children: list[Any]) -> Figure:
         if isinstance(children[0], Figure):
             return children[0]
-        return Figure("2", -2) if children[0].type == "TWICE" else _Meaning.share(children)
+        return Figure("2", _place(children[0])) if children[0].type == "TWICE" else _Meaning.share(children)
 
     @staticmethod
     def quantity(children: list[Any]) -> Count:
         return Count(_first(children, Figure), None)
 
     counted = staticmethod(lambda children: Count(_first(children, Figure), _first(children, Noun)))
-    priced = counted
+    priced = staticmethod(lambda children: Count(_first(children, Figure), _of(children, Noun)[-1]))
     bare_number = quantity
     counted_more = staticmethod(lambda children: Count(_first(children, Figure), _first(children, Noun), more=True))
     counted_then_more = counted_more
@@ -239,7 +299,13 @@ class _Meaning:
         (one, two), nouns = _of(children, Figure), _of(children, Noun)
         return Grouped(Count(one, nouns[0]), Count(two, nouns[1] if len(nouns) > 1 else None))
 
-    grouping = staticmethod(lambda children: Grouped(Count(Figure("", -1), children[0]), _counted(children[1:])))
+    one_group = staticmethod(lambda children: Grouped(Count(Figure("1", -1), _of(children, Noun)[0]), _counted(children[-2:])))
+    some_of_all = staticmethod(
+        lambda children: OutOf(Count(_of(children, Figure)[0], None), Count(_of(children, Figure)[1], _first(children, Noun)))
+    )
+    as_long = staticmethod(
+        lambda children: Item(next(c for c in children if isinstance(c, Count)), (Post("of", children[0]), Post("long", str(children[-1]).lower())))
+    )
 
     @staticmethod
     def more_than(children: list[Any]) -> Compared:
@@ -333,7 +399,36 @@ class _Meaning:
 
     @staticmethod
     def what_is(children: list[Any]) -> Question:
-        return Question("what", _first(children, Noun), posts=tuple(_of(children, Post)))
+        return Question("what", _first(children, Noun) or Noun(("total",)), posts=tuple(_of(children, Post)))
+
+    what_total = what_is
+
+    @staticmethod
+    def what_of(children: list[Any]) -> Question:
+        items = (Item(_first(children, *_QUANTITIES)),)
+        return Question("what", _first(children, Noun), posts=tuple(_of(children, Post)), items=items)
+
+    @staticmethod
+    def what_percent(children: list[Any]) -> Question:
+        made = _question("percent", children)
+        whole = next((child for child in children if isinstance(child, (Noun, *_QUANTITIES))), None)
+        return replace(made, whole=whole, noun=None)
+
+    what_each = staticmethod(lambda _children: Question("each"))
+
+    @staticmethod
+    def which(children: list[Any]) -> Question:
+        extreme = next(child[1] for child in children if isinstance(child, tuple))
+        return Question("which", _first(children, Noun), verb=_first(children, Verb), extreme=extreme)
+
+    @staticmethod
+    def extreme(children: list[Token]) -> tuple[str, str]:
+        words = " ".join(str(child).lower() for child in children)
+        return "extreme", "least" if set(words.split()) & {"cheaper", "cheapest", "less", "least", "fewer"} else "most"
+
+    @staticmethod
+    def share_out(children: list[Any]) -> Question:
+        return Question("share", items=(Item(children[1], tuple(_of(children, Post))),))
 
     @staticmethod
     def tail(children: list[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -371,7 +466,7 @@ def _clause(subject: Any, verb: Verb, rest: Sequence[Any], leads: tuple[Post, ..
 
 
 def _question(form: str, children: list[Any]) -> Question:
-    tail = next(child[1] for child in children if isinstance(child, tuple))
+    tail = tuple(_flat(next(child[1] for child in children if isinstance(child, tuple) and child and child[0] == "tail")))
     verb = _first(tail, Verb)
     at = tail.index(verb) if verb else 0
     kinds = _kinds(children)
@@ -385,4 +480,30 @@ def _question(form: str, children: list[Any]) -> Question:
     posts = tuple(_of([*children, *tail], Post))
     more = "+" if "MORE" in kinds else "-" if "FEWER" in kinds else ""
     asked = tuple(item for item in items if item is not subject)
-    return Question(form, _first(children, Noun), subject, verb, posts, asked, more)
+    figure = _first(children, Figure)
+    whole = Count(figure, None) if figure else None
+    return Question(form, _first(children, Noun), subject, verb, posts, asked, more, whole=whole)
+
+
+def _growth(way: str, children: list[Any]) -> Growth:
+    figures = [child for child in children if isinstance(child, Figure)]
+    share = next((each for each in figures if each.percent), None)
+    tuples = {child[0]: child for child in children if isinstance(child, tuple)}
+    unit = tuples["period"][1] if "period" in tuples else ""
+    if "how" in tuples:
+        _, kinds, unit = tuples["how"]
+        way = "compound" if "COMPOUND" in kinds else "simple" if "SIMPLE" in kinds else ""
+        unit = unit or "year"
+    if any(child.type == "INTERESTOF" for child in children if isinstance(child, Token)):
+        way = "simple"
+    factor = next((LEMMAS[child.lower()] for child in children if isinstance(child, Token) and child.type == "MULTIPLYN"), "")
+    lasting = tuples["lasting"][1] if "lasting" in tuples else None
+    return Growth(way, _capital(children, share), share, factor, unit, lasting)
+
+
+def _capital(children: list[Any], share: Figure | None) -> Any:
+    nouns = _of(children, Noun)
+    figure = next((each for each in _of(children, Figure) if each is not share), None)
+    if figure is not None:
+        return Count(figure, None if figure.currency else nouns[-1] if nouns else None)
+    return nouns[-1] if nouns else _first(children, Pronoun)

@@ -14,6 +14,7 @@ _IRREGULAR = {
     "centimetres": "cm", "centimeters": "cm", "centimeter": "cm", "m": "meter", "l": "liter", "hrs": "hour",
     "mins": "minute", "kilograms": "kg", "kilogram": "kg", "kilos": "kg", "kilo": "kg", "grams": "gram", "g": "gram",
     "lbs": "pound", "lb": "pound", "pupils": "pupil", "brownies": "brownie", "calories": "calorie", "series": "series",
+    "friends": "friend", "is": "is", "this": "this", "bus": "bus", "bacteria": "bacteria", "lbs.": "pound",
 }  # fmt: skip
 
 _CONVERSIONS = {
@@ -31,7 +32,7 @@ _CONVERSIONS = {
 }
 TIMES = frozenset({"second", "minute", "hour", "day", "week", "month", "year"})
 LENGTHS = frozenset({"km", "meter", "cm", "mm", "mile", "foot", "yard", "inch"})
-SPEEDS = LENGTHS
+MEASURES = TIMES | LENGTHS | {"kg", "gram", "liter", "gallon", "pound", "cup", "ounce", "ton", "teaspoon", "tablespoon"}
 
 _TAKES_IN = {
     "animal": "cow sheep pig horse goat chicken duck dog cat hen rabbit lion tiger bird fish",

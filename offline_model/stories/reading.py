@@ -19,7 +19,7 @@ from offline_model.stories.words import story_vocabulary
 _MOST_SENTENCES = 20
 _MOST_WORDS = 60
 _MOST_READINGS = 64
-_NUMBERS = frozenset({"NUMBER", "DOZEN", "FRACTION", "PERCENT", "MONEY"})
+_NUMBERS = frozenset({"NUMBER", "DOZEN", "FRACTION", "PERCENT", "MONEY", "TWICE"})
 
 
 def read_story(text: str) -> Calculation:

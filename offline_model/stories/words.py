@@ -3,6 +3,7 @@
 from functools import cache
 
 from offline_model.lexicon import Vocabulary
+from offline_model.stories.clauses import Verb
 
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
 _MONTHS = "january february march april may june july august september october november december"
@@ -12,34 +13,36 @@ _VERBS = {
     "HAVE": "have has had; own owns owned; hold holds held; contain contains contained; carry carries carried",
     "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; collect collects "
     "collected; win wins won; earn earns earned; bake bakes baked; make makes made; catch catches caught; gather "
-    "gathers gathered; order orders* ordered; grow grows grew; save saves saved; add adds added; arrive arrives "
-    "arrived; get+on gets+on got+on; plant plants* planted; score scores* scored; read reads; install installs "
-    "installed; put+back puts+back; collect collects collected; produce produces produced; print prints* printed; "
-    "purchase purchases* purchased; borrow borrows borrowed; get gets got; type types* typed; pack packs* packed; "
-    "visit visits visited; swim swims swam; score scores* scored; answer answers* answered; write writes wrote; "
-    "deliver delivers delivered; fill fills filled; come comes came; join joins joined",
+    "gathers gathered; order orders* ordered; save saves saved; add adds added; arrive arrives "
+    "arrived; get+on gets+on got+on; install installs installed; put+back puts+back; produce produces produced; "
+    "purchase purchases* purchased; get gets got; join joins joined; collect collects "
+    "collected; plant plants* planted; download downloads* downloaded; print prints* printed; type types* typed; "
+    "fill fills filled; deliver delivers delivered",
     "LOSE": "lose loses lost; eat eats ate; sell sells sold; use uses used; drop drops dropped; break breaks broke; "
     "donate donates donated; give+away gives+away gave+away; throw+away throws+away threw+away; drink drinks* drank; "
     "remove removes removed; fly+away flies+away flew+away; get+off gets+off got+off; lend lends lent; lend+out "
     "lends+out lent+out; recycle recycles recycled; leave leaves; burn burns burned; waste wastes wasted; take+away "
-    "takes+away took+away; drip drips* dripped; spill spills spilled; use+up uses+up used+up",
+    "takes+away took+away; spill spills spilled; use+up uses+up used+up; read reads",
+    "ACT": "drip drips* dripped; score scores* scored; visit visits visited; swim swims swam; write writes wrote; "
+    "answer answers* answered; play plays* played; pass passes passed; live lives lived",
     "GIVE": "give gives gave",
     "SPEND": "spend spends spent; pay pays paid; owe owes owed",
     "TAKE": "take takes took",
-    "COST": "cost costs*",
+    "COST": "cost costs",
     "MOVE": "travel travels traveled travelled; drive drives drove; ride rides rode; run runs* ran; walk walks* "
     "walked; fly flies* flew; go goes went; hike hikes* hiked; bike bikes* biked; cycle cycles* cycled; cover covers "
     "covered; flow flows flowed; move moves moved",
-    "NEED": "need needs needed; require requires required; want wants",
+    "NEED": "need needs needed; require requires required",
     "WORK": "work works* worked",
     "SHARE": "share shares* shared; split splits; divide divides divided",
     "CUT": "cut cuts*",
+    "PACK": "pack packs* packed",
     "WEIGH": "weigh weighs weighed; measure measures measured",
     "CHARGE": "charge charges* charged",
-    "RISE": "rise rises* rose; climb climbs climbed; go+up goes+up went+up",
-    "FALL": "fall falls* fell; sink sinks sank; go+down goes+down went+down",
-    "DOUBLE": "double doubles* doubled",
-    "TRIPLE": "triple triples tripled",
+    "RISE": "rise rises* rose; climb climbs climbed; go+up goes+up went+up; increase increases* increased",
+    "FALL": "fall falls* fell; sink sinks sank; go+down goes+down went+down; decrease decreases* decreased",
+    "CHANGE": "raise raises raised; reduce reduces reduced; discount discounts discounted; lower lowers lowered",
+    "MULTIPLY": "double doubles* doubled; triple triples* tripled; quadruple quadruples quadrupled",
     "REMAIN": "remain remains remained",
     "LAST": "last lasts lasted",
     "BE": "be is are was were",
@@ -47,7 +50,7 @@ _VERBS = {
 
 _KINDS = {
     "HER": "her",
-    "THE": "the his their its my our this that these those your",
+    "THE": "the his their its my our this these those your",
     "A": "a an",
     "EACH": "each apiece a+piece each+one every per+person per+item",
     "PER": "per for+each for+every",
@@ -74,7 +77,7 @@ _KINDS = {
     "X": "x",
     "THEN": "then and+then after+that afterwards later also",
     "IF": "if suppose",
-    "WHO": "which who that+is",
+    "WHO": "who that+is",
     "THERE": "there",
     "PRON": "he she they it we i you",
     "THEM": "them it+all us him me",
@@ -124,6 +127,29 @@ _KINDS = {
     "REFUND": "refund rebate cashback",
     "SUBTOTAL": "subtotal",
     "BILL": "bill",
+    "WHICH": "which which+one",
+    "CHEAP": "cheaper cheapest the+cheapest expensive most+expensive the+most+expensive dearest",
+    "GERUND": "spending giving selling eating losing buying using paying giving+away",
+    "AVERAGEWORD": "average mean",
+    "ITSVALUE": "its+value in+value",
+    "VALUE": "value",
+    "WORTH": "worth",
+    "BOUGHTFOR": "bought+for",
+    "GROW": "gain gains gained grow grows grew",
+    "SHRINK": "shrinks depreciates decays",
+    "INVEST": "invest invests invested deposit deposits deposited borrow borrows borrowed put puts",
+    "SIMPLE": "simple",
+    "COMPOUND": "compound compounded",
+    "INTEREST": "interest interest+rate",
+    "INTERESTOF": "what+is+the+simple+interest+on simple+interest+:",
+    "ANNUAL": "annually yearly annual",
+    "THAT": "that",
+    "OUTOF": "out+of",
+    "WHATPERCENT": "what+percent what+percentage",
+    "WHATEACH": "what+does+each+store+cost what+does+each+shop+cost what+does+each+person+owe what+does+each+person+pay "
+    "what+does+each+trip+cost what+does+each+cost",
+    "MOST": "most least the+most the+least",
+    "TOTALWORD": "total total+cost grand+total sum amount",
     "POLITE": "please could+you+tell+me can+you+tell+me tell+me work+out calculate find",
 }
 
@@ -137,7 +163,7 @@ _CHANGING = """
     promised consider return returns returned refuse refused cancel cancelled canceled intend intends try tries tried
     yet again once same different other others such very too so exactly average mean reverse back since till during
     ago when where why whose how what as than then each every per times twice more less fewer off
-    usd eur gbp yen bucks quid pence k m free else rather supposed expected estimated half-price
+    usd eur gbp yen bucks quid pence k free else rather supposed expected estimated half-price
     """
 
 
@@ -151,6 +177,19 @@ def _lemmas() -> dict[str, str]:
 
 
 LEMMAS = _lemmas()
+
+
+GERUNDS = {
+    "spending": Verb("spend", "SPEND"),
+    "paying": Verb("pay", "SPEND"),
+    "giving": Verb("give", "GIVE"),
+    "giving away": Verb("give away", "LOSE"),
+    "selling": Verb("sell", "LOSE"),
+    "eating": Verb("eat", "LOSE"),
+    "losing": Verb("lose", "LOSE"),
+    "using": Verb("use", "LOSE"),
+    "buying": Verb("buy", "GAIN"),
+}
 
 
 @cache
