@@ -1,34 +1,47 @@
-"""A text told in sentences -> Calculation. Every word must be in a sentence that is read, every number in the answer."""
+"""A text told in sentences -> a problem. Every word must be in a sentence that is read, every number in the answer."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from offline_model.lexeme import Lexeme, NotThis, Unread
-from offline_model.lexing import lexemes
+from offline_model.lexeme import NotThis, Unread
 from offline_model.money import currency_of
 from offline_model.parsing import Refused
-from offline_model.problem import Calculation
-from offline_model.stories.asking import _MEASURES, Asking, Found
-from offline_model.stories.clauses import Sentence
+from offline_model.problem import Calculation, Comparison
+from offline_model.stories import parts
+from offline_model.stories.asking import Asking, Found
+from offline_model.stories.clauses import Clause, Entries, Growth, Noun, Question, Sentence
 from offline_model.stories.facts import Story
+from offline_model.stories.layout import Line, lines, table
 from offline_model.stories.meaning import readings
+from offline_model.stories.nouns import MEASURES
 from offline_model.stories.terms import MONEY, Term
-from offline_model.stories.words import story_vocabulary
 
-_MOST_SENTENCES = 20
+_MOST_LINES = 25
 _MOST_WORDS = 60
 _MOST_READINGS = 64
 _NUMBERS = frozenset({"NUMBER", "DOZEN", "FRACTION", "PERCENT", "MONEY", "TWICE"})
+_DIVISIBLE = MEASURES | {"", "degree", MONEY}
 
 
-def read_story(text: str) -> Calculation:
+def read_story(text: str) -> Calculation | Comparison:
     """Raises Unread if the text is not one problem told in sentences."""
-    sentences = list(_sentences(text))
-    if len(sentences) > _MOST_SENTENCES or any(len(each) > _MOST_WORDS for each in sentences):
+    written = table(text)
+    found = lines(written)
+    if len(found) > _MOST_LINES or any(len(each.lexemes) > _MOST_WORDS for each in found):
         raise NotThis("it is too long for a story")
-    numbers = frozenset(lexeme.start for each in sentences for lexeme in each if lexeme.kind in _NUMBERS)
-    choices = [_read(text, each) for each in sentences]
+    choices = [_read(written, each) for each in found]
+    labels = list(dict.fromkeys(line.label for line in found if line.label))
+    if len(labels) > 1:
+        return parts.read_parts(written, found, choices)
+    return _calculation(text, _answer(choices, numbers_of(found)))
+
+
+def numbers_of(found: Sequence[Line]) -> frozenset[int]:
+    return frozenset(lexeme.start for line in found for lexeme in line.lexemes if lexeme.kind in _NUMBERS)
+
+
+def _answer(choices: Sequence[Sequence[Sentence]], numbers: frozenset[int]) -> Found:
     answers: dict[object, Found] = {}
     refusals: list[Unread] = []
     for count, combination in enumerate(itertools.product(*choices)):
@@ -36,49 +49,58 @@ def read_story(text: str) -> Calculation:
             raise Unread("it has too many readings")
         try:
             for found in _answers(combination, numbers):
-                answers.setdefault((found.term.worth or found.term.value, found.term.unit == MONEY, found.percent), found)
+                key = (found.term.worth or found.term.value, found.term.unit == MONEY, found.percent)
+                answers.setdefault(key, found)
         except Unread as refusal:
             refusals.append(refusal)
     if len(answers) > 1:
         raise Unread("it has more than one reading")
     if not answers:
         raise refusals[0] if refusals else Unread("the question does not fit what is told")
-    [found] = answers.values()
-    return _calculation(text, found)
+    return next(iter(answers.values()))
 
 
-def _answers(sentences: Sequence[Sentence], numbers: frozenset[int]) -> Iterator[Found]:
+def told(sentences: Sequence[Sentence]) -> Story:
     story = Story()
-    questions = [question for sentence in sentences for question in sentence.questions]
-    if len(questions) != 1:
-        raise Unread("it is not one question")
     for sentence in sentences:
         for clause in sentence.clauses:
             story.add(clause)
-    found = list(Asking(story, questions[0]).ways())
+    return story
+
+
+def _answers(sentences: Sequence[Sentence], numbers: frozenset[int]) -> Iterator[Found]:
+    questions = [question for sentence in sentences for question in sentence.questions]
+    clauses = [clause for sentence in sentences for clause in sentence.clauses]
+    if not questions and clauses and all(isinstance(clause, Entries) for clause in clauses):
+        questions = [Question("what", Noun(("total",)))]
+    if len(questions) != 1:
+        raise Unread("it is not one question")
+    found = list(Asking(told(sentences), questions[0]).ways())
     full = [each for each in found if each.term.uses == numbers]
     if not full:
         raise Unread("not every number has to do with what is asked" if found else "the question does not fit what is told")
     for each in full:
-        _check(each.term)
+        check(each.term)
     yield from full
 
 
-def _check(term: Term) -> None:
+def check(term: Term) -> None:
     worth = term.worth
     if worth is not None and worth < 0:
         raise Unread("the answer would be less than nothing")
-    if worth is not None and term.unit not in _MEASURES and Fraction(worth).denominator != 1:
+    if worth is not None and term.unit not in _DIVISIBLE and Fraction(worth).denominator != 1:
         raise Unread(f"the answer would be a part of one {term.unit}")
 
 
 def _calculation(text: str, found: Found) -> Calculation:
     currency = currency_of(found.term.value)
     money = found.term.unit == MONEY
-    return Calculation((found.term.value,), text, currency if money else "", "money" if money else "%" if found.percent else "")
+    unit = "money" if money else "%" if found.percent else ""
+    return Calculation((found.term.value,), text, currency if money else "", unit)
 
 
-def _read(text: str, sentence: Sequence[Lexeme]) -> list[Sentence]:
+def _read(text: str, line: Line) -> list[Sentence]:
+    sentence = line.lexemes
     found = readings(sentence)
     if isinstance(found, Refused):
         words = text[sentence[0].start : sentence[-1].end]
@@ -89,14 +111,4 @@ def _read(text: str, sentence: Sequence[Lexeme]) -> list[Sentence]:
     return found
 
 
-def _sentences(text: str) -> Iterator[list[Lexeme]]:
-    current: list[Lexeme] = []
-    for lexeme in lexemes(text, story_vocabulary()):
-        if lexeme.kind in {"END", "NEWLINE"}:
-            if current:
-                yield current
-            current = []
-        else:
-            current.append(lexeme)
-    if current:
-        yield current
+_ = Clause, Entries, Growth
