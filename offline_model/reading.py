@@ -1,5 +1,7 @@
 """Text -> Problem. Every word must be accounted for; what is left over is named to the reader, never passed over."""
 
+from functools import lru_cache
+
 from offline_model.arithmetic import read_arithmetic
 from offline_model.lexeme import NotThis, Unread
 from offline_model.lexing import check_bounds
@@ -13,10 +15,19 @@ _READERS = (read_shopping, read_arithmetic, read_story)
 def read(text: str) -> Problem:
     """The one problem the text states. Raises Unread, naming the words, if there is none or more than one."""
     check_bounds(text)
+    found = _read(text)
+    if isinstance(found, Unread):
+        raise Unread(str(found))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Problem | Unread:
+    """Each turn of a conversation asks for the same text."""
     refusals: list[Unread] = []
     for reader in _READERS:
         try:
             return reader(text)
         except Unread as refusal:
             refusals.append(refusal)
-    raise next((each for each in refusals if not isinstance(each, NotThis)), refusals[0])
+    return next((each for each in refusals if not isinstance(each, NotThis)), refusals[0])

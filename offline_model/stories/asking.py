@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 from offline_model.lexeme import Unread
 from offline_model.stories import bill, growth, ledger, shapes
-from offline_model.stories.clauses import Count, Item, Noun, Part, Post, Pronoun, Question, There
-from offline_model.stories.facts import EVERYONE, Entry, Story, _said
+from offline_model.stories.clauses import Adjustment, Count, Item, Noun, Part, Post, Pronoun, Question, There
+from offline_model.stories.facts import EVERYONE, NEUTRAL, Entry, Story, _said, unit_of
 from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, conversion, takes_in
 from offline_model.stories.terms import MONEY, Term, chain, figure, is_time, less, plain, plus, share_of, times, uses
 
 _MEASURES = MEASURES | {"", "degree", MONEY}
+_PRICED = frozenset({"total", "cost", "price", "change", "profit", "bill", "interest", "value", "balance"})
 _COSTS = frozenset({"COST", "SPEND"})
 _HELD = frozenset({"HAVE", "BE", "REMAIN"})
 
@@ -30,6 +31,7 @@ class Asking:
         self.unit = self._unit()
         self.adjectives = question.noun.adjectives if question.noun and question.form == "many" else frozenset[str]()
         self.labels = {str(post.value) for post in question.posts if post.kind == "when"}
+        story.adjustments += [post.value for post in question.posts if isinstance(post.value, Adjustment)]
         self.extras = list(self._extras())
 
     # ---- what is asked for ------------------------------------------------------------------------------------------
@@ -38,12 +40,17 @@ class Asking:
         units = [entry.term.unit for entry in self.story.entries if entry.term] + [a.unit for a in self.story.atoms]
         units += [relation.unit for relation in self.story.relations]
         if q.form == "many" and q.noun:
-            return q.noun.head
+            head = q.noun.head
+            return MONEY if head in {"cent", "dollar", "euro"} and MONEY in units else head
+        if q.form == "many":
+            return self.story.unit
         if q.form == "far":
             return next((unit for unit in units if unit in LENGTHS), "")
         if q.form in {"long", "tall"}:
             wanted = TIMES if q.verb and q.verb.lemma == "take" else LENGTHS | {"year"}
             return next((unit for unit in units if unit in wanted), "hour" if wanted is TIMES else "")
+        if q.form == "what" and q.noun and q.noun.head in _PRICED and MONEY in units:
+            return MONEY
         if q.verb and q.verb.kind == "WEIGH":
             return next((unit for unit in units if unit != MONEY), "")
         if q.noun is None or q.noun.head in {"money", "change"}:
@@ -62,7 +69,7 @@ class Asking:
                 yield self.story.measured(post.value).term or plain(1)
         for value in values:
             if isinstance(value, Count):
-                head = value.noun.head if value.noun else MONEY if value.figure.currency else ""
+                head = unit_of(value.noun) if value.noun else MONEY if value.figure.currency else ""
                 yield Term(figure(value.figure), MONEY if value.figure.currency else head, uses=uses(value.figure), adjectives=value.noun.adjectives if value.noun else frozenset())
             elif isinstance(value, Noun) and value.determiner in {"a", ""} and value.head in TIMES:
                 yield replace(plain(1), unit=value.head)
@@ -70,12 +77,17 @@ class Asking:
     # ---- the ways to an answer -----------------------------------------------------------------------------------------
     def ways(self) -> Iterator[Found]:
         if self.question.form == "what":
-            tried = (self._bill, self._average, self._gap, self._grown, self._multiplied, self._shape, self._done)
+            tried = (
+                self._bill, self._average, self._gap, self._grown, self._multiplied, self._shape, self._done, self._sum,
+                self._named_level, self._profit,
+            )  # fmt: skip
         else:
             tried = (
                 self._held, self._done, self._multiplied, self._bill, self._subset, self._shared, self._grown, self._shape,
-                self._percent, self._converted,
+                self._percent, self._converted, self._by_kind, self._into, self._filled, self._profit,
             )  # fmt: skip
+        if "object" in self.kinds:
+            tried = (self._subset, self._done)
         for way in tried:
             try:
                 yield from (found if isinstance(found, Found) else Found(found) for found in way() if found is not None)
@@ -116,7 +128,7 @@ class Asking:
         """Whether the subject, such as "the boxes", names all that are spoken of."""
         subject = self.question.subject
         plural = isinstance(subject, Noun) and subject.words[-1].casefold() != subject.head
-        return plural and isinstance(subject, Noun) and all(each.split()[-1] == subject.head for each in having)
+        return plural and isinstance(subject, Noun) and all(each.split()[-1:] == [subject.head] for each in having)
 
     def _level(self, owner: str) -> Term | None:
         spans = [atom for atom in self.story.atoms if is_time(atom.unit) and not atom.per]
@@ -143,6 +155,8 @@ class Asking:
         if {"per", "each", "left"} & self.kinds - ({"per"} if "average" in self.kinds else set()):
             return []
         owner = self.owner()
+        if any(self._same_verb(Entry("", each.verb, 0, None)) for each in self.story.relations):
+            return [self._related_done()] if "total" in self.kinds else []
         chosen = [entry for entry in self.story.entries if self._chosen(entry, owner)]
         if any(entry.label == "rest" for entry in chosen):
             return [ledger.rest(self.story, owner, self.unit)]
@@ -158,14 +172,30 @@ class Asking:
             return [times(total, plain(len(chosen)), over=True)] if len(chosen) > 1 else []
         return [total]
 
+    def _related_done(self) -> Term | None:
+        """Eli ran twice as far as Noor, and Noor ran 6 km."""
+        story = Story(relations=self.story.relations)
+        story.entries = [replace(entry, sign=0) if entry.sign == NEUTRAL else entry for entry in self.story.entries]
+        return ledger.level(story, EVERYONE, self.unit)
+
     def _chosen(self, entry: Entry, owner: str) -> bool:
         assert self.question.verb is not None
         return (
-            entry.verb.lemma == self.question.verb.lemma
+            self._same_verb(entry)
             and (entry.term is None or ledger.of_unit(entry.term, self.unit, self.adjectives))
             and (owner == EVERYONE or entry.owner == owner)
             and (not self.labels or entry.label in self.labels)
         )
+
+    def _same_verb(self, entry: Entry) -> bool:
+        verb = self.question.verb
+        assert verb is not None
+        if verb.lemma == entry.verb.lemma:
+            return True
+        if verb.kind == entry.verb.kind == "MOVE":
+            return bool({verb.lemma, entry.verb.lemma} & {"go", "travel", "move", "cover"})
+        earned = verb.lemma in {"take in", "make", "earn"} and self.unit == MONEY
+        return earned and entry.verb.lemma == "sell" and entry.sign > 0
 
     def _more_done(self, chosen: list[Entry]) -> Iterable[Term | None]:
         if len(chosen) != 2:  # noqa: PLR2004
@@ -216,6 +246,66 @@ class Asking:
             return []
         return [times(plus([entry.term for entry in entries if entry.term]), plain(len(entries)), over=True)]
 
+    def _sum(self) -> Iterable[Term | None]:
+        q = self.question
+        terms = [entry.term for entry in self.story.entries if entry.term is not None]
+        if q.noun is None or q.noun.words[0].casefold() != "total" or len({entry.sign for entry in self.story.entries}) != 1:
+            return []
+        if len({(term.unit, term.per) for term in terms}) != 1 or terms[0].unit == MONEY or terms[0].per:
+            return []
+        return [plus(terms)]
+
+    def _named_level(self) -> Iterable[Term | None]:
+        q = self.question
+        if q.noun is None or q.items:
+            return []
+        own = [entry for entry in self.story.entries if entry.owner == q.noun.name and entry.term]
+        return [ledger.level(self.story, q.noun.name, own[0].term.unit)] if own and own[0].term else []
+
+    def _profit(self) -> Iterable[Term | None]:
+        q = self.question
+        money = [entry for entry in self.story.entries if entry.term and entry.term.unit == MONEY and not entry.term.per]
+        gone = [entry.term for entry in money if entry.sign < 0 and entry.term]
+        came = [entry.term for entry in money if entry.sign > 0 and entry.term]
+        sold = [e.term for e in self.story.entries if e.verb.lemma == "sell" and e.term and e.term.unit != MONEY]
+        if not gone and len(sold) == 1:
+            gone = [times(p.term, sold[0]) for p in self.story.prices if p.term.per == (sold[0].unit,)]
+        if q.noun is None or q.noun.head != "profit" or len(gone) != 1 or len(came) != 1:
+            return []
+        return [replace(less(came[0], gone[0]), per=())]
+
+    def _by_kind(self) -> Iterable[Term | None]:
+        """2 large pizzas, and a large pizza has 16 slices."""
+        terms = []
+        for entry in self.story.entries:
+            if entry.term is None or entry.sign != 0 or entry.term.unit != self.unit:
+                continue
+            counts = [e.term for e in self.story.entries if e.term and _kind(e.term) == set(entry.owner.split())]
+            if len(counts) != 1:
+                return []
+            terms.append(times(entry.term, counts[0]))
+        return [plus(terms)] if terms else []
+
+    def _into(self) -> Iterable[Term | None]:
+        q = self.question
+        if q.form != "into" or self.story.entries:
+            return []
+        small, large = (item.quantity for item in q.items if isinstance(item, Item))
+        if not isinstance(small, Count) or not isinstance(large, Count):
+            return []
+        terms = [Term(figure(each.figure), "times", uses=uses(each.figure)) for each in (large, small)]
+        return [times(terms[0], terms[1], over=True)]
+
+    def _filled(self) -> Iterable[Term | None]:
+        """How many boxes of 15 can be filled with 180 apples?"""
+        q = self.question
+        if q.form != "many" or not isinstance(q.whole, Count) or q.verb is None or q.verb.lemma not in {"fill", "pack", "make"}:
+            return []
+        if len(self.extras) != 1:
+            return []
+        size = Term(figure(q.whole.figure), self.unit, uses=uses(q.whole.figure))
+        return [replace(times(self.extras[0], size, over=True), unit=self.unit)]
+
     def _gap(self) -> Iterable[Term | None]:
         q = self.question
         terms = [entry.term for entry in self.story.entries if entry.term is not None]
@@ -228,7 +318,7 @@ class Asking:
 
     def _shared(self) -> Iterable[Term | None]:
         q = self.question
-        if not self._of_each() or len(self.story.shared) != 1:
+        if not (self.of_each() or q.form == "share") or len(self.story.shared) != 1:
             return []
         whole, count = self.story.shared[0]
         named = [q.subject.head] if isinstance(q.subject, Noun) else []
@@ -241,7 +331,7 @@ class Asking:
             return []
         return [times(whole, count, over=True)]
 
-    def _of_each(self) -> bool:
+    def of_each(self) -> bool:
         q = self.question
         subject = q.subject
         each = isinstance(subject, Noun) and subject.determiner == "each" or isinstance(subject, Pronoun) and subject.word == "each"
@@ -300,6 +390,10 @@ class Asking:
 
     def _shape(self) -> Iterable[Term | None]:
         return shapes.ways(self)
+
+
+def _kind(term: Term) -> set[str]:
+    return {term.unit, *term.adjectives}
 
 
 def _names(said: tuple[str, ...], noun: Noun | None) -> bool:

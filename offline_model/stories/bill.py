@@ -1,9 +1,10 @@
 """Bills: what things cost, and what changes the sum."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from offline_model.lexeme import Unread
+from offline_model.stories import ledger
 from offline_model.stories.clauses import Adjustment, Noun, Part
 from offline_model.stories.facts import Story
 from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, share_of, times, uses
@@ -27,15 +28,15 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
 
 def _costs(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
-    if {"left", "now", "first"} & asking.kinds or q.more or (q.verb and q.verb.kind == "HAVE"):
+    if {"left", "first", "average"} & asking.kinds or q.more or (q.verb and q.verb.kind == "HAVE"):
         return
     counted = _counted(asking)
     if counted is not None:
         yield changed(story, counted)
         return
-    if asking.extras or {"per", "each"} & asking.kinds:
+    if {"per", "each"} & asking.kinds or asking.of_each():
         return
-    yield total(story)
+    yield total(story, asking.extras)
 
 
 def _counted(asking: "Asking") -> Term | None:
@@ -52,14 +53,18 @@ def _counted(asking: "Asking") -> Term | None:
     return plus(terms)
 
 
-def total(story: Story) -> Term:
+def total(story: Story, extras: Sequence[Term] = ()) -> Term:
     costs = [entry for entry in story.entries if entry.sign < 0 and entry.term and entry.term.unit == MONEY]
-    if any(entry.term and entry.term.per for entry in costs):
-        raise Unread("a price per something, and it is not said for how many")
-    terms = [entry.term for entry in costs if entry.term]
+    terms = [ledger.settle(entry.term, MONEY, [*extras, *_counts(story, entry.term)]) for entry in costs if entry.term]
     if not terms:
         raise Unread("nothing is said to cost anything")
     return changed(story, plus(terms))
+
+
+def _counts(story: Story, term: Term) -> list[Term]:
+    """How many there are of what the price is for one of."""
+    found = [atom for atom in story.atoms if not atom.per and term.per == (atom.unit,)]
+    return found if len(found) == 1 else []
 
 
 def changed(story: Story, subtotal: Term) -> Term:

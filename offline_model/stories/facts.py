@@ -29,7 +29,7 @@ from offline_model.stories.clauses import (
     There,
     Verb,
 )
-from offline_model.stories.nouns import LENGTHS, MEASURES
+from offline_model.stories.nouns import LENGTHS, MEASURES, singular
 from offline_model.stories.people import gender
 from offline_model.stories.terms import MONEY, ONE, Term, figure, is_time, plus, share_of, times, uses
 
@@ -111,7 +111,7 @@ class Story:
     label: str = ""
 
     # ---- who ----------------------------------------------------------------------------------------------------
-    def owner(self, subject: Subject | None) -> str:
+    def owner(self, subject: Subject | None, but: str = "") -> str:
         if subject is None:
             return self.subject
         if isinstance(subject, There | Item):
@@ -120,9 +120,9 @@ class Story:
             raise Unread(f'"{" and ".join(map(str, subject.nouns))}": it is not said what each of them does')
         if isinstance(subject, Noun):
             return subject.name
-        return self.pronoun(subject.word)
+        return self.pronoun(subject.word, but)
 
-    def pronoun(self, word: str) -> str:
+    def pronoun(self, word: str, but: str = "") -> str:
         if word in {"i", "we", "me", "us", "you"}:
             return "i"
         if word == "they":
@@ -132,7 +132,7 @@ class Story:
         if word == "each":
             return EVERYONE
         of = {"he": "m", "him": "m", "she": "f", "her": "f"}[word]
-        found = [each for each in self.people if gender(each) in {of, ""}]
+        found = [each for each in self.people if gender(each) in {of, ""} and each != but]
         if len(found) != 1:
             raise Unread(f'"{word}": it could be {" or ".join(found) or "anyone"}')
         return found[0]
@@ -164,6 +164,10 @@ class Story:
         handler = _HANDLERS.get(clause.verb.kind)
         if handler is None:
             raise Unread(f'"{clause.verb.lemma}": it cannot be read here')
+        pers = tuple(post for post in clause.leads if post.kind == "per")
+        if pers:
+            items = tuple(replace(i, posts=(*i.posts, *pers)) if isinstance(i, Item) else i for i in clause.items)
+            clause = replace(clause, items=items)
         handler(self, clause)
 
     def _lead(self, post: Post) -> None:
@@ -173,9 +177,7 @@ class Story:
             self.level("", post.value, Verb("be", "BE"))
         elif post.kind == "with" and isinstance(post.value, Adjustment):
             self.adjustments.append(post.value)
-        elif post.kind == "per":
-            self.lead_per = post
-        elif not (post.kind in {"nothing", "now"} or (post.kind in _PLACES and isinstance(post.value, Noun))):
+        elif not (post.kind in {"nothing", "now", "per"} or (post.kind in _PLACES and isinstance(post.value, Noun))):
             raise Unread(f'"{post.kind} {post.value or ""}": it cannot be read here')
 
     def _list(self, entries: Entries) -> None:
@@ -213,9 +215,10 @@ class Story:
         if noun is None:
             if not self.unit or self.unit == MONEY:
                 raise Unread(f'"{number.text}": it is not said of what')
-            return Term(figure(number), self.unit, uses=uses(number))
+            adjectives = self.noun.adjectives if self.noun else frozenset[str]()
+            return Term(figure(number), self.unit, uses=uses(number), adjectives=adjectives)
         self._note(noun)
-        return Term(figure(number), noun.head, uses=uses(number), adjectives=noun.adjectives)
+        return Term(figure(number), unit_of(noun), uses=uses(number), adjectives=noun.adjectives)
 
     def _note(self, noun: Noun | None) -> None:
         if noun is not None and not is_time(noun.head):
@@ -278,15 +281,23 @@ class Story:
         if made.inner is not None and made.groups is not None and not made.each:
             made = self._holding_others(made, clause)
         made = made.settled()
+        if made.price is not None:
+            self.spend(owner, clause.verb, item)
+            return
         if made.term is None and not isinstance(item.quantity, Some):
             raise Unread(f'"{item.quantity}": it is not said how many')
         if isinstance(item.quantity, Count) and item.quantity.more:
             raise Unread(f'"{item.quantity.figure.text} more": more than who?')
         subject = clause.subject if isinstance(clause.subject, Noun) else None
+        place = next((post.value for post in item.posts if post.kind == "in" and isinstance(post.value, Noun)), None)
+        if made.term and isinstance(clause.subject, There) and place is not None and place.determiner == "a":
+            self.atoms.append(replace(made.term, per=(*made.term.per, place.head)))
         if made.term and (made.each or (subject and subject.determiner in {"a", "each"})) and subject:
             self.atoms.append(replace(made.term, per=(*made.term.per, subject.head)))
         elif made.term and clause.subject is not None and isinstance(clause.subject, Item):
             made = self._per_subject(clause.subject, made)
+        elif made.each and made.groups is None:
+            raise Unread("it is not said how many times each is")
         if subject is None or subject.determiner != "each":
             now = made.now or any(post.kind == "now" for post in clause.leads)
             self.entries.append(Entry(owner, clause.verb, 0, made.term, made.label or self._lead_label(clause), now, place=made.place))
@@ -318,7 +329,8 @@ class Story:
 
     # ---- items -----------------------------------------------------------------------------------------------------
     def measured(self, item: Item) -> "Measured":
-        made = Measured(self.term(item.quantity) if item.quantity is not None else None)
+        named = item.quantity is None or (isinstance(item.quantity, Noun) and item.quantity.determiner != "a")
+        made = Measured(None if named else self.term(item.quantity))
         for index, post in enumerate(item.posts):
             following = item.posts[index + 1].kind if index + 1 < len(item.posts) else ""
             made = self._modified(made, post, following)
@@ -404,7 +416,7 @@ class Story:
         """9 fly away."""
         posts = (*subject.posts, *(post for item in clause.items if isinstance(item, Item) for post in item.posts))
         made = self.measured(Item(subject.quantity, posts)).settled()
-        if made.term is None or made.price:
+        if made.term is None or made.price or made.each:
             raise Unread("it is not said how many")
         self.entries.append(Entry("", clause.verb, sign, made.term, made.label or self._lead_label(clause), place=made.place))
         self.atoms += made.loose()
@@ -433,8 +445,10 @@ class Story:
         label = made.label or self._lead_label(clause)
         if made.price is not None:
             self.spend(owner, clause.verb, item, sign=-sign)
+        if made.each and made.price is None and made.groups is None:
+            raise Unread("it is not said how many times each is")
         if made.term is None and not isinstance(item.quantity, Some):
-            if isinstance(item.quantity, Noun):
+            if isinstance(item.quantity, Noun) or made.price is not None:
                 return
             raise Unread(f'"{clause.verb.lemma}": it is not said how much')
         more = isinstance(item.quantity, Count) and item.quantity.more
@@ -466,7 +480,7 @@ class Story:
             self.entries.append(Entry(owner, clause.verb, -1, made.term, made.label or self._lead_label(clause)))
             self.atoms += made.loose()
             if target is not None:
-                self.entries.append(Entry(self.owner(target), Verb("get", "GAIN"), 1, made.term, made.label))
+                self.entries.append(Entry(self.owner(target, owner), Verb("get", "GAIN"), 1, made.term, made.label))
 
     def _only_gives(self, owner: str) -> bool:
         return any(entry.owner == owner for entry in self.entries)
@@ -544,7 +558,8 @@ class Story:
         if not term.per:
             term = replace(term, per=(noun.head,))
         self.prices.append(Price(noun, term, whole))
-        self.entries.append(Entry(owner, Verb("cost", "COST"), -1, whole, made.label, place=noun.determiner))
+        if not made.each:
+            self.entries.append(Entry(owner, Verb("cost", "COST"), -1, whole, made.label, place=noun.determiner))
         self.atoms.append(term)
 
     def _priced_count(self, subject: Item, made: "Measured") -> None:
@@ -586,8 +601,8 @@ class Story:
             self.entries.append(Entry(self.meet(subject), clause.verb, NEUTRAL, term))
         elif isinstance(quantity, Count):
             self._measure(clause, quantity, item)
-        elif isinstance(quantity, Part) and quantity.of is None:
-            self._full(clause, quantity, item)
+        elif isinstance(quantity, Part) and isinstance(quantity.of, Noun) and quantity.of.head == "full" and not item.posts:
+            self._full(self.meet(subject), quantity)
         else:
             raise Unread("what is said with a form of \"be\" cannot be read")
 
@@ -611,9 +626,13 @@ class Story:
         self.atoms.append(term)
         self.unit = term.unit
 
-    def _full(self, clause: Clause, quantity: Part, item: Item) -> None:
-        """It is three quarters full."""
-        raise Unread("a share of what, is not said")
+    def _full(self, owner: str, quantity: Part) -> None:
+        """It is three quarters full: there is that share of what it holds."""
+        held = [entry for entry in self.entries if entry.owner == owner and entry.sign == 0 and entry.term]
+        if len(held) != 1 or held[0].verb.lemma not in {"hold", "contain", "have"} or held[0].term is None:
+            raise Unread("a share of what, is not said")
+        at = self.entries.index(held[0])
+        self.entries[at] = replace(held[0], term=share_of(quantity.share, held[0].term))
 
     def _subset(self, clause: Clause, subject: Item, item: Item) -> None:
         said = _said(clause.verb, [item])
@@ -698,7 +717,7 @@ class Story:
 
     def _moved(self, owner: str, clause: Clause, item: Item) -> None:
         made = self.measured(item)
-        if made.term is None or made.price:
+        if made.term is None or made.price or made.each:
             raise Unread(f'"{clause.verb.lemma}": it is not said how far')
         if made.span and made.rate is None and made.term.per == () and made.span_kind == "in":
             rate = replace(times(made.term, made.span, over=True), per=(made.span.unit,))
@@ -876,6 +895,12 @@ class Measured:
         if self.rate is not None and self.span is not None:
             return [self.rate, self.span]
         return [each for each in (self.term, self.span) if each is not None]
+
+
+def unit_of(noun: Noun) -> str:
+    """The unit of "a 10 mile ride" is the mile."""
+    first = singular(noun.words[0])
+    return first if len(noun.words) > 1 and first in MEASURES else noun.head
 
 
 def _words(item: Item) -> set[str]:

@@ -8,6 +8,7 @@ from offline_model.problem import Power
 from offline_model.stories import ledger
 from offline_model.stories.clauses import Count, Growth, Noun
 from offline_model.stories.facts import EVERYONE
+from offline_model.stories.nouns import singular
 from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, times, uses
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
 
 def _asks_for_all(asking: "Asking", growth: Growth, capital: Term) -> bool:
     q = asking.question
+    if q.form == "many" and q.noun is None:
+        return True
     if q.form == "many" and q.noun:
         noun = growth.capital.noun if isinstance(growth.capital, Count) else growth.capital
         words = {capital.unit, *(noun.adjectives if isinstance(noun, Noun) else ())}
@@ -53,7 +56,7 @@ def _capital(asking: "Asking", growth: Growth) -> Term | None:
         if given.figure.currency:
             return Term(figure(given.figure), MONEY, uses=uses(given.figure))
         return Term(figure(given.figure), given.noun.head if given.noun else "", uses=uses(given.figure))
-    if isinstance(given, Noun) and given.of:
+    if isinstance(given, Noun) and asking.unit in {given.head, *given.of, *map(singular, given.of)}:
         return ledger.level(asking.story, EVERYONE, asking.unit)
     return None
 

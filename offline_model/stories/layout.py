@@ -63,6 +63,9 @@ def _marked(found: Sequence[Lexeme], text: str) -> Iterator[Lexeme]:
         if at in starts:
             at += 2
             continue
+        if found[at].kind == "FILLER":
+            at += 1
+            continue
         if found[at].text == "." and at and found[at - 1].text in {"Mr", "Mrs", "Ms", "Dr"}:
             at += 1
             continue
@@ -95,7 +98,13 @@ def _labelled(text: str, sentence: Sequence[Lexeme]) -> Iterator[tuple[str | Non
         name = sentence[first:index]
         if not name or name[-1].kind in _BILL:
             continue
-        if any(each.kind in _NO_LABEL for each in name) or all(each.kind in {"NUMBER", "CODE"} for each in name):
+        if [each.kind for each in name] == ["LISTWORD"]:
+            yield None, [*sentence[start:first]]
+            start = index + 1
+            continue
+        if len(name) > 1 and any(each.text.lower() == "may" for each in name):
+            raise Unread(f'"{text[name[0].start : name[-1].end]}" before the colon')
+        if any(each.kind in _NO_LABEL and each.text.lower() != "may" for each in name) or all(each.kind in {"NUMBER", "CODE"} for each in name):
             raise Unread(f'"{text[name[0].start : name[-1].end]}" before the colon')
         before = list(sentence[start:first])
         if before and before[-1].kind == "COMMA":

@@ -30,7 +30,7 @@ def holders(story: Story, unit: str) -> list[str]:
     """All who are said to have some, or to have come by some, in order."""
     said = [entry.owner for entry in story.entries if entry.sign in (0, 1) and (entry.term is None or of_unit(entry.term, unit))]
     said += [relation.owner for relation in story.relations if relation.unit == unit]
-    return list(dict.fromkeys(said))
+    return [each for each in dict.fromkeys(said) if each != EVERYONE]
 
 
 def level(  # noqa: C901, PLR0911
@@ -46,7 +46,11 @@ def level(  # noqa: C901, PLR0911
     having = holders(story, unit)
     if owner == EVERYONE:
         levels = [level(story, each, unit, extras, adjectives, depth + 1) for each in having]
-        return plus([each for each in levels if each]) if levels and all(levels) else None
+        theirs = [e for e in story.entries if e.owner == EVERYONE and e.sign in (1, -1) and _fits(e, unit, adjectives)]
+        if not having or not all(levels) or not all(entry.term for entry in theirs):
+            return None
+        terms = [*(each for each in levels if each), *(entry.term for entry in theirs if entry.term)]
+        return plus(terms, [*(True for _ in levels), *(entry.sign > 0 for entry in theirs)])
     own = [e for e in story.entries if _is_of(e, owner, having) and _fits(e, unit, adjectives) and e.sign != NEUTRAL]
     if any(entry.sign == 0 or entry.sign == 1 for entry in own):
         return _run(own, unit, extras)
@@ -56,6 +60,8 @@ def level(  # noqa: C901, PLR0911
 def _is_of(entry: Entry, owner: str, having: Sequence[str]) -> bool:
     if entry.owner == owner:
         return True
+    if entry.verb.kind == "GIVE":
+        return False
     alone = having in ([owner], ["", owner], [owner, ""])
     return alone and (entry.owner == "" or (entry.sign < 0 and entry.owner not in having))
 

@@ -35,7 +35,7 @@ from offline_model.stories.clauses import (
     There,
     Verb,
 )
-from offline_model.stories.words import GERUNDS, LEMMAS, story_vocabulary
+from offline_model.stories.words import GERUNDS, LEMMAS, VERB_KINDS, story_vocabulary
 
 _MOST_READINGS = 64
 
@@ -164,7 +164,7 @@ class _Meaning:
     @staticmethod
     def verb(children: list[Token]) -> Verb:
         kind = children[0].type
-        return Verb(LEMMAS[children[0].lower()], kind[:-1] if kind.endswith("N") and len(kind) > 4 else kind)
+        return Verb(LEMMAS[children[0].lower()], kind if kind in VERB_KINDS else kind[:-1])
 
     @staticmethod
     def item(children: list[Any]) -> Any:
@@ -235,13 +235,36 @@ class _Meaning:
     def words(children: list[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         at = next((i for i, child in enumerate(children) if isinstance(child, Token) and child.type == "OF"), None)
         if at is None:
-            return tuple(children), ()
-        return tuple(children[:at]), tuple(child for child in children[at:] if not isinstance(child, Token))
+            return _split(children), ()
+        return _split(children[:at]), _split([child for child in children[at:] if not isinstance(child, Token)])
 
     noun = staticmethod(lambda children: Noun(*children[-1]))
     unit = noun
     noun_the = staticmethod(lambda children: Noun(*children[-1], "the"))
     noun_a = staticmethod(lambda children: Noun(*children[-1], "a"))
+    noun_interest = staticmethod(lambda _children: Noun(("interest",), determiner="the"))
+    counted_times = staticmethod(lambda children: Count(_first(children, Figure), Noun(("times",))))
+    varg = staticmethod(lambda children: children[0])
+    several = staticmethod(lambda children: tuple(Item(each) for each in _of(children, *_QUANTITIES)))
+
+    @staticmethod
+    def left_tip(children: list[Any]) -> Clause:
+        return Clause(None, Verb("leave", "LOSE"), (_first(children, Adjustment),), tuple(_of(children, Post)))
+
+    @staticmethod
+    def interest_asked(children: list[Any]) -> Sentence:
+        asked = Question("much", Noun(("interest",), determiner="the"))
+        return Sentence((replace(_growth("simple", children), way="simple"),), (asked,))
+
+    @staticmethod
+    def go_into(children: list[Any]) -> Question:
+        one, two = _of(children, Figure)
+        return Question("into", items=(Item(Count(one, None)), Item(Count(two, None))))
+
+    @staticmethod
+    def how_many_times(children: list[Any]) -> Question:
+        return replace(_question("many", children), noun=Noun(("times",)))
+
     noun_value = staticmethod(lambda _children: Noun(("value",), determiner="the"))
     average_of = staticmethod(lambda children: Noun(("average", *(children[-1][0] if isinstance(children[-1], tuple) else ()))))
     worth = staticmethod(lambda children: Post("nothing"))
@@ -350,7 +373,7 @@ class _Meaning:
     @staticmethod
     def valued_times(children: list[Any]) -> Item:
         one, two = _of(children, Figure)
-        return Item(Count(one, None), (Post("at", Count(two, None)),))
+        return Item(Count(one, Noun(("items",))), (Post("at", Count(two, None)),))
 
     @staticmethod
     def valued_count(children: list[Any]) -> Item:
@@ -439,6 +462,11 @@ class _Meaning:
         return "tail", (There(), *children)
 
 
+def _split(words: Sequence[str]) -> tuple[str, ...]:
+    """Phrases that were found as one, in words."""
+    return tuple(" ".join(words).split())
+
+
 def _place(token: Token) -> int:
     """Where in the text the number is."""
     assert token.end_pos is not None
@@ -466,8 +494,9 @@ def _clause(subject: Any, verb: Verb, rest: Sequence[Any], leads: tuple[Post, ..
 
 
 def _question(form: str, children: list[Any]) -> Question:
-    tail = tuple(_flat(next(child[1] for child in children if isinstance(child, tuple) and child and child[0] == "tail")))
-    verb = _first(tail, Verb)
+    tails = [child[1] for child in children if isinstance(child, tuple) and child and child[0] == "tail"]
+    tail = tuple(_flat(tails[0])) if tails else tuple(children)
+    verb = _first(tail, Verb) or None
     at = tail.index(verb) if verb else 0
     kinds = _kinds(children)
     subjects = [part for part in (tail[:at] if verb else tail) if isinstance(part, Noun | Pronoun | There | Names | Item)]
@@ -477,7 +506,11 @@ def _question(form: str, children: list[Any]) -> Question:
         subject = None
     if verb is None and any(kind == "BE" for kind in _kinds(tail)):
         verb = Verb("be", "BE")
-    posts = tuple(_of([*children, *tail], Post))
+    posts = tuple(dict.fromkeys(_of([*children, *tail], Post)))
+    at_than = next((i for i, child in enumerate(children) if isinstance(child, Token) and child.type == "THAN"), None)
+    if at_than is not None:
+        posts = (*posts, Post("than", children[at_than + 1]))
+        subject = None
     more = "+" if "MORE" in kinds else "-" if "FEWER" in kinds else ""
     asked = tuple(item for item in items if item is not subject)
     figure = _first(children, Figure)

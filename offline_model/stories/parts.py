@@ -109,7 +109,8 @@ def _is_total(question: Question, head: str, kinds: Iterable[str], unit: str, na
         return False
     if question.form == "many":
         return head == unit
-    named = head in _TOTALS or (question.form in {"much", "far"} and not head)
+    spent = question.form == "what" and question.verb is not None and question.verb.kind in {"SPEND", "COST"}
+    named = head in _TOTALS or (question.form in {"much", "far"} and not head) or spent
     return named and (isinstance(subject, Pronoun | There | None) or "total" in kinds)
 
 

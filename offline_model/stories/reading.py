@@ -10,7 +10,7 @@ from offline_model.parsing import Refused
 from offline_model.problem import Calculation, Comparison
 from offline_model.stories import parts
 from offline_model.stories.asking import Asking, Found
-from offline_model.stories.clauses import Clause, Entries, Growth, Noun, Question, Sentence
+from offline_model.stories.clauses import Clause, Entries, Growth, Item, Noun, Question, Sentence
 from offline_model.stories.facts import Story
 from offline_model.stories.layout import Line, lines, table
 from offline_model.stories.meaning import readings
@@ -65,6 +65,9 @@ def told(sentences: Sequence[Sentence]) -> Story:
     for sentence in sentences:
         for clause in sentence.clauses:
             story.add(clause)
+        for question in sentence.questions:
+            if question.form == "share" and isinstance(question.items[0], Item):
+                story.share_out(question.items[0], ())
     return story
 
 

@@ -31,6 +31,10 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
     names = [way for way, _ in measures]
     terms = [term for _, term in measures]
     wanted = q.noun.head if q.form == "what" and q.noun else q.subject.head if isinstance(q.subject, Noun) else ""
+    one = [extra for extra in asking.extras if extra.unit in SIDES and extra.worth == 1]
+    if one and len(asking.extras) == 1 and not wanted:
+        wanted = one[0].unit
+        terms = [replace(terms[0], uses=terms[0].uses | one[0].uses), *terms[1:]] if terms else []
     if q.form == "much" and q.noun and q.noun.head in {"fence", "fencing"}:
         wanted = "perimeter"
     if len({term.unit.removeprefix("square ") for term in terms}) > 1 and "area" not in names:

@@ -82,7 +82,7 @@ def chain(atoms: Sequence[Term], target: Counter[str]) -> list[Term]:
         return []
     exact, bridged = [], []
     for signs in itertools.product((True, False), repeat=len(atoms)):
-        if not any(signs):
+        if not any(signs) and len(atoms) > 1:
             continue
         left = Counter[str]()
         for upright, atom in zip(signs, atoms, strict=True):

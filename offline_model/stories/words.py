@@ -13,35 +13,37 @@ _VERBS = {
     "HAVE": "have has had; own owns owned; hold holds held; contain contains contained; carry carries carried",
     "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; collect collects "
     "collected; win wins won; earn earns earned; bake bakes baked; make makes made; catch catches caught; gather "
-    "gathers gathered; order orders* ordered; save saves saved; add adds added; arrive arrives "
+    "gathers gathered; order* orders* ordered; save saves saved; add adds added; arrive arrives "
     "arrived; get+on gets+on got+on; install installs installed; put+back puts+back; produce produces produced; "
     "purchase purchases* purchased; get gets got; join joins joined; collect collects "
-    "collected; plant plants* planted; download downloads* downloaded; print prints* printed; type types* typed; "
+    "collected; plant* plants* planted; download downloads* downloaded; print* prints* printed; type* types* typed; "
     "fill fills filled; deliver delivers delivered",
     "LOSE": "lose loses lost; eat eats ate; sell sells sold; use uses used; drop drops dropped; break breaks broke; "
-    "donate donates donated; give+away gives+away gave+away; throw+away throws+away threw+away; drink drinks* drank; "
+    "donate donates donated; give+away gives+away gave+away; throw+away throws+away threw+away; drink* drinks* drank; "
     "remove removes removed; fly+away flies+away flew+away; get+off gets+off got+off; lend lends lent; lend+out "
     "lends+out lent+out; recycle recycles recycled; leave leaves; burn burns burned; waste wastes wasted; take+away "
     "takes+away took+away; spill spills spilled; use+up uses+up used+up; read reads",
-    "ACT": "drip drips* dripped; score scores* scored; visit visits visited; swim swims swam; write writes wrote; "
+    "ACT": "drip drips* dripped; score* scores* scored; visit visits visited; swim swims swam; write writes wrote; "
     "answer answers* answered; play plays* played; pass passes passed; live lives lived",
     "GIVE": "give gives gave",
     "SPEND": "spend spends spent; pay pays paid; owe owes owed",
     "TAKE": "take takes took",
     "COST": "cost costs",
-    "MOVE": "travel travels traveled travelled; drive drives drove; ride rides rode; run runs* ran; walk walks* "
-    "walked; fly flies* flew; go goes went; hike hikes* hiked; bike bikes* biked; cycle cycles* cycled; cover covers "
+    "MOVE": "travel* travels traveled travelled; drive* drives* drove; ride* rides* rode; run* runs* ran; walk* walks* "
+    "walked; fly flies* flew; go goes went; hike hikes* hiked; bike* bikes* biked; cycle cycles* cycled; cover covers "
     "covered; flow flows flowed; move moves moved",
-    "NEED": "need needs needed; require requires required",
-    "WORK": "work works* worked",
-    "SHARE": "share shares* shared; split splits; divide divides divided",
-    "CUT": "cut cuts*",
-    "PACK": "pack packs* packed",
+    "INVEST": "invest invests invested; deposit* deposits* deposited; borrow borrows borrowed; put puts",
+    "EARN": "take+in takes+in took+in",
+    "NEED": "need needs needed; want wants wanted; require requires required",
+    "WORK": "work* works* worked",
+    "SHARE": "share* shares* shared; split splits; divide divides divided",
+    "CUT": "cut* cuts*",
+    "PACK": "pack* packs* packed",
     "WEIGH": "weigh weighs weighed; measure measures measured",
     "CHARGE": "charge charges* charged",
-    "RISE": "rise rises* rose; climb climbs climbed; go+up goes+up went+up; increase increases* increased",
+    "RISE": "rise* rises* rose*; climb climbs climbed; go+up goes+up went+up; increase increases* increased",
     "FALL": "fall falls* fell; sink sinks sank; go+down goes+down went+down; decrease decreases* decreased",
-    "CHANGE": "raise raises raised; reduce reduces reduced; discount discounts discounted; lower lowers lowered",
+    "CHANGE": "raise raises raised; reduce reduces reduced; discounted; lower lowers lowered",
     "MULTIPLY": "double doubles* doubled; triple triples* tripled; quadruple quadruples quadrupled",
     "REMAIN": "remain remains remained",
     "LAST": "last lasts lasted",
@@ -137,11 +139,10 @@ _KINDS = {
     "BOUGHTFOR": "bought+for",
     "GROW": "gain gains gained grow grows grew",
     "SHRINK": "shrinks depreciates decays",
-    "INVEST": "invest invests invested deposit deposits deposited borrow borrows borrowed put puts",
     "SIMPLE": "simple",
     "COMPOUND": "compound compounded",
     "INTEREST": "interest interest+rate",
-    "INTERESTOF": "what+is+the+simple+interest+on simple+interest+:",
+    "INTERESTOF": "simple+interest+:",
     "ANNUAL": "annually yearly annual",
     "THAT": "that",
     "OUTOF": "out+of",
@@ -150,6 +151,10 @@ _KINDS = {
     "what+does+each+trip+cost what+does+each+cost",
     "MOST": "most least the+most the+least",
     "TOTALWORD": "total total+cost grand+total sum amount",
+    "LISTWORD": "shopping+list my+shopping+list groceries order my+order expenses my+expenses supplies items here+is+my+list "
+    "please+total+these the+list receipt invoice",
+    "FILLER": "also correctly already",
+    "INTERESTQ": "what+is+the+simple+interest+on",
     "POLITE": "please could+you+tell+me can+you+tell+me tell+me work+out calculate find",
 }
 
@@ -157,7 +162,7 @@ _CHANGING = """
     no not never none nothing without except excluding exclude or nor but unless until while because whether
     however actually wait sorry mistake wrong correction ignore forget instead maybe perhaps possibly about around
     approximately roughly nearly almost least most up down under above below only just even though although whichever
-    already before neither either both any many few several couple all nobody everybody everyone anyone
+    before neither either both any many few several couple all nobody everybody everyone anyone
     someone somebody percent percents pct hundred hundreds dozen dozens first second third fourth fifth last next single
     double triple pair pairs half might may should must shall wish wishes hope hopes plan plans promise promises
     promised consider return returns returned refuse refused cancel cancelled canceled intend intends try tries tried
@@ -167,9 +172,12 @@ _CHANGING = """
     """
 
 
+VERB_KINDS = frozenset(_VERBS)
+
+
 def _lemmas() -> dict[str, str]:
     return {
-        form.strip("*").replace("+", " "): group.split()[0].replace("+", " ")
+        form.strip("*").replace("+", " "): group.split()[0].strip("*").replace("+", " ")
         for groups in _VERBS.values()
         for group in groups.split(";")
         for form in group.split()
