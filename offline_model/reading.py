@@ -30,4 +30,6 @@ def _read(text: str) -> Problem | Unread:
             return reader(text)
         except Unread as refusal:
             refusals.append(refusal)
+            if reader is read_arithmetic and not isinstance(refusal, NotThis):
+                break  # it is arithmetic, with two meanings or none
     return next((each for each in refusals if not isinstance(each, NotThis)), refusals[0])

@@ -116,7 +116,7 @@ class Asking:
         if owner == EVERYONE and len(having) > 1 and not self._of_all():
             return []
         found = [self._level(owner)]
-        if "total" in self.kinds or self._names_all(having):
+        if ("total" in self.kinds and not isinstance(q.subject, Noun)) or self._names_all(having):
             found.append(self._level(EVERYONE))
         return found
 

@@ -21,7 +21,8 @@ class Noun:
 
     @cached_property
     def adjectives(self) -> frozenset[str]:
-        return frozenset(singular(word) for word in self.words[:-1])
+        """What tells it from others of its kind: red (marbles), (pieces) of candy."""
+        return frozenset(singular(word) for word in (*self.words[:-1], *self.of))
 
     @cached_property
     def name(self) -> str:

@@ -35,6 +35,8 @@ from offline_model.stories.terms import MONEY, ONE, Term, figure, is_time, plus,
 
 EVERYONE = "*"
 NEUTRAL = 2
+_TOTALS = frozenset({"total", "sum", "amount"})
+_BUYING = frozenset({"buy", "order", "purchase", "pick"})
 _AMONG = frozenset({"among", "between", "amongst", "in", "into", "to"})
 _PLACES = frozenset({"in", "on", "at", "from", "to", "by", "with", "for", "into"})
 
@@ -184,6 +186,10 @@ class Story:
         for item in entries.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
+            elif isinstance(item.quantity, Count) and item.quantity.figure.currency:
+                raise Unread(f'"{item.quantity.figure.currency}{item.quantity.figure.text}": it is not said for what')
+            elif any(post.kind in _PLACES and isinstance(post.value, Noun) for post in item.posts):
+                raise Unread(f'"{item.quantity}": what is said of it cannot be read')
             else:
                 self.spend("", Verb("cost", "COST"), item)
 
@@ -364,8 +370,10 @@ class Story:
                 return replace(made, inner=inner, groups=made.term, each=False)
             case "in" | "on" if isinstance(value, Noun) and value.determiner == "each":
                 return replace(made, each=True)
-            case kind if kind in _PLACES and isinstance(value, Noun):
+            case "in" | "on" | "at" | "from" | "to" | "into" if isinstance(value, Noun):
                 return replace(made, place=value.name)
+            case "for" if isinstance(value, Noun) and made.term and made.term.unit == MONEY:
+                return made
             case kind if kind in _PLACES and isinstance(value, Adjustment):
                 self.adjustments.append(value)
                 return made
@@ -448,9 +456,11 @@ class Story:
         if made.each and made.price is None and made.groups is None:
             raise Unread("it is not said how many times each is")
         if made.term is None and not isinstance(item.quantity, Some):
-            if isinstance(item.quantity, Noun) or made.price is not None:
+            if made.price is not None:
                 return
             raise Unread(f'"{clause.verb.lemma}": it is not said how much')
+        if made.term is not None and made.term.unit == MONEY and clause.verb.lemma in _BUYING:
+            raise Unread(f'"{clause.verb.lemma}": it is not said for what the money is')
         more = isinstance(item.quantity, Count) and item.quantity.more
         if isinstance(clause.subject, Noun) and clause.subject.determiner == "each" and made.term:
             self.atoms.append(replace(made.term, per=(*made.term.per, clause.subject.head)))
@@ -504,6 +514,8 @@ class Story:
 
     def spend(self, owner: str, verb: Verb, item: Item, *, sign: int = -1, label: str = "") -> None:
         """An item with its price as money that goes."""
+        if isinstance(item.quantity, Noun) and _TOTALS & {*item.quantity.words, item.quantity.head}:
+            raise Unread(f'"{item.quantity}": a sum is stated')
         made = self.measured(item)
         price, count = made.price, made.term
         if isinstance(item.quantity, Noun):
@@ -554,6 +566,8 @@ class Story:
         noun = subject if isinstance(subject, Noun) else self.subject_noun
         if noun is None:
             raise Unread("it is not said what costs that")
+        if _TOTALS & {*noun.words, noun.head}:
+            raise Unread(f'"{noun}": a sum is stated')
         whole = made.term
         if not term.per:
             term = replace(term, per=(noun.head,))

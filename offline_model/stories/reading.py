@@ -60,6 +60,12 @@ def _answer(choices: Sequence[Sequence[Sentence]], numbers: frozenset[int]) -> F
     return next(iter(answers.values()))
 
 
+def _is_list(clauses: Sequence[Clause | Entries | Growth]) -> bool:
+    """Several things with prices: what else could be asked than what they cost?"""
+    items = [item for clause in clauses if isinstance(clause, Entries) for item in clause.items]
+    return len(items) > 1 and all(isinstance(clause, Entries) for clause in clauses)
+
+
 def told(sentences: Sequence[Sentence]) -> Story:
     story = Story()
     for sentence in sentences:
@@ -74,7 +80,7 @@ def told(sentences: Sequence[Sentence]) -> Story:
 def _answers(sentences: Sequence[Sentence], numbers: frozenset[int]) -> Iterator[Found]:
     questions = [question for sentence in sentences for question in sentence.questions]
     clauses = [clause for sentence in sentences for clause in sentence.clauses]
-    if not questions and clauses and all(isinstance(clause, Entries) for clause in clauses):
+    if not questions and _is_list(clauses):
         questions = [Question("what", Noun(("total",)))]
     if len(questions) != 1:
         raise Unread("it is not one question")
@@ -104,7 +110,8 @@ def _calculation(text: str, found: Found) -> Calculation:
 
 def _read(text: str, line: Line) -> list[Sentence]:
     sentence = line.lexemes
-    found = readings(sentence)
+    unknown = next((lexeme for lexeme in sentence if lexeme.kind in {"CHANGING", "CODE", "NEWLINE"}), None)
+    found = readings(sentence) if unknown is None else Refused(sentence.index(unknown))
     if isinstance(found, Refused):
         words = text[sentence[0].start : sentence[-1].end]
         if found.at >= len(sentence):
