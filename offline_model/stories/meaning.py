@@ -35,16 +35,18 @@ from offline_model.stories.clauses import (
     There,
     Verb,
 )
+from offline_model.stories.foresight import Foresight
 from offline_model.stories.words import GERUNDS, LEMMAS, VERB_KINDS, story_vocabulary
 
 _MOST_READINGS = 64
 
 
 @cache
-def parser() -> Lark:
+def parser() -> Foresight:
+    """Takes about 0.1 s: once per process."""
     grammar = files("offline_model.stories").joinpath("story.lark").read_text(encoding="utf-8")
     terminals = " ".join(sorted(story_vocabulary().terminals))
-    return Lark(
+    made = Lark(
         f"{grammar}\n%declare {terminals}\n",
         parser="earley",
         lexer=Lexemes,
@@ -52,12 +54,13 @@ def parser() -> Lark:
         ambiguity="explicit",
         maybe_placeholders=False,
     )
+    return Foresight(made, "sentence")
 
 
 def readings(lexemes: Sequence[Lexeme]) -> list[Sentence] | Refused:
     """The sentence in each way it can be read, or where it stops making sense."""
     try:
-        tree = parser().parse(lexemes)  # type: ignore[arg-type]
+        tree = parser().parse(lexemes)
     except UnexpectedInput as stop:
         at = getattr(getattr(stop, "token", None), "start_pos", None)
         return Refused(len(lexemes) if at is None else at)
