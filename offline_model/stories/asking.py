@@ -13,6 +13,8 @@ from offline_model.stories.terms import MONEY, Term, chain, figure, is_time, les
 
 _MEASURES = MEASURES | {"", "degree", MONEY}
 _PRICED = frozenset({"total", "cost", "price", "change", "profit", "bill", "interest", "value", "balance"})
+_FROM_THERE = frozenset({"pick", "collect", "gather", "catch", "fill"})
+"""What is picked may be of what was there."""
 _COSTS = frozenset({"COST", "SPEND"})
 _HELD = frozenset({"HAVE", "BE", "REMAIN"})
 
@@ -88,11 +90,18 @@ class Asking:
             )  # fmt: skip
         if "object" in self.kinds:
             tried = (self._subset, self._done)
+        if any(post.kind == "in" and _is_unit(post.value) for post in self.question.posts):
+            tried = (self._multiplied,) if self.question.form == "what" else ()
         for way in tried:
             try:
                 yield from (found if isinstance(found, Found) else Found(found) for found in way() if found is not None)
             except Unread:
                 continue
+
+    def _unspent(self) -> bool:
+        """Whether the question speaks of a time ("in a year") that nothing told is a rate of."""
+        rated = any(entry.term is not None and entry.term.per for entry in self.story.entries)
+        return any(not extra.uses for extra in self.extras) and not rated
 
     def owner(self) -> str:
         q = self.question
@@ -105,7 +114,7 @@ class Asking:
     def _held(self) -> Iterable[Term | None]:
         q = self.question
         kind = q.verb.kind if q.verb else "BE"
-        if kind not in _HELD | {"NEED", "WEIGH"} or "per" in self.kinds or "each" in self.kinds:
+        if self._unspent() or kind not in _HELD | {"NEED", "WEIGH"} or "per" in self.kinds or "each" in self.kinds:
             return []
         owner = self.owner()
         if q.more:
@@ -113,12 +122,21 @@ class Asking:
         if "first" in self.kinds:
             return [ledger.started(self.story, owner, self.unit)]
         having = ledger.holders(self.story, self.unit)
+        if kind == "REMAIN" or "left" in self.kinds:
+            self._check_something_went()
         if owner == EVERYONE and len(having) > 1 and not self._of_all():
             return []
         found = [self._level(owner)]
         if ("total" in self.kinds and not isinstance(q.subject, Noun)) or self._names_all(having):
             found.append(self._level(EVERYONE))
         return found
+
+    def _check_something_went(self) -> None:
+        theirs = [e for e in self.story.entries if e.term is None or ledger.of_unit(e.term, self.unit)]
+        first = next((index for index, entry in enumerate(theirs) if entry.sign == 0), len(theirs))
+        taken = [entry for entry in theirs[first:] if entry.sign == 1 and entry.verb.lemma in _FROM_THERE]
+        if taken or not any(entry.sign == -1 for entry in theirs):
+            raise Unread("it is not said that any went")
 
     def _of_all(self) -> bool:
         q = self.question
@@ -150,7 +168,7 @@ class Asking:
 
     def _done(self) -> Iterable[Term | None]:
         q = self.question
-        if q.verb is None or q.verb.kind in {"BE", "HAVE", "COST", "NEED", "REMAIN"}:
+        if q.verb is None or q.verb.kind in {"BE", "HAVE", "COST", "NEED", "REMAIN"} or self._unspent():
             return []
         if {"per", "each", "left"} & self.kinds - ({"per"} if "average" in self.kinds else set()):
             return []
@@ -234,9 +252,17 @@ class Asking:
     def _speed(self) -> Iterable[Term | None]:
         q = self.question
         rates = [atom for atom in self.story.atoms if atom.per and atom.unit in LENGTHS]
-        if q.noun and q.noun.head == "speed" and not q.items and len(rates) == 1:
+        if q.noun is None or q.noun.head != "speed" or q.items or len(rates) != 1:
+            return []
+        if not q.posts:
             return rates
-        return []
+        posts = {post.kind: post.value for post in q.posts}
+        over, under = posts.get("in"), posts.get("per")
+        if set(posts) != {"in", "per"} or not isinstance(over, Noun) or not isinstance(under, Noun):
+            return []
+        target = Counter([over.head])
+        target.subtract([under.head])
+        return chain(rates, target)
 
     def _average(self) -> Iterable[Term | None]:
         q = self.question
@@ -374,7 +400,7 @@ class Asking:
             yield from (replace(found, unit=self.unit) for found in chain(chosen, target))
 
     def _bill(self) -> Iterable[Term | None]:
-        return bill.ways(self)
+        return () if self._unspent() else bill.ways(self)
 
     def _subset(self) -> Iterable[Term | None]:
         q = self.question
@@ -390,6 +416,11 @@ class Asking:
 
     def _shape(self) -> Iterable[Term | None]:
         return shapes.ways(self)
+
+
+def _is_unit(value: object) -> bool:
+    """Whether the answer is asked for in a unit: "in minutes"."""
+    return isinstance(value, Noun) and not value.determiner and value.head in MEASURES | {"cent", "dollar", "euro", "dozen"}
 
 
 def _kind(term: Term) -> set[str]:

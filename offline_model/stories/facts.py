@@ -29,12 +29,16 @@ from offline_model.stories.clauses import (
     There,
     Verb,
 )
-from offline_model.stories.nouns import LENGTHS, MEASURES, singular
+from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, singular
 from offline_model.stories.people import gender
 from offline_model.stories.terms import MONEY, ONE, Term, figure, is_time, plus, share_of, times, uses
 
 EVERYONE = "*"
 NEUTRAL = 2
+_SPANS = TIMES | frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday weekday weekend morning afternoon evening night "
+    "january february march april may june july august september october november december".split()
+)
 _TOTALS = frozenset({"total", "sum", "amount"})
 _BUYING = frozenset({"buy", "order", "purchase", "pick"})
 _AMONG = frozenset({"among", "between", "amongst", "in", "into", "to"})
@@ -268,8 +272,10 @@ class Story:
 
     def _held_in_all(self, clause: Clause, subject: Item) -> bool:
         """Nine boxes hold 144 pears in total."""
-        [item, *more] = clause.items
-        if more or isinstance(item, Adjustment) or Post("total") not in item.posts:
+        if len(clause.items) != 1:
+            return False
+        item = clause.items[0]
+        if isinstance(item, Adjustment) or Post("total") not in item.posts:
             return False
         self.shared.append((self.measured(item).term, self._sure(self.term(subject.quantity))))
         return True
@@ -370,7 +376,7 @@ class Story:
                 return replace(made, inner=inner, groups=made.term, each=False)
             case "in" | "on" if isinstance(value, Noun) and value.determiner == "each":
                 return replace(made, each=True)
-            case "in" | "on" | "at" | "from" | "to" | "into" if isinstance(value, Noun):
+            case "in" | "on" | "at" | "from" | "to" | "into" if isinstance(value, Noun) and value.head not in _SPANS:
                 return replace(made, place=value.name)
             case "for" if isinstance(value, Noun) and made.term and made.term.unit == MONEY:
                 return made
@@ -540,7 +546,9 @@ class Story:
     def _uncosted(self, owner: str, verb: Verb, made: "Measured") -> None:
         if made.term is None:
             raise Unread(f'"{verb.lemma}": it is not said how much')
-        self.entries.append(Entry(owner, verb, 0, made.term, made.label))
+        if verb.kind not in {"COST", "SPEND"}:
+            raise Unread(f'"{verb.lemma}": it is not said for how much')
+        self.entries.append(Entry(owner, verb, -1 if verb.kind == "SPEND" else 0, made.term, made.label))
         self.atoms.append(made.term)
 
     def cost(self, clause: Clause) -> None:
