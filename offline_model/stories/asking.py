@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from offline_model.lexeme import Unread
 from offline_model.stories import bill, growth, ledger, shapes
-from offline_model.stories.clauses import Adjustment, Count, Item, Noun, Part, Post, Pronoun, Question, There
+from offline_model.stories.clauses import Adjustment, Count, Item, Names, Noun, Part, Post, Pronoun, Question, There
 from offline_model.stories.facts import EVERYONE, NEUTRAL, Entry, Story, _said, unit_of
 from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, conversion, takes_in
 from offline_model.stories.terms import MONEY, Term, chain, figure, is_time, less, plain, plus, share_of, times, uses
@@ -107,9 +107,12 @@ class Asking:
         q = self.question
         if q.subject is None or isinstance(q.subject, There | Item):
             return EVERYONE
-        if isinstance(q.subject, Pronoun | Noun):
-            return self.story.owner(q.subject)
-        return EVERYONE
+        if isinstance(q.subject, Names):
+            named = {noun.name for noun in q.subject.nouns}
+            if named != {e.owner for e in self.story.entries if e.owner} | {r.owner for r in self.story.relations}:
+                raise Unread("it is asked of some of them")
+            return EVERYONE
+        return self.story.owner(q.subject)
 
     def _held(self) -> Iterable[Term | None]:
         q = self.question
@@ -140,7 +143,7 @@ class Asking:
 
     def _of_all(self) -> bool:
         q = self.question
-        return bool({"total", "done"} & self.kinds) or isinstance(q.subject, Pronoun | There) or q.subject is None
+        return bool({"total", "done"} & self.kinds) or isinstance(q.subject, Pronoun | There | Names) or q.subject is None
 
     def _names_all(self, having: list[str]) -> bool:
         """Whether the subject, such as "the boxes", names all that are spoken of."""
@@ -432,13 +435,13 @@ def _names(said: tuple[str, ...], noun: Noun | None) -> bool:
 
 
 _SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
-_OPPOSITES = [{"girl", "boy"}, {"man", "woman"}, {"adult", "child"}, {"red", "blue"}]
+_OPPOSITES = [{"girl", "boy"}, {"man", "woman"}, {"adult", "child"}, {"empty", "taken"}, {"empty", "occupied"}]
 
 
 def _opposite(said: tuple[str, ...], q: Question) -> bool:
     words = {q.noun.head if q.noun else ""} | {item.quantity.head for item in q.items if isinstance(item, Item) and isinstance(item.quantity, Noun)}
     words |= {q.subject.head} if isinstance(q.subject, Noun) else set()
-    return any({said[-1], word} == pair for word in words for pair in _OPPOSITES[:3])
+    return any({said[-1], word} == pair for word in words for pair in _OPPOSITES)
 
 
 def _covers(atoms: list[Term], every: frozenset[int]) -> Iterator[list[Term]]:

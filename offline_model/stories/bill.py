@@ -20,7 +20,10 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
     head = q.noun.head if q.noun else ""
     if asking.unit != MONEY and q.form not in {"what"}:
         return
-    if head == "change" and story.payments:
+    if q.noun is not None and q.noun.words[0] in {"new", "sale", "final"} and len(story.entries) == 1:
+        if head in {*story.entries[0].owner.split()[-1:], "price", "cost"} and story.adjustments:
+            yield total(story)
+    elif head == "change" and story.payments:
         yield less(plus(story.payments), total(story))
     elif q.form == "much" or head in _TOTALS or (q.form == "what" and q.verb and q.verb.kind in {"COST", "SPEND", "BE"}):
         yield from _costs(asking)

@@ -30,7 +30,7 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, singular
-from offline_model.stories.people import gender
+from offline_model.stories.people import gender, is_kin
 from offline_model.stories.terms import MONEY, ONE, Term, figure, is_time, plus, share_of, times, uses
 
 EVERYONE = "*"
@@ -139,6 +139,8 @@ class Story:
             return EVERYONE
         of = {"he": "m", "him": "m", "she": "f", "her": "f"}[word]
         found = [each for each in self.people if gender(each) in {of, ""} and each != but]
+        if len(found) > 1:  # "Karen ... her mother gives her 5": she is Karen
+            found = [each for each in found if not is_kin(each)]
         if len(found) != 1:
             raise Unread(f'"{word}": it could be {" or ".join(found) or "anyone"}')
         return found[0]
@@ -869,7 +871,8 @@ class Story:
             base = clause.subject.quantity
         if not isinstance(part, Part) or part.of is not None or not isinstance(base, Count):
             raise Unread(f'"{clause.verb.lemma}": it is not said from how much')
-        self.entries.append(Entry("", Verb("cost", "COST"), -1, self.term(base)))
+        owner = base.noun.name if base.noun else ""
+        self.entries.append(Entry(owner, Verb("cost", "COST"), -1, self.term(base)))
         self.adjustments.append(Adjustment("tax" if sign > 0 else "discount", part.share, "subtotal"))
 
     def change(self, clause: Clause) -> None:

@@ -29,7 +29,7 @@ def settle(term: Term, unit: str, extras: Sequence[Term]) -> Term:
 def holders(story: Story, unit: str) -> list[str]:
     """All who are said to have some, or to have come by some, in order."""
     said = [entry.owner for entry in story.entries if entry.sign in (0, 1) and (entry.term is None or of_unit(entry.term, unit))]
-    said += [relation.owner for relation in story.relations if relation.unit == unit]
+    said += [relation.owner for relation in story.relations if relation.unit in (unit, "")]
     return [each for each in dict.fromkeys(said) if each != EVERYONE]
 
 

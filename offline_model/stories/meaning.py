@@ -138,6 +138,16 @@ class _Meaning:
         return _clause(There(), children[at], children[at + 1 :], tuple(_of(children[:at], Post)))
 
     @staticmethod
+    def located(children: list[Any]) -> Clause:
+        """7 red apples and 2 green apples are in the basket."""
+        posts = tuple(_of(children, Post))
+        quantities = [child for child in _flat(children) if isinstance(child, (Item, *_QUANTITIES))]
+        items = tuple(each if isinstance(each, Item) else Item(each) for each in quantities)
+        leads = tuple(post for post in posts if children.index(post) < children.index(_first(children, Verb)))
+        held = tuple(replace(each, posts=tuple(post for post in posts if post not in leads)) for each in items)
+        return Clause(There(), _first(children, Verb), held, leads)
+
+    @staticmethod
     def elided(children: list[Any]) -> Clause:
         at = next(index for index, child in enumerate(children) if isinstance(child, Verb))
         return _clause(None, children[at], children[at + 1 :], tuple(_of(children[:at], Post)))
@@ -176,6 +186,10 @@ class _Meaning:
         return Item(children[0], tuple(_of(children[1:], Post)))
 
     item_arg = item
+
+    @staticmethod
+    def when_item(children: list[Any]) -> Item:
+        return Item(children[1], (Post("when", str(children[0]).lower()), *_of(children[2:], Post)))
 
     @staticmethod
     def adjective(children: list[Any]) -> Item:

@@ -8,3 +8,7 @@ def gender(name: str) -> str:
     """ "m", "f", or empty if the name does not tell."""
     words = set(name.split())
     return "m" if words & _MALE else "f" if words & _FEMALE else ""
+
+
+def is_kin(name: str) -> bool:
+    return bool(set(name.split()) & (_MALE | _FEMALE))

@@ -11,7 +11,7 @@ _MONTHS = "january february march april may june july august september october n
 # One lemma a line part; the first form is the lemma. "*" marks a form that is also a noun.
 _VERBS = {
     "HAVE": "have has had; own owns owned; hold holds held; contain contains contained; carry carries carried",
-    "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; collect collects "
+    "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; pick+up picks+up picked+up; bring brings brought; collect collects "
     "collected; win wins won; earn earns earned; bake bakes baked; make makes made; catch catches caught; gather "
     "gathers gathered; order* orders* ordered; save saves saved; add adds added; arrive arrives "
     "arrived; get+on gets+on got+on; install installs installed; put+back puts+back; produce produces produced; "
