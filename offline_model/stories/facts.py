@@ -300,7 +300,9 @@ class Story:
             return
         if made.term is None and not isinstance(item.quantity, Some):
             raise Unread(f'"{item.quantity}": it is not said how many')
-        if isinstance(item.quantity, Count) and item.quantity.more:
+        if isinstance(clause.subject, There) and isinstance(item.quantity, Part):
+            raise Unread("a share of what is there")
+        if isinstance(item.quantity, Count) and item.quantity.more and item is clause.items[0]:
             raise Unread(f'"{item.quantity.figure.text} more": more than who?')
         subject = clause.subject if isinstance(clause.subject, Noun) else None
         place = next((post.value for post in item.posts if post.kind == "in" and isinstance(post.value, Noun)), None)
@@ -378,7 +380,7 @@ class Story:
                 return replace(made, inner=inner, groups=made.term, each=False)
             case "in" | "on" if isinstance(value, Noun) and value.determiner == "each":
                 return replace(made, each=True)
-            case "in" | "on" | "at" | "from" | "to" | "into" if isinstance(value, Noun) and value.head not in _SPANS:
+            case "in" | "on" | "at" | "from" | "to" | "into" if isinstance(value, Noun) and (value.head not in _SPANS or value.determiner == "a"):
                 return replace(made, place=value.name)
             case "for" if isinstance(value, Noun) and made.term and made.term.unit == MONEY:
                 return made

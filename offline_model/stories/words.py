@@ -94,7 +94,7 @@ _KINDS = {
     "LEFT": "left left+over remaining over unsold still+left",
     "NOW": "now at+the+end in+the+end currently by+now",
     "FIRST": "at+first to+begin+with at+the+start initially in+the+beginning originally to+start+with",
-    "TOTAL": "in+total in+all altogether all+together together overall combined all+told",
+    "TOTAL": "in+total in+all altogether all+together together overall combined all+told on+both+days for+both on+both+occasions",
     "AVERAGE": "on+average",
     "EQUALLY": "equally evenly",
     "OFF": "off",
@@ -122,7 +122,7 @@ _KINDS = {
     "LONG": "old tall long heavy wide high deep",
     "TAX": "tax sales+tax vat",
     "TIP": "tip gratuity service+charge",
-    "FEE": "shipping delivery fee handling postage installation fare base+fare booking+fee delivery+fee box+fee "
+    "FEE": "shipping delivery fee handling postage fare base+fare booking+fee delivery+fee box+fee "
     "shipping+fee call-out+fee service+fee shipping+cost delivery+charge",
     "DISCOUNT": "discount",
     "COUPON": "coupon voucher",
