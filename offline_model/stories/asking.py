@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from offline_model.lexeme import Unread
 from offline_model.stories import bill, growth, ledger, shapes
-from offline_model.stories.clauses import Adjustment, Count, Item, Names, Noun, Part, Post, Pronoun, Question, There
+from offline_model.stories.clauses import Adjustment, Count, Item, Names, Noun, Part, Post, Pronoun, Question, There, Verb
 from offline_model.stories.facts import EVERYONE, NEUTRAL, Entry, Story, _said, unit_of
 from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, conversion, takes_in
 from offline_model.stories.terms import MONEY, Term, chain, figure, is_time, less, plain, plus, share_of, times, uses
@@ -90,6 +90,9 @@ class Asking:
             )  # fmt: skip
         if "object" in self.kinds:
             tried = (self._subset, self._done)
+        predicate = isinstance(self.question.subject, Noun) and self.question.subject.determiner != "each"
+        if self.question.form == "many" and self.question.noun and self.question.verb == Verb("be", "BE") and predicate:
+            tried = (self._subset,)
         if any(post.kind == "in" and _is_unit(post.value) for post in self.question.posts):
             tried = (self._multiplied,) if self.question.form == "what" else ()
         for way in tried:
@@ -120,6 +123,11 @@ class Asking:
         if self._unspent() or kind not in _HELD | {"NEED", "WEIGH"} or "per" in self.kinds or "each" in self.kinds:
             return []
         owner = self.owner()
+        if any(post.kind in {"for", "with", "by"} and isinstance(post.value, Noun) for post in q.posts):
+            return []
+        given = {e.owner for e in self.story.entries if e.verb.kind == "GIVEN"}
+        if owner == EVERYONE and given - set(ledger.holders(self.story, self.unit)) and self._together():
+            return []
         if q.more:
             return self._difference(owner)
         if "first" in self.kinds:
@@ -133,6 +141,9 @@ class Asking:
         if ("total" in self.kinds and not isinstance(q.subject, Noun)) or self._names_all(having):
             found.append(self._level(EVERYONE))
         return found
+
+    def _together(self) -> bool:
+        return "total" in self.kinds or isinstance(self.question.subject, Pronoun | Names)
 
     def _check_something_went(self) -> None:
         theirs = [e for e in self.story.entries if e.term is None or ledger.of_unit(e.term, self.unit)]

@@ -40,6 +40,7 @@ _SPANS = TIMES | frozenset(
     "january february march april may june july august september october november december".split()
 )
 _TOTALS = frozenset({"total", "sum", "amount"})
+_PRICED = frozenset({"price", "sale", "discount", "cost"})
 _BUYING = frozenset({"buy", "order", "purchase", "pick"})
 _AMONG = frozenset({"among", "between", "amongst", "in", "into", "to"})
 _PLACES = frozenset({"in", "on", "at", "from", "to", "by", "with", "for", "into"})
@@ -223,6 +224,8 @@ class Story:
 
     def _counted(self, number: Figure, noun: Noun | None) -> Term:
         if number.currency:
+            if noun is not None and _PRICED & {singular(word) for word in noun.words}:
+                raise Unread(f'"{noun}": it is not said what else is to be paid')
             return Term(figure(number), MONEY, uses=uses(number))
         if noun is None:
             if not self.unit or self.unit == MONEY:
@@ -245,7 +248,7 @@ class Story:
             found = [entry.term for entry in self.entries if entry.term and entry.term.unit == of.head]
             if len(found) == 1:
                 return found[0]
-            if of.head in {"money", "it"}:
+            if of.head == "money" and not any(e.sign < 0 and e.term and e.term.unit == MONEY for e in self.entries):
                 return self._holding(MONEY)
             raise Unread(f'"{of}": it is not said how many there are')
         return self._holding(self.unit or MONEY)
@@ -279,7 +282,8 @@ class Story:
         item = clause.items[0]
         if isinstance(item, Adjustment) or Post("total") not in item.posts:
             return False
-        self.shared.append((self.measured(item).term, self._sure(self.term(subject.quantity))))
+        held = replace(item, posts=tuple(post for post in item.posts if post.kind != "total"))
+        self.shared.append((self.measured(held).term, self._sure(self.term(subject.quantity))))
         return True
 
     def _sure(self, term: Term | None) -> Term:
@@ -359,7 +363,7 @@ class Story:
                 return replace(made, label=str(value))
             case "left" | "now":
                 return replace(made, now=True)
-            case "total" | "nothing" | "equally":
+            case "nothing" | "equally":
                 return made
             case "each":
                 return replace(made, each=True)
@@ -482,7 +486,7 @@ class Story:
 
     def _given(self, clause: Clause, made: "Measured", label: str) -> None:
         to = self.owner(clause.to)
-        self.entries.append(Entry(to, replace(clause.verb, lemma="get"), 1, made.term, label))
+        self.entries.append(Entry(to, Verb("get", "GIVEN"), 1, made.term, label))
 
     def give(self, clause: Clause) -> None:
         owner = self.meet(clause.subject)
@@ -500,7 +504,7 @@ class Story:
             self.entries.append(Entry(owner, clause.verb, -1, made.term, made.label or self._lead_label(clause)))
             self.atoms += made.loose()
             if target is not None:
-                self.entries.append(Entry(self.owner(target, owner), Verb("get", "GAIN"), 1, made.term, made.label))
+                self.entries.append(Entry(self.owner(target, owner), Verb("get", "GIVEN"), 1, made.term, made.label))
 
     def _only_gives(self, owner: str) -> bool:
         return any(entry.owner == owner for entry in self.entries)
@@ -508,6 +512,8 @@ class Story:
     # ---- money -------------------------------------------------------------------------------------------------------
     def spending(self, clause: Clause) -> None:
         owner = self.meet(clause.subject)
+        if clause.to is not None:
+            raise Unread(f'"{clause.verb.lemma}": it is not said what for')
         for item in clause.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
@@ -679,6 +685,8 @@ class Story:
     def compare(
         self, owner: str, verb: Verb, said: Compared, posts: Sequence[Post], lead: str = "", sign: int = 0
     ) -> None:
+        if not owner:
+            raise Unread("it is compared, and it is not said who has it")
         label = next((str(post.value) for post in posts if post.kind == "when"), lead)
         if any(post.kind not in {"when", "now"} for post in posts):
             raise Unread("what is compared cannot be read")

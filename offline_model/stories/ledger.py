@@ -27,10 +27,12 @@ def settle(term: Term, unit: str, extras: Sequence[Term]) -> Term:
 
 
 def holders(story: Story, unit: str) -> list[str]:
-    """All who are said to have some, or to have come by some, in order."""
+    """All who are said to have some, or to have come by some, in order; not who was only given some."""
+    given = {entry.owner for entry in story.entries if entry.verb.kind == "GIVEN"}
+    given -= {entry.owner for entry in story.entries if entry.verb.kind != "GIVEN"}
     said = [entry.owner for entry in story.entries if entry.sign in (0, 1) and (entry.term is None or of_unit(entry.term, unit))]
     said += [relation.owner for relation in story.relations if relation.unit in (unit, "")]
-    return [each for each in dict.fromkeys(said) if each != EVERYONE]
+    return [each for each in dict.fromkeys(said) if each != EVERYONE and each not in given]
 
 
 def level(  # noqa: C901, PLR0911
@@ -45,6 +47,8 @@ def level(  # noqa: C901, PLR0911
         raise Unread("the comparisons go round in a circle")
     having = holders(story, unit)
     if owner == EVERYONE:
+        if len(having) == 2 and "" in having:  # noqa: PLR2004
+            return level(story, next(each for each in having if each), unit, extras, adjectives, depth + 1)
         levels = [level(story, each, unit, extras, adjectives, depth + 1) for each in having]
         theirs = [e for e in story.entries if e.owner == EVERYONE and e.sign in (1, -1) and _fits(e, unit, adjectives)]
         if not having or not all(levels) or not all(entry.term for entry in theirs):

@@ -168,7 +168,7 @@ _CHANGING = """
     promised consider return returns returned refuse refused cancel cancelled canceled intend intends try tries tried
     yet again once same different other others such very too so exactly average mean reverse back since till during
     ago when where why whose how what as than then each every per times twice more less fewer off
-    usd eur gbp yen bucks quid pence k free else rather supposed expected estimated half-price root squared cubed equals convert option options alternative
+    usd eur gbp yen bucks quid pence k free else rather supposed expected estimated half-price original regular normal usual initial previous extra root squared cubed equals convert option options alternative
     """
 
 
