@@ -169,7 +169,10 @@ class Asking:
     def _difference(self, owner: str) -> Iterable[Term | None]:
         q = self.question
         than = next((post.value for post in q.posts if post.kind == "than"), None)
-        if isinstance(than, Noun) and than.name in ledger.holders(self.story, self.unit):
+        others = [each for each in ledger.holders(self.story, self.unit) if each != owner]
+        if than is None and len(others) == 1 and others[0] and owner != EVERYONE:
+            one, two = self._level(owner), self._level(others[0])
+        elif isinstance(than, Noun) and than.name in ledger.holders(self.story, self.unit):
             one, two = self._level(owner), self._level(than.name)
         elif isinstance(than, Noun) and than.head == self.unit:
             one = ledger.level(self.story, owner, self.unit, (), self.adjectives)

@@ -309,7 +309,7 @@ class Story:
         if isinstance(item.quantity, Count) and item.quantity.more and item is clause.items[0]:
             raise Unread(f'"{item.quantity.figure.text} more": more than who?')
         subject = clause.subject if isinstance(clause.subject, Noun) else None
-        place = next((post.value for post in item.posts if post.kind == "in" and isinstance(post.value, Noun)), None)
+        place = next((post.value for post in item.posts if post.kind in {"in", "on"} and isinstance(post.value, Noun)), None)
         if made.term and isinstance(clause.subject, There) and place is not None and place.determiner == "a":
             self.atoms.append(replace(made.term, per=(*made.term.per, place.head)))
         if made.term and (made.each or (subject and subject.determiner in {"a", "each"})) and subject:
@@ -763,6 +763,17 @@ class Story:
     def act(self, clause: Clause) -> None:
         self._events(clause, NEUTRAL)
 
+    def take(self, clause: Clause) -> None:
+        """From what others have, if there is such; else it is what it takes."""
+        owner = self.owner(clause.subject)
+        nouns = [i.quantity.noun for i in clause.items if isinstance(i, Item) and isinstance(i.quantity, Count)]
+        units = {noun.head if noun else self.unit for noun in nouns}
+        held = {e.owner for e in self.entries if e.sign == 0 and e.term and e.term.unit in units}
+        if held and owner not in held:
+            self._events(clause, -1)
+        else:
+            self.have(clause)
+
     def need(self, clause: Clause) -> None:
         self.meet(clause.subject)
         for item in clause.items:
@@ -967,7 +978,7 @@ _HANDLERS: dict[str, Callable[[Story, Clause], None]] = {
     "CHARGE": Story.spending,
     "ACT": Story.act,
     "NEED": Story.need,
-    "TAKE": Story.have,
+    "TAKE": Story.take,
     "SHARE": Story.share,
     "CUT": Story.share,
     "PACK": Story.pack,

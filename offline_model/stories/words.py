@@ -91,7 +91,7 @@ _KINDS = {
     "REST": "the+rest the+remaining the+others the+rest+of+them",
     "DO": "do does did",
     "CAN": "can could will would",
-    "LEFT": "left left+over remaining over unsold still+left",
+    "LEFT": "left left+over remaining over unsold",
     "NOW": "now at+the+end in+the+end currently by+now",
     "FIRST": "at+first to+begin+with at+the+start initially in+the+beginning originally to+start+with",
     "TOTAL": "in+total in+all altogether all+together together overall combined all+told on+both+days for+both on+both+occasions",
@@ -153,7 +153,7 @@ _KINDS = {
     "TOTALWORD": "total total+cost grand+total sum amount",
     "LISTWORD": "shopping+list my+shopping+list groceries order my+order expenses my+expenses supplies items here+is+my+list "
     "please+total+these the+list receipt invoice",
-    "FILLER": "also correctly already",
+    "FILLER": "also correctly still",
     "INTERESTQ": "what+is+the+simple+interest+on",
     "POLITE": "please could+you+tell+me can+you+tell+me tell+me work+out calculate find",
 }
