@@ -32,4 +32,8 @@ def _read(text: str) -> Problem | Unread:
             refusals.append(refusal)
             if reader is read_arithmetic and not isinstance(refusal, NotThis):
                 break  # it is arithmetic, with two meanings or none
-    return next((each for each in refusals if not isinstance(each, NotThis)), refusals[0])
+    *_, last = refusals
+    certain = [each for each in refusals if not isinstance(each, NotThis)]
+    if certain and (certain[0] is not last or ("?" in text and '"' in str(last))):
+        return certain[0]
+    return refusals[0]

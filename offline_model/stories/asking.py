@@ -33,8 +33,17 @@ class Asking:
         self.unit = self._unit()
         self.adjectives = question.noun.adjectives if question.noun and question.form == "many" else frozenset[str]()
         self.labels = {str(post.value) for post in question.posts if post.kind == "when"}
+        if question.noun and question.noun.head == "change":
+            self._pay(story, question)
         story.adjustments += [post.value for post in question.posts if isinstance(post.value, Adjustment)]
         self.extras = list(self._extras())
+
+    @staticmethod
+    def _pay(story: Story, question: Question) -> None:
+        """How much change do I get from $50?"""
+        for post in question.posts:
+            if post.kind in {"from", "for"} and isinstance(post.value, Count) and post.value.figure.currency:
+                story.payments.append(Term(figure(post.value.figure), MONEY, uses=uses(post.value.figure)))
 
     # ---- what is asked for ------------------------------------------------------------------------------------------
     def _unit(self) -> str:
@@ -414,6 +423,9 @@ class Asking:
         if not any(atom.per for atom in atoms):
             return
         for chosen in _covers(atoms, every):
+            plain_units = [atom.unit for atom in chosen if not atom.per]
+            if len(set(plain_units)) < len(plain_units):
+                continue  # two amounts of one kind are added, never multiplied
             yield from (replace(found, unit=self.unit) for found in chain(chosen, target))
 
     def _bill(self) -> Iterable[Term | None]:

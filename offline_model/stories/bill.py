@@ -25,6 +25,8 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
             yield total(story)
     elif head == "change" and story.payments:
         yield less(plus(story.payments), total(story))
+    elif q.verb is not None and q.verb.kind not in {"COST", "SPEND", "BE", "CHARGE"}:
+        return
     elif q.form == "much" or head in _TOTALS or (q.form == "what" and q.verb and q.verb.kind in {"COST", "SPEND", "BE"}):
         yield from _costs(asking)
 

@@ -1,7 +1,7 @@
 """A text told in sentences -> a problem. Every word must be in a sentence that is read, every number in the answer."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from offline_model.lexeme import NotThis, Unread
@@ -34,14 +34,15 @@ def read_story(text: str) -> Calculation | Comparison:
     labels = list(dict.fromkeys(line.label for line in found if line.label))
     if len(labels) > 1:
         return parts.read_parts(written, found, choices)
-    return _calculation(text, _answer(choices, numbers_of(found)))
+    places = {each.start: written[each.start : each.end] for line in found for each in line.lexemes if each.kind in _NUMBERS}
+    return _calculation(text, _answer(choices, places))
 
 
 def numbers_of(found: Sequence[Line]) -> frozenset[int]:
     return frozenset(lexeme.start for line in found for lexeme in line.lexemes if lexeme.kind in _NUMBERS)
 
 
-def _answer(choices: Sequence[Sequence[Sentence]], numbers: frozenset[int]) -> Found:
+def _answer(choices: Sequence[Sequence[Sentence]], numbers: Mapping[int, str]) -> Found:
     answers: dict[object, Found] = {}
     refusals: list[Unread] = []
     for count, combination in enumerate(itertools.product(*choices)):
@@ -77,20 +78,28 @@ def told(sentences: Sequence[Sentence]) -> Story:
     return story
 
 
-def _answers(sentences: Sequence[Sentence], numbers: frozenset[int]) -> Iterator[Found]:
+def _answers(sentences: Sequence[Sentence], numbers: Mapping[int, str]) -> Iterator[Found]:
     questions = [question for sentence in sentences for question in sentence.questions]
     clauses = [clause for sentence in sentences for clause in sentence.clauses]
     if not questions and _is_list(clauses):
         questions = [Question("what", Noun(("total",)))]
     if len(questions) != 1:
-        raise Unread("it is not one question")
+        raise NotThis("it is not one question")
     found = list(Asking(told(sentences), questions[0]).ways())
-    full = [each for each in found if each.term.uses == numbers]
+    full = [each for each in found if each.term.uses == numbers.keys()]
     if not full:
-        raise Unread("not every number has to do with what is asked" if found else "the question does not fit what is told")
+        raise Unread(_unused(found, numbers))
     for each in full:
         check(each.term)
     yield from full
+
+
+def _unused(found: Sequence[Found], numbers: Mapping[int, str]) -> str:
+    if not found:
+        return "the question does not fit what is told"
+    used = max((each.term.uses for each in found), key=len)
+    words = [f'"{said}"' for place, said in sorted(numbers.items()) if place not in used]
+    return f"{' and '.join(words)}: it is not clear what it has to do with the question"
 
 
 def check(term: Term) -> None:
