@@ -32,8 +32,8 @@ def _read(text: str) -> Problem | Unread:
             refusals.append(refusal)
             if reader is read_arithmetic and not isinstance(refusal, NotThis):
                 break  # it is arithmetic, with two meanings or none
-    *_, last = refusals
     certain = [each for each in refusals if not isinstance(each, NotThis)]
-    if certain and (certain[0] is not last or ("?" in text and '"' in str(last))):
+    told = len(refusals) == len(_READERS) and certain[:1] == refusals[-1:]
+    if certain and (not told or ("?" in text and '"' in str(certain[0]))):
         return certain[0]
     return refusals[0]

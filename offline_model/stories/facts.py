@@ -589,6 +589,8 @@ class Story:
         whole = made.term
         if not term.per:
             term = replace(term, per=(noun.head,))
+        if any(price.noun.name == noun.name for price in self.prices):
+            raise Unread(f'"{noun}": it is said twice what it costs')
         self.prices.append(Price(noun, term, whole))
         if not made.each:
             self.entries.append(Entry(owner, Verb("cost", "COST"), -1, whole, made.label, place=noun.determiner))
