@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from offline_model.lexeme import Unread
 from offline_model.stories import bill, growth, ledger, shapes
+from offline_model.stories.averages import are_periods
 from offline_model.stories.clauses import Adjustment, Count, Item, Names, Noun, Part, Post, Pronoun, Question, There, Verb
 from offline_model.stories.facts import EVERYONE, NEUTRAL, Entry, Story, _said, unit_of
 from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, conversion, takes_in
@@ -137,6 +138,8 @@ class Asking:
         given = {e.owner for e in self.story.entries if e.verb.kind == "GIVEN"}
         if owner == EVERYONE and given - set(ledger.holders(self.story, self.unit)) and self._together():
             return []
+        if self._elsewhere():
+            return []
         if q.more:
             return self._difference(owner)
         if "first" in self.kinds:
@@ -150,6 +153,12 @@ class Asking:
         if ("total" in self.kinds and not isinstance(q.subject, Noun)) or self._names_all(having):
             found.append(self._level(EVERYONE))
         return found
+
+    def _elsewhere(self) -> bool:
+        """Whether it is asked what is in one place, and told what is in others."""
+        asked = {p.value.name for p in self.question.posts if p.kind in {"in", "on", "at"} and isinstance(p.value, Noun)}
+        told = {entry.place for entry in self.story.entries if entry.place and ledger.of_unit(entry.term, self.unit)}
+        return bool(asked) and bool(told - asked)
 
     def _together(self) -> bool:
         return "total" in self.kinds or isinstance(self.question.subject, Pronoun | Names)
@@ -212,6 +221,8 @@ class Asking:
             return []
         spans = [atom for atom in self.story.atoms if is_time(atom.unit) and not atom.per]
         total = plus([ledger.settle(entry.term, self.unit, [*self.extras, *spans]) for entry in chosen if entry.term])
+        if "average" in self.kinds and not are_periods(q, [entry.label or entry.owner for entry in chosen]):
+            return []
         if "average" in self.kinds:
             return [times(total, plain(len(chosen)), over=True)] if len(chosen) > 1 else []
         return [total]
@@ -265,6 +276,9 @@ class Asking:
             pers.append(q.subject.head)
         if q.form == "what" and not self._of_money():
             return self._speed()
+        going = any(entry.sign < 0 and ledger.of_unit(entry.term, self.unit) for entry in self.story.entries)
+        if going and q.verb is not None and q.verb.kind in {"BE", "HAVE", "REMAIN", "ACT"}:
+            return []
         target.subtract(pers)
         atoms = [*self.story.atoms, *self.extras]
         every = frozenset().union(*(atom.uses for atom in atoms)) if atoms else frozenset()
@@ -294,6 +308,8 @@ class Asking:
         q = self.question
         averaged = q.noun is not None and q.noun.words[0] == "average" or "average" in self.kinds
         entries = [entry for entry in self.story.entries if entry.term is not None]
+        if averaged and not are_periods(q, [entry.label or entry.owner for entry in entries]):
+            return []
         if not averaged or len(entries) < 2 or len({(entry.term.unit, entry.sign) for entry in entries if entry.term}) > 1:  # noqa: PLR2004
             return []
         return [times(plus([entry.term for entry in entries if entry.term]), plain(len(entries)), over=True)]

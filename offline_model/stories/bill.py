@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from offline_model.lexeme import Unread
 from offline_model.stories import ledger
-from offline_model.stories.clauses import Adjustment, Noun, Part
-from offline_model.stories.facts import Story
+from offline_model.stories.clauses import Adjustment, Noun, Part, Pronoun
+from offline_model.stories.facts import Entry, Story
 from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, share_of, times, uses
 
 if TYPE_CHECKING:
     from offline_model.stories.asking import Asking
 
+_WHOLE = frozenset({"meal", "order", "trip", "bill", "shopping", "purchase", "everything", "lunch", "dinner", "job", "ride"})
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "spend", "tab"})
 
 
@@ -33,6 +34,10 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
 
 def _costs(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
+    if isinstance(q.subject, Noun) and q.subject.determiner != "each" and not _known(story, q.subject):
+        return
+    if _of_one(asking):
+        return
     if {"left", "first", "average"} & asking.kinds or q.more or (q.verb and q.verb.kind == "HAVE"):
         return
     counted = _counted(asking)
@@ -60,10 +65,32 @@ def _counted(asking: "Asking") -> Term | None:
 
 def total(story: Story, extras: Sequence[Term] = ()) -> Term:
     costs = [entry for entry in story.entries if entry.sign < 0 and entry.term and entry.term.unit == MONEY]
+    if any(_is_sum(entry) for entry in costs) and any(entry.verb.kind != "SPEND" for entry in costs):
+        raise Unread("what was spent may be what the things cost")
     terms = [ledger.settle(entry.term, MONEY, [*extras, *_counts(story, entry.term)]) for entry in costs if entry.term]
     if not terms:
         raise Unread("nothing is said to cost anything")
     return changed(story, plus(terms))
+
+
+def _of_one(asking: "Asking") -> bool:
+    """Whether it is asked what one of several pays."""
+    subject = asking.question.subject
+    one = isinstance(subject, Pronoun) and subject.word in {"i", "he", "she"}
+    if not one and not (isinstance(subject, Noun) and subject.name in asking.story.people):
+        return False
+    spenders = {e.owner for e in asking.story.entries if e.term and e.term.unit == MONEY and e.verb.kind != "COST"}
+    return bool(spenders - {"", asking.owner()})
+
+
+def _known(story: Story, subject: Noun) -> bool:
+    """Whether the question is about all of it, or about the one thing that is spoken of."""
+    owners = {entry.owner for entry in story.entries if entry.sign < 0}
+    return subject.head in _WHOLE or owners == {subject.name} or subject.name in story.people
+
+
+def _is_sum(entry: Entry) -> bool:
+    return entry.verb.kind == "SPEND" and not entry.place and isinstance(entry.term, Term)
 
 
 def _counts(story: Story, term: Term) -> list[Term]:

@@ -384,10 +384,12 @@ class Story:
                 return replace(made, inner=inner, groups=made.term, each=False)
             case "in" | "on" if isinstance(value, Noun) and value.determiner == "each":
                 return replace(made, each=True)
+            case _ if isinstance(value, Noun) and value.determiner == "each":
+                raise Unread(f'"{post.kind} each {value}": it is not said how many there are')
             case "in" | "on" | "at" | "from" | "to" | "into" if isinstance(value, Noun) and (value.head not in _SPANS or value.determiner == "a"):
                 return replace(made, place=value.name)
             case "for" if isinstance(value, Noun) and made.term and made.term.unit == MONEY:
-                return made
+                return replace(made, place=value.name)
             case kind if kind in _PLACES and isinstance(value, Adjustment):
                 self.adjustments.append(value)
                 return made
@@ -438,7 +440,7 @@ class Story:
         """9 fly away."""
         posts = (*subject.posts, *(post for item in clause.items if isinstance(item, Item) for post in item.posts))
         made = self.measured(Item(subject.quantity, posts)).settled()
-        if made.term is None or made.price or made.each:
+        if made.term is None or made.price or made.each or (made.term.per and isinstance(subject.quantity, Part)):
             raise Unread("it is not said how many")
         self.entries.append(Entry("", clause.verb, sign, made.term, made.label or self._lead_label(clause), place=made.place))
         self.atoms += made.loose()
@@ -532,6 +534,8 @@ class Story:
         """An item with its price as money that goes."""
         if isinstance(item.quantity, Noun) and _TOTALS & {*item.quantity.words, item.quantity.head}:
             raise Unread(f'"{item.quantity}": a sum is stated')
+        if any(not each.amount.currency for each in self.adjustments):
+            raise Unread("it is not said whether what comes after it is discounted or taxed too")
         made = self.measured(item)
         price, count = made.price, made.term
         if isinstance(item.quantity, Noun):

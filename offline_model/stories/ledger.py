@@ -55,16 +55,19 @@ def level(  # noqa: C901, PLR0911
             return None
         terms = [*(each for each in levels if each), *(entry.term for entry in theirs if entry.term)]
         return plus(terms, [*(True for _ in levels), *(entry.sign > 0 for entry in theirs)])
-    own = [e for e in story.entries if _is_of(e, owner, having) and _fits(e, unit, adjectives) and e.sign != NEUTRAL]
+    own = [e for e in story.entries if _is_of(story, e, owner, having) and _fits(e, unit, adjectives) and e.sign != NEUTRAL]
     if any(entry.sign == 0 or entry.sign == 1 for entry in own):
         return _run(own, unit, extras)
     return _related(story, owner, unit, extras, depth)
 
 
-def _is_of(entry: Entry, owner: str, having: Sequence[str]) -> bool:
+def _is_of(story: Story, entry: Entry, owner: str, having: Sequence[str]) -> bool:
     if entry.owner == owner:
         return True
     if entry.verb.kind == "GIVE":
+        return False
+    places = {owner, "", *(each.place for each in story.entries if each.owner == owner)}
+    if entry.place not in places:
         return False
     alone = having in ([owner], ["", owner], [owner, ""])
     return alone and (entry.owner == "" or (entry.sign < 0 and entry.owner not in having))
@@ -95,7 +98,7 @@ def _check_levels(levels: Sequence[Entry]) -> None:
     seen: set[object] = set()
     for entry in levels:
         assert entry.term is not None
-        key = (entry.term.unit, entry.term.adjectives, entry.label, entry.place)
+        key = (entry.term.unit, entry.term.adjectives, entry.place)
         if key in seen:
             raise Unread("it is said twice how much there is")
         seen.add(key)

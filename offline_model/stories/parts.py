@@ -7,6 +7,7 @@ from offline_model.lexeme import Unread
 from offline_model.money import one_currency
 from offline_model.problem import Comparison, Share
 from offline_model.stories import bill
+from offline_model.stories.averages import are_periods
 from offline_model.stories.clauses import Item, Noun, Pronoun, Question, Sentence, There
 from offline_model.stories.facts import Story
 from offline_model.stories.layout import Line, joined
@@ -93,7 +94,7 @@ def _ask(question: Question, names: Sequence[str], unit: str) -> tuple[str, tupl
         return _more(question, names)
     head = question.noun.head if question.noun else ""
     if "average" in kinds or (question.noun and question.noun.words[0] == "average"):
-        return "average", every
+        return ("average", every) if are_periods(question, names) else None
     if head == "difference":
         return None if len(names) != 2 else ("gap", every)  # noqa: PLR2004
     return ("total", every) if _is_total(question, head, kinds, unit, names) else None
