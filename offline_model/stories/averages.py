@@ -5,9 +5,22 @@ from collections.abc import Sequence
 from offline_model.stories.clauses import Noun, Question
 from offline_model.stories.nouns import singular
 
-_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday today yesterday".split())
+_DAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "today", "yesterday"])
 _MONTHS = frozenset(
-    "january february march april may june july august september october november december".split()
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
 )
 _NAMED = frozenset({"store", "shop", "person", "friend", "trip", "student", "child", "player"})
 

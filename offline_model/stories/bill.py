@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING
 from offline_model.lexeme import Unread
 from offline_model.stories import ledger
 from offline_model.stories.clauses import Adjustment, Noun, Part, Pronoun
-from offline_model.stories.facts import Entry, Story
+from offline_model.stories.facts import Story
 from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, share_of, times, uses
+from offline_model.stories.told import Entry
 
 if TYPE_CHECKING:
     from offline_model.stories.asking import Asking
 
-_WHOLE = frozenset({"meal", "order", "trip", "bill", "shopping", "purchase", "everything", "lunch", "dinner", "job", "ride"})
+_WHOLE = frozenset(
+    {"meal", "order", "trip", "bill", "shopping", "purchase", "everything", "lunch", "dinner", "job", "ride"}
+)
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "spend", "tab"})
 
 
 def ways(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
     head = q.noun.head if q.noun else ""
-    if asking.unit != MONEY and q.form not in {"what"}:
+    if asking.unit != MONEY and q.form != "what":
         return
     if q.noun is not None and q.noun.words[0] in {"new", "sale", "final"} and len(story.entries) == 1:
         if head in {*story.entries[0].owner.split()[-1:], "price", "cost"} and story.adjustments:
@@ -28,7 +31,9 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
         yield less(plus(story.payments), total(story))
     elif q.verb is not None and q.verb.kind not in {"COST", "SPEND", "BE", "CHARGE"}:
         return
-    elif q.form == "much" or head in _TOTALS or (q.form == "what" and q.verb and q.verb.kind in {"COST", "SPEND", "BE"}):
+    elif (
+        q.form == "much" or head in _TOTALS or (q.form == "what" and q.verb and q.verb.kind in {"COST", "SPEND", "BE"})
+    ):
         yield from _costs(asking)
 
 
@@ -55,7 +60,9 @@ def _counted(asking: "Asking") -> Term | None:
         return None
     terms = []
     for extra in asking.extras:
-        found = [price for price in asking.story.prices if price.noun.head == extra.unit or extra.unit in price.term.per]
+        found = [
+            price for price in asking.story.prices if price.noun.head == extra.unit or extra.unit in price.term.per
+        ]
         found = [p for p in found if p.noun.adjectives == extra.adjectives] or found
         if len(found) != 1:
             return None

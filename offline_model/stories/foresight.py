@@ -20,10 +20,10 @@ class Foresight:
     """The grammar of a compiled Lark, with the rules that may begin with each terminal."""
 
     def __init__(self, lark: Lark, start: str) -> None:
-        self._parser: Parser = lark.parser.parser  # type: ignore[attr-defined]
+        self._parser: Parser = lark.parser.parser
         self._frontend = lark.parser
         self._start = start
-        self._first = {rule: self._beginnings(rule) for rule in self._parser.parser_conf.rules}  # type: ignore[attr-defined]
+        self._first = {rule: self._beginnings(rule) for rule in self._parser.parser_conf.rules}
         self._by_kind: dict[str, Predictions] = {}
 
     def parse(self, lexemes: Sequence[Lexeme]) -> Any:
@@ -32,7 +32,7 @@ class Foresight:
         made.__dict__.update(self._parser.__dict__)
         made.ahead = [self._predictions(kind) for kind in (*(lexeme.kind for lexeme in lexemes), "")]
         stream = self._frontend._make_lexer_thread(lexemes)  # noqa: SLF001
-        return made.parse(stream, self._start)
+        return made.parse(stream, self._start)  # type: ignore[no-untyped-call]
 
     def _beginnings(self, rule: Rule) -> frozenset[str] | None:
         """The terminals it may begin with; None if it may be empty."""
@@ -59,5 +59,5 @@ class _Looking(Parser):
     ahead: Sequence[Predictions]
 
     def predict_and_complete(self, i: int, *rest: Any) -> Any:
-        self.predictions = self.ahead[i]
+        self.predictions = self.ahead[i]  # type: ignore[assignment]
         return super().predict_and_complete(i, *rest)  # type: ignore[no-untyped-call]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from offline_model.problem import Power
 from offline_model.stories import ledger
 from offline_model.stories.clauses import Count, Growth, Noun
-from offline_model.stories.facts import EVERYONE
 from offline_model.stories.nouns import singular
 from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, times, uses
+from offline_model.stories.told import EVERYONE
 
 if TYPE_CHECKING:
     from offline_model.stories.asking import Asking

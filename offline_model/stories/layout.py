@@ -104,7 +104,9 @@ def _labelled(text: str, sentence: Sequence[Lexeme]) -> Iterator[tuple[str | Non
             continue
         if len(name) > 1 and any(each.text.lower() == "may" for each in name):
             raise Unread(f'"{text[name[0].start : name[-1].end]}" before the colon')
-        if any(each.kind in _NO_LABEL and each.text.lower() != "may" for each in name) or all(each.kind in {"NUMBER", "CODE"} for each in name):
+        if any(each.kind in _NO_LABEL and each.text.lower() != "may" for each in name) or all(
+            each.kind in {"NUMBER", "CODE"} for each in name
+        ):
             raise Unread(f'"{text[name[0].start : name[-1].end]}" before the colon')
         before = list(sentence[start:first])
         if before and before[-1].kind == "COMMA":

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from offline_model.lexeme import Unread
-from offline_model.stories.facts import EVERYONE, NEUTRAL, Entry, Relation, Story
 from offline_model.stories.nouns import takes_in
 from offline_model.stories.terms import Term, chain, less, plus, times
+from offline_model.stories.told import EVERYONE, NEUTRAL, Entry, Relation, Told
 
 _DEEP = 12
 
@@ -26,21 +26,26 @@ def settle(term: Term, unit: str, extras: Sequence[Term]) -> Term:
     return replace(found[0], unit=unit)
 
 
-def holders(story: Story, unit: str) -> list[str]:
+def holders(story: Told, unit: str) -> list[str]:
     """All who are said to have some, or to have come by some, in order; not who was only given some."""
     given = {entry.owner for entry in story.entries if entry.verb.kind == "GIVEN"}
     given -= {entry.owner for entry in story.entries if entry.verb.kind != "GIVEN"}
-    said = [entry.owner for entry in story.entries if entry.sign in (0, 1) and (entry.term is None or of_unit(entry.term, unit))]
+    said = [
+        entry.owner
+        for entry in story.entries
+        if entry.sign in (0, 1) and (entry.term is None or of_unit(entry.term, unit))
+    ]
     said += [relation.owner for relation in story.relations if relation.unit in (unit, "")]
     return [each for each in dict.fromkeys(said) if each != EVERYONE and each not in given]
 
 
-def level(  # noqa: C901, PLR0911
-    story: Story,
+def level(
+    story: Told,
     owner: str,
     unit: str,
     extras: Sequence[Term] = (),
     adjectives: frozenset[str] = frozenset(),
+    *,
     depth: int = 0,
 ) -> Term | None:
     if depth > _DEEP:
@@ -48,20 +53,22 @@ def level(  # noqa: C901, PLR0911
     having = holders(story, unit)
     if owner == EVERYONE:
         if len(having) == 2 and "" in having:  # noqa: PLR2004
-            return level(story, next(each for each in having if each), unit, extras, adjectives, depth + 1)
-        levels = [level(story, each, unit, extras, adjectives, depth + 1) for each in having]
+            return level(story, next(each for each in having if each), unit, extras, adjectives, depth=depth + 1)
+        levels = [level(story, each, unit, extras, adjectives, depth=depth + 1) for each in having]
         theirs = [e for e in story.entries if e.owner == EVERYONE and e.sign in (1, -1) and _fits(e, unit, adjectives)]
         if not having or not all(levels) or not all(entry.term for entry in theirs):
             return None
         terms = [*(each for each in levels if each), *(entry.term for entry in theirs if entry.term)]
         return plus(terms, [*(True for _ in levels), *(entry.sign > 0 for entry in theirs)])
-    own = [e for e in story.entries if _is_of(story, e, owner, having) and _fits(e, unit, adjectives) and e.sign != NEUTRAL]
-    if any(entry.sign == 0 or entry.sign == 1 for entry in own):
+    own = [
+        e for e in story.entries if _is_of(story, e, owner, having) and _fits(e, unit, adjectives) and e.sign != NEUTRAL
+    ]
+    if any(entry.sign in {0, 1} for entry in own):
         return _run(own, unit, extras)
     return _related(story, owner, unit, extras, depth)
 
 
-def _is_of(story: Story, entry: Entry, owner: str, having: Sequence[str]) -> bool:
+def _is_of(story: Told, entry: Entry, owner: str, having: Sequence[str]) -> bool:
     if entry.owner == owner:
         return True
     if entry.verb.kind == "GIVE":
@@ -112,18 +119,18 @@ def _check_never_below_zero(terms: Sequence[Term], signs: Sequence[bool]) -> Non
             raise Unread("more is taken away than there is")
 
 
-def _related(story: Story, owner: str, unit: str, extras: Sequence[Term], depth: int) -> Term | None:
+def _related(story: Told, owner: str, unit: str, extras: Sequence[Term], depth: int) -> Term | None:
     found = [each for each in story.relations if each.owner == owner and _same(each, unit)]
     if len(found) > 1:
         return None
     if found:
-        other = level(story, found[0].than, unit, extras, frozenset(), depth + 1)
+        other = level(story, found[0].than, unit, extras, frozenset(), depth=depth + 1)
         return _applied(other, found[0]) if other else None
     backward = [each for each in story.relations if each.than == owner and _same(each, unit)]
     if len(backward) != 1:
         return None
     known = any(entry.owner == backward[0].owner and _fits(entry, unit, frozenset()) for entry in story.entries)
-    other = level(story, backward[0].owner, unit, extras, frozenset(), depth + 1) if known else None
+    other = level(story, backward[0].owner, unit, extras, frozenset(), depth=depth + 1) if known else None
     return _undone(other, backward[0]) if other else None
 
 
@@ -143,7 +150,7 @@ def _undone(other: Term, relation: Relation) -> Term:
     return less(other, relation.by) if relation.sign == "+" else plus([other, relation.by])
 
 
-def started(story: Story, owner: str, unit: str) -> Term | None:
+def started(story: Told, owner: str, unit: str) -> Term | None:
     """What there was at first, from what there is now."""
     own = [entry for entry in story.entries if entry.owner == owner and _fits(entry, unit, frozenset())]
     if own and own[0].sign == 0 and own[0].term is None:
@@ -154,7 +161,7 @@ def started(story: Story, owner: str, unit: str) -> Term | None:
     return plus([own[-1].term, *(e.term for e in events if e.term)], [True, *(e.sign < 0 for e in events)])
 
 
-def missing(story: Story, owner: str, unit: str) -> Term | None:
+def missing(story: Told, owner: str, unit: str) -> Term | None:
     """How much came or went, from what there was and what there is."""
     own = [entry for entry in story.entries if entry.owner == owner and _fits(entry, unit, frozenset())]
     if len(own) < 3 or own[0].sign or own[-1].sign or own[0].term is None or own[-1].term is None:  # noqa: PLR2004
@@ -167,7 +174,7 @@ def missing(story: Story, owner: str, unit: str) -> Term | None:
     return less(start, own[-1].term) if unknown[0].sign < 0 else less(own[-1].term, start)
 
 
-def rest(story: Story, owner: str, unit: str) -> Term | None:
+def rest(story: Told, owner: str, unit: str) -> Term | None:
     own = [entry for entry in story.entries if entry.owner == owner and _fits(entry, unit, frozenset())]
     if not own or own[-1].label != "rest" or any(entry.term is None for entry in own[:-1]):
         return None

@@ -7,7 +7,7 @@ from importlib.resources import files
 from itertools import product
 from typing import Any
 
-from lark import Lark, Token, Tree
+from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
 
 from offline_model.lexeme import Lexeme, Unread
@@ -155,12 +155,16 @@ class _Meaning:
     @staticmethod
     def passive(children: list[Any]) -> Clause:
         made = _Meaning.full(children)
-        return Clause(made.subject, Verb(made.verb.lemma, made.verb.kind, passive=True), made.items, made.leads, made.to)
+        return Clause(
+            made.subject, Verb(made.verb.lemma, made.verb.kind, passive=True), made.items, made.leads, made.to
+        )
 
     @staticmethod
     def passive_elided(children: list[Any]) -> Clause:
         made = _Meaning.elided(children)
-        return Clause(made.subject, Verb(made.verb.lemma, made.verb.kind, passive=True), made.items, made.leads, made.to)
+        return Clause(
+            made.subject, Verb(made.verb.lemma, made.verb.kind, passive=True), made.items, made.leads, made.to
+        )
 
     @staticmethod
     def objects(children: list[Any]) -> tuple[Any, ...]:
@@ -217,7 +221,11 @@ class _Meaning:
         return _growth("invest", children)
 
     interest_of = invests
-    rate = staticmethod(lambda children: _Meaning.share(children))
+
+    @staticmethod
+    def rate(children: list[Any]) -> Figure:
+        return _Meaning.share(children)
+
     lasting = staticmethod(lambda children: ("lasting", Count(_first(children, Figure), _first(children, Noun))))
 
     @staticmethod
@@ -255,10 +263,10 @@ class _Meaning:
             return _split(children), ()
         return _split(children[:at]), _split([child for child in children[at:] if not isinstance(child, Token)])
 
-    noun = staticmethod(lambda children: Noun(*children[-1]))
+    noun = staticmethod(lambda children: _noun(children, ""))
     unit = noun
-    noun_the = staticmethod(lambda children: Noun(*children[-1], "the"))
-    noun_a = staticmethod(lambda children: Noun(*children[-1], "a"))
+    noun_the = staticmethod(lambda children: _noun(children, "the"))
+    noun_a = staticmethod(lambda children: _noun(children, "a"))
     noun_interest = staticmethod(lambda _children: Noun(("interest",), determiner="the"))
     counted_times = staticmethod(lambda children: Count(_first(children, Figure), Noun(("times",))))
     varg = staticmethod(lambda children: children[0])
@@ -283,8 +291,10 @@ class _Meaning:
         return replace(_question("many", children), noun=Noun(("times",)))
 
     noun_value = staticmethod(lambda _children: Noun(("value",), determiner="the"))
-    average_of = staticmethod(lambda children: Noun(("average", *(children[-1][0] if isinstance(children[-1], tuple) else ()))))
-    worth = staticmethod(lambda children: Post("nothing"))
+    average_of = staticmethod(
+        lambda children: Noun(("average", *(children[-1][0] if isinstance(children[-1], tuple) else ())))
+    )
+    worth = staticmethod(lambda _children: Post("nothing"))
     object_arg = staticmethod(lambda children: Post("object", children[0]))
 
     @staticmethod
@@ -293,7 +303,7 @@ class _Meaning:
         noun = _first(children, Noun)
         return Count(_first(children, Figure), Noun(noun.words[:1]))
 
-    noun_each = staticmethod(lambda children: Noun(*children[-1], "each"))
+    noun_each = staticmethod(lambda children: _noun(children, "each"))
 
     # quantities
     @staticmethod
@@ -339,12 +349,19 @@ class _Meaning:
         (one, two), nouns = _of(children, Figure), _of(children, Noun)
         return Grouped(Count(one, nouns[0]), Count(two, nouns[1] if len(nouns) > 1 else None))
 
-    one_group = staticmethod(lambda children: Grouped(Count(Figure("1", -1), _of(children, Noun)[0]), _counted(children[-2:])))
+    one_group = staticmethod(
+        lambda children: Grouped(Count(Figure("1", -1), _of(children, Noun)[0]), _counted(children[-2:]))
+    )
     some_of_all = staticmethod(
-        lambda children: OutOf(Count(_of(children, Figure)[0], None), Count(_of(children, Figure)[1], _first(children, Noun)))
+        lambda children: OutOf(
+            Count(_of(children, Figure)[0], None), Count(_of(children, Figure)[1], _first(children, Noun))
+        )
     )
     as_long = staticmethod(
-        lambda children: Item(next(c for c in children if isinstance(c, Count)), (Post("of", children[0]), Post("long", str(children[-1]).lower())))
+        lambda children: Item(
+            next(c for c in children if isinstance(c, Count)),
+            (Post("of", children[0]), Post("long", str(children[-1]).lower())),
+        )
     )
 
     @staticmethod
@@ -479,6 +496,11 @@ class _Meaning:
         return "tail", (There(), *children)
 
 
+def _noun(children: Sequence[Any], determiner: str) -> Noun:
+    words, of = children[-1]
+    return Noun(words, of, determiner)
+
+
 def _split(words: Sequence[str]) -> tuple[str, ...]:
     """Phrases that were found as one, in words."""
     return tuple(" ".join(words).split())
@@ -516,7 +538,9 @@ def _question(form: str, children: list[Any]) -> Question:
     verb = _first(tail, Verb) or None
     at = tail.index(verb) if verb else 0
     kinds = _kinds(children)
-    subjects = [part for part in (tail[:at] if verb else tail) if isinstance(part, Noun | Pronoun | There | Names | Item)]
+    subjects = [
+        part for part in (tail[:at] if verb else tail) if isinstance(part, Noun | Pronoun | There | Names | Item)
+    ]
     items = [part for part in tail if isinstance(part, Item)]
     subject = subjects[0] if subjects else None
     if not verb and isinstance(subject, Item):
@@ -546,7 +570,9 @@ def _growth(way: str, children: list[Any]) -> Growth:
         unit = unit or "year"
     if any(child.type == "INTERESTOF" for child in children if isinstance(child, Token)):
         way = "simple"
-    factor = next((LEMMAS[child.lower()] for child in children if isinstance(child, Token) and child.type == "MULTIPLYN"), "")
+    factor = next(
+        (LEMMAS[child.lower()] for child in children if isinstance(child, Token) and child.type == "MULTIPLYN"), ""
+    )
     lasting = tuples["lasting"][1] if "lasting" in tuples else None
     return Growth(way, _capital(children, share), share, factor, unit, lasting)
 

@@ -14,7 +14,7 @@ _IRREGULAR = {
     "centimetres": "cm", "centimeters": "cm", "centimeter": "cm", "m": "meter", "l": "liter", "hrs": "hour",
     "mins": "minute", "kilograms": "kg", "kilogram": "kg", "kilos": "kg", "kilo": "kg", "grams": "gram", "g": "gram",
     "lbs": "pound", "lb": "pound", "pupils": "pupil", "brownies": "brownie", "calories": "calorie", "series": "series",
-    "friends": "friend", "is": "is", "this": "this", "bus": "bus", "bacteria": "bacteria", "lbs.": "pound",
+    "friends": "friend", "is": "is", "this": "this", "bacteria": "bacteria", "lbs.": "pound",
 }  # fmt: skip
 
 _CONVERSIONS = {

@@ -4,13 +4,14 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from offline_model.lexeme import Unread
-from offline_model.money import one_currency
+from offline_model.money import numbers, one_currency
 from offline_model.problem import Comparison, Share
 from offline_model.stories import bill
 from offline_model.stories.averages import are_periods
 from offline_model.stories.clauses import Item, Noun, Pronoun, Question, Sentence, There
 from offline_model.stories.facts import Story
 from offline_model.stories.layout import Line, joined
+from offline_model.stories.telling import check, numbers_of, told
 from offline_model.stories.terms import MONEY, Term, plus
 
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "distance", "weight", "number", "spending"})
@@ -32,7 +33,7 @@ def read_parts(text: str, found: Sequence[Line], choices: Sequence[Sequence[Sent
     unit = {term.unit for term in terms}
     if len(unit) > 1:
         raise Unread(f"{' and '.join(sorted(unit))} do not add up")
-    asks = {ask for question in questions if (ask := _ask(question, names, unit.copy().pop())) is not None}
+    asks = {found_ask for question in questions if (found_ask := _ask(question, names, unit.copy().pop())) is not None}
     if len(asks) != 1:
         raise Unread("the question does not fit the parts")
     [(ask, order)] = asks
@@ -45,16 +46,12 @@ def read_parts(text: str, found: Sequence[Line], choices: Sequence[Sequence[Sent
 
 
 def _comparison(shares: Sequence[Share], terms: Sequence[Term], ask: str) -> Comparison:
-    from offline_model.money import numbers
-
     currency = one_currency(number for term in terms for number in numbers(term.value))
     money = terms[0].unit == MONEY
     return Comparison(tuple(shares), ask, currency if money else "", "money" if money else "")
 
 
 def _total(choices: Sequence[Sequence[Sentence]], own: Sequence[Line]) -> Term:
-    from offline_model.stories.reading import check, numbers_of, told
-
     numbers = numbers_of(own)
     found: dict[object, Term] = {}
     refusals: list[Unread] = []
@@ -86,17 +83,15 @@ def _ask(question: Question, names: Sequence[str], unit: str) -> tuple[str, tupl
     kinds = {post.kind for post in question.posts}
     if question.items or question.whole:
         return None
-    if question.form == "which":
-        return question.extreme, every
-    if question.form == "each":
-        return "total", every
+    if question.form in {"which", "each"}:
+        return (question.extreme if question.form == "which" else "total"), every
     if question.more:
         return _more(question, names)
     head = question.noun.head if question.noun else ""
     if "average" in kinds or (question.noun and question.noun.words[0] == "average"):
         return ("average", every) if are_periods(question, names) else None
-    if head == "difference":
-        return None if len(names) != 2 else ("gap", every)  # noqa: PLR2004
+    if head == "difference" and len(names) == 2:  # noqa: PLR2004
+        return "gap", every
     return ("total", every) if _is_total(question, head, kinds, unit, names) else None
 
 

@@ -1,11 +1,45 @@
 """He or she, for the few nouns that tell."""
 
-_MALE = frozenset("uncle brother father dad grandfather grandpa son nephew husband boy man king mr".split())
-_FEMALE = frozenset("aunt sister mother mom mum grandmother grandma daughter niece wife girl woman queen mrs ms".split())
+_MALE = frozenset(
+    [
+        "uncle",
+        "brother",
+        "father",
+        "dad",
+        "grandfather",
+        "grandpa",
+        "son",
+        "nephew",
+        "husband",
+        "boy",
+        "man",
+        "king",
+        "mr",
+    ]
+)
+_FEMALE = frozenset(
+    [
+        "aunt",
+        "sister",
+        "mother",
+        "mom",
+        "mum",
+        "grandmother",
+        "grandma",
+        "daughter",
+        "niece",
+        "wife",
+        "girl",
+        "woman",
+        "queen",
+        "mrs",
+        "ms",
+    ]
+)
 
 
 def gender(name: str) -> str:
-    """ "m", "f", or empty if the name does not tell."""
+    """Either "m" or "f", or empty if the name does not tell."""
     words = set(name.split())
     return "m" if words & _MALE else "f" if words & _FEMALE else ""
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 
 from offline_model.lexeme import NotThis, Unread
 from offline_model.money import currency_of
@@ -10,18 +9,15 @@ from offline_model.parsing import Refused
 from offline_model.problem import Calculation, Comparison
 from offline_model.stories import parts
 from offline_model.stories.asking import Asking, Found
-from offline_model.stories.clauses import Clause, Entries, Growth, Item, Noun, Question, Sentence
-from offline_model.stories.facts import Story
+from offline_model.stories.clauses import Clause, Entries, Growth, Noun, Question, Sentence
 from offline_model.stories.layout import Line, lines, table
 from offline_model.stories.meaning import readings
-from offline_model.stories.nouns import MEASURES
-from offline_model.stories.terms import MONEY, Term
+from offline_model.stories.telling import NUMBERS, check, told
+from offline_model.stories.terms import MONEY
 
 _MOST_LINES = 25
 _MOST_WORDS = 60
 _MOST_READINGS = 64
-_NUMBERS = frozenset({"NUMBER", "DOZEN", "FRACTION", "PERCENT", "MONEY", "TWICE"})
-_DIVISIBLE = MEASURES | {"", "degree", MONEY}
 
 
 def read_story(text: str) -> Calculation | Comparison:
@@ -34,12 +30,10 @@ def read_story(text: str) -> Calculation | Comparison:
     labels = list(dict.fromkeys(line.label for line in found if line.label))
     if len(labels) > 1:
         return parts.read_parts(written, found, choices)
-    places = {each.start: written[each.start : each.end] for line in found for each in line.lexemes if each.kind in _NUMBERS}
+    places = {
+        each.start: written[each.start : each.end] for line in found for each in line.lexemes if each.kind in NUMBERS
+    }
     return _calculation(text, _answer(choices, places))
-
-
-def numbers_of(found: Sequence[Line]) -> frozenset[int]:
-    return frozenset(lexeme.start for line in found for lexeme in line.lexemes if lexeme.kind in _NUMBERS)
 
 
 def _answer(choices: Sequence[Sequence[Sentence]], numbers: Mapping[int, str]) -> Found:
@@ -67,17 +61,6 @@ def _is_list(clauses: Sequence[Clause | Entries | Growth]) -> bool:
     return len(items) > 1 and all(isinstance(clause, Entries) for clause in clauses)
 
 
-def told(sentences: Sequence[Sentence]) -> Story:
-    story = Story()
-    for sentence in sentences:
-        for clause in sentence.clauses:
-            story.add(clause)
-        for question in sentence.questions:
-            if question.form == "share" and isinstance(question.items[0], Item):
-                story.share_out(question.items[0], ())
-    return story
-
-
 def _answers(sentences: Sequence[Sentence], numbers: Mapping[int, str]) -> Iterator[Found]:
     questions = [question for sentence in sentences for question in sentence.questions]
     clauses = [clause for sentence in sentences for clause in sentence.clauses]
@@ -100,14 +83,6 @@ def _unused(found: Sequence[Found], numbers: Mapping[int, str]) -> str:
     used = max((each.term.uses for each in found), key=len)
     words = [f'"{said}"' for place, said in sorted(numbers.items()) if place not in used]
     return f"{' and '.join(words)}: it is not clear what it has to do with the question"
-
-
-def check(term: Term) -> None:
-    worth = term.worth
-    if worth is not None and worth < 0:
-        raise Unread("the answer would be less than nothing")
-    if worth is not None and term.unit not in _DIVISIBLE and Fraction(worth).denominator != 1:
-        raise Unread(f"the answer would be a part of one {term.unit}")
 
 
 def _calculation(text: str, found: Found) -> Calculation:

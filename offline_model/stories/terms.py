@@ -80,7 +80,8 @@ def chain(atoms: Sequence[Term], target: Counter[str]) -> list[Term]:
     """Every product of all atoms, each once and each upright or inverted, that has the dimensions of the target."""
     if not atoms or len(atoms) > _MOST_ATOMS:
         return []
-    exact, bridged = [], []
+    exact: list[Term] = []
+    bridged: list[Term] = []
     for signs in itertools.product((True, False), repeat=len(atoms)):
         if not any(signs) and len(atoms) > 1:
             continue

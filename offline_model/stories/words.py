@@ -11,7 +11,8 @@ _MONTHS = "january february march april may june july august september october n
 # One lemma a line part; the first form is the lemma. "*" marks a form that is also a noun.
 _VERBS = {
     "HAVE": "have has had; own owns owned; hold holds held; contain contains contained; carry carries carried",
-    "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; pick+up picks+up picked+up; bring brings brought; collect collects "
+    "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; pick+up "
+    "picks+up picked+up; bring brings brought; collect collects "
     "collected; win wins won; earn earns earned; bake bakes baked; make makes made; catch catches caught; gather "
     "gathers gathered; order* orders* ordered; save saves saved; add adds added; arrive arrives "
     "arrived; get+on gets+on got+on; install installs installed; put+back puts+back; produce produces produced; "
@@ -19,7 +20,8 @@ _VERBS = {
     "collected; plant* plants* planted; download downloads* downloaded; print* prints* printed; type* types* typed; "
     "fill fills filled; deliver delivers delivered",
     "LOSE": "lose loses lost; eat eats ate; sell sells sold; use uses used; drop drops dropped; break breaks broke; "
-    "donate donates donated; give+away gives+away gave+away; throw+away throws+away threw+away; drink* drinks* drank; "
+    "donate donates donated; give+away gives+away gave+away; throw+away throws+away threw+away; drink* "
+    "drinks* drank; "
     "remove removes removed; fly+away flies+away flew+away; get+off gets+off got+off; lend lends lent; lend+out "
     "lends+out lent+out; recycle recycles recycled; leave leaves; burn burns burned; waste wastes wasted; take+away "
     "takes+away took+away; spill spills spilled; use+up uses+up used+up; read reads",
@@ -29,8 +31,10 @@ _VERBS = {
     "SPEND": "spend spends spent; pay pays paid; owe owes owed",
     "TAKE": "take takes took",
     "COST": "cost costs",
-    "MOVE": "travel* travels traveled travelled; drive* drives* drove; ride* rides* rode; run* runs* ran; walk* walks* "
-    "walked; fly flies* flew; go goes went; hike hikes* hiked; bike* bikes* biked; cycle cycles* cycled; cover covers "
+    "MOVE": "travel* travels traveled travelled; drive* drives* drove; ride* rides* rode; run* runs* ran; "
+    "walk* walks* "
+    "walked; fly flies* flew; go goes went; hike hikes* hiked; bike* bikes* biked; cycle cycles* cycled; "
+    "cover covers "
     "covered; flow flows flowed; move moves moved",
     "INVEST": "invest invests invested; deposit* deposits* deposited; borrow borrows borrowed; put puts",
     "EARN": "take+in takes+in took+in",
@@ -94,7 +98,8 @@ _KINDS = {
     "LEFT": "left left+over remaining over unsold",
     "NOW": "now at+the+end in+the+end currently by+now",
     "FIRST": "at+first to+begin+with at+the+start initially in+the+beginning originally to+start+with",
-    "TOTAL": "in+total in+all altogether all+together together overall combined all+told on+both+days for+both on+both+occasions",
+    "TOTAL": "in+total in+all altogether all+together together overall combined all+told on+both+days "
+    "for+both on+both+occasions",
     "AVERAGE": "on+average",
     "EQUALLY": "equally evenly",
     "OFF": "off",
@@ -147,11 +152,13 @@ _KINDS = {
     "THAT": "that",
     "OUTOF": "out+of",
     "WHATPERCENT": "what+percent what+percentage",
-    "WHATEACH": "what+does+each+store+cost what+does+each+shop+cost what+does+each+person+owe what+does+each+person+pay "
+    "WHATEACH": "what+does+each+store+cost what+does+each+shop+cost what+does+each+person+owe "
+    "what+does+each+person+pay "
     "what+does+each+trip+cost what+does+each+cost",
     "MOST": "most least the+most the+least",
     "TOTALWORD": "total total+cost grand+total sum amount",
-    "LISTWORD": "shopping+list my+shopping+list groceries order my+order expenses my+expenses supplies items here+is+my+list "
+    "LISTWORD": "shopping+list my+shopping+list groceries order my+order expenses my+expenses supplies items "
+    "here+is+my+list "
     "please+total+these the+list receipt invoice",
     "FILLER": "also correctly still",
     "INTERESTQ": "what+is+the+simple+interest+on",
@@ -163,12 +170,14 @@ _CHANGING = """
     however actually wait sorry mistake wrong correction ignore forget instead maybe perhaps possibly about around
     approximately roughly nearly almost least most up down under above below only just even though although whichever
     before neither either both any many few several couple all nobody everybody everyone anyone
-    someone somebody percent percents pct hundred hundreds dozen dozens first second third fourth fifth last next single
+    someone somebody percent percents pct hundred hundreds dozen dozens first second third fourth fifth last next
+    single
     double triple pair pairs half might may should must shall wish wishes hope hopes plan plans promise promises
     promised consider return returns returned refuse refused cancel cancelled canceled intend intends try tries tried
     yet again once same different other others such very too so exactly average mean reverse back since till during
     ago when where why whose how what as than then each every per times twice more less fewer off
-    usd eur gbp yen bucks quid pence k free else rather supposed expected estimated half-price original regular normal usual initial previous extra root squared cubed equals convert option options alternative
+    usd eur gbp yen bucks quid pence k free else rather supposed expected estimated half-price original regular
+    normal usual initial previous extra root squared cubed equals convert option options alternative
     """
 
 
