@@ -6,7 +6,7 @@ from fractions import Fraction
 from offline_model.combining import combined
 from offline_model.conversation import Asked, Call, Outcome
 from offline_model.lexeme import Unread
-from offline_model.numerals import Answer, answered, money
+from offline_model.numerals import Answer, answered, explained, money
 from offline_model.problem import Calculation, Comparison, Problem, Purchases
 from offline_model.reading import read
 
@@ -20,7 +20,10 @@ def orchestrate(conversation: Asked, agent: str) -> str | list[Call]:
         raise Unread("the calls in this conversation are not the ones that were asked for")
     if pending:
         return pending
-    answers = _answers({name: conversation.outcomes[call.key] for name, call in calls.items()}, problem.currency)
+    outcomes = {name: conversation.outcomes[call.key] for name, call in calls.items()}
+    answers = _answers(outcomes, problem.currency)
+    if isinstance(problem, Calculation) and problem.read:
+        return "\n".join([*explained(next(iter(outcomes.values())).texts), _final(problem, answers)])
     return _final(problem, answers)
 
 

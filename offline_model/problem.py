@@ -96,7 +96,8 @@ class Purchases:
 
     @property
     def read(self) -> tuple[str, ...]:
-        return ()
+        """What was taken from the text, in words."""
+        return tuple(str(entry) for part in self.parts for entry in part.entries)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from offline_model.lexeme import Unread
 from offline_model.money import numbers, one_currency
@@ -11,7 +12,7 @@ from offline_model.stories.averages import are_periods
 from offline_model.stories.clauses import Item, Noun, Pronoun, Question, Sentence, There
 from offline_model.stories.facts import Story
 from offline_model.stories.layout import Line, joined
-from offline_model.stories.telling import check, numbers_of, told
+from offline_model.stories.telling import check, numbers_of, read_in, told
 from offline_model.stories.terms import MONEY, Term, plus
 
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "distance", "weight", "number", "spending"})
@@ -42,7 +43,8 @@ def read_parts(text: str, found: Sequence[Line], choices: Sequence[Sequence[Sent
         if None in worths:
             raise Unread("the difference of what is not rational")
         ask, order = "difference", (0, 1) if (worths[0] or 0) >= (worths[1] or 0) else (1, 0)
-    return _comparison([shares[at] for at in order], terms, ask)
+    quantities = tuple(quantity for line in found for quantity in read_in(text, line))
+    return replace(_comparison([shares[at] for at in order], terms, ask), read=quantities)
 
 
 def _comparison(shares: Sequence[Share], terms: Sequence[Term], ask: str) -> Comparison:

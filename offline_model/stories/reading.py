@@ -12,7 +12,7 @@ from offline_model.stories.asking import Asking, Found
 from offline_model.stories.clauses import Clause, Entries, Growth, Noun, Question, Sentence
 from offline_model.stories.layout import Line, lines, table
 from offline_model.stories.meaning import readings
-from offline_model.stories.telling import NUMBERS, check, told
+from offline_model.stories.telling import NUMBERS, check, read_in, told
 from offline_model.stories.terms import MONEY
 
 _MOST_LINES = 25
@@ -30,10 +30,11 @@ def read_story(text: str) -> Calculation | Comparison:
     labels = list(dict.fromkeys(line.label for line in found if line.label))
     if len(labels) > 1:
         return parts.read_parts(written, found, choices)
+    quantities = tuple(quantity for line in found for quantity in read_in(written, line))
     places = {
         each.start: written[each.start : each.end] for line in found for each in line.lexemes if each.kind in NUMBERS
     }
-    return _calculation(text, _answer(choices, places))
+    return _calculation(text, _answer(choices, places), quantities)
 
 
 def _answer(choices: Sequence[Sequence[Sentence]], numbers: Mapping[int, str]) -> Found:
@@ -85,11 +86,11 @@ def _unused(found: Sequence[Found], numbers: Mapping[int, str]) -> str:
     return f"{' and '.join(words)}: it is not clear what it has to do with the question"
 
 
-def _calculation(text: str, found: Found) -> Calculation:
+def _calculation(text: str, found: Found, quantities: tuple[str, ...]) -> Calculation:
     currency = currency_of(found.term.value)
     money = found.term.unit == MONEY
     unit = "money" if money else "%" if found.percent else ""
-    return Calculation((found.term.value,), text, currency if money else "", unit)
+    return Calculation((found.term.value,), text, currency if money else "", unit, quantities)
 
 
 def _read(text: str, line: Line) -> list[Sentence]:

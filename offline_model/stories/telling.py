@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from offline_model.lexeme import Unread
+from offline_model.lexeme import Lexeme, Unread
 from offline_model.stories.clauses import Item, Sentence
 from offline_model.stories.facts import Story
 from offline_model.stories.layout import Line
@@ -12,6 +12,26 @@ from offline_model.stories.terms import MONEY, Term
 
 NUMBERS = frozenset({"NUMBER", "DOZEN", "FRACTION", "PERCENT", "MONEY", "TWICE"})
 _DIVISIBLE = MEASURES | {"", "degree", MONEY}
+
+
+_NAMING = frozenset({"WORD", "MORE", "FEWER", "TIMES", "OF", "ASMANY", "HYPHEN", "EACH", "PER", "OFF", "DOZEN", "THEM"})
+_MOST_NAMING = 4
+
+
+def read_in(text: str, line: Line) -> tuple[str, ...]:
+    """The quantities of a line in the words they came from: "12 apples", "twice as many"."""
+    found = []
+    for index, lexeme in enumerate(line.lexemes):
+        if lexeme.kind in NUMBERS:
+            last = index
+            while last + 1 < len(line.lexemes) and last - index < _MOST_NAMING and _names(line.lexemes[last + 1]):
+                last += 1
+            found.append(text[lexeme.start : line.lexemes[last].end])
+    return tuple(found)
+
+
+def _names(lexeme: Lexeme) -> bool:
+    return lexeme.kind in _NAMING
 
 
 def numbers_of(found: Sequence[Line]) -> frozenset[int]:
