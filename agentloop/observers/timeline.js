@@ -83,7 +83,7 @@ class Page {
       ["Critical path", seconds(t.critical), t.wall > 0 ? `${Math.round((100 * t.critical) / t.wall)}% of wall time` : "", "marked"],
       ["Tokens", number.format(t.tokens), plural(t.requests, "request")],
       ["Cost", dollars(t.usd), t.usd === null ? "a price is not known" : "from list prices"],
-      ["Agents", number.format(t.agents), `${plural(t.calls, "call")}, ${t.errors ? `${number.format(t.errors)} failed` : "none failed"}`],
+      ["Agents", number.format(t.agents), `${plural(t.calls, "call")}, ${t.failed ? number.format(t.failed) : "none"} failed`],
     ];
     this.find(".totals").replaceChildren(
       ...cards.map(([name, value, note, kind]) => make("div", { class: kind }, make("dt", {}, name), make("dd", {}, make("span", {}, value), make("small", {}, note)))),

@@ -1,5 +1,10 @@
-"""Make the pictures of the documentation anew: `python -m tests.browser.pictures`, or `make pictures`."""
+"""Make the pictures of the documentation anew: `python -m tests.browser.pictures`, or `make pictures`.
 
+They show the demo, whose offline model is slowed down to about the pace of a language model: at its own pace most of
+the time goes into starting.
+"""
+
+import os
 import shutil
 import subprocess
 import sys
@@ -8,8 +13,12 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from agentloop.testing import Reply, Request, ScriptedMessages
+from offline_model.answering import answer
 from tests.browser.conftest import FLAGS
 
+SLOWED = "offline-slowed-down"
+SECONDS_PER_EVENT = 0.06
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
@@ -17,9 +26,23 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "run.html"
-        command = (sys.executable, "-m", "orchestrator_client", "--demo", "--quiet", "--timeline", page)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=60)
+        with ScriptedMessages(slowly) as model:
+            run_demo(model.url, "--quiet", "--timeline", str(page))
         take_timeline(page, PICTURES / "timeline.png")
+
+
+def slowly(request: Request) -> Reply:
+    """What the offline model answers, an event at a time."""
+    message = answer(request.body)
+    counts = {kind: count for kind, count in message["usage"].items() if kind in {"input_tokens", "output_tokens"}}
+    return Reply(message["content"], message["stop_reason"], usage=counts, seconds_per_event=SECONDS_PER_EVENT)
+
+
+def run_demo(url: str, *options: str) -> None:
+    """The demo with the model at `url`."""
+    env = os.environ | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "scripted"}
+    command = (sys.executable, "-m", "orchestrator_client", "--demo", "--model", SLOWED, "--calculator-model", SLOWED)
+    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL, env=env, timeout=120)
 
 
 def take_timeline(page: Path, picture: Path) -> None:
