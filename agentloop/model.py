@@ -18,6 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Union
 from weakref import WeakKeyDictionary
 
+from pydantic_core import from_json
+
 from agentloop import exact_json
 from agentloop.conversation import Message
 from agentloop.errors import ConfigurationError, StreamBroken
@@ -209,7 +211,7 @@ async def stream_turn(
 
 def _parsed(data: str) -> Mapping[str, Any]:
     try:
-        event = json.loads(data or "{}")
+        event = from_json(data or "{}")
     except ValueError:
         raise StreamBroken(f"The Messages API sent an event that is not JSON: {data[:200]!r}") from None
     return event if isinstance(event, dict) else {}

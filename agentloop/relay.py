@@ -59,6 +59,7 @@ MAX_WAITING = 1_000
 PATIENCE = 0.5
 """Seconds the last events may come later than the result."""
 
+_FIELDS = {kind: tuple(f.name for f in fields(kind) if f.name != "at") for kind in Event.__subclasses__()}
 _TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
 
 E = TypeVar("E", bound=Event)
@@ -290,8 +291,13 @@ def _read(value: Any, origin: float) -> Event | None:
 
 def bounded(event: E) -> E:
     """The event with no text, number or object larger than is sent or believed, and without control characters."""
-    values = {f.name: getattr(event, f.name) for f in fields(event) if f.name != "at"}
-    return replace(event, **{name: _bounded(name, value) for name, value in values.items()})
+    changed = {}
+    for name in _FIELDS[type(event)]:
+        value = getattr(event, name)
+        within = _bounded(name, value)
+        if within is not value:
+            changed[name] = within
+    return replace(event, **changed) if changed else event
 
 
 def _bounded(name: str, value: Any) -> Any:
@@ -323,6 +329,8 @@ def _arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _usage(usage: ModelUsage) -> ModelUsage:
+    if all(0 <= getattr(usage, name) <= MAX_COUNT for name in COUNTS) and 0 <= (usage.usd or 0) <= MAX_COUNT:
+        return usage
     counts = {name: max(0, min(getattr(usage, name), MAX_COUNT)) for name in COUNTS}
     usd = None if usage.usd is None else max(Decimal(0), min(usage.usd, Decimal(MAX_COUNT)))
     return ModelUsage(**counts, usd=usd)
