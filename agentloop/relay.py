@@ -294,10 +294,17 @@ def bounded(event: E) -> E:
     changed = {}
     for name in _FIELDS[type(event)]:
         value = getattr(event, name)
+        if value is None or (type(value) is str and _is_short_and_clean(value)):
+            continue
         within = _bounded(name, value)
         if within is not value:
             changed[name] = within
     return replace(event, **changed) if changed else event
+
+
+def _is_short_and_clean(text: str) -> bool:
+    """What nearly all texts are."""
+    return len(text) <= MAX_NAME and text.isprintable() and "  " not in text and text == text.strip()
 
 
 def _bounded(name: str, value: Any) -> Any:
