@@ -143,6 +143,8 @@ class Incoming:
         """Wait, not long, until `count` events have been heard: the result may overtake them."""
         self._expected = count
         self._check_complete()
+        if self._all_heard.is_set():
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self._all_heard.wait()
