@@ -22,7 +22,7 @@ from pydantic_core import from_json
 
 from agentloop import exact_json
 from agentloop.conversation import Message
-from agentloop.errors import ConfigurationError, StreamBroken
+from agentloop.errors import ConfigurationError, ModelError, StreamBroken
 from agentloop.imports import lazy
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 else:
     anthropic = lazy("anthropic")
+
+UNAUTHORIZED = 401
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = Union["AsyncAnthropic", Callable[[], "AsyncAnthropic"]]
@@ -111,17 +113,17 @@ class Clients:
     """Where the SDK clients of an agent come from, and the wires of its runs.
 
     Connections belong to the event loop that opened them: there is one wire for each event loop while any run on that
-    loop needs it. A plain client (see `wire`) has no connections of its own, so one made by a factory serves all loops
-    and is closed with the last run; any other client serves one loop. A client that is given instead of a factory is
-    left open: its owner closes it.
+    loop needs it. A plain client (see `wire`) that a factory makes is only asked what a request looks like, once; it is
+    made again when the API no longer takes its credentials. Any other serves one wire and is closed with it. A client
+    that is given instead of a factory is left open: its owner closes it.
     """
 
     def __init__(self, source: ClientSource) -> None:
         self._source = source
         self._lock = threading.Lock()
         self._leases: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Wire, int]] = WeakKeyDictionary()
-        self._plain: tuple[AsyncAnthropic, Head] | None = None
-        self._sharers = 0
+        self._head: Head | None = None
+        self._asked: list[AsyncAnthropic] = []
 
     def require_factory(self, purpose: str) -> None:
         """Refuse a ready-made client where a new event loop is about to run.
@@ -143,7 +145,12 @@ class Clients:
             wire, holders = self._leases.get(loop) or (self._open(), 0)
             self._leases[loop] = (wire, holders + 1)
         try:
+            await self._close_asked()
             yield wire
+        except ModelError as error:
+            if error.status == UNAUTHORIZED:
+                self._head = None
+            raise
         finally:
             with self._lock:
                 wire, holders = self._leases[loop]
@@ -151,31 +158,24 @@ class Clients:
                     self._leases[loop] = (wire, holders - 1)
                 else:
                     del self._leases[loop]
-            if holders == 1:
-                await self._close(wire)
+            if holders == 1 and (isinstance(wire, Direct) or callable(self._source)):
+                await wire.close()
 
     def _open(self) -> Wire:
-        if self._plain is None:
-            client = self._source() if callable(self._source) else self._source
-            head = Head.of(client)
-            if head is None:
-                return ThroughSdk(client)
-            self._plain = (client, head)
-        self._sharers += 1
-        return Direct(self._plain[1])
+        if self._head is not None:
+            return Direct(self._head)
+        client = self._source() if callable(self._source) else self._source
+        head = Head.of(client)
+        if head is None:
+            return ThroughSdk(client)
+        if callable(self._source):
+            self._head = head
+            self._asked.append(client)
+        return Direct(head)
 
-    async def _close(self, wire: Wire) -> None:
-        client: AsyncAnthropic | None = None
-        if isinstance(wire, Direct):
-            await wire.close()
-            with self._lock:
-                self._sharers -= 1
-                if self._sharers == 0 and self._plain is not None:
-                    client, self._plain = self._plain[0], None
-        elif isinstance(wire, ThroughSdk):
-            client = wire.client
-        if client is not None and callable(self._source):
-            await client.close()
+    async def _close_asked(self) -> None:
+        while self._asked:
+            await self._asked.pop().close()
 
 
 async def stream_turn(

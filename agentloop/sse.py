@@ -32,5 +32,5 @@ class EventData:
 
 
 def _data(event: bytes) -> bytes:
-    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:") or line == b"data"]
     return lines[0] if len(lines) == 1 else b"\n".join(lines)

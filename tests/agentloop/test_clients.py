@@ -8,9 +8,9 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from agentloop import Agent
+from agentloop import Agent, ModelError
 from agentloop.model import Clients
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, says
+from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, fails, says
 from agentloop.testing.server import Script
 from agentloop.wire import Wire
 
@@ -36,12 +36,8 @@ class Factory:
         return [one.is_closed() for one in self.made]
 
 
-both = pytest.mark.parametrize("http", [False, True], ids=["plain", "own_http_client"])
-
-
-@both
-async def test_one_loop_has_one_client_as_long_as_anybody_needs_it(*, http: bool) -> None:
-    factory = Factory(http=http)
+async def test_a_client_that_is_not_plain_serves_one_loop_as_long_as_anybody_needs_it() -> None:
+    factory = Factory(http=True)
     clients = Clients(factory)
     async with clients.lease() as first:
         async with clients.lease() as second:
@@ -56,9 +52,33 @@ async def test_one_loop_has_one_client_as_long_as_anybody_needs_it(*, http: bool
     assert factory.closed == [True, True]
 
 
-@both
-async def test_whoever_leaves_first_the_client_closes_with_the_last(*, http: bool) -> None:
-    factory = Factory(http=http)
+async def test_a_plain_client_is_asked_once_and_its_wire_lives_as_long_as_anybody_needs_it() -> None:
+    factory = Factory()
+    clients = Clients(factory)
+    async with clients.lease() as first, clients.lease() as second:
+        assert second is first
+    async with clients.lease() as fresh:
+        assert fresh is not first
+    assert factory.closed == [True]
+
+
+async def test_a_plain_client_is_made_again_when_its_credentials_are_refused(scripted_messages: Serve) -> None:
+    server = scripted_messages([fails(401, "authentication_error"), says("hello"), says("hello again")])
+    made: list[AsyncAnthropic] = []
+
+    def counted() -> AsyncAnthropic:
+        made.append(server.client())
+        return made[-1]
+
+    agent = Agent("tester", "Test.", client=counted)
+    with pytest.raises(ModelError, match="401"):
+        await agent.run("go")
+    assert [(await agent.run("go")).answer, (await agent.run("go")).answer] == ["hello", "hello again"]
+    assert [one.is_closed() for one in made] == [True, True]
+
+
+async def test_whoever_leaves_first_the_client_closes_with_the_last() -> None:
+    factory = Factory(http=True)
     clients = Clients(factory)
     early, late = clients.lease(), clients.lease()
     await early.__aenter__()
@@ -69,7 +89,7 @@ async def test_whoever_leaves_first_the_client_closes_with_the_last(*, http: boo
     assert factory.closed == [True]
 
 
-@both
+@pytest.mark.parametrize("http", [False, True], ids=["plain", "own_http_client"])
 async def test_a_client_is_closed_when_its_user_fails(*, http: bool) -> None:
     factory = Factory(http=http)
     lease = Clients(factory).lease()
@@ -91,7 +111,7 @@ async def test_a_factory_that_fails_leaves_nothing_behind() -> None:
         await clients.lease().__aenter__()
     working = True
     async with clients.lease():
-        assert factory.closed == [False]
+        assert len(factory.made) == 1
     assert factory.closed == [True]
 
 
