@@ -195,7 +195,7 @@ def _is_plain(client: AsyncAnthropic) -> bool:
         and not getattr(client, "_middleware", True)
         and not client.default_query
         and not client.is_closed()
-        and not urllib.request.getproxies()
+        and not urllib.request.getproxies().keys() - {"no"}
         and not os.environ.get("ANTHROPIC_LOG")
     )
 

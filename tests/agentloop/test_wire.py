@@ -94,6 +94,7 @@ def test_a_client_that_does_more_than_send_is_left_to_the_sdk(make: Callable[[],
 @pytest.mark.requirement("direct-wire")
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY", "ANTHROPIC_LOG"])
 def test_proxies_and_the_sdks_log_are_left_to_the_sdk(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
     client = plain("http://x.invalid")
     assert Head.of(client) is not None
     monkeypatch.setenv(name, "http://proxy.invalid:3128")
