@@ -261,9 +261,18 @@ def main(name: str, session, dists: list[str] = (), loop_factory=None) -> None:
             reset_peak()
             out["rss_base_mb"] = rss_mb("VmRSS")
             cpu, t = cpu_seconds(), time.monotonic()
+            profile = None
+            if os.environ.get("BENCH_PROFILE"):  # a file for `python -m pstats`; CPU time of this thread, not wall time
+                import cProfile
+
+                profile = cProfile.Profile(time.thread_time)
+                profile.enable()
             try:
                 out["answer"] = str(await asyncio.wait_for(ask(question(args.n)), TIMEOUT))[:200]
             finally:
+                if profile is not None:
+                    profile.disable()
+                    profile.dump_stats(os.environ["BENCH_PROFILE"])
                 out["run_s"] = time.monotonic() - t
                 out["cpu_s"] = cpu_seconds() - cpu
                 out["rss_peak_mb"] = rss_mb("VmHWM")

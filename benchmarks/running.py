@@ -99,7 +99,9 @@ def run(fake: FakeMessages, runner: Runner, scenario: Scenario, n: int) -> dict[
     measure = scenario.knobs(n)
     fake.tell(f"/__config?{measure}")
     fake.tell("/__reset")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)} | {
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith(_OTHERS) or name == "BENCH_PROFILE"
+    } | {
         "BENCH_CONTROL": fake.url,
         "BENCH_WARM": WARM,
         "BENCH_MEASURE": measure,
