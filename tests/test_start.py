@@ -15,6 +15,7 @@ LOOKS = (sys.executable, "-v")
 NOT_FOR_A_SERVER_AT_REST = {
     "anthropic",
     "cryptography",
+    "httpx2",
     "jsonschema",
     "jwt",
     "lark",
