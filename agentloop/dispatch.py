@@ -69,6 +69,7 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext
         first = (context,) if tool.takes_context else ()
         return await tool.function(*first, **arguments)
     if tool.quick_up_to and len(exact_json.dumps(arguments)) <= tool.quick_up_to:
+        await asyncio.sleep(0)  # the other calls of the message begin first
         value = _without_exit(partial(tool.function, *((context,) if tool.takes_context else ()), **arguments))
     else:
         value = await _in_thread(tool, arguments, context, limits)
