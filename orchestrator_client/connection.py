@@ -33,9 +33,9 @@ from pydantic import BaseModel, ValidationError
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, SPENT, Handover
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, SPENT, Handover
 from agentloop.limits import within
-from agentloop.relay import Incoming
+from agentloop.relay import MAX_NAME, FarClocks, Incoming, Told
 from orchestrator_client.breaker import Breaker, State
 from orchestrator_client.config import ServerEntry
 
@@ -76,6 +76,8 @@ class _Told(BaseModel):
     """Events of a call, and what it has cost so far if that has grown."""
 
     first: int
+    clock: str
+    began: float
     now: float
     events: list[dict[str, Any]]
     models: dict[str, Any] | None = None
@@ -83,7 +85,7 @@ class _Told(BaseModel):
     def tell(self, listener: Listener) -> None:
         if self.models is not None:
             listener.spent(Usage.from_json(self.models))
-        listener.events.take(self.first, self.now, self.events)
+        listener.events.take(Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
 
 
 class _Events(_Told):
@@ -172,7 +174,7 @@ class Connection:
         self._leaving = asyncio.Event()
         self._calls: set[asyncio.Task[Any]] = set()
         self._listeners: dict[str, Listener] = {}
-        self._round_trip = 0.0
+        self._clocks = FarClocks()
         self._owner: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -285,7 +287,7 @@ class Connection:
         self._calls.add(call)
         if handover and listener:
             self._listeners[handover.call] = listener
-            listener.events.sent(self._round_trip / 2)
+            listener.events.sent(self._clocks)
         try:
             await asyncio.wait({call})
             if listener and not call.cancelled() and not call.exception():
@@ -347,7 +349,7 @@ class Connection:
                     client = await stack.enter_async_context(
                         _client(self._entry, self._server_log, _Extension(self._listeners), self._lost.set)
                     )
-                    self.tools, self._round_trip = await _list_tools(client)
+                    self.tools = await _list_tools(client, self._clocks)
                 was_up = self._is_now(client)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
@@ -498,20 +500,21 @@ class _BoundedText(TextReceiveStream):
         return text
 
 
-async def _list_tools(client: Client) -> tuple[tuple[McpTool, ...], float]:
-    """The tools, and the seconds one round trip took."""
+async def _list_tools(client: Client, clocks: FarClocks) -> tuple[McpTool, ...]:
+    """All tools; `clocks` learns how long a round trip takes, and what time it is there."""
     tools: list[McpTool] = []
     cursor: str | None = None
-    round_trip = 0.0
     while len(tools) < MAX_TOOLS:
-        began = time.monotonic()
+        sent = time.monotonic()
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
-        round_trip = time.monotonic() - began
+        heard = time.monotonic()
+        clocks.travel = (heard - sent) / 2
+        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, heard=heard)
         tools += page.tools
         cursor = page.next_cursor
         if cursor is None or not page.tools:
             break
-    return tuple(tools[:MAX_TOOLS]), round_trip
+    return tuple(tools[:MAX_TOOLS])
 
 
 def _reason(error: BaseException) -> str:

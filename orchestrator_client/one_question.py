@@ -22,10 +22,9 @@ from orchestrator_client.answer import (
     is_ok,
     print_answer,
     printable_json,
-    say,
 )
 from orchestrator_client.orchestrator import Session, Setup
-from orchestrator_client.progress import progress_on_stderr
+from orchestrator_client.progress import Progress, progress_on_stderr, say
 from orchestrator_client.report import Report
 
 
@@ -36,30 +35,15 @@ def answer_one(
     report, progress = Report(), progress_on_stderr(is_quiet=options["quiet"])
     began = time.monotonic()
     servers: dict[str, Any] = {}
-
-    observe = together(report.observe, progress.observe, *observers)
-    trace = export.tracing("orchestrator-client", say)
-
-    async def orchestrate() -> None:
-        deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
-        context = CallContext(emit=observe, trace=trace, deadline=deadline, ledger=Ledger(budget))
-        preparing = asyncio.create_task(asyncio.to_thread(prepare))
-        try:
-            async with (
-                progress.shown(),
-                progress.server_log() as log,
-                Session(replace(setup, server_log=log), progress.say, observe) as session,
-            ):
-                try:
-                    await session.orchestrator().run(question, context=context)
-                finally:
-                    servers.update(session.to_json())
-        finally:
-            await preparing
-
+    context = CallContext(
+        emit=together(report.observe, progress.observe, *observers),
+        trace=export.tracing("orchestrator-client", say),
+        deadline=None if options["deadline"] is None else deadline_after(options["deadline"]),
+        ledger=Ledger(budget),
+    )
     try:
         with export.span("orchestrator-client"):
-            asyncio.run(orchestrate())
+            asyncio.run(_orchestrate(question, setup, context, progress, servers))
     except KeyboardInterrupt:
         say("interrupted")
         return EXIT_INTERRUPTED
@@ -74,3 +58,22 @@ def answer_one(
     else:
         print_answer(report, options["policy"], say)
     return 0 if ok else EXIT_FAILED
+
+
+async def _orchestrate(
+    question: str, setup: Setup, context: CallContext, progress: Progress, servers: dict[str, Any]
+) -> None:
+    """Run to the answer; `servers` gets what is to be said of them at the end."""
+    preparing = asyncio.create_task(asyncio.to_thread(prepare))
+    try:
+        async with (
+            progress.shown(),
+            progress.server_log() as log,
+            Session(replace(setup, server_log=log), progress.say, context.emit) as session,
+        ):
+            try:
+                await session.orchestrator().run(question, context=context)
+            finally:
+                servers.update(session.to_json())
+    finally:
+        await preparing
