@@ -43,7 +43,8 @@ class Watched:
     def see(self, name: str, *, full_page: bool = True) -> bytes:
         """Take a screenshot."""
         SEEN.mkdir(exist_ok=True)
-        return self.page.screenshot(path=SEEN / f"{name}.png", full_page=full_page)
+        picture: bytes = self.page.screenshot(path=SEEN / f"{name}.png", full_page=full_page)
+        return picture
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def take_timeline(page: Path, picture: Path) -> None:
         box = view.locator(".work").bounding_box()
         assert box is not None
         clip = {"x": 0.0, "y": 0.0, "width": 1280.0, "height": box["y"] + box["height"] + 20}
-        view.screenshot(path=picture, clip=clip, full_page=True)  # type: ignore[arg-type]
+        view.screenshot(path=picture, clip=clip, full_page=True)
         browser.close()
     print(f"{picture} is a picture of the demo's timeline", file=sys.stderr)  # noqa: T201
 

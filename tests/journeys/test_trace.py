@@ -65,6 +65,7 @@ async def test_orchestrator_server_and_model_requests_are_one_connected_trace_wi
     assert len(claude.requests) == 6
     assert {span.parent for span in collector.named("execute_tool sum_numbers")} == {span.id for span in runs}
     assert not any("secret" in str(span) for span in collector.spans)
+    assert not any("usage" in str(span.attributes) for span in collector.named("anthropic.messages.create"))
 
 
 @pytest.mark.requirement("trace-content")
