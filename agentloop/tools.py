@@ -120,6 +120,8 @@ class ToolOutput:
     def sendable(self) -> ToolOutput:
         """The output without what the API refuses: blank text, half characters, an error that says nothing."""
         content = tuple(clean for block in self.content for clean in _sendable(block))
+        if content == self.content and (content or not self.is_error):
+            return self
         return replace(self, content=content or (_text(_SILENT) if self.is_error else ()))
 
     def cut_to(self, characters: int) -> ToolOutput:
@@ -141,7 +143,7 @@ class ToolOutput:
 
 def _text(text: str) -> tuple[Block, ...]:
     """One text block, or none for blank text, which the API refuses."""
-    clean = text.encode("utf-8", "replace").decode()
+    clean = text if text.isascii() else text.encode("utf-8", "replace").decode()
     return ({"type": "text", "text": clean},) if clean.strip() else ()
 
 
@@ -158,13 +160,15 @@ class Tool:
     The function is called with the arguments as keywords, on the event loop if it is a coroutine function and in a
     worker thread otherwise; with `takes_context` it gets a `CallContext` as its first, positional argument. It answers
     with text, anything that is JSON, a pydantic model or a `ToolOutput`, and fails with `ToolError`.
-    `timeout` is in seconds; None leaves it to the agent's limits.
+    `timeout` is in seconds; None leaves it to the agent's limits. `quick_up_to` is how many characters of arguments,
+    as JSON, a plain function is done with before a thread would have begun: with those it runs on the event loop.
     """
 
     spec: ToolSpec
     function: Callable[..., Any]
     takes_context: bool = False
     timeout: float | None = None
+    quick_up_to: int = 0
     served_by: str = "local"
     is_trusted: bool = True
     """Whether what the specification says of side effects is believed."""

@@ -121,11 +121,11 @@ class Publication:
                 governor=self._governor,
             )
             result = await self._result(context, tool, arguments, call)
-            if events is not None:
-                result.meta = {EVENTS: events.count}
-            if timeline is not None:
-                add_timeline(result, timeline)
-            return result
+        if events is not None:
+            result.meta = {EVENTS: {"count": events.count, "rest": reports.rest}}
+        if timeline is not None:
+            add_timeline(result, timeline)
+        return result
 
     async def _result(
         self, context: Context, tool: Tool, arguments: Mapping[str, Any], call: CallContext

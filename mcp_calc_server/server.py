@@ -23,6 +23,7 @@ from agentloop.events import Observer, ignore
 from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from mcp_calc_server.pipes import standard_pipes
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
 
@@ -106,7 +107,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
 
 async def _serve_stdio(server: Server[Any]) -> None:
     try:
-        async with stdio_server() as (reading, writing):
+        async with standard_pipes() as pipes, stdio_server(*pipes) as (reading, writing):
             try:
                 await server.run(reading, writing, server.create_initialization_options())
             finally:
