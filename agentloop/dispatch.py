@@ -15,7 +15,6 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
-from agentloop import exact_json
 from agentloop.context import CallContext
 from agentloop.errors import ToolError
 from agentloop.events import Event
@@ -68,11 +67,7 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext
     if tool.is_async:
         first = (context,) if tool.takes_context else ()
         return await tool.function(*first, **arguments)
-    if tool.quick_up_to and len(exact_json.dumps(arguments)) <= tool.quick_up_to:
-        await asyncio.sleep(0)  # the other calls of the message begin first
-        value = _without_exit(partial(tool.function, *((context,) if tool.takes_context else ()), **arguments))
-    else:
-        value = await _in_thread(tool, arguments, context, limits)
+    value = await _in_thread(tool, arguments, context, limits)
     # A plain function may return an awaitable, and some callables hide that they are async.
     return await value if inspect.isawaitable(value) else value
 

@@ -160,15 +160,13 @@ class Tool:
     The function is called with the arguments as keywords, on the event loop if it is a coroutine function and in a
     worker thread otherwise; with `takes_context` it gets a `CallContext` as its first, positional argument. It answers
     with text, anything that is JSON, a pydantic model or a `ToolOutput`, and fails with `ToolError`.
-    `timeout` is in seconds; None leaves it to the agent's limits. `quick_up_to` is how many characters of arguments,
-    as JSON, a plain function is done with before a thread would have begun: with those it runs on the event loop.
+    `timeout` is in seconds; None leaves it to the agent's limits.
     """
 
     spec: ToolSpec
     function: Callable[..., Any]
     takes_context: bool = False
     timeout: float | None = None
-    quick_up_to: int = 0
     served_by: str = "local"
     is_trusted: bool = True
     """Whether what the specification says of side effects is believed."""

@@ -38,12 +38,7 @@ currency sign. If a result was rounded, say so on that line."""
 def math_tools() -> list[Tool]:
     """The six functions as sync tools."""
     specs = load_specs()
-    return [Tool(specs[function.__name__], function, quick_up_to=_quick_up_to(function)) for function in FUNCTIONS]
-
-
-def _quick_up_to(function: Callable[..., Any]) -> int:
-    """A thread takes 0.1 ms to begin, and a function for this many characters of numbers less; a power may be long."""
-    return 0 if function is arithmetic.power else 200
+    return [Tool(specs[function.__name__], function) for function in FUNCTIONS]
 
 
 def calculator_assistant(*, model: str, client: ClientSource) -> Agent:
