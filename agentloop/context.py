@@ -51,6 +51,8 @@ class CallContext:
     """Where the events of what the call starts go."""
     call: str | None = None
     """The call's id in the event stream."""
+    run: str | None = None
+    """The id of the run the call starts; None gives it a new one. A run that is repeated after a crash keeps its id."""
     deadline: float | None = None
     """When the caller gives up, on the `time.monotonic` clock."""
     depth: int = 0
