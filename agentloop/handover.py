@@ -3,7 +3,8 @@
 Over MCP it rides in `_meta`, under keys with our prefix:
 
 * in a `tools/list` entry, `PREFIX/agent: true` marks a tool that is an agent: it spends, and takes a handover;
-* in a `tools/call` request, `PREFIX/call` is a `Handover`;
+* in a `tools/call` request, `PREFIX/call` is a `Handover`, and `PREFIX/idempotency-key` a text by which a server that
+  keeps runs knows the call again when it is made once more;
 * while the call runs, notifications `notifications/PREFIX/spent` say what it has cost so far, if it had a handover;
 * the result's structured content has the bill as `usage`.
 """
@@ -21,6 +22,7 @@ from agentloop.limits import seconds_left
 PREFIX = "io.github.mcp-calc-server"
 AGENT = f"{PREFIX}/agent"
 CALL = f"{PREFIX}/call"
+IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
 SPENT = f"notifications/{PREFIX}/spent"
 
 

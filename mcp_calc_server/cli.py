@@ -18,7 +18,7 @@ from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools
 from mcp_calc_server.install import HOSTS, entry, plan
 from mcp_calc_server.publish import find_agents
-from mcp_calc_server.server import serve
+from mcp_calc_server.server import Durable, serve
 from mcp_calc_server.web import Address
 from offline_model.choice import choose_model
 
@@ -42,6 +42,13 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--oauth-issuer", metavar="URL", help="Require a token of this authorization server.")
 @click.option("--oauth-audience", metavar="URL", help="This server's own URL, which tokens must be meant for.")
 @click.option("--oauth-jwks", metavar="URL", help="The authorization server's keys.")
+@click.option(
+    "--durable",
+    is_flag=False,
+    flag_value="sqlite:",
+    metavar="[STORE]",
+    help="Keep agent runs in sqlite:PATH or postgresql://...; runs that a crash interrupts go on.",
+)
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
@@ -55,7 +62,9 @@ def main(context: click.Context, /, **options: Any) -> None:
         return
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
-        tools, agents = _published(**{name: options[name] for name in ("model", "offline", "publish", "no_calculator")})
+        tools, agents, calculators = _published(
+            **{name: options[name] for name in ("model", "offline", "publish", "no_calculator")}
+        )
         address = _address(options)
         # Nothing loaded so far goes away; collecting it would stop a 50 ms function for 90 ms.
         gc.freeze()
@@ -67,6 +76,7 @@ def main(context: click.Context, /, **options: Any) -> None:
                 announce=lambda url: click.echo(f"mcp-calc-server: listening at {url}", err=True),
                 max_agents=options["max_agents"],
                 calls_per_minute=options["calls_per_minute"],
+                durable=Durable(options["durable"], [*calculators, *agents]) if options["durable"] else None,
             )
         )
     except ConfigurationError as error:
@@ -77,17 +87,18 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 def _published(
     *, model: str, offline: bool, publish: Sequence[str], no_calculator: bool
-) -> tuple[list[Tool], list[Agent]]:
+) -> tuple[list[Tool], list[Agent], list[Agent]]:
+    """The tools, the user's agents, and those of the agents that are among the tools."""
     agents = [agent for name in publish for agent in find_agents(name)]
     if no_calculator:
         if not agents:
             raise ConfigurationError("--no-calculator without --publish leaves nothing to publish.")
-        return [], agents
+        return [], agents, []
     choice = choose_model(model, offline=offline)
     if choice.notice:
         click.echo(f"mcp-calc-server: {choice.notice}", err=True)
     calculator = calculator_assistant(model=choice.model, client=choice.client)
-    return [*math_tools(), agent_tool_async(calculator)], agents
+    return [*math_tools(), agent_tool_async(calculator)], agents, [calculator]
 
 
 def _address(options: dict[str, Any]) -> Address | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 import anyio
 from mcp import types
@@ -33,11 +34,12 @@ from agentloop import (
     exact_json,
 )
 from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Observer
 from agentloop.governor import Governor
-from agentloop.handover import CALL, SPENT, Handover
+from agentloop.handover import CALL, IDEMPOTENCY_KEY, SPENT, Handover
 from agentloop.limits import deadline_after
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from mcp_calc_server.progress import reporting
+from mcp_calc_server.progress import Reports, reporting
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -46,17 +48,43 @@ MAX_NESTING = 32
 MAX_STRUCTURED = 500_000
 """Characters of one result's structured content as JSON."""
 
+MAX_KEY = 200
+"""Characters of an idempotency key."""
+
 LEFT = "mcp_calc_server.left"
 """Where the scope of an HTTP request has the event that its client is gone."""
 
 Context = ServerRequestContext[Any, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls an agent. `owner` alone may come back to the run; `key` is the idempotency key, if there is one."""
+
+    owner: str
+    key: str | None
+    handover: Handover
+
+
+class Keeper(Protocol):
+    """Who keeps the runs of agents, if anybody does."""
+
+    def keeps(self, tool: str) -> bool: ...
+
+    async def run(self, tool: Tool, arguments: Mapping[str, Any], caller: Caller, observe: Observer) -> ToolOutput:
+        """Run an agent to its end, or join the run of the same owner and key.
+
+        Raises:
+            ToolError: the arguments do not fit, or the key was used for others.
+        """
+        ...
+
+
 class Publication:
     """What a server publishes.
 
     At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
-    make `calls_per_minute`.
+    make `calls_per_minute`. With a `keeper` the agents it keeps are run by it.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -70,7 +98,9 @@ class Publication:
         limits: Limits | None = None,
         max_agents: int = MAX_AGENTS,
         calls_per_minute: int = CALLS_PER_MINUTE,
+        keeper: Keeper | None = None,
     ) -> None:
+        self._keeper = keeper
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
         self._limits = limits or Limits()
@@ -94,23 +124,30 @@ class Publication:
             tool = self._tool(params.name)
             _check_size(arguments)
             handover = _handover(context.meta)
+            key = _key(context.meta)
         except ToolError as error:
             return _result(ToolOutput.error(str(error)))
         async with reporting(context.session.report_progress, tool.name, _spent_sender(context, handover)) as reports:
-            call = CallContext(
-                emit=reports.observe,
-                report=reports.say,
-                depth=handover.depth,
-                deadline=None if handover.seconds is None else deadline_after(handover.seconds),
-                ledger=Ledger(handover.budget),
-                governor=self._governor,
-            )
             try:
                 async with _while_client_stays(context), self._place(tool):
-                    return _result(await dispatch.call(tool, arguments, call, self._limits))
+                    if self._keeper is not None and self._keeper.keeps(tool.name):
+                        who = Caller(_client(context), key, handover)
+                        return _result(await self._keeper.run(tool, arguments, who, reports.observe))
+                    return _result(await self._call(tool, arguments, handover, reports))
                 return _result(ToolOutput.error("The client is gone."))
             except ToolError as error:
                 return _result(ToolOutput.error(str(error)))
+
+    async def _call(self, tool: Tool, arguments: Mapping[str, Any], handover: Handover, reports: Reports) -> ToolOutput:
+        context = CallContext(
+            emit=reports.observe,
+            report=reports.say,
+            depth=handover.depth,
+            deadline=None if handover.seconds is None else deadline_after(handover.seconds),
+            ledger=Ledger(handover.budget),
+            governor=self._governor,
+        )
+        return await dispatch.call(tool, arguments, context, self._limits)
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
@@ -181,6 +218,13 @@ def _handover(meta: Any) -> Handover:
     if handover.seconds is not None and handover.seconds <= 0:
         raise ToolError("The caller's deadline has passed, so the call is not made.")
     return handover
+
+
+def _key(meta: Any) -> str | None:
+    key = (meta or {}).get(IDEMPOTENCY_KEY)
+    if key is None or (isinstance(key, str) and 0 < len(key) <= MAX_KEY):
+        return key
+    raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
 class _Spent(BaseModel):

@@ -10,23 +10,40 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
+from anyio import ClosedResourceError, EndOfStream
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared._stream_protocols import ReadStream
+from mcp.shared.message import SessionMessage
 
-from agentloop import Agent, Tool
+from agentloop import Agent, ConfigurationError, Tool
 from agentloop.dispatch import cancel_and_wait
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.web import Address, serve_web
 
+if TYPE_CHECKING:
+    from mcp_calc_server.kept import KeptRuns
+
 STOP_GRACE = 1.0
 """Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
 
 NAME = "mcp-calc-server"
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL."""
+
+    store: str
+    agents: Sequence[Agent]
 
 
 def build_server(publication: Publication) -> Server[Any]:
@@ -48,26 +65,48 @@ async def serve(
     announce: Callable[[str], None] = lambda _url: None,
     max_agents: int = MAX_AGENTS,
     calls_per_minute: int = CALLS_PER_MINUTE,
+    durable: Durable | None = None,
 ) -> None:
     """Publish tools and agents until SIGTERM or SIGINT comes or, on stdin and stdout, stdin ends.
 
     Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
     most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
-    cancelled.
+    cancelled; runs that are `durable` are left to the next process with the same store.
 
     Raises:
-        ConfigurationError: a name is published twice.
+        ConfigurationError: a name is published twice, or the store cannot be used.
         OSError: the address cannot be listened on.
     """
-    publication = Publication(tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute)
-    server = build_server(publication)
-    if address is not None:
-        await serve_web(server, address, announce)
-    else:
-        await _until_signalled(_serve_stdio(server))
+    async with _keeping(durable, max_agents) as keeper:
+        publication = Publication(
+            tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute, keeper=keeper
+        )
+        stopping = (lambda: None) if keeper is None else keeper.stopping
+        server = build_server(publication)
+        if address is not None:
+            await serve_web(server, address, announce, stopping)
+        else:
+            await _until_signalled(_serve_stdio(server, stopping), stopping)
 
 
-async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
+@asynccontextmanager
+async def _keeping(durable: Durable | None, max_agents: int) -> AsyncIterator[KeptRuns | None]:
+    if durable is None:
+        yield None
+        return
+    try:
+        from durable_runs.engine import Engine  # noqa: PLC0415 - the engine is loaded only when asked for
+        from durable_runs.store import Store  # noqa: PLC0415
+        from mcp_calc_server.kept import KeptRuns  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            f"--durable needs the extra: pip install 'mcp-calc-server[durable]' ({error})"
+        ) from None
+    async with Engine(Store.named(durable.store), durable.agents, running=max_agents) as engine:
+        yield KeptRuns(engine)
+
+
+async def _until_signalled(serving: Coroutine[Any, Any, None], on_signal: Callable[[], None]) -> None:
     """Wait for `serving`. On a signal cancel it and leave the process: nothing else ends the thread at stdin."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -80,6 +119,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
     if task.done():
         task.result()
         return
+    on_signal()
     task.cancel()
     await asyncio.wait({task}, timeout=STOP_GRACE)
     sys.stdout.flush()
@@ -87,13 +127,54 @@ async def _until_signalled(serving: Coroutine[Any, Any, None]) -> None:
     os._exit(0)
 
 
-async def _serve_stdio(server: Server[Any]) -> None:
+async def _serve_stdio(server: Server[Any], stopping: Callable[[], None]) -> None:
     try:
         async with stdio_server() as (reading, writing):
             try:
-                await server.run(reading, writing, server.create_initialization_options())
+                await server.run(_UntilEnd(reading, stopping), writing, server.create_initialization_options())
             finally:
                 # What tools printed goes to stderr only as long as the SDK has the standard streams diverted.
                 sys.stdout.flush()
     except* BrokenPipeError:
         pass  # the client is gone, and nobody is left to tell
+
+
+class _UntilEnd:
+    """What the client sends. Tells when it has ended, before the calls that are under way are cancelled for it."""
+
+    def __init__(self, stream: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
+        self._stream = stream
+        self._ended = ended
+
+    @property
+    def last_context(self) -> Any:
+        """For the SDK, which looks for it by name."""
+        return getattr(self._stream, "last_context", None)
+
+    async def receive(self) -> SessionMessage | Exception:
+        try:
+            return await self._stream.receive()
+        except (EndOfStream, ClosedResourceError):
+            self._ended()
+            raise
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._stream.__aexit__(kind, error, traceback)

@@ -1,0 +1,15 @@
+"""An agent whose tool changes something: it rings the bell at $BELL."""
+
+import os
+
+from agentloop import Agent, Tool
+from tests.durable_runs.bell import ring
+
+
+async def note(text: str) -> str:
+    """Note a text."""
+    await ring(int(os.environ["BELL"]), text)
+    return f"noted {text}"
+
+
+noter = Agent("noter", "You note what you are told.", [Tool.from_function(note)], model="claude-haiku-5-5")
