@@ -2,7 +2,8 @@
 
 Observers are plain functions of one event. They are called on the event loop of the outermost run, in order, and must
 return quickly. Events of delegated runs arrive in the same stream; `RunStarted.parent_call` hangs a run under the tool
-call that started it.
+call that started it. Those of runs in another process arrive there too, a little after their time `at` (see `relay`):
+within a run events are in order, among runs `at` says what came first.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
+    """`served_by` names the server in whose process the run is, or `local`."""
+
     prompt: str
     depth: int = 0
     parent_call: str | None = None
+    served_by: str = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,3 +77,16 @@ def _write_decimal(value: Any) -> float | str:
         as_float = float(value)
         return as_float if Decimal(repr(as_float)) == value else str(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def nesting(value: Any, limit: int) -> int:
+    """How deep objects and lists are nested in the value, or `limit + 1` if that is more than `limit`.
+
+    Counted level by level, so that depth costs no stack.
+    """
+    level, depth = [value], 0
+    while level and depth <= limit:
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
+        depth += bool(containers)
+    return depth

@@ -6,6 +6,8 @@ Over MCP it rides in `_meta`, under keys with our prefix:
 * in a `tools/call` request, `PREFIX/call` is a `Handover`, and `PREFIX/idempotency-key` a text by which a server that
   keeps runs knows the call again when it is made once more;
 * while the call runs, notifications `notifications/PREFIX/spent` say what it has cost so far, if it had a handover;
+* if the handover asks for events, notifications `notifications/PREFIX/events` have them as `event_json` writes them,
+  and the result's `_meta` says under `PREFIX/events` how many were sent;
 * the result's structured content has the bill as `usage`.
 """
 
@@ -17,6 +19,7 @@ from typing import Any
 
 from agentloop.budget import Budget
 from agentloop.context import CallContext
+from agentloop.events import ignore
 from agentloop.limits import seconds_left
 
 PREFIX = "io.github.mcp-calc-server"
@@ -24,27 +27,35 @@ AGENT = f"{PREFIX}/agent"
 CALL = f"{PREFIX}/call"
 IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
 SPENT = f"notifications/{PREFIX}/spent"
+EVENTS = f"{PREFIX}/events"
+EVENTS_SENT = f"notifications/{EVENTS}"
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """The circumstances of a call. `call` identifies it to the caller; `seconds` are left until its deadline."""
+    """The circumstances of a call. `call` identifies it to the caller; `seconds` are left until its deadline.
+
+    `events` asks for the events of the runs that the call starts.
+    """
 
     call: str = ""
     depth: int = 1
     seconds: float | None = None
     budget: Budget = field(default_factory=Budget)
+    events: bool = False
 
     @classmethod
     def of(cls, context: CallContext, budget: Budget | None) -> Handover:
         seconds = None if context.deadline is None else seconds_left(context.deadline)
-        return cls(context.call or "", context.depth, seconds, budget or Budget())
+        return cls(context.call or "", context.depth, seconds, budget or Budget(), context.emit is not ignore)
 
     def to_json(self) -> dict[str, Any]:
         """What is not bounded is left out."""
         value: dict[str, Any] = {"id": self.call, "depth": self.depth}
         if self.seconds is not None:
             value["seconds"] = round(self.seconds, 3)
+        if self.events:
+            value["events"] = True
         return value | ({"budget": self.budget.to_json()} if self.budget.is_bounded else {})
 
     @classmethod
@@ -60,5 +71,5 @@ class Handover:
             case _:
                 raise ValueError("a handover has an `id` and a `depth`")
         if isinstance(seconds, int | float | None) and isinstance(budget, Mapping):
-            return cls(call, max(1, depth), seconds, Budget.from_json(budget))
+            return cls(call, max(1, depth), seconds, Budget.from_json(budget), value.get("events") is True)
         raise ValueError("a handover's `seconds` is a number and its `budget` an object")

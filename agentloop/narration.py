@@ -67,6 +67,8 @@ def clip(text: str, characters: int) -> str:
 
 def printable(text: str) -> str:
     """The text without control and escape characters, which could steer a terminal; lines and tabs stay."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

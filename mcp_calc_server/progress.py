@@ -1,28 +1,43 @@
-"""Progress of a long call, sent to the client while the call runs.
+"""What the client hears of a call while it runs.
 
 Clients give up on calls that say nothing: some after a minute. Every step is reported, and at least one line comes
-every `HEARTBEAT` seconds.
+every `HEARTBEAT` seconds. A client that asked for events gets them instead of lines about them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, RunFinished, RunStarted, Spent
+from agentloop.handover import EVENTS_SENT, SPENT
 from agentloop.narration import LINE, Narrator, clip, describe
+from agentloop.relay import Outgoing
 from agentloop.usage import Usage
 
 HEARTBEAT = 10.0
 FLUSH = 1.0
 """Seconds the last lines may take to go out once the call has its result."""
+MAX_MESSAGE = 200_000
+"""Characters of one message of events, but for the last event in it. Clients cut streams at 1 MiB."""
 
-Send = Callable[[float, float | None, str | None], Awaitable[None]]
-SendSpent = Callable[[Usage], Awaitable[None]]
+Progress = Callable[[float, float | None, str | None], Awaitable[None]]
+Notify = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a client is told: lines by `progress`, and costs by `notify` if it asked, and `events` if it asked."""
+
+    progress: Progress
+    notify: Notify | None = None
+    events: Outgoing | None = None
 
 
 class Reports(Protocol):
@@ -33,9 +48,21 @@ class Reports(Protocol):
     def say(self, message: str) -> None: ...
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What has come together since the client was told last."""
+
+    lines: list[str]
+    events: list[dict[str, Any]]
+    size: int = 0
+    spent: Usage | None = None
+    is_last: bool = False
+
+
 class _Queue:
-    def __init__(self) -> None:
-        self.items: asyncio.Queue[str | Usage | None] = asyncio.Queue()
+    def __init__(self, outgoing: Outgoing | None) -> None:
+        self._items: asyncio.Queue[str | Usage | dict[str, Any] | None] = asyncio.Queue()
+        self._outgoing = outgoing
         self._narrator = Narrator()
         self._called: str | None = None
         self._spent = Usage()
@@ -43,7 +70,13 @@ class _Queue:
     def observe(self, event: Event) -> None:
         if isinstance(event, Spent):
             self._spent += Usage({event.model: event.usage})
-            self.items.put_nowait(self._spent)
+            self._items.put_nowait(self._spent)
+        if self._outgoing is None:
+            self._narrate(event)
+        elif (sent := self._outgoing.add(event)) is not None:
+            self._items.put_nowait(sent)
+
+    def _narrate(self, event: Event) -> None:
         if self._called is None and isinstance(event, RunStarted):
             self._called = event.run
         if event.run != self._called:
@@ -56,44 +89,78 @@ class _Queue:
             self.say(line)
 
     def say(self, message: str) -> None:
-        self.items.put_nowait(clip(message, LINE))
+        self._items.put_nowait(clip(message, LINE))
+
+    def end(self) -> None:
+        self._items.put_nowait(None)
+
+    async def batch(self, seconds: float) -> _Batch:
+        """What there is, as soon as there is something.
+
+        Raises:
+            TimeoutError: there was nothing for so long.
+        """
+        # Not `wait_for`, which before Python 3.12 may swallow a cancel that comes together with an item.
+        async with asyncio.timeout(seconds):
+            item = await self._items.get()
+        batch = _Batch([], [])
+        while True:
+            match item:
+                case None:
+                    batch.is_last = True
+                case str():
+                    batch.lines.append(item)
+                case Usage():
+                    batch.spent = item
+                case dict():
+                    batch.events.append(item)
+                    batch.size += len(json.dumps(item))
+            if batch.is_last or batch.size > MAX_MESSAGE or self._items.empty():
+                return batch
+            item = self._items.get_nowait()
 
 
 @asynccontextmanager
-async def reporting(send: Send, name: str, send_spent: SendSpent | None = None) -> AsyncIterator[Reports]:
-    """Send what the block reports, in order, the progress value counting the lines.
-
-    `send_spent` is given the usage so far each time it grows. A client that cannot be told misses only that.
-    """
-    queue = _Queue()
-    sender = asyncio.create_task(_send_items(queue.items, send, name, send_spent))
+async def reporting(name: str, telling: Telling) -> AsyncIterator[Reports]:
+    """Tell what the block reports, in order; a client that cannot be told misses only that."""
+    queue = _Queue(telling.events)
+    sender = asyncio.create_task(_Sender(name, telling).send_all(queue))
     try:
         yield queue
-        queue.items.put_nowait(None)
+        queue.end()
         await asyncio.wait({sender}, timeout=FLUSH)
     finally:
         await cancel_and_wait([sender])
 
 
-async def _send_items(
-    items: asyncio.Queue[str | Usage | None], send: Send, name: str, send_spent: SendSpent | None
-) -> None:
-    count = 0
-    silent_since = time.monotonic()
-    while True:
-        try:
-            # Not `wait_for`, which before Python 3.12 may swallow a cancel that comes together with an item.
-            async with asyncio.timeout(max(0.0, silent_since + HEARTBEAT - time.monotonic())):
-                item = await items.get()
-        except TimeoutError:
-            item = f"{name}: still working"
-        match item:
-            case None:
-                return
-            case Usage():
-                if send_spent is not None:
-                    await send_spent(item)
-            case line:
-                count += 1
-                await send(count, None, line)
+class _Sender:
+    def __init__(self, name: str, telling: Telling) -> None:
+        self._name = name
+        self._telling = telling
+        self._lines = 0
+        self._events = 0
+
+    async def send_all(self, queue: _Queue) -> None:
+        silent_since = time.monotonic()
+        while True:
+            try:
+                batch = await queue.batch(max(0.0, silent_since + HEARTBEAT - time.monotonic()))
+            except TimeoutError:
+                batch = _Batch([f"{self._name}: still working"], [])
+            await self._send(batch)
+            if batch.lines or batch.events:
                 silent_since = time.monotonic()
+            if batch.is_last:
+                return
+
+    async def _send(self, batch: _Batch) -> None:
+        """One progress message for each line, its value counting them."""
+        telling = self._telling
+        if telling.notify is not None and batch.spent is not None:
+            await telling.notify(SPENT, {"models": batch.spent.to_json()})
+        if telling.notify is not None and telling.events is not None and batch.events:
+            await telling.notify(EVENTS_SENT, telling.events.message(self._events, batch.events))
+            self._events += len(batch.events)
+        for line in batch.lines:
+            self._lines += 1
+            await telling.progress(self._lines, None, line)

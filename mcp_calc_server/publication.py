@@ -28,7 +28,6 @@ from agentloop import (
     Tool,
     ToolError,
     ToolOutput,
-    Usage,
     create_agent_tool_async,
     dispatch,
     exact_json,
@@ -36,10 +35,11 @@ from agentloop import (
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer
 from agentloop.governor import Governor
-from agentloop.handover import CALL, IDEMPOTENCY_KEY, SPENT, Handover
+from agentloop.handover import CALL, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
+from agentloop.relay import Outgoing
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from mcp_calc_server.progress import Reports, reporting
+from mcp_calc_server.progress import Notify, Telling, reporting
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -127,27 +127,33 @@ class Publication:
             key = _key(context.meta)
         except ToolError as error:
             return _result(ToolOutput.error(str(error)))
-        async with reporting(context.session.report_progress, tool.name, _spent_sender(context, handover)) as reports:
-            try:
-                async with _while_client_stays(context), self._place(tool):
-                    if self._keeper is not None and self._keeper.keeps(tool.name):
-                        who = Caller(_client(context), key, handover)
-                        return _result(await self._keeper.run(tool, arguments, who, reports.observe))
-                    return _result(await self._call(tool, arguments, handover, reports))
-                return _result(ToolOutput.error("The client is gone."))
-            except ToolError as error:
-                return _result(ToolOutput.error(str(error)))
+        events = Outgoing() if handover.call and handover.events else None
+        tell = Telling(context.session.report_progress, _notifier(context, handover), events)
+        async with reporting(tool.name, tell) as reports:
+            call = CallContext(
+                emit=reports.observe,
+                report=reports.say,
+                depth=handover.depth,
+                deadline=None if handover.seconds is None else deadline_after(handover.seconds),
+                ledger=Ledger(handover.budget),
+                governor=self._governor,
+            )
+            result = await self._result(context, tool, arguments, call, Caller(_client(context), key, handover))
+            if events is not None:
+                result.meta = {EVENTS: events.count}
+            return result
 
-    async def _call(self, tool: Tool, arguments: Mapping[str, Any], handover: Handover, reports: Reports) -> ToolOutput:
-        context = CallContext(
-            emit=reports.observe,
-            report=reports.say,
-            depth=handover.depth,
-            deadline=None if handover.seconds is None else deadline_after(handover.seconds),
-            ledger=Ledger(handover.budget),
-            governor=self._governor,
-        )
-        return await dispatch.call(tool, arguments, context, self._limits)
+    async def _result(
+        self, context: Context, tool: Tool, arguments: Mapping[str, Any], call: CallContext, caller: Caller
+    ) -> types.CallToolResult:
+        try:
+            async with _while_client_stays(context), self._place(tool):
+                if self._keeper is not None and self._keeper.keeps(tool.name):
+                    return _result(await self._keeper.run(tool, arguments, caller, call.emit))
+                return _result(await dispatch.call(tool, arguments, call, self._limits))
+            return _result(ToolOutput.error("The client is gone."))
+        except ToolError as error:
+            return _result(ToolOutput.error(str(error)))
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
@@ -189,21 +195,11 @@ async def _while_client_stays(context: Context) -> AsyncIterator[None]:
 
 
 def _check_size(arguments: Mapping[str, Any]) -> None:
-    if _nesting(arguments) > MAX_NESTING:
+    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
         raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
     characters = len(exact_json.dumps(arguments))
     if characters > MAX_ARGUMENTS:
         raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
-
-
-def _nesting(value: Any) -> int:
-    """How deep the value is nested, counted level by level, so that depth costs no stack."""
-    level, depth = [value], 0
-    while level and depth <= MAX_NESTING:
-        containers = [each for each in level if isinstance(each, dict | list)]
-        level = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
-        depth += bool(containers)
-    return depth
 
 
 def _handover(meta: Any) -> Handover:
@@ -227,21 +223,21 @@ def _key(meta: Any) -> str | None:
     raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
-class _Spent(BaseModel):
-    method: str = SPENT
+class _Notification(BaseModel):
+    method: str
     params: dict[str, Any]
 
 
-def _spent_sender(context: Context, handover: Handover) -> Any:
-    """How to tell the caller what has been spent so far; None if it did not ask."""
+def _notifier(context: Context, handover: Handover) -> Notify | None:
+    """How to tell the caller about this call; None if it did not ask."""
     if not handover.call:
         return None
 
-    async def send(usage: Usage) -> None:
-        notification = _Spent(params={"id": handover.call, "models": usage.to_json()})
+    async def notify(method: str, params: Mapping[str, Any]) -> None:
+        notification = _Notification(method=method, params={"id": handover.call, **params})
         await context.session.send_notification(cast("types.ServerNotification", notification), context.request_id)
 
-    return send
+    return notify
 
 
 def _result(output: ToolOutput) -> types.CallToolResult:

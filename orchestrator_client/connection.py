@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self, TextIO, cast
+from typing import Any, Protocol, Self, TextIO, cast
 
 import httpx2
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
@@ -32,8 +33,9 @@ from pydantic import BaseModel
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, SPENT, Handover
+from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, SPENT, Handover
 from agentloop.limits import within
+from agentloop.relay import Incoming
 from orchestrator_client.breaker import Breaker
 from orchestrator_client.config import ServerEntry
 
@@ -70,16 +72,47 @@ class _Spent(BaseModel):
     models: dict[str, Any]
 
 
+class _Events(BaseModel):
+    id: str
+    first: int
+    now: float
+    events: list[dict[str, Any]]
+
+
+class Listener(Protocol):
+    """Hears what a server tells of one running call to an agent."""
+
+    @property
+    def handover(self) -> Handover: ...
+
+    def spent(self, usage: Usage) -> None:
+        """What the call has cost so far."""
+
+    @property
+    def events(self) -> Incoming: ...
+
+
 class _Extension(ClientExtension):
-    """Hears what a server says that a running call has cost so far."""
+    """Hears what a server tells of running calls: what they have cost so far, and their events."""
 
     identifier = AGENT
 
-    def __init__(self, hear: Callable[[_Spent], Awaitable[None]]) -> None:
-        self._hear = hear
+    def __init__(self, listeners: Mapping[str, Listener]) -> None:
+        self._listeners = listeners
 
     def notifications(self) -> Sequence[NotificationBinding[Any]]:
-        return [NotificationBinding(method=SPENT, params_type=_Spent, handler=self._hear)]
+        return [
+            NotificationBinding(method=SPENT, params_type=_Spent, handler=self._hear_spent),
+            NotificationBinding(method=EVENTS_SENT, params_type=_Events, handler=self._hear_events),
+        ]
+
+    async def _hear_spent(self, told: _Spent) -> None:
+        if told.id in self._listeners:
+            self._listeners[told.id].spent(Usage.from_json(told.models))
+
+    async def _hear_events(self, told: _Events) -> None:
+        if told.id in self._listeners:
+            self._listeners[told.id].events.take(told.first, told.now, told.events)
 
 
 class Connection:
@@ -115,7 +148,8 @@ class Connection:
         self._lost = asyncio.Event()
         self._leaving = asyncio.Event()
         self._calls: set[asyncio.Task[Any]] = set()
-        self._spending: dict[str, Callable[[Usage], None]] = {}
+        self._listeners: dict[str, Listener] = {}
+        self._round_trip = 0.0
         self._owner: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -153,10 +187,9 @@ class Connection:
         progress: ProgressFnT,
         *,
         patience: float = 0.0,
-        handover: Handover | None = None,
-        spent: Callable[[Usage], None] = lambda _usage: None,
+        listener: Listener | None = None,
     ) -> CallToolResult:
-        """Call a tool; `handover` goes with the call, and `spent` hears what it has cost so far.
+        """Call a tool; the handover of `listener` goes with the call.
 
         A server that is down is waited for at most `patience` seconds.
 
@@ -170,7 +203,7 @@ class Connection:
             client: Client | None = None
             try:
                 client = await self._connected(patience)
-                result = await self._call(client, tool, arguments, progress=progress, handover=handover, spent=spent)
+                result = await self._call(client, tool, arguments, progress, listener)
             except ToolUnavailable:
                 self._tell_breaker_of_loss(client)
                 raise
@@ -205,11 +238,10 @@ class Connection:
         client: Client,
         tool: str,
         arguments: Mapping[str, Any],
-        *,
         progress: ProgressFnT,
-        handover: Handover | None,
-        spent: Callable[[Usage], None],
+        listener: Listener | None,
     ) -> CallToolResult:
+        handover = listener.handover if listener else None
         meta = cast("RequestParamsMeta", {CALL: handover.to_json()}) if handover else None
         call = asyncio.create_task(
             client.call_tool(
@@ -217,14 +249,17 @@ class Connection:
             )
         )
         self._calls.add(call)
-        if handover:
-            self._spending[handover.call] = spent
+        if handover and listener:
+            self._listeners[handover.call] = listener
+            listener.events.sent(self._round_trip / 2)
         try:
             await asyncio.wait({call})
+            if listener and not call.cancelled() and not call.exception():
+                await _all_events(listener, call.result())
         finally:
             self._calls.discard(call)
             if handover:
-                del self._spending[handover.call]
+                del self._listeners[handover.call]
             if not call.done():
                 await cancel_and_wait([call])
         return self._outcome(client, call)
@@ -254,11 +289,6 @@ class Connection:
         """The same words each time, so that a server that is gone can be mentioned once."""
         return ToolUnavailable(f"{self.name} {'went away' if self.tools else 'cannot be reached'}: {self.error}")
 
-    async def _hear_spent(self, spent: _Spent) -> None:
-        listener = self._spending.get(spent.id)
-        if listener is not None:
-            listener(Usage.from_json(spent.models))
-
     async def _own(self) -> None:
         """Keep a connection. The one task that enters and leaves the SDK's clients."""
         pause = FIRST_PAUSE
@@ -279,9 +309,9 @@ class Connection:
             async with AsyncExitStack() as stack:
                 async with within(self._connect_timeout, late):
                     client = await stack.enter_async_context(
-                        _client(self._entry, self._server_log, _Extension(self._hear_spent), self._lost.set)
+                        _client(self._entry, self._server_log, _Extension(self._listeners), self._lost.set)
                     )
-                    self.tools = await _list_tools(client)
+                    self.tools, self._round_trip = await _list_tools(client)
                 was_up = self._is_now(client)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
@@ -342,6 +372,13 @@ async def _client(
         # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
         client.session.validate_tool_result = _unchecked  # type: ignore[method-assign, assignment]
         yield client
+
+
+async def _all_events(listener: Listener, result: CallToolResult) -> None:
+    """Wait for the events that were sent before the result and may come after it."""
+    count = (result.meta or {}).get(EVENTS)
+    if isinstance(count, int):
+        await listener.events.complete(count)
 
 
 async def _unchecked(_name: str, _result: CallToolResult) -> None:
@@ -419,16 +456,20 @@ class _BoundedText(TextReceiveStream):
         return text
 
 
-async def _list_tools(client: Client) -> tuple[McpTool, ...]:
+async def _list_tools(client: Client) -> tuple[tuple[McpTool, ...], float]:
+    """The tools, and the seconds one round trip took."""
     tools: list[McpTool] = []
     cursor: str | None = None
+    round_trip = 0.0
     while len(tools) < MAX_TOOLS:
+        began = time.monotonic()
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
+        round_trip = time.monotonic() - began
         tools += page.tools
         cursor = page.next_cursor
         if cursor is None or not page.tools:
             break
-    return tuple(tools[:MAX_TOOLS])
+    return tuple(tools[:MAX_TOOLS]), round_trip
 
 
 def _reason(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""The money of a call to an agent in another process: set aside before it, settled after it."""
+"""A call to an agent in another process: its money, set aside before it and settled after it, and its events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Self
 from agentloop import Bill, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
 from agentloop.handover import Handover
+from agentloop.relay import Incoming
 
 
 class Delegation:
@@ -16,14 +17,16 @@ class Delegation:
 
     However the call ends, its cost goes on the caller's bill: what the answer says, or without an answer what the
     server has said so far. Then all that was handed over counts as used, because nobody can know what else it spent.
+    `events` takes what the server tells of its runs, which changes no bill.
 
     Raises:
         ToolError: on entering, if nothing is left to hand over.
     """
 
-    def __init__(self, context: CallContext, name: str) -> None:
+    def __init__(self, context: CallContext, name: str, server: str) -> None:
         self._context = context
         self._name = name
+        self.events = Incoming(context, server)
         self._reservation: Reservation | None = None
         self._bill: Bill | None = None
         self._so_far = Usage()
@@ -40,6 +43,7 @@ class Delegation:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        self.events.close()
         bill = self._bill or Bill(self._name, time.monotonic() - self._began, self._so_far)
         self._context.book(bill)
         if self._reservation is not None:

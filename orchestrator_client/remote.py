@@ -131,8 +131,8 @@ class RemoteCall:
         ask = partial(self.connection.call, self.name, arguments, _reporter(context), patience=self.patience)
         if not self.is_agent:
             return self._output(await ask())
-        with Delegation(context, self.name) as delegation:
-            result = await ask(handover=delegation.handover, spent=delegation.spent)
+        with Delegation(context, self.name, self.connection.name) as delegation:
+            result = await ask(listener=delegation)
             output = self._output(result)
             delegation.answered(output)
             return output

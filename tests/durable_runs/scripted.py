@@ -35,7 +35,8 @@ class ThreeTurns:
 
 
 def turn_of(request: Request) -> int:
-    return 1 + sum(message["role"] == "assistant" for message in request.body["messages"])
+    roles = [message["role"] for message in request.body["messages"]]
+    return 1 + roles.count("assistant")
 
 
 def finished(model: ScriptedMessages) -> Counter[int]:

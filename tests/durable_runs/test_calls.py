@@ -1,7 +1,8 @@
 """Agent calls as durable runs: keys, cancelling, what a client sees."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -27,7 +28,7 @@ held: dict[str, asyncio.Event] = {}
 
 
 @pytest.fixture(scope="module")
-def model() -> "AsyncIterator[ScriptedMessages]":
+def model() -> Iterator[ScriptedMessages]:
     with ScriptedMessages(answer) as server:
         yield server
 

@@ -51,28 +51,28 @@ async def test_stdout_is_exactly_the_answer(told: Finished) -> None:
 @pytest.mark.requirement("progress-lines")
 @on_one_loop
 async def test_stderr_tells_who_does_what_and_when(told: Finished) -> None:
-    clock, *lines = r"^ *\d+\.\d{3}s orchestrator: ", *told.err.splitlines()[1:]
+    clock, *lines = r"^ *\d+\.\d{3}s ", *told.err.splitlines()[1:]
     assert all(re.match(clock, line) for line in lines)
     said = [re.sub(clock, "", line) for line in lines]
-    assert said[0].startswith("asked: I am ordering from three stores.")
-    assert sum(line.startswith(f"calls {AGENT_TOOL}#") and '(prompt="' in line for line in said) == 3
-    assert f'{AGENT_TOOL}#1 > calls multiply_numbers#1(numbers=[3, "12.50"])' in said
-    assert any(re.match(rf'{AGENT_TOOL}#1 > multiply_numbers#1 answered .*"result": "37.5"', line) for line in said)
-    assert sum(f"{AGENT_TOOL}#" in line and "(mcp-calc-server): " in line for line in said) == 3
-    assert said[-1].startswith("answered after ")
+    assert said[0].startswith("orchestrator: asked: I am ordering from three stores.")
+    assert sum(line.startswith(f"orchestrator: calls {AGENT_TOOL}#") and '(prompt="' in line for line in said) == 3
+    assert 'calculator_assistant#1: calls multiply_numbers#1(numbers=[3, "12.50"])' in said
+    answer = r'calculator_assistant#1: multiply_numbers#1 answered after .*\(mcp-calc-server\): .*"result": "37.5"'
+    assert any(re.match(answer, line) for line in said)
+    assert sum(f" {AGENT_TOOL}#" in line and "(mcp-calc-server): " in line for line in said) == 3
+    assert said[-1].startswith("orchestrator: answered after ")
 
 
 @pytest.mark.requirement("progress-lines")
 @on_one_loop
 async def test_the_agents_progress_lines_are_interleaved(told: Finished) -> None:
     lines = told.err.splitlines()
-    place = {
-        (number, verb): next(at for at, line in enumerate(lines) if f"{AGENT_TOOL}#{number} {verb}" in line)
-        for number in (1, 2, 3)
-        for verb in ("> calls", "answered")
-    }
-    last_start = max(place[number, "> calls"] for number in (1, 2, 3))
-    first_end = min(place[number, "answered"] for number in (1, 2, 3))
+
+    def place(words: str) -> int:
+        return next(at for at, line in enumerate(lines) if words in line)
+
+    last_start = max(place(f"calculator_assistant#{number}: calls") for number in (1, 2, 3))
+    first_end = min(place(f"{AGENT_TOOL}#{number} answered") for number in (1, 2, 3))
     assert last_start < first_end
 
 

@@ -8,7 +8,7 @@ import pytest
 from agentloop.events import RunFinished, RunStarted, ToolStarted
 from agentloop.usage import Bill
 from mcp_calc_server import progress
-from mcp_calc_server.progress import reporting
+from mcp_calc_server.progress import Telling, reporting
 
 
 class Client:
@@ -30,7 +30,7 @@ class Client:
 
 async def test_lines_are_sent_in_order_and_before_the_block_is_left() -> None:
     client = Client()
-    async with reporting(client.send, "tool") as reports:
+    async with reporting("tool", Telling(client.send)) as reports:
         for number in range(100):
             reports.say(f"step {number}")
     assert client.lines == [f"step {number}" for number in range(100)]
@@ -39,7 +39,7 @@ async def test_lines_are_sent_in_order_and_before_the_block_is_left() -> None:
 
 async def test_a_call_that_says_nothing_sends_nothing() -> None:
     client = Client()
-    async with reporting(client.send, "tool"):
+    async with reporting("tool", Telling(client.send)):
         pass
     assert client.lines == []
 
@@ -47,7 +47,7 @@ async def test_a_call_that_says_nothing_sends_nothing() -> None:
 async def test_a_long_silence_is_broken_by_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "HEARTBEAT", 0.01)
     client = Client(until=3)
-    async with reporting(client.send, "slow_tool"):
+    async with reporting("slow_tool", Telling(client.send)):
         await asyncio.wait_for(client.enough.wait(), 5)
     assert client.values[:3] == [1, 2, 3]
     assert all(line is not None and line.startswith("slow_tool: still working") for line in client.lines)
@@ -55,7 +55,7 @@ async def test_a_long_silence_is_broken_by_a_line(monkeypatch: pytest.MonkeyPatc
 
 async def test_a_line_is_one_line_of_at_most_200_characters_without_control_characters() -> None:
     client = Client()
-    async with reporting(client.send, "tool") as reports:
+    async with reporting("tool", Telling(client.send)) as reports:
         reports.say("two\nlines \x1b[31m" + "x" * 500)
     (line,) = client.lines
     assert line is not None
@@ -65,7 +65,7 @@ async def test_a_line_is_one_line_of_at_most_200_characters_without_control_char
 
 async def test_the_called_runs_start_and_end_go_without_saying_and_nested_runs_are_named() -> None:
     client = Client()
-    async with reporting(client.send, "tool") as reports:
+    async with reporting("tool", Telling(client.send)) as reports:
         reports.observe(RunStarted(run="a", agent="outer", prompt="do"))
         reports.observe(ToolStarted(run="a", agent="outer", call="a.1", tool="inner_agent", arguments={"prompt": "x"}))
         reports.observe(RunStarted(run="b", agent="inner", prompt="x", depth=1, parent_call="a.1"))
@@ -87,7 +87,7 @@ async def test_a_client_that_takes_no_progress_does_not_hold_up_the_result(monke
         await asyncio.Event().wait()
 
     began = time.monotonic()
-    async with reporting(hang, "tool") as reports:
+    async with reporting("tool", Telling(hang)) as reports:
         reports.say("step")
         await asyncio.wait_for(reached.wait(), 5)
     assert time.monotonic() - began < 5
@@ -97,7 +97,7 @@ async def test_progress_that_cannot_be_sent_does_not_fail_the_call() -> None:
     async def fail(_value: float, _total: float | None, _line: str | None) -> None:
         raise ConnectionError("the client is gone")
 
-    async with reporting(fail, "tool") as reports:
+    async with reporting("tool", Telling(fail)) as reports:
         reports.say("one")
         reports.say("two")
 
@@ -106,6 +106,6 @@ async def test_a_failed_block_leaves_nothing_running() -> None:
     client = Client()
     before = asyncio.all_tasks()
     with pytest.raises(ValueError, match="of the tool"):
-        async with reporting(client.send, "tool"):
+        async with reporting("tool", Telling(client.send)):
             raise ValueError("of the tool")
     assert asyncio.all_tasks() == before

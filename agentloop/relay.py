@@ -1,0 +1,339 @@
+"""Events on their way from the process where a run is into the stream of the call that started it.
+
+`Outgoing` numbers them, bounds them and counts their times from the call's start. `Incoming` is the caller's side and
+takes nothing on trust. Runs and calls get identities of this process, and must hang under the call or under a run heard
+of; numbers and texts are bounded; times lie within the call; what is still open when the call ends is closed. So the
+stream keeps its promises whatever a server sends, and nothing a server sends looks like a local run.
+
+The two clocks have nothing in common. The start of the call at the server, from which its times count, is taken to be
+half a round trip after the call was sent, and never later than what is heard allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import math
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from agentloop import exact_json
+from agentloop.context import CallContext
+from agentloop.event_json import event_from_json, event_to_json
+from agentloop.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    Spent,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
+from agentloop.narration import clip, printable
+from agentloop.usage import COUNTS, Bill, ModelUsage, Usage
+
+MAX_EVENTS = 20_000
+"""Events of one call."""
+MAX_RUNS = 1_000
+"""Runs of one call."""
+MAX_TEXT = 4_000
+"""Characters of a prompt, a result or an answer, and of arguments or a bill as JSON."""
+MAX_NAME = 200
+"""Characters of an identity or a name."""
+MAX_COUNT = 10**12
+"""Tokens, requests or dollars that are believed."""
+MAX_MODELS = 20
+"""Models of one bill."""
+MAX_NESTING = 32
+"""Objects and lists within each other in arguments."""
+MAX_WAITING = 1_000
+"""Events that wait for earlier ones, which are then taken for lost."""
+PATIENCE = 0.5
+"""Seconds the last events may come later than the result."""
+
+_TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
+
+E = TypeVar("E", bound=Event)
+
+
+class Outgoing:
+    """The events of one call, as its caller is sent them: all kinds but `TextDelta`, of which there are too many."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.count = 0
+
+    def add(self, event: Event) -> dict[str, Any] | None:
+        """The event as JSON; None if it is not sent."""
+        if isinstance(event, TextDelta) or self.count >= MAX_EVENTS:
+            return None
+        try:
+            value = event_to_json(bounded(event), origin=self._began)
+        except (ValueError, RecursionError):
+            return None  # a tool of ours was called with something that is not JSON
+        self.count += 1
+        return value
+
+    def message(self, first: int, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is sent: the events, the number of the first of them, and what time it is, since the call's start."""
+        return {"first": first, "now": time.monotonic() - self._began, "events": list(events)}
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run heard of, under its identity here. `calls` are the open ones, by the server's identities."""
+
+    started: RunStarted
+    at: float
+    calls: dict[str, ToolStarted] = field(default_factory=dict)
+    called: int = 0
+    spent: Usage = field(default_factory=Usage)
+
+
+class Incoming:
+    """Takes what a server tells of one call and emits it into the call's stream.
+
+    Messages may come in any order. Leave it with `close`, after which nothing more is emitted.
+    """
+
+    def __init__(self, context: CallContext, server: str) -> None:
+        self._context = context
+        self._server = server
+        self._sent = time.monotonic()
+        self._travel = 0.0
+        self._origin: float | None = None
+        self._waiting: dict[int, list[Event | None]] = {}
+        self._next = 0
+        self._runs: dict[str, _Run] = {}
+        self._ended: set[str] = set()
+        self._all_heard = asyncio.Event()
+        self._expected: int | None = None
+        self._is_closed = False
+
+    def sent(self, travel: float) -> None:
+        """The call goes to the server now, and takes `travel` seconds to get there."""
+        self._sent, self._travel = time.monotonic(), travel
+
+    def take(self, first: int, now: float, events: Sequence[Any]) -> None:
+        """The events from number `first` on, told at `now`, in seconds since the call's start at the server."""
+        if self._is_closed or not events or not math.isfinite(now):
+            return
+        if first < self._next or first in self._waiting or first + len(events) > MAX_EVENTS:
+            return
+        if self._origin is None:
+            latest = max(self._sent, time.monotonic() - max(0.0, now))
+            self._origin = min(self._sent + self._travel, latest)
+        self._waiting[first] = [_read(value, self._origin) for value in events]
+        if sum(map(len, self._waiting.values())) > MAX_WAITING:
+            self._next = min(self._waiting)
+        while (batch := self._waiting.pop(self._next, None)) is not None:
+            self._next += len(batch)
+            self._take_all(batch)
+        self._check_complete()
+
+    async def complete(self, count: int) -> None:
+        """Wait, not long, until `count` events have been heard: the result may overtake them."""
+        self._expected = count
+        self._check_complete()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._all_heard.wait()
+
+    def close(self) -> None:
+        """The call has ended: emit what came after a gap, and the ends of what has none."""
+        if self._is_closed:
+            return
+        for first in sorted(self._waiting):
+            self._take_all(self._waiting[first])
+        self._is_closed = True
+        for run in reversed([*self._runs]):
+            self._end(run)
+
+    def _check_complete(self) -> None:
+        if self._expected is not None and self._next >= self._expected:
+            self._all_heard.set()
+
+    def _take_all(self, batch: Sequence[Event | None]) -> None:
+        for event in batch:
+            if event is not None:
+                self._take(event)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._start(event)
+            return
+        run = self._runs.get(event.run)
+        if run is None:
+            return
+        match event:
+            case ToolStarted() if event.call not in run.calls:
+                run.called += 1
+                local = self._here(run, replace(event, call=f"{run.started.run}.{run.called}"))
+                run.calls[event.call] = local
+                self._context.emit(local)
+            case ToolProgress() | ToolFinished() if event.call in run.calls:
+                self._continue_call(run, event)
+            case RunFinished():
+                self._finish(run, event)
+            case ToolStarted() | ToolProgress() | ToolFinished():
+                pass
+            case _:
+                if isinstance(event, Spent):
+                    run.spent += Usage({event.model: event.usage})
+                self._context.emit(self._here(run, event))
+
+    def _start(self, event: RunStarted) -> None:
+        if event.run in self._runs or event.run in self._ended or len(self._runs) + len(self._ended) >= MAX_RUNS:
+            return
+        above = self._above(event)
+        if above is None:
+            return
+        call, depth, earliest = above
+        local = replace(
+            event,
+            run=uuid.uuid4().hex[:12],
+            depth=depth,
+            parent_call=call,
+            served_by=self._place(event.served_by),
+            at=self._within(event.at, earliest),
+        )
+        self._runs[event.run] = _Run(local, local.at)
+        self._context.emit(local)
+
+    def _above(self, event: RunStarted) -> tuple[str | None, int, float] | None:
+        """The call a run hangs under, its depth, and when the call began; None if it hangs nowhere."""
+        if event.parent_call is None:
+            return self._context.call, self._context.depth, self._sent
+        for run in self._runs.values():
+            call = run.calls.get(event.parent_call)
+            if call is not None:
+                return call.call, run.started.depth + 1, call.at
+        return None
+
+    def _continue_call(self, run: _Run, event: ToolProgress | ToolFinished) -> None:
+        started = run.calls[event.call]
+        if isinstance(event, ToolProgress):
+            self._context.emit(self._here(run, replace(event, call=started.call, tool=started.tool)))
+            return
+        del run.calls[event.call]
+        finished = replace(event, call=started.call, tool=started.tool, served_by=self._place(event.served_by))
+        self._context.emit(self._here(run, finished))
+
+    def _finish(self, run: _Run, event: RunFinished) -> None:
+        self._end_calls(run)
+        self._ended.add(event.run)
+        del self._runs[event.run]
+        if (event.answer is None) == (event.error is None):
+            event = replace(event, answer=None, error=event.error or "It has no answer.")
+        self._context.emit(self._here(run, event))
+
+    def _end(self, name: str) -> None:
+        """End a run whose end is not heard of."""
+        run = self._runs.pop(name)
+        self._ended.add(name)
+        self._end_calls(run)
+        at = self._within(time.monotonic(), run.at)
+        about = run.started
+        error = f"{self._server} said nothing of its end."
+        self._context.emit(RunFinished(run=about.run, agent=about.agent, at=at, bill=self._bill(run, at), error=error))
+
+    def _end_calls(self, run: _Run) -> None:
+        for started in run.calls.values():
+            at = self._within(time.monotonic(), run.at)
+            run.at = at
+            self._context.emit(
+                ToolFinished(
+                    run=started.run,
+                    agent=started.agent,
+                    at=at,
+                    call=started.call,
+                    tool=started.tool,
+                    arguments=started.arguments,
+                    result=f"{self._server} said nothing of its end.",
+                    is_error=True,
+                    served_by=run.started.served_by,
+                    seconds=at - started.at,
+                )
+            )
+        run.calls = {}
+
+    def _bill(self, run: _Run, at: float) -> Bill:
+        return Bill(run.started.agent, at - run.started.at, run.spent)
+
+    def _here(self, run: _Run, event: E) -> E:
+        """The event under the run's identity here, not before what the run told before, and not in the future."""
+        run.at = self._within(event.at, run.at)
+        return replace(event, run=run.started.run, agent=run.started.agent, at=run.at)
+
+    def _within(self, at: float, earliest: float) -> float:
+        return max(earliest, min(at, time.monotonic()))
+
+    def _place(self, served_by: str) -> str:
+        return self._server if served_by == "local" else clip(f"{self._server} > {served_by}", MAX_NAME)
+
+
+def _read(value: Any, origin: float) -> Event | None:
+    """A server's event; None for one that cannot be read, which is that server's loss."""
+    try:
+        event = event_from_json(value, origin=origin)
+    except (ValueError, RecursionError):
+        return None
+    return None if event is None else bounded(event)
+
+
+def bounded(event: E) -> E:
+    """The event with no text, number or object larger than is sent or believed, and without control characters."""
+    values = {f.name: getattr(event, f.name) for f in fields(event) if f.name != "at"}
+    return replace(event, **{name: _bounded(name, value) for name, value in values.items()})
+
+
+def _bounded(name: str, value: Any) -> Any:
+    match value:
+        case str():
+            value = _text(value) if name in _TEXTS else clip(value, MAX_NAME)
+        case int() | float() if not isinstance(value, bool):
+            value = max(0, min(value, MAX_COUNT))
+        case ModelUsage():
+            value = _usage(value)
+        case Bill():
+            value = _bill(value)
+        case Mapping():
+            value = _arguments(value)
+        case tuple():
+            value = ()  # the bills of a call are for the journal of its own process
+    return value
+
+
+def _text(text: str) -> str:
+    cut = text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+    return printable(cut)
+
+
+def _arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments, or the beginning of their JSON under the key `…`."""
+    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
+        return {"…": f"nested more than {MAX_NESTING} deep"}
+    text = json.dumps(arguments, ensure_ascii=False, default=str)
+    return arguments if len(text) <= MAX_TEXT else {"…": _text(text)}
+
+
+def _usage(usage: ModelUsage) -> ModelUsage:
+    counts = {name: max(0, min(getattr(usage, name), MAX_COUNT)) for name in COUNTS}
+    usd = None if usage.usd is None else max(Decimal(0), min(usage.usd, Decimal(MAX_COUNT)))
+    return ModelUsage(**counts, usd=usd)
+
+
+def _bill(bill: Bill) -> Bill:
+    """The bill; without those of the runs below if it is too long with them."""
+    delegated = tuple(map(_bill, bill.delegated))
+    models = itertools.islice(bill.own.by_model.items(), MAX_MODELS)
+    own = Usage({clip(model, MAX_NAME): _usage(usage) for model, usage in models})
+    whole = Bill(clip(bill.agent, MAX_NAME), _bounded("seconds", bill.seconds), own, delegated)
+    return whole if len(json.dumps(whole.to_json())) <= MAX_TEXT else replace(whole, delegated=())

@@ -1,0 +1,287 @@
+"""Events from another process: they hang under the call, keep the stream's promises and can do no harm."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentloop import Bill, CallContext, ModelUsage, Usage
+from agentloop.event_json import event_to_json
+from agentloop.events import (
+    Event,
+    Notice,
+    RunFinished,
+    RunStarted,
+    Spent,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnStarted,
+)
+from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_TEXT, MAX_WAITING, Incoming, Outgoing
+
+ABOVE = "0123456789ab.7"
+
+
+class Caller:
+    """The side that called: an `Incoming`, and what it emitted."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+        self.incoming = Incoming(CallContext(emit=self.heard.append, call=ABOVE, depth=1), "far")
+        self.incoming.sent(0.0)
+        self._next = 0
+
+    def take(self, *events: Event | dict[str, Any]) -> list[Event]:
+        """What comes of these events when they arrive in order."""
+        before = len(self.heard)
+        self.incoming.take(self._next, 0.0, [e if isinstance(e, dict) else event_to_json(e) for e in events])
+        self._next += len(events)
+        return self.heard[before:]
+
+
+def started(run: str = "far1", parent: str | None = None, **more: Any) -> RunStarted:
+    return RunStarted(run=run, agent="worker", at=0.0, prompt="do", parent_call=parent, **more)
+
+
+def called(call: str = "far1.1", run: str = "far1") -> ToolStarted:
+    return ToolStarted(run=run, agent="worker", at=0.0, call=call, tool="add", arguments={"a": 1})
+
+
+def answered(call: str = "far1.1", run: str = "far1", **more: Any) -> ToolFinished:
+    about: dict[str, Any] = {"tool": "add", "arguments": {"a": 1}, "result": "2", "is_error": False} | more
+    return ToolFinished(run=run, agent="worker", at=0.0, call=call, served_by="local", seconds=0.1, **about)
+
+
+def ended(run: str = "far1", **more: Any) -> RunFinished:
+    outcome = more or {"answer": "done"}
+    return RunFinished(run=run, agent="worker", at=0.0, bill=Bill("worker", 1.0), **outcome)
+
+
+@pytest.mark.requirement("events-across-processes")
+def test_a_run_elsewhere_hangs_under_the_call_with_identities_of_its_own() -> None:
+    caller = Caller()
+    run, call, answer, end = caller.take(started(depth=9), called(), answered(), ended())
+    assert isinstance(run, RunStarted)
+    assert isinstance(call, ToolStarted)
+    assert isinstance(answer, ToolFinished)
+    assert (run.parent_call, run.depth, run.served_by) == (ABOVE, 1, "far")
+    assert (call.call, answer.call, answer.served_by) == (f"{run.run}.1", f"{run.run}.1", "far")
+    assert {event.run for event in caller.heard} == {run.run}
+    assert run.run != "far1"
+    assert isinstance(end, RunFinished)
+
+
+def test_a_run_below_a_run_elsewhere_hangs_under_its_call() -> None:
+    caller = Caller()
+    above, call, below = caller.take(started(), called(), started("far2", "far1.1", served_by="farther"))
+    assert isinstance(above, RunStarted)
+    assert isinstance(call, ToolStarted)
+    assert isinstance(below, RunStarted)
+    assert (below.parent_call, below.depth, below.served_by) == (call.call, 2, "far > farther")
+
+
+def test_a_run_cannot_hang_under_a_call_that_is_not_its_servers() -> None:
+    caller = Caller()
+    assert caller.take(started(parent="0123456789ab.1"), started(parent=ABOVE), started(parent="far1.1")) == []
+
+
+def test_nothing_is_heard_of_runs_and_calls_that_never_started_or_have_ended() -> None:
+    caller = Caller()
+    assert caller.take(called(), answered(), ended(), Notice(run="0123456789ab", agent="boss", text="x")) == []
+    caller.take(started())
+    assert caller.take(answered(), ToolProgress(run="far1", agent="w", call="far1.1", tool="add", message="m")) == []
+    caller.take(called(), answered(), ended())
+    assert caller.take(answered(), called(), ended(), started()) == []
+
+
+def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
+    caller = Caller()
+    usage = ModelUsage(1, 10, usd=Decimal("0.5"))
+    caller.take(started(), called(), started("far2", "far1.1"), called("far2.1", "far2"))
+    caller.take(Spent(run="far2", agent="w", model="m", usage=usage))
+    before = len(caller.heard)
+    caller.incoming.close()
+    call, run, call_above, run_above = caller.heard[before:]
+    assert isinstance(call, ToolFinished)
+    assert isinstance(call_above, ToolFinished)
+    assert (call.is_error, call.result) == (True, "far said nothing of its end.")
+    assert isinstance(run, RunFinished)
+    assert isinstance(run_above, RunFinished)
+    assert (run.error, run.bill.own) == ("far said nothing of its end.", Usage({"m": usage}))
+    assert [event.at for event in caller.heard] == sorted(event.at for event in caller.heard)
+    caller.take(ended())
+    caller.incoming.close()
+    assert len(caller.heard) == before + 4
+
+
+def test_messages_in_any_order_are_heard_in_theirs() -> None:
+    caller = Caller()
+    caller.incoming.take(2, 0.0, [event_to_json(ended())])
+    caller.incoming.take(1, 0.0, [event_to_json(Notice(run="far1", agent="w", text="x"))])
+    assert caller.heard == []
+    caller.incoming.take(0, 0.0, [event_to_json(started())])
+    assert [type(event) for event in caller.heard] == [RunStarted, Notice, RunFinished]
+
+
+def test_what_comes_after_a_lost_message_is_heard_at_the_end_at_the_latest() -> None:
+    caller = Caller()
+    caller.incoming.take(0, 0.0, [event_to_json(started())])
+    caller.incoming.take(5, 0.0, [event_to_json(ended())])
+    assert len(caller.heard) == 1
+    caller.incoming.close()
+    assert [type(event) for event in caller.heard] == [RunStarted, RunFinished]
+    flooded = Caller()
+    flooded.incoming.take(0, 0.0, [event_to_json(started())])
+    flooded.incoming.take(9, 0.0, [event_to_json(Notice(run="far1", agent="w", text="x"))] * (MAX_WAITING + 1))
+    assert len(flooded.heard) == MAX_WAITING + 2
+
+
+async def test_the_end_of_a_call_waits_for_its_last_events_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = Caller()
+    waiting = asyncio.create_task(caller.incoming.complete(2))
+    caller.take(started())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    caller.take(ended())
+    await asyncio.wait_for(waiting, 5)
+    monkeypatch.setattr("agentloop.relay.PATIENCE", 0.01)
+    await asyncio.wait_for(caller.incoming.complete(10**9), 5)
+
+
+def test_times_lie_within_the_call_and_in_order_whatever_a_server_says() -> None:
+    before = time.monotonic()
+    caller = Caller()
+    caller.take(started())
+    texts = [Notice(run="far1", agent="w", at=at, text="x") for at in (5.0, -1e9, 1e9, 0.5)]
+    caller.take(*texts)
+    times = [event.at for event in caller.heard]
+    assert times == sorted(times)
+    assert before <= times[0] <= times[-1] <= time.monotonic()
+
+
+def test_the_far_clock_counts_from_half_a_round_trip_after_the_call_was_sent() -> None:
+    heard: list[Event] = []
+    incoming = Incoming(CallContext(emit=heard.append, call=ABOVE), "far")
+    incoming.sent(0.0)
+    sent = incoming._sent  # noqa: SLF001 - the test's clock
+    while time.monotonic() < sent + 0.03:
+        pass
+    incoming.take(0, 0.02, [event_to_json(started()), event_to_json(Notice(run="far1", agent="w", at=0.01, text="x"))])
+    assert heard[1].at - heard[0].at == pytest.approx(0.01)
+    assert heard[0].at == pytest.approx(sent)
+    slow = Incoming(CallContext(emit=heard.append, call=ABOVE), "far")
+    slow.sent(60.0)
+    slow.take(0, 0.0, [event_to_json(started())])
+    assert slow._sent <= heard[-1].at <= time.monotonic()  # noqa: SLF001
+
+
+def test_texts_numbers_and_objects_are_bounded_and_steer_no_terminal() -> None:
+    caller = Caller()
+    deep: Any = 1
+    for _ in range(100):
+        deep = [deep]
+    usage = ModelUsage(-5, 10**30, usd=Decimal(-1))
+    run, call, nested, spent, end = caller.take(
+        event_to_json(started()) | {"prompt": "\x1b[2Jx" * MAX_TEXT, "agent": "a\n\x1b" * 999},
+        event_to_json(called()) | {"arguments": {"a": "x" * 10 * MAX_TEXT}},
+        event_to_json(called("far1.2")) | {"arguments": {"deep": deep}},
+        event_to_json(Spent(run="far1", agent="w", model="m", usage=usage)),
+        event_to_json(ended()) | {"bill": bottomless_bill()},
+    )[:5]
+    assert isinstance(run, RunStarted)
+    assert len(run.prompt) == MAX_TEXT
+    assert "\x1b" not in run.prompt + run.agent
+    assert "\n" not in run.agent
+    assert isinstance(call, ToolStarted)
+    assert [len(text) for text in call.arguments.values()] == [MAX_TEXT]
+    assert isinstance(nested, ToolStarted)
+    assert nested.arguments == {"…": "nested more than 32 deep"}
+    assert isinstance(spent, Spent)
+    assert spent.usage == ModelUsage(0, 10**12)
+    assert isinstance(end, ToolFinished)
+    assert isinstance(caller.heard[-1], RunFinished)
+    assert len(json.dumps(caller.heard[-1].bill.to_json())) <= MAX_TEXT
+
+
+def bottomless_bill() -> dict[str, Any]:
+    bill: dict[str, Any] = event_to_json(ended())["bill"]
+    for _ in range(60):
+        bill = bill | {"delegated": [bill]}
+    return bill
+
+
+@pytest.mark.parametrize("outcome", [{}, {"answer": "a", "error": "b"}])
+def test_a_run_that_ends_with_none_or_both_of_answer_and_error_has_none(outcome: dict[str, str]) -> None:
+    caller = Caller()
+    end = caller.take(started(), ended() if outcome else event_to_json(ended()) | {"answer": None})[-1]
+    if outcome:
+        end = Caller().take(started(), event_to_json(ended()) | outcome)[-1]
+    assert isinstance(end, RunFinished)
+    assert end.answer is None
+    assert end.error
+
+
+def test_a_flood_is_cut() -> None:
+    caller = Caller()
+    assert len(caller.take(*[started(f"far{number}") for number in range(MAX_RUNS + 50)])) == MAX_RUNS
+    caller.incoming.take(MAX_EVENTS, 0.0, [event_to_json(started("one more"))])
+    caller.incoming.close()
+    assert len([event for event in caller.heard if isinstance(event, RunStarted)]) == MAX_RUNS
+
+
+RUNS = st.sampled_from(["r1", "r2", "r3"])
+CALLS = st.sampled_from(["r1.1", "r1.2", "r2.1", ABOVE])
+SAID = st.one_of(
+    st.builds(started, RUNS, st.none() | CALLS),
+    st.builds(called, CALLS, RUNS),
+    st.builds(answered, CALLS, RUNS),
+    st.builds(ended, RUNS),
+    st.builds(lambda run: TurnStarted(run=run, agent="w", at=0.0, number=1, model="m"), RUNS),
+).map(event_to_json) | st.sampled_from([{}, {"v": 1, "event": "news"}, {"v": 1, "event": "notice"}, 7])
+
+
+@pytest.mark.requirement("events-across-processes")
+@given(st.lists(st.tuples(st.integers(0, 30), st.floats(-10, 10), st.lists(SAID, max_size=5)), max_size=20))
+def test_whatever_a_server_says_the_stream_keeps_its_promises(
+    messages: Sequence[tuple[int, float, list[Any]]],
+) -> None:
+    heard: list[Event] = []
+    incoming = Incoming(CallContext(emit=heard.append, call=ABOVE, depth=1), "far")
+    for first, now, events in messages:
+        incoming.take(first, now, events)
+    incoming.close()
+    kinds = {kind: [event for event in heard if isinstance(event, kind)] for kind in (RunStarted, RunFinished)}
+    assert Counter(e.run for e in kinds[RunStarted]) == Counter(e.run for e in kinds[RunFinished])
+    assert len({event.run for event in kinds[RunStarted]}) == len(kinds[RunStarted])
+    begun = [event.call for event in heard if isinstance(event, ToolStarted)]
+    over = [event.call for event in heard if isinstance(event, ToolFinished)]
+    assert sorted(begun) == sorted(over) == sorted(set(begun))
+    parents = [event.parent_call for event in heard if isinstance(event, RunStarted)]
+    assert set(parents) <= {ABOVE, *begun}
+    for run in {event.run for event in heard}:
+        own = [event for event in heard if event.run == run]
+        assert isinstance(own[0], RunStarted)
+        assert [event.at for event in own] == sorted(event.at for event in own)
+
+
+def test_what_is_sent_is_numbered_bounded_and_counted_from_the_calls_start() -> None:
+    outgoing = Outgoing()
+    assert outgoing.add(TextDelta(run="r", agent="a", text="word")) is None
+    value = outgoing.add(Notice(run="r", agent="a", text="x" * 10 * MAX_TEXT))
+    assert value is not None
+    assert outgoing.add(ToolStarted(run="r", agent="a", call="c", tool="t", arguments={"a": object()})) is None
+    assert (len(value["text"]), outgoing.count) == (MAX_TEXT, 1)
+    message = outgoing.message(0, [value])
+    assert (message["first"], message["events"]) == (0, [value])
+    assert 0 <= value["at"] <= message["now"] < 60
+    outgoing.count = MAX_EVENTS
+    assert outgoing.add(Notice(run="r", agent="a", text="x")) is None

@@ -1,0 +1,105 @@
+"""The events of agents in a server arrive at the client that asked for them, on every transport."""
+
+import sys
+from typing import Any, Literal
+
+import pytest
+from mcp import Client
+
+from agentloop import Agent
+from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolStarted
+from agentloop.handover import CALL, EVENTS, EVENTS_SENT
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from mcp_calc_server.calculator import AGENT_TOOL
+from orchestrator_client.config import ServerEntry
+from orchestrator_client.connection import Connection
+from orchestrator_client.remote import remote_tools
+from tests.surface import TRANSPORTS, scripted_env, serving
+from tests.transports.conftest import PUBLISH
+from tests.transports.scripted import answer
+
+
+async def run_below(entry: ServerEntry, model: ScriptedMessages) -> list[Event]:
+    """The events of an agent here that delegates to one there, which delegates to one more."""
+    heard: list[Event] = []
+    async with Connection("far", entry, connect_timeout=20, server_log=sys.stderr) as connection:
+        tools = remote_tools([connection], pytest.fail)
+        await Agent("boss", "boss", tools, client=model.client).run("go", observe=heard.append)
+    return heard
+
+
+async def script(request: Request) -> Reply:
+    if request.body.get("system") == "boss":
+        return says("done") if request.results else calls(*[("looped_agent", {"prompt": p}) for p in ("sums", "b")])
+    return await answer(request)
+
+
+def of(heard: list[Event], kind: type[Any]) -> list[Any]:
+    return [event for event in heard if isinstance(event, kind)]
+
+
+@pytest.mark.requirement("events-across-processes")
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_runs_in_the_server_are_in_the_callers_stream(transport: str) -> None:
+    with ScriptedMessages(script) as model:
+        env = scripted_env(model.url)
+        if transport == "stdio":
+            command = (sys.executable, "-m", "mcp_calc_server", *PUBLISH)
+            heard = await run_below(ServerEntry(command=command[0], args=command[1:], env=env), model)
+        else:
+            async with serving(transport, *PUBLISH, env=env) as served:
+                kind: Literal["sse", "http"] = "sse" if transport == "sse" else "http"
+                heard = await run_below(ServerEntry(type=kind, url=served.url), model)
+    boss, *below = of(heard, RunStarted)
+    assert sorted((run.agent, run.depth) for run in below) == [
+        ("helper", 2),
+        ("helper", 2),
+        ("looped", 1),
+        ("looped", 1),
+    ]
+    assert {run.served_by for run in below} == {"far"}
+    owner = {event.call: event.run for event in of(heard, ToolStarted)}
+    agents = {run.run: run.agent for run in (boss, *below)}
+    assert {(agents[owner[run.parent_call]], run.agent) for run in below} == {("boss", "looped"), ("looped", "helper")}
+    ends = {event.run: event for event in of(heard, RunFinished)}
+    assert set(ends) == set(agents)
+    assert all(end.error is None for end in ends.values())
+    times = {event.call: (event.at - event.seconds, event.at) for event in of(heard, ToolFinished)}
+    for run in below:
+        began, ended = times[run.parent_call]
+        assert began - 0.001 <= run.at <= ends[run.run].at <= ended + 0.001
+
+
+@pytest.mark.requirement("events-across-processes")
+async def test_what_runs_in_the_server_say_they_spent_is_the_bill() -> None:
+    with ScriptedMessages(script) as model:
+        command = (sys.executable, "-m", "mcp_calc_server", *PUBLISH)
+        heard = await run_below(ServerEntry(command=command[0], args=command[1:], env=scripted_env(model.url)), model)
+    spent: dict[str, int] = {}
+    for event in of(heard, Spent):
+        spent[event.model] = spent.get(event.model, 0) + event.usage.tokens
+    total = of(heard, RunFinished)[-1].bill.total
+    assert spent == {model: usage.tokens for model, usage in total.by_model.items()}
+
+
+@pytest.mark.requirement("events-across-processes")
+async def test_only_a_client_that_asks_gets_events_and_gets_them_instead_of_lines() -> None:
+    asking: Any = {CALL: {"id": "x", "depth": 1, "events": True}}
+    with ScriptedMessages(answer) as model:
+        async with serving("stdio", env=scripted_env(model.url)) as served, served.client() as client:
+            lines = await _lines(client, None)
+            assert 'calls sum_numbers#1(numbers=[1, "0.5"])' in lines
+            assert EVENTS.encode() not in b"".join(served.wire)
+            assert await _lines(client, asking) == []
+            assert EVENTS_SENT.encode() in b"".join(served.wire)
+
+
+async def _lines(client: Client, meta: Any) -> list[str | None]:
+    lines: list[str | None] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        lines.append(message)
+
+    await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=hear, meta=meta)
+    return lines
