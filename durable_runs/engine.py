@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowAttributes, SetWorkflowID, WorkflowStatus
 from dbos import error as dbos_error
 
-from agentloop import Agent, Budget, CallContext, Ledger, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Observer, RunStarted
 from agentloop.governor import Governor
@@ -40,6 +40,8 @@ SWEEP = 600.0
 LOOK = 0.25
 """Seconds between looks at a run of another process."""
 SOON = 0.005
+WAITING_PER_PLACE = 4
+"""Runs that may wait for each one that runs."""
 THREADS = 32
 
 Status = Literal["working", "completed", "failed", "cancelled"]
@@ -59,10 +61,10 @@ _AGAIN = {"CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run is to do: call the agent published as `tool`. `deadline` is in seconds since the epoch."""
+    """What a run is to do: call `tool`, an agent mostly. `deadline` is in seconds since the epoch."""
 
     tool: str
-    prompt: str
+    arguments: Mapping[str, Any]
     owner: str
     depth: int = 1
     deadline: float | None = None
@@ -71,7 +73,7 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """Names the call. What the caller can still spend, and how long it waits, changes when it calls again."""
-        return hashlib.sha256(json.dumps([self.tool, self.prompt, self.owner]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([self.tool, self.arguments, self.owner], sort_keys=True).encode()).hexdigest()
 
     def run_id(self, key: str | None) -> str:
         """The same for the same owner and key; nobody else can guess it."""
@@ -80,8 +82,8 @@ class Order:
         return hashlib.sha256(json.dumps([self.owner, key]).encode()).hexdigest()[:40]
 
     def to_json(self) -> dict[str, Any]:
-        about = {"tool": self.tool, "prompt": self.prompt, "owner": self.owner, "depth": self.depth}
-        return about | {"deadline": self.deadline, "budget": self.budget.to_json()}
+        about: dict[str, Any] = {"tool": self.tool, "arguments": dict(self.arguments), "owner": self.owner}
+        return about | {"depth": self.depth, "deadline": self.deadline, "budget": self.budget.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Order:
@@ -104,17 +106,29 @@ class RunState:
 class Engine:
     """Runs agents so that they go on after a crash of this process: finished steps are not done again.
 
-    Entered, it carries on what an earlier process left. `running` bounds the runs at once. There is one in a process.
+    Entered, it carries on what an earlier process left. `running` bounds the runs at once. Finished runs are `kept` for
+    so many seconds. `tools` are further tools, each call of which is one step. There is one engine in a process.
 
     Raises:
         StoreError: on entering: the store cannot be used.
     """
 
-    def __init__(self, store: Store, agents: Sequence[Agent], *, running: int = 64, kept: float = KEPT) -> None:
+    def __init__(
+        self,
+        store: Store,
+        agents: Sequence[Agent],
+        *,
+        tools: Sequence[Tool] = (),
+        running: int = 64,
+        kept: float = KEPT,
+    ) -> None:
         self.kept = kept
         self.is_stopping = False
+        self.overhear: Callable[[str, Event], None] = lambda _run_id, _event: None
+        """Is told the events of all runs of this process."""
         self._store = store
-        self._agents = {tool.name: (tool, agent) for agent in agents for tool in [_durable_tool(agent)]}
+        self._tools = {tool.name: tool for tool in [*map(_durable_tool, agents), *tools]}
+        self._running = running
         self._places = asyncio.Semaphore(running)
         self._governor = Governor()
         self._observers: defaultdict[str, list[Observer]] = defaultdict(list)
@@ -125,7 +139,7 @@ class Engine:
 
     @property
     def tools(self) -> Sequence[str]:
-        return tuple(self._agents)
+        return tuple(self._tools)
 
     async def __aenter__(self) -> Self:
         try:
@@ -171,6 +185,11 @@ class Engine:
             DBOS.launch()
         except Exception as error:
             raise StoreError(f"The store {self._store} cannot be used: {failure_of(error) or error}.") from error
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many runs wait in this process that one more would outlast anybody's patience."""
+        return len(self._working) >= self._running * (1 + WAITING_PER_PLACE)
 
     async def start(self, order: Order, run_id: str) -> RunState:
         """Start the run, or join it if there is one of that id. A cancelled one goes on where it stopped.
@@ -263,9 +282,9 @@ class Engine:
         return records.output_to_json(work.result())
 
     async def _answer(self, run_id: str, order: Order) -> ToolOutput:
-        if order.tool not in self._agents:
+        tool = self._tools.get(order.tool)
+        if tool is None:
             return ToolOutput.error(f"{order.tool} is no longer published here, so the run cannot go on.")
-        tool, agent = self._agents[order.tool]
         is_recording.set(True)
         async with self._places:
             left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
@@ -278,12 +297,13 @@ class Engine:
                 governor=self._governor,
             )
             try:
-                output: ToolOutput = await tool.function(context, prompt=order.prompt)
+                output = ToolOutput.of(await tool.function(context, **order.arguments))
             except ToolError as error:
                 output = ToolOutput.error(str(error))
-            return output.cut_to(agent.limits.max_result_chars).sendable()
+            return output.cut_to(Limits().max_result_chars).sendable()
 
     def _tell(self, run_id: str, event: Event) -> None:
+        self.overhear(run_id, event)
         for observer in tuple(self._observers.get(run_id, ())):
             observer(event)
 

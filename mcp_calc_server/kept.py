@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, OrderedDict
 from typing import Any
 
 import anyio
 
-from agentloop import Tool, ToolError, ToolOutput
-from agentloop.events import Observer
+from agentloop import ToolError, ToolOutput, Usage
+from agentloop.events import Event, Observer, Spent
+from agentloop.narration import describe
+from agentloop.relay import Outgoing
 from durable_runs.engine import Engine, Order, RunState
 from durable_runs.errors import StoreFailed
-from mcp_calc_server.publication import Caller
+from mcp_calc_server.progress import MAX_MESSAGE
+from mcp_calc_server.publication import Call
 
 CANCEL_TIMEOUT = 2.0
 """Seconds the store has to take down that a run is cancelled."""
+REMEMBERED = 256
+"""Runs of which the events are remembered, for clients that have the run as a task."""
+
+
+class Heard:
+    """The events of one run, for clients that ask from time to time."""
+
+    def __init__(self) -> None:
+        self.outgoing = Outgoing()
+        self.events: list[dict[str, Any]] = []
+        self.spent = Usage()
+        self.line: str | None = None
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Spent):
+            self.spent += Usage({event.model: event.usage})
+        self.line = describe(event) or self.line
+        if (sent := self.outgoing.add(event)) is not None:
+            self.events.append(sent)
+
+    def since(self, first: int) -> dict[str, Any]:
+        """The message about the events from number `first` on, or as many of them as fit in one."""
+        room = MAX_MESSAGE
+        events: list[dict[str, Any]] = []
+        for event in self.events[first:]:
+            room -= len(json.dumps(event))
+            if room < 0 and events:
+                break
+            events.append(event)
+        return self.outgoing.message(first, events)
 
 
 class KeptRuns:
@@ -25,7 +58,19 @@ class KeptRuns:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.engine.overhear = self._hear
         self._waiting: Counter[str] = Counter()
+        self._heard: OrderedDict[str, Heard] = OrderedDict()
+
+    def heard(self, run_id: str) -> Heard | None:
+        """What has been heard of a run of this process, as long as it is not too long ago."""
+        return self._heard.get(run_id)
+
+    def _hear(self, run_id: str, event: Event) -> None:
+        heard = self._heard.setdefault(run_id, Heard())
+        if len(self._heard) > REMEMBERED:
+            self._heard.popitem(last=False)
+        heard.take(event)
 
     def stopping(self) -> None:
         """This process is about to end: what is cancelled from now on is left to the next one."""
@@ -34,10 +79,24 @@ class KeptRuns:
     def keeps(self, tool: str) -> bool:
         return tool in self.engine.tools
 
-    async def run(self, tool: Tool, arguments: Mapping[str, Any], caller: Caller, observe: Observer) -> ToolOutput:
-        tool.check(arguments)
-        order = order_for(tool.name, arguments, caller)
-        run_id = order.run_id(caller.key)
+    async def start(self, call: Call) -> RunState:
+        """Start a run, or join it, and do not wait for it.
+
+        Raises:
+            ToolError: the arguments do not fit, the key was used for others, or the store does not take the run.
+        """
+        order = _order_for(call)
+        if self.engine.is_full:
+            raise ToolError("The server is full: too many agent calls run and wait. Try again later.")
+        try:
+            return await self.engine.start(order, order.run_id(call.key))
+        except StoreFailed as error:
+            raise ToolError(str(error)) from error
+
+    async def run(self, call: Call, observe: Observer) -> ToolOutput:
+        """Implements `publication.Keeper`."""
+        order = _order_for(call)
+        run_id = order.run_id(call.key)
         try:
             async with self.engine.observing(run_id, observe):
                 await self.engine.start(order, run_id)
@@ -60,13 +119,13 @@ class KeptRuns:
             self._waiting += Counter()  # without those at 0
 
 
-def order_for(tool: str, arguments: Mapping[str, Any], caller: Caller) -> Order:
-    """The order for a call to an agent, whose only argument is a prompt."""
-    handover = caller.handover
+def _order_for(call: Call) -> Order:
+    call.tool.check(call.arguments)
+    handover = call.handover
     return Order(
-        tool=tool,
-        prompt=arguments["prompt"],
-        owner=caller.owner,
+        tool=call.tool.name,
+        arguments=call.arguments,
+        owner=call.owner,
         depth=handover.depth,
         deadline=None if handover.seconds is None else time.time() + handover.seconds,
         budget=handover.budget,

@@ -7,7 +7,7 @@ Agents are async tools, because a sync one would not notice that its caller is g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -39,7 +39,7 @@ from agentloop.handover import CALL, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
 from agentloop.relay import Outgoing
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from mcp_calc_server.progress import Notify, Telling, reporting
+from mcp_calc_server.progress import Notify, Reports, Telling, reporting
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -58,12 +58,18 @@ Context = ServerRequestContext[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls an agent. `owner` alone may come back to the run; `key` is the idempotency key, if there is one."""
+class Call:
+    """An admitted call. `owner` alone may come back to its run; `key` is the idempotency key, if there is one."""
 
+    tool: Tool
+    arguments: Mapping[str, Any]
     owner: str
     key: str | None
     handover: Handover
+
+
+HandOut = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
+"""Makes a handle of a run, for a client that takes one instead of the result."""
 
 
 class Keeper(Protocol):
@@ -71,7 +77,7 @@ class Keeper(Protocol):
 
     def keeps(self, tool: str) -> bool: ...
 
-    async def run(self, tool: Tool, arguments: Mapping[str, Any], caller: Caller, observe: Observer) -> ToolOutput:
+    async def run(self, call: Call, observe: Observer) -> ToolOutput:
         """Run an agent to its end, or join the run of the same owner and key.
 
         Raises:
@@ -118,42 +124,65 @@ class Publication:
         )
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        arguments = params.arguments or {}
+        """Answer `tools/call`."""
         try:
-            await self._rate.admit(_client(context))
-            tool = self._tool(params.name)
-            _check_size(arguments)
-            handover = _handover(context.meta)
-            key = _key(context.meta)
+            call = await self._admit(context, params)
         except ToolError as error:
-            return _result(ToolOutput.error(str(error)))
+            return result_of(ToolOutput.error(str(error)))
+        return await self._answer(context, call)
+
+    async def call_tool_or(
+        self, hand_out: HandOut, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | dict[str, Any]:
+        """Answer `tools/call`, with a handle if `hand_out` has one for a run that is kept."""
+        try:
+            call = await self._admit(context, params)
+            handle = await hand_out(context, call) if self._is_kept(call.tool) else None
+        except ToolError as error:
+            return result_of(ToolOutput.error(str(error)))
+        return handle or await self._answer(context, call)
+
+    async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
+        arguments = params.arguments or {}
+        await self._rate.admit(owner_of(context))
+        tool = self._tool(params.name)
+        _check_size(arguments)
+        return Call(tool, arguments, owner_of(context), _key(context.meta), _handover(context.meta))
+
+    async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
+        handover = call.handover
         events = Outgoing() if handover.call and handover.events else None
         tell = Telling(context.session.report_progress, _notifier(context, handover), events)
-        async with reporting(tool.name, tell) as reports:
-            call = CallContext(
-                emit=reports.observe,
-                report=reports.say,
-                depth=handover.depth,
-                deadline=None if handover.seconds is None else deadline_after(handover.seconds),
-                ledger=Ledger(handover.budget),
-                governor=self._governor,
-            )
-            result = await self._result(context, tool, arguments, call, Caller(_client(context), key, handover))
+        async with reporting(call.tool.name, tell) as reports:
+            result = await self._result(context, call, reports)
             if events is not None:
                 result.meta = {EVENTS: events.count}
             return result
 
-    async def _result(
-        self, context: Context, tool: Tool, arguments: Mapping[str, Any], call: CallContext, caller: Caller
-    ) -> types.CallToolResult:
+    async def _result(self, context: Context, call: Call, reports: Reports) -> types.CallToolResult:
         try:
-            async with _while_client_stays(context), self._place(tool):
-                if self._keeper is not None and self._keeper.keeps(tool.name):
-                    return _result(await self._keeper.run(tool, arguments, caller, call.emit))
-                return _result(await dispatch.call(tool, arguments, call, self._limits))
-            return _result(ToolOutput.error("The client is gone."))
+            async with _while_client_stays(context), self._place(call.tool):
+                if self._keeper is not None and self._is_kept(call.tool):
+                    return result_of(await self._keeper.run(call, reports.observe))
+                return result_of(await self._run(call, reports))
+            return result_of(ToolOutput.error("The client is gone."))
         except ToolError as error:
-            return _result(ToolOutput.error(str(error)))
+            return result_of(ToolOutput.error(str(error)))
+
+    async def _run(self, call: Call, reports: Reports) -> ToolOutput:
+        handover = call.handover
+        context = CallContext(
+            emit=reports.observe,
+            report=reports.say,
+            depth=handover.depth,
+            deadline=None if handover.seconds is None else deadline_after(handover.seconds),
+            ledger=Ledger(handover.budget),
+            governor=self._governor,
+        )
+        return await dispatch.call(call.tool, call.arguments, context, self._limits)
+
+    def _is_kept(self, tool: Tool) -> bool:
+        return self._keeper is not None and self._keeper.keeps(tool.name)
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
@@ -169,7 +198,7 @@ class Publication:
             yield
 
 
-def _client(context: Context) -> str:
+def owner_of(context: Context) -> str:
     """Whose calls count together: the holder of a token, or whoever calls from one address."""
     token = get_access_token()
     if token is not None:
@@ -240,7 +269,8 @@ def _notifier(context: Context, handover: Handover) -> Notify | None:
     return notify
 
 
-def _result(output: ToolOutput) -> types.CallToolResult:
+def result_of(output: ToolOutput) -> types.CallToolResult:
+    """What a client is sent."""
     if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
         output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
     return types.CallToolResult(

@@ -83,6 +83,8 @@ async def serve(
         )
         stopping = (lambda: None) if keeper is None else keeper.stopping
         server = build_server(publication)
+        if keeper is not None:
+            _offer_tasks(server, publication, keeper)
         if address is not None:
             await serve_web(server, address, announce, stopping)
         else:
@@ -104,6 +106,12 @@ async def _keeping(durable: Durable | None, max_agents: int) -> AsyncIterator[Ke
         ) from None
     async with Engine(Store.named(durable.store), durable.agents, running=max_agents) as engine:
         yield KeptRuns(engine)
+
+
+def _offer_tasks(server: Server[Any], publication: Publication, keeper: KeptRuns) -> None:
+    from mcp_calc_server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
+
+    Tasks(keeper).install(server, publication)
 
 
 async def _until_signalled(serving: Coroutine[Any, Any, None], on_signal: Callable[[], None]) -> None:
