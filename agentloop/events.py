@@ -121,6 +121,19 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChanged(Event):
+    """The connection to a server, or its circuit breaker (`closed`, `open`, `half-open`), is in another state.
+
+    It concerns all runs that use the server, so `run` and `agent` are empty. `reason` says why it is down.
+    """
+
+    server: str
+    is_up: bool
+    breaker: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
     """Exactly one of `answer` and `error` is set."""
 

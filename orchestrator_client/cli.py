@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from typing import Any
 import click
 
 from agentloop import AgentError, Budget, CallContext, ConfigurationError, Ledger, ModelError
-from agentloop.events import Event
+from agentloop.events import Event, Observer
 from agentloop.limits import deadline_after
 from agentloop.narration import Narrator, clip, printable
 from mcp_calc_server.calculator import CALCULATOR_MODEL, calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
+from orchestrator_client.command import CommandWithOthers
 from orchestrator_client.config import read_config, servers_to_use
 from orchestrator_client.connection import MAX_CALLS
+from orchestrator_client.observing import kept, render
 from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL, Session, Setup
 from orchestrator_client.report import Report
 
@@ -45,6 +47,9 @@ NO_ACCESS = {401, 403}
 """HTTP statuses that mean that the credentials are wrong."""
 
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
 class _Usd(click.ParamType[Decimal]):
     name = "USD"
 
@@ -58,7 +63,7 @@ class _Usd(click.ParamType[Decimal]):
         return amount
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=CommandWithOthers, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("prompt", required=False)
 @click.option("--config", type=click.Path(path_type=Path), help="A file with `mcpServers`, as Claude Desktop has it.")
 @click.option(
@@ -75,6 +80,8 @@ class _Usd(click.ParamType[Decimal]):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the answer.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--demo", is_flag=True, help="Ask about three stores.")
+@click.option("--events", type=_FILE, help="Record everything that happens in this file, as JSON lines.")
+@click.option("--timeline", type=_FILE, help="Draw who did what when in this file, as one HTML page.")
 @click.option("--max-usd", type=_Usd(), help="What the run and its agents may cost, estimated from list prices.")
 @click.option("--max-tokens", type=click.IntRange(min=0), help="Tokens of all prompts and answers, agents included.")
 @click.option("--max-turns", type=click.IntRange(min=0), help="Model turns, agents included.")
@@ -95,7 +102,27 @@ def main(prompt: str | None, **options: Any) -> None:
     question = _question(prompt, demo=options["demo"])
     setup = _setup(options)
     budget = Budget(options["max_usd"], options["max_tokens"], options["max_turns"])
-    sys.exit(_run(question, setup, budget, options))
+    try:
+        with kept(options["events"], options["timeline"], _say, name_it=not options["quiet"]) as observers:
+            status = _run(question, setup, budget, options, observers)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    sys.exit(status)
+
+
+@main.command("timeline")
+@click.argument("recording", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("-o", "--output", type=_FILE, help="The page to write.  [default: RECORDING with the ending .html]")
+def timeline(recording: Path, output: Path | None) -> None:
+    """Draw the timeline of a recording, made with --events, as one HTML page."""
+    page = output or recording.with_suffix(".html")
+    if page == recording:
+        raise click.UsageError(f"{recording} is the recording; say with -o where to write the page.")
+    try:
+        render(recording, page, _say)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    _say(f"timeline: {page}")
 
 
 def _setup(options: Mapping[str, Any]) -> Setup:
@@ -139,7 +166,7 @@ def _stdin() -> str:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]) -> int:
+def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any], observers: Sequence[Observer]) -> int:
     # What a server does wrong is told in a line; the SDK would print a traceback for each broken frame.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     report, narrator = Report(), Narrator()
@@ -147,7 +174,8 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
     servers: dict[str, Any] = {}
 
     def observe(event: Event) -> None:
-        report.observe(event)
+        for each in (report.observe, *observers):
+            each(event)
         line = None if options["quiet"] else narrator.tell(event)
         if line is not None:
             _say(f"{event.at - began:7.3f}s {line}")
@@ -155,7 +183,7 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
     async def orchestrate() -> None:
         deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
         context = CallContext(emit=observe, deadline=deadline, ledger=Ledger(budget))
-        async with Session(setup, _say) as session:
+        async with Session(setup, _say, observe) as session:
             try:
                 await session.orchestrator().run(question, context=context)
             finally:

@@ -37,7 +37,7 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
 from agentloop.limits import within
 from agentloop.relay import Incoming
-from orchestrator_client.breaker import Breaker
+from orchestrator_client.breaker import Breaker, State
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.tasks import ID as TASKS
 from orchestrator_client.tasks import TasksClient, listening
@@ -55,7 +55,7 @@ MAX_TOOLS = 1000
 """Tools of one server. More than that, page after page, is a server gone wrong."""
 MAX_FRAME = 16 * 1024 * 1024
 """Characters of one message from a server. A longer one ends the connection: it might never end."""
-STOP_TIMEOUT = 0.7
+STOP_TIMEOUT = 0.5
 """Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
 
 _LOST = {
@@ -123,6 +123,7 @@ class Connection:
 
     A server that cannot be reached is not an exception: `error` says why. `server_log` is where a started server's
     stderr goes; it needs a file descriptor. At most `max_calls` calls are under way at once, others wait in order.
+    `changed` is called when the connection or its breaker is in another state.
 
     Calls to agents have idempotency keys that begin with `keys`; a server that `keeps_runs` knows a call by it, so that
     it may be made again.
@@ -137,6 +138,7 @@ class Connection:
         server_log: TextIO,
         max_calls: int = MAX_CALLS,
         keys: str | None = None,
+        changed: Callable[[Connection], None] = lambda _connection: None,
     ) -> None:
         self.name = name
         self.keeps_runs = False
@@ -150,6 +152,8 @@ class Connection:
         self._connect_timeout = connect_timeout
         self._server_log = server_log
         self._places = asyncio.Semaphore(max_calls)
+        self._changed = changed
+        self._told: tuple[bool, State] | None = None
         self._client: Client | None = None
         self._last_lost: Client | None = None
         self._settled = asyncio.Event()
@@ -189,6 +193,12 @@ class Connection:
         about = {"state": state, "breaker": self.breaker.state, "reconnects": self.reconnects}
         return about if self.is_up else about | {"error": self.error}
 
+    def _tell(self) -> None:
+        now = (self.is_up, self.breaker.state)
+        if now != self._told and not self._leaving.is_set():
+            self._told = now
+            self._changed(self)
+
     async def call(
         self,
         tool: str,
@@ -209,6 +219,7 @@ class Connection:
         async with self._places:
             if not self.breaker.admit():
                 raise ToolUnavailable(f"{self.name} keeps failing and is left alone for a while: {self.error}")
+            self._tell()
             client: Client | None = None
             try:
                 client = await self._connected(patience)
@@ -222,8 +233,11 @@ class Connection:
             except BaseException:
                 self.breaker.forget()
                 raise
-            self.breaker.succeeded()
-            return result
+            else:
+                self.breaker.succeeded()
+                return result
+            finally:
+                self._tell()
 
     def _tell_breaker_of_loss(self, client: Client | None) -> None:
         """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
@@ -341,6 +355,7 @@ class Connection:
         finally:
             self._client = None
             self._up.clear()
+            self._tell()
             for call in self._calls:
                 call.cancel()
         return was_up
@@ -350,6 +365,7 @@ class Connection:
         self._client, self.error = client, None
         self._up.set()
         self._settled.set()
+        self._tell()
         return True
 
 

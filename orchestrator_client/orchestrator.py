@@ -12,7 +12,9 @@ from typing import Any, Self, TextIO
 import anyio
 
 from agentloop import Agent, ConfigurationError, Limits, Tool
+from agentloop.events import Observer, ServerChanged, ignore
 from agentloop.model import ClientSource
+from agentloop.narration import LINE, clip
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.connection import MAX_CALLS, Connection
 from orchestrator_client.remote import Warn, remote_tools, with_twins
@@ -53,13 +55,14 @@ class Setup:
 class Session:
     """Servers that stay connected, and are connected again, over any number of conversations.
 
-    `warn` gets one line for each thing that went wrong and was dealt with.
+    `warn` gets one line for each thing that went wrong and was dealt with, `observe` the `ServerChanged` events.
     """
 
-    def __init__(self, setup: Setup, warn: Warn) -> None:
+    def __init__(self, setup: Setup, warn: Warn, observe: Observer = ignore) -> None:
         self._setup = setup
         self._warned: set[str] = set()
         self._tell = warn
+        self._observe = observe
         self._stack = AsyncExitStack()
         self.connections = [
             Connection(
@@ -68,6 +71,7 @@ class Session:
                 connect_timeout=setup.connect_timeout,
                 server_log=setup.server_log,
                 max_calls=setup.max_calls,
+                changed=self._tell_of,
             )
             for name, entry in setup.servers.items()
         ]
@@ -109,6 +113,15 @@ class Session:
     def to_json(self) -> dict[str, Any]:
         """The state of each server, by name."""
         return {connection.name: connection.to_json() for connection in self.connections}
+
+    def _tell_of(self, connection: Connection) -> None:
+        state = connection.breaker.state
+        reason = None if connection.is_up else clip(connection.error or "", LINE)
+        self._observe(
+            ServerChanged(
+                run="", agent="", server=connection.name, is_up=connection.is_up, breaker=state, reason=reason
+            )
+        )
 
     def _warn(self, text: str) -> None:
         if text not in self._warned:

@@ -16,6 +16,7 @@ from agentloop.events import (
     Notice,
     RunFinished,
     RunStarted,
+    ServerChanged,
     Spent,
     TextDelta,
     ToolFinished,
@@ -67,6 +68,7 @@ KINDS = [
     ToolProgress,
     ToolFinished,
     Notice,
+    ServerChanged,
     RunFinished,
 ]
 EVENTS = st.one_of(*(st.builds(kind, **{f.name: BY_TYPE[f.type] for f in fields(kind)}) for kind in KINDS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -30,7 +30,7 @@ class Part:
             say(f"FAILED {self.name}: {claim}")
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return vars(self) | {"counts": dict(self.counts)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Part:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from agentloop import ToolError, ToolUnavailable
 from agentloop.testing import ScriptedMessages, says
 from mcp_calc_server.calculator import AGENT_TOOL
+from orchestrator_client.breaker import FAILURES
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.connection import Connection
 from tests.processes import SERVER
@@ -35,9 +36,9 @@ def telling_its_pid(file: Path, **env: str) -> ServerEntry:
     return ServerEntry(command="sh", args=command, env=env)
 
 
-async def back(connection: Connection) -> None:
+async def back(connection: Connection, times: int = 1) -> None:
     async with asyncio.timeout(BACK):
-        while connection.reconnects == 0:  # noqa: ASYNC110 - a state, not an event
+        while connection.reconnects < times:  # noqa: ASYNC110 - a state, not an event
             await asyncio.sleep(0.01)
 
 
@@ -118,6 +119,41 @@ async def test_a_session_that_a_restarted_server_forgot_is_a_loss_and_begun_anew
             await back(connection)
             with pytest.raises(ToolError, match="out of paper"):
                 await connection.call("fail", {}, no_progress)
+
+
+@pytest.mark.requirement("breaker-visible")
+async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_change_is_told() -> None:
+    told: list[tuple[bool, str]] = []
+    async with legacy_server() as (url, forget):
+        entry = ServerEntry(url=url)
+        async with Connection(
+            "old",
+            entry,
+            connect_timeout=20,
+            server_log=sys.stderr,
+            changed=lambda connection: told.append((connection.is_up, connection.breaker.state)),
+        ) as connection:
+            for losses in range(1, FAILURES + 1):
+                forget()
+                with pytest.raises(ToolUnavailable):
+                    await connection.call("fail", {}, no_progress)
+                await back(connection, losses)
+            with pytest.raises(ToolUnavailable, match="keeps failing and is left alone"):
+                await connection.call("fail", {}, no_progress)
+            assert connection.to_json()["breaker"] == "open"
+            async with asyncio.timeout(BACK):
+                while connection.breaker.state == "open":  # noqa: ASYNC110 - time has to pass
+                    await asyncio.sleep(0.01)
+            with pytest.raises(ToolError, match="out of paper"):
+                await connection.call("fail", {}, no_progress)
+    assert told == [
+        (True, "closed"),
+        *[(False, "closed"), (True, "closed")] * (FAILURES - 1),
+        (False, "open"),
+        (True, "open"),
+        (True, "half-open"),
+        (True, "closed"),
+    ]
 
 
 async def test_a_servers_own_error_is_an_answer_although_the_sdk_has_the_same_code_for_a_lost_connection() -> None:

@@ -1,6 +1,7 @@
 """However a client stops waiting, its agents stop, the open model request is closed and none is sent after.
 
-The rows that need processes of their own are slow; `make matrix` runs them, `make tables` writes what they measure.
+The columns that need processes of their own, or time to run out, are slow. `make matrix` runs them, and `make tables`
+writes what they measure.
 """
 
 import asyncio
@@ -68,6 +69,7 @@ async def test_a_cancelled_call_stops_its_agents(
     assert len(about(model, prompt)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("cancel-reaches-the-model")
 @each_wrapper
 @on_one_loop

@@ -1,0 +1,1 @@
+"""Folds over the event stream. None of them reaches into the loop."""

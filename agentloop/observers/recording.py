@@ -1,0 +1,90 @@
+"""The event stream in a file: one JSON object a line, written as it happens, so that a crash costs one line at most."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from agentloop import exact_json
+from agentloop.event_json import VERSION, event_from_json, event_to_json
+from agentloop.events import Event
+
+_HEADER = "recording"
+
+
+class Recording:
+    """Writes events to a file, which it makes anew. `at` is counted from when the recording began.
+
+    A file that can no longer be written ends the recording, not the run: `warn` hears of it once.
+
+    Raises:
+        OSError: on entering, if the file cannot be made.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._warn = warn
+        self._file: TextIO | None = None
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("w", encoding="ascii", newline="\n")
+        began = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._write({"v": VERSION, "event": _HEADER, "began": began})
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def observe(self, event: Event) -> None:
+        if self._file is not None:
+            try:
+                self._write(event_to_json(event, origin=self._began))
+            except (ValueError, RecursionError) as error:
+                self._warn(f"An event could not be recorded: {error}")
+
+    def _write(self, value: object) -> None:
+        assert self._file is not None
+        try:
+            self._file.write(json.dumps(value, allow_nan=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self._warn(f"Recording to {self._path} ends: {error}")
+            self._close()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self._warn(f"{self._path} may be incomplete: {error}")
+
+
+def read_recording(path: Path, warn: Callable[[str], None]) -> Iterator[Event]:
+    """The events of a recording, or of any file of events as JSON lines, in its order.
+
+    Kinds that are not known are passed over. `warn` hears of lines that cannot be read, the last of which may be one
+    that a crash cut off.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                event = event_from_json(exact_json.loads_as_floats(line))
+            except ValueError as error:
+                warn(f"{path}, line {number}: not an event: {error}")
+                continue
+            if event is not None:
+                yield event

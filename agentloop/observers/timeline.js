@@ -1,0 +1,405 @@
+"use strict";
+/* Draws a timeline, as `page_data` describes it. Every text goes in as text: nothing here parses HTML. */
+
+const number = new Intl.NumberFormat("en-US");
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/* Characters that are invisible, or turn text round, are named. */
+function visible(text) {
+  return String(text).replace(HIDDEN, (c) => `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+}
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("--")) element.style.setProperty(name, value);
+    else if (name === "left" || name === "width") element.style[name] = value;
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null).map((child) => (typeof child === "string" ? visible(child) : child)));
+  return element;
+}
+
+function seconds(value) {
+  if (value === 0) return "0 s";
+  if (value < 0.0005) return `${Math.round(value * 1e6)} µs`;
+  if (value < 1) return `${(value * 1000).toFixed(value < 0.01 ? 1 : 0)} ms`;
+  return value < 100 ? `${value.toFixed(2)} s` : `${number.format(Math.round(value))} s`;
+}
+
+function dollars(value) {
+  if (value === null) return "unknown";
+  return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 })}`;
+}
+
+function plural(count, noun) {
+  return `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function laneName(lane) {
+  return lane.call ? `${lane.agent} #${lane.call.number}` : lane.agent;
+}
+
+class Page {
+  constructor(data, root) {
+    this.data = data;
+    this.root = root;
+    this.span = Math.max(data.seconds, 1e-6);
+    this.zoom = 1;
+    this.pinned = null;
+    this.current = null;
+    this.folded = new Set();
+    this.things = new Map();
+    this.rows = [];
+  }
+
+  find(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  draw() {
+    this.find(".question").textContent = visible(this.data.title || "Nothing was asked.");
+    this.drawTotals();
+    this.drawBusy();
+    this.drawLanes();
+    this.drawAxis();
+    this.drawModels();
+    this.find(".table").addEventListener("toggle", () => this.drawTable(), { once: true });
+    this.listen();
+    this.root.hidden = false;
+  }
+
+  drawTotals() {
+    const t = this.data.totals;
+    const cards = [
+      ["Wall time", seconds(t.wall), "from question to answer"],
+      ["Sum of work", seconds(t.work), "one after the other"],
+      ["Speed-up", t.wall > 0 ? `${(t.work / t.wall).toFixed(2)}×` : "–", "work ÷ wall time"],
+      ["Critical path", seconds(t.critical), t.wall > 0 ? `${Math.round((100 * t.critical) / t.wall)}% of wall time` : "", "marked"],
+      ["Tokens", number.format(t.tokens), plural(t.requests, "request")],
+      ["Cost", dollars(t.usd), t.usd === null ? "a price is not known" : "estimated from list prices"],
+      ["Agents", number.format(t.agents), `${plural(t.calls, "call")}, ${t.errors ? `${number.format(t.errors)} failed` : "none failed"}`],
+    ];
+    this.find(".totals").replaceChildren(
+      ...cards.map(([name, value, note, kind]) => make("div", { class: kind }, make("dt", {}, name), make("dd", {}, value, make("small", {}, note)))),
+    );
+  }
+
+  /* How many turns and calls run at each moment, as a stepped area. */
+  drawBusy() {
+    const changes = [];
+    for (const lane of this.data.lanes) for (const bar of lane.bars) changes.push([bar.begin, 1], [bar.end ?? this.span, -1]);
+    changes.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    const columns = 800;
+    const most = new Array(columns + 1).fill(0);
+    let now = 0, peak = 0, at = 0;
+    for (const [time, change] of changes) {
+      const column = Math.min(columns, Math.floor((time / this.span) * columns));
+      while (at < column) most[++at] = now;
+      now += change;
+      most[at] = Math.max(most[at], now);
+      peak = Math.max(peak, now);
+    }
+    const height = 40;
+    let line = `M0 ${height}`;
+    most.forEach((count, column) => { line += `V${height - (count / Math.max(peak, 1)) * (height - 3)}H${column + 1}`; });
+    const space = "http://www.w3.org/2000/svg";
+    const picture = document.createElementNS(space, "svg");
+    picture.setAttribute("viewBox", `0 0 ${columns} ${height}`);
+    picture.setAttribute("preserveAspectRatio", "none");
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-label", `Turns and calls at work at once over time, ${number.format(peak)} at most.`);
+    for (const [kind, path] of [["area", `${line}V${height}Z`], ["edge", line]]) {
+      const element = document.createElementNS(space, "path");
+      element.setAttribute("class", kind);
+      element.setAttribute("d", path);
+      picture.append(element);
+    }
+    this.find(".corner").textContent = peak === 1 ? "one thing at a time" : `up to ${number.format(peak)} turns and calls at once`;
+    this.find(".busy").replaceChildren(picture);
+  }
+
+  drawAxis() {
+    const width = (this.find(".chart").clientWidth - this.find(".corner").offsetWidth) * this.zoom;
+    const room = Math.max(3, Math.floor(width / 110));
+    const rough = this.span / room;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= rough);
+    const ticks = [];
+    for (let at = 0; at <= this.span && ticks.length < 500; at += step) {
+      ticks.push(make("span", { left: `${(100 * at) / this.span}%` }, seconds(at)));
+    }
+    this.find(".ticks").replaceChildren(...ticks);
+    this.find(".chart").style.setProperty("--step", (100 * step) / this.span);
+    for (const [element, { bar }] of this.things) {
+      if (bar) element.classList.toggle("tiny", (((bar.end ?? this.span) - bar.begin) / this.span) * width < 30);
+    }
+  }
+
+  place(begin, end) {
+    return { left: `${(100 * begin) / this.span}%`, width: `${(100 * Math.max(0, (end ?? this.span) - begin)) / this.span}%` };
+  }
+
+  drawLanes() {
+    const lanes = this.data.lanes;
+    const above = [];
+    lanes.forEach((lane, index) => {
+      above.length = lane.depth;
+      lane.above = lane.depth ? above[lane.depth - 1] : null;
+      above.push(index);
+      lane.hasBelow = lanes[index + 1]?.depth > lane.depth;
+    });
+    this.find(".lanes").replaceChildren(...lanes.map((lane, index) => this.lane(lane, index)));
+    const first = this.rows[0]?.cells[0];
+    if (first) { first.tabIndex = 0; this.current = first; }
+  }
+
+  lane(lane, index) {
+    const cells = [];
+    const note = `${lane.requests ? `${number.format(lane.tokens)} tok · ${dollars(lane.usd)} · ` : ""}${lane.where === "local" ? "here" : `on ${lane.where}`}`;
+    const took = seconds((lane.end ?? this.span) - lane.begin);
+    const name = make("button", {
+      type: "button", class: "name", tabindex: "-1",
+      "aria-label": visible(`${laneName(lane)}, ${took}, ${lane.error ? "failed, " : ""}${note.replace("tok ·", "tokens,").replace("·", ",")}`),
+    }, make("b", {}, lane.agent, lane.call ? make("i", {}, ` #${lane.call.number}`) : null), make("span", {}, note));
+    this.things.set(name, { lane });
+    cells.push(name);
+    const fold = lane.hasBelow ? make("button", { type: "button", class: "fold", "aria-expanded": "true", "aria-label": visible(`Agents below ${laneName(lane)}`) }) : null;
+    if (fold) fold.addEventListener("click", () => this.fold(index, !this.folded.has(index)));
+    const parts = [];
+    if (lane.call) parts.push(make("div", { class: "around", ...this.place(lane.call.begin, lane.call.end) }));
+    const bars = make("ul", { class: "bars", "aria-label": visible(`What ${laneName(lane)} did`) });
+    for (const bar of lane.bars) {
+      const button = this.bar(bar);
+      this.things.set(button, { lane, bar });
+      cells.push(button);
+      const item = make("li", {}, button);
+      if (bar.critical) item.append(make("span", { class: "path", "--track": bar.track, ...this.place(...bar.critical) }));
+      bars.append(item);
+    }
+    if (lane.bars.length) parts.push(bars);
+    const tracks = 1 + lane.bars.reduce((most, bar) => Math.max(most, bar.track), 0);
+    const item = make("li", { class: lane.error ? "lane error" : "lane", "--depth": lane.depth, "--tracks": tracks },
+      make("div", { class: "who" }, fold, name), make("div", { class: "tracks" }, ...parts));
+    item.style.containIntrinsicBlockSize = `auto max(2.9rem, calc(${tracks} * var(--row) + 0.7rem))`;
+    this.rows.push({ item, cells, index, fold });
+    return item;
+  }
+
+  bar(bar) {
+    const open = bar.end === null;
+    const took = seconds((bar.end ?? this.span) - bar.begin);
+    const what = bar.kind === "turn" ? `Turn ${bar.number} of ${bar.name}` : bar.name;
+    const extra = [
+      bar.failed ? "failed" : "", open ? "not finished" : "", bar.retries?.length ? plural(bar.retries.length, "retry").replace("retrys", "retries") : "",
+      bar.critical ? "on the critical path" : "",
+    ].filter(Boolean);
+    return make("button", {
+      type: "button", tabindex: "-1", class: `bar ${bar.kind}${bar.failed ? " failed" : ""}${open ? " open" : ""}`,
+      "aria-label": visible([`${what}, ${took} from ${seconds(bar.begin)}`, ...extra].join(", ")),
+      "--track": bar.track, ...this.place(bar.begin, bar.end),
+    }, (bar.failed ? "✕ " : "") + (bar.retries?.length ? "↻ " : "") + (bar.kind === "turn" ? `turn ${bar.number}` : bar.name));
+  }
+
+  drawModels() {
+    const kinds = [["requests", "Requests"], ["input_tokens", "Input"], ["output_tokens", "Output"],
+      ["cache_creation_input_tokens", "Cache writes"], ["cache_read_input_tokens", "Cache reads"]];
+    const rows = Object.entries(this.data.models).map(([model, usage]) => make("tr", {}, make("th", { scope: "row" }, model),
+      ...kinds.map(([kind]) => make("td", { class: "n" }, number.format(usage[kind]))), make("td", { class: "n" }, dollars(usage.usd))));
+    const heads = [make("th", { scope: "col" }, "Model"), ...[...kinds.map(([, name]) => name), "Cost"].map((name) => make("th", { scope: "col", class: "n" }, name))];
+    this.find(".models .scroll").replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+  }
+
+  drawTable() {
+    const rows = [];
+    for (const lane of this.data.lanes) {
+      for (const bar of [...(lane.call ? [lane.call] : []), ...lane.bars]) {
+        const said = bar.kind === "turn" ? `turn ${bar.number}: ${bar.stop || "not finished"}` : this.json(bar.arguments);
+        rows.push(make("tr", {}, make("th", { scope: "row" }, laneName(lane)), make("td", {}, bar.name), make("td", { class: "n" }, seconds(bar.begin)),
+          make("td", { class: "n" }, bar.end === null ? "open" : seconds(bar.end - bar.begin)), make("td", {}, bar.critical ? "yes" : ""),
+          make("td", { class: "t" }, said.slice(0, 500)), make("td", { class: "t" }, (bar.failed ? "failed: " : "") + (bar.result ?? "").slice(0, 500))));
+      }
+    }
+    const heads = ["Agent", "Model or tool", "Begins", "Takes", "Critical", "Asked", "Result"].map((name) => make("th", { scope: "col" }, name));
+    this.find(".table .scroll").replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+  }
+
+  json(value) {
+    return typeof value === "string" ? value : JSON.stringify(value, null, 1);
+  }
+
+  /* What is known of a bar or a lane, in the panel. */
+  show(element) {
+    const thing = this.things.get(element);
+    if (!thing) return;
+    this.find(".chosen")?.classList.remove("chosen");
+    element.classList.add("chosen");
+    const panel = this.find(".details");
+    panel.replaceChildren(...(thing.bar ? this.barDetails(thing.bar, thing.lane) : this.laneDetails(thing.lane)));
+    panel.scrollTop = 0;
+  }
+
+  facts(pairs) {
+    const rows = pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined);
+    return make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  }
+
+  text(title, text) {
+    if (text === null || text === undefined || text === "") return [];
+    return [make("h4", {}, title), make("pre", { dir: "auto" }, text)];
+  }
+
+  when(thing) {
+    const end = thing.end === null ? "not finished" : seconds(thing.end);
+    return [["Took", thing.end === null ? "not finished" : seconds(thing.end - thing.begin)], ["From", `${seconds(thing.begin)} to ${end}`]];
+  }
+
+  barDetails(bar, lane) {
+    const turn = bar.kind === "turn";
+    const facts = [["Agent", laneName(lane)], ...this.when(bar)];
+    if (turn) facts.push(["Stopped", bar.stop], ["Asked for", plural(bar.calls, "call")], ["Tokens", bar.requests ? number.format(bar.tokens) : ""], ["Cost", bar.requests ? dollars(bar.usd) : ""]);
+    else facts.push(["Served by", bar.where]);
+    return [
+      make("p", { class: "kind" }, turn ? `Turn ${bar.number}` : "Tool call"), make("h3", {}, bar.name), this.facts(facts),
+      bar.critical ? make("p", { class: "note" }, "On the critical path: the answer waited for this.") : null,
+      bar.failed ? make("p", { class: "bad" }, "Failed.") : null,
+      ...(turn ? [] : this.text("Arguments", this.json(bar.arguments))), ...(turn ? [] : this.text(bar.failed ? "Error" : "Result", bar.result)),
+      ...this.text("Steps", bar.progress?.join("\n")), ...this.text("Asked again", bar.retries?.join("\n")),
+    ].filter(Boolean);
+  }
+
+  laneDetails(lane) {
+    const call = lane.call;
+    const around = call && call.end !== null && lane.end !== null ? call.end - call.begin - (lane.end - lane.begin) : null;
+    return [
+      make("p", { class: "kind" }, "Agent"), make("h3", {}, laneName(lane)),
+      this.facts([...this.when(lane), ["Served by", lane.where], ["Tokens", number.format(lane.tokens)], ["Cost", dollars(lane.usd)],
+        ["Requests", number.format(lane.requests)], ["Called as", call?.name], ["To and fro", around === null ? "" : seconds(Math.max(0, around))]]),
+      lane.error ? make("p", { class: "bad" }, lane.error) : null,
+      ...this.text("Asked", lane.prompt), ...this.text("Answer", lane.answer), ...this.text("Notices", lane.notices.join("\n")),
+      ...(call ? this.text("Result of the call", call.result === lane.answer ? "" : call.result) : []),
+    ].filter(Boolean);
+  }
+
+  listen() {
+    const lanes = this.find(".lanes");
+    const target = (event) => event.target.closest(".bar, .name");
+    lanes.addEventListener("pointerover", (event) => { const at = target(event); if (at && !this.pinned) this.show(at); });
+    lanes.addEventListener("focusin", (event) => { const at = target(event); if (at) { this.rove(at); this.unpin(); this.show(at); } });
+    lanes.addEventListener("click", (event) => { const at = target(event); if (at) { this.rove(at); this.show(at); this.pin(at, event.detail === 0); } });
+    this.root.addEventListener("keydown", (event) => this.key(event));
+    this.find(".tools").addEventListener("click", (event) => {
+      const what = event.target.closest("button")?.dataset.do;
+      if (what === "in") this.zoomTo(this.zoom * 2);
+      if (what === "out") this.zoomTo(this.zoom / 2);
+      if (what === "fit") this.zoomTo(1);
+      if (what === "fold") this.foldAll();
+    });
+    this.find(".chart").addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      this.zoomTo(this.zoom * (event.deltaY < 0 ? 1.25 : 0.8), event.clientX);
+    }, { passive: false });
+    new ResizeObserver(() => this.drawAxis()).observe(this.find(".chart"));
+  }
+
+  pin(at, toPanel) {
+    this.pinned = at;
+    if (toPanel) this.find(".details").focus();
+  }
+
+  unpin() {
+    this.pinned = null;
+  }
+
+  rove(at) {
+    if (this.current) this.current.tabIndex = -1;
+    at.tabIndex = 0;
+    this.current = at;
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && this.pinned) {
+      const back = this.pinned;
+      this.unpin();
+      back.focus();
+      return;
+    }
+    if (!event.target.closest(".lanes, .tools")) return;
+    const zoom = { "+": this.zoom * 2, "=": this.zoom * 2, "-": this.zoom / 2, 0: 1 }[event.key];
+    if (zoom) { event.preventDefault(); this.zoomTo(zoom); return; }
+    const at = event.target.closest(".bar, .name");
+    const next = at && this.neighbour(at, event.key);
+    if (!next) return;
+    event.preventDefault();
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest", inline: next.matches(".bar") ? "nearest" : "start" });
+  }
+
+  neighbour(at, key) {
+    const shown = this.rows.filter((row) => !row.item.hidden);
+    const place = shown.findIndex((row) => row.item === at.closest(".lane"));
+    const { cells } = shown[place];
+    const cell = cells.indexOf(at);
+    if (key === "ArrowRight") return cells[cell + 1];
+    if (key === "ArrowLeft") return cells[cell - 1];
+    if (key === "Home") return cells[0];
+    if (key === "End") return cells.at(-1);
+    const row = key === "ArrowDown" ? shown[place + 1] : key === "ArrowUp" ? shown[place - 1] : null;
+    if (!row) return null;
+    const bar = this.things.get(at).bar;
+    if (!bar) return row.cells[0];
+    const far = (other) => Math.abs((this.things.get(other).bar?.begin ?? Infinity) - bar.begin);
+    return row.cells.reduce((best, other) => (far(other) < far(best) ? other : best));
+  }
+
+  zoomTo(zoom, x) {
+    const chart = this.find(".chart");
+    const who = this.find(".corner").offsetWidth;
+    const box = chart.getBoundingClientRect();
+    const at = x === undefined ? (chart.clientWidth - who) / 2 : x - box.left - who;
+    const share = (chart.scrollLeft + at) / ((chart.clientWidth - who) * this.zoom);
+    this.zoom = Math.min(512, Math.max(1, zoom));
+    chart.style.setProperty("--zoom", this.zoom);
+    chart.scrollLeft = share * (chart.clientWidth - who) * this.zoom - at;
+    this.find(".zoom").textContent = `${number.format(Math.round(this.zoom * 100))}%`;
+    this.drawAxis();
+  }
+
+  fold(index, folded) {
+    if (folded) this.folded.add(index);
+    else this.folded.delete(index);
+    this.showFolds();
+  }
+
+  foldAll() {
+    const some = this.rows.filter((row) => row.fold);
+    const folded = this.folded.size === 0;
+    this.folded = new Set(folded ? some.map((row) => row.index) : []);
+    this.showFolds();
+  }
+
+  showFolds() {
+    const lanes = this.data.lanes;
+    for (const row of this.rows) {
+      const above = lanes[row.index].above;
+      row.item.hidden = above !== null && (this.folded.has(above) || this.rows[above].item.hidden);
+      row.fold?.setAttribute("aria-expanded", String(!this.folded.has(row.index)));
+    }
+    this.find('[data-do="fold"]').setAttribute("aria-pressed", String(this.folded.size > 0));
+    if (this.current?.closest(".lane").hidden) this.rove(this.rows[0].cells[0]);
+  }
+}
+
+function showTimeline(data) {
+  const root = document.getElementById("timeline");
+  const fresh = root.cloneNode(true);
+  if (!showTimeline.blank) showTimeline.blank = fresh;
+  const copy = showTimeline.blank.cloneNode(true);
+  root.replaceWith(copy);
+  new Page(data, copy).draw();
+}
+
+const embedded = JSON.parse(document.getElementById("data").textContent);
+if (embedded) showTimeline(embedded);

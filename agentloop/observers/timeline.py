@@ -1,0 +1,249 @@
+"""Who did what when: the event stream as lanes of turns and tool calls.
+
+A fold; nothing here draws. Times are in seconds on the clock of the events. What has no end yet is open, and lasts
+until the latest event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentloop.events import (
+    Event,
+    Notice,
+    RunFinished,
+    RunStarted,
+    Spent,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnFinished,
+    TurnRetried,
+    TurnStarted,
+)
+from agentloop.usage import Bill, ModelUsage, Usage
+
+MAX_LINES = 100
+"""Progress lines of one call, and notices of one run, that are kept."""
+AT_ONCE = 0.02
+"""Calls that end within this share of the time they took together end at once."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn of the model, from the first request for it until it is there."""
+
+    number: int
+    model: str
+    began: float
+    ended: float | None = None
+    stop_reason: str = ""
+    usage: ModelUsage = field(default_factory=ModelUsage)
+    retries: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Call:
+    """One tool call. `turn` is the number of the turn that asked for it, `runs` are the runs it started."""
+
+    id: str
+    tool: str
+    arguments: Mapping[str, Any]
+    began: float
+    turn: int
+    ended: float | None = None
+    result: str | None = None
+    is_error: bool = False
+    served_by: str = ""
+    progress: list[str] = field(default_factory=list)
+    runs: list[Lane] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Lane:
+    """One run of an agent. `spent` is what it cost by itself so far; `bill` comes with its end."""
+
+    run: str
+    agent: str
+    prompt: str
+    began: float
+    served_by: str
+    above: Call | None = None
+    ended: float | None = None
+    answer: str | None = None
+    error: str | None = None
+    bill: Bill | None = None
+    spent: Usage = field(default_factory=Usage)
+    turns: list[Turn] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def own(self) -> Usage:
+        return self.spent if self.bill is None else self.bill.own
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the critical path: a part of a turn, or of a call that started no run."""
+
+    what: Turn | Call
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        return max(0.0, self.ended - self.began)
+
+
+class Timeline:
+    """Grows with `observe`. `roots` are the runs that hang under no call, one for each question of a chat."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self.roots: list[Lane] = []
+        self.latest = 0.0
+        self._calls: dict[str, Call] = {}
+
+    def observe(self, event: Event) -> None:
+        self.latest = event.at if not self.lanes else max(self.latest, event.at)
+        if isinstance(event, RunStarted):
+            self._start(event)
+            return
+        lane = self.lanes.get(event.run)
+        if lane is None:
+            return
+        match event:
+            case TurnStarted() | TurnRetried() | TurnFinished():
+                _take_turn(lane, event)
+            case ToolStarted() | ToolProgress() | ToolFinished():
+                self._take_call(lane, event)
+            case Spent():
+                lane.spent += Usage({event.model: event.usage})
+            case Notice() if len(lane.notices) < MAX_LINES:
+                lane.notices.append(event.text)
+            case RunFinished():
+                lane.ended, lane.bill = event.at, event.bill
+                lane.answer, lane.error = event.answer, event.error
+
+    def _start(self, event: RunStarted) -> None:
+        if event.run in self.lanes:
+            return
+        above = self._calls.get(event.parent_call or "")
+        lane = Lane(event.run, event.agent, event.prompt, event.at, event.served_by, above)
+        self.lanes[event.run] = lane
+        if above is not None:
+            above.runs.append(lane)
+        else:
+            self.roots.append(lane)
+
+    def _take_call(self, lane: Lane, event: ToolStarted | ToolProgress | ToolFinished) -> None:
+        if isinstance(event, ToolStarted):
+            turn = lane.turns[-1].number if lane.turns else 0
+            call = Call(event.call, event.tool, event.arguments, event.at, turn)
+            self._calls[event.call] = call
+            lane.calls.append(call)
+            return
+        known = self._calls.get(event.call)
+        if known is None:
+            return
+        if isinstance(event, ToolProgress):
+            known.progress += [event.message] * (len(known.progress) < MAX_LINES)
+        else:
+            known.ended, known.result, known.is_error = event.at, event.result, event.is_error
+            known.served_by = event.served_by
+
+    @property
+    def began(self) -> float:
+        return min((lane.began for lane in self.roots), default=self.latest)
+
+    def end(self, what: Lane | Turn | Call) -> float:
+        """When it ended; what is open lasts until the latest event."""
+        return self.latest if what.ended is None else what.ended
+
+    @property
+    def wall(self) -> float:
+        """Seconds in which a question was open."""
+        return sum(self.end(lane) - lane.began for lane in self.roots)
+
+    @property
+    def work(self) -> float:
+        """Seconds of all turns, and of all calls that are no run's: how long it takes one after the other."""
+        return sum(self.end(each) - each.began for lane in self.lanes.values() for each in _leaves(lane))
+
+    @property
+    def usage(self) -> Usage:
+        """What it cost, as the bills say; of what has no bill, what is known to be spent."""
+        total, waiting = Usage(), [*self.roots]
+        while waiting:
+            lane = waiting.pop()
+            total += lane.spent if lane.bill is None else lane.bill.total
+            if lane.bill is None:
+                waiting += [below for call in lane.calls for below in call.runs]
+        return total
+
+    def in_order(self) -> Iterator[tuple[Lane, int]]:
+        """Every lane and its depth: under each lane those of the runs it started, in the order of their calls."""
+        waiting = [(lane, 0) for lane in reversed(self.roots)]
+        while waiting:
+            lane, depth = waiting.pop()
+            yield lane, depth
+            waiting += [(below, depth + 1) for call in reversed(lane.calls) for below in reversed(call.runs)]
+
+    def critical_path(self) -> list[Segment]:
+        """What the end had to wait for, in order: shorten anything else and it ends no earlier."""
+        path: list[Segment] = []
+        waiting = [*self.roots]
+        while waiting:
+            segments, below = self._critical_in(waiting.pop())
+            path += segments
+            waiting += below
+        return sorted(path, key=lambda segment: segment.began)
+
+    def _last(self, calls: Sequence[Call]) -> Call | None:
+        """The call that was waited for. Of those that ended practically at once, the one that worked to the end."""
+        if not calls:
+            return None
+        end = max(map(self.end, calls))
+        about = end - AT_ONCE * (end - min(call.began for call in calls))
+        return max((call for call in calls if self.end(call) >= about), key=self._work_end)
+
+    def _work_end(self, call: Call) -> tuple[float, float]:
+        return max(map(self.end, call.runs), default=self.end(call)), self.end(call)
+
+    def _critical_in(self, lane: Lane) -> tuple[list[Segment], list[Lane]]:
+        """The lane's own part of the path, and the lanes on which it goes on."""
+        path: list[Segment] = []
+        below: list[Lane] = []
+        for turn in lane.turns:
+            ended = self.end(turn)
+            last = self._last([call for call in lane.calls if call.turn == turn.number])
+            if last is None or self.end(last) <= ended:
+                path.append(Segment(turn, turn.began, ended))
+                continue
+            path.append(Segment(turn, turn.began, min(ended, last.began)))
+            if last.runs:
+                below.append(max(last.runs, key=self.end))
+            else:
+                path.append(Segment(last, last.began, self.end(last)))
+        return path, below
+
+
+def _take_turn(lane: Lane, event: TurnStarted | TurnRetried | TurnFinished) -> None:
+    if isinstance(event, TurnStarted):
+        lane.turns.append(Turn(event.number, event.model, event.at))
+        return
+    turn = lane.turns[-1] if lane.turns else None
+    if turn is None or turn.number != event.number:
+        return
+    if isinstance(event, TurnRetried):
+        turn.retries += [event.error] * (len(turn.retries) < MAX_LINES)
+    else:
+        turn.ended, turn.stop_reason, turn.usage = event.at, event.stop_reason, event.usage
+
+
+def _leaves(lane: Lane) -> Iterator[Turn | Call]:
+    yield from lane.turns
+    yield from (call for call in lane.calls if not call.runs)

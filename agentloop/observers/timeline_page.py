@@ -1,0 +1,176 @@
+"""A timeline as one HTML page that needs nothing else: no network, no other file.
+
+`page_data` is what the page's script draws, as JSON. The script puts every text into the page as text, and the page's
+policy lets nothing run but that script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from agentloop.observers.timeline import Call, Lane, Segment, Timeline, Turn
+from agentloop.usage import Usage, usd_to_json
+
+MAX_TEXT = 10_000
+"""Characters of one text on the page. A recording has the rest."""
+
+_IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
+
+
+def timeline_page(timeline: Timeline) -> str:
+    """The page for what the timeline has now."""
+    return html_page(page_data(timeline))
+
+
+def html_page(data: Mapping[str, Any] | None, *more_scripts: str) -> str:
+    """The page with `data`, or without: then one of `more_scripts` has to call `showTimeline`."""
+    script = "\n".join([_file("timeline.js"), *more_scripts])
+    style = _file("timeline.css")
+    parts = {
+        "policy": f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; base-uri 'none'",
+        "style": style,
+        "script": script,
+        "data": "null" if data is None else json.dumps(data, allow_nan=False).translate(_IN_SCRIPT),
+    }
+    head, *rest = _file("timeline.html").split("{{")
+    return head + "".join(parts[name] + text for name, _, text in (part.partition("}}") for part in rest))
+
+
+def page_data(timeline: Timeline) -> dict[str, Any]:
+    """What the page shows. Times are in seconds since the timeline's beginning, rounded to a microsecond."""
+    return _Data(timeline).whole()
+
+
+class _Data:
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._path = timeline.critical_path()
+        self._critical = {id(segment.what): segment for segment in self._path}
+
+    def whole(self) -> dict[str, Any]:
+        timeline = self._timeline
+        ordered = list(timeline.in_order())
+        places = {lane.run: place for place, (lane, _) in enumerate(ordered)}
+        return {
+            "title": _cut(timeline.roots[0].prompt) if timeline.roots else "",
+            "seconds": self._time(timeline.latest),
+            "totals": self._totals(),
+            "models": timeline.usage.to_json(),
+            "lanes": [self._lane(lane, depth, places) for lane, depth in ordered],
+        }
+
+    def _totals(self) -> dict[str, Any]:
+        timeline = self._timeline
+        lanes = timeline.lanes.values()
+        calls = [call for lane in lanes for call in lane.calls]
+        return {
+            "wall": round(timeline.wall, 6),
+            "work": round(timeline.work, 6),
+            "critical": round(sum(segment.seconds for segment in self._path), 6),
+            "tokens": timeline.usage.tokens,
+            "usd": usd_to_json(timeline.usage.usd),
+            "requests": timeline.usage.requests,
+            "agents": len(lanes),
+            "calls": len(calls),
+            "errors": sum(call.is_error for call in calls) + sum(lane.error is not None for lane in lanes),
+        }
+
+    def _lane(self, lane: Lane, depth: int, places: Mapping[str, int]) -> dict[str, Any]:
+        above = lane.above
+        value: dict[str, Any] = {
+            "agent": _cut(lane.agent),
+            "depth": depth,
+            "begin": self._time(lane.began),
+            "end": self._end(lane),
+            "where": _cut(lane.served_by),
+            "prompt": _cut(lane.prompt),
+            "answer": _cut(lane.answer),
+            "error": _cut(lane.error),
+            "notices": [_cut(text) for text in lane.notices],
+            "bars": self._bars(lane, places),
+        } | _cost(lane.own)
+        if above is not None:
+            value["call"] = self._call(above) | {"number": above.id.rpartition(".")[2]}
+        return value
+
+    def _bars(self, lane: Lane, places: Mapping[str, int]) -> list[dict[str, Any]]:
+        """Turns, and the calls that started no run, each on a track where it overlaps with nothing."""
+        leaves: Sequence[Turn | Call] = [*lane.turns, *(call for call in lane.calls if not call.runs)]
+        tracks: list[float] = []
+        bars = []
+        for what in sorted(leaves, key=lambda each: each.began):
+            free = next((track for track, ended in enumerate(tracks) if ended <= what.began), len(tracks))
+            tracks[free : free + 1] = [self._timeline.end(what)]
+            bar = self._turn(what, lane, places) if isinstance(what, Turn) else self._call(what)
+            bars.append(bar | {"track": free})
+        return bars
+
+    def _turn(self, turn: Turn, lane: Lane, places: Mapping[str, int]) -> dict[str, Any]:
+        asked = [call for call in lane.calls if call.turn == turn.number]
+        return (
+            {
+                "kind": "turn",
+                "name": _cut(turn.model),
+                "number": turn.number,
+                "begin": self._time(turn.began),
+                "end": self._end(turn),
+                "stop": _cut(turn.stop_reason),
+                "retries": [_cut(text) for text in turn.retries],
+                "calls": len(asked),
+                "lanes": [places[run.run] for call in asked for run in call.runs],
+            }
+            | _cost(Usage({turn.model: turn.usage}) if turn.usage.requests else Usage())
+            | self._on_path(turn)
+        )
+
+    def _call(self, call: Call) -> dict[str, Any]:
+        return {
+            "kind": "call",
+            "name": _cut(call.tool),
+            "begin": self._time(call.began),
+            "end": self._end(call),
+            "arguments": _arguments(call.arguments),
+            "result": _cut(call.result),
+            "failed": call.is_error,
+            "where": _cut(call.served_by),
+            "progress": [_cut(text) for text in call.progress],
+        } | self._on_path(call)
+
+    def _on_path(self, what: Turn | Call) -> dict[str, Any]:
+        segment: Segment | None = self._critical.get(id(what))
+        return {} if segment is None else {"critical": [self._time(segment.began), self._time(segment.ended)]}
+
+    def _end(self, what: Lane | Turn | Call) -> float | None:
+        return None if what.ended is None else self._time(what.ended)
+
+    def _time(self, at: float) -> float:
+        return round(at - self._timeline.began, 6)
+
+
+def _cost(usage: Usage) -> dict[str, Any]:
+    return {"tokens": usage.tokens, "usd": usd_to_json(usage.usd), "requests": usage.requests}
+
+
+def _arguments(arguments: Mapping[str, Any]) -> Any:
+    text = json.dumps(arguments, ensure_ascii=False, default=str)
+    return arguments if len(text) <= MAX_TEXT else _cut(text)
+
+
+def _cut(text: str | None) -> str | None:
+    if text is None or len(text) <= MAX_TEXT:
+        return text
+    return f"{text[:MAX_TEXT]}… ({len(text) - MAX_TEXT:,} more characters)"
+
+
+def _file(name: str) -> str:
+    return files("agentloop.observers").joinpath(name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """How a content security policy names exactly this inline text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,46 @@
+"""A click command with commands beside it, so that a command line may begin with a question or with a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+class CommandWithOthers(click.Command):
+    """Takes every command line that does not begin with the name of one of the others, which its help lists.
+
+    A click group takes no argument of its own before a command's name.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.others: dict[str, click.Command] = {}
+
+    def command(self, name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
+        """Make a function another command."""
+        make: Any = click.command(name, context_settings=self.context_settings, **attributes)
+
+        def add(function: Callable[..., Any]) -> click.Command:
+            self.others[name] = make(function)
+            return self.others[name]
+
+        return add
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in self.others:
+            name, *rest = args
+            return self.others[name].make_context(f"{info_name} {name}", rest, parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        if self.others:
+            with formatter.section("Other commands"):
+                formatter.write_dl([(name, other.get_short_help_str()) for name, other in self.others.items()])
