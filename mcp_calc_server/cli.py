@@ -44,6 +44,7 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--oauth-jwks", metavar="URL", help="The authorization server's keys.")
 @click.option(
     "--durable",
+    envvar="MCP_CALC_DURABLE",
     is_flag=False,
     flag_value="sqlite:",
     metavar="[STORE]",

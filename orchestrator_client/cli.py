@@ -7,16 +7,18 @@ import json
 import logging
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agentloop import AgentError, Budget, CallContext, ConfigurationError, Ledger, ModelError
+from agentloop import Agent, AgentError, Budget, CallContext, ConfigurationError, Ledger, ModelError
 from agentloop.events import Event, Observer
 from agentloop.limits import deadline_after
 from agentloop.narration import Narrator, clip, printable
@@ -25,6 +27,7 @@ from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.command import CommandWithOthers
 from orchestrator_client.config import read_config, servers_to_use
 from orchestrator_client.connection import MAX_CALLS
+from orchestrator_client.durable import STORE_VARIABLE, DurableRun, default_folder
 from orchestrator_client.observing import kept, render
 from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL, Session, Setup
 from orchestrator_client.report import Report
@@ -48,6 +51,7 @@ NO_ACCESS = {401, 403}
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class _Usd(click.ParamType[Decimal]):
@@ -90,6 +94,8 @@ class _Usd(click.ParamType[Decimal]):
 @click.option("--no-eager", is_flag=True, help="Start calls only when the model's message is complete.")
 @click.option("--max-calls", type=click.IntRange(min=1), default=MAX_CALLS, show_default=True, help="On each server.")
 @click.option("--connect-timeout", type=click.FloatRange(min=0.1), default=CONNECT_TIMEOUT, show_default=True)
+@click.option("--durable", is_flag=True, help="Keep the run, so that `resume` can finish it after a crash.")
+@click.option("--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="Where --durable keeps runs.")
 @click.version_option(package_name="mcp-calc-server")
 def main(prompt: str | None, **options: Any) -> None:
     """Answer PROMPT (or stdin, with -) by delegating its parts to the agents and functions that MCP servers offer.
@@ -100,11 +106,40 @@ def main(prompt: str | None, **options: Any) -> None:
     without one the finished parts are printed instead, if there are any.
     """
     question = _question(prompt, demo=options["demo"])
-    setup = _setup(options)
+    _observed(question, options)
+
+
+@main.command("resume")
+@click.argument("run_id")
+@click.option("--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="Where the run is kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the answer.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--events", type=_FILE, help="Record everything that happens in this file, as JSON lines.")
+@click.option("--timeline", type=_FILE, help="Draw who did what when in this file, as one HTML page.")
+def resume(run_id: str, durable_dir: Path | None, **options: Any) -> None:
+    """Finish a run that was begun with --durable and interrupted. What is done already is not done again."""
+    try:
+        run = DurableRun.kept(durable_dir, run_id)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    _observed(run.question, _read_again(run.options) | options, run)
+
+
+def _read_again(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an earlier command line, from how they were kept."""
+    config, usd = options["config"], options["max_usd"]
+    config, usd = None if config is None else Path(config), None if usd is None else Decimal(usd)
+    return {**options, "config": config, "max_usd": usd}
+
+
+def _observed(question: str, options: Mapping[str, Any], run: DurableRun | None = None) -> None:
     budget = Budget(options["max_usd"], options["max_tokens"], options["max_turns"])
     try:
+        if options["durable"] and run is None:
+            run = DurableRun.begun(options["durable_dir"], question, options)
+        setup = _setup(options, run)
         with kept(options["events"], options["timeline"], _say, name_it=not options["quiet"]) as observers:
-            status = _run(question, setup, budget, options, observers)
+            status = _run(Question(question, budget, run), setup, options, observers)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(status)
@@ -125,16 +160,13 @@ def timeline(recording: Path, output: Path | None) -> None:
     _say(f"timeline: {page}")
 
 
-def _setup(options: Mapping[str, Any]) -> Setup:
+def _setup(options: Mapping[str, Any], run: DurableRun | None) -> Setup:
     orchestrator = choose_model(options["model"], offline=options["offline"])
     calculator = choose_model(options["calculator_model"], offline=options["offline"])
     if orchestrator.notice and not options["quiet"]:
         _say(orchestrator.notice)
-    try:
-        configured = read_config(options["config"]) if options["config"] else {}
-        servers = {} if options["local"] else servers_to_use(options["words"], configured, _own_env(calculator))
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    configured = read_config(options["config"]) if options["config"] else {}
+    servers = {} if options["local"] else servers_to_use(options["words"], configured, _own_env(calculator, run))
     return Setup(
         model=orchestrator.model,
         client=orchestrator.client,
@@ -143,6 +175,7 @@ def _setup(options: Mapping[str, Any]) -> Setup:
         connect_timeout=options["connect_timeout"],
         max_calls=options["max_calls"],
         eager=not options["no_eager"],
+        keys=None if run is None else run.id,
     )
 
 
@@ -166,9 +199,29 @@ def _stdin() -> str:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any], observers: Sequence[Observer]) -> int:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, what the answer may cost, and the run that is kept of it, if one is."""
+
+    text: str
+    budget: Budget
+    run: DurableRun | None
+
+    async def put_to(self, agent: Agent, observe: Observer, report: Report, seconds: float | None) -> None:
+        """Run the agent; `report` and the others hear what comes of it."""
+        if self.run is not None:
+            report.settle(await self.run.answer(agent, self.budget, seconds, observe))
+            return
+        deadline = None if seconds is None else deadline_after(seconds)
+        context = CallContext(emit=observe, deadline=deadline, ledger=Ledger(self.budget))
+        await agent.run(self.text, context=context)
+
+
+def _run(question: Question, setup: Setup, options: Mapping[str, Any], observers: Sequence[Observer]) -> int:
     # What a server does wrong is told in a line; the SDK would print a traceback for each broken frame.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
+    if question.run is not None and not options["quiet"]:
+        _say(f"If this is interrupted: {_resume(question.run)}")
     report, narrator = Report(), Narrator()
     began = time.monotonic()
     servers: dict[str, Any] = {}
@@ -181,18 +234,16 @@ def _run(question: str, setup: Setup, budget: Budget, options: Mapping[str, Any]
             _say(f"{event.at - began:7.3f}s {line}")
 
     async def orchestrate() -> None:
-        deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
-        context = CallContext(emit=observe, deadline=deadline, ledger=Ledger(budget))
         async with Session(setup, _say, observe) as session:
             try:
-                await session.orchestrator().run(question, context=context)
+                await question.put_to(session.orchestrator(), observe, report, options["deadline"])
             finally:
                 servers.update(session.to_json())
 
     try:
         asyncio.run(orchestrate())
     except KeyboardInterrupt:
-        _say("interrupted")
+        _say("interrupted" + ("" if question.run is None else f"; to go on: {_resume(question.run)}"))
         return EXIT_INTERRUPTED
     except AgentError as error:
         report.error = f"{error}{_advice(error)}"
@@ -236,14 +287,19 @@ def _advice(error: AgentError) -> str:
     return " (check ANTHROPIC_API_KEY, or use --offline)" if refused else ""
 
 
-def _own_env(calculator: ModelChoice) -> Mapping[str, str]:
-    """What our own server is given: the same choice of model, the credentials and the way to the API.
+def _resume(run: DurableRun) -> str:
+    elsewhere = "" if run.folder == default_folder() else f" --durable-dir {shlex.quote(str(run.folder))}"
+    return f"orchestrator-client resume {run.id}{elsewhere}"
+
+
+def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:
+    """What our own server is given: the same choice of model, the credentials and the way to the API, a run's store.
 
     A child inherits none of them by itself.
     """
     passed_on = {name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)}
     choice = {"CALCULATOR_OFFLINE": "1"} if calculator.offline else {"CALCULATOR_MODEL": calculator.model}
-    return passed_on | choice
+    return passed_on | choice | ({} if run is None else {STORE_VARIABLE: run.server_store})
 
 
 def _say(text: str) -> None:
