@@ -2,10 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test durable matrix tables interop bundle chaos chaos-short check format clean
+.PHONY: demo demo-durable test durable matrix tables interop bundle chaos chaos-short check format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo
+
+# Kills a server in mid run. Installs the extra `durable` into .venv.
+demo-durable: .venv/durable.stamp
+	@$(BIN)/python -m orchestrator_client.durable_demo
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -55,9 +59,13 @@ format: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
+.venv/durable.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[durable]'
+	@touch $@ .venv/run.stamp
+
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $@ .venv/run.stamp
+	@touch $@ .venv/run.stamp .venv/durable.stamp
 
 clean:
 	rm -rf .venv dist build *.egg-info
