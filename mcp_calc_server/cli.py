@@ -50,6 +50,12 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
     metavar="[STORE]",
     help="Keep agent runs in sqlite:PATH or postgresql://...; runs that a crash interrupts go on.",
 )
+@click.option(
+    "--answer-within",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Then hand back a run id, for which the tool get_run has the answer later. Needs --durable.",
+)
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
@@ -77,13 +83,21 @@ def main(context: click.Context, /, **options: Any) -> None:
                 announce=lambda url: click.echo(f"mcp-calc-server: listening at {url}", err=True),
                 max_agents=options["max_agents"],
                 calls_per_minute=options["calls_per_minute"],
-                durable=Durable(options["durable"], [*calculators, *agents]) if options["durable"] else None,
+                durable=_durable(options, [*calculators, *agents]),
             )
         )
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {error}") from None
+
+
+def _durable(options: dict[str, Any], agents: Sequence[Agent]) -> Durable | None:
+    if options["durable"]:
+        return Durable(options["durable"], agents, options["answer_within"])
+    if options["answer_within"] is not None:
+        raise ConfigurationError("--answer-within needs --durable: the run has to be kept somewhere.")
+    return None
 
 
 def _published(

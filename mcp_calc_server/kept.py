@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -16,6 +18,7 @@ from agentloop.narration import describe
 from agentloop.relay import Outgoing
 from durable_runs.engine import Engine, Order, RunState
 from durable_runs.errors import StoreFailed
+from mcp_calc_server.later import GET_RUN, not_yet
 from mcp_calc_server.progress import MAX_MESSAGE
 from mcp_calc_server.publication import Call
 
@@ -54,10 +57,11 @@ class Heard:
 
 
 class KeptRuns:
-    """Implements `publication.Keeper`."""
+    """Implements `publication.Keeper`. A call is answered `within` so many seconds: with the answer or the run's id."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, within: float | None = None) -> None:
         self.engine = engine
+        self._within = within
         self.engine.overhear = self._hear
         self._waiting: Counter[str] = Counter()
         self._heard: OrderedDict[str, Heard] = OrderedDict()
@@ -77,7 +81,7 @@ class KeptRuns:
         self.engine.is_stopping = True
 
     def keeps(self, tool: str) -> bool:
-        return tool in self.engine.tools
+        return tool in self.engine.tools or (self._within is not None and tool == GET_RUN)
 
     async def start(self, call: Call) -> RunState:
         """Start a run, or join it, and do not wait for it.
@@ -95,21 +99,38 @@ class KeptRuns:
 
     async def run(self, call: Call, observe: Observer) -> ToolOutput:
         """Implements `publication.Keeper`."""
-        order = _order_for(call)
-        run_id = order.run_id(call.key)
         try:
-            async with self.engine.observing(run_id, observe):
+            if call.tool.name == GET_RUN:
+                return await self._get_run(call)
+            order = _order_for(call)
+            run_id = order.run_id(call.key)
+            async with self.engine.observing(run_id, observe), self._stopped_when_left(run_id):
                 await self.engine.start(order, run_id)
-                return output_of(await self._ended(run_id))
+                return await self._answer(run_id)
         except StoreFailed as error:
             raise ToolError(str(error)) from error
 
-    async def _ended(self, run_id: str) -> RunState:
+    async def _get_run(self, call: Call) -> ToolOutput:
+        call.tool.check(call.arguments)
+        run_id = call.arguments["run_id"]
+        if await self.engine.find(run_id, call.owner) is None:
+            raise ToolError(f"There is no run with the id {run_id}, or it is no longer kept.")
+        return await self._answer(run_id)
+
+    async def _answer(self, run_id: str) -> ToolOutput:
+        try:
+            async with asyncio.timeout(self._within):
+                return output_of(await self.engine.ended(run_id))
+        except TimeoutError:
+            return not_yet(run_id)
+
+    @asynccontextmanager
+    async def _stopped_when_left(self, run_id: str) -> AsyncIterator[None]:
+        """Stop the run if the last client that waits for it goes. A server that ends leaves its runs to the next."""
         self._waiting[run_id] += 1
         try:
-            return await self.engine.ended(run_id)
+            yield
         except asyncio.CancelledError:
-            # A server that stops leaves its runs to the next one; a client that goes stops what it pays for.
             if self._waiting[run_id] == 1 and not self.engine.is_stopping:
                 with anyio.move_on_after(CANCEL_TIMEOUT, shield=True):
                     await self.engine.cancel(run_id)

@@ -26,6 +26,7 @@ from mcp.shared.message import SessionMessage
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.dispatch import cancel_and_wait
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from mcp_calc_server.later import get_run_tool
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.web import Address, serve_web
 
@@ -40,10 +41,14 @@ NAME = "mcp-calc-server"
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL."""
+    """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
+
+    A call is answered `within` so many seconds: with the answer, or with a run's id, for which `get_run` has it later.
+    """
 
     store: str
     agents: Sequence[Agent]
+    within: float | None = None
 
 
 def build_server(publication: Publication) -> Server[Any]:
@@ -78,8 +83,9 @@ async def serve(
         OSError: the address cannot be listened on.
     """
     async with _keeping(durable, max_agents) as keeper:
+        more = [] if durable is None or durable.within is None else [get_run_tool(durable.within)]
         publication = Publication(
-            tools, agents, max_agents=max_agents, calls_per_minute=calls_per_minute, keeper=keeper
+            [*tools, *more], agents, max_agents=max_agents, calls_per_minute=calls_per_minute, keeper=keeper
         )
         stopping = (lambda: None) if keeper is None else keeper.stopping
         server = build_server(publication)
@@ -105,7 +111,7 @@ async def _keeping(durable: Durable | None, max_agents: int) -> AsyncIterator[Ke
             f"--durable needs the extra: pip install 'mcp-calc-server[durable]' ({error})"
         ) from None
     async with Engine(Store.named(durable.store), durable.agents, running=max_agents) as engine:
-        yield KeptRuns(engine)
+        yield KeptRuns(engine, durable.within)
 
 
 def _offer_tasks(server: Server[Any], publication: Publication, keeper: KeptRuns) -> None:

@@ -26,6 +26,7 @@ from agentloop.narration import LINE, clip
 from durable_runs.engine import RunState
 from durable_runs.errors import StoreFailed
 from mcp_calc_server.kept import KeptRuns, output_of
+from mcp_calc_server.later import GET_RUN
 from mcp_calc_server.publication import Call, Context, Publication, owner_of, result_of
 
 ID = "io.modelcontextprotocol/tasks"
@@ -66,7 +67,7 @@ class Tasks:
 
     async def hand_out(self, context: Context, call: Call) -> dict[str, Any] | None:
         """Start the run, or join it, and return its handle; None if the client takes none."""
-        if not declares(context):
+        if not declares(context) or call.tool.name == GET_RUN:
             return None
         return {"resultType": "task", **self._task(await self._runs.start(call))}
 
