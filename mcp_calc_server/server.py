@@ -31,6 +31,7 @@ from mcp_calc_server.publication import Publication
 from mcp_calc_server.web import Address, serve_web
 
 if TYPE_CHECKING:
+    from durable_runs.sharing import Sharing
     from mcp_calc_server.kept import KeptRuns
 
 STOP_GRACE = 1.0
@@ -49,6 +50,7 @@ class Durable:
     store: str
     agents: Sequence[Agent]
     within: float | None = None
+    sharing: Sharing | None = None
 
 
 def build_server(publication: Publication) -> Server[Any]:
@@ -97,6 +99,22 @@ async def serve(
             await _until_signalled(_serve_stdio(server, stopping), stopping)
 
 
+async def work(durable: Durable, announce: Callable[[], None], *, max_agents: int = MAX_AGENTS) -> None:
+    """Work off the queue of a PostgreSQL store until SIGTERM or SIGINT comes. `announce` is called once it works.
+
+    At most `max_agents` runs are under way here. Those that are at the end are taken over by other workers.
+
+    Raises:
+        ConfigurationError: the store cannot be used, or is not shared.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _keeping(durable, max_agents):
+        announce()
+        await stop.wait()
+
+
 @asynccontextmanager
 async def _keeping(durable: Durable | None, max_agents: int) -> AsyncIterator[KeptRuns | None]:
     if durable is None:
@@ -110,7 +128,10 @@ async def _keeping(durable: Durable | None, max_agents: int) -> AsyncIterator[Ke
         raise ConfigurationError(
             f"--durable needs the extra: pip install 'mcp-calc-server[durable]' ({error})"
         ) from None
-    async with Engine(Store.named(durable.store), durable.agents, running=max_agents) as engine:
+    store = Store.named(durable.store)
+    if durable.sharing is not None and not store.is_shared:
+        raise ConfigurationError("Only a PostgreSQL store is shared: workers and --queue options need one.")
+    async with Engine(store, durable.agents, running=max_agents, sharing=durable.sharing) as engine:
         yield KeptRuns(engine, durable.within)
 
 

@@ -31,8 +31,8 @@ from mcp_calc_server.publication import Call, Context, Publication, owner_of, re
 
 ID = "io.modelcontextprotocol/tasks"
 REVISIONS = frozenset({"2026-07-28"})
-POLL = 500
-"""Milliseconds a client should wait between two looks."""
+POLL, LONGEST_POLL = 500, 5_000
+"""Milliseconds a client should wait between two looks: the longer it has waited, the longer, up to a bound."""
 
 
 class TaskParams(types.RequestParams):
@@ -114,7 +114,7 @@ class Tasks:
             "createdAt": _time(state.created),
             "lastUpdatedAt": _time(state.updated),
             "ttlMs": round(self._runs.engine.kept * 1000),
-            "pollIntervalMs": POLL,
+            "pollIntervalMs": _poll(state),
         }
         heard = self._runs.heard(state.id)
         if state.status == "working" and heard is not None and heard.line is not None:
@@ -141,6 +141,11 @@ def _check_name(context: Context, task_id: str) -> None:
 def _result(output: ToolOutput) -> Mapping[str, Any]:
     result = result_of(output).model_dump(by_alias=True, mode="json", exclude_none=True)
     return {**result, "resultType": "complete"}
+
+
+def _poll(state: RunState) -> int:
+    age = datetime.now(UTC).timestamp() - state.created
+    return max(POLL, min(round(age * 50), LONGEST_POLL))
 
 
 def _time(seconds: float) -> str:

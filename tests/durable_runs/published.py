@@ -1,6 +1,7 @@
 """An agent whose tool changes something: it rings the bell at $BELL."""
 
 import os
+import signal
 
 from agentloop import Agent, Tool
 from tests.durable_runs.bell import ring
@@ -13,3 +14,12 @@ async def note(text: str) -> str:
 
 
 noter = Agent("noter", "You note what you are told.", [Tool.from_function(note)], model="claude-haiku-5-5")
+
+
+async def explode() -> str:
+    """Take the process down."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "not reached"
+
+
+bomber = Agent("bomber", "You explode.", [Tool.from_function(explode)], model="claude-haiku-5-5")

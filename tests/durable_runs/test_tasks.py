@@ -102,10 +102,15 @@ async def handed_out(client: Any, prompt: str) -> Handle:
     return handle
 
 
+async def state(client: Any, task_id: str) -> Task:
+    task: Task = await client.session.send_request(Get(params=params(task_id)), Task)
+    return task
+
+
 async def ended(client: Any, task_id: str) -> Task:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
-            task: Task = await client.session.send_request(Get(params=params(task_id)), Task)
+            task = await state(client, task_id)
             if task.status != "working":
                 return task
             await asyncio.sleep(0.05)
