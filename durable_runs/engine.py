@@ -52,6 +52,8 @@ SWEEP = 600.0
 LOOK = 0.25
 """Seconds between looks at a run of another process."""
 SOON = 0.005
+OUTCOME_TIMEOUT = 5.0
+"""Seconds for the outcome of a run to get into the store."""
 WAITING_PER_PLACE = 4
 """Runs that may wait for each one that runs."""
 THREADS = 32
@@ -148,6 +150,8 @@ class Engine:
         self._observers: defaultdict[str, list[Observer]] = defaultdict(list)
         self._working: dict[str, asyncio.Task[ToolOutput]] = {}
         self._workflows: set[asyncio.Task[Any]] = set()
+        self._broken: dict[str, str] = {}
+        """What the store said to runs of this process that could not go on."""
         self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._stack = AsyncExitStack()
 
@@ -192,11 +196,12 @@ class Engine:
         await DBOS.register_queue_async(QUEUE, **limits, polling_interval_sec=LOOK, on_conflict="always_update")
 
     def _launch(self, engine: Any, executor: str) -> None:
+        sharing = self._sharing
         config = DBOSConfig(
             name="agent-runs",
             system_database_url=self._store.url,
             executor_id=executor,
-            application_version=VERSION,
+            application_version=VERSION if sharing.version is None else f"{VERSION}-{sharing.version}",
             serializer=DBOSPortableJSONSerializer(),
             max_executor_threads=THREADS,
             log_level="ERROR",
@@ -266,8 +271,13 @@ class Engine:
         return state if state is not None and state.owner == owner else None
 
     async def ended(self, run_id: str) -> RunState:
-        """Wait until the run has ended."""
+        """Wait until the run has ended.
+
+        Raises:
+            StoreFailed: the store failed, so that nobody goes on with the run at present.
+        """
         here = self._ended.setdefault(run_id, asyncio.Event())
+        give_up: float | None = None
         while True:
             with _telling_of_the_store():
                 status = await DBOS.get_workflow_status_async(run_id)
@@ -276,12 +286,19 @@ class Engine:
             state = _state(status)
             if state.status != "working":
                 return state
-            if here.is_set():
-                await asyncio.sleep(SOON)  # its outcome is on its way into the store
+            if run_id in self._broken:
+                raise StoreFailed(f"The store of runs failed: {self._broken[run_id]}. The run goes on after a restart.")
+            if not here.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await here.wait()
                 continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
-                    await here.wait()
+            # Its outcome is on its way into the store, unless somebody has begun it again.
+            give_up = give_up or time.monotonic() + OUTCOME_TIMEOUT
+            is_late = time.monotonic() > give_up
+            if is_late and not self._store.is_shared and status.status == "PENDING" and run_id not in self._working:
+                raise StoreFailed(f"The store of runs did not take the outcome of {run_id}.")
+            await asyncio.sleep(LOOK if is_late else SOON)
 
     async def cancel(self, run_id: str) -> None:
         """Stop the run, wherever it is: here at once, in another process within about a second."""
@@ -308,6 +325,7 @@ class Engine:
         workflow = asyncio.current_task()
         assert workflow is not None
         self._workflows.add(workflow)
+        self._broken.pop(run_id, None)
         work = asyncio.create_task(self._answer(run_id, order))
         self._working[run_id] = work
         try:
@@ -319,6 +337,9 @@ class Engine:
             self._workflows.discard(workflow)
             if run_id in self._ended:
                 self._ended.pop(run_id).set()
+        said = None if work.cancelled() or work.exception() is None else failure_of(work.exception())
+        if said is not None:
+            self._broken[run_id] = said
         if work.cancelled():
             raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was cancelled.")
         return records.output_to_json(work.result())
@@ -392,7 +413,9 @@ class _FromTheBeginning:
 
 def _durable_tool(agent: Agent) -> Tool:
     computed = [tool.name for tool in agent.tools if is_computed(tool)]
-    return create_agent_tool_async(replace(agent, journal=DurableJournal(computed), eager=False))
+    return create_agent_tool_async(
+        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint()), eager=False)
+    )
 
 
 def _state(status: WorkflowStatus) -> RunState:

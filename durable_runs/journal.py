@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from dbos import DBOS
 
-from agentloop import RunError, Tool, ToolOutput
+from agentloop import ConfigurationError, RunError, Tool, ToolOutput
 from agentloop.journal import Tape
 from agentloop.turn import ToolUse, Turn
 from durable_runs import records
@@ -29,13 +29,27 @@ class DurableJournal:
 
     Steps are found again by their number. `dispatch` starts the calls of a message in asking order, and a step takes
     its number before anything is awaited, so the numbers are the same each time: as long as calls do not start early.
+
+    `computed` names the tools whose answers are computed again. `frame` names the agent's model, system prompt and
+    tools: a run that began with others does not go on, because the model's thinking is bound to them.
     """
 
-    def __init__(self, computed: Collection[str]) -> None:
+    def __init__(self, computed: Collection[str], frame: str) -> None:
         self._computed = frozenset(computed)
+        self._frame = frame
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], tape: Tape) -> Turn:
-        return await _step("model", ask, tape, records.turn_to_json, records.turn_from_json)
+        def to_json(turn: Turn) -> dict[str, Any]:
+            return {"turn": records.turn_to_json(turn), "frame": self._frame}
+
+        def from_json(value: Any) -> Turn:
+            if value["frame"] != self._frame:
+                raise ConfigurationError(
+                    "The run began with another model, system prompt or set of tools, and cannot go on with these."
+                )
+            return records.turn_from_json(value["turn"])
+
+        return await _step("model", ask, tape, to_json, from_json)
 
     async def tool_answered(self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], tape: Tape) -> ToolOutput:
         if use.name in self._computed:

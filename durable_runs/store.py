@@ -130,9 +130,9 @@ def _sqlite(url: str) -> sa.Engine:
     return engine
 
 
-def failure_of(error: BaseException) -> str | None:
+def failure_of(error: BaseException | None) -> str | None:
     """What the store said, if the error is the store's."""
-    seen: BaseException | None = error
+    seen = error
     while seen is not None:
         if isinstance(seen, sa.exc.SQLAlchemyError):
             with suppress(AttributeError):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 _PUBLISHED = ("model", "offline", "publish", "no_calculator")
 _LIMITS = ("queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute")
-_QUEUE = (*_LIMITS, "queue_only")
+_QUEUE = (*_LIMITS, "queue_version", "queue_only")
 DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 
 
@@ -67,6 +67,7 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--queue-runs-per-worker", type=click.IntRange(min=1), help="Of these, runs at once in one process.")
 @click.option("--queue-runs-per-owner", type=click.IntRange(min=1), help="Of these, runs at once of one owner.")
 @click.option("--queue-starts-per-minute", type=click.IntRange(min=1), help="Runs that may begin in all processes.")
+@click.option("--queue-version", help="Leave runs of another version to its processes, for rolling upgrades.")
 @click.option("--queue-only", is_flag=True, help="Leave the runs to workers: take calls and answer them only.")
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
@@ -134,6 +135,7 @@ def _sharing(options: Mapping[str, Any]) -> Sharing:
         per_owner=options["queue_runs_per_owner"],
         starts_per_minute=options["queue_starts_per_minute"],
         works=not options["queue_only"],
+        version=options["queue_version"],
     )
 
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from agentloop.testing import ScriptedMessages
 from tests.durable_runs.bell import Bell
-from tests.durable_runs.scripted import ThreeTurns, call, essence, finished
+from tests.durable_runs.scripted import TOOL, ThreeTurns, call, essence, finished
 from tests.surface import Held, Served, scripted_env, serving
 
 
@@ -55,10 +55,10 @@ async def server(transport: str, model: ScriptedMessages, bell: Bell, store: Pat
         yield served
 
 
-async def calling(served: Served) -> None:
+async def calling(served: Served, tool: str = TOOL) -> None:
     with suppress(Exception, asyncio.CancelledError):
         async with served.client() as client:
-            await call(client)
+            await call(client, tool=tool)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -118,3 +118,25 @@ async def _in_background(work: Any) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("durable-kill")
+async def test_a_run_does_not_go_on_with_another_model(tmp_path: Path) -> None:
+    script = ThreeTurns(hangs=2)
+    store = ("--durable", f"sqlite:{tmp_path / 'store'}", "--model")
+    tool = "calculator_assistant_agent"
+    with ScriptedMessages(script) as model:
+        env = scripted_env(model.url)
+        async with (
+            serving("stdio", *store, "claude-haiku-5-5", env=env) as served,
+            Held(_in_background(calling(served, tool))),
+        ):
+            await model.until(lambda: len(model.requests) == 2)
+            served.process.kill()
+            await served.process.wait()
+        async with serving("stdio", *store, "claude-sonnet-5-5", env=env) as served, served.client() as client:
+            result = await call(client, tool=tool)
+    assert result.is_error
+    assert "began with another model" in str(result.content)
+    assert len(model.requests) == 2

@@ -243,6 +243,25 @@ async def test_one_owner_does_not_take_all_places(store: str) -> None:
     assert script.most == 2
 
 
+@pytest.mark.requirement("durable-workers")
+async def test_in_a_rolling_upgrade_each_version_works_off_its_own_runs(store: str) -> None:
+    script = Gauge()
+    script.holds.add("old")
+    with ScriptedMessages(script) as model:
+        env = scripted_env(model.url)
+        old, new = ("--queue-version", "1"), ("--queue-version", "2")
+        async with worker(store, env, *new) as upgraded, front(store, env, *new) as served:
+            async with front(store, env, *old) as before, before.client(extensions=[Declaring()]) as client:
+                handle = await handed_out(client, "old")
+                async with served.client() as newer:
+                    assert text(await newer.call_tool(AGENT, {"prompt": "new"})) == "done: new"
+                assert {request.prompt for request in model.requests} == {"new"}
+                script.holds.clear()
+                async with worker(store, env, *old):
+                    assert (await ended(client, handle.task_id)).status == "completed"
+            assert not [line for line in upgraded.said if "took over" in line]
+
+
 @pytest.mark.requirement("durable-store")
 async def test_a_database_that_is_not_there_is_told_and_workers_need_one(tmp_path: Path) -> None:
     env = scripted_env("http://127.0.0.1:9")
