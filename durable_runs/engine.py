@@ -121,7 +121,7 @@ class Engine:
     """Runs agents so that they go on after a crash of this process: finished steps are not done again.
 
     Entered, it carries on what an earlier process left. `running` bounds the runs at once. Finished runs are `kept` for
-    so many seconds. `tools` are further tools, each call of which is one step. There is one engine in a process.
+    so many seconds. `tools` are further async tools, each call of which is a run. There is one engine in a process.
 
     Raises:
         StoreError: on entering: the store cannot be used.
@@ -360,7 +360,8 @@ class Engine:
                 governor=self._governor,
             )
             try:
-                output = ToolOutput.of(await tool.function(context, **order.arguments))
+                first = (context,) if tool.takes_context else ()
+                output = ToolOutput.of(await tool.function(*first, **order.arguments))
             except ToolError as error:
                 output = ToolOutput.error(str(error))
             return output.cut_to(Limits().max_result_chars).sendable()

