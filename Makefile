@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo demo-durable test durable matrix tables interop bundle chaos chaos-short check format clean
 
 demo: .venv/run.stamp
-	@$(BIN)/orchestrator-client --demo
+	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
 
 # Kills a server in mid run. Installs the extra `durable` into .venv.
 demo-durable: .venv/durable.stamp

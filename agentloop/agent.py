@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from anthropic import AsyncAnthropic
-
 from agentloop import dispatch
 from agentloop.context import Abandoned, CallContext
 from agentloop.conversation import Conversation
@@ -19,7 +17,7 @@ from agentloop.events import Observer, ignore
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.loop import Run, RunResult
-from agentloop.model import Clients, ClientSource, Effort, ModelSettings
+from agentloop.model import Clients, ClientSource, Effort, ModelSettings, sdk_client
 from agentloop.stream import RunStream
 from agentloop.tools import Tool, ToolOutput
 
@@ -41,7 +39,7 @@ class Agent:
     system_prompt: str
     tools: Sequence[Tool] = ()
     model: str = "claude-sonnet-5-5"
-    client: ClientSource = AsyncAnthropic
+    client: ClientSource = sdk_client
     description: str = ""
     max_tokens: int = 8192
     effort: Effort | None = None

@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import stamina
-from anthropic import AsyncAnthropic
+from typing import TYPE_CHECKING, Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
 from agentloop.errors import ModelError
 from agentloop.governor import Governor, Slot
+from agentloop.imports import lazy
 from agentloop.limits import Limits
 from agentloop.model import Hear, stream_turn
 from agentloop.prices import price_of, priced
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
+
+if TYPE_CHECKING:
+    import stamina
+    from anthropic import AsyncAnthropic
+else:
+    stamina = lazy("stamina")
 
 UNSEEN_TOKENS = 1000
 """Prompt tokens that the API may add by itself, for tools say."""

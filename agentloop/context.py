@@ -49,6 +49,8 @@ class CallContext:
 
     emit: Observer = ignore
     """Where the events of what the call starts go."""
+    trace: Observer = ignore
+    """Hears the same events where they happen, in their task or thread, and can make something current there."""
     call: str | None = None
     """The call's id in the event stream."""
     run: str | None = None

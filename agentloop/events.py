@@ -135,11 +135,12 @@ class ServerChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """Exactly one of `answer` and `error` is set."""
+    """Exactly one of `answer` and `error` is set; with `error` also `error_type`, one of few names."""
 
     bill: Bill
     answer: str | None = None
     error: str | None = None
+    error_type: str | None = None
 
 
 Observer = Callable[[Event], None]
@@ -147,3 +148,13 @@ Observer = Callable[[Event], None]
 
 def ignore(_event: Event) -> None:
     """The observer that looks away."""
+
+
+def together(*observers: Observer) -> Observer:
+    """One observer that is several, called in this order."""
+
+    def observe(event: Event) -> None:
+        for each in observers:
+            each(event)
+
+    return observe

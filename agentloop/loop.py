@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from anthropic import AsyncAnthropic
-
 from agentloop import dispatch, events
 from agentloop.asking import Asking
 from agentloop.budget import cost_of
@@ -25,6 +23,8 @@ from agentloop.turn import Block, ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 
 if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
     from agentloop.agent import Agent
 
 
@@ -102,10 +102,11 @@ class Run:
         try:
             answer = await self._within_deadline()
         except RunError as error:
-            error.conversation, error.bill = self._exchange.conversation, self._end(error=str(error))
+            error.conversation = self._exchange.conversation
+            error.bill = self._end(error=str(error), error_type=_kind(error))
             raise
         except BaseException as error:
-            self._end(error=f"{type(error).__name__}: {error}".rstrip(": "))
+            self._end(error=f"{type(error).__name__}: {error}".rstrip(": "), error_type=type(error).__name__)
             raise
         bill = self._end(answer=answer)
         return RunResult(answer, self._exchange.conversation, bill, tuple(self._steps))
@@ -230,7 +231,9 @@ class Run:
         self._emit(events.Spent, model=self._settings.model, usage=usage)
 
     def _emit(self, kind: type[events.Event], tape: Tape | None = None, **what: Any) -> None:
-        (tape or self._tape).tell(kind(run=self.id, agent=self._agent.name, **what))
+        event = kind(run=self.id, agent=self._agent.name, **what)
+        self._context.trace(event)
+        (tape or self._tape).tell(event)
 
     def _new_tape(self) -> Tape:
         return Tape(self._context.emit, self._recall)
@@ -252,6 +255,13 @@ class Run:
         self._emit(events.RunFinished, self._new_tape(), bill=bill, **outcome)
         self._context.book(bill)
         return bill
+
+
+def _kind(error: RunError) -> str:
+    """The error's name for counting: the API's, its HTTP status, or the class."""
+    if isinstance(error, ModelError) and (error.kind or error.status):
+        return error.kind or str(error.status)
+    return type(error).__name__
 
 
 def _step(use: ToolUse, output: ToolOutput) -> Step:

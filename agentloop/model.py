@@ -14,23 +14,42 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Union
 from weakref import WeakKeyDictionary
-
-import httpx2
-from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, AsyncStream
 
 from agentloop.conversation import Message
 from agentloop.errors import ConfigurationError, ModelError, StreamBroken
+from agentloop.imports import lazy
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 
+if TYPE_CHECKING:
+    import anthropic
+    import httpx2
+    from anthropic import APIStatusError, AsyncAnthropic
+else:
+    # Together they take a process as long to import as everything else, and it may never ask a model.
+    anthropic = lazy("anthropic")
+    httpx2 = lazy("httpx2")
+
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
-ClientSource = AsyncAnthropic | Callable[[], AsyncAnthropic]
+ClientSource = Union["AsyncAnthropic", Callable[[], "AsyncAnthropic"]]
 Hear = Callable[[Mapping[str, Any], ToolUse | None], None]
 
 SHORTEST_SECRET = 16
 """Characters of a credential at least."""
+
+
+def sdk_client() -> AsyncAnthropic:
+    """An SDK client as the environment configures it."""
+    return anthropic.AsyncAnthropic()
+
+
+def prepare() -> None:
+    """Import what the first request would import: for a thread, while something else is waited for."""
+    for name in ("anthropic.resources.messages", "stamina", "agentloop.validation"):
+        import_module(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +99,7 @@ class Clients:
         Raises:
             ConfigurationError: says what to pass instead.
         """
-        if isinstance(self._source, AsyncAnthropic):
+        if not callable(self._source):
             raise ConfigurationError(
                 f"{purpose} runs the agent in an event loop of its own, and a client belongs to the loop that uses it "
                 "first. Pass a function that makes one, for example client=lambda: AsyncAnthropic(...)."
@@ -89,7 +108,7 @@ class Clients:
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[AsyncAnthropic]:
         """The client of the running event loop."""
-        if isinstance(self._source, AsyncAnthropic):
+        if not callable(self._source):
             yield _without_retries(self._source)
             return
         loop = asyncio.get_running_loop()
@@ -131,14 +150,14 @@ async def stream_turn(
     try:
         async with client.messages.with_streaming_response.create(**request, stream=True) as response:
             answered(response.headers)
-            async for sse in AsyncStream.raw_events(response.http_response):
+            async for sse in anthropic.AsyncStream.raw_events(response.http_response):
                 event = _parsed(sse.data)
                 hear(event, builder.feed(event))
         return builder.finish()
-    except APIStatusError as error:
+    except anthropic.APIStatusError as error:
         answered(error.response.headers)
         raise _refused(error, client) from error
-    except AnthropicError as error:
+    except anthropic.AnthropicError as error:
         raise ModelError(f"The Messages API could not be reached: {error}", is_passing=True) from error
     except httpx2.TransportError as error:
         raise StreamBroken(f"The Messages API's answer was cut off: {error!r}") from error

@@ -5,8 +5,9 @@ takes nothing on trust. Runs and calls get identities of this process, and must 
 of; numbers and texts are bounded; times lie within the call; what is still open when the call ends is closed. So the
 stream keeps its promises whatever a server sends, and nothing a server sends looks like a local run.
 
-The two clocks have nothing in common. The start of the call at the server, from which its times count, is taken to be
-half a round trip after the call was sent, and never later than what is heard allows.
+The two clocks have nothing in common. What is heard first is taken to have travelled for half a round trip, which tells
+when the call, from whose start at the server its times count, began there; it was not before it was sent. A call may
+have waited long to be begun by a busy server, and is heard of soon after.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class Incoming:
         self._is_closed = False
 
     def sent(self, travel: float) -> None:
-        """The call goes to the server now, and takes `travel` seconds to get there."""
+        """The call goes to the server now, and what it tells takes `travel` seconds to get here."""
         self._sent, self._travel = time.monotonic(), travel
 
     def take(self, first: int, now: float, events: Sequence[Any]) -> None:
@@ -128,8 +129,7 @@ class Incoming:
         if first < self._next or first in self._waiting or first + len(events) > MAX_EVENTS:
             return
         if self._origin is None:
-            latest = max(self._sent, time.monotonic() - max(0.0, now))
-            self._origin = min(self._sent + self._travel, latest)
+            self._origin = max(self._sent, time.monotonic() - max(0.0, now) - self._travel)
         self._waiting[first] = [_read(value, self._origin) for value in events]
         if sum(map(len, self._waiting.values())) > MAX_WAITING:
             self._next = min(self._waiting)

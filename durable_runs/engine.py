@@ -30,7 +30,7 @@ from dbos import error as dbos_error
 
 from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Event, Observer, RunStarted
+from agentloop.events import Event, Observer, RunStarted, ignore
 from agentloop.governor import Governor
 from durable_runs import records
 from durable_runs.errors import KeyReused, StoreError, StoreFailed
@@ -122,6 +122,7 @@ class Engine:
 
     Entered, it carries on what an earlier process left. `running` bounds the runs at once. Finished runs are `kept` for
     so many seconds. `tools` are further async tools, each call of which is a run. There is one engine in a process.
+    `trace` is the `CallContext.trace` of every run.
 
     Raises:
         StoreError: on entering: the store cannot be used.
@@ -136,7 +137,9 @@ class Engine:
         running: int = 64,
         kept: float = KEPT,
         sharing: Sharing | None = None,
+        trace: Observer = ignore,
     ) -> None:
+        self._trace = trace
         self._sharing = sharing or Sharing()
         self.kept = kept
         self.is_stopping = False
@@ -353,6 +356,7 @@ class Engine:
             left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
             context = CallContext(
                 emit=_FromTheBeginning(lambda event: self._tell(run_id, event)),
+                trace=self._trace,
                 run=run_id[:12],
                 depth=order.depth,
                 deadline=left,

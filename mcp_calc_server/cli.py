@@ -14,17 +14,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from agentloop import Agent, ConfigurationError, Tool
-from mcp_calc_server.access import Access, OAuth, access_for, read_token
+from agentloop.events import Observer
+from agentloop.imports import lazy
+from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools
 from mcp_calc_server.install import HOSTS, entry, plan
 from mcp_calc_server.publish import find_agents
 from mcp_calc_server.server import Durable, serve, work
-from mcp_calc_server.web import Address
 from offline_model.choice import choose_model
 
 if TYPE_CHECKING:
     from durable_runs.sharing import Sharing
+    from mcp_calc_server import access, web
+else:
+    # Only for HTTP.
+    access, web = lazy("mcp_calc_server.access"), lazy("mcp_calc_server.web")
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 _PUBLISHED = ("model", "offline", "publish", "no_calculator")
@@ -97,12 +102,19 @@ def main(context: click.Context, /, **options: Any) -> None:
                 max_agents=options["max_agents"],
                 calls_per_minute=options["calls_per_minute"],
                 durable=_durable(options, [*calculators, *agents]),
+                trace=_tracing(),
             )
         )
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {error}") from None
+    finally:
+        export.finish()
+
+
+def _tracing() -> Observer:
+    return export.tracing("mcp-calc-server", lambda text: click.echo(f"mcp-calc-server: {text}", err=True))
 
 
 def _durable(options: dict[str, Any], agents: Sequence[Agent]) -> Durable | None:
@@ -155,14 +167,14 @@ def _published(
     return [*math_tools(), agent_tool_async(calculator)], agents, [calculator]
 
 
-def _address(options: dict[str, Any]) -> Address | None:
+def _address(options: dict[str, Any]) -> web.Address | None:
     transport: Literal["stdio", "sse", "streamable-http"] = options["transport"]
     if transport == "stdio":
         return None
     path = options["path"] or DEFAULT_PATHS[transport]
     if not path.startswith("/"):
         raise ConfigurationError(f"--path {path}: a path begins with a slash.")
-    return Address(
+    return web.Address(
         transport=transport,
         host=options["host"],
         port=options["port"],
@@ -172,12 +184,14 @@ def _address(options: dict[str, Any]) -> Address | None:
     )
 
 
-def _access(options: dict[str, Any]) -> Access:
-    token = read_token(options["token_file"]) if options["token_file"] else os.environ.get(TOKEN_VARIABLE) or None
+def _access(options: dict[str, Any]) -> access.Access:
+    token = (
+        access.read_token(options["token_file"]) if options["token_file"] else os.environ.get(TOKEN_VARIABLE) or None
+    )
     given = [options[name] for name in ("oauth_issuer", "oauth_audience", "oauth_jwks")]
     if any(given) and not all(given):
         raise ConfigurationError("--oauth-issuer, --oauth-audience and --oauth-jwks go together.")
-    return access_for(options["host"], token=token, oauth=OAuth(*given) if all(given) else None)
+    return access.access_for(options["host"], token=token, oauth=access.OAuth(*given) if all(given) else None)
 
 
 @main.command()
@@ -200,10 +214,13 @@ def worker(context: click.Context) -> None:
                 durable,
                 lambda: click.echo("mcp-calc-server: working", err=True),
                 max_agents=options["max_agents"],
+                trace=_tracing(),
             )
         )
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
+    finally:
+        export.finish()
 
 
 @main.command()

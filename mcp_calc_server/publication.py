@@ -33,13 +33,14 @@ from agentloop import (
     exact_json,
 )
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Observer
+from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.handover import CALL, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
 from agentloop.relay import Outgoing
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from mcp_calc_server.progress import Notify, Reports, Telling, reporting
+from mcp_calc_server.progress import Notify, Telling, reporting
+from mcp_calc_server.timeline_app import add_timeline, timeline_for, with_app
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -105,6 +106,7 @@ class Publication:
         max_agents: int = MAX_AGENTS,
         calls_per_minute: int = CALLS_PER_MINUTE,
         keeper: Keeper | None = None,
+        trace: Observer = ignore,
     ) -> None:
         self._keeper = keeper
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
@@ -113,14 +115,19 @@ class Publication:
         self._admission = Admission(max_agents)
         self._rate = RateLimit(calls_per_minute)
         self._governor = Governor()
+        self._trace = trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
-    async def list_tools(self, _context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(
-            tools=[types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
+            tools=[
+                with_app(context, listing) if tool.spec.is_agent else listing
+                for tool in self._tools.values()
+                for listing in [types.Tool.model_validate(tool.spec.to_json())]
+            ]
         )
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -153,33 +160,33 @@ class Publication:
         handover = call.handover
         events = Outgoing() if handover.call and handover.events else None
         tell = Telling(context.session.report_progress, _notifier(context, handover), events)
+        timeline = timeline_for(context) if call.tool.spec.is_agent else None
         async with reporting(call.tool.name, tell) as reports:
-            result = await self._result(context, call, reports)
+            circumstances = CallContext(
+                emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
+                trace=self._trace,
+                report=reports.say,
+                depth=handover.depth,
+                deadline=None if handover.seconds is None else deadline_after(handover.seconds),
+                ledger=Ledger(handover.budget),
+                governor=self._governor,
+            )
+            result = await self._result(context, call, circumstances)
             if events is not None:
                 result.meta = {EVENTS: events.count}
+            if timeline is not None:
+                add_timeline(result, timeline)
             return result
 
-    async def _result(self, context: Context, call: Call, reports: Reports) -> types.CallToolResult:
+    async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:
             async with _while_client_stays(context), self._place(call.tool):
                 if self._keeper is not None and self._is_kept(call.tool):
-                    return result_of(await self._keeper.run(call, reports.observe))
-                return result_of(await self._run(call, reports))
+                    return result_of(await self._keeper.run(call, circumstances.emit))
+                return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
             return result_of(ToolOutput.error("The client is gone."))
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
-
-    async def _run(self, call: Call, reports: Reports) -> ToolOutput:
-        handover = call.handover
-        context = CallContext(
-            emit=reports.observe,
-            report=reports.say,
-            depth=handover.depth,
-            deadline=None if handover.seconds is None else deadline_after(handover.seconds),
-            ledger=Ledger(handover.budget),
-            governor=self._governor,
-        )
-        return await dispatch.call(call.tool, call.arguments, context, self._limits)
 
     def _is_kept(self, tool: Tool) -> bool:
         return self._keeper is not None and self._keeper.keeps(tool.name)

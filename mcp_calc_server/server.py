@@ -25,14 +25,21 @@ from mcp.shared.message import SessionMessage
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Observer, ignore
+from agentloop.imports import lazy
+from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.later import get_run_tool
 from mcp_calc_server.publication import Publication
-from mcp_calc_server.web import Address, serve_web
+from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
 
 if TYPE_CHECKING:
     from durable_runs.sharing import Sharing
+    from mcp_calc_server import web
     from mcp_calc_server.kept import KeptRuns
+    from mcp_calc_server.web import Address
+else:
+    web = lazy("mcp_calc_server.web")
 
 STOP_GRACE = 1.0
 """Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
@@ -55,13 +62,17 @@ class Durable:
 
 def build_server(publication: Publication) -> Server[Any]:
     """An MCP server for any transport. It speaks all revisions the SDK knows."""
-    return Server(
+    server: Server[Any] = Server(
         NAME,
         title="Calculator",
         version=version(NAME),
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
+        on_list_resources=list_resources,
+        on_read_resource=read_resource,
     )
+    server.extensions.update(EXTENSIONS)
+    return server
 
 
 async def serve(
@@ -73,33 +84,42 @@ async def serve(
     max_agents: int = MAX_AGENTS,
     calls_per_minute: int = CALLS_PER_MINUTE,
     durable: Durable | None = None,
+    trace: Observer = ignore,
 ) -> None:
     """Publish tools and agents until SIGTERM or SIGINT comes or, on stdin and stdout, stdin ends.
 
     Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
     most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
-    cancelled; runs that are `durable` are left to the next process with the same store.
+    cancelled; runs that are `durable` are left to the next process with the same store. `trace` is the
+    `CallContext.trace` of every call.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.
         OSError: the address cannot be listened on.
     """
-    async with _keeping(durable, max_agents) as keeper:
+    async with _keeping(durable, max_agents, trace) as keeper:
         more = [] if durable is None or durable.within is None else [get_run_tool(durable.within)]
         publication = Publication(
-            [*tools, *more], agents, max_agents=max_agents, calls_per_minute=calls_per_minute, keeper=keeper
+            [*tools, *more],
+            agents,
+            max_agents=max_agents,
+            calls_per_minute=calls_per_minute,
+            keeper=keeper,
+            trace=trace,
         )
         stopping = (lambda: None) if keeper is None else keeper.stopping
         server = build_server(publication)
         if keeper is not None:
             _offer_tasks(server, publication, keeper)
         if address is not None:
-            await serve_web(server, address, announce, stopping)
+            await web.serve_web(server, address, announce, stopping)
         else:
             await _until_signalled(_serve_stdio(server, stopping), stopping)
 
 
-async def work(durable: Durable, announce: Callable[[], None], *, max_agents: int = MAX_AGENTS) -> None:
+async def work(
+    durable: Durable, announce: Callable[[], None], *, max_agents: int = MAX_AGENTS, trace: Observer = ignore
+) -> None:
     """Work off the queue of a PostgreSQL store until SIGTERM or SIGINT comes. `announce` is called once it works.
 
     At most `max_agents` runs are under way here. Those that are at the end are taken over by other workers.
@@ -110,13 +130,13 @@ async def work(durable: Durable, announce: Callable[[], None], *, max_agents: in
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with _keeping(durable, max_agents):
+    async with _keeping(durable, max_agents, trace):
         announce()
         await stop.wait()
 
 
 @asynccontextmanager
-async def _keeping(durable: Durable | None, max_agents: int) -> AsyncIterator[KeptRuns | None]:
+async def _keeping(durable: Durable | None, max_agents: int, trace: Observer) -> AsyncIterator[KeptRuns | None]:
     if durable is None:
         yield None
         return
@@ -131,7 +151,7 @@ async def _keeping(durable: Durable | None, max_agents: int) -> AsyncIterator[Ke
     store = Store.named(durable.store)
     if durable.sharing is not None and not store.is_shared:
         raise ConfigurationError("Only a PostgreSQL store is shared: workers and --queue options need one.")
-    async with Engine(store, durable.agents, running=max_agents, sharing=durable.sharing) as engine:
+    async with Engine(store, durable.agents, running=max_agents, sharing=durable.sharing, trace=trace) as engine:
         yield KeptRuns(engine, durable.within)
 
 
@@ -157,6 +177,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], on_signal: Callab
     on_signal()
     task.cancel()
     await asyncio.wait({task}, timeout=STOP_GRACE)
+    export.finish()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -5,13 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from offline_model import MODEL
 from offline_model.calculator import calculate
 from offline_model.conversation import Asked, Call, asked
 from offline_model.lexeme import Unread
 from offline_model.orchestrator import orchestrate
 from offline_model.planning import TOOLS
-
-MODEL = "offline-rule-based"
 
 ABOUT = (
     "This is the offline model, which is rule-based and reads only itemised purchases with prices, and plain "

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx2
-from anthropic import AsyncAnthropic
+from offline_model import MODEL
 
-from offline_model.answering import MODEL
-from offline_model.transport import OfflineTransport
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ def choose_model(claude: str, *, offline: bool = False) -> ModelChoice:
     if offline:
         return ModelChoice(MODEL, offline_client)
     if _has_credentials():
-        return ModelChoice(claude, AsyncAnthropic)
+        return ModelChoice(claude, claude_client)
     if os.environ.get("ANTHROPIC_BASE_URL"):
-        return ModelChoice(claude, partial(AsyncAnthropic, api_key="none-needed"))
+        return ModelChoice(claude, partial(claude_client, api_key="none-needed"))
     return ModelChoice(
         MODEL,
         offline_client,
@@ -46,8 +48,20 @@ def choose_model(claude: str, *, offline: bool = False) -> ModelChoice:
     )
 
 
+def claude_client(api_key: str | None = None) -> AsyncAnthropic:
+    """An SDK client as the environment configures it."""
+    from anthropic import AsyncAnthropic  # noqa: PLC0415 - as long to import as all else: not before it is needed
+
+    return AsyncAnthropic(api_key=api_key)
+
+
 def offline_client() -> AsyncAnthropic:
     """An SDK client whose requests are answered in this process."""
+    import httpx2  # noqa: PLC0415
+    from anthropic import AsyncAnthropic  # noqa: PLC0415
+
+    from offline_model import OfflineTransport  # noqa: PLC0415
+
     return AsyncAnthropic(
         api_key="offline",
         base_url="http://offline.invalid",
@@ -58,5 +72,15 @@ def offline_client() -> AsyncAnthropic:
 def _has_credentials() -> bool:
     if os.environ.get("ANTHROPIC_API_KEY") or os.environ.get("ANTHROPIC_AUTH_TOKEN"):
         return True
-    client = AsyncAnthropic()
+    if not _may_have_credentials():
+        return False
+    client = claude_client()
     return bool(client.api_key or client.auth_token or client.credentials)
+
+
+def _may_have_credentials() -> bool:
+    """Whether it is worth asking the SDK, which takes a while to load: it looks in ANTHROPIC_* and in its directory."""
+    home = Path(os.environ.get("APPDATA") or Path.home()) if sys.platform == "win32" else Path.home() / ".config"
+    return any(name.startswith("ANTHROPIC_") for name in os.environ) or any(
+        (home / name).exists() for name in ("anthropic", "Anthropic")
+    )

@@ -1,3 +1,23 @@
-from orchestrator_client.cli import main
+"""The command: its libraries are imported lean, so that the model is asked sooner."""
 
-main()
+import gc
+
+from agentloop.imports import lean
+
+
+def import_lean() -> None:
+    # The SDK's client knows the SDK's servers, to connect to one in the same process. There is none in this one.
+    lean("anthropic", "mcp", left_out={"mcp.server": ["Server"], "mcp.server.mcpserver": ["MCPServer"]})
+
+
+def main() -> None:
+    gc.disable()  # importing makes a million objects, all to stay
+    import_lean()
+    from orchestrator_client import cli  # noqa: PLC0415
+
+    gc.enable()
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import re
-import shlex
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agentloop import Agent, AgentError, Budget, CallContext, ConfigurationError, Ledger, ModelError
-from agentloop.events import Event, Observer
-from agentloop.limits import deadline_after
-from agentloop.narration import Narrator, clip, printable
-from mcp_calc_server.calculator import CALCULATOR_MODEL, calculator_assistant, local_twins
-from offline_model.choice import ModelChoice, choose_model
+from agentloop import Budget, ConfigurationError
+from mcp_calc_server.calculator import CALCULATOR_MODEL
+from offline_model.choice import choose_model
+from orchestrator_client.answer import EXIT_INTERRUPTED, say
 from orchestrator_client.command import CommandWithOthers
-from orchestrator_client.config import read_config, servers_to_use
 from orchestrator_client.connection import MAX_CALLS
-from orchestrator_client.durable import STORE_VARIABLE, DurableRun, default_folder
+from orchestrator_client.durable import DurableRun
+from orchestrator_client.listing import list_tools
 from orchestrator_client.observing import kept, render
-from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL, Session, Setup
-from orchestrator_client.report import Report
+from orchestrator_client.one_question import answer_one
+from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
+from orchestrator_client.setting_up import servers_from, setup_from
 
 DEMO = (
     "I am ordering from three stores. "
@@ -39,16 +32,6 @@ DEMO = (
     "Garden Gate: 12 bulbs at $1.35 each, 2 pots at $14.99 each, shipping $7.25. "
     "What does each store cost, and what is the total?"
 )
-
-_HANDED_ON = re.compile(r"ANTHROPIC_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-
-NO_ACCESS = {401, 403}
-"""HTTP statuses that mean that the credentials are wrong."""
-
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -67,16 +50,29 @@ class _Usd(click.ParamType[Decimal]):
         return amount
 
 
+def _which_servers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which servers to use."""
+    options = [
+        click.option(
+            "--config", type=click.Path(path_type=Path), help="A file with `mcpServers`, as Claude Desktop has it."
+        ),
+        click.option(
+            "--server",
+            "words",
+            multiple=True,
+            metavar="NAME|URL|COMMAND",
+            help="Use this server: a name from --config, a URL, or a command to start. May be given again.",
+        ),
+        click.option("--connect-timeout", type=click.FloatRange(min=0.1), default=CONNECT_TIMEOUT, show_default=True),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @click.command(cls=CommandWithOthers, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("prompt", required=False)
-@click.option("--config", type=click.Path(path_type=Path), help="A file with `mcpServers`, as Claude Desktop has it.")
-@click.option(
-    "--server",
-    "words",
-    multiple=True,
-    metavar="NAME|URL|COMMAND",
-    help="Use this server: a name from --config, a URL, or a command to start. May be given again.",
-)
+@_which_servers
 @click.option("--model", envvar="ORCHESTRATOR_MODEL", default=ORCHESTRATOR_MODEL, show_default=True)
 @click.option("--calculator-model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
 @click.option("--offline", is_flag=True, help="Use the built-in offline model, which is rule-based, and no other.")
@@ -93,20 +89,24 @@ class _Usd(click.ParamType[Decimal]):
 @click.option("--policy", type=click.Choice(["all", "best-effort"]), default="all", show_default=True)
 @click.option("--no-eager", is_flag=True, help="Start calls only when the model's message is complete.")
 @click.option("--max-calls", type=click.IntRange(min=1), default=MAX_CALLS, show_default=True, help="On each server.")
-@click.option("--connect-timeout", type=click.FloatRange(min=0.1), default=CONNECT_TIMEOUT, show_default=True)
 @click.option("--durable", is_flag=True, help="Keep the run, so that `resume` can finish it after a crash.")
 @click.option("--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="Where --durable keeps runs.")
 @click.version_option(package_name="mcp-calc-server")
 def main(prompt: str | None, **options: Any) -> None:
     """Answer PROMPT (or stdin, with -) by delegating its parts to the agents and functions that MCP servers offer.
 
+    Without PROMPT, on a terminal, it is a chat: each question knows what was said before.
+
     The answer goes to stdout, everything else to stderr. Exit status: 0 answered, 1 failed, 2 usage, 130 interrupted.
 
     With --policy all a run has failed if a part of it has; with best-effort it is answered if it has an answer, and
     without one the finished parts are printed instead, if there are any.
     """
-    question = _question(prompt, demo=options["demo"])
-    _observed(question, options)
+    is_chat = prompt is None and not options["demo"] and not options["as_json"] and _is_interactive()
+    question = None if is_chat else _question(prompt, demo=options["demo"])
+    if is_chat and options["durable"]:
+        raise click.UsageError("--durable keeps the run of one question; a chat is not kept.")
+    _answer(question, options)
 
 
 @main.command("resume")
@@ -122,7 +122,7 @@ def resume(run_id: str, durable_dir: Path | None, **options: Any) -> None:
         run = DurableRun.kept(durable_dir, run_id)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
-    _observed(run.question, _read_again(run.options) | options, run)
+    _answer(run.question, _read_again(run.options) | options, run)
 
 
 def _read_again(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,14 +132,21 @@ def _read_again(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "config": config, "max_usd": usd}
 
 
-def _observed(question: str, options: Mapping[str, Any], run: DurableRun | None = None) -> None:
+def _answer(question: str | None, options: Mapping[str, Any], run: DurableRun | None = None) -> None:
+    """Answer the question, or be a chat, and end the process."""
     budget = Budget(options["max_usd"], options["max_tokens"], options["max_turns"])
+    _calm_logging()
     try:
-        if options["durable"] and run is None:
+        if question is not None and options["durable"] and run is None:
             run = DurableRun.begun(options["durable_dir"], question, options)
-        setup = _setup(options, run)
-        with kept(options["events"], options["timeline"], _say, name_it=not options["quiet"]) as observers:
-            status = _run(Question(question, budget, run), setup, options, observers)
+        setup = setup_from(options, say, run)
+        with kept(options["events"], options["timeline"], say, name_it=not options["quiet"]) as observers:
+            if question is None:
+                from orchestrator_client.chat import chat  # noqa: PLC0415 - its libraries are for chats only
+
+                status = chat(setup, budget, options, observers)
+            else:
+                status = answer_one(question, setup, budget, options, observers, run=run)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(status)
@@ -154,29 +161,34 @@ def timeline(recording: Path, output: Path | None) -> None:
     if page == recording:
         raise click.UsageError(f"{recording} is the recording; say with -o where to write the page.")
     try:
-        render(recording, page, _say)
+        render(recording, page, say)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
-    _say(f"timeline: {page}")
+    say(f"timeline: {page}")
 
 
-def _setup(options: Mapping[str, Any], run: DurableRun | None) -> Setup:
-    orchestrator = choose_model(options["model"], offline=options["offline"])
-    calculator = choose_model(options["calculator_model"], offline=options["offline"])
-    if orchestrator.notice and not options["quiet"]:
-        _say(orchestrator.notice)
-    configured = read_config(options["config"]) if options["config"] else {}
-    servers = {} if options["local"] else servers_to_use(options["words"], configured, _own_env(calculator, run))
-    return Setup(
-        model=orchestrator.model,
-        client=orchestrator.client,
-        servers=servers,
-        twins=local_twins(calculator_assistant(model=calculator.model, client=calculator.client)),
-        connect_timeout=options["connect_timeout"],
-        max_calls=options["max_calls"],
-        eager=not options["no_eager"],
-        keys=None if run is None else run.id,
-    )
+@main.command("tools")
+@_which_servers
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def tools(config: Path | None, words: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
+    """List the servers, how they are, and their tools. Exit status: 0 all are up, 1 not all."""
+    servers = servers_from(config, words, choose_model(CALCULATOR_MODEL, offline=False))
+    _calm_logging()
+    try:
+        status = asyncio.run(list_tools(servers, connect_timeout, as_json=as_json))
+    except KeyboardInterrupt:
+        say("interrupted")
+        status = EXIT_INTERRUPTED
+    sys.exit(status)
+
+
+def _calm_logging() -> None:
+    """What a server does wrong is told in a line; the SDK would print a traceback for each broken frame."""
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
+
+
+def _is_interactive() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _question(prompt: str | None, *, demo: bool) -> str:
@@ -195,112 +207,5 @@ def _stdin() -> str:
     except UnicodeDecodeError as error:
         raise click.UsageError(f"What comes from stdin is not text: {error}") from None
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(EXIT_INTERRUPTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, what the answer may cost, and the run that is kept of it, if one is."""
-
-    text: str
-    budget: Budget
-    run: DurableRun | None
-
-    async def put_to(self, agent: Agent, observe: Observer, report: Report, seconds: float | None) -> None:
-        """Run the agent; `report` and the others hear what comes of it."""
-        if self.run is not None:
-            report.settle(await self.run.answer(agent, self.budget, seconds, observe))
-            return
-        deadline = None if seconds is None else deadline_after(seconds)
-        context = CallContext(emit=observe, deadline=deadline, ledger=Ledger(self.budget))
-        await agent.run(self.text, context=context)
-
-
-def _run(question: Question, setup: Setup, options: Mapping[str, Any], observers: Sequence[Observer]) -> int:
-    # What a server does wrong is told in a line; the SDK would print a traceback for each broken frame.
-    logging.getLogger("mcp").addHandler(logging.NullHandler())
-    if question.run is not None and not options["quiet"]:
-        _say(f"If this is interrupted: {_resume(question.run)}")
-    report, narrator = Report(), Narrator()
-    began = time.monotonic()
-    servers: dict[str, Any] = {}
-
-    def observe(event: Event) -> None:
-        for each in (report.observe, *observers):
-            each(event)
-        line = None if options["quiet"] else narrator.tell(event)
-        if line is not None:
-            _say(f"{event.at - began:7.3f}s {line}")
-
-    async def orchestrate() -> None:
-        async with Session(setup, _say, observe) as session:
-            try:
-                await question.put_to(session.orchestrator(), observe, report, options["deadline"])
-            finally:
-                servers.update(session.to_json())
-
-    try:
-        asyncio.run(orchestrate())
-    except KeyboardInterrupt:
-        _say("interrupted" + ("" if question.run is None else f"; to go on: {_resume(question.run)}"))
-        return EXIT_INTERRUPTED
-    except AgentError as error:
-        report.error = f"{error}{_advice(error)}"
-    ok = _is_ok(report, options["policy"])
-    if options["as_json"]:
-        value = report.to_json(ok=ok, seconds=time.monotonic() - began, servers=servers)
-        click.echo(_printable_json(value))
-    else:
-        _print_answer(report, options["policy"])
-    return 0 if ok else EXIT_FAILED
-
-
-def _is_ok(report: Report, policy: str) -> bool:
-    if policy == "best-effort":
-        return report.answer is not None or bool(report.finished)
-    return report.answer is not None and not report.failed
-
-
-def _print_answer(report: Report, policy: str) -> None:
-    """The answer to stdout; what is missing, and why, to stderr."""
-    if report.answer is not None:
-        click.echo(printable(report.answer))
-    for part in report.failed:
-        _say(f"failed: {part.tool}({part.arguments}): {part.result}")
-    if report.error is None:
-        return
-    for part in report.finished:
-        text = f"{part.tool}({part.arguments}):\n{part.result}"
-        click.echo(printable(text), err=policy != "best-effort")
-    _say(f"no answer: {report.error}")
-
-
-def _printable_json(value: Any) -> str:
-    """JSON in which everything that could steer a terminal is escaped; JSON itself does that only below 0x20."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-
-
-def _advice(error: AgentError) -> str:
-    refused = isinstance(error, ModelError) and error.status in NO_ACCESS
-    return " (check ANTHROPIC_API_KEY, or use --offline)" if refused else ""
-
-
-def _resume(run: DurableRun) -> str:
-    elsewhere = "" if run.folder == default_folder() else f" --durable-dir {shlex.quote(str(run.folder))}"
-    return f"orchestrator-client resume {run.id}{elsewhere}"
-
-
-def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:
-    """What our own server is given: the same choice of model, the credentials and the way to the API, a run's store.
-
-    A child inherits none of them by itself.
-    """
-    passed_on = {name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)}
-    choice = {"CALCULATOR_OFFLINE": "1"} if calculator.offline else {"CALCULATOR_MODEL": calculator.model}
-    return passed_on | choice | ({} if run is None else {STORE_VARIABLE: run.server_store})
-
-
-def _say(text: str) -> None:
-    click.echo(clip(text, 500), err=True)

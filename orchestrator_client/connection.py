@@ -28,7 +28,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.message import SessionMessage
-from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, CallToolResult, RequestParamsMeta
+from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
 from mcp.types import Tool as McpTool
 from pydantic import BaseModel
 
@@ -156,6 +156,7 @@ class Connection:
         self._told: tuple[bool, State] | None = None
         self._client: Client | None = None
         self._last_lost: Client | None = None
+        self._last_loss = "connection lost"
         self._settled = asyncio.Event()
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
@@ -218,7 +219,7 @@ class Connection:
         """
         async with self._places:
             if not self.breaker.admit():
-                raise ToolUnavailable(f"{self.name} keeps failing and is left alone for a while: {self.error}")
+                raise ToolUnavailable(f"{self.name} keeps failing and is left alone for a while: {self._last_loss}")
             self._tell()
             client: Client | None = None
             try:
@@ -241,6 +242,7 @@ class Connection:
 
     def _tell_breaker_of_loss(self, client: Client | None) -> None:
         """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
+        self._last_loss = self.error or self._last_loss
         if client is None or client is self._last_lost:
             self.breaker.forget()
         else:
@@ -299,6 +301,8 @@ class Connection:
         except MCPError as error:
             if error.message.startswith(_LOST.get(error.code, ())):
                 raise self._gone(client, "connection closed") from error
+            if error.code == REQUEST_TIMEOUT:
+                raise ToolError(f"{self.name} gave no result in time: {error.message}") from error
             raise ToolError(f"{self.name} refused the call: {error.message}") from error
         except (OSError, httpx2.HTTPError) as error:
             raise self._gone(client, _reason(error)) from error

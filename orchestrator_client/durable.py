@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,15 @@ class DurableRun:
         """The store of our own server for this run."""
         return f"sqlite:{self.folder / self.id}.server.sqlite"
 
-    async def answer(self, agent: Agent, budget: Budget, deadline: float | None, observe: Observer) -> ToolOutput:
+    @property
+    def command(self) -> str:
+        """What resumes the run."""
+        elsewhere = "" if self.folder == default_folder() else f" --durable-dir {shlex.quote(str(self.folder))}"
+        return f"orchestrator-client resume {self.id}{elsewhere}"
+
+    async def answer(
+        self, agent: Agent, budget: Budget, deadline: float | None, observe: Observer, trace: Observer
+    ) -> ToolOutput:
         """Answer the question, or go on with that. `deadline` is in seconds from now.
 
         Raises:
@@ -82,7 +91,8 @@ class DurableRun:
         from durable_runs.store import Store  # noqa: PLC0415
 
         until = None if deadline is None else time.time() + deadline
-        async with Engine(Store.named(f"sqlite:{self.folder / self.id}.sqlite"), [agent]) as engine:
+        store = Store.named(f"sqlite:{self.folder / self.id}.sqlite")
+        async with Engine(store, [agent], trace=trace) as engine:
             self._check_frame(agent.settings.fingerprint())
             order = Order(f"{agent.name}_agent", {"prompt": self.question}, "me", 0, until, budget)
             async with engine.observing(self.id, observe):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -41,7 +42,8 @@ class Recording:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        self._close()
+        if self._file is not None:
+            self._file.close()
 
     def observe(self, event: Event) -> None:
         if self._file is not None:
@@ -57,15 +59,9 @@ class Recording:
             self._file.flush()
         except OSError as error:
             self._warn(f"Recording to {self._path} ends: {error}")
-            self._close()
-
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            try:
+            file, self._file = self._file, None
+            with suppress(OSError):  # what it still holds cannot be written either
                 file.close()
-            except OSError as error:
-                self._warn(f"{self._path} may be incomplete: {error}")
 
 
 def read_recording(path: Path, warn: Callable[[str], None]) -> Iterator[Event]:

@@ -41,14 +41,16 @@ def html_page(data: Mapping[str, Any] | None, *more_scripts: str) -> str:
     return head + "".join(parts[name] + text for name, _, text in (part.partition("}}") for part in rest))
 
 
-def page_data(timeline: Timeline) -> dict[str, Any]:
+def page_data(timeline: Timeline, *, max_text: int = MAX_TEXT) -> dict[str, Any]:
     """What the page shows. Times are in seconds since the timeline's beginning, rounded to a microsecond."""
-    return _Data(timeline).whole()
+    return _Data(timeline, max_text).whole()
 
 
 class _Data:
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, max_text: int) -> None:
         self._timeline = timeline
+        self._max_text = max_text
+        self._began = timeline.began
         self._path = timeline.critical_path()
         self._critical = {id(segment.what): segment for segment in self._path}
 
@@ -57,7 +59,7 @@ class _Data:
         ordered = list(timeline.in_order())
         places = {lane.run: place for place, (lane, _) in enumerate(ordered)}
         return {
-            "title": _cut(timeline.roots[0].prompt) if timeline.roots else "",
+            "title": self._cut(timeline.roots[0].prompt) if timeline.roots else "",
             "seconds": self._time(timeline.latest),
             "totals": self._totals(),
             "models": timeline.usage.to_json(),
@@ -83,15 +85,15 @@ class _Data:
     def _lane(self, lane: Lane, depth: int, places: Mapping[str, int]) -> dict[str, Any]:
         above = lane.above
         value: dict[str, Any] = {
-            "agent": _cut(lane.agent),
+            "agent": self._cut(lane.agent),
             "depth": depth,
             "begin": self._time(lane.began),
             "end": self._end(lane),
-            "where": _cut(lane.served_by),
-            "prompt": _cut(lane.prompt),
-            "answer": _cut(lane.answer),
-            "error": _cut(lane.error),
-            "notices": [_cut(text) for text in lane.notices],
+            "where": self._cut(lane.served_by),
+            "prompt": self._cut(lane.prompt),
+            "answer": self._cut(lane.answer),
+            "error": self._cut(lane.error),
+            "notices": [self._cut(text) for text in lane.notices],
             "bars": self._bars(lane, places),
         } | _cost(lane.own)
         if above is not None:
@@ -115,12 +117,12 @@ class _Data:
         return (
             {
                 "kind": "turn",
-                "name": _cut(turn.model),
+                "name": self._cut(turn.model),
                 "number": turn.number,
                 "begin": self._time(turn.began),
                 "end": self._end(turn),
-                "stop": _cut(turn.stop_reason),
-                "retries": [_cut(text) for text in turn.retries],
+                "stop": self._cut(turn.stop_reason),
+                "retries": [self._cut(text) for text in turn.retries],
                 "calls": len(asked),
                 "lanes": [places[run.run] for call in asked for run in call.runs],
             }
@@ -131,14 +133,14 @@ class _Data:
     def _call(self, call: Call) -> dict[str, Any]:
         return {
             "kind": "call",
-            "name": _cut(call.tool),
+            "name": self._cut(call.tool),
             "begin": self._time(call.began),
             "end": self._end(call),
-            "arguments": _arguments(call.arguments),
-            "result": _cut(call.result),
+            "arguments": self._arguments(call.arguments),
+            "result": self._cut(call.result),
             "failed": call.is_error,
-            "where": _cut(call.served_by),
-            "progress": [_cut(text) for text in call.progress],
+            "where": self._cut(call.served_by),
+            "progress": [self._cut(text) for text in call.progress],
         } | self._on_path(call)
 
     def _on_path(self, what: Turn | Call) -> dict[str, Any]:
@@ -148,23 +150,25 @@ class _Data:
     def _end(self, what: Lane | Turn | Call) -> float | None:
         return None if what.ended is None else self._time(what.ended)
 
+    def _arguments(self, arguments: Mapping[str, Any]) -> Any:
+        """The arguments as JSON that browsers read, or as text."""
+        try:
+            text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError):
+            return self._cut(repr(arguments))
+        return arguments if len(text) <= self._max_text else self._cut(text)
+
+    def _cut(self, text: str | None) -> str | None:
+        if text is None or len(text) <= self._max_text:
+            return text
+        return f"{text[: self._max_text]}… ({len(text) - self._max_text:,} more characters)"
+
     def _time(self, at: float) -> float:
-        return round(at - self._timeline.began, 6)
+        return round(at - self._began, 6)
 
 
 def _cost(usage: Usage) -> dict[str, Any]:
     return {"tokens": usage.tokens, "usd": usd_to_json(usage.usd), "requests": usage.requests}
-
-
-def _arguments(arguments: Mapping[str, Any]) -> Any:
-    text = json.dumps(arguments, ensure_ascii=False, default=str)
-    return arguments if len(text) <= MAX_TEXT else _cut(text)
-
-
-def _cut(text: str | None) -> str | None:
-    if text is None or len(text) <= MAX_TEXT:
-        return text
-    return f"{text[:MAX_TEXT]}… ({len(text) - MAX_TEXT:,} more characters)"
 
 
 def _file(name: str) -> str:

@@ -69,11 +69,14 @@ async def test_the_installed_server_lists_its_tools(installed: Installed) -> Non
     assert (await installed.run("mcp-calc-server", "--version")).out.startswith("mcp-calc-server, version ")
     async with OwnedClient([installed.command("mcp-calc-server")], installed.folder / "log") as client:
         assert len((await client.list_tools()).tools) == 7
+        (page,) = (await client.list_resources()).resources
+        assert (await client.read_resource(page.uri)).contents
 
 
 @pytest.mark.requirement("console-scripts")
 @on_one_loop
 async def test_the_installed_client_does_the_main_job(installed: Installed) -> None:
-    end = await installed.run("orchestrator-client", "--demo", "--quiet")
+    end = await installed.run("orchestrator-client", "--demo", "--quiet", "--timeline", "run.html")
     assert end.out.splitlines()[-1] == "Total: $191.12"
     assert end.err == ""
+    assert (installed.folder / "run.html").read_text(encoding="utf-8").endswith("</html>\n")

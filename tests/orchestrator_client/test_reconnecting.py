@@ -138,7 +138,7 @@ async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_c
                 with pytest.raises(ToolUnavailable):
                     await connection.call("fail", {}, no_progress)
                 await back(connection, losses)
-            with pytest.raises(ToolUnavailable, match="keeps failing and is left alone"):
+            with pytest.raises(ToolUnavailable, match="keeps failing and is left alone for a while: connection closed"):
                 await connection.call("fail", {}, no_progress)
             assert connection.to_json()["breaker"] == "open"
             async with asyncio.timeout(BACK):

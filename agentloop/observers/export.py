@@ -1,0 +1,103 @@
+"""Where spans go: what the standard `OTEL_*` variables say, and nowhere if they say nothing.
+
+Works without `opentelemetry-sdk`, which the extra `trace` installs, as long as nothing is to be exported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from importlib.metadata import entry_points
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.trace import ProxyTracerProvider, Span
+
+from agentloop.events import Observer, ignore
+from agentloop.observers.trace import Trace
+
+FLUSH = 2.0
+"""Seconds the last spans have to go out before the process ends, whether or not anybody takes them."""
+DELAY = "1000"
+"""Milliseconds between exports. The SDK's 5 s would lose spans of a server that is stopped."""
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_BY_PROTOCOL = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+_INSTALL = "pip install 'mcp-calc-server[trace]'"
+
+
+def tracing(service: str, warn: Callable[[str], None]) -> Observer:
+    """The observer for `CallContext.trace`: it makes spans if the environment says where they go.
+
+    That is `OTEL_TRACES_EXPORTER` or an OTLP endpoint. `service` is the service's name unless `OTEL_SERVICE_NAME` gives
+    another. A program that has set a tracer provider keeps it. `warn` hears why spans that are asked for do not come.
+    """
+    if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
+        return Trace().observe
+    names = _exporters()
+    if not names:
+        return ignore
+    try:
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    except ImportError:
+        warn(f"OTEL_* asks for traces, which need opentelemetry-sdk: {_INSTALL}")
+        return ignore
+    os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", DELAY)
+    resource = Resource({"service.name": service}).merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=Resource.create().merge(resource), shutdown_on_exit=False)
+    for name in names:
+        exporter = _exporter(name, warn)
+        if exporter is not None:
+            provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return Trace().observe
+
+
+def span(name: str) -> AbstractContextManager[Span]:
+    """A span round a whole command, so that what comes before and after its run is part of the same trace."""
+    return trace.get_tracer("agentloop").start_as_current_span(name)
+
+
+def finish() -> None:
+    """Let the last spans go out. Returns after `FLUSH` seconds at the latest; no spans are taken afterwards."""
+    shutdown = getattr(trace.get_tracer_provider(), "shutdown", None)
+    if shutdown is not None:
+        thread = threading.Thread(target=shutdown, daemon=True, name="last spans")
+        thread.start()
+        thread.join(FLUSH)
+
+
+def _exporters() -> list[str]:
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return []
+    named = os.environ.get("OTEL_TRACES_EXPORTER", "")
+    if not named.strip() and any(os.environ.get(name) for name in _ENDPOINTS):
+        named = "otlp"
+    names = [name.strip() for name in named.split(",")]
+    return [name for name in names if name not in {"", "none"}]
+
+
+def _exporter(name: str, warn: Callable[[str], None]) -> Any:
+    """An exporter by the name that `OTEL_TRACES_EXPORTER` has for it; None if it cannot be had."""
+    if name == "console":
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415
+
+        return ConsoleSpanExporter(out=sys.stderr)  # stdout belongs to the answer or the protocol
+    if name == "otlp":
+        protocol = next((os.environ[each] for each in _PROTOCOLS if os.environ.get(each)), "")
+        name = _BY_PROTOCOL.get(protocol, protocol)
+    (found,) = entry_points(group="opentelemetry_traces_exporter", name=name) or (None,)
+    try:
+        return None if found is None else found.load()()
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the run goes on without it
+        warn(f"Traces cannot go to {name}: {type(error).__name__}: {error}")
+        return None
+    finally:
+        if found is None:
+            warn(f"Traces cannot go to {name}, which is not installed. For OTLP over HTTP: {_INSTALL}")

@@ -1,0 +1,235 @@
+"""What runs are doing now, as a tree: a run, the calls it makes, the runs that those start, and so on.
+
+`Tree` is a fold over the events; `rows` shows it in so many lines, however many agents are at work.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agentloop import exact_json
+from agentloop.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    Spent,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnRetried,
+    TurnStarted,
+)
+from agentloop.usage import Usage
+
+State = Literal["running", "done", "failed"]
+
+MOST_SHOWN = 8
+"""Calls shown below rows that sum calls up: more would be too restless to read."""
+DETAIL = 200
+RESULT = 2000
+"""Characters kept of a detail or a step, and of a result: there is room for less of them where they are shown."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A run, a tool call, or a call together with the run it started. Times are on the `time.monotonic` clock.
+
+    `detail` says what was asked, `step` what was heard of it last, `result` what came back: text as others wrote it.
+    """
+
+    name: str
+    tool: str
+    detail: str
+    started: float
+    state: State = "running"
+    finished: float | None = None
+    step: str = ""
+    served_by: str = ""
+    result: str | None = None
+    is_agent: bool = False
+    children: list[Node] = field(default_factory=list)
+    spent: Usage = field(default_factory=Usage)
+    billed: Usage | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What it and all below it have cost so far."""
+        below = sum((child.usage for child in self.children), self.spent)
+        return below if self.billed is None or below.requests > self.billed.requests else self.billed
+
+    @property
+    def doing(self) -> str:
+        """What is going on in it, in a few words; empty once it has ended."""
+        running = [child for child in self.children if child.state == "running"]
+        if self.state != "running" or not running:
+            return self.step
+        return f"waits for {len(running)} calls" if len(running) > 1 else f"waits for {running[0].name}"
+
+    def seconds(self, now: float) -> float:
+        return (now if self.finished is None else self.finished) - self.started
+
+
+class Tree:
+    """Grows with `observe`; `roots` are the runs that no call of another one started."""
+
+    def __init__(self) -> None:
+        self.roots: list[Node] = []
+        self._runs: dict[str, Node] = {}
+        self._calls: dict[str, Node] = {}
+        self._numbers: Counter[tuple[str, str]] = Counter()
+
+    def observe(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._start_run(event)
+            case ToolStarted() if event.run in self._runs:
+                self._start_call(event, self._runs[event.run])
+            case ToolProgress(message=message) if event.call in self._calls:
+                self._calls[event.call].step = message[:DETAIL]
+            case ToolFinished() if event.call in self._calls:
+                _finish_call(event, self._calls[event.call])
+            case _ if event.run in self._runs:
+                _within(event, self._runs[event.run])
+
+    def _start_run(self, event: RunStarted) -> None:
+        call = self._calls.get(event.parent_call or "")
+        if call is None:
+            call = Node(event.agent, event.agent, event.prompt[:DETAIL], event.at)
+            self.roots.append(call)
+        call.is_agent = True
+        call.detail = event.prompt[:DETAIL]
+        call.served_by = event.served_by
+        self._runs[event.run] = call
+
+    def _start_call(self, event: ToolStarted, run: Node) -> None:
+        self._numbers[event.run, event.tool] += 1
+        number = self._numbers[event.run, event.tool]
+        node = Node(f"{event.tool}#{number}", event.tool, _arguments(event.arguments)[:DETAIL], event.at)
+        self._calls[event.call] = node
+        run.children.append(node)
+
+
+def _within(event: Event, run: Node) -> None:
+    """What happens in a run between its start and its end."""
+    match event:
+        case TurnStarted(number=number, model=model):
+            run.step = f"asks {model}, turn {number}"
+        case TextDelta():
+            run.step = "writes"
+        case TurnRetried(error=error):
+            run.step = f"asks again: {error}"[:DETAIL]
+        case Spent(model=model, usage=usage):
+            run.spent += Usage({model: usage})
+        case RunFinished():
+            run.billed = event.bill.total
+            if run.finished is None:
+                reason = "stopped" if event.error_type == "CancelledError" else event.error
+                _finish(run, event.at, "failed" if reason else "done", reason or event.answer)
+
+
+def _finish_call(event: ToolFinished, call: Node) -> None:
+    call.served_by = call.served_by or event.served_by  # where its run was is surer than where a stopped call was
+    _finish(call, event.at, "failed" if event.is_error else "done", event.result)
+
+
+def _finish(node: Node, at: float, state: State, result: str | None) -> None:
+    node.state, node.finished, node.step = state, at, ""
+    node.result = None if result is None else result[:RESULT]
+
+
+def _arguments(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={exact_json.dumps(value)}" for name, value in arguments.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the tree. `guide` is what is drawn before it; `hidden` counts the nodes below that are not shown.
+
+    A row that sums up several calls has no `node` but `nodes`.
+    """
+
+    guide: str
+    nodes: Sequence[Node]
+    hidden: int = 0
+
+    @property
+    def node(self) -> Node | None:
+        return self.nodes[0] if len(self.nodes) == 1 else None
+
+
+def rows(tree: Tree, height: int) -> list[Row]:
+    """The tree in at most `height` rows, at least 1.
+
+    All of it if it fits. Else finished agents lose their calls, then running ones, and then the calls of one tool
+    become one row that sums them up, with some of them below it: failed ones and the longest running first.
+    """
+    for is_open in (_everything, _running, _root):
+        opened = (row for root in tree.roots for row in _opened(root, is_open, "", ""))
+        shown = list(itertools.islice(opened, height + 1))
+        if len(shown) <= height:
+            return shown
+    return _summed_up(tree, height)
+
+
+def _everything(_node: Node, _depth: int) -> bool:
+    return True
+
+
+def _running(node: Node, depth: int) -> bool:
+    return depth == 0 or node.state == "running"
+
+
+def _root(_node: Node, depth: int) -> bool:
+    return depth == 0
+
+
+def _opened(node: Node, is_open: Any, guide: str, below: str, depth: int = 0) -> Iterator[Row]:
+    children = node.children if is_open(node, depth) else []
+    yield Row(guide, [node], hidden=0 if children else _count(node))
+    for number, child in enumerate(children, 1):
+        is_last = number == len(children)
+        yield from _opened(
+            child, is_open, below + ("└ " if is_last else "├ "), below + ("  " if is_last else "│ "), depth + 1
+        )
+
+
+def _count(node: Node) -> int:
+    return sum(1 + _count(child) for child in node.children)
+
+
+def _summed_up(tree: Tree, height: int) -> list[Row]:
+    """The newest root, a row for each tool it has called, and the calls most worth a look."""
+    root = tree.roots[-1]
+    groups = _by_tool(root.children, height - 1)
+    room = max(0, min(MOST_SHOWN, height - 1 - len(groups)))
+    shown = [Row("", [root])]
+    for number, calls in enumerate(groups, 1):
+        is_last = number == len(groups)
+        chosen = [] if len(calls) == 1 else _worth_a_look(calls)[:room]
+        room -= len(chosen)
+        shown.append(Row("└ " if is_last else "├ ", calls, hidden=len(calls) - len(chosen)))
+        for place, call in enumerate(chosen, 1):
+            guide = ("  " if is_last else "│ ") + ("└ " if place == len(chosen) else "├ ")
+            shown.append(Row(guide, [call], hidden=_count(call)))
+    return shown
+
+
+def _by_tool(calls: Sequence[Node], most: int) -> list[list[Node]]:
+    """The calls of each tool; those of the last ones together if there are more than `most` tools."""
+    tools: dict[str, list[Node]] = {}
+    for call in calls:
+        tools.setdefault(call.tool, []).append(call)
+    groups = list(tools.values())
+    if len(groups) <= most or most < 1:
+        return groups[: max(0, most)]
+    return [*groups[: most - 1], [call for group in groups[most - 1 :] for call in group]]
+
+
+def _worth_a_look(calls: Sequence[Node]) -> list[Node]:
+    """The failed ones, then the running ones, the longest first."""
+    return [call for state in ("failed", "running") for call in calls if call.state == state]

@@ -1,0 +1,207 @@
+"""OpenTelemetry spans of runs, turns and tool calls, after the GenAI semantic conventions.
+
+`invoke_agent` for a run, under it `chat` for each turn and `execute_tool` for each call; a delegated run hangs under
+the call that started it. The SDKs add the rest: the `anthropic` SDK a span for each request, under its turn, and the
+trace context in the request's headers; the MCP SDK spans on both sides of a call, and the trace context in its `_meta`.
+
+https://github.com/open-telemetry/semantic-conventions-genai (status: development)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry import context as otel
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider, get_tracer, set_span_in_context
+from opentelemetry.util.types import AttributeValue
+
+from agentloop import exact_json
+from agentloop.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    Spent,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+    TurnRetried,
+    TurnStarted,
+)
+from agentloop.usage import ModelUsage
+
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_CAPTURED_ON_SPANS = {"true", "span_only", "span_and_event"}
+
+
+def records_content() -> bool:
+    """Whether the environment asks for prompts, answers, arguments and results on spans. By default none are there."""
+    return os.environ.get(CAPTURE, "").strip().lower() in _CAPTURED_ON_SPANS
+
+
+@dataclass(slots=True)
+class _Run:
+    span: Span
+    above: Context
+    """What was current before the run."""
+    inside: Context
+    model: str = ""
+    usage: ModelUsage = field(default_factory=ModelUsage)
+    turn: _Turn | None = None
+
+
+@dataclass(slots=True)
+class _Turn:
+    span: Span
+    usage: ModelUsage = field(default_factory=ModelUsage)
+    text: list[str] = field(default_factory=list)
+
+
+class Trace:
+    """Makes spans of events; hand `observe` to `CallContext.trace`, or to `Agent.run` as its observer.
+
+    In `CallContext.trace` it is called where things happen, so that a request or a tool finds its own span current also
+    in worker threads. `content` is whether spans have prompts, answers, arguments and results.
+    """
+
+    def __init__(self, provider: TracerProvider | None = None, *, content: bool | None = None) -> None:
+        self._tracer = get_tracer("agentloop", tracer_provider=provider)
+        self._content = records_content() if content is None else content
+        self._runs: dict[str, _Run] = {}
+        self._calls: dict[str, tuple[Span, Context]] = {}
+
+    def observe(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._start_run(event)
+            case RunFinished():
+                self._finish_run(event)
+            case _ if event.run in self._runs:
+                self._within(event, self._runs[event.run])
+
+    def _within(self, event: Event, run: _Run) -> None:
+        match event:
+            case TurnStarted():
+                self._start_turn(event, run)
+            case Spent(usage=usage):
+                run.usage += usage
+                if run.turn is not None:
+                    run.turn.usage += usage
+            case TextDelta(text=text) if self._content and run.turn is not None:
+                run.turn.text.append(text)
+            case TurnRetried(error=error) if run.turn is not None:
+                run.turn.text.clear()
+                run.turn.span.add_event("retry", {"error.message": error} if self._content else None)
+            case TurnFinished(stop_reason=reason):
+                self._finish_turn(run, stop_reason=reason)
+            case ToolStarted():
+                self._start_call(event, run)
+            case ToolFinished():
+                self._finish_call(event, run)
+
+    def _start_run(self, event: RunStarted) -> None:
+        above = otel.get_current()
+        _, parent = self._calls.get(event.parent_call or "", (None, above))
+        span = self._span(
+            f"invoke_agent {event.agent}", SpanKind.INTERNAL, parent, "invoke_agent", {"gen_ai.agent.name": event.agent}
+        )
+        if self._content:
+            span.set_attribute("gen_ai.input.messages", _message("user", event.prompt))
+        inside = set_span_in_context(span, parent)
+        self._runs[event.run] = _Run(span, above, inside)
+        otel.attach(inside)
+
+    def _finish_run(self, event: RunFinished) -> None:
+        run = self._runs.pop(event.run, None)
+        if run is None:
+            return
+        if run.turn is not None:
+            self._finish_turn(run, error_type=event.error_type)
+        run.span.set_attributes(_usage(run.usage))
+        usd = event.bill.total.usd
+        if usd is not None:
+            run.span.set_attribute("agentloop.usd", float(usd))
+        if event.answer is not None and self._content:
+            run.span.set_attribute("gen_ai.output.messages", _message("assistant", event.answer))
+        if event.answer is None:
+            self._fail(run.span, event.error_type, event.error)
+        run.span.end()
+        otel.attach(run.above)
+
+    def _start_turn(self, event: TurnStarted, run: _Run) -> None:
+        run.model = event.model
+        about: dict[str, AttributeValue] = {
+            "gen_ai.request.model": event.model,
+            "gen_ai.request.stream": True,
+            "gen_ai.agent.name": event.agent,
+        }
+        span = self._span(f"chat {event.model}", SpanKind.CLIENT, run.inside, "chat", about)
+        run.turn = _Turn(span)
+        run.span.set_attribute("gen_ai.request.model", event.model)
+        otel.attach(set_span_in_context(span, run.inside))
+
+    def _finish_turn(self, run: _Run, *, stop_reason: str | None = None, error_type: str | None = None) -> None:
+        """Without a stop reason the run ends in the middle of its turn."""
+        turn, run.turn = run.turn, None
+        if turn is None:
+            return
+        turn.span.set_attributes(_usage(turn.usage))
+        if turn.text:
+            turn.span.set_attribute("gen_ai.output.messages", _message("assistant", "".join(turn.text)))
+        if stop_reason is None:
+            self._fail(turn.span, error_type)
+        else:
+            turn.span.set_attribute("gen_ai.response.finish_reasons", [stop_reason])
+        turn.span.end()
+        otel.attach(run.inside)
+
+    def _start_call(self, event: ToolStarted, run: _Run) -> None:
+        about = {"gen_ai.tool.name": event.tool, "gen_ai.tool.call.id": event.call, "gen_ai.agent.name": event.agent}
+        span = self._span(f"execute_tool {event.tool}", SpanKind.INTERNAL, run.inside, "execute_tool", about)
+        if self._content:
+            span.set_attribute("gen_ai.tool.call.arguments", exact_json.dumps(event.arguments))
+        inside = set_span_in_context(span, run.inside)
+        self._calls[event.call] = (span, inside)
+        otel.attach(inside)
+
+    def _finish_call(self, event: ToolFinished, run: _Run) -> None:
+        span, _ = self._calls.pop(event.call, (None, None))
+        if span is None:
+            return
+        span.set_attribute("agentloop.served_by", event.served_by)
+        if self._content:
+            span.set_attribute("gen_ai.tool.call.result", event.result)
+        if event.is_error:
+            self._fail(span, "tool_error", event.result)
+        span.end()
+        otel.attach(run.inside)
+
+    def _span(
+        self, name: str, kind: SpanKind, parent: Context, operation: str, about: Mapping[str, AttributeValue]
+    ) -> Span:
+        attributes = {"gen_ai.operation.name": operation, "gen_ai.provider.name": "anthropic", **about}
+        return self._tracer.start_span(name, parent, kind, attributes)
+
+    def _fail(self, span: Span, error_type: str | None, text: str | None = None) -> None:
+        """What went wrong may quote the prompt or a result, so it is there only together with them."""
+        span.set_attribute("error.type", error_type or "_OTHER")
+        span.set_status(StatusCode.ERROR, text if self._content else None)
+
+
+def _usage(usage: ModelUsage) -> dict[str, AttributeValue]:
+    return {
+        "gen_ai.usage.input_tokens": usage.prompt_tokens,
+        "gen_ai.usage.output_tokens": usage.output_tokens,
+        "gen_ai.usage.cache_read.input_tokens": usage.cache_read_input_tokens,
+        "gen_ai.usage.cache_write.input_tokens": usage.cache_creation_input_tokens,
+    }
+
+
+def _message(role: str, text: str) -> str:
+    message: dict[str, Any] = {"role": role, "parts": [{"type": "text", "content": text}]}
+    return json.dumps([message], ensure_ascii=False)

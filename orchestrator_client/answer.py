@@ -1,0 +1,58 @@
+"""What came of a question, for the user."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from agentloop import AgentError, ModelError
+from agentloop.narration import clip, printable
+from orchestrator_client.report import Report
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+NO_ACCESS = {401, 403}
+"""HTTP statuses that mean that the credentials are wrong."""
+
+
+def is_ok(report: Report, policy: str) -> bool:
+    """Whether the question is answered, by the `--policy`."""
+    if policy == "best-effort":
+        return report.answer is not None or bool(report.finished)
+    return report.answer is not None and not report.failed
+
+
+def print_answer(report: Report, policy: str, tell: Callable[[str], None]) -> None:
+    """The answer to stdout; what is missing, and why, to stderr and to `tell`."""
+    if report.answer is not None:
+        click.echo(printable(report.answer))
+    for part in report.failed:
+        tell(f"failed: {part.tool}({part.arguments}): {part.result}")
+    if report.error is None:
+        return
+    for part in report.finished:
+        text = f"{part.tool}({part.arguments}):\n{part.result}"
+        click.echo(printable(text), err=policy != "best-effort")
+    tell(f"no answer: {report.error}")
+
+
+def printable_json(value: Any) -> str:
+    """JSON in which everything that could steer a terminal is escaped; JSON itself does that only below 0x20."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def advice(error: AgentError) -> str:
+    """What to do about it, to be put behind the error; often nothing."""
+    refused = isinstance(error, ModelError) and error.status in NO_ACCESS
+    return " (check ANTHROPIC_API_KEY, or use --offline)" if refused else ""
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    click.echo(clip(text, 500), err=True)

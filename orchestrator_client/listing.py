@@ -1,0 +1,82 @@
+"""Which servers there are, how they are, and what they offer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import click
+from mcp.types import Tool as McpTool
+
+from agentloop.handover import AGENT
+from agentloop.narration import clip
+from orchestrator_client.answer import EXIT_FAILED, printable_json
+from orchestrator_client.config import ServerEntry
+from orchestrator_client.connection import Connection
+
+_WIDTH = 100
+_NAME = 64
+
+
+async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float, *, as_json: bool) -> int:
+    """Connect to the servers and print what they offer; the exit status."""
+    async with AsyncExitStack() as stack:
+        connections = [
+            Connection(name, entry, connect_timeout=connect_timeout, server_log=sys.stderr)
+            for name, entry in servers.items()
+        ]
+        for connection in connections:
+            stack.push_async_exit(connection)
+        await asyncio.gather(*(connection.__aenter__() for connection in connections))
+        if as_json:
+            click.echo(printable_json({"servers": listing_json(connections)}))
+        for line in () if as_json else listing(connections):
+            click.echo(line)
+        return 0 if all(connection.is_up for connection in connections) else EXIT_FAILED
+
+
+def listing(connections: Sequence[Connection]) -> Iterator[str]:
+    """A line for each server, with its tools below, as they were when it was last up."""
+    for connection in connections:
+        name = clip(connection.name, _NAME)
+        if connection.is_up:
+            trust = ", trusted" if connection.is_trusted else ""
+            yield f"{name}: up, {_number(len(connection.tools), 'tool')}{trust}"
+        else:
+            yield f"{name}: down: {clip(connection.error or 'not connected', 200)}"
+        widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
+        for tool in connection.tools:
+            start = f"  {clip(tool.name, _NAME):{widest}}  {'agent' if _is_agent(tool) else '':5}  "
+            first_line = (tool.description or "").strip().partition("\n")[0]
+            yield start + clip(first_line, max(1, _WIDTH - len(start)))
+
+
+def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
+    """`{name: {state, breaker, reconnects, trusted, tools: [{name, agent, description, inputSchema}]}}`."""
+    return {
+        connection.name: {
+            **connection.to_json(),
+            "trusted": connection.is_trusted,
+            "tools": [
+                {
+                    "name": tool.name,
+                    "agent": _is_agent(tool),
+                    "description": tool.description,
+                    "inputSchema": tool.input_schema,
+                }
+                for tool in connection.tools
+            ],
+        }
+        for connection in connections
+    }
+
+
+def _is_agent(tool: McpTool) -> bool:
+    return (tool.meta or {}).get(AGENT) is True
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,140 @@
+"""The tree of what runs are doing, drawn on a terminal while they do it.
+
+Drawn a few times a second and in half of the screen at most, however many agents are at work. What else there is to say
+goes above it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TextIO
+
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.control import Control
+from rich.live import Live
+from rich.segment import ControlType
+from rich.table import Table
+
+from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Event
+from agentloop.narration import clip
+from agentloop.observers.live import Tree, rows
+from orchestrator_client.progress import LINE
+from orchestrator_client.terminal import undone_on_sigterm, without_echo
+from orchestrator_client.tree_picture import picture_of
+
+FRAMES_PER_SECOND = 5
+MAX_LOG = 100
+"""Lines of started servers that are shown."""
+FEWEST_ROWS = 4
+
+_LOG_LINE = 16 * 1024
+_LOG_FLUSH = 1.0
+
+
+class LiveView:
+    """Shows the events it is given to `observe` as a tree on stderr, a terminal, within the block of `shown`.
+
+    What is typed meanwhile is not echoed. However the block is left, cursor and echo are as before.
+    """
+
+    def __init__(self) -> None:
+        # Not bound to the stream: in a chat another one stands for it while a line is typed.
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._tree = Tree()
+        self._widths: list[int] = []
+        self._drawn_in = 0
+
+    def observe(self, event: Event) -> None:
+        self._tree.observe(event)
+
+    def say(self, text: str) -> None:
+        """A line above the tree."""
+        self.console.print(clip(text, LINE), soft_wrap=True)
+
+    @asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """Draw within the block; the last picture stays."""
+        self._tree, self._widths = Tree(), []
+        live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
+        with without_echo(), undone_on_sigterm(self._show_cursor), live:
+            drawing = asyncio.create_task(self._draw(live), name="live view")
+            try:
+                yield
+            finally:
+                await cancel_and_wait([drawing])
+                self._forget_wrapped_rows()
+
+    @asynccontextmanager
+    async def server_log(self) -> AsyncIterator[TextIO]:
+        """Where started servers write: their lines appear above the tree, the first `MAX_LOG` of them."""
+        reading, writing = os.pipe()
+        reader = asyncio.StreamReader(limit=_LOG_LINE)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
+        )
+        telling = asyncio.create_task(self._tell_log(reader), name="server log")
+        try:
+            with os.fdopen(writing, "w", encoding="utf-8") as log:
+                yield log
+            await asyncio.wait({telling}, timeout=_LOG_FLUSH)
+        finally:
+            await cancel_and_wait([telling])
+            transport.close()
+
+    async def _tell_log(self, reader: asyncio.StreamReader) -> None:
+        """Read to the end, or a server would stop at a full pipe."""
+        told = 0
+        rest = b""
+        while chunk := await reader.read(_LOG_LINE):
+            *lines, rest = (rest + chunk).split(b"\n")
+            rest = rest[:_LOG_LINE]
+            for line in lines[: max(0, MAX_LOG - told)]:
+                self.say(line.decode("utf-8", "replace"))
+            told += len(lines)
+            if told > MAX_LOG >= told - len(lines):
+                self.say(f"(Servers have more than {MAX_LOG} lines to say; the rest is left out.)")
+
+    async def _draw(self, live: Live) -> None:
+        while True:
+            if self._tree.roots:
+                self._forget_wrapped_rows()
+                live.refresh()
+            await asyncio.sleep(1 / FRAMES_PER_SECOND)
+
+    def picture(self) -> Table | Group:
+        """The tree as it is now, in at most half of the screen."""
+        if not self._tree.roots:
+            return Group()
+        size = self.console.size
+        height = max(FEWEST_ROWS, size.height // 2)
+        table = picture_of(rows(self._tree, height), time.monotonic(), width=size.width, unicode=self._has_unicode)
+        lines = self.console.render_lines(table, pad=False)
+        self._widths = [sum(cell_len(segment.text) for segment in line) for line in lines]
+        self._drawn_in = size.width
+        return table
+
+    def _show_cursor(self) -> None:
+        """Not through the console, which may be writing just now."""
+        os.write(self.console.file.fileno(), b"\x1b[?25h\r\n")
+
+    @property
+    def _has_unicode(self) -> bool:
+        return self.console.encoding.startswith("utf")
+
+    def _forget_wrapped_rows(self) -> None:
+        """Erase what a terminal that has become narrower has wrapped: `Live` knows only of the rows it drew."""
+        width = self.console.size.width
+        if not self._widths or width >= self._drawn_in:
+            return
+        wrapped = sum(max(1, math.ceil(each / width)) for each in self._widths) - len(self._widths)
+        self._drawn_in = width
+        up: list[ControlType | tuple[ControlType, int]] = [ControlType.CARRIAGE_RETURN]
+        up += [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * wrapped
+        self.console.control(Control(*up))

@@ -1,0 +1,60 @@
+"""What was asked and answered in a chat, and what it cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from agentloop import Conversation, Usage
+from agentloop.narration import printable
+from agentloop.usage import usd_to_json
+from orchestrator_client.report import Report
+
+
+@dataclass
+class Transcript:
+    """The questions of a chat in order, each with the report of its run; failed and stopped ones too."""
+
+    exchanges: list[tuple[str, Report]] = field(default_factory=list)
+
+    @property
+    def usage(self) -> Usage:
+        return sum((report.usage for _, report in self.exchanges), Usage())
+
+    def add(self, question: str, report: Report) -> None:
+        self.exchanges.append((question, report))
+
+    def to_markdown(self) -> str:
+        """For people to read."""
+        return "\n".join(["# Conversation", "", *(line for each in self.exchanges for line in _markdown(*each))])
+
+    def to_json(self, conversation: Conversation) -> str:
+        """For programs: the messages of the conversation that is open, in the Messages API's form, and all costs."""
+        value = {
+            "messages": conversation.messages,
+            "usage": self.usage.to_json(),
+            "usd": usd_to_json(self.usage.usd),
+        }
+        return json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
+
+
+def usage_lines(usage: Usage) -> Iterator[str]:
+    """A line for each model and, if there is more than one, their sum."""
+    if not usage:
+        yield "Nothing has been used yet."
+    for model, used in usage.by_model.items():
+        tokens = f"{used.prompt_tokens:,} tokens in, {used.output_tokens:,} out"
+        yield f"{model}: {used.requests} requests, {tokens}, {_usd(used.usd)}"
+    if len(usage.by_model) > 1:
+        yield f"together: {usage.requests} requests, {usage.tokens:,} tokens, {_usd(usage.usd)}"
+
+
+def _usd(amount: object) -> str:
+    return "cost not known" if amount is None else f"${amount:.4f}"
+
+
+def _markdown(question: str, report: Report) -> Sequence[str]:
+    parts = [f"* {each.tool}({each.arguments}), by {each.served_by}: {each.result}" for each in report.delegations]
+    outcome = report.answer if report.answer is not None else f"(no answer: {report.error})"
+    return [f"## {printable(question)}", "", *map(printable, parts), "", printable(outcome), ""]

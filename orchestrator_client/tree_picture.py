@@ -1,0 +1,124 @@
+"""Rows of the tree of runs as a picture for a terminal: what, how long, tokens, cost, who serves it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.console import JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from agentloop import Usage, exact_json
+from agentloop.narration import clip
+from agentloop.observers.live import Node, Row
+
+SPINS = 5
+"""Turns of the spinner in a second."""
+WIDE = {"served_by": 90, "usd": 60, "tokens": 50}
+"""Columns of the terminal from which on a column of the picture is there."""
+
+_WIDTHS = {"served_by": 16, "usd": 8, "tokens": 10}
+_DETAIL = 200
+_MINUTE = 60
+_SPINNER = {True: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", False: "|/-\\"}
+_MARKS = {True: {"done": "✓", "failed": "✗"}, False: {"done": "+", "failed": "x"}}
+_STYLES = {"running": "cyan", "done": "green", "failed": "red"}
+_PLAIN_GUIDES = str.maketrans({"├": "|", "└": "`", "│": "|"})
+
+
+def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -> Table:
+    """The rows as a table: what, how long, tokens, cost, where it is served from. Narrow ones have fewer columns."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(no_wrap=True, justify="right", width=7)
+    columns = [name for name, least in WIDE.items() if width >= least]
+    for name in reversed(columns):
+        side: JustifyMethod = "left" if name == "served_by" else "right"
+        table.add_column(no_wrap=True, overflow="ellipsis", justify=side, width=_WIDTHS[name])
+    for row in shown:
+        usage = sum((node.usage for node in row.nodes), Usage())
+        cells = {"tokens": tokens(usage), "usd": usd(usage), "served_by": _served_by(row.nodes)}
+        elapsed = max(node.finished or now for node in row.nodes) - min(node.started for node in row.nodes)
+        more = [Text(cells[name], style="dim") for name in reversed(columns)]
+        table.add_row(_what(row, now, unicode=unicode), Text(seconds(elapsed)), *more)
+    return table
+
+
+def _what(row: Row, now: float, *, unicode: bool) -> Text:
+    guide = row.guide if unicode else row.guide.translate(_PLAIN_GUIDES)
+    state = _state(row.nodes)
+    spinner = _SPINNER[unicode]
+    mark = _MARKS[unicode].get(state) or spinner[int(now * SPINS) % len(spinner)]
+    text = Text.assemble((guide, "dim"), (f"{mark} ", _STYLES[state]))
+    node = row.node
+    if node is None:
+        return text.append(_summary(row), "bold")
+    text.append(clip(node.name, 80), "bold" if node.is_agent else "")
+    if node.doing and (row.hidden or not node.children or not row.guide):
+        text.append(f"  {clip(node.doing, _DETAIL)}", _STYLES[state])
+    return text.append(f"  {_detail(node)}", "red" if state == "failed" else "dim")
+
+
+def _detail(node: Node) -> str:
+    """What was asked, and of a call's result, if it is an object, the first value: there is little room."""
+    if node.result is None or (node.is_agent and node.state == "done"):
+        return clip(node.detail, _DETAIL)
+    if node.state == "failed":
+        return clip(node.result, _DETAIL)
+    try:
+        value = exact_json.loads(node.result)
+    except ValueError:
+        value = node.result
+    if isinstance(value, dict) and value:
+        value = next(iter(value.values()))
+    return clip(f"{node.detail} = {value}", _DETAIL)
+
+
+def _summary(row: Row) -> str:
+    states = Counter(node.state for node in row.nodes)
+    counts = ", ".join(f"{states[state]} {state}" for state in ("running", "done", "failed") if states[state])
+    tools = {node.tool for node in row.nodes}
+    name = clip(row.nodes[0].tool, 80) if len(tools) == 1 else f"{len(tools)} tools"
+    return f"{counts}: {name} x {len(row.nodes)}"
+
+
+def _served_by(nodes: Sequence[Node]) -> str:
+    names = sorted({node.served_by for node in nodes if node.served_by})
+    return clip(", ".join(names), 60)
+
+
+def _state(nodes: Sequence[Node]) -> str:
+    states = Counter(node.state for node in nodes)
+    return "running" if states["running"] else "failed" if states["failed"] else "done"
+
+
+def seconds(elapsed: float) -> str:
+    """`40ms`, `4.2s`, `1m02s`."""
+    if elapsed < 1:
+        return f"{elapsed * 1000:.0f}ms"
+    if elapsed < _MINUTE:
+        return f"{elapsed:.1f}s"
+    minutes, rest = divmod(int(elapsed), _MINUTE)
+    return f"{minutes}m{rest:02}s"
+
+
+def tokens(usage: Usage) -> str:
+    """`840 tok`, `12.3k tok`; nothing if none are known."""
+    if not usage:
+        return ""
+    count = usage.tokens
+    return f"{count} tok" if count < 1000 else f"{count / 1000:.1f}k tok"  # noqa: PLR2004
+
+
+def usd(usage: Usage) -> str:
+    """`$0.0012`, `$1.25`; `$?` if a price is not known."""
+    if not usage:
+        return ""
+    amount = usage.usd
+    if amount is None:
+        return "$?"
+    if 0 < amount < Decimal("0.0001"):
+        return "<$0.0001"
+    return f"${amount:.4f}" if 0 < amount < Decimal("0.1") else f"${amount:.2f}"

@@ -1,0 +1,164 @@
+"""What runs are doing now, as a tree, and the tree in so many rows."""
+
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentloop import Agent, Bill, Tool, Usage, create_agent_tool_async
+from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolProgress, ToolStarted
+from agentloop.observers.live import Node, Tree, rows
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing.server import Script
+from agentloop.usage import ModelUsage
+
+Serve = Callable[[Script], ScriptedMessages]
+SPENT = ModelUsage(1, 100, 20, usd=Decimal("0.001"))
+
+
+def double(number: int) -> int:
+    """Double a number."""
+    if number > 1:
+        raise ValueError("too large")
+    return 2 * number
+
+
+def family(request: Request) -> Reply:
+    if request.body["system"] == "parent":
+        return says("done") if request.results else calls(*(("child_agent", {"prompt": str(n)}) for n in (1, 2)))
+    return says("doubled") if request.results else calls(("double", {"number": int(request.prompt)}))
+
+
+@pytest.mark.requirement("live-tree")
+async def test_the_tree_has_the_run_its_calls_and_the_runs_below_with_what_they_cost(scripted_messages: Serve) -> None:
+    tree = Tree()
+    server = scripted_messages(family)
+    child = Agent("child", "child", [Tool.from_function(double)], client=server.client)
+    parent = Agent("parent", "parent", [create_agent_tool_async(child)], client=server.client)
+    result = await parent.run("go", observe=tree.observe)
+    (root,) = tree.roots
+    assert (root.name, root.state, root.usage) == ("parent", "done", result.usage)
+    assert [(call.name, call.detail, call.served_by) for call in root.children] == [
+        ("child_agent#1", "1", "local"),
+        ("child_agent#2", "2", "local"),
+    ]
+    doubles = [call.children[0] for call in root.children]
+    assert [(node.name, node.state) for node in doubles] == [("double#1", "done"), ("double#1", "failed")]
+    assert (doubles[0].detail, doubles[0].result) == ("number=1", "2")
+    assert "too large" in (doubles[1].result or "")
+    assert sum((call.usage for call in root.children), root.spent) == root.usage
+
+
+class Office:
+    """An orchestrator that has called `agents` agents, of which the events are told by hand."""
+
+    def __init__(self, agents: int, *, tools: int = 1) -> None:
+        self.tree = Tree()
+        self.tell(RunStarted(run="boss", agent="boss", prompt="go", at=0.0))
+        for number in range(agents):
+            tool = f"helper{number % tools}"
+            self.tell(ToolStarted(run="boss", agent="boss", call=f"call{number}", tool=tool, arguments={}, at=1.0))
+            start = RunStarted(run=f"run{number}", agent=tool, prompt="p", parent_call=f"call{number}", at=1.0)
+            self.tell(start)
+
+    def tell(self, event: Event) -> None:
+        self.tree.observe(event)
+
+    def call(self, number: int, name: str) -> None:
+        run = f"run{number}"
+        self.tell(ToolStarted(run=run, agent="helper", call=f"{run}.{name}", tool="add", arguments={"n": 1}))
+
+    def finish(self, number: int, *, is_error: bool = False) -> None:
+        run = f"run{number}"
+        self.tell(Spent(run=run, agent="helper", model="m", usage=SPENT))
+        self.tell(
+            RunFinished(run=run, agent="helper", bill=Bill("helper", own=Usage({"m": SPENT})), answer="42", at=3.0)
+        )
+        self.tell(
+            ToolFinished(
+                run="boss",
+                agent="boss",
+                call=f"call{number}",
+                tool="helper",
+                arguments={},
+                result="42",
+                is_error=is_error,
+                served_by="far",
+                seconds=2.0,
+                at=3.0,
+            )
+        )
+
+
+def names(tree: Tree, height: int) -> list[str]:
+    return [f"{row.guide}{row.node.name if row.node else f'{len(row.nodes)} calls'}" for row in rows(tree, height)]
+
+
+@pytest.mark.requirement("live-calm")
+def test_a_tree_that_does_not_fit_loses_the_calls_of_finished_agents_first() -> None:
+    office = Office(2)
+    for number in range(2):
+        office.call(number, "a")
+    office.finish(0)
+    assert names(office.tree, 5) == ["boss", "├ helper0#1", "│ └ add#1", "└ helper0#2", "  └ add#1"]
+    assert names(office.tree, 4) == ["boss", "├ helper0#1", "└ helper0#2", "  └ add#1"]
+    assert names(office.tree, 3) == ["boss", "├ helper0#1", "└ helper0#2"]
+    assert names(office.tree, 2) == ["boss", "└ 2 calls"]
+    assert [row.hidden for row in rows(office.tree, 4)] == [0, 1, 0, 0]
+
+
+@pytest.mark.requirement("live-calm")
+def test_a_hundred_agents_are_summed_up_with_failed_and_longest_running_ones_below() -> None:
+    office = Office(100)
+    for number in range(40):
+        office.finish(number, is_error=number == 7)
+    shown = rows(office.tree, 12)
+    assert names(office.tree, 12)[:4] == ["boss", "└ 100 calls", "  ├ helper0#8", "  ├ helper0#41"]
+    assert len(shown) == 10
+    summary = shown[1]
+    assert Counter(node.state for node in summary.nodes) == {"running": 60, "done": 39, "failed": 1}
+    assert sum((node.usage for node in summary.nodes), Usage()).tokens == 40 * SPENT.tokens
+
+
+def test_progress_of_a_call_and_what_it_costs_are_shown_while_it_runs() -> None:
+    office = Office(1)
+    office.tell(ToolProgress(run="boss", agent="boss", call="call0", tool="helper", message="half way"))
+    office.tell(Spent(run="run0", agent="helper", model="m", usage=SPENT))
+    (node,) = office.tree.roots[0].children
+    assert (node.step, node.state, node.usage.tokens) == ("half way", "running", SPENT.tokens)
+    assert (node.seconds(5.0), node.finished) == (4.0, None)
+
+
+def test_events_of_runs_nobody_has_heard_of_change_nothing() -> None:
+    tree = Tree()
+    tree.observe(Spent(run="?", agent="?", model="m", usage=SPENT))
+    tree.observe(ToolStarted(run="?", agent="?", call="?.1", tool="t", arguments={}))
+    assert tree.roots == []
+
+
+@pytest.mark.requirement("live-calm")
+@given(
+    agents=st.integers(0, 30),
+    tools=st.integers(1, 6),
+    acts=st.lists(st.tuples(st.integers(0, 29), st.sampled_from(["call", "done", "failed"])), max_size=60),
+    height=st.integers(1, 40),
+)
+def test_rows_never_exceed_the_height_and_never_show_a_node_twice(
+    agents: int, tools: int, acts: list[tuple[int, str]], height: int
+) -> None:
+    office = Office(agents, tools=tools)
+    for place, (number, act) in enumerate(acts):
+        if number >= agents:
+            continue
+        if act == "call":
+            office.call(number, str(place))
+        else:
+            office.finish(number, is_error=act == "failed")
+    shown = rows(office.tree, height)
+    assert 1 <= len(shown) <= height
+    single: list[Node] = [row.node for row in shown if row.node is not None]
+    assert len({id(node) for node in single}) == len(single)
+    assert single[0] is office.tree.roots[0]

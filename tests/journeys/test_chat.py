@@ -1,0 +1,136 @@
+"""The chat, typed at on a real terminal."""
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agentloop.testing import Reply, Request, ScriptedMessages, says
+from tests.processes import CLIENT, SERVER, environment, run, started
+from tests.terminals import Terminal, on_terminal
+
+UP, CTRL_C, CTRL_D = "\x1b[A", "\x03", "\x04"
+
+
+def count_questions(request: Request) -> Reply:
+    """Says how many questions it has been asked in the conversation; for one that says `hold` it takes for ever."""
+    questions = [message for message in request.body["messages"] if message["role"] == "user"]
+    reply = says(f"Question {len(questions)} answered.")
+    return replace(reply, seconds_per_event=300.0) if "hold" in str(questions[-1]) else reply
+
+
+@asynccontextmanager
+async def chatting(claude: ScriptedMessages, home: Path, *arguments: str) -> AsyncIterator[Terminal]:
+    env = environment(ANTHROPIC_BASE_URL=claude.url, ANTHROPIC_API_KEY="scripted") | {"HOME": str(home)}
+    async with on_terminal(*CLIENT, *arguments, env=env, lines=40) as terminal:
+        await terminal.until(lambda: is_at_prompt(terminal), seconds=30)
+        yield terminal
+
+
+def is_at_prompt(terminal: Terminal) -> bool:
+    return terminal.lines[-1:] == [">"]
+
+
+async def asks(terminal: Terminal, line: str, *texts: str) -> None:
+    """Type a line and wait for what it leads to, and for the next prompt."""
+    terminal.type(f"{line}\r")
+    await terminal.until(lambda: all(text in terminal.text for text in texts) and is_at_prompt(terminal))
+
+
+@pytest.mark.requirement("chat")
+async def test_questions_follow_each_other_and_commands_tell_about_them(tmp_path: Path) -> None:
+    with ScriptedMessages(count_questions) as model:
+        async with chatting(model, tmp_path, "--local") as terminal:
+            await asks(terminal, "What is one?", "Question 1 answered.")
+            await asks(terminal, UP, "Question 2 answered.")
+            await asks(terminal, "/usage", "claude-sonnet-5-5: 2 requests, 20 tokens in, 40 out, $0.0004")
+            await asks(terminal, f"/save {tmp_path}/chat.md", "written: ")
+            await asks(terminal, f"/save {tmp_path}/chat.md", "exists already")
+            await asks(terminal, f"/save {tmp_path}/chat.json", "chat.json")
+            await asks(terminal, f"/timeline {tmp_path}/chat.html", "chat.html")
+            await asks(terminal, "/nonsense", "There is no command /nonsense. /help lists them.")
+            await asks(terminal, "/new", "A new conversation.")
+            terminal.type(CTRL_D)
+            assert await terminal.ended() == 0
+            assert terminal.shows_cursor
+            assert terminal.echoes
+    asked = [message["content"][0]["text"] for message in model.requests[1].body["messages"]]
+    assert asked == ["What is one?", "Question 1 answered.", "What is one?"]
+    assert (tmp_path / "chat.md").read_text().count("## What is one?") == 2
+    assert len(json.loads((tmp_path / "chat.json").read_text())["messages"]) == 4
+    assert "<html" in (tmp_path / "chat.html").read_text()
+    history = tmp_path / ".local" / "state" / "orchestrator-client" / "history"
+    assert "What is one?" in history.read_text()
+    assert history.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.requirement("chat-interrupt")
+async def test_ctrl_c_stops_the_question_and_keeps_the_chat(tmp_path: Path) -> None:
+    with ScriptedMessages(count_questions) as model:
+        async with chatting(model, tmp_path, "--local") as terminal:
+            await asks(terminal, "First.", "Question 1 answered.")
+            terminal.type("Please hold.\r")
+            await terminal.until_shown("orchestrator  asks claude-sonnet-5-5")
+            await model.until(lambda: len(model.requests) == 2)
+            terminal.type(CTRL_C)
+            await terminal.until(lambda: "stopped" in terminal.text and is_at_prompt(terminal))
+            terminal.type("half a line" + CTRL_C)
+            await terminal.until(lambda: is_at_prompt(terminal))
+            await asks(terminal, "Second.", "Question 2 answered.")
+            await model.until(lambda: model.requests[1].outcome is not None)
+            assert model.requests[1].outcome == "cancelled"
+            assert "hold" not in str(model.requests[2].body)
+            await asks(terminal, "/help", "/timeline [FILE]")
+            terminal.type("/quit\r")
+            assert await terminal.ended() == 0
+
+
+@pytest.mark.requirement("chat-servers")
+async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/mcp"
+    with ScriptedMessages(count_questions) as model:
+        async with chatting(model, tmp_path, "--server", url) as terminal:
+            assert "cannot be reached" in terminal.text
+            serve = [*SERVER, "--offline", "--transport", "streamable-http", "--port", str(port)]
+            async with started(serve):
+                await terminal.until_shown("is up now. /new begins a conversation")
+                await asks(terminal, "Before.", "Question 1 answered.")
+                await asks(terminal, "/new", "A new conversation.")
+                await asks(terminal, "After.", "Question 1 answered.")
+                await asks(terminal, "/tools", "up, 7 tools", "calculator_assistant_agent  agent  A calculator agent")
+            terminal.send_signal(signal.SIGTERM)
+            assert await terminal.ended() == -signal.SIGTERM
+            assert terminal.echoes
+
+
+@pytest.mark.requirement("chat")
+async def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
+    end = await run(*CLIENT)
+    assert (end.code, end.out) == (2, "")
+    assert "Say what is wanted" in end.err
+
+
+@pytest.mark.requirement("tools-command")
+async def test_tools_lists_the_servers_their_state_and_their_tools() -> None:
+    words = ("--server", "mcp-calc-server", "--server", "false")
+    told, reported = await asyncio.gather(run(*CLIENT, "tools", *words), run(*CLIENT, "tools", *words, "--json"))
+    lines = told.out.splitlines()
+    assert (told.code, lines[0], len(lines)) == (1, "mcp-calc-server: up, 7 tools, trusted", 9)
+    assert lines[7].startswith("  calculator_assistant_agent  agent  A calculator agent: ")
+    assert lines[8].startswith("false: down: ")
+    servers = json.loads(reported.out)["servers"]
+    assert {name: (each["state"], len(each["tools"])) for name, each in servers.items()} == {
+        "mcp-calc-server": ("up", 7),
+        "false": ("down", 0),
+    }
+    assert [tool["name"] for tool in servers["mcp-calc-server"]["tools"] if tool["agent"]] == [
+        "calculator_assistant_agent"
+    ]

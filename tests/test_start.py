@@ -1,0 +1,120 @@
+"""What the commands load before they are of use: a start is slow for what it imports, and this does not flake."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentloop.testing import ScriptedMessages, says
+from tests.processes import OwnedClient, environment, run
+
+LOOKS = (sys.executable, "-v")
+"""Tells on stderr, as the process goes, what it imports."""
+
+NOT_FOR_A_SERVER_AT_REST = {
+    "anthropic",
+    "cryptography",
+    "jsonschema",
+    "jwt",
+    "lark",
+    "mcp.client.client",
+    "mcp.server.mcpserver.server",
+    "mcp_calc_server.web",
+    "stamina",
+}
+NOT_FOR_A_CLIENT_AT_REST = {
+    "anthropic",
+    "cryptography",
+    "jsonschema",
+    "lark",
+    "mcp.server.lowlevel.server",
+    "mcp.server.mcpserver.server",
+    "starlette",
+    "uvicorn",
+}
+NOT_FOR_A_REQUEST = {
+    "anthropic.lib.bedrock",
+    "anthropic.lib.vertex",
+    "anthropic.resources.beta.beta",
+    "lark",
+    "mcp.server.lowlevel.server",
+    "uvicorn",
+}
+
+AT_REST = """
+import asyncio, sys
+from orchestrator_client.__main__ import import_lean
+import_lean()
+from mcp_calc_server.calculator import calculator_assistant, local_twins
+from offline_model.choice import choose_model
+from orchestrator_client.config import servers_to_use
+from orchestrator_client.orchestrator import Session, Setup
+
+async def main():
+    choice = choose_model("small")
+    twins = local_twins(calculator_assistant(model=choice.model, client=choice.client))
+    setup = Setup("big", choice.client, servers_to_use([], {}, {"ANTHROPIC_API_KEY": "a-key"}), twins)
+    async with Session(setup, print) as session:
+        print(len(session.orchestrator().tools))
+
+asyncio.run(main())
+"""
+
+SAME_NAMES = """
+import importlib, runpy
+from agentloop.imports import lean
+lean("anthropic", "mcp")
+compared = 0
+for name in ("anthropic", "anthropic.types", "anthropic.resources", "mcp", "mcp.client", "mcp.server", "mcp.types"):
+    package = importlib.import_module(name)
+    before = type(package).__name__
+    scope = {"__name__": name, "__package__": name, "__path__": package.__path__, "__file__": package.__file__}
+    exec(compile(open(package.__file__).read(), package.__file__, "exec"), scope)
+    for key, value in scope.items():
+        if not key.startswith("_") and (name, key) != ("anthropic", "resources"):  # the SDK has a lazy one of its own
+            assert getattr(package, key) is value, (name, key, before)
+            compared += 1
+print(compared)
+"""
+
+
+def imported(told: str) -> set[str]:
+    return {line.split("'")[1] for line in told.splitlines() if line.startswith("import '")}
+
+
+@pytest.mark.requirement("start-loads-little")
+async def test_a_server_on_stdio_loads_no_model_client_and_no_web_before_it_is_called(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    env = environment(ANTHROPIC_API_KEY="a-key")
+    async with OwnedClient([*LOOKS, "-m", "mcp_calc_server"], log, env=env) as client:
+        await client.list_tools()
+        modules = imported(log.read_text(encoding="utf-8"))
+    assert "mcp.server.lowlevel.server" in modules
+    assert modules & NOT_FOR_A_SERVER_AT_REST == set()
+
+
+@pytest.mark.requirement("start-loads-little")
+async def test_a_connected_client_that_was_asked_nothing_has_no_model_client_and_no_server_in_it() -> None:
+    env = environment(ANTHROPIC_API_KEY="a-key")
+    end = await run(*LOOKS, "-c", AT_REST, env=env)
+    assert (end.code, end.out) == (0, "7\n"), end.err[-2000:]
+    assert imported(end.err) & NOT_FOR_A_CLIENT_AT_REST == set()
+
+
+@pytest.mark.requirement("start-loads-little")
+async def test_a_request_loads_only_the_part_of_the_sdk_it_needs(
+    scripted_messages: Callable[..., ScriptedMessages],
+) -> None:
+    claude = scripted_messages([says("4")])
+    env = environment(ANTHROPIC_BASE_URL=claude.url, ANTHROPIC_API_KEY="a-key")
+    end = await run(*LOOKS, "-m", "orchestrator_client", "What is 2 + 2?", env=env)
+    assert (end.code, end.out) == (0, "4\n")
+    assert imported(end.err) & NOT_FOR_A_REQUEST == set()
+
+
+@pytest.mark.requirement("start-loads-little")
+async def test_lean_libraries_have_the_same_names_and_the_same_things_behind_them() -> None:
+    end = await run(sys.executable, "-W", "ignore", "-c", SAME_NAMES)
+    assert end.code == 0, end.err
+    assert int(end.out) > 500
