@@ -71,7 +71,8 @@ async def measure(store: str) -> str:
 def stores() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder) / "data")
+        (data := Path(folder) / "data").mkdir()
+        server = PostgresServer(data)
         yield {"SQLite": f"sqlite:{folder}/runs", "PostgreSQL, through the queue": server.get_uri("postgres")}
         server.cleanup()
 

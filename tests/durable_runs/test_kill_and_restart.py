@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,22 +26,23 @@ class Boundary:
     turn: int | None = None
     note: str | None = None
 
-    async def reached(self, model: ScriptedMessages, bell: Bell, store: Path) -> None:
+    async def reached(self, model: ScriptedMessages, bell: Bell, in_store: Callable[[], int]) -> None:
+        """Wait until the run is there; `in_store` counts its steps."""
         if self.turn is not None:
             await model.until(lambda: len(model.requests) == self.turn)
         if self.note is not None:
             await bell.until(lambda: self.note in bell.rung)
         if self.turn is None and self.note is None:
             await model.until(lambda: finished(model) == ONCE_EACH)
-        await stored(store, self.steps)
-
-
-async def stored(store: Path, steps: int) -> None:
-    """Wait until so many steps are in the store, which tells nobody by itself."""
-    async with asyncio.timeout(15):
-        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-            while connection.execute("SELECT count(*) FROM operation_outputs").fetchone() != (steps,):  # noqa: ASYNC110
+        async with asyncio.timeout(15):
+            while in_store() != self.steps:  # noqa: ASYNC110 - the store tells nobody by itself
                 await asyncio.sleep(0.01)
+
+
+def steps_in(store: Path) -> int:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        (number,) = connection.execute("SELECT count(*) FROM operation_outputs").fetchone()
+    return int(number)
 
 
 ONCE_EACH = Counter({1: 1, 2: 1, 3: 1})
@@ -98,7 +99,7 @@ async def test_after_kill_9_at_any_boundary_the_result_is_that_of_an_unbroken_ru
         async with Bell() as bell:
             bell.holds = lambda name: name == boundary.note
             async with server(transport, model, bell, store) as served, Held(_in_background(calling(served))):
-                await boundary.reached(model, bell, store)
+                await boundary.reached(model, bell, lambda: steps_in(store))
                 served.process.kill()
                 await served.process.wait()
             script.hangs, bell.holds = None, lambda _name: False

