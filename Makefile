@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-durable test durable matrix tables interop bundle chaos chaos-short check format clean
+.PHONY: demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
@@ -34,6 +34,16 @@ chaos-short: .venv/dev.stamp
 interop: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py
 	$(BIN)/python -m pytest tests/interop
+
+# The pages in Debian's Chromium. Installs Playwright into .venv, axe-core from npm, and Chromium with apt-get, as root.
+browser: .venv/dev.stamp
+	$(BIN)/python tests/browser/install.py
+	$(BIN)/python -m pytest tests/browser
+
+pictures: .venv/dev.stamp
+	$(BIN)/python tests/browser/install.py
+	$(BIN)/python -m tests.browser.pictures
+	$(BIN)/python -m tests.tree_picture
 
 bundle: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py npm uv

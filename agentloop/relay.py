@@ -5,9 +5,10 @@ takes nothing on trust. Runs and calls get identities of this process, and must 
 of; numbers and texts are bounded; times lie within the call; what is still open when the call ends is closed. So the
 stream keeps its promises whatever a server sends, and nothing a server sends looks like a local run.
 
-The two clocks have nothing in common. What is heard first is taken to have travelled for half a round trip, which tells
-when the call, from whose start at the server its times count, began there; it was not before it was sent. A call may
-have waited long to be begun by a busy server, and is heard of soon after.
+The two clocks have nothing in common, but the one is always as much ahead of the other. `FarClocks` learns how much: a
+question is not answered there before it is sent, and nothing is heard before it is told. Servers are asked when their
+tools are listed, and tell with every message; so neither a busy one, which begins a call late, nor one whose words are
+held up moves the bars.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 from agentloop import exact_json
@@ -29,13 +31,16 @@ from agentloop.context import CallContext
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import (
     Event,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
-    TextDelta,
     ToolFinished,
     ToolProgress,
     ToolStarted,
+    TurnFinished,
+    TurnRetried,
+    TurnStarted,
 )
 from agentloop.narration import clip, printable
 from agentloop.usage import COUNTS, Bill, ModelUsage, Usage
@@ -54,10 +59,26 @@ MAX_MODELS = 20
 """Models of one bill."""
 MAX_NESTING = 32
 """Objects and lists within each other in arguments."""
+MAX_CLOCKS = 100
+"""Processes behind one connection whose clocks are remembered."""
 MAX_WAITING = 1_000
 """Events that wait for earlier ones, which are then taken for lost."""
 PATIENCE = 0.5
 """Seconds the last events may come later than the result."""
+
+CROSSING = (
+    RunStarted,
+    TurnStarted,
+    TurnRetried,
+    TurnFinished,
+    Spent,
+    ToolStarted,
+    ToolProgress,
+    ToolFinished,
+    Notice,
+    RunFinished,
+)
+"""The kinds of events that go from process to process. Of `TextDelta` there are too many; `ServerChanged` is of one."""
 
 _TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
 
@@ -65,7 +86,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Outgoing:
-    """The events of one call, as its caller is sent them: all kinds but `TextDelta`, of which there are too many."""
+    """The events of one call, as its caller is sent them."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -73,7 +94,7 @@ class Outgoing:
 
     def add(self, event: Event) -> dict[str, Any] | None:
         """The event as JSON; None if it is not sent."""
-        if isinstance(event, TextDelta) or self.count >= MAX_EVENTS:
+        if not isinstance(event, CROSSING) or self.count >= MAX_EVENTS:
             return None
         try:
             value = event_to_json(bounded(event), origin=self._began)
@@ -83,8 +104,64 @@ class Outgoing:
         return value
 
     def message(self, first: int, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What is sent: the events, the number of the first of them, and what time it is, since the call's start."""
-        return {"first": first, "now": time.monotonic() - self._began, "events": list(events)}
+        """A `Told` as JSON: the events, of which the first has that number."""
+        clock, origin = _own_clock()
+        now = time.monotonic() - origin
+        return {"first": first, "clock": clock, "began": self._began - origin, "now": now, "events": list(events)}
+
+
+@cache
+def _own_clock() -> tuple[str, float]:
+    """The clock of this process, by which callers are told times: a name for it, and when it was 0."""
+    return uuid.uuid4().hex[:12], time.monotonic()
+
+
+def clock_now() -> dict[str, Any]:
+    """What time it is here, for callers to compare with their own clocks."""
+    clock, origin = _own_clock()
+    return {"clock": clock, "now": time.monotonic() - origin}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message about a call. The call `began`, and it was told, at those times on the server's `clock`, in seconds.
+
+    `first` is the number of the first of `events`, which are counted from 0; their times count from `began`.
+    """
+
+    first: int
+    clock: str
+    began: float
+    now: float
+    events: Sequence[Any]
+
+
+class FarClocks:
+    """The clocks of the processes behind one connection, by what is heard. `travel` is half a round trip's seconds."""
+
+    def __init__(self) -> None:
+        self.travel = 0.0
+        self._ahead: dict[str, tuple[float, float]] = {}
+
+    def asked(self, value: Any, *, sent: float, heard: float) -> None:
+        """Take in what `clock_now` said there, in answer to a question that was sent and answered at those times."""
+        match value:
+            case {"clock": str() as clock, "now": int() | float() as now} if math.isfinite(now):
+                self._bound(clock[:MAX_NAME], sent - now, heard - now)
+
+    def began(self, told: Told, *, sent: float, heard: float) -> float:
+        """When, on the clock here, the call began that was sent and is heard of at those times."""
+        low, high = self._bound(told.clock, sent - told.began, heard - told.now)
+        return max(sent, told.began + min(low + self.travel, high))
+
+    def _bound(self, clock: str, least: float, most: float) -> tuple[float, float]:
+        known = self._ahead.get(clock, (least, most))
+        low, high = max(known[0], least), min(known[1], most)
+        if low > high:  # drifted apart, or not true
+            low, high = least, most
+        if clock in self._ahead or len(self._ahead) < MAX_CLOCKS:
+            self._ahead[clock] = low, high
+        return low, high
 
 
 @dataclass(slots=True)
@@ -108,8 +185,8 @@ class Incoming:
         self._context = context
         self._server = server
         self._sent = time.monotonic()
-        self._travel = 0.0
-        self._origin: float | None = None
+        self._clocks = FarClocks()
+        self._origin = self._sent
         self._waiting: dict[int, list[Event | None]] = {}
         self._next = 0
         self._runs: dict[str, _Run] = {}
@@ -118,18 +195,17 @@ class Incoming:
         self._expected: int | None = None
         self._is_closed = False
 
-    def sent(self, travel: float) -> None:
-        """The call goes to the server now, and what it tells takes `travel` seconds to get here."""
-        self._sent, self._travel = time.monotonic(), travel
+    def sent(self, clocks: FarClocks) -> None:
+        """The call goes to the server now."""
+        self._sent, self._clocks = time.monotonic(), clocks
 
-    def take(self, first: int, now: float, events: Sequence[Any]) -> None:
-        """The events from number `first` on, told at `now`, in seconds since the call's start at the server."""
-        if self._is_closed or not events or not math.isfinite(now):
+    def take(self, told: Told) -> None:
+        first, events = told.first, told.events
+        if self._is_closed or not events or not (math.isfinite(told.now) and math.isfinite(told.began)):
             return
         if first < self._next or first in self._waiting or first + len(events) > MAX_EVENTS:
             return
-        if self._origin is None:
-            self._origin = max(self._sent, time.monotonic() - max(0.0, now) - self._travel)
+        self._origin = self._clocks.began(told, sent=self._sent, heard=time.monotonic())
         self._waiting[first] = [_read(value, self._origin) for value in events]
         if sum(map(len, self._waiting.values())) > MAX_WAITING:
             self._next = min(self._waiting)
@@ -182,11 +258,10 @@ class Incoming:
                 self._continue_call(run, event)
             case RunFinished():
                 self._finish(run, event)
-            case ToolStarted() | ToolProgress() | ToolFinished():
-                pass
-            case _:
-                if isinstance(event, Spent):
-                    run.spent += Usage({event.model: event.usage})
+            case Spent():
+                run.spent += Usage({event.model: event.usage})
+                self._context.emit(self._here(run, event))
+            case TurnStarted() | TurnRetried() | TurnFinished() | Notice():
                 self._context.emit(self._here(run, event))
 
     def _start(self, event: RunStarted) -> None:

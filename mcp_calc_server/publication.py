@@ -35,9 +35,9 @@ from agentloop import (
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
-from agentloop.handover import CALL, EVENTS, IDEMPOTENCY_KEY, Handover
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
-from agentloop.relay import Outgoing
+from agentloop.relay import Outgoing, clock_now
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from mcp_calc_server.progress import Notify, Telling, reporting
 from mcp_calc_server.timeline_app import add_timeline, timeline_for, with_app
@@ -122,13 +122,16 @@ class Publication:
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(
+        listings = [types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
+        result = types.ListToolsResult(
             tools=[
-                with_app(context, listing) if tool.spec.is_agent else listing
-                for tool in self._tools.values()
-                for listing in [types.Tool.model_validate(tool.spec.to_json())]
+                with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
+                for listing in listings
             ]
         )
+        if _speaks_ours(context):
+            result.meta = {CLOCK: clock_now()}
+        return result
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Answer `tools/call`."""
@@ -203,6 +206,12 @@ class Publication:
                 yield
         else:
             yield
+
+
+def _speaks_ours(context: Context) -> bool:
+    """Whether the client declares the extension of `agentloop.handover`."""
+    capabilities = context.session.client_capabilities
+    return AGENT in ((capabilities.extensions if capabilities else None) or {})
 
 
 def owner_of(context: Context) -> str:

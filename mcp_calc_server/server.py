@@ -43,6 +43,8 @@ else:
 
 STOP_GRACE = 1.0
 """Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
+LAST_SPANS = 0.5
+"""Seconds the last spans have to go out after a signal."""
 
 NAME = "mcp-calc-server"
 
@@ -177,7 +179,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], on_signal: Callab
     on_signal()
     task.cancel()
     await asyncio.wait({task}, timeout=STOP_GRACE)
-    export.finish()
+    export.finish(LAST_SPANS)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -57,6 +57,7 @@
     }
   });
 
+  document.documentElement.dataset.app = "";
   say("Waiting for the agent.");
   ask("ui/initialize", {
     appInfo: { name: "mcp-calc-server timeline", version: "1" },

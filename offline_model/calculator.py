@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from offline_model.combining import combined
 from offline_model.conversation import Asked, Call
 from offline_model.lexeme import Unread
 from offline_model.numerals import Answer, money, number, percentage, plain, result, several
 from offline_model.planning import Operand, Plan, Ref, arguments, plan, shown
-from offline_model.problem import Problem, Purchases
+from offline_model.problem import Comparison, Problem, Purchases
 from offline_model.reading import read
 
 
@@ -72,6 +73,9 @@ def _final(problem: Problem, made: Plan, progress: _Progress) -> str:
     lines += progress.lines
     if len(made.parts) > 1:
         lines += [f"{name}: {_answer(problem, total, progress).text}" for name, total in made.parts]
+    if isinstance(problem, Comparison):
+        found = {name: _answer(problem, total, progress) for name, total in made.parts}
+        return "\n".join([*lines, combined(problem, found).line])
     return "\n".join([*lines, several([_answer(problem, each, progress) for each in made.answers]).line])
 
 

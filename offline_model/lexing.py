@@ -52,7 +52,7 @@ def segments(text: str) -> list[Segment]:
         rest, bullet = line, False
         if numbered and _is_numbered(line, text):
             rest, bullet = line[2:], True
-        elif len(lines) > 1 and line[0].text in _BULLETS and text[line[0].end].isspace():
+        elif len(lines) > 1 and line[0].text in _BULLETS and text[line[0].end : line[0].end + 1].isspace():
             rest, bullet = line[1:], True
         found += [Segment(tuple(part), bullet) for part in _split(rest, {"END"})]
     return found

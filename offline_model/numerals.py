@@ -71,6 +71,16 @@ def answered(texts: Sequence[str]) -> Answer | None:
     return next((found for text in _documents(texts) if (found := _read(text.strip()))), None)
 
 
+def explained(texts: Sequence[str]) -> list[str]:
+    """The lines before the answer in a delegation's result: what was read, and the arithmetic."""
+    for text in (*texts, *_documents(texts)):
+        lines = text.splitlines()
+        at = next((index for index, line in enumerate(lines) if line.startswith(_LABEL)), None)
+        if at is not None:
+            return lines[:at]
+    return []
+
+
 def result(texts: Sequence[str]) -> tuple[str, bool] | None:
     """The number and whether it is exact, from a math tool's JSON."""
     for text in ("".join(texts), *texts):

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
+from offline_model.combining import combined
 from offline_model.conversation import Asked, Call, Outcome
 from offline_model.lexeme import Unread
-from offline_model.numerals import Answer, answered, money
-from offline_model.problem import Calculation, Problem, Purchases
+from offline_model.numerals import Answer, answered, explained, money
+from offline_model.problem import Calculation, Comparison, Problem, Purchases
 from offline_model.reading import read
 
 
@@ -19,7 +20,10 @@ def orchestrate(conversation: Asked, agent: str) -> str | list[Call]:
         raise Unread("the calls in this conversation are not the ones that were asked for")
     if pending:
         return pending
-    answers = _answers({name: conversation.outcomes[call.key] for name, call in calls.items()}, problem.currency)
+    outcomes = {name: conversation.outcomes[call.key] for name, call in calls.items()}
+    answers = _answers(outcomes, problem.currency)
+    if isinstance(problem, Calculation) and problem.read:
+        return "\n".join([*explained(next(iter(outcomes.values())).texts), _final(problem, answers)])
     return _final(problem, answers)
 
 
@@ -27,6 +31,8 @@ def _prompts(problem: Problem) -> dict[str, str]:
     """A prompt that can be read by itself for each part, by the part's name."""
     if isinstance(problem, Calculation):
         return {"": str(problem)}
+    if isinstance(problem, Comparison):
+        return {part.name: part.source for part in problem.parts}
     return {part.name: str(part) for part in problem.parts}
 
 
@@ -48,6 +54,9 @@ def _answers(outcomes: Mapping[str, Outcome], currency: str) -> dict[str, Answer
 
 def _final(problem: Problem, answers: Mapping[str, Answer]) -> str:
     lines = [f"{name}: {each.text}" for name, each in answers.items() if name]
+    if isinstance(problem, Comparison):
+        found = combined(problem, answers)
+        return "\n".join([*lines, f"Total: {found.text}" if problem.ask == "total" else found.line])
     if isinstance(problem, Purchases) and len(answers) > 1:
         total = sum((each.value for each in answers.values()), Fraction(0))
         exact = not any(each.rounded for each in answers.values())

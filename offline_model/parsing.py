@@ -19,13 +19,15 @@ class Refused:
     at: int
 
 
-class _Lexemes(Lexer):
+class Lexemes(Lexer):
+    """Hands lark the lexemes as they are."""
+
     def __init__(self, lexer_conf: Any) -> None:
         pass
 
     def lex(self, data: Any) -> Iterator[Token]:  # type: ignore[override]
         for index, lexeme in enumerate(data):
-            yield Token(lexeme.kind, lexeme.text, start_pos=index)
+            yield Token(lexeme.kind, lexeme.text, start_pos=index, end_pos=lexeme.start)
 
 
 def compiled(name: str, starts: Sequence[str], terminals: frozenset[str], meaning: Transformer[Token, Any]) -> Lark:
@@ -34,7 +36,7 @@ def compiled(name: str, starts: Sequence[str], terminals: frozenset[str], meanin
     return Lark(
         f"{grammar}\n%declare {' '.join(sorted(terminals))}\n",
         parser="lalr",
-        lexer=_Lexemes,
+        lexer=Lexemes,
         start=list(starts),
         maybe_placeholders=False,
         transformer=meaning,

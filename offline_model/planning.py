@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from offline_model.problem import (
     Calculation,
+    Comparison,
     Expression,
     Item,
     Negation,
@@ -87,6 +88,10 @@ def plan(problem: Problem) -> Plan:
     if isinstance(problem, Calculation):
         made.answers = [_expression(made, each) for each in problem.expressions]
         return made
+    if isinstance(problem, Comparison):
+        made.parts = [(part.name, _expression(made, part.expression)) for part in problem.parts]
+        made.answers = _compared(made, problem, [total for _, total in made.parts])
+        return made
     made.parts = [(part.name, _part(made, part)) for part in problem.parts]
     made.answers = [made.fold("sum_numbers", [total for _, total in made.parts])]
     return made
@@ -120,6 +125,18 @@ def _json_number(text: str) -> int | str:
     if value.denominator == 1 and abs(value) < _EXACT_IN_JSON:
         return int(value)
     return text
+
+
+def _compared(made: Plan, problem: Comparison, totals: Sequence[Operand]) -> list[Operand]:
+    match problem.ask:
+        case "total":
+            return [made.fold("sum_numbers", totals)]
+        case "average":
+            return [made.add("divide_numbers", made.fold("sum_numbers", totals), str(len(totals)))]
+        case "difference":
+            return [made.add("subtract_numbers", totals[0], totals[1])]
+        case _:
+            return []
 
 
 def _part(made: Plan, part: Part) -> Operand:

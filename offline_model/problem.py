@@ -96,7 +96,8 @@ class Purchases:
 
     @property
     def read(self) -> tuple[str, ...]:
-        return ()
+        """What was taken from the text, in words."""
+        return tuple(str(entry) for part in self.parts for entry in part.entries)
 
 
 @dataclass(frozen=True)
@@ -120,4 +121,30 @@ class Calculation:
         return self.source
 
 
-Problem: TypeAlias = Purchases | Calculation
+@dataclass(frozen=True)
+class Share:
+    """One of several things that are worked out independently: a store, a person, a trip, a month."""
+
+    name: str
+    expression: Expression
+    source: str
+    """A text that asks for this part alone."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several parts and what is asked of them together."""
+
+    parts: tuple[Share, ...]
+    ask: str
+    """ "total", "average", "least" or "most", or "difference": of the first and the second part."""
+    currency: str = ""
+    unit: str = ""
+    read: tuple[str, ...] = ()
+
+    @property
+    def money(self) -> bool:
+        return self.unit == "money"
+
+
+Problem: TypeAlias = Purchases | Calculation | Comparison

@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from agentloop import AgentError, ModelError
-from agentloop.narration import clip, printable
+from agentloop.narration import printable
 from orchestrator_client.report import Report
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 NO_ACCESS = {401, 403}
@@ -51,8 +50,3 @@ def advice(error: AgentError) -> str:
     """What to do about it, to be put behind the error; often nothing."""
     refused = isinstance(error, ModelError) and error.status in NO_ACCESS
     return " (check ANTHROPIC_API_KEY, or use --offline)" if refused else ""
-
-
-def say(text: str) -> None:
-    """A line on stderr."""
-    click.echo(clip(text, 500), err=True)

@@ -18,14 +18,15 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Observer, ServerChanged, ignore, together
 from agentloop.governor import Governor
 from agentloop.limits import deadline_after
+from agentloop.model import prepare
 from agentloop.observers import export
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
-from orchestrator_client.answer import EXIT_FAILED, EXIT_INTERRUPTED, advice, print_answer, say
+from orchestrator_client.answer import EXIT_FAILED, EXIT_INTERRUPTED, advice, print_answer
 from orchestrator_client.line_editor import line_editor
 from orchestrator_client.listing import listing
 from orchestrator_client.orchestrator import Session, Setup
-from orchestrator_client.progress import Progress, progress_on_stderr
+from orchestrator_client.progress import Progress, progress_on_stderr, say
 from orchestrator_client.report import Report
 from orchestrator_client.terminal import restored_on_sigterm
 from orchestrator_client.transcript import Transcript, usage_lines
@@ -73,11 +74,15 @@ def chat(setup: Setup, budget: Budget, options: Mapping[str, Any], observers: Se
 
 async def _connected_chat(setup: Setup, settings: ChatSettings, progress: Progress) -> None:
     talk = Chat(progress, settings)
-    async with (
-        progress.server_log() as log,
-        Session(replace(setup, server_log=log), progress.say, together(talk.hear, *settings.observers)) as session,
-    ):
-        await talk.run(session)
+    preparing = asyncio.create_task(asyncio.to_thread(prepare))
+    try:
+        async with (
+            progress.server_log() as log,
+            Session(replace(setup, server_log=log), progress.say, together(talk.hear, *settings.observers)) as session,
+        ):
+            await talk.run(session)
+    finally:
+        await preparing
 
 
 class Chat:

@@ -15,7 +15,7 @@ import click
 from agentloop import Budget, ConfigurationError
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.choice import choose_model
-from orchestrator_client.answer import EXIT_INTERRUPTED, say
+from orchestrator_client.answer import EXIT_INTERRUPTED
 from orchestrator_client.command import CommandWithOthers
 from orchestrator_client.connection import MAX_CALLS
 from orchestrator_client.durable import DurableRun
@@ -23,6 +23,7 @@ from orchestrator_client.listing import list_tools
 from orchestrator_client.observing import kept, render
 from orchestrator_client.one_question import answer_one
 from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
+from orchestrator_client.progress import say
 from orchestrator_client.setting_up import servers_from, setup_from
 
 DEMO = (

@@ -34,9 +34,9 @@ from pydantic import BaseModel
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
 from agentloop.limits import within
-from agentloop.relay import Incoming
+from agentloop.relay import MAX_NAME, FarClocks, Incoming, Told
 from orchestrator_client.breaker import Breaker, State
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.tasks import ID as TASKS
@@ -78,6 +78,8 @@ class _Spent(BaseModel):
 class _Events(BaseModel):
     id: str
     first: int
+    clock: str
+    began: float
     now: float
     events: list[dict[str, Any]]
 
@@ -115,7 +117,8 @@ class _Extension(ClientExtension):
 
     async def _hear_events(self, told: _Events) -> None:
         if told.id in self._listeners:
-            self._listeners[told.id].events.take(told.first, told.now, told.events)
+            message = Told(told.first, told.clock[:MAX_NAME], told.began, told.now, told.events)
+            self._listeners[told.id].events.take(message)
 
 
 class Connection:
@@ -163,7 +166,7 @@ class Connection:
         self._leaving = asyncio.Event()
         self._calls: set[asyncio.Task[Any]] = set()
         self._listeners: dict[str, Listener] = {}
-        self._round_trip = 0.0
+        self._clocks = FarClocks()
         self._owner: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -277,7 +280,7 @@ class Connection:
         self._calls.add(call)
         if handover and listener:
             self._listeners[handover.call] = listener
-            listener.events.sent(self._round_trip / 2)
+            listener.events.sent(self._clocks)
         try:
             await asyncio.wait({call})
             if listener and not call.cancelled() and not call.exception():
@@ -344,7 +347,7 @@ class Connection:
                         _client(self._entry, self._server_log, extensions, self._lost.set)
                     )
                     self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
-                    self.tools, self._round_trip = await _list_tools(client)
+                    self.tools = await _list_tools(client, self._clocks)
                 was_up = self._is_now(client)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
@@ -491,20 +494,21 @@ class _BoundedText(TextReceiveStream):
         return text
 
 
-async def _list_tools(client: Client) -> tuple[tuple[McpTool, ...], float]:
-    """The tools, and the seconds one round trip took."""
+async def _list_tools(client: Client, clocks: FarClocks) -> tuple[McpTool, ...]:
+    """All tools; `clocks` learns how long a round trip takes, and what time it is there."""
     tools: list[McpTool] = []
     cursor: str | None = None
-    round_trip = 0.0
     while len(tools) < MAX_TOOLS:
-        began = time.monotonic()
+        sent = time.monotonic()
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
-        round_trip = time.monotonic() - began
+        heard = time.monotonic()
+        clocks.travel = (heard - sent) / 2
+        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, heard=heard)
         tools += page.tools
         cursor = page.next_cursor
         if cursor is None or not page.tools:
             break
-    return tuple(tools[:MAX_TOOLS]), round_trip
+    return tuple(tools[:MAX_TOOLS])
 
 
 def _reason(error: BaseException) -> str:

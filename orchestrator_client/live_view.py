@@ -31,7 +31,7 @@ from orchestrator_client.tree_picture import picture_of
 
 FRAMES_PER_SECOND = 5
 MAX_LOG = 100
-"""Lines of started servers that are shown."""
+"""Lines of started servers that are shown for one question."""
 FEWEST_ROWS = 4
 
 _LOG_LINE = 16 * 1024
@@ -50,6 +50,7 @@ class LiveView:
         self._tree = Tree()
         self._widths: list[int] = []
         self._drawn_in = 0
+        self._logged = 0
 
     def observe(self, event: Event) -> None:
         self._tree.observe(event)
@@ -61,7 +62,7 @@ class LiveView:
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
         """Draw within the block; the last picture stays."""
-        self._tree, self._widths = Tree(), []
+        self._tree, self._widths, self._logged = Tree(), [], 0
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
         with without_echo(), undone_on_sigterm(self._show_cursor), live:
             drawing = asyncio.create_task(self._draw(live), name="live view")
@@ -73,7 +74,7 @@ class LiveView:
 
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:
-        """Where started servers write: their lines appear above the tree, the first `MAX_LOG` of them."""
+        """Where started servers write: their lines appear above the tree, `MAX_LOG` for each question."""
         reading, writing = os.pipe()
         reader = asyncio.StreamReader(limit=_LOG_LINE)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -90,16 +91,16 @@ class LiveView:
 
     async def _tell_log(self, reader: asyncio.StreamReader) -> None:
         """Read to the end, or a server would stop at a full pipe."""
-        told = 0
         rest = b""
         while chunk := await reader.read(_LOG_LINE):
             *lines, rest = (rest + chunk).split(b"\n")
             rest = rest[:_LOG_LINE]
-            for line in lines[: max(0, MAX_LOG - told)]:
-                self.say(line.decode("utf-8", "replace"))
-            told += len(lines)
-            if told > MAX_LOG >= told - len(lines):
-                self.say(f"(Servers have more than {MAX_LOG} lines to say; the rest is left out.)")
+            for line in lines:
+                self._logged += 1
+                if self._logged <= MAX_LOG:
+                    self.say(line.decode("utf-8", "replace"))
+                elif self._logged == MAX_LOG + 1:
+                    self.say(f"(Servers have more than {MAX_LOG} lines to say; the rest is left out.)")
 
     async def _draw(self, live: Live) -> None:
         while True:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from agentloop import AgentError, Budget, CallContext, Ledger
+from agentloop import Agent, AgentError, Budget, CallContext, Ledger
 from agentloop.events import Observer, together
 from agentloop.limits import deadline_after
 from agentloop.model import prepare
@@ -22,11 +22,10 @@ from orchestrator_client.answer import (
     is_ok,
     print_answer,
     printable_json,
-    say,
 )
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.orchestrator import Session, Setup
-from orchestrator_client.progress import progress_on_stderr
+from orchestrator_client.progress import Progress, progress_on_stderr, say
 from orchestrator_client.report import Report
 
 
@@ -45,34 +44,15 @@ def answer_one(
     report, progress = Report(), progress_on_stderr(is_quiet=options["quiet"])
     began = time.monotonic()
     servers: dict[str, Any] = {}
-
-    observe = together(report.observe, progress.observe, *observers)
-    trace = export.tracing("orchestrator-client", say)
-
-    async def orchestrate() -> None:
-        deadline = None if options["deadline"] is None else deadline_after(options["deadline"])
-        context = CallContext(emit=observe, trace=trace, deadline=deadline, ledger=Ledger(budget))
-        preparing = asyncio.create_task(asyncio.to_thread(prepare))
-        try:
-            async with (
-                progress.shown(),
-                progress.server_log() as log,
-                Session(replace(setup, server_log=log), progress.say, observe) as session,
-            ):
-                try:
-                    if run is None:
-                        await session.orchestrator().run(question, context=context)
-                    else:
-                        agent, seconds = session.orchestrator(), options["deadline"]
-                        report.settle(await run.answer(agent, budget, seconds, observe, trace))
-                finally:
-                    servers.update(session.to_json())
-        finally:
-            await preparing
-
+    context = CallContext(
+        emit=together(report.observe, progress.observe, *observers),
+        trace=export.tracing("orchestrator-client", say),
+        deadline=None if options["deadline"] is None else deadline_after(options["deadline"]),
+        ledger=Ledger(budget),
+    )
     try:
         with export.span("orchestrator-client"):
-            asyncio.run(orchestrate())
+            asyncio.run(_orchestrate(_asked(question, budget, options, run, report), setup, context, progress, servers))
     except KeyboardInterrupt:
         say("interrupted" if run is None else f"interrupted; to go on: {run.command}")
         return EXIT_INTERRUPTED
@@ -87,3 +67,37 @@ def answer_one(
     else:
         print_answer(report, options["policy"], say)
     return 0 if ok else EXIT_FAILED
+
+
+Ask = Callable[[Agent, CallContext], Awaitable[None]]
+
+
+def _asked(question: str, budget: Budget, options: Mapping[str, Any], run: DurableRun | None, report: Report) -> Ask:
+    """How an orchestrator is asked: as it is, or by a run that is kept."""
+
+    async def ask(agent: Agent, context: CallContext) -> None:
+        if run is None:
+            await agent.run(question, context=context)
+        else:
+            report.settle(await run.answer(agent, budget, options["deadline"], context.emit, context.trace))
+
+    return ask
+
+
+async def _orchestrate(
+    ask: Ask, setup: Setup, context: CallContext, progress: Progress, servers: dict[str, Any]
+) -> None:
+    """Run to the answer; `servers` gets what is to be said of them at the end."""
+    preparing = asyncio.create_task(asyncio.to_thread(prepare))
+    try:
+        async with (
+            progress.shown(),
+            progress.server_log() as log,
+            Session(replace(setup, server_log=log), progress.say, context.emit) as session,
+        ):
+            try:
+                await ask(session.orchestrator(), context)
+            finally:
+                servers.update(session.to_json())
+    finally:
+        await preparing

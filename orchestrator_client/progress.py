@@ -18,6 +18,11 @@ LINE = 500
 """Characters of a line at most."""
 
 
+def say(text: str) -> None:
+    """A line on stderr."""
+    click.echo(clip(text, LINE), err=True)
+
+
 class Progress(Protocol):
     """Shows what `observe` hears. `say` is for all else there is to say."""
 
@@ -45,10 +50,10 @@ class Lines:
     def observe(self, event: Event) -> None:
         line = None if self._is_quiet else self._narrator.tell(event)
         if line is not None:
-            self.say(f"{event.at - self._began:7.3f}s {line}")
+            say(f"{event.at - self._began:7.3f}s {line}")
 
     def say(self, text: str) -> None:
-        click.echo(clip(text, LINE), err=True)
+        say(text)
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:

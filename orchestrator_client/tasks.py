@@ -11,11 +11,11 @@ from typing import Any, Literal, Protocol
 from mcp import MCPError
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.types import INTERNAL_ERROR, CallToolResult, EmptyResult, Request, RequestParams, Result
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
 
 from agentloop import Usage
 from agentloop.handover import EVENTS, SPENT
-from agentloop.relay import Incoming
+from agentloop.relay import MAX_NAME, Incoming, Told
 
 ID = "io.modelcontextprotocol/tasks"
 POLL = 0.5
@@ -66,6 +66,14 @@ class _Task(Result):
     error: dict[str, Any] | None = None
 
 
+class _Events(BaseModel):
+    first: int
+    clock: str
+    began: float
+    now: float
+    events: list[dict[str, Any]]
+
+
 class TasksClient(ClientExtension):
     """Declares the extension, and turns a handle into the call's result by asking until there is one.
 
@@ -111,11 +119,12 @@ def _listen(meta: Mapping[str, Any], first: int) -> int:
         return first
     if SPENT in meta:
         listener.spent(Usage.from_json(meta[SPENT]))
-    match told:
-        case {"first": int() as number, "now": int() | float() as now, "events": list() as events}:
-            listener.events.take(number, float(now), events)
-            return max(first, number + len(events))
-    return first
+    try:
+        message = _Events.model_validate(told)
+    except ValidationError:
+        return first
+    listener.events.take(Told(message.first, message.clock[:MAX_NAME], message.began, message.now, message.events))
+    return max(first, message.first + len(message.events))
 
 
 def _failure(task: _Task) -> MCPError:

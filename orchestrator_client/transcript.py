@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agentloop import Conversation, Usage
-from agentloop.narration import printable
+from agentloop.narration import clip, printable
 from agentloop.usage import usd_to_json
 from orchestrator_client.report import Report
 
@@ -45,7 +45,7 @@ def usage_lines(usage: Usage) -> Iterator[str]:
         yield "Nothing has been used yet."
     for model, used in usage.by_model.items():
         tokens = f"{used.prompt_tokens:,} tokens in, {used.output_tokens:,} out"
-        yield f"{model}: {used.requests} requests, {tokens}, {_usd(used.usd)}"
+        yield f"{clip(model, 80)}: {used.requests} requests, {tokens}, {_usd(used.usd)}"
     if len(usage.by_model) > 1:
         yield f"together: {usage.requests} requests, {usage.tokens:,} tokens, {_usd(usage.usd)}"
 

@@ -106,7 +106,7 @@ def seconds(elapsed: float) -> str:
 
 def tokens(usage: Usage) -> str:
     """`840 tok`, `12.3k tok`; nothing if none are known."""
-    if not usage:
+    if not usage.tokens:
         return ""
     count = usage.tokens
     return f"{count} tok" if count < 1000 else f"{count / 1000:.1f}k tok"  # noqa: PLR2004
@@ -114,7 +114,7 @@ def tokens(usage: Usage) -> str:
 
 def usd(usage: Usage) -> str:
     """`$0.0012`, `$1.25`; `$?` if a price is not known."""
-    if not usage:
+    if not usage.tokens:
         return ""
     amount = usage.usd
     if amount is None:

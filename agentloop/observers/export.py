@@ -48,13 +48,14 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
     except ImportError:
         warn(f"OTEL_* asks for traces, which need opentelemetry-sdk: {_INSTALL}")
         return ignore
+    exporters = [exporter for exporter in (_exporter(name, warn) for name in names) if exporter is not None]
+    if not exporters:
+        return ignore
     os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", DELAY)
     resource = Resource({"service.name": service}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=Resource.create().merge(resource), shutdown_on_exit=False)
-    for name in names:
-        exporter = _exporter(name, warn)
-        if exporter is not None:
-            provider.add_span_processor(BatchSpanProcessor(exporter))
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     return Trace().observe
 
@@ -64,13 +65,13 @@ def span(name: str) -> AbstractContextManager[Span]:
     return trace.get_tracer("agentloop").start_as_current_span(name)
 
 
-def finish() -> None:
-    """Let the last spans go out. Returns after `FLUSH` seconds at the latest; no spans are taken afterwards."""
+def finish(seconds: float = FLUSH) -> None:
+    """Let the last spans go out, for so many seconds at most; no spans are taken afterwards."""
     shutdown = getattr(trace.get_tracer_provider(), "shutdown", None)
     if shutdown is not None:
         thread = threading.Thread(target=shutdown, daemon=True, name="last spans")
         thread.start()
-        thread.join(FLUSH)
+        thread.join(seconds)
 
 
 def _exporters() -> list[str]:

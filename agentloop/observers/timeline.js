@@ -36,6 +36,11 @@ function plural(count, noun) {
   return `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+function where(server) {
+  if (!server) return "";
+  return server === "local" ? "here" : `by ${server}`;
+}
+
 function laneName(lane) {
   return lane.call ? `${lane.agent} #${lane.call.number}` : lane.agent;
 }
@@ -72,16 +77,16 @@ class Page {
   drawTotals() {
     const t = this.data.totals;
     const cards = [
-      ["Wall time", seconds(t.wall), "from question to answer"],
+      ["Wall time", seconds(t.wall), "question to answer"],
       ["Sum of work", seconds(t.work), "one after the other"],
       ["Speed-up", t.wall > 0 ? `${(t.work / t.wall).toFixed(2)}×` : "–", "work ÷ wall time"],
       ["Critical path", seconds(t.critical), t.wall > 0 ? `${Math.round((100 * t.critical) / t.wall)}% of wall time` : "", "marked"],
       ["Tokens", number.format(t.tokens), plural(t.requests, "request")],
-      ["Cost", dollars(t.usd), t.usd === null ? "a price is not known" : "estimated from list prices"],
-      ["Agents", number.format(t.agents), `${plural(t.calls, "call")}, ${t.errors ? `${number.format(t.errors)} failed` : "none failed"}`],
+      ["Cost", dollars(t.usd), t.usd === null ? "a price is not known" : "from list prices"],
+      ["Agents", number.format(t.agents), `${plural(t.calls, "call")}, ${t.failed ? number.format(t.failed) : "none"} failed`],
     ];
     this.find(".totals").replaceChildren(
-      ...cards.map(([name, value, note, kind]) => make("div", { class: kind }, make("dt", {}, name), make("dd", {}, value, make("small", {}, note)))),
+      ...cards.map(([name, value, note, kind]) => make("div", { class: kind }, make("dt", {}, name), make("dd", {}, make("span", {}, value), make("small", {}, note)))),
     );
   }
 
@@ -150,18 +155,20 @@ class Page {
       lane.hasBelow = lanes[index + 1]?.depth > lane.depth;
     });
     this.find(".lanes").replaceChildren(...lanes.map((lane, index) => this.lane(lane, index)));
+    const flat = !this.rows.some((row) => row.fold);
+    this.find(".lanes").classList.toggle("flat", flat);
+    this.find('[data-do="fold"]').hidden = flat;
     const first = this.rows[0]?.cells[0];
     if (first) { first.tabIndex = 0; this.current = first; }
   }
 
   lane(lane, index) {
     const cells = [];
-    const note = `${lane.requests ? `${number.format(lane.tokens)} tok · ${dollars(lane.usd)} · ` : ""}${lane.where === "local" ? "here" : `on ${lane.where}`}`;
-    const took = seconds((lane.end ?? this.span) - lane.begin);
-    const name = make("button", {
-      type: "button", class: "name", tabindex: "-1",
-      "aria-label": visible(`${laneName(lane)}, ${took}, ${lane.error ? "failed, " : ""}${note.replace("tok ·", "tokens,").replace("·", ",")}`),
-    }, make("b", {}, lane.agent, lane.call ? make("i", {}, ` #${lane.call.number}`) : null), make("span", {}, note));
+    const note = [
+      ...(lane.error ? ["failed"] : []), lane.end === null ? "not finished" : seconds(lane.end - lane.begin),
+      ...(lane.requests ? [`${number.format(lane.tokens)} tokens`, dollars(lane.usd)] : []), where(lane.where),
+    ].join(" · ");
+    const name = make("button", { type: "button", class: "name", tabindex: "-1" }, make("b", {}, lane.agent, lane.call ? make("i", {}, ` #${lane.call.number}`) : null), make("span", {}, note));
     this.things.set(name, { lane });
     cells.push(name);
     const fold = lane.hasBelow ? make("button", { type: "button", class: "fold", "aria-expanded": "true", "aria-label": visible(`Agents below ${laneName(lane)}`) }) : null;
@@ -179,7 +186,7 @@ class Page {
     }
     if (lane.bars.length) parts.push(bars);
     const tracks = 1 + lane.bars.reduce((most, bar) => Math.max(most, bar.track), 0);
-    const item = make("li", { class: lane.error ? "lane error" : "lane", "--depth": lane.depth, "--tracks": tracks },
+    const item = make("li", { class: `lane${lane.error ? " error" : ""}${tracks > 8 ? " tall" : ""}`, "--depth": lane.depth, "--tracks": tracks },
       make("div", { class: "who" }, fold, name), make("div", { class: "tracks" }, ...parts));
     item.style.containIntrinsicBlockSize = `auto max(2.9rem, calc(${tracks} * var(--row) + 0.7rem))`;
     this.rows.push({ item, cells, index, fold });
@@ -225,7 +232,9 @@ class Page {
   }
 
   json(value) {
-    return typeof value === "string" ? value : JSON.stringify(value, null, 1);
+    if (typeof value === "string") return value;
+    const line = JSON.stringify(value);
+    return line.length < 60 ? line : JSON.stringify(value, null, 2);
   }
 
   /* What is known of a bar or a lane, in the panel. */
@@ -258,7 +267,7 @@ class Page {
     const turn = bar.kind === "turn";
     const facts = [["Agent", laneName(lane)], ...this.when(bar)];
     if (turn) facts.push(["Stopped", bar.stop], ["Asked for", plural(bar.calls, "call")], ["Tokens", bar.requests ? number.format(bar.tokens) : ""], ["Cost", bar.requests ? dollars(bar.usd) : ""]);
-    else facts.push(["Served by", bar.where]);
+    else facts.push(["Served", where(bar.where)]);
     return [
       make("p", { class: "kind" }, turn ? `Turn ${bar.number}` : "Tool call"), make("h3", {}, bar.name), this.facts(facts),
       bar.critical ? make("p", { class: "note" }, "On the critical path: the answer waited for this.") : null,
@@ -273,7 +282,7 @@ class Page {
     const around = call && call.end !== null && lane.end !== null ? call.end - call.begin - (lane.end - lane.begin) : null;
     return [
       make("p", { class: "kind" }, "Agent"), make("h3", {}, laneName(lane)),
-      this.facts([...this.when(lane), ["Served by", lane.where], ["Tokens", number.format(lane.tokens)], ["Cost", dollars(lane.usd)],
+      this.facts([...this.when(lane), ["Served", where(lane.where)], ["Tokens", number.format(lane.tokens)], ["Cost", dollars(lane.usd)],
         ["Requests", number.format(lane.requests)], ["Called as", call?.name], ["To and fro", around === null ? "" : seconds(Math.max(0, around))]]),
       lane.error ? make("p", { class: "bad" }, lane.error) : null,
       ...this.text("Asked", lane.prompt), ...this.text("Answer", lane.answer), ...this.text("Notices", lane.notices.join("\n")),
@@ -294,6 +303,7 @@ class Page {
       if (what === "out") this.zoomTo(this.zoom / 2);
       if (what === "fit") this.zoomTo(1);
       if (what === "fold") this.foldAll();
+      if (what === "path") this.followPath();
     });
     this.find(".chart").addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return;
@@ -327,14 +337,27 @@ class Page {
       return;
     }
     if (!event.target.closest(".lanes, .tools")) return;
+    if (event.key.toLowerCase() === "c") { event.preventDefault(); this.followPath(); return; }
     const zoom = { "+": this.zoom * 2, "=": this.zoom * 2, "-": this.zoom / 2, 0: 1 }[event.key];
     if (zoom) { event.preventDefault(); this.zoomTo(zoom); return; }
     const at = event.target.closest(".bar, .name");
     const next = at && this.neighbour(at, event.key);
     if (!next) return;
     event.preventDefault();
-    next.focus({ preventScroll: true });
-    next.scrollIntoView({ block: "nearest", inline: next.matches(".bar") ? "nearest" : "start" });
+    this.goTo(next);
+  }
+
+  goTo(element) {
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest", inline: element.matches(".bar") ? "nearest" : "start" });
+  }
+
+  /* To the bar on the critical path that comes after the current one, and after the last to the first. */
+  followPath() {
+    const path = [...this.things].filter(([, { bar }]) => bar?.critical).sort((a, b) => a[1].bar.critical[0] - b[1].bar.critical[0]).map(([element]) => element);
+    if (!path.length) return;
+    if (this.folded.size) { this.folded.clear(); this.showFolds(); }
+    this.goTo(path[(path.indexOf(this.current) + 1) % path.length]);
   }
 
   neighbour(at, key) {

@@ -79,7 +79,7 @@ class _Data:
             "requests": timeline.usage.requests,
             "agents": len(lanes),
             "calls": len(calls),
-            "errors": sum(call.is_error for call in calls) + sum(lane.error is not None for lane in lanes),
+            "failed": sum(call.is_error for call in calls),
         }
 
     def _lane(self, lane: Lane, depth: int, places: Mapping[str, int]) -> dict[str, Any]:

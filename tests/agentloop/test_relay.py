@@ -19,6 +19,7 @@ from agentloop.events import (
     Notice,
     RunFinished,
     RunStarted,
+    ServerChanged,
     Spent,
     TextDelta,
     ToolFinished,
@@ -26,9 +27,13 @@ from agentloop.events import (
     ToolStarted,
     TurnStarted,
 )
-from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_TEXT, MAX_WAITING, Incoming, Outgoing
+from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_TEXT, MAX_WAITING, FarClocks, Incoming, Outgoing, Told
 
 ABOVE = "0123456789ab.7"
+
+
+def message(first: int, *events: Any) -> Told:
+    return Told(first, "far", 0.0, 0.0, events)
 
 
 class Caller:
@@ -37,13 +42,13 @@ class Caller:
     def __init__(self) -> None:
         self.heard: list[Event] = []
         self.incoming = Incoming(CallContext(emit=self.heard.append, call=ABOVE, depth=1), "far")
-        self.incoming.sent(0.0)
+        self.incoming.sent(FarClocks())
         self._next = 0
 
     def take(self, *events: Event | dict[str, Any]) -> list[Event]:
         """What comes of these events when they arrive in order."""
         before = len(self.heard)
-        self.incoming.take(self._next, 0.0, [e if isinstance(e, dict) else event_to_json(e) for e in events])
+        self.incoming.take(message(self._next, *[e if isinstance(e, dict) else event_to_json(e) for e in events]))
         self._next += len(events)
         return self.heard[before:]
 
@@ -103,6 +108,13 @@ def test_nothing_is_heard_of_runs_and_calls_that_never_started_or_have_ended() -
     assert caller.take(answered(), called(), ended(), started()) == []
 
 
+def test_what_concerns_this_process_alone_is_not_believed_of_another() -> None:
+    caller = Caller()
+    caller.take(started())
+    forged = ServerChanged(run="far1", agent="w", at=0.0, server="near", is_up=False, breaker="open")
+    assert caller.take(forged, TextDelta(run="far1", agent="w", at=0.0, text="word")) == []
+
+
 def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
     caller = Caller()
     usage = ModelUsage(1, 10, usd=Decimal("0.5"))
@@ -125,23 +137,24 @@ def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
 
 def test_messages_in_any_order_are_heard_in_theirs() -> None:
     caller = Caller()
-    caller.incoming.take(2, 0.0, [event_to_json(ended())])
-    caller.incoming.take(1, 0.0, [event_to_json(Notice(run="far1", agent="w", text="x"))])
+    caller.incoming.take(message(2, event_to_json(ended())))
+    caller.incoming.take(message(1, event_to_json(Notice(run="far1", agent="w", text="x"))))
     assert caller.heard == []
-    caller.incoming.take(0, 0.0, [event_to_json(started())])
+    caller.incoming.take(message(0, event_to_json(started())))
     assert [type(event) for event in caller.heard] == [RunStarted, Notice, RunFinished]
 
 
 def test_what_comes_after_a_lost_message_is_heard_at_the_end_at_the_latest() -> None:
     caller = Caller()
-    caller.incoming.take(0, 0.0, [event_to_json(started())])
-    caller.incoming.take(5, 0.0, [event_to_json(ended())])
+    caller.incoming.take(message(0, event_to_json(started())))
+    caller.incoming.take(message(5, event_to_json(ended())))
     assert len(caller.heard) == 1
     caller.incoming.close()
     assert [type(event) for event in caller.heard] == [RunStarted, RunFinished]
     flooded = Caller()
-    flooded.incoming.take(0, 0.0, [event_to_json(started())])
-    flooded.incoming.take(9, 0.0, [event_to_json(Notice(run="far1", agent="w", text="x"))] * (MAX_WAITING + 1))
+    flooded.incoming.take(message(0, event_to_json(started())))
+    flood = [event_to_json(Notice(run="far1", agent="w", text="x"))] * (MAX_WAITING + 1)
+    flooded.incoming.take(message(9, *flood))
     assert len(flooded.heard) == MAX_WAITING + 2
 
 
@@ -168,20 +181,54 @@ def test_times_lie_within_the_call_and_in_order_whatever_a_server_says() -> None
     assert before <= times[0] <= times[-1] <= time.monotonic()
 
 
-@pytest.mark.parametrize(("waited", "travel"), [(0.0, 0.0), (0.03, 0.0), (0.03, 0.01), (0.0, 60.0)])
-def test_the_far_clock_is_known_by_what_is_heard_first(waited: float, travel: float) -> None:
-    """However long the call waited at a busy server before it was begun, and not before it was sent."""
-    heard: list[Event] = []
-    incoming = Incoming(CallContext(emit=heard.append, call=ABOVE), "far")
-    incoming.sent(travel)
-    sent = incoming._sent  # noqa: SLF001 - the test's clock
-    while time.monotonic() < sent + waited + 0.02 + min(travel, 0.01):
-        pass
-    before = time.monotonic()
-    incoming.take(0, 0.02, [event_to_json(started()), event_to_json(Notice(run="far1", agent="w", at=0.01, text="x"))])
-    assert heard[1].at - heard[0].at == pytest.approx(0.01)
-    assert heard[0].at >= max(sent, before - 0.02 - travel) - 1e-6
-    assert heard[0].at <= max(sent, time.monotonic() - 0.02 - travel) + 1e-6
+AHEAD = 95.0
+"""How much the clock here is ahead of the far one, in the next tests."""
+
+
+def told(*, sent: float, begun: float, told_at: float, heard: float, clocks: FarClocks) -> float:
+    """When the call seems to have begun; all times are true, and on the clock here."""
+    return clocks.began(Told(0, "far", begun - AHEAD, told_at - AHEAD, []), sent=sent, heard=heard)
+
+
+def test_a_call_begins_half_a_round_trip_after_it_was_sent_though_its_first_words_are_held_up() -> None:
+    clocks = FarClocks()
+    clocks.travel = 0.005
+    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.14, clocks=clocks) == pytest.approx(100.005)
+
+
+def test_a_call_that_a_busy_server_begins_late_begins_late_as_earlier_calls_have_shown() -> None:
+    clocks = FarClocks()
+    told(sent=100, begun=100.01, told_at=100.02, heard=100.14, clocks=clocks)
+    assert told(sent=100, begun=102, told_at=102.01, heard=102.4, clocks=clocks) == pytest.approx(101.99)
+
+
+def test_a_call_does_not_begin_later_than_what_is_heard_of_it_allows() -> None:
+    clocks = FarClocks()
+    clocks.travel = 60.0
+    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.03, clocks=clocks) == pytest.approx(100.02)
+
+
+def test_a_server_that_was_asked_what_time_it_is_is_known_before_its_first_call() -> None:
+    clocks = FarClocks()
+    clocks.travel = 0.01
+    clocks.asked({"clock": "far", "now": 50.01 - AHEAD}, sent=50, heard=50.02)
+    assert told(sent=100, begun=102, told_at=102.01, heard=102.4, clocks=clocks) == pytest.approx(102)
+    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.3, clocks=clocks) == pytest.approx(100.01)
+
+
+@pytest.mark.parametrize("value", [None, 7, {}, {"clock": 1, "now": 1}, {"clock": "far", "now": float("nan")}])
+def test_a_time_that_cannot_be_read_teaches_nothing(value: Any) -> None:
+    clocks = FarClocks()
+    clocks.asked(value, sent=50, heard=50.02)
+    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.3, clocks=clocks) == pytest.approx(100)
+
+
+def test_a_clock_that_drifts_or_lies_is_learned_anew() -> None:
+    clocks = FarClocks()
+    told(sent=100, begun=100.01, told_at=100.02, heard=100.14, clocks=clocks)
+    lie = Told(0, "far", 1e9, 1e9, [])
+    assert clocks.began(lie, sent=200, heard=201) == 200
+    assert told(sent=300, begun=300.01, told_at=300.02, heard=300.03, clocks=clocks) == pytest.approx(300)
 
 
 def test_texts_numbers_and_objects_are_bounded_and_steer_no_terminal() -> None:
@@ -233,7 +280,7 @@ def test_a_run_that_ends_with_none_or_both_of_answer_and_error_has_none(outcome:
 def test_a_flood_is_cut() -> None:
     caller = Caller()
     assert len(caller.take(*[started(f"far{number}") for number in range(MAX_RUNS + 50)])) == MAX_RUNS
-    caller.incoming.take(MAX_EVENTS, 0.0, [event_to_json(started("one more"))])
+    caller.incoming.take(message(MAX_EVENTS, event_to_json(started("one more"))))
     caller.incoming.close()
     assert len([event for event in caller.heard if isinstance(event, RunStarted)]) == MAX_RUNS
 
@@ -257,7 +304,7 @@ def test_whatever_a_server_says_the_stream_keeps_its_promises(
     heard: list[Event] = []
     incoming = Incoming(CallContext(emit=heard.append, call=ABOVE, depth=1), "far")
     for first, now, events in messages:
-        incoming.take(first, now, events)
+        incoming.take(Told(first, "far", 0.0, now, events))
     incoming.close()
     kinds = {kind: [event for event in heard if isinstance(event, kind)] for kind in (RunStarted, RunFinished)}
     assert Counter(e.run for e in kinds[RunStarted]) == Counter(e.run for e in kinds[RunFinished])
@@ -280,8 +327,9 @@ def test_what_is_sent_is_numbered_bounded_and_counted_from_the_calls_start() -> 
     assert value is not None
     assert outgoing.add(ToolStarted(run="r", agent="a", call="c", tool="t", arguments={"a": object()})) is None
     assert (len(value["text"]), outgoing.count) == (MAX_TEXT, 1)
-    message = outgoing.message(0, [value])
-    assert (message["first"], message["events"]) == (0, [value])
-    assert 0 <= value["at"] <= message["now"] < 60
+    sent = Told(**outgoing.message(0, [value]))
+    assert (sent.first, sent.events) == (0, [value])
+    assert 0 <= value["at"] <= sent.now - sent.began < 60
+    assert sent.clock == Told(**Outgoing().message(0, [])).clock
     outgoing.count = MAX_EVENTS
     assert outgoing.add(Notice(run="r", agent="a", text="x")) is None

@@ -10,6 +10,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode, get_current_span
 
 from agentloop import Agent, CallContext, ModelError, Tool, create_agent_tool_async, create_agent_tool_sync
+from agentloop.events import ignore
+from agentloop.observers.export import tracing
 from agentloop.observers.trace import CAPTURE, Trace, records_content
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
@@ -127,3 +129,39 @@ def test_content_is_recorded_only_when_the_environment_asks_for_it(monkeypatch: 
     for value in ("true", "SPAN_ONLY", "span_and_event"):
         monkeypatch.setenv(CAPTURE, value)
         assert records_content(), value
+
+
+@pytest.mark.requirement("trace-off")
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"OTEL_TRACES_EXPORTER": "none"},
+        {"OTEL_TRACES_EXPORTER": "", "OTEL_METRICS_EXPORTER": "otlp"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "none"},
+    ],
+    ids=str,
+)
+def test_nobody_observes_when_nothing_is_to_be_exported(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    said: list[str] = []
+    assert tracing("tested", said.append) is ignore
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"OTEL_TRACES_EXPORTER": "zipkin"}, {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}],
+    ids=str,
+)
+def test_an_exporter_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    said: list[str] = []
+    assert tracing("tested", said.append) is ignore
+    (line,) = said
+    assert "which is not installed. For OTLP over HTTP: pip install" in line

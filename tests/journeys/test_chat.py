@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from agentloop.testing import Reply, Request, ScriptedMessages, says
+from orchestrator_client.cli import main
 from tests.processes import CLIENT, SERVER, environment, run, started
 from tests.terminals import Terminal, on_terminal
 
@@ -46,10 +48,11 @@ async def asks(terminal: Terminal, line: str, *texts: str) -> None:
 @pytest.mark.requirement("chat")
 async def test_questions_follow_each_other_and_commands_tell_about_them(tmp_path: Path) -> None:
     with ScriptedMessages(count_questions) as model:
-        async with chatting(model, tmp_path, "--local") as terminal:
+        async with chatting(model, tmp_path, "--local", "--max-turns", "3") as terminal:
             await asks(terminal, "What is one?", "Question 1 answered.")
             await asks(terminal, UP, "Question 2 answered.")
-            await asks(terminal, "/usage", "claude-sonnet-5-5: 2 requests, 20 tokens in, 40 out, $0.0004")
+            used = "claude-sonnet-5-5: 2 requests, 20 tokens in, 40 out, $0.0004"
+            await asks(terminal, "/usage", used, "left of the budget: 1 turns")
             await asks(terminal, f"/save {tmp_path}/chat.md", "written: ")
             await asks(terminal, f"/save {tmp_path}/chat.md", "exists already")
             await asks(terminal, f"/save {tmp_path}/chat.json", "chat.json")
@@ -112,10 +115,10 @@ async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: P
 
 
 @pytest.mark.requirement("chat")
-async def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
-    end = await run(*CLIENT)
-    assert (end.code, end.out) == (2, "")
-    assert "Say what is wanted" in end.err
+def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
+    end = CliRunner().invoke(main, [])
+    assert (end.exit_code, end.stdout) == (2, "")
+    assert "Say what is wanted" in end.stderr
 
 
 @pytest.mark.requirement("tools-command")

@@ -65,6 +65,7 @@ async def test_orchestrator_server_and_model_requests_are_one_connected_trace_wi
     assert len(claude.requests) == 6
     assert {span.parent for span in collector.named("execute_tool sum_numbers")} == {span.id for span in runs}
     assert not any("secret" in str(span) for span in collector.spans)
+    assert not any("usage" in str(span.attributes) for span in collector.named("anthropic.messages.create"))
 
 
 @pytest.mark.requirement("trace-content")
@@ -81,16 +82,14 @@ async def test_content_is_on_the_spans_of_both_processes_when_asked_for() -> Non
 
 
 @pytest.mark.requirement("trace-off")
-@pytest.mark.parametrize("more", [{}, {"OTEL_TRACES_EXPORTER": "none"}, {"OTEL_SDK_DISABLED": "true"}], ids=str)
-async def test_without_otel_variables_nothing_of_it_is_even_loaded(more: dict[str, str]) -> None:
+async def test_without_otel_variables_nothing_of_it_is_even_loaded() -> None:
     program = (
         "import atexit, sys; from orchestrator_client.cli import main; "
         "loaded = lambda: [name for name in sys.modules if name.startswith('opentelemetry.sdk')]; "
         "atexit.register(lambda: print(*loaded(), file=sys.stderr)); "
         "main(['--local', '--offline', '--quiet', '1 + 2'])"
     )
-    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"} if "OTEL_SDK_DISABLED" in more else {}
-    end = await run(sys.executable, "-c", program, env=environment(**more, **endpoint))
+    end = await run(sys.executable, "-c", program)
     assert (end.code, end.out, end.err) == (0, "Answer: 3\n", "\n")
 
 
@@ -100,9 +99,3 @@ async def test_a_collector_that_is_not_there_costs_the_flush_time_and_no_answer(
     end = await run(*CLIENT, "--local", "--offline", "--quiet", "1 + 2", env=env)
     assert (end.code, end.out) == (0, "Answer: 3\n")
     assert "Transient error" in end.err
-
-
-async def test_an_exporter_that_is_not_installed_is_named() -> None:
-    end = await run(*CLIENT, "--local", "--offline", "1 + 2", env=environment(OTEL_TRACES_EXPORTER="zipkin"))
-    assert (end.code, end.out) == (0, "Answer: 3\n")
-    assert "Traces cannot go to zipkin, which is not installed." in end.err

@@ -80,3 +80,13 @@ async def test_the_installed_client_does_the_main_job(installed: Installed) -> N
     assert end.out.splitlines()[-1] == "Total: $191.12"
     assert end.err == ""
     assert (installed.folder / "run.html").read_text(encoding="utf-8").endswith("</html>\n")
+
+
+@pytest.mark.requirement("trace-off")
+@on_one_loop
+async def test_traces_that_are_asked_for_without_the_extra_are_missed_in_one_line(installed: Installed) -> None:
+    command = (installed.command("orchestrator-client"), "--local", "--offline", "--quiet", "1 + 2")
+    env = environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    end = await _run(installed.folder, *command, env=env)
+    assert (end.out, len(end.err.splitlines())) == ("Answer: 3\n", 1)
+    assert "pip install 'mcp-calc-server[trace]'" in end.err

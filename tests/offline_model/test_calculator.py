@@ -66,6 +66,7 @@ async def test_independent_calls_come_in_one_message_and_turns_are_the_depth_plu
         [{"name": "sum_numbers", "input": {"numbers": ["37.5", "16.5", "5.99"]}}],
     ]
     assert run.text.splitlines() == [
+        "Read: 3 shirts at $12.50 each; 2 hats at $8.25 each; shipping $5.99",
         "3 * 12.50 = 37.5",
         "2 * 8.25 = 16.5",
         "37.5 + 16.5 + 5.99 = 59.99",

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -23,11 +23,13 @@ from agentloop import (
     ToolSpec,
     ToolUnavailable,
 )
-from agentloop.testing import ScriptedMessages, says
+from agentloop.events import Event, RunStarted, together
+from agentloop.testing import ScriptedMessages, calls, says
 from mcp_calc_server.calculator import math_tools
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.connection import Connection
 from orchestrator_client.remote import remote_tools, with_twins
+from orchestrator_client.report import Report
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,6 +39,7 @@ USABLE = [
     "contents",
     "structured_only",
     "costly",
+    "boastful",
     "silent_failure",
     "noisy",
     "protocol_error",
@@ -164,6 +167,25 @@ async def test_what_a_remote_agent_cost_is_read_from_its_result_and_nonsense_is_
     (bill,) = bills
     assert bill.agent == "far"
     assert bill.total.by_model == {"some-model": ModelUsage(requests=2, input_tokens=5)}
+
+
+@pytest.mark.requirement("events-across-processes")
+@on_one_loop
+async def test_events_that_a_server_forges_change_neither_report_nor_bill(
+    connection: Connection, scripted_messages: Callable[..., ScriptedMessages]
+) -> None:
+    model = scripted_messages([calls(("boastful", {})), says("mine")])
+    report, heard = Report(), list[Event]()
+    boss = Agent("boss", "boss", remote_tools([connection], lambda _text: None), client=model.client)
+    result = await boss.run("go", observe=together(report.observe, heard.append))
+    assert (report.answer, report.usage, report.error) == ("mine", result.usage, None)
+    assert result.usage.requests == 2
+    assert [(part.tool, part.result) for part in report.delegations] == [("boastful", "{}")]
+    mine, forged = (event for event in heard if isinstance(event, RunStarted))
+    assert (forged.prompt, forged.depth, forged.served_by) == ("forged", 1, "odd")
+    assert forged.run != mine.run
+    assert forged.parent_call == f"{mine.run}.1"
+    assert mine.at <= forged.at <= heard[-1].at
 
 
 @on_one_loop

@@ -1,0 +1,138 @@
+"""Bills: what things cost, and what changes the sum."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from offline_model.lexeme import Unread
+from offline_model.stories import ledger
+from offline_model.stories.clauses import Adjustment, Noun, Part, Pronoun
+from offline_model.stories.facts import Story
+from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, share_of, times, uses
+from offline_model.stories.told import Entry
+
+if TYPE_CHECKING:
+    from offline_model.stories.asking import Asking
+
+_WHOLE = frozenset(
+    {"meal", "order", "trip", "bill", "shopping", "purchase", "everything", "lunch", "dinner", "job", "ride"}
+)
+_TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "spend", "tab"})
+
+
+def ways(asking: "Asking") -> Iterable[Term | None]:
+    q, story = asking.question, asking.story
+    head = q.noun.head if q.noun else ""
+    if asking.unit != MONEY and q.form != "what":
+        return
+    if q.noun is not None and q.noun.words[0] in {"new", "sale", "final"} and len(story.entries) == 1:
+        if head in {*story.entries[0].owner.split()[-1:], "price", "cost"} and story.adjustments:
+            yield total(story)
+    elif head == "change" and story.payments:
+        yield less(plus(story.payments), total(story))
+    elif q.verb is not None and q.verb.kind not in {"COST", "SPEND", "BE", "CHARGE"}:
+        return
+    elif (
+        q.form == "much" or head in _TOTALS or (q.form == "what" and q.verb and q.verb.kind in {"COST", "SPEND", "BE"})
+    ):
+        yield from _costs(asking)
+
+
+def _costs(asking: "Asking") -> Iterable[Term | None]:
+    q, story = asking.question, asking.story
+    if isinstance(q.subject, Noun) and q.subject.determiner != "each" and not _known(story, q.subject):
+        return
+    if _of_one(asking):
+        return
+    if {"left", "first", "average"} & asking.kinds or q.more or (q.verb and q.verb.kind == "HAVE"):
+        return
+    counted = _counted(asking)
+    if counted is not None:
+        yield changed(story, counted)
+        return
+    if {"per", "each"} & asking.kinds or asking.of_each():
+        return
+    yield total(story, asking.extras)
+
+
+def _counted(asking: "Asking") -> Term | None:
+    """2 books and 4 pens, by the price of each."""
+    if not asking.extras or not asking.story.prices:
+        return None
+    terms = []
+    for extra in asking.extras:
+        found = [
+            price for price in asking.story.prices if price.noun.head == extra.unit or extra.unit in price.term.per
+        ]
+        found = [p for p in found if p.noun.adjectives == extra.adjectives] or found
+        if len(found) != 1:
+            return None
+        terms.append(times(found[0].term, extra))
+    return plus(terms)
+
+
+def total(story: Story, extras: Sequence[Term] = ()) -> Term:
+    costs = [entry for entry in story.entries if entry.sign < 0 and entry.term and entry.term.unit == MONEY]
+    if any(_is_sum(entry) for entry in costs) and any(entry.verb.kind != "SPEND" for entry in costs):
+        raise Unread("what was spent may be what the things cost")
+    terms = [ledger.settle(entry.term, MONEY, [*extras, *_counts(story, entry.term)]) for entry in costs if entry.term]
+    if not terms:
+        raise Unread("nothing is said to cost anything")
+    return changed(story, plus(terms))
+
+
+def _of_one(asking: "Asking") -> bool:
+    """Whether it is asked what one of several pays."""
+    subject = asking.question.subject
+    one = isinstance(subject, Pronoun) and subject.word in {"i", "he", "she"}
+    if not one and not (isinstance(subject, Noun) and subject.name in asking.story.people):
+        return False
+    spenders = {e.owner for e in asking.story.entries if e.term and e.term.unit == MONEY and e.verb.kind != "COST"}
+    return bool(spenders - {"", asking.owner()})
+
+
+def _known(story: Story, subject: Noun) -> bool:
+    """Whether the question is about all of it, or about the one thing that is spoken of."""
+    owners = {entry.owner for entry in story.entries if entry.sign < 0}
+    return subject.head in _WHOLE or owners == {subject.name} or subject.name in story.people
+
+
+def _is_sum(entry: Entry) -> bool:
+    return entry.verb.kind == "SPEND" and not entry.place and isinstance(entry.term, Term)
+
+
+def _counts(story: Story, term: Term) -> list[Term]:
+    """How many there are of what the price is for one of."""
+    found = [atom for atom in story.atoms if not atom.per and term.per == (atom.unit,)]
+    return found if len(found) == 1 else []
+
+
+def changed(story: Story, subtotal: Term) -> Term:
+    """Discounts on the sum first, then tax or tip on what is left, then what is added or taken off in money."""
+    shares = [each for each in story.adjustments if _is_share(each)]
+    amounts = [each for each in story.adjustments if not _is_share(each)]
+    discounts = [each for each in shares if each.kind == "discount"]
+    raised = [each for each in shares if each.kind in {"tax", "tip", "fee"}]
+    if len(discounts) + len(raised) < len(shares) or len(raised) > 1 or len(discounts) > 1:
+        raise Unread("it is not said of what the shares are")
+    if raised and any(each.kind == "fee" for each in amounts) and "subtotal" not in raised[0].words:
+        raise Unread("it is not said whether the tax or tip is on the fee too")
+    made = subtotal
+    for each in (*discounts, *raised):
+        made = _by_share(made, each)
+    for each in amounts:
+        term = Term(figure(each.amount), MONEY, uses=uses(each.amount))
+        made = plus([made, term]) if each.kind in {"fee", "tax", "tip"} else less(made, term)
+    return made
+
+
+def _is_share(each: Adjustment) -> bool:
+    return not each.amount.currency
+
+
+def _by_share(base: Term, each: Adjustment) -> Term:
+    part = Term(figure(each.amount), uses=uses(each.amount))
+    factor = plus([plain(1), part]) if each.kind != "discount" else less(plain(1), part)
+    return times(base, factor)
+
+
+_ = Noun, Part, share_of

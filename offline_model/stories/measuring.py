@@ -1,0 +1,204 @@
+"""What is counted and measured, with its modifiers -> terms."""
+
+from dataclasses import replace
+
+from offline_model.lexeme import Unread
+from offline_model.stories import ledger
+from offline_model.stories.clauses import (
+    Adjustment,
+    Count,
+    Figure,
+    Grouped,
+    Item,
+    Noun,
+    Part,
+    Post,
+    Pronoun,
+    Quantity,
+    Some,
+)
+from offline_model.stories.nouns import MEASURES, TIMES, singular
+from offline_model.stories.terms import MONEY, ONE, Term, chain, figure, is_time, share_of, times, uses
+from offline_model.stories.told import (
+    EVERYONE,
+    PLACES,
+    Measured,
+    Told,
+)
+
+_SPANS = TIMES | frozenset(
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "weekday",
+        "weekend",
+        "morning",
+        "afternoon",
+        "evening",
+        "night",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
+)
+
+_PRICED = frozenset({"price", "sale", "discount", "cost"})
+
+
+class Measuring(Told):
+    def term(self, quantity: Quantity | Noun | None) -> Term | None:
+        """None for "some"."""
+        match quantity:
+            case Count(figure=number, noun=noun):
+                return self._counted(number, noun)
+            case Grouped(groups=groups, each=each):
+                one = self._counted(groups.figure, groups.noun)
+                two = self._counted(each.figure, each.noun or groups.noun)
+                return times(two, one)
+            case Part(share=share, of=Noun(head=unit)) if unit in MEASURES and not share.percent:
+                return Term(figure(share), unit, uses=uses(share))
+            case Part(share=share, of=of):
+                return share_of(share, self._whole(of))
+            case Some(noun=noun):
+                self._note(noun)
+                return None
+            case Noun(determiner="a"):
+                return Term(ONE, quantity.head, adjectives=quantity.adjectives)
+            case _:
+                raise Unread(f'"{quantity}": it is not said how much')
+
+    def _counted(self, number: Figure, noun: Noun | None) -> Term:
+        if number.currency:
+            if noun is not None and _PRICED & {singular(word) for word in noun.words}:
+                raise Unread(f'"{noun}": it is not said what else is to be paid')
+            return Term(figure(number), MONEY, uses=uses(number))
+        if noun is None:
+            if not self.unit or self.unit == MONEY:
+                raise Unread(f'"{number.text}": it is not said of what')
+            adjectives = self.noun.adjectives if self.noun else frozenset[str]()
+            return Term(figure(number), self.unit, uses=uses(number), adjectives=adjectives)
+        self._note(noun)
+        return Term(figure(number), unit_of(noun), uses=uses(number), adjectives=noun.adjectives)
+
+    def _note(self, noun: Noun | None) -> None:
+        if noun is not None and not is_time(noun.head):
+            self.unit, self.noun = noun.head, noun
+
+    def _whole(self, of: "Quantity | Noun | Pronoun | None") -> Term:
+        if isinstance(of, Count | Grouped):
+            made = self.term(of)
+            assert made is not None
+            return made
+        if isinstance(of, Noun):
+            found = [entry.term for entry in self.entries if entry.term and entry.term.unit == of.head]
+            if len(found) == 1:
+                return found[0]
+            if of.head == "money" and not any(e.sign < 0 and e.term and e.term.unit == MONEY for e in self.entries):
+                return self._holding(MONEY)
+            raise Unread(f'"{of}": it is not said how many there are')
+        return self._holding(self.unit or MONEY)
+
+    def _holding(self, unit: str) -> Term:
+        found = (
+            ledger.level(self, self.subject, unit) or ledger.level(self, "", unit) or ledger.level(self, EVERYONE, unit)
+        )
+        if found is None:
+            raise Unread('"of them": it is not said how many there are')
+        return found
+
+    def _sure(self, term: Term | None) -> Term:
+        if term is None:
+            raise Unread("it is not said how much")
+        return term
+
+    def measured(self, item: Item) -> "Measured":
+        named = item.quantity is None or (isinstance(item.quantity, Noun) and item.quantity.determiner != "a")
+        made = Measured(None if named else self.term(item.quantity))
+        for index, post in enumerate(item.posts):
+            following = item.posts[index + 1].kind if index + 1 < len(item.posts) else ""
+            made = self._modified(made, post, following)
+        return made
+
+    def _modified(self, made: "Measured", post: Post, following: str) -> "Measured":  # noqa: C901, PLR0911, PLR0912
+        value = post.value
+        match post.kind:
+            case "when":
+                return replace(made, label=str(value))
+            case "left" | "now":
+                return replace(made, now=True)
+            case "nothing" | "equally":
+                return made
+            case "each":
+                return replace(made, each=True)
+            case "per" if isinstance(value, Noun) and made.price is not None:
+                return replace(made, price=replace(made.price, per=(value.head,)))
+            case "per" if isinstance(value, Noun) and made.term:
+                return replace(made, term=replace(made.term, per=(*made.term.per, value.head)))
+            case "at" | "for" if isinstance(value, Count) and value.figure.currency:
+                each = post.kind == "at" or following in {"each", "per"}
+                return replace(made, price=self.term(value), priced_each=each)
+            case "for" | "in" | "after" if isinstance(value, Count) and value.noun and is_time(value.noun.head):
+                return self._lasting(made, self._time(value), post.kind)
+            case "at" if isinstance(value, Count) and made.term is None:
+                return replace(made, term=self.term(value))
+            case "with" if isinstance(value, Count) and made.term:
+                inner = self.term(value)
+                assert inner is not None
+                return replace(made, inner=inner, groups=made.term, each=False)
+            case "in" | "on" if isinstance(value, Noun) and value.determiner == "each":
+                return replace(made, each=True)
+            case _ if isinstance(value, Noun) and value.determiner == "each":
+                raise Unread(f'"{post.kind} each {value}": it is not said how many there are')
+            case "in" | "on" | "at" | "from" | "to" | "into" if isinstance(value, Noun) and (
+                value.head not in _SPANS or value.determiner == "a"
+            ):
+                return replace(made, place=value.name)
+            case "for" if isinstance(value, Noun) and made.term and made.term.unit == MONEY:
+                return replace(made, place=value.name)
+            case kind if kind in PLACES and isinstance(value, Adjustment):
+                self.adjustments.append(value)
+                return made
+            case _:
+                raise Unread(f'"{post.kind} {value or ""}": it cannot be read here')
+
+    def _time(self, value: Count) -> Term:
+        assert value.noun is not None
+        return Term(figure(value.figure), value.noun.head, uses=uses(value.figure))
+
+    def _lasting(self, made: "Measured", time: Term, kind: str) -> "Measured":
+        if made.term and made.term.per and kind != "after":
+            rest = made.term.per[1:] if time.unit == made.term.per[0] else made.term.per
+            target = (
+                replace(made.term, per=rest).dimensions
+                if rest != made.term.per
+                else replace(made.term, per=()).dimensions
+            )
+            found = chain([made.term, time], target)
+            if len(found) == 1:
+                return replace(
+                    made,
+                    term=replace(found[0], unit=made.term.unit, per=rest if rest != made.term.per else ()),
+                    rate=made.term,
+                    span=time,
+                )
+        return replace(made, span=time, span_kind=kind)
+
+
+def unit_of(noun: Noun) -> str:
+    """The unit of "a 10 mile ride" is the mile."""
+    first = singular(noun.words[0])
+    return first if len(noun.words) > 1 and first in MEASURES else noun.head

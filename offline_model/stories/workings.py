@@ -1,0 +1,196 @@
+"""Questions that are worked out from rates, prices and shares."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from offline_model.stories import bill, ledger
+from offline_model.stories.averages import are_periods
+from offline_model.stories.clauses import (
+    Count,
+    Item,
+    Noun,
+)
+from offline_model.stories.doings import Doings
+from offline_model.stories.nouns import LENGTHS, takes_in
+from offline_model.stories.terms import MONEY, Term, chain, figure, less, plain, plus, times, uses
+
+_SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
+
+
+class Workings(Doings):
+    def _multiplied(self) -> Iterable[Term | None]:
+        q = self.question
+        if {"left", "now", "more"} & self.kinds or q.more or "average" in self.kinds:
+            return []
+        target = Counter([self.unit])
+        pers = [post.value.head for post in q.posts if post.kind == "per" and isinstance(post.value, Noun)]
+        if isinstance(q.subject, Noun) and q.subject.determiner == "each":
+            pers.append(q.subject.head)
+        if q.form == "what" and not self._of_money():
+            return self._speed()
+        going = any(entry.sign < 0 and ledger.of_unit(entry.term, self.unit) for entry in self.story.entries)
+        if going and q.verb is not None and q.verb.kind in {"BE", "HAVE", "REMAIN", "ACT"}:
+            return []
+        target.subtract(pers)
+        atoms = [*self.story.atoms, *self.extras]
+        every = frozenset().union(*(atom.uses for atom in atoms)) if atoms else frozenset()
+        return [*self._chains(atoms, target, every)]
+
+    def _chains(self, atoms: list[Term], target: Counter[str], every: frozenset[int]) -> Iterator[Term]:
+        if not any(atom.per for atom in atoms):
+            return
+        for chosen in _covers(atoms, every):
+            plain_units = [atom.unit for atom in chosen if not atom.per]
+            if len(set(plain_units)) < len(plain_units):
+                continue  # two amounts of one kind are added, never multiplied
+            yield from (replace(found, unit=self.unit) for found in chain(chosen, target))
+
+    def _of_money(self) -> bool:
+        q = self.question
+        return self.unit == MONEY and (q.noun is None or q.noun.head in {"cost", "price", "total"})
+
+    def _speed(self) -> Iterable[Term | None]:
+        q = self.question
+        rates = [atom for atom in self.story.atoms if atom.per and atom.unit in LENGTHS]
+        if q.noun is None or q.noun.head != "speed" or q.items or len(rates) != 1:
+            return []
+        if not q.posts:
+            return rates
+        posts = {post.kind: post.value for post in q.posts}
+        over, under = posts.get("in"), posts.get("per")
+        if set(posts) != {"in", "per"} or not isinstance(over, Noun) or not isinstance(under, Noun):
+            return []
+        target = Counter([over.head])
+        target.subtract([under.head])
+        return chain(rates, target)
+
+    def _average(self) -> Iterable[Term | None]:
+        q = self.question
+        averaged = (q.noun is not None and q.noun.words[0] == "average") or "average" in self.kinds
+        entries = [entry for entry in self.story.entries if entry.term is not None]
+        if averaged and not are_periods(q, [entry.label or entry.owner for entry in entries]):
+            return []
+        alike = len({(entry.term.unit, entry.sign) for entry in entries if entry.term}) == 1
+        if not averaged or not alike or len(entries) == 1:
+            return []
+        return [times(plus([entry.term for entry in entries if entry.term]), plain(len(entries)), over=True)]
+
+    def _sum(self) -> Iterable[Term | None]:
+        q = self.question
+        terms = [entry.term for entry in self.story.entries if entry.term is not None]
+        if (
+            q.noun is None
+            or q.noun.words[0].casefold() != "total"
+            or len({entry.sign for entry in self.story.entries}) != 1
+        ):
+            return []
+        if len({(term.unit, term.per) for term in terms}) != 1 or terms[0].unit == MONEY or terms[0].per:
+            return []
+        return [plus(terms)]
+
+    def _named_level(self) -> Iterable[Term | None]:
+        q = self.question
+        if q.noun is None or q.items:
+            return []
+        own = [entry for entry in self.story.entries if entry.owner == q.noun.name and entry.term]
+        return [ledger.level(self.story, q.noun.name, own[0].term.unit)] if own and own[0].term else []
+
+    def _profit(self) -> Iterable[Term | None]:
+        q = self.question
+        money = [
+            entry for entry in self.story.entries if entry.term and entry.term.unit == MONEY and not entry.term.per
+        ]
+        gone = [entry.term for entry in money if entry.sign < 0 and entry.term]
+        came = [entry.term for entry in money if entry.sign > 0 and entry.term]
+        sold = [e.term for e in self.story.entries if e.verb.lemma == "sell" and e.term and e.term.unit != MONEY]
+        if not gone and len(sold) == 1:
+            gone = [times(p.term, sold[0]) for p in self.story.prices if p.term.per == (sold[0].unit,)]
+        if q.noun is None or q.noun.head != "profit" or len(gone) != 1 or len(came) != 1:
+            return []
+        return [replace(less(came[0], gone[0]), per=())]
+
+    def _by_kind(self) -> Iterable[Term | None]:
+        """2 large pizzas, and a large pizza has 16 slices."""
+        terms = []
+        for entry in self.story.entries:
+            if entry.term is None or entry.sign != 0 or entry.term.unit != self.unit:
+                continue
+            counts = [e.term for e in self.story.entries if e.term and _kind(e.term) == set(entry.owner.split())]
+            if len(counts) != 1:
+                return []
+            terms.append(times(entry.term, counts[0]))
+        return [plus(terms)] if terms else []
+
+    def _into(self) -> Iterable[Term | None]:
+        q = self.question
+        if q.form != "into" or self.story.entries:
+            return []
+        small, large = (item.quantity for item in q.items if isinstance(item, Item))
+        if not isinstance(small, Count) or not isinstance(large, Count):
+            return []
+        terms = [Term(figure(each.figure), "times", uses=uses(each.figure)) for each in (large, small)]
+        return [times(terms[0], terms[1], over=True)]
+
+    def _filled(self) -> Iterable[Term | None]:
+        """How many boxes of 15 can be filled with 180 apples?"""
+        q = self.question
+        if (
+            q.form != "many"
+            or not isinstance(q.whole, Count)
+            or q.verb is None
+            or q.verb.lemma not in {"fill", "pack", "make"}
+        ):
+            return []
+        if len(self.extras) != 1:
+            return []
+        size = Term(figure(q.whole.figure), self.unit, uses=uses(q.whole.figure))
+        return [replace(times(self.extras[0], size, over=True), unit=self.unit)]
+
+    def _gap(self) -> Iterable[Term | None]:
+        q = self.question
+        terms = [entry.term for entry in self.story.entries if entry.term is not None]
+        if q.noun is None or q.noun.head != "difference" or len(terms) != 2:  # noqa: PLR2004
+            return []
+        one, two = terms
+        if one.dimensions != two.dimensions or one.worth is None or two.worth is None:
+            return []
+        return [less(one, two) if one.worth >= two.worth else less(two, one)]
+
+    def _shared(self) -> Iterable[Term | None]:
+        q = self.question
+        if not (self.of_each() or q.form == "share") or len(self.story.shared) != 1:
+            return []
+        whole, count = self.story.shared[0]
+        named = [q.subject.head] if isinstance(q.subject, Noun) else []
+        named += [p.value.head for p in q.posts if p.kind in {"per", "in"} and isinstance(p.value, Noun)]
+        if any(
+            name != count.unit and not takes_in(name, count.unit) and (name, count.unit) not in _SAME for name in named
+        ):
+            return []
+        if whole is None:
+            return [times(bill.total(self.story), count, over=True)] if self.unit == MONEY else []
+        if q.form == "many" and whole.unit != self.unit:
+            return []
+        return [times(whole, count, over=True)]
+
+
+def _kind(term: Term) -> set[str]:
+    return {term.unit, *term.adjectives}
+
+
+def _covers(atoms: list[Term], every: frozenset[int]) -> Iterator[list[Term]]:
+    """Choices of atoms that use each number once; those without a number (an hour) belong to all."""
+    fixed = [atom for atom in atoms if not atom.uses]
+    numbered = [atom for atom in atoms if atom.uses]
+
+    def extend(start: int, used: frozenset[int], chosen: list[Term]) -> Iterator[list[Term]]:
+        if used == every:
+            yield [*chosen, *fixed]
+            return
+        for index in range(start, len(numbered)):
+            if not numbered[index].uses & used:
+                yield from extend(index + 1, used | numbered[index].uses, [*chosen, numbered[index]])
+
+    if len(numbered) <= 10:  # noqa: PLR2004
+        yield from extend(0, frozenset(), [])
