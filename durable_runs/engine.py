@@ -153,6 +153,7 @@ class Engine:
         self._observers: defaultdict[str, list[Observer]] = defaultdict(list)
         self._working: dict[str, asyncio.Task[ToolOutput]] = {}
         self._workflows: set[asyncio.Task[Any]] = set()
+        self._executor = ""
         self._broken: dict[str, str] = {}
         """What the store said to runs of this process that could not go on."""
         self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
@@ -171,6 +172,7 @@ class Engine:
 
                 takeover = Takeover(self._store.url, executor, queue=QUEUE, attempts=ATTEMPTS, poison=POISON)
                 await self._stack.enter_async_context(takeover.watching())
+            self._executor = executor
             self._launch(engine, executor)
             if self._store.is_shared:
                 await self._register_queue()
@@ -291,17 +293,26 @@ class Engine:
                 return state
             if run_id in self._broken:
                 raise StoreFailed(f"The store of runs failed: {self._broken[run_id]}. The run goes on after a restart.")
-            if not here.is_set():
+            if not self._is_between(status):
+                give_up = None
+                if here.is_set():
+                    here = self._ended.setdefault(run_id, asyncio.Event())
+                    await asyncio.sleep(SOON)
+                    continue
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
                         await here.wait()
                 continue
-            # Its outcome is on its way into the store, unless somebody has begun it again.
             give_up = give_up or time.monotonic() + OUTCOME_TIMEOUT
             is_late = time.monotonic() > give_up
-            if is_late and not self._store.is_shared and status.status == "PENDING" and run_id not in self._working:
+            if is_late and here.is_set():
                 raise StoreFailed(f"The store of runs did not take the outcome of {run_id}.")
             await asyncio.sleep(LOOK if is_late else SOON)
+
+    def _is_between(self, status: WorkflowStatus) -> bool:
+        """Whether the run is about to begin here, or has ended here and its outcome is on its way into the store."""
+        is_ours = status.status == "PENDING" and status.executor_id == self._executor
+        return is_ours and status.workflow_id not in self._working
 
     async def cancel(self, run_id: str) -> None:
         """Stop the run, wherever it is: here at once, in another process within about a second."""

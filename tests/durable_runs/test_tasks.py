@@ -118,7 +118,7 @@ async def ended(client: Any, task_id: str) -> Task:
 
 async def test_a_client_that_declares_it_gets_a_handle_and_then_the_result(served: Served) -> None:
     async with served.client(extensions=[Declaring()]) as client:
-        assert client.server_capabilities.extensions == {TASKS: {}}
+        assert TASKS in (client.server_capabilities.extensions or {})
         handle = await handed_out(client, "handle")
         assert (handle.status, handle.ttl_ms > 0) == ("working", True)
         task = await ended(client, handle.task_id)
