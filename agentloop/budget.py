@@ -155,6 +155,11 @@ class Ledger:
             with suppress(RuntimeError):  # a loop that has closed since waits for nothing
                 loop.call_soon_threadsafe(freed.set)
 
+    def book(self, spent: Budget) -> None:
+        """Take what was spent already, before a crash."""
+        with self._lock:
+            self._left = self._left.minus(spent)
+
     def _reserved(self, amount: Budget) -> Reservation:
         self._left = self._left.minus(amount)
         self._reservations += 1

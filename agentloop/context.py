@@ -53,6 +53,8 @@ class CallContext:
     """Hears the same events where they happen, in their task or thread, and can make something current there."""
     call: str | None = None
     """The call's id in the event stream."""
+    run: str | None = None
+    """The id of the run the call starts; None gives it a new one. A run that is repeated after a crash keeps its id."""
     deadline: float | None = None
     """When the caller gives up, on the `time.monotonic` clock."""
     depth: int = 0

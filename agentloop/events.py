@@ -18,11 +18,15 @@ from agentloop.usage import Bill, ModelUsage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """`at` is on the `time.monotonic` clock; `run` identifies the run, `agent` names whose it is."""
+    """`at` is on the `time.monotonic` clock; `run` identifies the run, `agent` names whose it is.
+
+    `replayed` marks what happened before a crash and is told again by the run that goes on from there.
+    """
 
     run: str
     agent: str
     at: float = field(default_factory=time.monotonic)
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +101,7 @@ class ToolProgress(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFinished(Event):
-    """`served_by` names who answered: a server, or `local`."""
+    """`served_by` names who answered: a server, or `local`. `bills` are those of the runs the call delegated to."""
 
     call: str
     tool: str
@@ -106,6 +110,7 @@ class ToolFinished(Event):
     is_error: bool
     served_by: str
     seconds: float
+    bills: tuple[Bill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ Over MCP it rides in `_meta`, under keys with our prefix:
 
 * in a `tools/list` entry, `PREFIX/agent: true` marks a tool that is an agent: it spends, and takes a handover;
 * in a `tools/list` result, for clients that declare the extension `PREFIX/agent`, `PREFIX/clock` tells the time there;
-* in a `tools/call` request, `PREFIX/call` is a `Handover`;
+* in a `tools/call` request, `PREFIX/call` is a `Handover`, and `PREFIX/idempotency-key` a text by which a server that
+  keeps runs knows the call again when it is made once more;
 * while the call runs, notifications `notifications/PREFIX/spent` say what it has cost so far, if it had a handover;
 * if the handover asks for events, notifications `notifications/PREFIX/events` have them as `event_json` writes them,
   and the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
@@ -25,6 +26,7 @@ from agentloop.limits import seconds_left
 PREFIX = "io.github.mcp-calc-server"
 AGENT = f"{PREFIX}/agent"
 CALL = f"{PREFIX}/call"
+IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
 CLOCK = f"{PREFIX}/clock"
 SPENT = f"notifications/{PREFIX}/spent"
 EVENTS = f"{PREFIX}/events"

@@ -6,26 +6,61 @@ The default remembers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from agentloop.events import Event, Observer
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 
 
+class Tape:
+    """The events of one call.
+
+    A journal that remembers the call keeps them with what came back, and plays them when it returns that again: the
+    run then takes up what they say of its cost, and tells them on, marked as replayed.
+    """
+
+    def __init__(self, tell: Observer, retell: Observer) -> None:
+        self._tell = tell
+        self._retell = retell
+        self._kept: list[Event] | None = None
+
+    def tell(self, event: Event) -> None:
+        if self._kept is not None:
+            self._kept.append(event)
+        self._tell(event)
+
+    def keep(self) -> list[Event]:
+        """The events from now on, in a list that grows with them."""
+        self._kept = []
+        return self._kept
+
+    def play(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._retell(event)
+
+
 class Journal(Protocol):
-    """What a durable engine implements. Both methods call `ask` or `answer` at most once and return its value."""
+    """What a durable engine implements. Both methods call `ask` or `answer` at most once and return its value.
 
-    async def model_said(self, ask: Callable[[], Awaitable[Turn]]) -> Turn: ...
+    An error that ends the run is a `RunError`; it comes out of `ask`, and may be remembered like an answer.
+    """
 
-    async def tool_answered(self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]]) -> ToolOutput: ...
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], tape: Tape) -> Turn: ...
+
+    async def tool_answered(
+        self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], tape: Tape
+    ) -> ToolOutput: ...
 
 
 class NoJournal:
     """Remembers nothing."""
 
-    async def model_said(self, ask: Callable[[], Awaitable[Turn]]) -> Turn:
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], _tape: Tape) -> Turn:
         return await ask()
 
-    async def tool_answered(self, _use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]]) -> ToolOutput:
+    async def tool_answered(
+        self, _use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], _tape: Tape
+    ) -> ToolOutput:
         return await answer()

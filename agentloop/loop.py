@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from agentloop import dispatch, events
 from agentloop.asking import Asking
+from agentloop.budget import cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, Conversation, Exchange, RunTools
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
+from agentloop.journal import Tape
 from agentloop.limits import deadline_after, seconds_left, within
 from agentloop.model import Request
 from agentloop.tools import ToolOutput
@@ -86,7 +88,8 @@ class Run:
         self._delegated: list[Bill] = []
         self._steps: list[Step] = []
         self._began = time.monotonic()
-        self.id = uuid.uuid4().hex[:12]
+        self._tape = self._new_tape()
+        self.id = context.run or uuid.uuid4().hex[:12]
 
     async def to_answer(self) -> RunResult:
         """Run to the answer.
@@ -117,8 +120,8 @@ class Run:
         for number in range(1, self._agent.limits.max_turns + 1):
             async with dispatch.Calls(self._answer_call) as calls:
                 self._now_calling = calls
-                turn = await self._agent.journal.model_said(partial(self._ask, wire, number))
-                self._tell_of(turn, number)
+                self._tape = self._new_tape()
+                turn = await self._agent.journal.model_said(partial(self._ask, wire, number), self._tape)
                 match self._exchange.take(turn):
                     case Answered(text):
                         return text
@@ -142,9 +145,7 @@ class Run:
             self._emit(events.TurnRetried, number=number, error=str(error))
 
         async with within(seconds, late):
-            return await self._asking.ask(wire, request, retried)
-
-    def _tell_of(self, turn: Turn, number: int) -> None:
+            turn = await self._asking.ask(wire, request, retried)
         self._emit(
             events.TurnFinished,
             number=number,
@@ -152,6 +153,7 @@ class Run:
             tool_calls=len(turn.tool_uses),
             usage=turn.usage,
         )
+        return turn
 
     def _hear(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
         if moved_on is not None and self._now_calling is not None and self._may_start_early(moved_on):
@@ -178,14 +180,15 @@ class Run:
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
-        return await self._agent.journal.tool_answered(use, partial(self._call, use))
+        tape, bills = self._new_tape(), list[Bill]()
+        context = self._context_for(use, tape, bills)
+        return await self._agent.journal.tool_answered(use, partial(self._call, use, context, tape, bills), tape)
 
-    async def _call(self, use: ToolUse) -> ToolOutput:
+    async def _call(self, use: ToolUse, context: CallContext, tape: Tape, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
-        context = self._context_for(use)
         about: dict[str, Any] = {"call": context.call, "tool": use.name, "arguments": use.input()}
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
-        self._emit(events.ToolStarted, **about)
+        self._emit(events.ToolStarted, tape, **about)
         try:
             output = await self._agent.call_tool(use.name, use.arguments(), context=context)
         except ToolError as error:
@@ -193,40 +196,63 @@ class Run:
         finally:
             self._emit(
                 events.ToolFinished,
+                tape,
                 result=output.text,
                 is_error=output.is_error,
                 served_by=output.served_by or "local",
                 seconds=time.monotonic() - began,
+                bills=tuple(bills),
                 **about,
             )
         return output
 
-    def _context_for(self, use: ToolUse) -> CallContext:
+    def _context_for(self, use: ToolUse, tape: Tape, bills: list[Bill]) -> CallContext:
+        def book(bill: Bill) -> None:
+            bills.append(bill)
+            self._delegated.append(bill)
+
         call = f"{self.id}.{next(self._calls)}"
         siblings = max(1, self._unstarted)
         self._unstarted -= 1
         return replace(
             self._context,
+            emit=tape.tell,
+            run=None,
             call=call,
             deadline=self._deadline,
             depth=self._context.depth + 1,
             siblings=siblings,
-            book=self._delegated.append,
-            report=lambda message: self._emit(events.ToolProgress, call=call, tool=use.name, message=message),
+            book=book,
+            report=lambda message: self._emit(events.ToolProgress, tape, call=call, tool=use.name, message=message),
         )
 
     def _spend(self, usage: ModelUsage) -> None:
         self._own += Usage({self._settings.model: usage})
         self._emit(events.Spent, model=self._settings.model, usage=usage)
 
-    def _emit(self, kind: type[events.Event], **what: Any) -> None:
+    def _emit(self, kind: type[events.Event], tape: Tape | None = None, **what: Any) -> None:
         event = kind(run=self.id, agent=self._agent.name, **what)
         self._context.trace(event)
-        self._context.emit(event)
+        (tape or self._tape).tell(event)
+
+    def _new_tape(self) -> Tape:
+        return Tape(self._context.emit, self._recall)
+
+    def _recall(self, event: events.Event) -> None:
+        """Take up what an event of before a crash says of the cost, and tell it again."""
+        match event:
+            case events.Spent(run=self.id, model=model, usage=usage):
+                spent = Usage({model: usage})
+                self._own += spent
+                self._context.ledger.book(cost_of(spent))
+            case events.ToolFinished(run=self.id, bills=bills):
+                self._delegated += bills
+                self._context.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
+        self._context.emit(replace(event, replayed=True))
 
     def _end(self, **outcome: Any) -> Bill:
         bill = Bill(self._agent.name, time.monotonic() - self._began, self._own, tuple(self._delegated))
-        self._emit(events.RunFinished, bill=bill, **outcome)
+        self._emit(events.RunFinished, self._new_tape(), bill=bill, **outcome)
         self._context.book(bill)
         return bill
 

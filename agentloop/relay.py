@@ -395,6 +395,8 @@ def _bounded(name: str, value: Any) -> Any:
             value = _bill(value)
         case Mapping():
             value = _arguments(value)
+        case tuple():
+            value = ()  # the bills of a call are for the journal of its own process
     return value
 
 

@@ -6,29 +6,35 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from agentloop import Agent, ConfigurationError, Tool
+from agentloop.events import Observer
 from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools
 from mcp_calc_server.install import HOSTS, entry, plan
 from mcp_calc_server.publish import find_agents
-from mcp_calc_server.server import serve
+from mcp_calc_server.server import Durable, serve, work
 from offline_model.choice import choose_model
 
 if TYPE_CHECKING:
+    from durable_runs.sharing import Sharing
     from mcp_calc_server import access, web
 else:
     # Only for HTTP.
     access, web = lazy("mcp_calc_server.access"), lazy("mcp_calc_server.web")
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
+_PUBLISHED = ("model", "offline", "publish", "no_calculator")
+_LIMITS = ("queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute")
+_QUEUE = (*_LIMITS, "queue_version", "queue_only")
 DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 
 
@@ -48,6 +54,26 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--oauth-issuer", metavar="URL", help="Require a token of this authorization server.")
 @click.option("--oauth-audience", metavar="URL", help="This server's own URL, which tokens must be meant for.")
 @click.option("--oauth-jwks", metavar="URL", help="The authorization server's keys.")
+@click.option(
+    "--durable",
+    envvar="MCP_CALC_DURABLE",
+    is_flag=False,
+    flag_value="sqlite:",
+    metavar="[STORE]",
+    help="Keep agent runs in sqlite:PATH or postgresql://...; runs that a crash interrupts go on.",
+)
+@click.option(
+    "--answer-within",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Then hand back a run id, for which the tool get_run has the answer later. Needs --durable.",
+)
+@click.option("--queue-runs", type=click.IntRange(min=1), help="Runs at once in all processes of a PostgreSQL store.")
+@click.option("--queue-runs-per-worker", type=click.IntRange(min=1), help="Of these, runs at once in one process.")
+@click.option("--queue-runs-per-owner", type=click.IntRange(min=1), help="Of these, runs at once of one owner.")
+@click.option("--queue-starts-per-minute", type=click.IntRange(min=1), help="Runs that may begin in all processes.")
+@click.option("--queue-version", help="Leave runs of another version to its processes, for rolling upgrades.")
+@click.option("--queue-only", is_flag=True, help="Leave the runs to workers: take calls and answer them only.")
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
@@ -61,7 +87,9 @@ def main(context: click.Context, /, **options: Any) -> None:
         return
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
-        tools, agents = _published(**{name: options[name] for name in ("model", "offline", "publish", "no_calculator")})
+        tools, agents, calculators = _published(
+            **{name: options[name] for name in ("model", "offline", "publish", "no_calculator")}
+        )
         address = _address(options)
         # Nothing loaded so far goes away; collecting it would stop a 50 ms function for 90 ms.
         gc.freeze()
@@ -73,7 +101,8 @@ def main(context: click.Context, /, **options: Any) -> None:
                 announce=lambda url: click.echo(f"mcp-calc-server: listening at {url}", err=True),
                 max_agents=options["max_agents"],
                 calls_per_minute=options["calls_per_minute"],
-                trace=export.tracing("mcp-calc-server", lambda text: click.echo(f"mcp-calc-server: {text}", err=True)),
+                durable=_durable(options, [*calculators, *agents]),
+                trace=_tracing(),
             )
         )
     except ConfigurationError as error:
@@ -84,19 +113,58 @@ def main(context: click.Context, /, **options: Any) -> None:
         export.finish()
 
 
+def _tracing() -> Observer:
+    return export.tracing("mcp-calc-server", lambda text: click.echo(f"mcp-calc-server: {text}", err=True))
+
+
+def _durable(options: dict[str, Any], agents: Sequence[Agent]) -> Durable | None:
+    if not options["durable"]:
+        needing = [name for name in ("answer_within", *_QUEUE) if options[name]]
+        if needing:
+            option = "--" + needing[0].replace("_", "-")
+            raise ConfigurationError(f"{option} needs --durable: the run has to be kept somewhere.")
+        return None
+    shares = any(options[name] for name in _QUEUE)
+    return Durable(options["durable"], agents, options["answer_within"], _sharing(options) if shares else None)
+
+
+def _to_work_off(options: dict[str, Any], agents: Sequence[Agent]) -> Durable:
+    durable = _durable(options, agents)
+    if durable is None:
+        raise ConfigurationError("A worker needs --durable postgresql://...")
+    return replace(durable, sharing=_sharing(options | {"queue_only": False}))
+
+
+def _sharing(options: Mapping[str, Any]) -> Sharing:
+    from durable_runs.sharing import Sharing  # noqa: PLC0415 - the room is loaded only when asked for
+
+    at_once, per_worker = options["queue_runs"] or Sharing().at_once, options["queue_runs_per_worker"]
+    if per_worker is not None and per_worker > at_once:
+        raise ConfigurationError(f"--queue-runs-per-worker {per_worker} is more than --queue-runs, {at_once}.")
+    return Sharing(
+        at_once=at_once,
+        per_worker=per_worker,
+        per_owner=options["queue_runs_per_owner"],
+        starts_per_minute=options["queue_starts_per_minute"],
+        works=not options["queue_only"],
+        version=options["queue_version"],
+    )
+
+
 def _published(
     *, model: str, offline: bool, publish: Sequence[str], no_calculator: bool
-) -> tuple[list[Tool], list[Agent]]:
+) -> tuple[list[Tool], list[Agent], list[Agent]]:
+    """The tools, the user's agents, and those of the agents that are among the tools."""
     agents = [agent for name in publish for agent in find_agents(name)]
     if no_calculator:
         if not agents:
             raise ConfigurationError("--no-calculator without --publish leaves nothing to publish.")
-        return [], agents
+        return [], agents, []
     choice = choose_model(model, offline=offline)
     if choice.notice:
         click.echo(f"mcp-calc-server: {choice.notice}", err=True)
     calculator = calculator_assistant(model=choice.model, client=choice.client)
-    return [*math_tools(), agent_tool_async(calculator)], agents
+    return [*math_tools(), agent_tool_async(calculator)], agents, [calculator]
 
 
 def _address(options: dict[str, Any]) -> web.Address | None:
@@ -124,6 +192,35 @@ def _access(options: dict[str, Any]) -> access.Access:
     if any(given) and not all(given):
         raise ConfigurationError("--oauth-issuer, --oauth-audience and --oauth-jwks go together.")
     return access.access_for(options["host"], token=token, oauth=access.OAuth(*given) if all(given) else None)
+
+
+@main.command()
+@click.pass_context
+def worker(context: click.Context) -> None:
+    """Work off the runs of a PostgreSQL store, and serve nobody.
+
+    Takes the options of the server that say what is published and where runs are kept, before the word `worker`:
+
+    mcp-calc-server --durable postgresql://... --max-agents 8 worker
+    """
+    assert context.parent is not None
+    options = context.parent.params
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        _, agents, calculators = _published(**{name: options[name] for name in _PUBLISHED})
+        durable = _to_work_off(options, [*calculators, *agents])
+        asyncio.run(
+            work(
+                durable,
+                lambda: click.echo("mcp-calc-server: working", err=True),
+                max_agents=options["max_agents"],
+                trace=_tracing(),
+            )
+        )
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    finally:
+        export.finish()
 
 
 @main.command()

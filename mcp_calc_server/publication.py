@@ -7,9 +7,10 @@ Agents are async tools, because a sync one would not notice that its caller is g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 import anyio
 from mcp import types
@@ -34,7 +35,7 @@ from agentloop import (
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
-from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, Handover
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
 from agentloop.relay import Outgoing, clock_now
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
@@ -48,17 +49,49 @@ MAX_NESTING = 32
 MAX_STRUCTURED = 500_000
 """Characters of one result's structured content as JSON."""
 
+MAX_KEY = 200
+"""Characters of an idempotency key."""
+
 LEFT = "mcp_calc_server.left"
 """Where the scope of an HTTP request has the event that its client is gone."""
 
 Context = ServerRequestContext[Any, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An admitted call. `owner` alone may come back to its run; `key` is the idempotency key, if there is one."""
+
+    tool: Tool
+    arguments: Mapping[str, Any]
+    owner: str
+    key: str | None
+    handover: Handover
+
+
+HandOut = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
+"""Makes a handle of a run, for a client that takes one instead of the result."""
+
+
+class Keeper(Protocol):
+    """Who keeps the runs of agents, if anybody does."""
+
+    def keeps(self, tool: str) -> bool: ...
+
+    async def run(self, call: Call, observe: Observer) -> ToolOutput:
+        """Run an agent to its end, or join the run of the same owner and key.
+
+        Raises:
+            ToolError: the arguments do not fit, or the key was used for others.
+        """
+        ...
+
+
 class Publication:
     """What a server publishes.
 
     At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
-    make `calls_per_minute`.
+    make `calls_per_minute`. With a `keeper` the agents it keeps are run by it.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -72,8 +105,10 @@ class Publication:
         limits: Limits | None = None,
         max_agents: int = MAX_AGENTS,
         calls_per_minute: int = CALLS_PER_MINUTE,
+        keeper: Keeper | None = None,
         trace: Observer = ignore,
     ) -> None:
+        self._keeper = keeper
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
         self._limits = limits or Limits()
@@ -99,19 +134,38 @@ class Publication:
         return result
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        arguments = params.arguments or {}
+        """Answer `tools/call`."""
         try:
-            await self._rate.admit(_client(context))
-            tool = self._tool(params.name)
-            _check_size(arguments)
-            handover = _handover(context.meta)
+            call = await self._admit(context, params)
         except ToolError as error:
-            return _result(ToolOutput.error(str(error)))
+            return result_of(ToolOutput.error(str(error)))
+        return await self._answer(context, call)
+
+    async def call_tool_or(
+        self, hand_out: HandOut, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | dict[str, Any]:
+        """Answer `tools/call`, with a handle if `hand_out` has one for a run that is kept."""
+        try:
+            call = await self._admit(context, params)
+            handle = await hand_out(context, call) if self._is_kept(call.tool) else None
+        except ToolError as error:
+            return result_of(ToolOutput.error(str(error)))
+        return handle or await self._answer(context, call)
+
+    async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
+        arguments = params.arguments or {}
+        await self._rate.admit(owner_of(context))
+        tool = self._tool(params.name)
+        _check_size(arguments)
+        return Call(tool, arguments, owner_of(context), _key(context.meta), _handover(context.meta))
+
+    async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
+        handover = call.handover
         events = Outgoing() if handover.call and handover.events else None
         tell = Telling(context.session.report_progress, _notifier(context, handover), events)
-        timeline = timeline_for(context) if tool.spec.is_agent else None
-        async with reporting(tool.name, tell) as reports:
-            call = CallContext(
+        timeline = timeline_for(context) if call.tool.spec.is_agent else None
+        async with reporting(call.tool.name, tell) as reports:
+            circumstances = CallContext(
                 emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
                 trace=self._trace,
                 report=reports.say,
@@ -120,22 +174,25 @@ class Publication:
                 ledger=Ledger(handover.budget),
                 governor=self._governor,
             )
-            result = await self._result(context, tool, arguments, call)
+            result = await self._result(context, call, circumstances)
         if events is not None:
             result.meta = {EVENTS: {"count": events.count, "rest": reports.rest}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
 
-    async def _result(
-        self, context: Context, tool: Tool, arguments: Mapping[str, Any], call: CallContext
-    ) -> types.CallToolResult:
+    async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:
-            async with _while_client_stays(context), self._place(tool):
-                return _result(await dispatch.call(tool, arguments, call, self._limits))
-            return _result(ToolOutput.error("The client is gone."))
+            async with _while_client_stays(context), self._place(call.tool):
+                if self._keeper is not None and self._is_kept(call.tool):
+                    return result_of(await self._keeper.run(call, circumstances.emit))
+                return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
+            return result_of(ToolOutput.error("The client is gone."))
         except ToolError as error:
-            return _result(ToolOutput.error(str(error)))
+            return result_of(ToolOutput.error(str(error)))
+
+    def _is_kept(self, tool: Tool) -> bool:
+        return self._keeper is not None and self._keeper.keeps(tool.name)
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
@@ -157,7 +214,7 @@ def _speaks_ours(context: Context) -> bool:
     return AGENT in ((capabilities.extensions if capabilities else None) or {})
 
 
-def _client(context: Context) -> str:
+def owner_of(context: Context) -> str:
     """Whose calls count together: the holder of a token, or whoever calls from one address."""
     token = get_access_token()
     if token is not None:
@@ -204,6 +261,13 @@ def _handover(meta: Any) -> Handover:
     return handover
 
 
+def _key(meta: Any) -> str | None:
+    key = (meta or {}).get(IDEMPOTENCY_KEY)
+    if key is None or (isinstance(key, str) and 0 < len(key) <= MAX_KEY):
+        return key
+    raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
+
+
 class _Notification(BaseModel):
     method: str
     params: dict[str, Any]
@@ -221,7 +285,8 @@ def _notifier(context: Context, handover: Handover) -> Notify | None:
     return notify
 
 
-def _result(output: ToolOutput) -> types.CallToolResult:
+def result_of(output: ToolOutput) -> types.CallToolResult:
+    """What a client is sent."""
     if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
         output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
     return types.CallToolResult(

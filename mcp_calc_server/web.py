@@ -66,14 +66,22 @@ class Address:
 
 
 class _Web(uvicorn.Server):
+    stopping: Callable[[], None] = staticmethod(lambda: None)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Every stream that is cut off from now on would be logged as a failure.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        self.stopping()
         super().handle_exit(sig, frame)
 
 
-async def serve_web(server: Server[Any], address: Address, announce: Callable[[str], None]) -> None:
-    """Serve until a signal comes. `announce` is called with the URL once the port is bound."""
+async def serve_web(
+    server: Server[Any],
+    address: Address,
+    announce: Callable[[str], None],
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal comes, and call `stopping` then. `announce` gets the URL once the port is bound."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listening = socket.create_server((address.host, address.port), family=family, backlog=2048)
     app = web_app(server, address)
@@ -83,6 +91,7 @@ async def serve_web(server: Server[Any], address: Address, announce: Callable[[s
     host = f"[{address.host}]" if ":" in address.host else address.host
     announce(f"http://{host}:{listening.getsockname()[1]}{address.path}")
     web = _Web(config)
+    web.stopping = stopping
     app.state.stopping = lambda: web.should_exit
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from offline_model.choice import choose_model
 from orchestrator_client.answer import EXIT_INTERRUPTED
 from orchestrator_client.command import CommandWithOthers
 from orchestrator_client.connection import MAX_CALLS
+from orchestrator_client.durable import DurableRun
 from orchestrator_client.listing import list_tools
 from orchestrator_client.observing import kept, render
 from orchestrator_client.one_question import answer_one
@@ -34,6 +35,7 @@ DEMO = (
 )
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class _Usd(click.ParamType[Decimal]):
@@ -88,6 +90,8 @@ def _which_servers(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--policy", type=click.Choice(["all", "best-effort"]), default="all", show_default=True)
 @click.option("--no-eager", is_flag=True, help="Start calls only when the model's message is complete.")
 @click.option("--max-calls", type=click.IntRange(min=1), default=MAX_CALLS, show_default=True, help="On each server.")
+@click.option("--durable", is_flag=True, help="Keep the run, so that `resume` can finish it after a crash.")
+@click.option("--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="Where --durable keeps runs.")
 @click.version_option(package_name="mcp-calc-server")
 def main(prompt: str | None, **options: Any) -> None:
     """Answer PROMPT (or stdin, with -) by delegating its parts to the agents and functions that MCP servers offer.
@@ -101,17 +105,49 @@ def main(prompt: str | None, **options: Any) -> None:
     """
     is_chat = prompt is None and not options["demo"] and not options["as_json"] and _is_interactive()
     question = None if is_chat else _question(prompt, demo=options["demo"])
-    setup = setup_from(options, say)
+    if is_chat and options["durable"]:
+        raise click.UsageError("--durable keeps the run of one question; a chat is not kept.")
+    _answer(question, options)
+
+
+@main.command("resume")
+@click.argument("run_id")
+@click.option("--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="Where the run is kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the answer.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--events", type=_FILE, help="Record everything that happens in this file, as JSON lines.")
+@click.option("--timeline", type=_FILE, help="Draw who did what when in this file, as one HTML page.")
+def resume(run_id: str, durable_dir: Path | None, **options: Any) -> None:
+    """Finish a run that was begun with --durable and interrupted. What is done already is not done again."""
+    try:
+        run = DurableRun.kept(durable_dir, run_id)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    _answer(run.question, _read_again(run.options) | options, run)
+
+
+def _read_again(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an earlier command line, from how they were kept."""
+    config, usd = options["config"], options["max_usd"]
+    config, usd = None if config is None else Path(config), None if usd is None else Decimal(usd)
+    return {**options, "config": config, "max_usd": usd}
+
+
+def _answer(question: str | None, options: Mapping[str, Any], run: DurableRun | None = None) -> None:
+    """Answer the question, or be a chat, and end the process."""
     budget = Budget(options["max_usd"], options["max_tokens"], options["max_turns"])
     _calm_logging()
     try:
+        if question is not None and options["durable"] and run is None:
+            run = DurableRun.begun(options["durable_dir"], question, options)
+        setup = setup_from(options, say, run)
         with kept(options["events"], options["timeline"], say, name_it=not options["quiet"]) as observers:
             if question is None:
                 from orchestrator_client.chat import chat  # noqa: PLC0415 - its libraries are for chats only
 
                 status = chat(setup, budget, options, observers)
             else:
-                status = answer_one(question, setup, budget, options, observers)
+                status = answer_one(question, setup, budget, options, observers, run=run)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(status)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -33,11 +34,13 @@ from pydantic import BaseModel, ValidationError
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, SPENT, Handover
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
 from agentloop.limits import within
 from agentloop.relay import MAX_NAME, FarClocks, Incoming, Told
 from orchestrator_client.breaker import Breaker, State
 from orchestrator_client.config import ServerEntry
+from orchestrator_client.tasks import ID as TASKS
+from orchestrator_client.tasks import TasksClient, listening
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
@@ -141,6 +144,9 @@ class Connection:
     A server that cannot be reached is not an exception: `error` says why. `server_log` is where a started server's
     stderr goes; it needs a file descriptor. At most `max_calls` calls are under way at once, others wait in order.
     `changed` is called when the connection or its breaker is in another state.
+
+    Calls to agents have idempotency keys that begin with `keys`; a server that `keeps_runs` knows a call by it, so that
+    it may be made again.
     """
 
     def __init__(
@@ -151,15 +157,18 @@ class Connection:
         connect_timeout: float,
         server_log: TextIO,
         max_calls: int = MAX_CALLS,
+        keys: str | None = None,
         changed: Callable[[Connection], None] = lambda _connection: None,
     ) -> None:
         self.name = name
+        self.keeps_runs = False
         self.tools: tuple[McpTool, ...] = ()
         self.error: str | None = None
         self.reconnects = 0
         self.breaker = Breaker()
         self.is_trusted = entry.trusted
         self._entry = entry
+        self._keys = keys or secrets.token_hex(16)
         self._connect_timeout = connect_timeout
         self._server_log = server_log
         self._places = asyncio.Semaphore(max_calls)
@@ -278,7 +287,8 @@ class Connection:
         listener: Listener | None,
     ) -> CallToolResult:
         handover = listener.handover if listener else None
-        meta = cast("RequestParamsMeta", {CALL: handover.to_json()}) if handover else None
+        meta = cast("RequestParamsMeta", self._meta(handover)) if handover else None
+        listening.set(listener)  # for the task made here
         call = asyncio.create_task(
             client.call_tool(
                 tool, dict(arguments), read_timeout_seconds=CALL_TIMEOUT, progress_callback=progress, meta=meta
@@ -299,6 +309,9 @@ class Connection:
             if not call.done():
                 await cancel_and_wait([call])
         return self._outcome(client, call)
+
+    def _meta(self, handover: Handover) -> dict[str, Any]:
+        return {CALL: handover.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{handover.call}"}
 
     def _outcome(self, client: Client, call: asyncio.Task[CallToolResult]) -> CallToolResult:
         if call.cancelled():
@@ -346,9 +359,11 @@ class Connection:
         try:
             async with AsyncExitStack() as stack:
                 async with within(self._connect_timeout, late):
+                    extensions = [_Extension(self._listeners), TasksClient(lambda: self.is_up)]
                     client = await stack.enter_async_context(
-                        _client(self._entry, self._server_log, _Extension(self._listeners), self._lost.set)
+                        _client(self._entry, self._server_log, extensions, self._lost.set)
                     )
+                    self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
                     self.tools = await _list_tools(client, self._clocks)
                 was_up = self._is_now(client)
                 await self._lost.wait()
@@ -380,7 +395,7 @@ class Connection:
 
 @asynccontextmanager
 async def _client(
-    entry: ServerEntry, server_log: TextIO, extension: ClientExtension, ended: Callable[[], None]
+    entry: ServerEntry, server_log: TextIO, extensions: Sequence[ClientExtension], ended: Callable[[], None]
 ) -> AsyncIterator[Client]:
     """The SDK's client for what the entry says. `ended` is called when the server's messages end."""
     async with AsyncExitStack() as stack:
@@ -408,7 +423,7 @@ async def _client(
             )
             await stack.enter_async_context(http)
             transport = streamable_http_client(str(entry.url), http_client=http, max_sse_event_size=MAX_FRAME)
-        client = await stack.enter_async_context(Client(_Watched(transport, ended), extensions=[extension]))
+        client = await stack.enter_async_context(Client(_Watched(transport, ended), extensions=extensions))
         # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
         client.session.validate_tool_result = _unchecked  # type: ignore[method-assign, assignment]
         yield client

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from agentloop import AgentError, Budget, CallContext, Ledger
+from agentloop import Agent, AgentError, Budget, CallContext, Ledger
 from agentloop.events import Observer, together
 from agentloop.limits import deadline_after
 from agentloop.model import prepare
@@ -23,15 +23,24 @@ from orchestrator_client.answer import (
     print_answer,
     printable_json,
 )
+from orchestrator_client.durable import DurableRun
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.progress import Progress, progress_on_stderr, say
 from orchestrator_client.report import Report
 
 
 def answer_one(
-    question: str, setup: Setup, budget: Budget, options: Mapping[str, Any], observers: Sequence[Observer]
+    question: str,
+    setup: Setup,
+    budget: Budget,
+    options: Mapping[str, Any],
+    observers: Sequence[Observer],
+    *,
+    run: DurableRun | None = None,
 ) -> int:
-    """Answer a question and print what came of it; the exit status."""
+    """Answer a question, by a `run` that is kept if there is one, and print what came of it; the exit status."""
+    if run is not None and not options["quiet"]:
+        say(f"If this is interrupted: {run.command}")
     report, progress = Report(), progress_on_stderr(is_quiet=options["quiet"])
     began = time.monotonic()
     servers: dict[str, Any] = {}
@@ -43,9 +52,9 @@ def answer_one(
     )
     try:
         with export.span("orchestrator-client"):
-            asyncio.run(_orchestrate(question, setup, context, progress, servers))
+            asyncio.run(_orchestrate(_asked(question, budget, options, run, report), setup, context, progress, servers))
     except KeyboardInterrupt:
-        say("interrupted")
+        say("interrupted" if run is None else f"interrupted; to go on: {run.command}")
         return EXIT_INTERRUPTED
     except AgentError as error:
         report.error = f"{error}{advice(error)}"
@@ -60,8 +69,23 @@ def answer_one(
     return 0 if ok else EXIT_FAILED
 
 
+Ask = Callable[[Agent, CallContext], Awaitable[None]]
+
+
+def _asked(question: str, budget: Budget, options: Mapping[str, Any], run: DurableRun | None, report: Report) -> Ask:
+    """How an orchestrator is asked: as it is, or by a run that is kept."""
+
+    async def ask(agent: Agent, context: CallContext) -> None:
+        if run is None:
+            await agent.run(question, context=context)
+        else:
+            report.settle(await run.answer(agent, budget, options["deadline"], context.emit, context.trace))
+
+    return ask
+
+
 async def _orchestrate(
-    question: str, setup: Setup, context: CallContext, progress: Progress, servers: dict[str, Any]
+    ask: Ask, setup: Setup, context: CallContext, progress: Progress, servers: dict[str, Any]
 ) -> None:
     """Run to the answer; `servers` gets what is to be said of them at the end."""
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
@@ -72,7 +96,7 @@ async def _orchestrate(
             Session(replace(setup, server_log=log), progress.say, context.emit) as session,
         ):
             try:
-                await session.orchestrator().run(question, context=context)
+                await ask(session.orchestrator(), context)
             finally:
                 servers.update(session.to_json())
     finally:

@@ -49,6 +49,8 @@ class Setup:
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
     eager: bool = True
+    keys: str | None = None
+    """What the idempotency keys of the calls begin with; None: something new for each connection."""
     server_log: TextIO = sys.stderr
 
 
@@ -71,6 +73,7 @@ class Session:
                 connect_timeout=setup.connect_timeout,
                 server_log=setup.server_log,
                 max_calls=setup.max_calls,
+                keys=setup.keys,
                 changed=self._tell_of,
             )
             for name, entry in setup.servers.items()

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -38,6 +39,10 @@ Warn = Callable[[str], None]
 LONGEST_NAME = 64
 PATIENCE = 5.0
 """Seconds a call without a twin waits for its server to come back."""
+RETURN = 30.0
+"""Seconds a call waits for a server that keeps runs and went away in it."""
+RETURNS = 3
+"""How often such a server may go away in one call."""
 MAX_DESCRIPTION = 100_000
 """Characters of a tool's description and schemas. One with more would fill the model's context window."""
 MAX_IMAGE = 5 * 1024 * 1024
@@ -120,15 +125,25 @@ class RemoteCall:
 
     async def __call__(self, context: CallContext, /, **arguments: Any) -> ToolOutput:
         sent = {name: _wire(value) for name, value in arguments.items()}
+        was_up = self.connection.is_up
         try:
-            return await self._ask(context, sent)
+            return await self._ask(context, sent, self.patience)
         except ToolUnavailable:
+            if was_up and self.is_agent and self.connection.keeps_runs:
+                return await self._join(context, sent)
             if not self.may_repeat:
                 raise
-        return await self._ask(context, sent)
+        return await self._ask(context, sent, self.patience)
 
-    async def _ask(self, context: CallContext, arguments: Mapping[str, Any]) -> ToolOutput:
-        ask = partial(self.connection.call, self.name, arguments, _reporter(context), patience=self.patience)
+    async def _join(self, context: CallContext, sent: Mapping[str, Any]) -> ToolOutput:
+        """Wait for the server to come back and call again: it knows the call by its key and goes on with the run."""
+        for _ in range(RETURNS - 1):
+            with suppress(ToolUnavailable):
+                return await self._ask(context, sent, RETURN)
+        return await self._ask(context, sent, RETURN)
+
+    async def _ask(self, context: CallContext, arguments: Mapping[str, Any], patience: float) -> ToolOutput:
+        ask = partial(self.connection.call, self.name, arguments, _reporter(context), patience=patience)
         if not self.is_agent:
             return self._output(await ask())
         with Delegation(context, self.name, self.connection.name) as delegation:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentloop import Usage
+from agentloop import Bill, ToolOutput, Usage
 from agentloop.events import Event, RunFinished, RunStarted, ToolFinished, ToolStarted
 from agentloop.usage import usd_to_json
 
@@ -60,6 +60,17 @@ class Report:
                 self.delegations.append(self._delegation(event))
             case RunFinished():
                 self.answer, self.error, self.usage = event.answer, event.error, event.bill.total
+
+    def settle(self, output: ToolOutput) -> None:
+        """Take what came of a run from its output, if there were no events: it had ended before."""
+        if self._run is not None:
+            return
+        bill = Bill.from_json((output.structured or {}).get("usage"))
+        self.usage = self.usage if bill is None else bill.total
+        if output.is_error:
+            self.error = output.text
+        else:
+            self.answer = output.text
 
     def _delegation(self, event: ToolFinished) -> Delegation:
         return Delegation(

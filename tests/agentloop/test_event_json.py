@@ -55,6 +55,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "Mapping[str, Any]": st.dictionaries(st.text(), JSON, max_size=3),
     "ModelUsage": MODEL_USAGE,
     "Bill": BILL,
+    "tuple[Bill, ...]": st.lists(BILL, max_size=2).map(tuple),
 }
 KINDS = [
     RunStarted,
@@ -98,6 +99,7 @@ def test_the_form_is_the_documented_one() -> None:
         "run": "r",
         "agent": "a",
         "at": 0.5,
+        "replayed": False,
         "model": "m",
         "usage": {
             "requests": 1,

@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-from agentloop import Agent, Tool, ToolOutput
+from agentloop import Agent, Budget, CallContext, Ledger, Tool, ToolOutput, create_agent_tool_async
+from agentloop.events import Event, RunFinished, RunStarted
+from agentloop.journal import Tape
 from agentloop.testing import ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from agentloop.turn import ToolUse, Turn
@@ -14,20 +16,26 @@ class Notebook:
     """Remembers what was said, in order, and what was answered, by call."""
 
     def __init__(self) -> None:
-        self.turns: list[Turn] = []
-        self.answers: dict[str, ToolOutput] = {}
+        self.turns: list[tuple[Turn, list[Event]]] = []
+        self.answers: dict[str, tuple[ToolOutput, list[Event]]] = {}
         self.read = 0
 
-    async def model_said(self, ask: Callable[[], Awaitable[Turn]]) -> Turn:
-        if self.read == len(self.turns):
-            self.turns.append(await ask())
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], tape: Tape) -> Turn:
         self.read += 1
-        return self.turns[self.read - 1]
+        if self.read > len(self.turns):
+            kept = tape.keep()
+            self.turns.append((await ask(), kept))
+        else:
+            tape.play(self.turns[self.read - 1][1])
+        return self.turns[self.read - 1][0]
 
-    async def tool_answered(self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]]) -> ToolOutput:
-        if use.id not in self.answers:
-            self.answers[use.id] = await answer()
-        return self.answers[use.id]
+    async def tool_answered(self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], tape: Tape) -> ToolOutput:
+        if use.id in self.answers:
+            tape.play(self.answers[use.id][1])
+        else:
+            kept = tape.keep()
+            self.answers[use.id] = (await answer(), kept)
+        return self.answers[use.id][0]
 
 
 async def test_a_run_that_is_repeated_asks_neither_the_model_nor_the_tools_again(scripted_messages: Serve) -> None:
@@ -62,3 +70,28 @@ async def test_a_run_that_crashed_between_two_turns_goes_on_after_the_last(scrip
     result = await Agent("tester", "Test.", tools, client=after.client, journal=notebook).run("go")
     assert result.answer == "forty-two"
     assert [block["content"][0]["text"] for block in after.requests[0].results] == ["42.0"]
+
+
+async def test_what_is_replayed_is_told_again_and_is_on_the_bill(scripted_messages: Serve) -> None:
+    notebook = Notebook()
+    server = scripted_messages([calls(("helper_agent", {"prompt": "part"})), says("half"), says("whole")])
+    helper = create_agent_tool_async(Agent("helper", "Help.", client=server.client))
+    agent = Agent("tester", "Test.", [helper], client=server.client, journal=notebook, eager=False)
+    budget = Budget(tokens=1_000_000)
+    told: list[list[Event]] = [[], []]
+    bills, left = [], []
+    for heard in told:
+        notebook.read = 0
+        ledger = Ledger(budget)
+        result = await agent.run("go", context=CallContext(emit=heard.append, run="same", ledger=ledger))
+        bills.append(result.bill)
+        left.append(ledger.left)
+    assert len(server.requests) == 3
+    assert bills[1].total == bills[0].total
+    assert [bill.agent for bill in bills[1].delegated] == ["helper"]
+    assert left[1] == left[0] != budget
+    assert [type(event) for event in told[1]] == [type(event) for event in told[0]]
+    assert {event.run for event in told[1]} == {event.run for event in told[0]}
+    ends = [event for event in told[1] if event.run == "same" and isinstance(event, RunStarted | RunFinished)]
+    assert {event.replayed for event in told[1] if event not in ends} == {True}
+    assert {event.replayed for event in [*told[0], *ends]} == {False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mcp import types
@@ -11,8 +12,12 @@ from mcp.shared.exceptions import MCPError
 
 from agentloop import CallContext, Tool, ToolError
 from agentloop.tools import ToolSpec
-from mcp_calc_server.publication import Context, Publication
+from durable_runs.engine import Engine
+from durable_runs.store import Store
+from mcp_calc_server.kept import KeptRuns
+from mcp_calc_server.publication import Call, Context, Publication
 from mcp_calc_server.server import build_server
+from mcp_calc_server.tasks import Tasks
 from mcp_calc_server.web import Address, serve_web
 
 SCHEMA: dict[str, Any] = {
@@ -67,10 +72,37 @@ def test_missing_capability() -> str:
     return "ok"
 
 
+def greet(name: str) -> str:
+    """Greets."""
+    return f"Hello, {name}!"
+
+
+async def slow_compute(seconds: float, label: str = "") -> str:
+    """Takes its time."""
+    await asyncio.sleep(seconds)
+    return f"computed {label}"
+
+
+async def failing_job() -> str:
+    """Fails as a tool does."""
+    await asyncio.sleep(0.5)
+    raise ToolError("This job fails")
+
+
+async def protocol_error_job() -> str:
+    """Fails as a server does."""
+    await asyncio.sleep(0.5)
+    raise RuntimeError("broken")
+
+
+KEPT = [Tool.from_function(function) for function in (slow_compute, failing_job, protocol_error_job)]
+"""Calls of these are durable runs, and tasks for clients that take them."""
+
+
 class Fixture(Publication):
     """The publication, refusing one tool to clients that cannot do what it would need."""
 
-    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
         capabilities = context.session.client_capabilities
         if params.name == "test_missing_capability" and (capabilities is None or capabilities.sampling is None):
             needed = types.ClientCapabilities(sampling=types.SamplingCapability())
@@ -80,12 +112,13 @@ class Fixture(Publication):
                 "sampling is needed",
                 data.model_dump(by_alias=True, mode="json", exclude_none=True),
             )
-        return await super().call_tool(context, params)
+        return await super()._admit(context, params)
 
 
 def tools() -> list[Tool]:
-    functions = (test_simple_text, test_error_handling, test_tool_with_progress, test_missing_capability)
+    functions = (test_simple_text, test_error_handling, test_tool_with_progress, test_missing_capability, greet)
     return [
+        *KEPT,
         *(Tool.from_function(function) for function in functions),
         Tool(ToolSpec("json_schema_2020_12_tool", "Takes any 2020-12 schema.", SCHEMA), lambda **_arguments: "ok"),
         Tool(ToolSpec("test_header", "Has an argument in a header.", HEADER_SCHEMA), lambda region: region),
@@ -96,6 +129,16 @@ def announce(url: str) -> None:
     print(f"listening at {url}", file=sys.stderr, flush=True)  # noqa: T201
 
 
+async def main(port: int) -> None:
+    address = Address("streamable-http", port=port)
+    with TemporaryDirectory() as folder:
+        async with Engine(Store.named(f"sqlite:{folder}/runs"), [], tools=KEPT) as engine:
+            runs = KeptRuns(engine)
+            publication = Fixture(tools(), keeper=runs)
+            server = build_server(publication)
+            Tasks(runs).install(server, publication)
+            await serve_web(server, address, announce)
+
+
 if __name__ == "__main__":
-    address = Address("streamable-http", port=int(sys.argv[sys.argv.index("--port") + 1]))
-    asyncio.run(serve_web(build_server(Fixture(tools())), address, announce))
+    asyncio.run(main(int(sys.argv[sys.argv.index("--port") + 1])))

@@ -1,0 +1,101 @@
+"""What a step is remembered as: JSON, so that no reader of the store has to run code from it.
+
+Times in the store are seconds since the epoch, because the clock of events ends with the machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from agentloop import (
+    BudgetExceeded,
+    ContextWindowExceeded,
+    DeadlineExceeded,
+    ModelError,
+    RunError,
+    StreamBroken,
+    ToolOutput,
+)
+from agentloop.event_json import event_from_json, event_to_json
+from agentloop.events import Event, TextDelta
+from agentloop.turn import Turn
+
+T = TypeVar("T")
+
+_ERRORS: Mapping[str, type[RunError]] = {
+    kind.__name__: kind for kind in (BudgetExceeded, ContextWindowExceeded, DeadlineExceeded)
+}
+_MODEL_ERROR = ("status", "kind", "request_id", "is_passing", "retry_after")
+
+
+@cache
+def _form(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def turn_to_json(turn: Turn) -> dict[str, Any]:
+    value: dict[str, Any] = _form(Turn).dump_python(turn, mode="json")
+    return value
+
+
+def turn_from_json(value: object) -> Turn:
+    turn: Turn = _form(Turn).validate_python(value)
+    return turn
+
+
+def output_to_json(output: ToolOutput) -> dict[str, Any]:
+    value: dict[str, Any] = _form(ToolOutput).dump_python(output, mode="json")
+    return value
+
+
+def output_from_json(value: object) -> ToolOutput:
+    output: ToolOutput = _form(ToolOutput).validate_python(value)
+    return output
+
+
+def error_to_json(error: RunError) -> dict[str, Any]:
+    """The error that ended a run, with what its receivers look at."""
+    about = {name: getattr(error, name) for name in _MODEL_ERROR} if isinstance(error, ModelError) else {}
+    return {"type": type(error).__name__, "text": str(error), **about}
+
+
+def error_from_json(value: Mapping[str, Any]) -> RunError:
+    kind, text = value["type"], value["text"]
+    if kind in _ERRORS:
+        return _ERRORS[kind](text)
+    if "status" not in value:
+        return RunError(text)
+    error: ModelError = StreamBroken(text, kind=value["kind"]) if kind == "StreamBroken" else ModelError(text)
+    for name in _MODEL_ERROR:
+        setattr(error, name, value[name])
+    return error
+
+
+def events_to_json(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """The events, with pieces of text that follow each other put together."""
+    whole: list[Event] = []
+    for event in events:
+        last = whole[-1] if whole else None
+        if isinstance(event, TextDelta) and isinstance(last, TextDelta) and last.run == event.run:
+            whole[-1] = replace(last, text=last.text + event.text)
+        else:
+            whole.append(event)
+    origin = _epoch()
+    return [event_to_json(event, origin=origin) for event in whole]
+
+
+def events_from_json(values: Iterable[object]) -> list[Event]:
+    """The events on this process's clock; kinds of a later version are left out."""
+    origin = _epoch()
+    return [event for value in values if (event := event_from_json(value, origin=origin)) is not None]
+
+
+def _epoch() -> float:
+    """Where 1970 is on the clock of events."""
+    return time.monotonic() - time.time()

@@ -1,0 +1,53 @@
+"""Answers that come later: for hosts that cut every call after a minute and know no tasks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from agentloop import Bill, Tool, ToolError, ToolOutput, ToolSpec
+from agentloop.delegate import OUTPUT_SCHEMA
+
+GET_RUN = "get_run"
+
+
+async def _kept_elsewhere(run_id: str) -> ToolOutput:
+    raise ToolError(f"Runs are not kept here, so there is none with the id {run_id}.")
+
+
+def get_run_tool(seconds: float) -> Tool:
+    """The tool that returns the answer later. What it does is the keeper's."""
+    return Tool(
+        ToolSpec(
+            name=GET_RUN,
+            title="Get the answer of a run",
+            description=(
+                "Returns the answer of an agent that needed longer than one call may take and answered with a run_id. "
+                f"Waits up to {seconds:g} seconds; if there is still no answer, call it again."
+            ),
+            input_schema={
+                "type": "object",
+                "properties": {
+                    "run_id": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of the run."}
+                },
+                "required": ["run_id"],
+                "additionalProperties": False,
+            },
+            output_schema=OUTPUT_SCHEMA,
+            read_only=True,
+            destructive=False,
+            idempotent=True,
+            open_world=False,
+        ),
+        _kept_elsewhere,
+    )
+
+
+def not_yet(run_id: str) -> ToolOutput:
+    """What a call gets whose run is not finished. It has the form of an answer, which clients check."""
+    text = (
+        "There is no answer yet; the run goes on. Call get_run with this run_id until it returns the answer, "
+        f"and do not ask the agent again: {run_id}"
+    )
+    structured: dict[str, Any] = {"answer": text, "exact": None, "steps": [], "usage": Bill("").to_json()}
+    return replace(ToolOutput.of(text), structured=structured)
