@@ -22,19 +22,20 @@ class Tape:
     """
 
     def __init__(self, tell: Observer, retell: Observer) -> None:
-        self._tell = tell
+        self.tell = tell
         self._retell = retell
-        self._kept: list[Event] | None = None
-
-    def tell(self, event: Event) -> None:
-        if self._kept is not None:
-            self._kept.append(event)
-        self._tell(event)
 
     def keep(self) -> list[Event]:
         """The events from now on, in a list that grows with them."""
-        self._kept = []
-        return self._kept
+        kept: list[Event] = []
+        tell = self.tell
+
+        def tell_and_keep(event: Event) -> None:
+            kept.append(event)
+            tell(event)
+
+        self.tell = tell_and_keep
+        return kept
 
     def play(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from opentelemetry import trace
+
 from agentloop.errors import ConfigurationError, ModelError, StreamBroken
 from agentloop.imports import lazy
 from agentloop.sse import EventData
@@ -186,7 +188,7 @@ class Head:
 
 
 def _is_plain(client: AsyncAnthropic) -> bool:
-    """Whether the client is as the SDK makes it: no HTTP client of its owner's, nothing between, no proxy, no log."""
+    """Whether the client is as the SDK makes it: no HTTP client of its owner's, and nothing between or looking on."""
     return (
         type(client) is anthropic.AsyncAnthropic
         and bool(client.api_key or client.auth_token)
@@ -197,6 +199,8 @@ def _is_plain(client: AsyncAnthropic) -> bool:
         and not client.is_closed()
         and not urllib.request.getproxies().keys() - {"no"}
         and not os.environ.get("ANTHROPIC_LOG")
+        # The SDK makes a span of each request and passes its context on.
+        and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
     )
 
 

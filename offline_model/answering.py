@@ -13,11 +13,12 @@ from offline_model.orchestrator import orchestrate
 from offline_model.planning import TOOLS
 
 ABOUT = (
-    "This is the offline model, which is rule-based and reads only itemised purchases with prices, and plain "
-    "arithmetic. Set ANTHROPIC_API_KEY to use Claude instead."
+    "This is the offline model, which is rule-based and reads only arithmetic problems in words and forms it knows. "
+    "Set ANTHROPIC_API_KEY to use Claude instead."
 )
 
 _COUNTED = re.compile(r"\w+|[^\w\s]")
+_LONG = 100_000  # characters, from which on words are estimated and not counted
 _PREFERRED = "calculator_assistant_agent"
 
 
@@ -103,4 +104,6 @@ def _message(
 
 
 def _count(text: str) -> int:
+    if len(text) > _LONG:
+        return len(text) // 4
     return sum(1 for _ in _COUNTED.finditer(text))
