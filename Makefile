@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check format clean
+.PHONY: bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check
+.PHONY: format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
@@ -30,6 +31,13 @@ chaos: .venv/dev.stamp
 
 chaos-short: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos --short
+
+# Side by side with the peers, each in a pinned environment under benchmarks/.environments. The whole takes over an hour.
+bench: .venv/dev.stamp
+	$(BIN)/python -m benchmarks
+
+bench-quick: .venv/dev.stamp
+	$(BIN)/python -m benchmarks --quick
 
 interop: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py

@@ -6,7 +6,6 @@ pass is tried again.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,14 @@ from agentloop.errors import ModelError
 from agentloop.governor import Governor, Slot
 from agentloop.imports import lazy
 from agentloop.limits import Limits
-from agentloop.model import Hear, stream_turn
+from agentloop.model import Hear, Request, stream_turn
 from agentloop.prices import price_of, priced
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
+from agentloop.wire import Wire
 
 if TYPE_CHECKING:
     import stamina
-    from anthropic import AsyncAnthropic
 else:
     stamina = lazy("stamina")
 
@@ -59,52 +58,60 @@ class Asking:
         self._hear = hear
         self._known: tuple[int, int] | None = None
 
-    async def ask(
-        self, client: AsyncAnthropic, request: Mapping[str, Any], retried: Callable[[ModelError], None]
-    ) -> Turn:
+    async def ask(self, wire: Wire, request: Request, retried: Callable[[ModelError], None]) -> Turn:
         """Ask for one turn; `retried` hears of each failure after which it is asked for again.
 
         Raises:
             ModelError: there is no answer, also after the last attempt.
             BudgetExceeded: the budget does not cover the request.
         """
+        try:
+            return await self._until_admitted(wire, request, retried)
+        except ModelError as error:
+            return await self._ask_again(wire, request, retried, error)
+
+    async def _ask_again(
+        self, wire: Wire, request: Request, retried: Callable[[ModelError], None], first: ModelError | None
+    ) -> Turn:
+        """The attempts after the `first`, which counts as one."""
         attempts = self._limits.attempts
         async for attempt in stamina.retry_context(on=_wait, attempts=attempts, timeout=None, wait_max=8.0):
             with attempt:
                 try:
-                    return await self._until_admitted(client, request, retried)
+                    if first is None:
+                        return await self._until_admitted(wire, request, retried)
+                    failed, first = first, None
+                    raise failed
                 except ModelError as error:
                     if _wait(error) is not False and attempt.num < attempts:
                         retried(error)
                     raise
         raise AssertionError("stamina returns or raises")
 
-    async def _until_admitted(
-        self, client: AsyncAnthropic, request: Mapping[str, Any], retried: Callable[[ModelError], None]
-    ) -> Turn:
+    async def _until_admitted(self, wire: Wire, request: Request, retried: Callable[[ModelError], None]) -> Turn:
         """Send the request again as long as the API has too much to do; the governor spaces that."""
         give_up = time.monotonic() + self._limits.overload_timeout
         while True:
             try:
-                return await self._attempt(client, request)
+                return await self._attempt(wire, request)
             except ModelError as error:
                 if not error.is_overload or not error.is_passing or time.monotonic() > give_up:
                     raise
                 retried(error)
 
-    async def _attempt(self, client: AsyncAnthropic, request: Mapping[str, Any]) -> Turn:
+    async def _attempt(self, wire: Wire, request: Request) -> Turn:
         reservation = await self._reserve(request)
         count = _Count(self._model, self._spent)
         try:
             async with self._governor.admit(self._model, self._prompt_estimate(request)) as slot:
-                turn = await self._send(client, request, slot, count)
+                turn = await self._send(wire, request, slot, count)
         finally:
             if reservation is not None:
                 reservation.settle(cost_of(Usage({self._model: count.usage})))
-        self._known = (_size(request), count.usage.tokens)
+        self._known = (len(request.body), count.usage.tokens)
         return turn
 
-    async def _send(self, client: AsyncAnthropic, request: Mapping[str, Any], slot: Slot, count: _Count) -> Turn:
+    async def _send(self, wire: Wire, request: Request, slot: Slot, count: _Count) -> Turn:
         builder = TurnBuilder()
 
         def hear(event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
@@ -114,7 +121,7 @@ class Asking:
 
         count.now(builder.usage)
         try:
-            turn = await stream_turn(client, request, builder, hear=hear, answered=slot.answered)
+            turn = await stream_turn(wire, request, builder, hear=hear, answered=slot.answered)
         except ModelError as error:
             if error.is_overload:
                 slot.refused(error.retry_after)
@@ -122,24 +129,24 @@ class Asking:
         slot.used(count.usage.prompt_tokens, count.usage.output_tokens)
         return turn
 
-    async def _reserve(self, request: Mapping[str, Any]) -> Reservation | None:
+    async def _reserve(self, request: Request) -> Reservation | None:
         if not self._ledger.left.is_bounded:
             return None
-        most = _most(self._model, self._most_prompt_tokens(request), request["max_tokens"])
+        most = _most(self._model, self._most_prompt_tokens(request), request.max_tokens)
         return await self._ledger.reserve(most, f"The next turn of {self._model}")
 
-    def _most_prompt_tokens(self, request: Mapping[str, Any]) -> int:
+    def _most_prompt_tokens(self, request: Request) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
         if self._known is None:
-            return _size(request) + UNSEEN_TOKENS
+            return len(request.body) + UNSEEN_TOKENS
         size, tokens = self._known
-        return tokens + max(0, _size(request) - size)
+        return tokens + max(0, len(request.body) - size)
 
-    def _prompt_estimate(self, request: Mapping[str, Any]) -> int:
+    def _prompt_estimate(self, request: Request) -> int:
         if self._known is None:
-            return _size(request) // BYTES_PER_TOKEN
+            return len(request.body) // BYTES_PER_TOKEN
         size, tokens = self._known
-        return tokens + max(0, _size(request) - size) // BYTES_PER_TOKEN
+        return tokens + max(0, len(request.body) - size) // BYTES_PER_TOKEN
 
 
 class _Count:
@@ -161,10 +168,6 @@ def _most(model: str, prompt_tokens: int, max_tokens: int) -> Budget:
     price = price_of(model, prompt_tokens=prompt_tokens)
     worst = ModelUsage(1, cache_creation_input_tokens=prompt_tokens, output_tokens=max_tokens)
     return Budget(None if price is None else price.of(worst), worst.tokens, turns=1)
-
-
-def _size(request: Mapping[str, Any]) -> int:
-    return len(json.dumps(request, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _wait(error: Exception) -> bool | float:

@@ -26,11 +26,12 @@ _KINDS = {
     for name, kind in vars(events).items()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
+_NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def event_to_json(event: Event, *, origin: float = 0.0) -> dict[str, Any]:
     """The event as an object that `json.dumps` takes; `at` is counted from `origin`, a time on the same clock."""
-    name = to_snake(type(event).__name__)
+    name = _NAMES[type(event)]
     (fields,) = _form(name).dump_python([replace(event, at=event.at - origin)], mode="json")
     return {"v": VERSION, "event": name, **fields}
 

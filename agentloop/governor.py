@@ -57,6 +57,10 @@ class Governor:
                 lane.leave(slot)
 
     async def _wait(self, lane: _Lane, slot: Slot) -> None:
+        with self._lock:
+            if not lane.queue and lane.seconds_to_wait(slot) == 0:
+                lane.enter(slot)
+                return
         me = _Waiter(asyncio.get_running_loop())
         with self._lock:
             lane.queue.append(me)
@@ -95,13 +99,11 @@ class Slot:
         self.prompt_tokens = prompt_tokens
         self.costs: dict[str, float] = {}
         self.began = 0.0
-        self.is_answered = False
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """The API answered, with these headers."""
         with self._lock:
-            self.is_answered = True
-            self._lane.observe(headers)
+            self._lane.observe(self, headers)
             first = self._lane.queue[0] if self._lane.queue else None
         if first is not None:
             first.wake()
@@ -123,8 +125,18 @@ class _Waiter:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
+        if _running_loop() is self.loop:
+            self.woken.set()
+            return
         with suppress(RuntimeError):  # a loop that has closed waits for nothing
             self.loop.call_soon_threadsafe(self.woken.set)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 @dataclass(slots=True)
@@ -148,6 +160,7 @@ class _Lane:
         self.queue: deque[_Waiter] = deque()
         self._buckets: dict[str, _Bucket] = {}
         self._under_way: set[Slot] = set()
+        self._unanswered: set[Slot] = set()
         self._window = math.inf
         self._first_sent: float | None = None
         self._is_known = False
@@ -193,14 +206,17 @@ class _Lane:
         slot.began = time.monotonic()
         self._first_sent = self._first_sent or slot.began
         self._under_way.add(slot)
+        self._unanswered.add(slot)
 
     def leave(self, slot: Slot) -> None:
         self._under_way.discard(slot)
+        self._unanswered.discard(slot)
 
-    def observe(self, headers: Mapping[str, str]) -> None:
+    def observe(self, slot: Slot, headers: Mapping[str, str]) -> None:
         now = time.monotonic()
         self._is_known = True
-        unanswered = [slot for slot in self._under_way if not slot.is_answered]
+        self._unanswered.discard(slot)
+        unanswered = self._unanswered
         for kind in _KINDS:
             limit, remaining = (_number(headers, kind, what) for what in ("limit", "remaining"))
             if limit is None or remaining is None or limit <= 0:

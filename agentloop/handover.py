@@ -8,7 +8,7 @@ Over MCP it rides in `_meta`, under keys with our prefix:
   keeps runs knows the call again when it is made once more;
 * while the call runs, notifications `notifications/PREFIX/spent` say what it has cost so far, if it had a handover;
 * if the handover asks for events, notifications `notifications/PREFIX/events` have them as `event_json` writes them,
-  and the result's `_meta` says under `PREFIX/events` how many were sent;
+  and the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
 * the result's structured content has the bill as `usage`.
 """
 

@@ -18,13 +18,13 @@ from agentloop.conversation import Answered, AskAgain, Conversation, Exchange, R
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.journal import Tape
 from agentloop.limits import deadline_after, seconds_left, within
+from agentloop.model import Request
 from agentloop.tools import ToolOutput
 from agentloop.turn import Block, ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
+from agentloop.wire import Wire
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
-
     from agentloop.agent import Agent
 
 
@@ -70,7 +70,7 @@ class Run:
         self._agent = agent
         self._context = context
         self._settings = agent.settings
-        self._exchange = Exchange(conversation.bind(self._settings.fingerprint()), max_tokens=agent.max_tokens)
+        self._exchange = Exchange(conversation.bind(self._settings.fingerprint), max_tokens=agent.max_tokens)
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
         self._asking = Asking(
             agent.model,
@@ -113,15 +113,15 @@ class Run:
 
     async def _within_deadline(self) -> str:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
-        async with within(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
-            return await self._turn_by_turn(client)
+        async with within(seconds_left(self._deadline), late), self._agent.clients.lease() as wire:
+            return await self._turn_by_turn(wire)
 
-    async def _turn_by_turn(self, client: AsyncAnthropic) -> str:
+    async def _turn_by_turn(self, wire: Wire) -> str:
         for number in range(1, self._agent.limits.max_turns + 1):
             async with dispatch.Calls(self._answer_call) as calls:
                 self._now_calling = calls
                 self._tape = self._new_tape()
-                turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._tape)
+                turn = await self._agent.journal.model_said(partial(self._ask, wire, number), self._tape)
                 match self._exchange.take(turn):
                     case Answered(text):
                         return text
@@ -132,12 +132,12 @@ class Run:
         limit = self._agent.limits.max_turns
         raise TurnLimitExceeded(f"{self._agent.name} had no answer after {limit} turns, its limit.")
 
-    async def _ask(self, client: AsyncAnthropic, number: int) -> Turn:
+    async def _ask(self, wire: Wire, number: int) -> Turn:
         """One turn of the model, asked for again if it fails in a way that may pass."""
         self._emit(events.TurnStarted, number=number, model=self._settings.model)
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
-        request = self._settings.request(self._exchange.conversation.messages, self._exchange.max_tokens)
+        request = Request(self._settings, self._exchange.conversation.messages, self._exchange.max_tokens)
 
         def retried(error: ModelError) -> None:
             if self._now_calling is not None:
@@ -145,7 +145,7 @@ class Run:
             self._emit(events.TurnRetried, number=number, error=str(error))
 
         async with within(seconds, late):
-            turn = await self._asking.ask(client, request, retried)
+            turn = await self._asking.ask(wire, request, retried)
         self._emit(
             events.TurnFinished,
             number=number,

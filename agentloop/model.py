@@ -1,9 +1,7 @@
-"""The one wire to a model: the Messages API, streamed, through the `anthropic` SDK.
+"""What is asked of a model, and the turn that comes back.
 
-The SDK's client sends the request, with its typed errors and timeouts; repeating it is `asking`'s, which counts every
-request. Its stream helpers are not used: they
-parse tool input in a mode in which a cut-off number looks complete, and cost more than the loop itself. The raw events
-go into a `TurnBuilder` instead.
+The raw events of the answer's stream go into a `TurnBuilder`. The SDK's stream helpers are not used: they parse tool
+input in a mode in which a cut-off number looks complete, and cost more than the loop itself.
 """
 
 from __future__ import annotations
@@ -11,34 +9,36 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Union
 from weakref import WeakKeyDictionary
 
+from pydantic_core import from_json
+
+from agentloop import exact_json
 from agentloop.conversation import Message
 from agentloop.errors import ConfigurationError, ModelError, StreamBroken
 from agentloop.imports import lazy
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.wire import Direct, Head, Refusal, ThroughSdk, Wire
 
 if TYPE_CHECKING:
     import anthropic
-    import httpx2
-    from anthropic import APIStatusError, AsyncAnthropic
+    from anthropic import AsyncAnthropic
 else:
-    # Together they take a process as long to import as everything else, and it may never ask a model.
     anthropic = lazy("anthropic")
-    httpx2 = lazy("httpx2")
+
+UNAUTHORIZED = 401
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = Union["AsyncAnthropic", Callable[[], "AsyncAnthropic"]]
 Hear = Callable[[Mapping[str, Any], ToolUse | None], None]
-
-SHORTEST_SECRET = 16
-"""Characters of a credential at least."""
 
 
 def sdk_client() -> AsyncAnthropic:
@@ -48,11 +48,11 @@ def sdk_client() -> AsyncAnthropic:
 
 def prepare() -> None:
     """Import what the first request would import: for a thread, while something else is waited for."""
-    for name in ("anthropic.resources.messages", "stamina", "agentloop.validation"):
+    for name in ("anthropic.resources.messages", "aiohttp", "agentloop.validation"):
         import_module(name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelSettings:
     """Everything of a request that stays the same through a conversation."""
 
@@ -62,36 +62,68 @@ class ModelSettings:
     effort: Effort | None = None
     parallel_tool_calls: bool = True
 
+    @cached_property
     def fingerprint(self) -> str:
         """Names what thinking blocks are bound to: model, system prompt and tools."""
         bound = [self.model, self.system_prompt, [tool.for_model() for tool in self.tools]]
         return hashlib.sha256(json.dumps(bound, sort_keys=True).encode()).hexdigest()
 
-    def request(self, messages: Sequence[Message], max_tokens: int) -> dict[str, Any]:
-        """The keyword arguments of `messages.create`."""
-        request: dict[str, Any] = {"model": self.model, "max_tokens": max_tokens, "messages": list(messages)}
+    @cached_property
+    def frame(self) -> dict[str, Any]:
+        """The arguments of `messages.create` that stay the same."""
+        frame: dict[str, Any] = {"model": self.model}
         if self.system_prompt:
-            request["system"] = self.system_prompt
+            frame["system"] = self.system_prompt
         if self.tools:
-            request["tools"] = [tool.for_model() for tool in self.tools]
+            frame["tools"] = [tool.for_model() for tool in self.tools]
             if not self.parallel_tool_calls:
-                request["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
+                frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
         if self.effort:
-            request["output_config"] = {"effort": self.effort}
-        return request
+            frame["output_config"] = {"effort": self.effort}
+        return frame
+
+    @cached_property
+    def encoded_frame(self) -> str:
+        return exact_json.dumps(self.frame)[:-1]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request for a turn, as arguments for the SDK and as bytes."""
+
+    settings: ModelSettings
+    messages: Sequence[Message]
+    max_tokens: int
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of `messages.create`."""
+        return {**self.settings.frame, "max_tokens": self.max_tokens, "messages": list(self.messages)}
+
+    @cached_property
+    def body(self) -> bytes:
+        """What is sent for a streamed answer."""
+        messages = exact_json.dumps(self.messages)
+        text = (
+            f'{self.settings.encoded_frame}, "max_tokens": {self.max_tokens}, "stream": true, "messages": {messages}}}'
+        )
+        return text.encode("utf-8", "replace")
 
 
 class Clients:
-    """Where an agent's SDK clients come from.
+    """Where the SDK clients of an agent come from, and the wires of its runs.
 
-    A client's connections belong to the event loop that opened them. Given a factory, there is one client for each
-    event loop while any run on that loop needs it; it is closed with the last of them. Given a client, it is used as it
-    is and left open: its owner closes it, and it cannot follow the agent into another event loop.
+    Connections belong to the event loop that opened them: there is one wire for each event loop while any run on that
+    loop needs it. A plain client (see `wire`) that a factory makes is only asked what a request looks like, once; it is
+    made again when the API no longer takes its credentials. Any other serves one wire and is closed with it. A client
+    that is given instead of a factory is left open: its owner closes it.
     """
 
     def __init__(self, source: ClientSource) -> None:
         self._source = source
-        self._leases: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncAnthropic, int]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+        self._leases: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Wire, int]] = WeakKeyDictionary()
+        self._head: Head | None = None
+        self._asked: list[AsyncAnthropic] = []
 
     def require_factory(self, purpose: str) -> None:
         """Refuse a ready-made client where a new event loop is about to run.
@@ -106,32 +138,49 @@ class Clients:
             )
 
     @asynccontextmanager
-    async def lease(self) -> AsyncIterator[AsyncAnthropic]:
-        """The client of the running event loop."""
-        if not callable(self._source):
-            yield _without_retries(self._source)
-            return
+    async def lease(self) -> AsyncIterator[Wire]:
+        """The wire of the running event loop."""
         loop = asyncio.get_running_loop()
-        client, holders = self._leases.get(loop) or (_without_retries(self._source()), 0)
-        self._leases[loop] = (client, holders + 1)
+        with self._lock:
+            wire, holders = self._leases.get(loop) or (self._open(), 0)
+            self._leases[loop] = (wire, holders + 1)
         try:
-            yield client
+            await self._close_asked()
+            yield wire
+        except ModelError as error:
+            if error.status == UNAUTHORIZED:
+                self._head = None
+            raise
         finally:
-            client, holders = self._leases[loop]
-            if holders > 1:
-                self._leases[loop] = (client, holders - 1)
-            else:
-                del self._leases[loop]
-                await client.close()
+            with self._lock:
+                wire, holders = self._leases[loop]
+                if holders > 1:
+                    self._leases[loop] = (wire, holders - 1)
+                else:
+                    del self._leases[loop]
+            if holders == 1 and (isinstance(wire, Direct) or callable(self._source)):
+                await wire.close()
 
+    def _open(self) -> Wire:
+        if self._head is not None:
+            return Direct(self._head)
+        client = self._source() if callable(self._source) else self._source
+        head = Head.of(client)
+        if head is None:
+            return ThroughSdk(client)
+        if callable(self._source):
+            self._head = head
+            self._asked.append(client)
+        return Direct(head)
 
-def _without_retries(client: AsyncAnthropic) -> AsyncAnthropic:
-    return client.with_options(max_retries=0)
+    async def _close_asked(self) -> None:
+        while self._asked:
+            await self._asked.pop().close()
 
 
 async def stream_turn(
-    client: AsyncAnthropic,
-    request: Mapping[str, Any],
+    wire: Wire,
+    request: Request,
     builder: TurnBuilder,
     *,
     hear: Hear,
@@ -148,71 +197,21 @@ async def stream_turn(
         ConfigurationError: there are no credentials.
     """
     try:
-        async with client.messages.with_streaming_response.create(**request, stream=True) as response:
-            answered(response.headers)
-            async for sse in anthropic.AsyncStream.raw_events(response.http_response):
-                event = _parsed(sse.data)
-                hear(event, builder.feed(event))
+        async with wire.send(request) as answer:
+            answered(answer.headers)
+            async for data_that_came in answer:
+                for data in data_that_came:
+                    event = _parsed(data)
+                    hear(event, builder.feed(event))
         return builder.finish()
-    except anthropic.APIStatusError as error:
-        answered(error.response.headers)
-        raise _refused(error, client) from error
-    except anthropic.AnthropicError as error:
-        raise ModelError(f"The Messages API could not be reached: {error}", is_passing=True) from error
-    except httpx2.TransportError as error:
-        raise StreamBroken(f"The Messages API's answer was cut off: {error!r}") from error
-    except TypeError as error:
-        if "authentication" not in str(error):
-            raise
-        raise ConfigurationError("No credentials for the Messages API: set ANTHROPIC_API_KEY.") from None
-
-
-def _refused(error: APIStatusError, client: AsyncAnthropic) -> ModelError:
-    headers = error.response.headers
-    should_retry = headers.get("x-should-retry")
-    return ModelError(
-        f"The Messages API answered {error.status_code}: {_without_secrets(_reason(error), client)}",
-        status=error.status_code,
-        kind=error.type,
-        request_id=error.request_id,
-        is_passing=should_retry == "true" if should_retry in {"true", "false"} else _may_pass(error.status_code),
-        retry_after=_seconds(headers.get("retry-after-ms"), 1000) or _seconds(headers.get("retry-after"), 1),
-    )
-
-
-def _without_secrets(text: str, client: AsyncAnthropic) -> str:
-    """The text without the client's credentials, should whoever answers repeat them.
-
-    What is shorter than any credential is a placeholder for a server that wants none, and may be an ordinary word.
-    """
-    for secret in (client.api_key, client.auth_token):
-        if secret and len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "[secret]")
-    return text
-
-
-def _may_pass(status: int) -> bool:
-    return status in {408, 409, 429} or status >= 500  # noqa: PLR2004
-
-
-def _seconds(header: str | None, unit: int) -> float | None:
-    """The header's number in seconds. A date, which the API does not send, is not read."""
-    try:
-        return None if header is None else max(0.0, float(header) / unit)
-    except ValueError:
-        return None
+    except Refusal as refusal:
+        answered(refusal.headers)
+        raise
 
 
 def _parsed(data: str) -> Mapping[str, Any]:
     try:
-        event = json.loads(data or "{}")
+        event = from_json(data or "{}")
     except ValueError:
         raise StreamBroken(f"The Messages API sent an event that is not JSON: {data[:200]!r}") from None
     return event if isinstance(event, dict) else {}
-
-
-def _reason(error: APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        return str(body["error"].get("message"))
-    return error.message

@@ -61,7 +61,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
 
 def clip(text: str, characters: int) -> str:
     """The text on one line, cut to `characters`; nothing in it can steer a terminal."""
-    line = printable(" ".join(text.split()))
+    is_clean = text.isprintable() and "  " not in text and not text.startswith(" ") and not text.endswith(" ")
+    line = text if is_clean else printable(" ".join(text.split()))
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 
 from agentloop.usage import ModelUsage
 
@@ -58,9 +59,14 @@ _PRICES = {
 _LONG_PRICES = {"claude-haiku-5-5": _price("0.50", "2.50")}
 
 
+@lru_cache(maxsize=256)
+def _name(model: str) -> str | None:
+    return next((name for name in _PRICES if model == name or model.startswith(f"{name}-2")), None)
+
+
 def price_of(model: str, *, prompt_tokens: int = 0) -> Price | None:
     """The price of a model for a prompt of that length; None if it is not known. Dated ids cost what undated do."""
-    name = next((name for name in _PRICES if model == name or model.startswith(f"{name}-2")), None)
+    name = _name(model)
     if name is None:
         return None
     if prompt_tokens > _LONG_PROMPT and name in _LONG_PRICES:

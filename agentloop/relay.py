@@ -79,7 +79,7 @@ CROSSING = (
     RunFinished,
 )
 """The kinds of events that go from process to process. Of `TextDelta` there are too many; `ServerChanged` is of one."""
-
+_FIELDS = {kind: tuple(f.name for f in fields(kind) if f.name != "at") for kind in Event.__subclasses__()}
 _TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
 
 E = TypeVar("E", bound=Event)
@@ -218,6 +218,8 @@ class Incoming:
         """Wait, not long, until `count` events have been heard: the result may overtake them."""
         self._expected = count
         self._check_complete()
+        if self._all_heard.is_set():
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self._all_heard.wait()
@@ -365,8 +367,20 @@ def _read(value: Any, origin: float) -> Event | None:
 
 def bounded(event: E) -> E:
     """The event with no text, number or object larger than is sent or believed, and without control characters."""
-    values = {f.name: getattr(event, f.name) for f in fields(event) if f.name != "at"}
-    return replace(event, **{name: _bounded(name, value) for name, value in values.items()})
+    changed = {}
+    for name in _FIELDS[type(event)]:
+        value = getattr(event, name)
+        if value is None or (type(value) is str and _is_short_and_clean(value)):
+            continue
+        within = _bounded(name, value)
+        if within is not value:
+            changed[name] = within
+    return replace(event, **changed) if changed else event
+
+
+def _is_short_and_clean(text: str) -> bool:
+    """What nearly all texts are."""
+    return len(text) <= MAX_NAME and text.isprintable() and "  " not in text and text == text.strip()
 
 
 def _bounded(name: str, value: Any) -> Any:
@@ -400,6 +414,8 @@ def _arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _usage(usage: ModelUsage) -> ModelUsage:
+    if all(0 <= getattr(usage, name) <= MAX_COUNT for name in COUNTS) and 0 <= (usage.usd or 0) <= MAX_COUNT:
+        return usage
     counts = {name: max(0, min(getattr(usage, name), MAX_COUNT)) for name in COUNTS}
     usd = None if usage.usd is None else max(Decimal(0), min(usage.usd, Decimal(MAX_COUNT)))
     return ModelUsage(**counts, usd=usd)

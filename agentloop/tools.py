@@ -120,6 +120,8 @@ class ToolOutput:
     def sendable(self) -> ToolOutput:
         """The output without what the API refuses: blank text, half characters, an error that says nothing."""
         content = tuple(clean for block in self.content for clean in _sendable(block))
+        if content == self.content and (content or not self.is_error):
+            return self
         return replace(self, content=content or (_text(_SILENT) if self.is_error else ()))
 
     def cut_to(self, characters: int) -> ToolOutput:
@@ -141,7 +143,7 @@ class ToolOutput:
 
 def _text(text: str) -> tuple[Block, ...]:
     """One text block, or none for blank text, which the API refuses."""
-    clean = text.encode("utf-8", "replace").decode()
+    clean = text if text.isascii() else text.encode("utf-8", "replace").decode()
     return ({"type": "text", "text": clean},) if clean.strip() else ()
 
 

@@ -26,12 +26,24 @@ class ModelUsage:
     usd: Decimal | None = _NOTHING
 
     def __add__(self, other: ModelUsage) -> ModelUsage:
-        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
-        return ModelUsage(**{name: getattr(self, name) + getattr(other, name) for name in COUNTS}, usd=usd)
+        return ModelUsage(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_creation_input_tokens + other.cache_creation_input_tokens,
+            self.cache_read_input_tokens + other.cache_read_input_tokens,
+            None if self.usd is None or other.usd is None else self.usd + other.usd,
+        )
 
     def __sub__(self, other: ModelUsage) -> ModelUsage:
-        usd = None if self.usd is None or other.usd is None else self.usd - other.usd
-        return ModelUsage(**{name: getattr(self, name) - getattr(other, name) for name in COUNTS}, usd=usd)
+        return ModelUsage(
+            self.requests - other.requests,
+            self.input_tokens - other.input_tokens,
+            self.output_tokens - other.output_tokens,
+            self.cache_creation_input_tokens - other.cache_creation_input_tokens,
+            self.cache_read_input_tokens - other.cache_read_input_tokens,
+            None if self.usd is None or other.usd is None else self.usd - other.usd,
+        )
 
     @property
     def prompt_tokens(self) -> int:

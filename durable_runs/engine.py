@@ -430,7 +430,7 @@ class _FromTheBeginning:
 def _durable_tool(agent: Agent) -> Tool:
     computed = [tool.name for tool in agent.tools if is_computed(tool)]
     return create_agent_tool_async(
-        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint()), eager=False)
+        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), eager=False)
     )
 
 

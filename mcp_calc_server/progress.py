@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ from agentloop.usage import Usage
 HEARTBEAT = 10.0
 FLUSH = 1.0
 """Seconds the last lines may take to go out once the call has its result."""
+LINGER = 0.01
+"""Seconds events wait for others that go with them. What was spent does not wait: the call may be cancelled."""
 MAX_MESSAGE = 200_000
 """Characters of one message of events, but for the last event in it. Clients cut streams at 1 MiB."""
 
@@ -41,7 +43,9 @@ class Telling:
 
 
 class Reports(Protocol):
-    """Where a call's steps go."""
+    """Where a call's steps go. `rest` is what was not sent before the end and goes with the result."""
+
+    rest: dict[str, Any] | None
 
     def observe(self, event: Event) -> None: ...
 
@@ -66,6 +70,8 @@ class _Queue:
         self._narrator = Narrator()
         self._called: str | None = None
         self._spent = Usage()
+        self._has_ended = asyncio.Event()
+        self.rest: dict[str, Any] | None = None
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Spent):
@@ -93,6 +99,7 @@ class _Queue:
 
     def end(self) -> None:
         self._items.put_nowait(None)
+        self._has_ended.set()
 
     async def batch(self, seconds: float) -> _Batch:
         """What there is, as soon as there is something.
@@ -103,6 +110,10 @@ class _Queue:
         # Not `wait_for`, which before Python 3.12 may swallow a cancel that comes together with an item.
         async with asyncio.timeout(seconds):
             item = await self._items.get()
+        if isinstance(item, dict):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINGER):
+                    await self._has_ended.wait()
         batch = _Batch([], [])
         while True:
             match item:
@@ -114,10 +125,18 @@ class _Queue:
                     batch.spent = item
                 case dict():
                     batch.events.append(item)
-                    batch.size += len(json.dumps(item))
+                    batch.size += _size(item)
             if batch.is_last or batch.size > MAX_MESSAGE or self._items.empty():
                 return batch
             item = self._items.get_nowait()
+
+
+def _size(event: Mapping[str, Any]) -> int:
+    """About how many characters the event has as JSON: texts are all that is long in one."""
+    return sum(
+        len(value) if isinstance(value, str) else len(json.dumps(value)) if isinstance(value, dict | list) else 20
+        for value in event.values()
+    )
 
 
 @asynccontextmanager
@@ -147,20 +166,25 @@ class _Sender:
                 batch = await queue.batch(max(0.0, silent_since + HEARTBEAT - time.monotonic()))
             except TimeoutError:
                 batch = _Batch([f"{self._name}: still working"], [])
-            await self._send(batch)
+            await self._send(batch, queue)
             if batch.lines or batch.events:
                 silent_since = time.monotonic()
             if batch.is_last:
                 return
 
-    async def _send(self, batch: _Batch) -> None:
+    async def _send(self, batch: _Batch, queue: _Queue) -> None:
         """One progress message for each line, its value counting them."""
         telling = self._telling
-        if telling.notify is not None and batch.spent is not None:
-            await telling.notify(SPENT, {"models": batch.spent.to_json()})
-        if telling.notify is not None and telling.events is not None and batch.events:
-            await telling.notify(EVENTS_SENT, telling.events.message(self._events, batch.events))
+        spent = {} if batch.spent is None else {"models": batch.spent.to_json()}
+        if telling.events is not None:
+            message = telling.events.message(self._events, batch.events) | spent
             self._events += len(batch.events)
+            if batch.is_last:
+                queue.rest = message
+            elif telling.notify is not None and (spent or batch.events):
+                await telling.notify(EVENTS_SENT, message)
+        elif telling.notify is not None and spent:
+            await telling.notify(SPENT, spent)
         for line in batch.lines:
             self._lines += 1
             await telling.progress(self._lines, None, line)

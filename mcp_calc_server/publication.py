@@ -175,11 +175,11 @@ class Publication:
                 governor=self._governor,
             )
             result = await self._result(context, call, circumstances)
-            if events is not None:
-                result.meta = {EVENTS: events.count}
-            if timeline is not None:
-                add_timeline(result, timeline)
-            return result
+        if events is not None:
+            result.meta = {EVENTS: {"count": events.count, "rest": reports.rest}}
+        if timeline is not None:
+            add_timeline(result, timeline)
+        return result
 
     async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:

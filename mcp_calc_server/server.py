@@ -30,6 +30,7 @@ from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.later import get_run_tool
+from mcp_calc_server.pipes import standard_pipes
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
 
@@ -187,7 +188,7 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], on_signal: Callab
 
 async def _serve_stdio(server: Server[Any], stopping: Callable[[], None]) -> None:
     try:
-        async with stdio_server() as (reading, writing):
+        async with standard_pipes() as pipes, stdio_server(*pipes) as (reading, writing):
             try:
                 await server.run(_UntilEnd(reading, stopping), writing, server.create_initialization_options())
             finally:

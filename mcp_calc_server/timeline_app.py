@@ -9,16 +9,22 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp import types
-from mcp.server.apps import EXTENSION_ID, Apps, client_supports_apps
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from agentloop.handover import PREFIX
+from agentloop.imports import lazy
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import html_page, page_data
+
+if TYPE_CHECKING:
+    from mcp.server import apps
+else:
+    # It brings the SDK's other server along. Only for clients that show apps.
+    apps = lazy("mcp.server.apps")
 
 URI = f"ui://{PREFIX}/timeline"
 TIMELINE = f"{PREFIX}/timeline"
@@ -29,6 +35,7 @@ MAX_TEXT = 2_000
 
 Context = ServerRequestContext[Any, Any]
 
+EXTENSION_ID = "io.modelcontextprotocol/ui"
 EXTENSIONS: dict[str, dict[str, Any]] = {EXTENSION_ID: {}}
 """What the server says of itself."""
 
@@ -37,14 +44,20 @@ def with_app(context: Context, tool: types.Tool) -> types.Tool:
     """The listing of an agent, with the app bound to it if the client shows apps."""
     return (
         tool
-        if not client_supports_apps(context)
+        if not _shows_apps(context)
         else tool.model_copy(update={"meta": {**(tool.meta or {}), "ui": {"resourceUri": URI}}})
     )
 
 
 def timeline_for(context: Context) -> Timeline | None:
     """A timeline to fill for the client, if it shows apps."""
-    return Timeline() if client_supports_apps(context) else None
+    return Timeline() if _shows_apps(context) else None
+
+
+def _shows_apps(context: Context) -> bool:
+    capabilities = context.session.client_capabilities
+    extensions = capabilities.extensions if capabilities else None
+    return EXTENSION_ID in (extensions or {}) and apps.client_supports_apps(context)
 
 
 def add_timeline(result: types.CallToolResult, timeline: Timeline) -> None:
@@ -85,10 +98,10 @@ async def read_resource(_context: Context, params: types.ReadResourceRequestPara
 
 
 @cache
-def _apps() -> Apps:
-    apps = Apps()
+def _apps() -> apps.Apps:
+    made = apps.Apps()
     script = files("mcp_calc_server").joinpath("timeline_app.js").read_text(encoding="utf-8")
-    apps.add_html_resource(
+    made.add_html_resource(
         URI,
         html_page(None, script.replace("{{timeline}}", TIMELINE)),
         name="timeline",
@@ -96,4 +109,4 @@ def _apps() -> Apps:
         description="Who did what when while an agent answered.",
         prefers_border=True,
     )
-    return apps
+    return made

@@ -30,7 +30,7 @@ from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.message import SessionMessage
 from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
 from mcp.types import Tool as McpTool
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
@@ -75,13 +75,31 @@ class _Spent(BaseModel):
     models: dict[str, Any]
 
 
-class _Events(BaseModel):
-    id: str
+class _Told(BaseModel):
+    """Events of a call, and what it has cost so far if that has grown."""
+
     first: int
     clock: str
     began: float
     now: float
     events: list[dict[str, Any]]
+    models: dict[str, Any] | None = None
+
+    def tell(self, listener: Listener) -> None:
+        if self.models is not None:
+            listener.spent(Usage.from_json(self.models))
+        listener.events.take(Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
+
+
+class _Events(_Told):
+    id: str
+
+
+class _AllEvents(BaseModel):
+    """How many events there were, and those that were not sent before the result."""
+
+    count: int
+    rest: _Told | None = None
 
 
 class Listener(Protocol):
@@ -117,8 +135,7 @@ class _Extension(ClientExtension):
 
     async def _hear_events(self, told: _Events) -> None:
         if told.id in self._listeners:
-            message = Told(told.first, told.clock[:MAX_NAME], told.began, told.now, told.events)
-            self._listeners[told.id].events.take(message)
+            told.tell(self._listeners[told.id])
 
 
 class Connection:
@@ -413,10 +430,14 @@ async def _client(
 
 
 async def _all_events(listener: Listener, result: CallToolResult) -> None:
-    """Wait for the events that were sent before the result and may come after it."""
-    count = (result.meta or {}).get(EVENTS)
-    if isinstance(count, int):
-        await listener.events.complete(count)
+    """Take the events that came with the result, and wait for those that were sent before it and may come after it."""
+    try:
+        told = _AllEvents.model_validate((result.meta or {}).get(EVENTS))
+    except ValidationError:
+        return
+    if told.rest is not None:
+        told.rest.tell(listener)
+    await listener.events.complete(told.count)
 
 
 async def _unchecked(_name: str, _result: CallToolResult) -> None:

@@ -93,7 +93,7 @@ class DurableRun:
         until = None if deadline is None else time.time() + deadline
         store = Store.named(f"sqlite:{self.folder / self.id}.sqlite")
         async with Engine(store, [agent], trace=trace) as engine:
-            self._check_frame(agent.settings.fingerprint())
+            self._check_frame(agent.settings.fingerprint)
             order = Order(f"{agent.name}_agent", {"prompt": self.question}, "me", 0, until, budget)
             async with engine.observing(self.id, observe):
                 await engine.start(order, self.id)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from agentloop.testing import ScriptedMessages, says
@@ -15,6 +16,7 @@ LOOKS = (sys.executable, "-v")
 NOT_FOR_A_SERVER_AT_REST = {
     "anthropic",
     "cryptography",
+    "httpx2",
     "jsonschema",
     "jwt",
     "lark",
@@ -107,6 +109,8 @@ async def test_a_request_loads_only_the_part_of_the_sdk_it_needs(
     scripted_messages: Callable[..., ScriptedMessages],
 ) -> None:
     claude = scripted_messages([says("4")])
+    async with httpx2.AsyncClient() as http:
+        await http.get(claude.url)  # its thread imports until it answers, and a process is not to be forked meanwhile
     env = environment(ANTHROPIC_BASE_URL=claude.url, ANTHROPIC_API_KEY="a-key")
     end = await run(*LOOKS, "-m", "orchestrator_client", "What is 2 + 2?", env=env)
     assert (end.code, end.out) == (0, "4\n")

@@ -82,6 +82,7 @@ class ScriptedMessages:
         config = uvicorn.Config(
             Starlette(routes=routes), log_level="error", lifespan="off", timeout_graceful_shutdown=1, backlog=2048
         )
+        config.load()  # imports here, not in the thread: a process forked meanwhile would inherit the import lock
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self._thread.start()

@@ -136,7 +136,7 @@ def test_the_deadline_of_the_caller_holds_for_the_agent_in_its_thread(
     scripted_messages: Serve, run_and_join: Any
 ) -> None:
     server = scripted_messages(passing_down)
-    boss = agent(server, "boss", create_agent_tool_sync(agent(server, "worker")), limits=Limits(run_timeout=0.7))
+    boss = agent(server, "boss", create_agent_tool_sync(agent(server, "worker")), limits=Limits(run_timeout=2))
 
     async def scenario() -> None:
         with pytest.raises(DeadlineExceeded, match="ran out of time"):

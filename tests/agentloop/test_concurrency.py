@@ -101,7 +101,7 @@ async def test_runs_of_one_agent_share_nothing(scripted_messages: Serve) -> None
 
 
 @pytest.mark.parametrize("parallel", [True, False])
-async def test_runs_at_once_use_one_client_between_them(scripted_messages: Serve, parallel: bool) -> None:  # noqa: FBT001
+async def test_runs_use_one_client_between_them(scripted_messages: Serve, parallel: bool) -> None:  # noqa: FBT001
     meeting = Rendezvous(3 if parallel else 1, SECONDS)
     made: list[object] = []
 
@@ -118,8 +118,7 @@ async def test_runs_at_once_use_one_client_between_them(scripted_messages: Serve
     one = Agent("tester", "Test.", client=client)
     if parallel:
         await asyncio.gather(*(one.run("go") for _ in range(3)))
-        assert len(made) == 1
     else:
         for _ in range(3):
             await one.run("go")
-        assert len(made) == 3
+    assert len(made) == 1

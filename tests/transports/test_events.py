@@ -8,7 +8,7 @@ from mcp import Client
 
 from agentloop import Agent
 from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolStarted
-from agentloop.handover import CALL, CLOCK, EVENTS, EVENTS_SENT
+from agentloop.handover import CALL, CLOCK, EVENTS
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import AGENT_TOOL
 from orchestrator_client.config import ServerEntry
@@ -92,7 +92,7 @@ async def test_only_a_client_that_asks_gets_events_and_gets_them_instead_of_line
             assert EVENTS.encode() not in b"".join(served.wire)
             assert CLOCK not in ((await client.list_tools()).meta or {})
             assert await _lines(client, asking) == []
-            assert EVENTS_SENT.encode() in b"".join(served.wire)
+            assert EVENTS.encode() in b"".join(served.wire)
 
 
 async def _lines(client: Client, meta: Any) -> list[str | None]:

@@ -53,8 +53,14 @@ async def test_every_way_reports_the_steps_of_an_agent_in_order(client: Client) 
     result = await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=hear)
     assert not result.is_error
     assert values == [1, 2, 3, 4]
-    assert [line.split("(")[0] for line in lines[:2]] == ["calls sum_numbers#1", "calls square_root#2"]
-    assert all(" after " in line for line in lines[2:])
+    # The first call may be over before the model has moved on from the second.
+    calls = [line.split("(")[0] for line in lines if line.startswith("calls ")]
+    assert calls == ["calls sum_numbers#1", "calls square_root#2"]
+    for name in ("sum_numbers#1", "square_root#2"):
+        (began, ended) = (at for at, line in enumerate(lines) if name in line)
+        assert f"calls {name}" in lines[began]
+        assert lines[ended].startswith(name)
+        assert " after " in lines[ended]
 
 
 @on_one_loop

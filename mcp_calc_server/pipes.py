@@ -1,0 +1,104 @@
+"""The standard streams as pipes of the event loop.
+
+The SDK's transport reads and writes them in worker threads, three changes of thread for each message. Where they are
+pipes, as when a client has started the server, the event loop can do it. As the SDK does, the streams are diverted
+meanwhile, so that what tools print is not taken for protocol: stdin is empty and stdout goes to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, BinaryIO, cast
+
+import anyio
+
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of one message from the client."""
+
+
+class Lines:
+    """What the SDK wants of an asynchronous text file it reads."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        while line := await self._reader.readline():
+            yield line.decode("utf-8", errors="replace")
+
+
+class Output:
+    """What the SDK wants of an asynchronous text file it writes."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    async def write(self, text: str) -> None:
+        self._writer.write(text.encode())
+
+    async def flush(self) -> None:
+        await self._writer.drain()
+
+
+AsyncText = anyio.AsyncFile[str]
+
+
+@asynccontextmanager
+async def standard_pipes() -> AsyncIterator[tuple[AsyncText | None, AsyncText | None]]:
+    """Stdin and stdout for `stdio_server`, diverted during the block; None if they are no pipes of their own."""
+    if not _are_pipes():
+        yield None, None
+        return
+    loop = asyncio.get_running_loop()
+    with _diverted() as (stdin, stdout):
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        reading, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stdin)
+        writing, protocol = await loop.connect_write_pipe(_flow_control, stdout)
+        try:
+            output = Output(asyncio.StreamWriter(writing, protocol, None, loop))
+            yield cast("AsyncText", Lines(reader)), cast("AsyncText", output)
+        finally:
+            writing.close()
+            reading.close()
+
+
+def _flow_control() -> Any:
+    """The protocol a `StreamWriter` needs; the standard library has it only with a reader."""
+    return asyncio.StreamReaderProtocol(asyncio.StreamReader())
+
+
+def _are_pipes() -> bool:
+    """Whether both are pipes or sockets that nobody else in this process writes to: they will not block any more."""
+    if sys.platform == "win32":
+        return False
+    try:
+        stdin, stdout, stderr = (os.fstat(number) for number in (0, 1, 2))
+    except OSError:
+        return False
+    are_pipes = all(stat.S_ISFIFO(each.st_mode) or stat.S_ISSOCK(each.st_mode) for each in (stdin, stdout))
+    return are_pipes and len({(each.st_dev, each.st_ino) for each in (stdin, stdout, stderr)}) == 3  # noqa: PLR2004
+
+
+@contextmanager
+def _diverted() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Private copies of stdin and stdout, whose numbers lead to nothing and to stderr during the block."""
+    sys.stdout.flush()
+    stdin, stdout = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(stdin), "rb", buffering=0) as reading, os.fdopen(os.dup(stdout), "wb", buffering=0) as w:
+            yield cast("BinaryIO", reading), cast("BinaryIO", w)
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdin, 0)
+        os.dup2(stdout, 1)
+        os.close(stdin)
+        os.close(stdout)
