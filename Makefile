@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check
-.PHONY: format clean
+.PHONY: bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
+	format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
