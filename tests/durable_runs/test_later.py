@@ -28,7 +28,7 @@ class Slow:
 async def test_a_call_that_takes_longer_hands_back_a_run_id_and_get_run_the_answer(tmp_path: Path, mode: str) -> None:
     script = Slow()
     with ScriptedMessages(script) as model:
-        options = ("--durable", f"sqlite:{tmp_path / 'store'}", "--answer-within", "0.5")
+        options = ("--durable", f"sqlite:{tmp_path / 'store'}", "--answer-within", "3")
         async with serving("stdio", *options, env=scripted_env(model.url)) as served, served.client(mode) as client:
             assert "get_run" in [tool.name for tool in (await client.list_tools()).tools]
             assert text(await client.call_tool(AGENT, {"prompt": "quick"})) == "done: quick"

@@ -193,7 +193,8 @@ async def test_a_dead_workers_run_goes_on_elsewhere_and_any_replica_answers_for_
         assert task.result is not None
         assert task.result["content"][0]["text"] == "done: held"
         assert [turn_of(request) for request in model.requests] == [1, 2, 2]
-        assert any(re.search("is dead: took over 1 of its runs", line) for line in living.said)
+        said = [*living.said, *second.said]  # whoever looks first gives the run back to the queue
+        assert any(re.search("is dead: took over 1 of its runs", line) for line in said)
 
 
 @pytest.mark.requirement("durable-takeover")
