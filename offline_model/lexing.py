@@ -7,7 +7,9 @@ from offline_model.lexeme import Lexeme, Segment, Unread
 from offline_model.lexicon import CONTRACTIONS, NUMERALS, SHOPPING, Vocabulary
 from offline_model.number_words import joined
 
-MAX_CHARACTERS = 100_000
+# What a turn of 100 ms can bear.
+MAX_CHARACTERS = 5_000
+MAX_WORDS = 800
 MAX_NESTING = 50
 MAX_DIGITS = 1_000
 
@@ -59,7 +61,10 @@ def segments(text: str) -> list[Segment]:
 
 
 def lexemes(text: str, vocabulary: Vocabulary) -> list[Lexeme]:
-    return list(_phrased(joined(list(_scan(text))), vocabulary))
+    found = list(_scan(text))
+    if len(found) > MAX_WORDS:
+        raise Unread(f"the text has {len(found)} words, numbers and marks; at most {MAX_WORDS} are read")
+    return list(_phrased(joined(found), vocabulary))
 
 
 def _split(lexemes: Sequence[Lexeme], kinds: set[str]) -> Iterator[list[Lexeme]]:

@@ -15,7 +15,8 @@ from offline_model.stories.meaning import readings
 from offline_model.stories.telling import NUMBERS, check, read_in, told
 from offline_model.stories.terms import MONEY
 
-_MOST_LINES = 25
+_MOST_LINES = 20
+_MOST_WORDS_IN_ALL = 150
 _MOST_WORDS = 60
 _MOST_READINGS = 64
 
@@ -24,7 +25,8 @@ def read_story(text: str) -> Calculation | Comparison:
     """Raises Unread if the text is not one problem told in sentences."""
     written = table(text)
     found = lines(written)
-    if len(found) > _MOST_LINES or any(len(each.lexemes) > _MOST_WORDS for each in found):
+    words = sum(len(each.lexemes) for each in found)
+    if words > _MOST_WORDS_IN_ALL or len(found) > _MOST_LINES or any(len(each.lexemes) > _MOST_WORDS for each in found):
         raise NotThis("it is too long for a story")
     choices = [_read(written, each) for each in found]
     labels = list(dict.fromkeys(line.label for line in found if line.label))
