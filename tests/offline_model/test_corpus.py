@@ -8,8 +8,8 @@ import pytest
 
 from offline_model.score import HALVES, corpus, out_of_scope, verdict
 
-# To be raised with the reader, never lowered; the held-out half is not scored before the reader is done.
-RIGHT = {"developed": 114, "held out": 0}
+# See docs/offline-model.md. To be raised with the reader, never lowered; 129 is the held-out half's first score.
+RIGHT = {"developed": 357, "held out": 129}
 
 
 def worked_out(node: ast.AST) -> object:

@@ -1,0 +1,220 @@
+"""Stories: an answer changes exactly as the arithmetic says, and what cannot be told is declined."""
+
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from anthropic import AsyncAnthropic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offline_model.lexeme import Unread
+from offline_model.planning import plan
+from offline_model.problem import Calculation, Comparison
+from offline_model.reading import read
+from offline_model.score import converse, corpus
+from offline_model.service import respond
+from offline_model.value import value
+
+HEADERS = {"x-api-key": "any", "anthropic-version": "2023-06-01"}
+
+DECLINED = """
+Sam has 12 apples. He dreams of 8 more. How many apples does he have?
+Sam has 12 apples. He buys 8 rotten apples. How many good apples does he have?
+Sam had 12 apples yesterday. Today he has 8 apples. How many apples does he have?
+Ann has 5 apples. Bob takes 2 apples from Carl. How many apples does Ann have?
+Ann has 5 bags with 10 marbles each. She gives away 2 marbles from each bag. How many marbles does she have?
+Tim has 20 pens in his bag and 5 pens on his desk. How many pens are in his bag?
+Ann buys 3 pens at $2 each. Bob buys 2 pads at $3 each. How much does Ann pay?
+Ann buys 3 pens at $2 each, 10% off, and a pad at $5. What does she pay?
+Week 1: 5 orders. Week 2: 7 orders. What is the average per day?
+A town has 1,000 people. 10% leave each year. How many people live there after 2 years?
+3 shirts at $12.50 each. How much do I save?
+Each ticket costs $8.50. Each ticket costs $9. How much do 6 tickets cost?
+Tom has 10 apples. He gives 3 to each of his 2 brothers. How many apples does he have?
+A shirt costs $20 and a $5 tip. How much do I save?
+A boy runs 1.5 km in 45 minutes. What is his speed in furlongs?
+Solomon bought a table at a 10% discount and paid the sale price of $450. What was the original price?
+Harrison buys a roll on Saturdays for $3.50 and a cake on Sundays for $5.50. How much does he spend in a year?
+Gus spent $20 at the store. He bought 2 bags of chips for $2 each. How much did the pie cost?
+Ann has 12 apples and gives 5 to Bob. How many apples do they have together?
+There were 36 birds. 9 ducks arrive and 5 geese leave. How many birds are there?
+""".strip().splitlines()
+
+small, large = st.integers(2, 12), st.integers(40, 999)
+names = st.sampled_from(["Ann", "Omar", "Ingrid", "Wei", "Zofia"])
+goods = st.sampled_from(["apples", "marbles", "toy cars", "golf balls", "stamps"])
+units = st.sampled_from(["km", "miles", "meters"])
+
+Template = tuple[str, Callable[[int, int, int], Fraction]]
+STORIES: list[Template] = [
+    (
+        "{n} has {a} {g}. {n} buys {b} more {g} and gives away {c} {g}. How many {g} does {n} have?",
+        lambda a, b, c: Fraction(a + b - c),
+    ),
+    (
+        "{n} had {a} {g}. {n} lost {b} {g} on Monday and {c} {g} on Tuesday. How many {g} are left?",
+        lambda a, b, c: Fraction(a - b - c),
+    ),
+    ("{n} has {b} boxes with {c} {g} in each box. How many {g} does {n} have?", lambda _a, b, c: Fraction(b * c)),
+    ("A train travels at {a} {u} per hour for {b} hours. How far does it go?", lambda a, b, _c: Fraction(a * b)),
+    ("{b} tickets cost ${a}. How much do {c} tickets cost?", lambda a, b, c: Fraction(a, b) * c),
+    (
+        "{n} buys {b} pens at ${c} each and pays with ${a}. How much change does {n} get?",
+        lambda a, b, c: Fraction(a - b * c),
+    ),
+    ("A coat costs ${a}. It is {b}% off. What is the sale price?", lambda a, b, _c: a * (1 - Fraction(b, 100))),
+    ("${a} is invested at {b}% compounded annually for {c} years. What is it worth at the end?",
+     lambda a, b, c: a * (1 + Fraction(b, 100)) ** c),
+    ("Zed has {b} more {g} than {n}. {n} has {a} {g}. How many {g} do they have together?",
+     lambda a, b, _c: Fraction(2 * a + b)),
+    ("A rectangle is {b} cm long and {c} cm wide. What is its perimeter?", lambda _a, b, c: Fraction(2 * (b + c))),
+]  # fmt: skip
+
+
+def answer(text: str) -> Fraction | None:
+    problem = read(text)
+    assert isinstance(problem, Calculation), text
+    return value(problem.expressions[0])
+
+
+@pytest.mark.requirement("offline-stories")
+@pytest.mark.parametrize("story", STORIES, ids=[text[:30] for text, _ in STORIES])
+@settings(max_examples=6, deadline=None)
+@given(st.tuples(large, small, small), names, goods, units)
+def test_another_number_name_or_unit_changes_the_answer_as_the_arithmetic_says(
+    story: Template, numbers: tuple[int, int, int], n: str, g: str, u: str
+) -> None:
+    text, worked_out = story
+    factor, b, c = numbers
+    a = factor * b * c
+    assert answer(text.format(a=a, b=b, c=c, n=n, g=g, u=u)) == worked_out(a, b, c)
+
+
+@pytest.mark.requirement("offline-stories")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Rita has 26 coins. Pavel has 7 more coins than Rita. How many coins do they have together?",
+         "Pavel has 7 more coins than Rita. Rita has 26 coins. How many coins do they have together?"),
+        ("Sam has 12 apples. He buys 8 more and eats 5. How many apples does he have?",
+         "Sam has 12 apples. He eats 5 and buys 8 more. How many apples does he have?"),
+        ("We need 3 cans. Paint costs $24 per can. What is the cost?",
+         "Paint costs $24 per can. We need 3 cans. What is the cost?"),
+        ("How far does a train go in 3 hours if it travels at 80 km per hour?",
+         "A train travels at 80 km per hour. How far does it go in 3 hours?"),
+    ],
+)  # fmt: skip
+def test_the_order_of_the_sentences_does_not_matter(one: str, other: str) -> None:
+    assert answer(one) == answer(other) is not None
+
+
+@pytest.mark.requirement("offline-stories")
+@given(st.permutations(["Toy Town", "Book Barn", "Lake Shop"]), small, small)
+@settings(max_examples=10, deadline=None)
+def test_stores_may_be_renamed_and_reordered(stores: list[str], a: int, b: int) -> None:
+    lists = [f"{a} kites at $9 each", f"{b} novels at $8 each, shipping $3", "1 rope at $99"]
+    text = " ".join(f"{name}: {each}." for name, each in zip(stores, lists, strict=True))
+    problem = read(f"{text} Which store is cheapest?")
+    assert isinstance(problem, Comparison)
+    costs = [value(part.expression) for part in problem.parts]
+    assert costs == [9 * a, 8 * b + 3, 99]
+    if 9 * a != 8 * b + 3:
+        said, declined = converse(f"{text} Which store is cheapest?")
+        assert not declined
+        assert said.endswith(f"Answer: {stores[0] if 9 * a < 8 * b + 3 else stores[1]}")
+
+
+@pytest.mark.requirement("offline-declines")
+@pytest.mark.parametrize("text", DECLINED)
+def test_a_story_in_doubt_is_declined(text: str) -> None:
+    said, declined = converse(text)
+    assert declined, said
+
+
+@pytest.mark.requirement("offline-stories")
+async def test_the_answer_says_what_was_read_and_the_arithmetic(kit: Any, client: AsyncAnthropic) -> None:
+    story = "Julie is reading a 120-page book. Yesterday she read 12 pages and today she read twice as many pages as "
+    calculators = kit.Calculators(client)
+    question = f"{story}yesterday. How many pages are left?"
+    run = await kit.converse(client, question, tools=[kit.agent_tool], tool=calculators)
+    assert run.text.splitlines() == [
+        "Read: 120-page book; 12 pages; twice as many pages",
+        "12 * 2 = 24",
+        "12 + 24 = 36",
+        "120 - 36 = 84",
+        "Answer: 84",
+    ]
+
+
+@pytest.mark.requirement("offline-stories")
+async def test_trips_people_and_months_are_delegated_at_once(kit: Any, client: AsyncAnthropic) -> None:
+    calculators = kit.Calculators(client)
+    question = "April: rent $900, food $320. May: rent $900, food $285. How much less did I spend in May than in April?"
+    run = await kit.converse(client, question, tools=[kit.agent_tool], tool=calculators)
+    assert [len(turn) for turn in run.turns] == [2]
+    assert run.text.splitlines() == ["April: $1220.00", "May: $1185.00", "Answer: $35.00"]
+
+
+@pytest.mark.requirement("offline-calculator")
+async def test_turns_are_the_depth_of_the_graph(kit: Any, client: AsyncAnthropic) -> None:
+    for text, _ in STORIES:
+        question = text.format(a=240, b=4, c=3, n="Ann", g="stamps", u="km")
+        run = await kit.converse(client, question)
+        assert len(run.turns) == len(plan(read(question)).levels())
+
+
+HOSTILE = {
+    "10 MB of words": "Sam has 3 apples. " * 600_000,
+    "10 MB of digits": "1" * 10_000_000,
+    "many numbers": "1 " * 2_400,
+    "deep": "(" * 4_900,
+    "control characters": "Sam has\x00 3 apples. How many apples?",
+    "many sentences": "Sam has 3 apples. " * 270,
+    "one sentence": "Sam has " + "3 apples and " * 380,
+    "sixty words": "Sam has " + "3 apples and " * 19 + "2 pears or",
+    "many commas": "," * 4_900,
+    "many labels": "a: " * 1_600,
+    "many readings": "Sam has 3 apples on Monday and 4 pears with 5 hats each for $3 each. " * 8 + "How many apples?",
+}
+
+
+@pytest.mark.requirement("offline-hostile")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_declined_quickly_and_in_bounded_memory(name: str) -> None:
+    converse("Sam has 3 apples. How many apples does he have?")  # compiles the grammars
+    text = HOSTILE[name]
+    body = json.dumps({"model": "any", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}).encode()
+    started = time.process_time()
+    reply = respond("POST", "/v1/messages", HEADERS, body)
+    assert time.process_time() - started < 0.3  # 0.1 s on a quiet machine
+    assert json.loads(b"".join(reply.pieces))["stop_reason"] == "refusal"
+    tracemalloc.start()
+    try:
+        respond("POST", "/v1/messages", HEADERS, body)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(body) + 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("offline-hostile")
+def test_no_text_of_the_corpus_takes_more_than_a_tenth_of_a_second() -> None:
+    converse("Sam has 3 apples. How many apples does he have?")
+    slow = []
+    for entry in corpus():
+        started = time.process_time()
+        read_or_declined(entry.problem)
+        if time.process_time() - started > 0.1:
+            slow.append(entry.id)
+    assert slow == []
+
+
+def read_or_declined(text: str) -> None:
+    with suppress(Unread):
+        read(text)
