@@ -13,8 +13,8 @@ from offline_model.orchestrator import orchestrate
 from offline_model.planning import TOOLS
 
 ABOUT = (
-    "This is the offline model, which is rule-based and reads only itemised purchases with prices, and plain "
-    "arithmetic. Set ANTHROPIC_API_KEY to use Claude instead."
+    "This is the offline model, which is rule-based and reads only arithmetic problems in words and forms it knows. "
+    "Set ANTHROPIC_API_KEY to use Claude instead."
 )
 
 _COUNTED = re.compile(r"\w+|[^\w\s]")
