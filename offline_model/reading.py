@@ -36,4 +36,6 @@ def _read(text: str) -> Problem | Unread:
     told = len(refusals) == len(_READERS) and certain[:1] == refusals[-1:]
     if certain and (not told or ("?" in text and '"' in str(certain[0]))):
         return certain[0]
+    if "?" in text and ". " in text and len(refusals) == len(_READERS) and '"' in str(refusals[-1]):
+        return refusals[-1]
     return refusals[0]
