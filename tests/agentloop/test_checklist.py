@@ -31,6 +31,8 @@ from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fail
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
+
+pytestmark = pytest.mark.usefixtures("each_wire")
 ENDLESS = replace(says("never"), seconds_per_event=60.0)
 
 
