@@ -1,6 +1,7 @@
 """The timeline in the chat: the app a real server serves, in a minimal host that speaks the protocol of MCP Apps."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -81,11 +82,19 @@ def test_the_app_shows_the_call_as_it_comes_in_the_hosts_theme(
     frame.locator(".name").click()
     assert "Answer: $59.99" in frame.locator(".details").inner_text()
     assert frame.evaluate("document.documentElement.dataset.theme") == theme
-    frame.wait_for_function("innerHeight > 600 && document.documentElement.scrollHeight <= innerHeight")
+    until(page, frame, "innerHeight > 600 && document.documentElement.scrollHeight <= innerHeight")
     watched.see(f"app-{theme}", full_page=False)
     assert axe(frame) == []
     assert page.evaluate("host.errors") == []
     assert [url for url in watched.requests if not url.startswith(("file:", "about:"))] == []
+
+
+def until(page: Page, frame: Frame, condition: str, seconds: float = 5) -> None:
+    """Wait for a condition in the view, whose content security policy keeps Playwright's own waiting out."""
+    give_up = time.monotonic() + seconds
+    while not frame.evaluate(condition):
+        assert time.monotonic() < give_up, condition
+        page.wait_for_timeout(20)
 
 
 def test_the_app_does_what_a_host_asks_and_refuses_what_it_does_not_know(

@@ -51,7 +51,8 @@ def database() -> Iterator[Any]:
 def store(database: Any, request: pytest.FixtureRequest) -> str:
     """A new database."""
     name = f"runs{abs(hash(request.node.name))}"
-    database.psql(f"CREATE DATABASE {name}")
+    with psycopg.connect(database.get_uri("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
     uri: str = database.get_uri(name)
     return uri
 
