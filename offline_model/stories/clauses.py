@@ -121,6 +121,15 @@ class Post:
     kind: str
     value: "Noun | Quantity | Pronoun | Item | Clause | Adjustment | str | None" = None
 
+    def __str__(self) -> str:
+        match self.value:
+            case str() as word:
+                return f"{self.kind} {word}"
+            case Count(figure=Figure(text=text)):
+                return f"{self.kind} {text}"
+            case _:
+                return self.kind
+
 
 @dataclass(frozen=True)
 class Item:

@@ -59,7 +59,7 @@ class Story(Sharing):
         elif post.kind == "with" and isinstance(post.value, Adjustment):
             self.adjustments.append(post.value)
         elif not (post.kind in {"nothing", "now", "per"} or (post.kind in PLACES and isinstance(post.value, Noun))):
-            raise Unread(f'"{post.kind} {post.value or ""}": it cannot be read here')
+            raise Unread(f'"{post}": it cannot be read here')
 
     def _list(self, entries: Entries) -> None:
         for item in entries.items:

@@ -173,7 +173,7 @@ class Measuring(Told):
                 self.adjustments.append(value)
                 return made
             case _:
-                raise Unread(f'"{post.kind} {value or ""}": it cannot be read here')
+                raise Unread(f'"{post}": it cannot be read here')
 
     def _time(self, value: Count) -> Term:
         assert value.noun is not None
