@@ -3,25 +3,9 @@
 from collections.abc import Sequence
 
 from offline_model.stories.clauses import Noun, Question
-from offline_model.stories.nouns import singular
+from offline_model.stories.nouns import DAYS, MONTHS, singular
 
-_DAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "today", "yesterday"])
-_MONTHS = frozenset(
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
+_DAYS_NAMED = DAYS | {"today", "yesterday"}
 _NAMED = frozenset({"store", "shop", "person", "friend", "trip", "student", "child", "player"})
 
 
@@ -33,4 +17,4 @@ def are_periods(question: Question, labels: Sequence[str]) -> bool:
 
 def _is_one(unit: str, label: str) -> bool:
     words = {singular(word) for word in label.casefold().split()}
-    return unit in words or bool(words & {"day": _DAYS, "month": _MONTHS}.get(unit, frozenset()))
+    return unit in words or bool(words & {"day": _DAYS_NAMED, "month": MONTHS}.get(unit, frozenset()))

@@ -17,7 +17,7 @@ from offline_model.stories.clauses import (
     Quantity,
     Some,
 )
-from offline_model.stories.nouns import MEASURES, TIMES, singular
+from offline_model.stories.nouns import DAYS, MEASURES, MONTHS, TIMES, singular
 from offline_model.stories.terms import MONEY, ONE, Term, chain, figure, is_time, share_of, times, uses
 from offline_model.stories.told import (
     EVERYONE,
@@ -26,35 +26,7 @@ from offline_model.stories.told import (
     Told,
 )
 
-_SPANS = TIMES | frozenset(
-    [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "weekday",
-        "weekend",
-        "morning",
-        "afternoon",
-        "evening",
-        "night",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
+_SPANS = TIMES | DAYS | MONTHS | frozenset(["weekday", "weekend", "morning", "afternoon", "evening", "night"])
 
 _PRICED = frozenset({"price", "sale", "discount", "cost"})
 

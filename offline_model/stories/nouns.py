@@ -30,6 +30,10 @@ _CONVERSIONS = {
     ("yard", "foot"): 3,
     ("dozen", "egg"): 12,
 }
+DAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
+MONTHS = frozenset(
+    "january february march april may june july august september october november december".split()  # noqa: SIM905
+)
 TIMES = frozenset({"second", "minute", "hour", "day", "week", "month", "year"})
 LENGTHS = frozenset({"km", "meter", "cm", "mm", "mile", "foot", "yard", "inch"})
 MEASURES = TIMES | LENGTHS | {"kg", "gram", "liter", "gallon", "pound", "cup", "ounce", "ton", "teaspoon", "tablespoon"}
