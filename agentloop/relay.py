@@ -166,10 +166,14 @@ class FarClocks:
 
 @dataclass(slots=True)
 class _Run:
-    """A run heard of, under its identity here. `calls` are the open ones, by the server's identities."""
+    """A run heard of, under its identity here. `calls` are the open ones, by the server's identities.
+
+    `at` is when it last did something; `above` is the run that called it, if that is elsewhere too.
+    """
 
     started: RunStarted
     at: float
+    above: _Run | None
     calls: dict[str, ToolStarted] = field(default_factory=dict)
     called: int = 0
     spent: Usage = field(default_factory=Usage)
@@ -272,7 +276,7 @@ class Incoming:
         above = self._above(event)
         if above is None:
             return
-        call, depth, earliest = above
+        run, call, depth, earliest = above
         local = replace(
             event,
             run=uuid.uuid4().hex[:12],
@@ -281,17 +285,17 @@ class Incoming:
             served_by=self._place(event.served_by),
             at=self._within(event.at, earliest),
         )
-        self._runs[event.run] = _Run(local, local.at)
+        self._runs[event.run] = _Run(local, local.at, run)
         self._context.emit(local)
 
-    def _above(self, event: RunStarted) -> tuple[str | None, int, float] | None:
-        """The call a run hangs under, its depth, and when the call began; None if it hangs nowhere."""
+    def _above(self, event: RunStarted) -> tuple[_Run | None, str | None, int, float] | None:
+        """The run and call a run hangs under, its depth, and when the call began; None if it hangs nowhere."""
         if event.parent_call is None:
-            return self._context.call, self._context.depth, self._sent
+            return None, self._context.call, self._context.depth, self._sent
         for run in self._runs.values():
             call = run.calls.get(event.parent_call)
             if call is not None:
-                return call.call, run.started.depth + 1, call.at
+                return run, call.call, run.started.depth + 1, call.at
         return None
 
     def _continue_call(self, run: _Run, event: ToolProgress | ToolFinished) -> None:
@@ -345,8 +349,14 @@ class Incoming:
         return Bill(run.started.agent, at - run.started.at, run.spent)
 
     def _here(self, run: _Run, event: E) -> E:
-        """The event under the run's identity here, not before what the run told before, and not in the future."""
+        """The event under the run's identity here, not before what the run told before, and not in the future.
+
+        Between two messages `FarClocks` may learn that all was a little earlier. So the end of a run is told to the
+        run above, whose call ends after it.
+        """
         run.at = self._within(event.at, run.at)
+        if isinstance(event, RunFinished) and run.above is not None:
+            run.above.at = max(run.above.at, run.at)
         return replace(event, run=run.started.run, agent=run.started.agent, at=run.at)
 
     def _within(self, at: float, earliest: float) -> float:

@@ -181,6 +181,15 @@ def test_times_lie_within_the_call_and_in_order_whatever_a_server_says() -> None
     assert before <= times[0] <= times[-1] <= time.monotonic()
 
 
+def test_a_call_ends_after_the_run_it_started_though_a_later_message_puts_it_earlier() -> None:
+    caller = Caller()
+    caller.take(started(), called(), started("far2", "far1.1"))
+    below, call = caller.take(event_to_json(ended("far2")) | {"at": 1e9}, event_to_json(answered()) | {"at": 0.0})
+    assert isinstance(below, RunFinished)
+    assert isinstance(call, ToolFinished)
+    assert below.at <= call.at <= time.monotonic()
+
+
 AHEAD = 95.0
 """How much the clock here is ahead of the far one, in the next tests."""
 
@@ -287,13 +296,15 @@ def test_a_flood_is_cut() -> None:
 
 RUNS = st.sampled_from(["r1", "r2", "r3"])
 CALLS = st.sampled_from(["r1.1", "r1.2", "r2.1", ABOVE])
-SAID = st.one_of(
+SAID_THERE = st.one_of(
     st.builds(started, RUNS, st.none() | CALLS),
     st.builds(called, CALLS, RUNS),
     st.builds(answered, CALLS, RUNS),
     st.builds(ended, RUNS),
     st.builds(lambda run: TurnStarted(run=run, agent="w", at=0.0, number=1, model="m"), RUNS),
-).map(event_to_json) | st.sampled_from([{}, {"v": 1, "event": "news"}, {"v": 1, "event": "notice"}, 7])
+).map(event_to_json)
+NONSENSE = st.sampled_from([{}, {"v": 1, "event": "news"}, {"v": 1, "event": "notice"}, 7])
+SAID = st.builds(lambda event, at: {**event, "at": at}, SAID_THERE, st.floats(-5, 5)) | NONSENSE
 
 
 @pytest.mark.requirement("events-across-processes")
@@ -318,6 +329,15 @@ def test_whatever_a_server_says_the_stream_keeps_its_promises(
         own = [event for event in heard if event.run == run]
         assert isinstance(own[0], RunStarted)
         assert [event.at for event in own] == sorted(event.at for event in own)
+    begins = {event.call: event.at for event in heard if isinstance(event, ToolStarted)}
+    ends = {event.run: event for event in kinds[RunFinished]}
+    calls_over = {event.call: (heard.index(event), event.at) for event in heard if isinstance(event, ToolFinished)}
+    for run_started in heard:
+        if isinstance(run_started, RunStarted) and run_started.parent_call in begins:
+            assert begins[run_started.parent_call] <= run_started.at
+            end = ends[run_started.run]
+            position, at = calls_over[run_started.parent_call]
+            assert position < heard.index(end) or end.at <= at
 
 
 def test_what_is_sent_is_numbered_bounded_and_counted_from_the_calls_start() -> None:
