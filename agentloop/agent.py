@@ -14,6 +14,7 @@ from agentloop.context import Abandoned, CallContext
 from agentloop.conversation import Conversation
 from agentloop.errors import ConfigurationError
 from agentloop.events import Observer, ignore
+from agentloop.governor import Governor
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.loop import Run, RunResult
@@ -29,7 +30,8 @@ class Agent:
     `client` is a function that makes an SDK client, or a client for use on one event loop (see `Clients`).
     `description` is what others who may delegate to the agent are told. `max_tokens` bounds one answer of the model.
     `eager` lets harmless calls start while the model still writes the rest of its message.
-    Runs are independent of each other: an agent may run any number of times at once.
+    Runs are independent of each other: an agent may run any number of times at once. Those that nothing above governs
+    share what is learnt of the API's limits.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -65,7 +67,8 @@ class Agent:
             RunError: there is no answer; says why, and carries conversation and usage.
         """
         conversation = Conversation().ask(prompt) if isinstance(prompt, str) else prompt
-        return await Run(self, conversation, context or CallContext(emit=observe)).to_answer()
+        context = context or CallContext(emit=observe, governor=self._governor)
+        return await Run(self, conversation, context).to_answer()
 
     def run_sync(self, prompt: str | Conversation, *, observe: Observer = ignore) -> RunResult:
         """`run` for code that is not async, in an event loop of its own.
@@ -128,6 +131,10 @@ class Agent:
     @cached_property
     def clients(self) -> Clients:
         return Clients(self.client)
+
+    @cached_property
+    def _governor(self) -> Governor:
+        return Governor()
 
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from anthropic import AsyncAnthropic, RateLimitError
 
-from agentloop import Agent, Tool, create_agent_tool_async
+from agentloop import Agent, Limits, Tool, create_agent_tool_async
 from agentloop.governor import FIRST_AT_ONCE, Governor
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, says
 from agentloop.testing.server import Script
@@ -205,6 +205,36 @@ async def test_the_first_requests_to_an_unknown_model_teach_the_limits_to_the_ot
     async with asyncio.timeout(20):
         await asyncio.gather(*(request() for _ in range(FIRST_AT_ONCE + 5)))
     assert inside == FIRST_AT_ONCE + 5
+
+
+async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
+    scripted_messages: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentloop.governor.LEARNING_TIME", 1000.0)
+    crowd = FIRST_AT_ONCE + 5
+    inside = 0
+    everybody = asyncio.Event()
+
+    async def script(request: Request) -> Reply:
+        nonlocal inside
+        if request.body.get("system") == "boss":
+            wanted = 1 if request.prompt == "one" else crowd
+            return says("done") if request.results else calls(*[("child_agent", {"prompt": str(n)}) for n in range(wanted)])
+        inside += 1
+        if inside == 1 + crowd:
+            everybody.set()
+        if inside > 1:
+            await everybody.wait()
+        return says("done")
+
+    server = scripted_messages(script)
+    child = create_agent_tool_async(Agent("child", "child", model="small", client=server.client))
+    limits = Limits(max_tool_calls=crowd)
+    boss = Agent("boss", "boss", [child], client=server.client, limits=limits)
+    await boss.run("one")
+    async with asyncio.timeout(20):
+        await boss.run("many")
+    assert inside == 1 + crowd
 
 
 async def test_a_refusal_pauses_everybody_for_as_long_as_the_api_says() -> None:
