@@ -108,8 +108,16 @@ class Run:
         except BaseException as error:
             self._end(error=f"{type(error).__name__}: {error}".rstrip(": "), error_type=type(error).__name__)
             raise
-        bill = self._end(answer=answer)
-        return RunResult(answer, self._exchange.conversation, bill, tuple(self._steps))
+        else:
+            bill = self._end(answer=answer)
+            return RunResult(answer, self._exchange.conversation, bill, tuple(self._steps))
+        finally:
+            self._come_apart()
+
+    def _come_apart(self) -> None:
+        """The run and its parts know each other; without this each run would wait for the garbage collector."""
+        self._tape, self._now_calling = Tape(events.ignore, events.ignore), None
+        del self._asking
 
     async def _within_deadline(self) -> str:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -91,8 +90,6 @@ def main(context: click.Context, /, **options: Any) -> None:
             **{name: options[name] for name in ("model", "offline", "publish", "no_calculator")}
         )
         address = _address(options)
-        # Nothing loaded so far goes away; collecting it would stop a 50 ms function for 90 ms.
-        gc.freeze()
         asyncio.run(
             serve(
                 tools,

@@ -1,7 +1,6 @@
 """The command: its libraries are imported lean, so that the model is asked sooner."""
 
-import gc
-
+from agentloop.collecting import starting
 from agentloop.imports import lean
 
 
@@ -11,11 +10,9 @@ def import_lean() -> None:
 
 
 def main() -> None:
-    gc.disable()  # importing makes a million objects, all to stay
-    import_lean()
-    from orchestrator_client import cli  # noqa: PLC0415
-
-    gc.enable()
+    with starting():
+        import_lean()
+        from orchestrator_client import cli  # noqa: PLC0415
     cli.main()
 
 

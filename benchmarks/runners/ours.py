@@ -12,6 +12,7 @@ import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from agentloop.collecting import starting
 from agentloop import Agent, Limits, create_agent_tool_async, create_agent_tool_sync
 from agentloop.narration import Narrator
 from mcp_calc_server.calculator import AGENT_TOOL, CALCULATOR_MODEL, calculator_assistant
@@ -83,4 +84,6 @@ async def session(_base_url):
 
 
 if __name__ == "__main__":
+    with starting():  # as both commands do
+        pass
     main(f"ours_{HOW}", session, ["mcp", "aiohttp"])

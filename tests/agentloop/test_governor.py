@@ -219,7 +219,11 @@ async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
         nonlocal inside
         if request.body.get("system") == "boss":
             wanted = 1 if request.prompt == "one" else crowd
-            return says("done") if request.results else calls(*[("child_agent", {"prompt": str(n)}) for n in range(wanted)])
+            return (
+                says("done")
+                if request.results
+                else calls(*[("child_agent", {"prompt": str(n)}) for n in range(wanted)])
+            )
         inside += 1
         if inside == 1 + crowd:
             everybody.set()
