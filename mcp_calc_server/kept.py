@@ -18,8 +18,8 @@ from agentloop.narration import describe
 from agentloop.relay import Outgoing
 from durable_runs.engine import Engine, Order, RunState
 from durable_runs.errors import StoreFailed
+from mcp_calc_server.courier import MAX_MESSAGE
 from mcp_calc_server.later import GET_RUN, not_yet
-from mcp_calc_server.progress import MAX_MESSAGE
 from mcp_calc_server.publication import Call
 
 CANCEL_TIMEOUT = 2.0

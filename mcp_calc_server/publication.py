@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -16,7 +16,6 @@ import anyio
 from mcp import types
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import ServerRequestContext
-from pydantic import BaseModel
 from starlette.requests import Request
 
 from agentloop import (
@@ -39,7 +38,8 @@ from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Hand
 from agentloop.limits import deadline_after
 from agentloop.relay import Outgoing, clock_now
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from mcp_calc_server.progress import Notify, Telling, reporting
+from mcp_calc_server.courier import Courier, EventReports
+from mcp_calc_server.progress import Notify, Reports, Telling, reporting
 from mcp_calc_server.timeline_app import add_timeline, timeline_for, with_app
 
 MAX_ARGUMENTS = 200_000
@@ -115,6 +115,7 @@ class Publication:
         self._admission = Admission(max_agents)
         self._rate = RateLimit(calls_per_minute)
         self._governor = Governor()
+        self._courier = Courier()
         self._trace = trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
@@ -161,10 +162,9 @@ class Publication:
 
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
         handover = call.handover
-        events = Outgoing() if handover.call and handover.events else None
-        tell = Telling(context.session.report_progress, _notifier(context, handover), events)
+        outgoing = Outgoing() if handover.call and handover.events else None
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
-        async with reporting(call.tool.name, tell) as reports:
+        async with self._reporting(context, call, outgoing) as reports:
             circumstances = CallContext(
                 emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
                 trace=self._trace,
@@ -175,11 +175,20 @@ class Publication:
                 governor=self._governor,
             )
             result = await self._result(context, call, circumstances)
-        if events is not None:
-            result.meta = {EVENTS: {"count": events.count, "rest": reports.rest}}
+        if outgoing is not None and isinstance(reports, EventReports):
+            result.meta = {EVENTS: {"count": outgoing.count, "rest": reports.rest}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
+
+    def _reporting(
+        self, context: Context, call: Call, outgoing: Outgoing | None
+    ) -> AbstractAsyncContextManager[Reports]:
+        name, progress, notify = call.tool.name, context.session.report_progress, _notifier(context)
+        if outgoing is None:
+            return reporting(name, Telling(progress, notify, call.handover.call))
+        courier = self._courier if context.request is None else Courier()
+        return courier.reporting(name, call.handover.call, outgoing, notify=notify, progress=progress)
 
     async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:
@@ -268,19 +277,23 @@ def _key(meta: Any) -> str | None:
     raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
-class _Notification(BaseModel):
+@dataclass(frozen=True, slots=True)
+class _Notification:
+    """As much of a notification as the SDK asks of one; a model would copy all events once more."""
+
     method: str
     params: dict[str, Any]
 
+    def model_dump(self, **_how: Any) -> dict[str, Any]:
+        return {"method": self.method, "params": self.params}
 
-def _notifier(context: Context, handover: Handover) -> Notify | None:
-    """How to tell the caller about this call; None if it did not ask."""
-    if not handover.call:
-        return None
 
-    async def notify(method: str, params: Mapping[str, Any]) -> None:
-        notification = _Notification(method=method, params={"id": handover.call, **params})
-        await context.session.send_notification(cast("types.ServerNotification", notification), context.request_id)
+def _notifier(context: Context) -> Notify:
+    """Sends notifications with the answer to this request."""
+
+    async def notify(method: str, params: dict[str, Any]) -> None:
+        notification = cast("types.ServerNotification", _Notification(method, params))
+        await context.session.send_notification(notification, context.request_id)
 
     return notify
 

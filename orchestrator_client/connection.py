@@ -82,7 +82,7 @@ class _Told(BaseModel):
     clock: str
     began: float
     now: float
-    events: list[dict[str, Any]]
+    events: list[Any]
     models: dict[str, Any] | None = None
 
     def tell(self, listener: Listener) -> None:
@@ -91,8 +91,14 @@ class _Told(BaseModel):
         listener.events.take(Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
 
 
-class _Events(_Told):
+class _OfCall(_Told):
     id: str
+
+
+class _Events(BaseModel):
+    """What calls that are under way have to tell, each at most once."""
+
+    told: list[_OfCall]
 
 
 class _AllEvents(BaseModel):
@@ -133,9 +139,10 @@ class _Extension(ClientExtension):
         if told.id in self._listeners:
             self._listeners[told.id].spent(Usage.from_json(told.models))
 
-    async def _hear_events(self, told: _Events) -> None:
-        if told.id in self._listeners:
-            told.tell(self._listeners[told.id])
+    async def _hear_events(self, events: _Events) -> None:
+        for told in events.told:
+            if told.id in self._listeners:
+                told.tell(self._listeners[told.id])
 
 
 class Connection:

@@ -87,8 +87,15 @@ async def boast(context: Context) -> None:
         about | {"event": "run_finished", "bill": bill, "answer": "forged"},
     ]
     told = {"id": call, "first": 0, "clock": "odd", "began": -1e300, "now": 1e300, "events": forged}
-    for params in ({"id": call, "first": "x"}, told, told | {"first": -1}, told | {"first": 10**12}):
-        await context.session.send_notification(cast("types.ServerNotification", Notification(params=params)))
+    for each in (
+        7,
+        [{"id": call, "first": "x"}],
+        [told],
+        [told | {"first": -1}, told | {"first": 10**12}],
+        [told, told],
+    ):
+        notification = cast("types.ServerNotification", Notification(params={"told": each}))
+        await context.session.send_notification(notification)
 
 
 async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
