@@ -84,13 +84,12 @@ async def test_events_that_cost_nothing_are_told_without_anything_else_happening
 
 
 async def test_a_message_is_not_longer_than_a_client_takes_and_nothing_is_lost() -> None:
-    caller = Caller()
+    caller = Caller(until=3)
     many = 2 * MAX_MESSAGE // 4000
     async with caller.of(Courier(), "one") as reports:
         for _ in range(many):
             reports.observe(notice("x" * 4000))
         reports.observe(SPENT)
-        caller._until = 3
         await asyncio.wait_for(caller.enough.wait(), 5)
     told = [told for message in caller.messages for told in message]
     assert sum(len(each["events"]) for each in told) == many + 1
@@ -144,10 +143,12 @@ async def test_a_caller_that_cannot_be_told_does_not_keep_others_from_being_told
 
 
 async def test_a_failed_call_leaves_nothing_running() -> None:
-    caller = Caller()
-    before = asyncio.all_tasks()
-    with pytest.raises(ValueError, match="of the tool"):
-        async with caller.of(Courier(), "one") as reports:
+    async def fail() -> None:
+        async with Caller().of(Courier(), "one") as reports:
             reports.observe(SPENT)
             raise ValueError("of the tool")
+
+    before = asyncio.all_tasks()
+    with pytest.raises(ValueError, match="of the tool"):
+        await fail()
     assert asyncio.all_tasks() == before
