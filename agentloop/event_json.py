@@ -32,7 +32,8 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 def event_to_json(event: Event, *, origin: float = 0.0) -> dict[str, Any]:
     """The event as an object that `json.dumps` takes; `at` is counted from `origin`, a time on the same clock."""
     name = _NAMES[type(event)]
-    (fields,) = _form(name).dump_python([replace(event, at=event.at - origin)], mode="json")
+    (fields,) = _form(name).dump_python([event], mode="json")
+    fields["at"] -= origin
     return {"v": VERSION, "event": name, **fields}
 
 
@@ -42,22 +43,19 @@ def event_from_json(value: Any, *, origin: float = 0.0) -> Event | None:
     Raises:
         ValueError: it is no event, or one without the fields of its kind.
     """
-    match value:
-        case {"event": str() as name}:
-            fields = {key: each for key, each in value.items() if key not in {"v", "event"}}
-        case _:
-            raise ValueError("an event is an object with a kind")
+    if not isinstance(value, dict) or not isinstance(name := value.get("event"), str):
+        raise ValueError("an event is an object with a kind")
     if name not in _KINDS or value.get("v") != VERSION:
         return None
     try:
-        (event,) = _form(name).validate_python([fields])
+        (event,) = _form(name).validate_python([value])
     except ValidationError as error:
         problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in problem["loc"][1:])[:100]
         raise ValueError(f"{name}: {place}: {problem['msg']}") from None
     if not math.isfinite(event.at + origin):
         raise ValueError(f"{name}: at: not a time")
-    return replace(event, at=event.at + origin)
+    return replace(event, at=event.at + origin) if origin else event
 
 
 @cache

@@ -194,7 +194,7 @@ class Run:
 
     async def _call(self, use: ToolUse, context: CallContext, tape: Tape, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
-        about: dict[str, Any] = {"call": context.call, "tool": use.name, "arguments": use.input()}
+        about: dict[str, Any] = {"call": context.call, "tool": use.name, "arguments": use.input}
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
         self._emit(events.ToolStarted, tape, **about)
         try:
@@ -274,7 +274,7 @@ def _kind(error: RunError) -> str:
 
 def _step(use: ToolUse, output: ToolOutput) -> Step:
     exact = (output.structured or {}).get("exact")
-    return Step(use.name, use.input(), output.text, output.is_error, exact if isinstance(exact, bool) else None)
+    return Step(use.name, use.input, output.text, output.is_error, exact if isinstance(exact, bool) else None)
 
 
 def _tool_result(use: ToolUse, output: ToolOutput) -> Block:

@@ -35,6 +35,7 @@ else:
     anthropic = lazy("anthropic")
 
 UNAUTHORIZED = 401
+_DELTA, _INPUT = "content_block_delta", "input_json_delta"
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = Union["AsyncAnthropic", Callable[[], "AsyncAnthropic"]]
@@ -189,7 +190,7 @@ async def stream_turn(
     """Send one request and put the turn together in `builder`.
 
     `answered` is called with the headers of the response, whatever its status; `hear` with every event of the stream
-    and the tool call the model has thereby moved on from, if any.
+    but pieces of a tool's input, and with the tool call the model has thereby moved on from, if any.
 
     Raises:
         ModelError: the API refused the request or could not be reached.
@@ -202,7 +203,10 @@ async def stream_turn(
             async for data_that_came in answer:
                 for data in data_that_came:
                     event = _parsed(data)
-                    hear(event, builder.feed(event))
+                    moved_on = builder.feed(event)
+                    if moved_on is None and event.get("type") == _DELTA and event["delta"].get("type") == _INPUT:
+                        continue
+                    hear(event, moved_on)
         return builder.finish()
     except Refusal as refusal:
         answered(refusal.headers)

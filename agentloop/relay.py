@@ -84,6 +84,8 @@ _TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
 
 E = TypeVar("E", bound=Event)
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 
 class Outgoing:
     """The events of one call, as its caller is sent them."""
@@ -179,6 +181,14 @@ class _Run:
     spent: Usage = field(default_factory=Usage)
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """Events and, on the clock here, when what their times count from was."""
+
+    origin: float
+    events: Sequence[Event | None]
+
+
 class Incoming:
     """Takes what a server tells of one call and emits it into the call's stream.
 
@@ -191,7 +201,7 @@ class Incoming:
         self._sent = time.monotonic()
         self._clocks = FarClocks()
         self._origin = self._sent
-        self._waiting: dict[int, list[Event | None]] = {}
+        self._waiting: dict[int, _Message] = {}
         self._next = 0
         self._runs: dict[str, _Run] = {}
         self._ended: set[str] = set()
@@ -209,13 +219,13 @@ class Incoming:
             return
         if first < self._next or first in self._waiting or first + len(events) > MAX_EVENTS:
             return
-        self._origin = self._clocks.began(told, sent=self._sent, heard=time.monotonic())
-        self._waiting[first] = [_read(value, self._origin) for value in events]
-        if sum(map(len, self._waiting.values())) > MAX_WAITING:
+        origin = self._clocks.began(told, sent=self._sent, heard=time.monotonic())
+        self._waiting[first] = _Message(origin, [_read(value) for value in events])
+        if sum(len(message.events) for message in self._waiting.values()) > MAX_WAITING:
             self._next = min(self._waiting)
-        while (batch := self._waiting.pop(self._next, None)) is not None:
-            self._next += len(batch)
-            self._take_all(batch)
+        while (message := self._waiting.pop(self._next, None)) is not None:
+            self._next += len(message.events)
+            self._take_all(message)
         self._check_complete()
 
     async def complete(self, count: int) -> None:
@@ -242,8 +252,9 @@ class Incoming:
         if self._expected is not None and self._next >= self._expected:
             self._all_heard.set()
 
-    def _take_all(self, batch: Sequence[Event | None]) -> None:
-        for event in batch:
+    def _take_all(self, message: _Message) -> None:
+        self._origin = message.origin
+        for event in message.events:
             if event is not None:
                 self._take(event)
 
@@ -257,7 +268,7 @@ class Incoming:
         match event:
             case ToolStarted() if event.call not in run.calls:
                 run.called += 1
-                local = self._here(run, replace(event, call=f"{run.started.run}.{run.called}"))
+                local = self._here(run, event, call=f"{run.started.run}.{run.called}")
                 run.calls[event.call] = local
                 self._context.emit(local)
             case ToolProgress() | ToolFinished() if event.call in run.calls:
@@ -283,7 +294,7 @@ class Incoming:
             depth=depth,
             parent_call=call,
             served_by=self._place(event.served_by),
-            at=self._within(event.at, earliest),
+            at=self._within(self._origin + event.at, earliest),
         )
         self._runs[event.run] = _Run(local, local.at, run)
         self._context.emit(local)
@@ -301,11 +312,11 @@ class Incoming:
     def _continue_call(self, run: _Run, event: ToolProgress | ToolFinished) -> None:
         started = run.calls[event.call]
         if isinstance(event, ToolProgress):
-            self._context.emit(self._here(run, replace(event, call=started.call, tool=started.tool)))
+            self._context.emit(self._here(run, event, call=started.call, tool=started.tool))
             return
         del run.calls[event.call]
-        finished = replace(event, call=started.call, tool=started.tool, served_by=self._place(event.served_by))
-        self._context.emit(self._here(run, finished))
+        place = self._place(event.served_by)
+        self._context.emit(self._here(run, event, call=started.call, tool=started.tool, served_by=place))
 
     def _finish(self, run: _Run, event: RunFinished) -> None:
         self._end_calls(run)
@@ -348,16 +359,16 @@ class Incoming:
     def _bill(self, run: _Run, at: float) -> Bill:
         return Bill(run.started.agent, at - run.started.at, run.spent)
 
-    def _here(self, run: _Run, event: E) -> E:
+    def _here(self, run: _Run, event: E, **changed: Any) -> E:
         """The event under the run's identity here, not before what the run told before, and not in the future.
 
         Between two messages `FarClocks` may learn that all was a little earlier. So the end of a run is told to the
         run above, whose call ends after it.
         """
-        run.at = self._within(event.at, run.at)
+        run.at = self._within(self._origin + event.at, run.at)
         if isinstance(event, RunFinished) and run.above is not None:
             run.above.at = max(run.above.at, run.at)
-        return replace(event, run=run.started.run, agent=run.started.agent, at=run.at)
+        return replace(event, run=run.started.run, agent=run.started.agent, at=run.at, **changed)
 
     def _within(self, at: float, earliest: float) -> float:
         return max(earliest, min(at, time.monotonic()))
@@ -366,10 +377,10 @@ class Incoming:
         return self._server if served_by == "local" else clip(f"{self._server} > {served_by}", MAX_NAME)
 
 
-def _read(value: Any, origin: float) -> Event | None:
-    """A server's event; None for one that cannot be read, which is that server's loss."""
+def _read(value: Any) -> Event | None:
+    """A server's event, its time as told; None for one that cannot be read, which is that server's loss."""
     try:
-        event = event_from_json(value, origin=origin)
+        event = event_from_json(value)
     except (ValueError, RecursionError):
         return None
     return None if event is None else bounded(event)
@@ -419,7 +430,7 @@ def _arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """The arguments, or the beginning of their JSON under the key `…`."""
     if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
         return {"…": f"nested more than {MAX_NESTING} deep"}
-    text = json.dumps(arguments, ensure_ascii=False, default=str)
+    text = _encode(arguments)
     return arguments if len(text) <= MAX_TEXT else {"…": _text(text)}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from agentloop import exact_json
@@ -27,7 +28,7 @@ _DELTA_TEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolUse:
     """A tool call the model asked for. `raw` is the text of its arguments exactly as the model wrote it."""
 
@@ -49,6 +50,7 @@ class ToolUse:
             raise ToolError(f"The arguments must be a JSON object, not {self.raw[:200]!r}")
         return value
 
+    @cached_property
     def input(self) -> dict[str, Any]:
         """The arguments as they go into the history, which must be an object whatever the model wrote."""
         try:
@@ -85,6 +87,7 @@ class TurnBuilder:
         self._stop: Mapping[str, Any] = {}
         self._ended = False
         self._closed_call: int | None = None
+        self._uses: dict[int, ToolUse] = {}
 
     @property
     def usage(self) -> ModelUsage:
@@ -111,6 +114,7 @@ class TurnBuilder:
             case "content_block_start":
                 moved_on = self._take_closed_call()
                 self._blocks[event["index"]] = _opened(event["content_block"])
+                self._uses.pop(event["index"], None)
                 return moved_on
             case "content_block_delta":
                 self._extend(event["index"], event["delta"])
@@ -140,7 +144,7 @@ class TurnBuilder:
         return Turn(
             content=tuple(self._finished(index) for index in sorted(self._blocks)),
             stop_reason=reason,
-            tool_uses=tuple(self._tool_use(i) for i, b in sorted(self._blocks.items()) if b["type"] == "tool_use"),
+            tool_uses=tuple(self._tool_use(i) for i in sorted(self._blocks) if self._blocks[i]["type"] == "tool_use"),
             stop_details=self._stop.get("stop_details"),
             model=self.model,
             usage=self.usage,
@@ -161,19 +165,24 @@ class TurnBuilder:
         return None if index is None else self._tool_use(index)
 
     def _tool_use(self, index: int) -> ToolUse:
+        """The call in that block, which is complete."""
+        known = self._uses.get(index)
+        if known is not None:
+            return known
         block = self._blocks[index]
         raw = self._raw.get(index)
         if raw is None and block.get("input"):
             # Some compatible servers send the whole input with the block and no deltas.
             raw = exact_json.dumps(block["input"])
-        return ToolUse(id=block["id"], name=block["name"], raw=raw or "")
+        use = self._uses[index] = ToolUse(id=block["id"], name=block["name"], raw=raw or "")
+        return use
 
     def _finished(self, index: int) -> Block:
         block = self._blocks[index]
         if block["type"] == "tool_use":
-            return block | {"input": self._tool_use(index).input()}
+            return block | {"input": self._tool_use(index).input}
         if index in self._raw:  # a server tool's input, streamed like a tool's
-            return block | {"input": ToolUse("", "", self._raw[index]).input()}
+            return block | {"input": ToolUse("", "", self._raw[index]).input}
         return block
 
 

@@ -121,7 +121,7 @@ def test_the_tool_gets_every_digit_the_model_wrote(number: str) -> None:
 @given(raws)
 def test_arguments_are_an_object_or_an_error_for_the_model(raw: str) -> None:
     use = ToolUse("toolu_1", "add", raw)
-    json.dumps(use.input(), allow_nan=False)
+    json.dumps(use.input, allow_nan=False)
     try:
         assert isinstance(use.arguments(), dict)
     except ToolError as error:

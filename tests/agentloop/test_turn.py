@@ -210,7 +210,7 @@ def test_arguments_that_are_not_a_json_object_are_an_error_for_the_model(raw: st
     use = ToolUse("toolu_1", "add", raw)
     with pytest.raises(ToolError, match="JSON"):
         use.arguments()
-    assert use.input() == {}
+    assert use.input == {}
 
 
 @pytest.mark.parametrize("number", ["1" * 5000, "1e99999999999999999999", "1e-99999999999999999999"])
@@ -221,4 +221,4 @@ def test_numbers_beyond_all_measure_are_an_error_for_the_model(number: str) -> N
 
 def test_no_arguments_at_all_are_an_empty_object() -> None:
     use = ToolUse("toolu_1", "now", "")
-    assert use.arguments() == use.input() == {}
+    assert use.arguments() == use.input == {}
