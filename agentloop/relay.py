@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from agentloop import exact_json
@@ -79,7 +80,11 @@ CROSSING = (
     RunFinished,
 )
 """The kinds of events that go from process to process. Of `TextDelta` there are too many; `ServerChanged` is of one."""
-_FIELDS = {kind: tuple(f.name for f in fields(kind) if f.name != "at") for kind in Event.__subclasses__()}
+_FIELDS = {
+    kind: (names, attrgetter(*names))
+    for kind in Event.__subclasses__()
+    for names in [tuple(f.name for f in fields(kind) if f.name != "at")]
+}
 _TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
 
 E = TypeVar("E", bound=Event)
@@ -388,20 +393,19 @@ def _read(value: Any) -> Event | None:
 
 def bounded(event: E) -> E:
     """The event with no text, number or object larger than is sent or believed, and without control characters."""
+    names, values_of = _FIELDS[type(event)]
     changed = {}
-    for name in _FIELDS[type(event)]:
-        value = getattr(event, name)
-        if value is None or (type(value) is str and _is_short_and_clean(value)):
+    for name, value in zip(names, values_of(event), strict=True):
+        kind = type(value)
+        if kind is str:
+            if len(value) <= MAX_NAME and value.isprintable() and "  " not in value and value == value.strip():
+                continue  # what nearly all texts are
+        elif value is None or kind is bool or ((kind is int or kind is float) and 0 <= value <= MAX_COUNT):
             continue
         within = _bounded(name, value)
         if within is not value:
             changed[name] = within
     return replace(event, **changed) if changed else event
-
-
-def _is_short_and_clean(text: str) -> bool:
-    """What nearly all texts are."""
-    return len(text) <= MAX_NAME and text.isprintable() and "  " not in text and text == text.strip()
 
 
 def _bounded(name: str, value: Any) -> Any:
