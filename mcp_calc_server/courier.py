@@ -23,6 +23,8 @@ from mcp_calc_server.progress import FLUSH, HEARTBEAT, Notify, Progress
 
 LINGER = 0.02
 """Seconds events wait for others that go with them. What was spent does not wait: the call may be cancelled."""
+PACE = 0.01
+"""Seconds between two messages at least, for which also what was spent waits."""
 MAX_MESSAGE = 200_000
 """Characters of one message, but for the last event in it. Clients cut streams at 1 MiB."""
 
@@ -38,6 +40,7 @@ class Courier:
         self._is_due = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._later: asyncio.TimerHandle | None = None
+        self._last = 0.0
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -66,28 +69,39 @@ class Courier:
     async def _stop(self) -> None:
         task, self._task = self._task, None
         if task is not None:
+            self._forget_timer()
             await cancel_and_wait([task])
 
     def has_news(self, reports: EventReports, *, at_once: bool) -> None:
         self._with_news[reports] = None
-        if at_once:
-            self._is_due.set()
-        elif self._later is None and not self._is_due.is_set():
-            self._later = asyncio.get_running_loop().call_later(LINGER, self._is_due.set)
+        if self._is_due.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        due = max(self._last + PACE, loop.time() + (0 if at_once else LINGER))
+        if self._later is None or due < self._later.when():
+            self._forget_timer()
+            if due <= loop.time():
+                self._is_due.set()
+            else:
+                self._later = loop.call_at(due, self._is_due.set)
+
+    def _forget_timer(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     async def _deliver(self) -> None:
         self._is_idle.set()
         while True:
             await self._is_due.wait()
             self._is_due.clear()
-            if self._later is not None:
-                self._later.cancel()
-                self._later = None
+            self._forget_timer()
             self._is_idle.clear()
             while self._with_news:
                 with suppress(Exception):  # the caller is gone, or does not listen
                     await self._send_some()
             self._is_idle.set()
+            self._last = asyncio.get_running_loop().time()
 
     async def _send_some(self) -> None:
         told: list[dict[str, Any]] = []
