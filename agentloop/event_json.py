@@ -43,8 +43,9 @@ def event_from_json(value: Any, *, origin: float = 0.0) -> Event | None:
     Raises:
         ValueError: it is no event, or one without the fields of its kind.
     """
-    if not isinstance(value, dict) or not isinstance(name := value.get("event"), str):
-        raise ValueError("an event is an object with a kind")
+    name = value.get("event") if isinstance(value, dict) else None
+    if not isinstance(name, str):
+        raise ValueError("an event is an object with a kind")  # noqa: TRY004 - it is a value read from outside
     if name not in _KINDS or value.get("v") != VERSION:
         return None
     try:

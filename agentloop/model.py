@@ -30,9 +30,10 @@ from agentloop.wire import Direct, Head, Refusal, ThroughSdk, Wire
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
     from anthropic import AsyncAnthropic
 else:
-    anthropic = lazy("anthropic")
+    anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
 
 UNAUTHORIZED = 401
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
@@ -49,7 +50,9 @@ def sdk_client() -> AsyncAnthropic:
 
 def prepare() -> None:
     """Import what the first request would import: for a thread, while something else is waited for."""
-    for name in ("anthropic.resources.messages", "aiohttp", "agentloop.validation"):
+    anthropic.AsyncAnthropic  # noqa: B018 - loaded when it is asked for, if the library is imported lean
+    httpx2.AsyncHTTPTransport()  # imports what it is made of
+    for name in ("aiohttp", "agentloop.validation"):
         import_module(name)
 
 

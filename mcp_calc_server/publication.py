@@ -36,6 +36,7 @@ from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
+from agentloop.model import prepare
 from agentloop.relay import Outgoing, clock_now
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from mcp_calc_server.courier import Courier, EventReports
@@ -116,6 +117,7 @@ class Publication:
         self._rate = RateLimit(calls_per_minute)
         self._governor = Governor()
         self._courier = Courier()
+        self._is_ready = False
         self._trace = trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
@@ -133,6 +135,12 @@ class Publication:
         if _speaks_ours(context):
             result.meta = {CLOCK: clock_now()}
         return result
+
+    async def get_ready(self, _context: Context, _params: types.NotificationParams) -> None:
+        """Calls to agents are about to come: load what the first of them would load, while nobody waits for it."""
+        if not self._is_ready:
+            self._is_ready = True
+            await asyncio.to_thread(prepare)
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Answer `tools/call`."""

@@ -22,10 +22,12 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared._stream_protocols import ReadStream
 from mcp.shared.message import SessionMessage
+from mcp.types import NotificationParams
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore
+from agentloop.handover import SOON
 from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
@@ -74,6 +76,7 @@ def build_server(publication: Publication) -> Server[Any]:
         on_list_resources=list_resources,
         on_read_resource=read_resource,
     )
+    server.add_notification_handler(SOON, NotificationParams, publication.get_ready)
     server.extensions.update(EXTENSIONS)
     return server
 

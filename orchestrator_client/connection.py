@@ -28,13 +28,23 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.message import SessionMessage
-from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
+from mcp.types import (
+    CONNECTION_CLOSED,
+    INVALID_REQUEST,
+    REQUEST_TIMEOUT,
+    CallToolResult,
+    ClientNotification,
+    Notification,
+    NotificationParams,
+    RequestParamsMeta,
+)
 from mcp.types import Tool as McpTool
+from opentelemetry import propagate
 from pydantic import BaseModel, ValidationError
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SOON, SPENT, Handover
 from agentloop.limits import within
 from agentloop.relay import MAX_NAME, FarClocks, Incoming, Told
 from orchestrator_client.breaker import Breaker, State
@@ -44,6 +54,7 @@ from orchestrator_client.tasks import TasksClient, listening
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
+ANNOUNCE_TIMEOUT = 1.0
 CLOSE_TIMEOUT = 5.0
 """Seconds closing a connection may take. A started server is long gone by then: see `STOP_TIMEOUT`."""
 MAX_CALLS = 100
@@ -267,6 +278,15 @@ class Connection:
             finally:
                 self._tell()
 
+    async def announce(self) -> None:
+        """Calls to agents may come soon: a server that was started for us, and has some, may get ready meanwhile."""
+        client = self._client
+        if client is None or self._entry.command is None or not any(AGENT in (tool.meta or {}) for tool in self.tools):
+            return
+        with suppress(Exception):  # whatever is wrong, the calls will show
+            async with asyncio.timeout(ANNOUNCE_TIMEOUT):
+                await client.session.send_notification(_soon())
+
     def _tell_breaker_of_loss(self, client: Client | None) -> None:
         """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
         self._last_loss = self.error or self._last_loss
@@ -445,6 +465,14 @@ async def _all_events(listener: Listener, result: CallToolResult) -> None:
     if told.rest is not None:
         told.rest.tell(listener)
     await listener.events.complete(told.count)
+
+
+def _soon() -> ClientNotification:
+    """The SDK passes the trace's context on with requests only."""
+    context: dict[str, Any] = {}
+    propagate.inject(context)
+    params = NotificationParams.model_validate({"_meta": context})
+    return cast("ClientNotification", Notification[NotificationParams, str](method=SOON, params=params))
 
 
 async def _unchecked(_name: str, _result: CallToolResult) -> None:

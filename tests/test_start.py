@@ -1,5 +1,7 @@
 """What the commands load before they are of use: a start is slow for what it imports, and this does not flake."""
 
+import asyncio
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,8 @@ import httpx2
 import pytest
 
 from agentloop.testing import ScriptedMessages, says
+from orchestrator_client.config import ServerEntry
+from orchestrator_client.connection import Connection
 from tests.processes import OwnedClient, environment, run
 
 LOOKS = (sys.executable, "-v")
@@ -63,6 +67,18 @@ async def main():
 asyncio.run(main())
 """
 
+PREPARED = """
+import sys
+from mcp_calc_server.__main__ import lean
+lean("anthropic", "mcp")
+from agentloop.model import prepare
+from offline_model.choice import claude_client
+prepare()
+before = set(sys.modules)
+claude_client()
+print(sorted(set(sys.modules) - before))
+"""
+
 SAME_NAMES = """
 import importlib, runpy
 from agentloop.imports import lean
@@ -115,6 +131,29 @@ async def test_a_request_loads_only_the_part_of_the_sdk_it_needs(
     end = await run(*LOOKS, "-m", "orchestrator_client", "What is 2 + 2?", env=env)
     assert (end.code, end.out) == (0, "4\n")
     assert imported(end.err) & NOT_FOR_A_REQUEST == set()
+
+
+async def test_a_server_that_is_told_calls_come_soon_loads_what_they_need() -> None:
+    reading, writing = os.pipe()
+    entry = ServerEntry(
+        command=sys.executable, args=("-v", "-m", "mcp_calc_server"), env=environment(ANTHROPIC_API_KEY="a-key")
+    )
+
+    def until_loaded() -> bool:
+        with os.fdopen(reading, encoding="utf-8", errors="replace") as log:
+            return any(line.startswith("import 'httpcore2'") for line in log)
+
+    waiting = asyncio.create_task(asyncio.to_thread(until_loaded))
+    with os.fdopen(writing, "w") as log:
+        async with asyncio.timeout(60), Connection("calc", entry, connect_timeout=30, server_log=log) as connection:
+            await connection.announce()
+            log.close()
+            assert await waiting
+
+
+async def test_what_is_prepared_is_all_that_the_first_client_needs() -> None:
+    end = await run(sys.executable, "-c", PREPARED, env=environment(ANTHROPIC_API_KEY="a-key"))
+    assert (end.code, end.out) == (0, "[]\n"), end.err
 
 
 @pytest.mark.requirement("start-loads-little")
