@@ -9,8 +9,10 @@ from typing import Any
 import httpx2
 import jwt
 import pytest
+from click.testing import CliRunner
 
 from mcp_calc_server.access import OAuth, access_for, is_loopback
+from orchestrator_client.cli import main
 from tests.access.conftest import Issuer
 from tests.in_process import server
 from tests.processes import CLIENT, SERVER, environment, run
@@ -129,11 +131,12 @@ async def test_the_orchestrator_shows_the_token_its_configuration_takes_from_the
     entry = {"type": "http", "url": guarded.url, "headers": {"Authorization": "Bearer ${CALC_TOKEN}"}}
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"mcpServers": {"far": entry}}), encoding="utf-8")
-    command = [*CLIENT, "--offline", "--json", "--config", str(path), "What is 3 * 12.50 + 5.99?"]
-    unset = await run(*command)
-    assert unset.code == 2
-    assert "mcpServers.far.headers.Authorization" in unset.err
-    assert "CALC_TOKEN is not set" in " ".join(unset.err.split())
+    options = ["--offline", "--json", "--config", str(path), "1 + 2"]
+    unset = CliRunner().invoke(main, options)
+    assert unset.exit_code == 2
+    assert "mcpServers.far.headers.Authorization" in unset.stderr
+    assert "CALC_TOKEN is not set" in " ".join(unset.stderr.split())
+    command = [*CLIENT, *options]
     told = await run(*command, env=environment(CALC_TOKEN=token))
     assert told.code == 0, told.err
     assert {each["served_by"] for each in json.loads(told.out)["delegations"]} == {"far"}
