@@ -12,8 +12,9 @@ demo: .venv/run.stamp
 demo-durable: .venv/durable.stamp
 	@$(BIN)/python -m orchestrator_client.durable_demo
 
+# Three workers for two cores: tests wait for processes, and for time.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # What is too slow for `make test`, and the properties with more examples.
 matrix: .venv/dev.stamp
