@@ -47,13 +47,20 @@ async def test_a_call_that_takes_longer_hands_back_a_run_id_and_get_run_the_answ
                 unknown = await client.call_tool("get_run", {"run_id": "f" * 40})
                 assert unknown.is_error
                 assert "no run with the id" in text(unknown)
-    assert len(model.requests) == 4
+    assert sorted(request.prompt for request in model.requests if "slow" in request.prompt) == [
+        "slow auto",
+        "slow legacy",
+    ]
 
 
 async def _slow_run(client: Client, mode: str) -> dict[str, Any]:
-    """The id of a run that is not over when the server has waited long enough for it; a quick one goes before."""
+    """The id of a run that is not over when the server has waited long enough for it; a quick one goes before.
+
+    On a busy machine the quick one, which loads the engine, may take long too: it has three attempts.
+    """
     assert "get_run" in [tool.name for tool in (await client.list_tools()).tools]
-    assert text(await client.call_tool(AGENT, {"prompt": f"quick {mode}"})) == f"done: quick {mode}"
+    quick = [f"quick {mode} {number}" for number in range(3)]
+    assert any([text(await client.call_tool(AGENT, {"prompt": prompt})) == f"done: {prompt}" for prompt in quick])
     early = await client.call_tool(AGENT, {"prompt": f"slow {mode}"})
     found = re.search(r"no answer yet.* ([0-9a-f]{40})$", text(early))
     assert found is not None
