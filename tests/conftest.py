@@ -4,8 +4,14 @@ import os
 
 import pytest
 import stamina
+from hypothesis import settings
 
 pytest_plugins = ["agentloop.testing.fixtures"]
+
+# No deadline: an example may be the first that loads a library, and the machine may be busy.
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None, max_examples=200)  # `make matrix`
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

@@ -106,7 +106,7 @@ class Line:
         """Wait for the process to start."""
         return int(await asyncio.wait_for(self._reader.readline(), 20))
 
-    async def ended(self, seconds: float = 2) -> None:
+    async def ended(self, seconds: float = 5) -> None:
         """Wait for the process to end: a TimeoutError if it is alive after `seconds`."""
         await asyncio.wait_for(self._reader.read(), seconds)
 

@@ -9,9 +9,12 @@ from typing import Any
 import httpx2
 import jwt
 import pytest
+from click.testing import CliRunner
 
 from mcp_calc_server.access import OAuth, access_for, is_loopback
+from orchestrator_client.cli import main
 from tests.access.conftest import Issuer
+from tests.in_process import server
 from tests.processes import CLIENT, SERVER, environment, run
 from tests.surface import Served, text
 
@@ -66,12 +69,18 @@ async def test_the_default_is_loopback_and_other_hosts_and_origins_are_refused(
 
 
 @pytest.mark.requirement("loopback-only")
-@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
-async def test_binding_elsewhere_without_a_token_is_refused_and_says_why(transport: str, elsewhere: str) -> None:
-    end = await run(*SERVER, "--offline", "--transport", transport, "--host", elsewhere, "--port", "0")
+async def test_binding_elsewhere_without_a_token_is_refused_and_says_why(elsewhere: str) -> None:
+    end = await run(*SERVER, "--offline", "--transport", "streamable-http", "--host", elsewhere, "--port", "0")
     assert (end.code, end.out) == (2, "")
     assert "can be reached from other machines" in end.err
     assert "--token-file" in end.err
+
+
+@pytest.mark.requirement("loopback-only")
+def test_binding_elsewhere_without_a_token_is_refused_over_sse_too(elsewhere: str) -> None:
+    end = server("--offline", "--transport", "sse", "--host", elsewhere, "--port", "0")
+    assert (end.exit_code, end.stdout) == (2, "")
+    assert "can be reached from other machines" in end.stderr
 
 
 @pytest.mark.parametrize(
@@ -92,10 +101,10 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -
         (["--token", "x" * 32], "No such option"),
     ],
 )
-async def test_settings_that_cannot_be_meant_are_usage_errors(arguments: list[str], said: str) -> None:
-    end = await run(*SERVER, "--offline", "--transport", "sse", "--port", "0", *arguments)
-    assert (end.code, end.out) == (2, "")
-    assert said in " ".join(end.err.replace("│", " ").split())
+def test_settings_that_cannot_be_meant_are_usage_errors(arguments: list[str], said: str) -> None:
+    end = server("--offline", "--transport", "sse", "--port", "0", *arguments)
+    assert (end.exit_code, end.stdout) == (2, "")
+    assert said in " ".join(end.stderr.replace("│", " ").split())
 
 
 @pytest.mark.requirement("token")
@@ -122,11 +131,12 @@ async def test_the_orchestrator_shows_the_token_its_configuration_takes_from_the
     entry = {"type": "http", "url": guarded.url, "headers": {"Authorization": "Bearer ${CALC_TOKEN}"}}
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"mcpServers": {"far": entry}}), encoding="utf-8")
-    command = [*CLIENT, "--offline", "--json", "--config", str(path), "What is 3 * 12.50 + 5.99?"]
-    unset = await run(*command)
-    assert unset.code == 2
-    assert "mcpServers.far.headers.Authorization" in unset.err
-    assert "CALC_TOKEN is not set" in " ".join(unset.err.split())
+    options = ["--offline", "--json", "--config", str(path), "1 + 2"]
+    unset = CliRunner().invoke(main, options)
+    assert unset.exit_code == 2
+    assert "mcpServers.far.headers.Authorization" in unset.stderr
+    assert "CALC_TOKEN is not set" in " ".join(unset.stderr.split())
+    command = [*CLIENT, *options]
     told = await run(*command, env=environment(CALC_TOKEN=token))
     assert told.code == 0, told.err
     assert {each["served_by"] for each in json.loads(told.out)["delegations"]} == {"far"}

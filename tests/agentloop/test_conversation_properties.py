@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentloop import Conversation, RunError, ToolError, ToolOutput
@@ -71,7 +71,6 @@ def answered_ids(messages: Sequence[Mapping[str, Any]], kind: str, key: str) -> 
     return [block[key] for message in messages for block in message["content"] if block["type"] == kind]
 
 
-@settings(deadline=None)  # the first example may load what checks schemas
 @given(st.lists(turns, max_size=12), st.data())
 def test_every_request_of_any_run_is_one_the_api_takes(
     script: list[tuple[str, list[Block]]], data: st.DataObject

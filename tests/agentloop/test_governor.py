@@ -243,9 +243,9 @@ async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
 
 async def test_a_refusal_pauses_everybody_for_as_long_as_the_api_says() -> None:
     governor = Governor()
+    began = time.monotonic()
     async with governor.admit("m", 10) as slot:
         slot.refused(0.3)
-    began = time.monotonic()
     async with governor.admit("m", 10), governor.admit("another model", 10):
         pass
     assert time.monotonic() - began >= 0.3

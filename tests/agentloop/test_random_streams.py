@@ -101,7 +101,7 @@ def tools() -> list[Tool]:
 
 
 @pytest.mark.requirement("one-result-per-call")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(replies=REPLIES, eager=st.booleans())
 def test_every_call_that_counts_is_answered_once_and_no_other(replies: list[Said], *, eager: bool) -> None:
     model = Model(replies)

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from orchestrator_client.cli import main
 from tests.durable_runs.scripted import turn_of
 from tests.processes import CLIENT, finished, run, started
 from tests.surface import scripted_env, serving
@@ -121,14 +123,13 @@ async def test_an_orchestrator_that_is_killed_is_finished_by_resume(
 
 
 @pytest.mark.requirement("durable-resume")
-async def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
-    env = scripted_env("http://127.0.0.1:9")
+def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
     (tmp_path / "aaaaaaaaaaaa.json").write_text("{}", encoding="utf-8")
     for run_id, said in [
         ("0123456789ab", "There is no run"),
         ("../../x", "Kept there: aaaaaaaaaaaa"),
         ("a" * 12, "cannot be read"),
     ]:
-        end = await run(*CLIENT, "resume", run_id, "--durable-dir", str(tmp_path), env=env)
-        assert end.code == 2
-        assert said in end.err
+        end = CliRunner().invoke(main, ["resume", run_id, "--durable-dir", str(tmp_path)])
+        assert (end.exit_code, end.stdout) == (2, "")
+        assert said in " ".join(end.stderr.split())

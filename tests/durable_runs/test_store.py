@@ -9,7 +9,7 @@ import pytest
 from durable_runs.errors import StoreError
 from durable_runs.store import Store
 from tests.processes import SERVER, run
-from tests.surface import scripted_env, serving
+from tests.surface import scripted_env
 
 
 @pytest.mark.requirement("durable-store")
@@ -62,9 +62,8 @@ def test_only_its_owner_reads_the_file(tmp_path: Path) -> None:
 @pytest.mark.requirement("durable-store")
 async def test_a_second_process_at_the_same_file_is_refused(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path / 'runs'}"
-    env = scripted_env("http://127.0.0.1:9")
-    async with serving("streamable-http", "--durable", store, env=env):
-        second = await run(*SERVER, "--durable", store, env=env)
+    with Store.named(store).held():
+        second = await run(*SERVER, "--durable", store, env=scripted_env("http://127.0.0.1:9"))
     assert second.code == 2
     assert "is in use by another process" in second.err
     assert "Traceback" not in second.err

@@ -145,7 +145,7 @@ async def test_a_cancelled_task_stops_its_model_request(model: ScriptedMessages,
         await model.until(lambda: len(about(model, "cancel me")) == 2)
         for _ in range(2):  # once more changes nothing
             await client.session.send_request(Cancel(params=params(handle.task_id)), EmptyResult)
-        await model.until(lambda: about(model, "cancel me")[1].outcome == "cancelled", seconds=2)
+        await model.until(lambda: about(model, "cancel me")[1].outcome == "cancelled")
         assert (await ended(client, handle.task_id)).status == "cancelled"
 
 

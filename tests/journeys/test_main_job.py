@@ -5,13 +5,17 @@ import itertools
 import json
 import re
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 
+from orchestrator_client.cli import main
+from tests.journeys.test_timeline import page_data
 from tests.processes import CLIENT, Finished, run
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
@@ -20,10 +24,23 @@ ANSWER = "Toy Town: $59.99\nBook Barn: $77.70\nGarden Gate: $53.43\nTotal: $191.
 AGENT_TOOL = "calculator_assistant_agent"
 
 
+@dataclass(frozen=True)
+class Recorded:
+    events: Path
+    page: Path
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    folder = tmp_path_factory.mktemp("recorded")
+    return Recorded(folder / "run.jsonl", folder / "run.html")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ends() -> tuple[Finished, Finished]:
-    """`--demo`, as `make demo` runs it, and beside it the same with a report."""
-    return await asyncio.gather(run(*CLIENT, "--demo"), run(*CLIENT, "--demo", "--json", "--quiet"))
+async def ends(recorded: Recorded) -> tuple[Finished, Finished]:
+    """`--demo`, as `make demo` runs it, and beside it the same with a report, recorded and drawn."""
+    files = ("--events", recorded.events, "--timeline", recorded.page)
+    return await asyncio.gather(run(*CLIENT, "--demo"), run(*CLIENT, "--demo", "--json", "--quiet", *files))
 
 
 @pytest.fixture
@@ -114,6 +131,29 @@ async def test_three_delegations_overlap_in_time_and_are_served_by_the_server(re
 async def test_the_usage_includes_the_agents(report: Any) -> None:
     assert list(report["usage"]) == ["offline-rule-based"]
     assert report["usage"]["offline-rule-based"]["requests"] >= 2 + 3 * 2
+
+
+@pytest.mark.requirement("timeline-file")
+@pytest.mark.requirement("events-recorded")
+@on_one_loop
+async def test_the_demo_is_drawn_with_the_calculators_of_the_server_overlapping(
+    report: Any, recorded: Recorded, tmp_path: Path
+) -> None:
+    data = page_data(recorded.page)
+    assert data["models"] == report["usage"]
+    assert data["totals"]["usd"] == report["usd"]
+    tokens = sum(each for usage in report["usage"].values() for name, each in usage.items() if name.endswith("tokens"))
+    assert data["totals"]["tokens"] == sum(lane["tokens"] for lane in data["lanes"]) == tokens
+    assert [lane["agent"] for lane in data["lanes"]] == ["orchestrator", *["calculator_assistant"] * 3]
+    below = data["lanes"][1:]
+    assert {lane["where"] for lane in below} == {"mcp-calc-server"}
+    calls = [lane["call"] for lane in below]
+    assert max(call["begin"] for call in calls) < min(call["end"] for call in calls)
+    assert all(lane["call"]["begin"] <= lane["begin"] <= lane["end"] <= lane["call"]["end"] for lane in below)
+    again = tmp_path / "again.html"
+    result = CliRunner().invoke(main, ["timeline", str(recorded.events), "-o", str(again)])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"timeline: {again}\n")
+    assert page_data(again)["models"] == data["models"]
 
 
 @pytest.mark.requirement("fallback-unreachable")

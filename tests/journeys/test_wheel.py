@@ -4,10 +4,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.processes import Finished, OwnedClient, environment, finished, started
 
@@ -30,20 +34,56 @@ class Installed:
         return await _run(self.folder, self.command(name), *arguments, env=environment())
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=["linked", pytest.param("by pip", marks=pytest.mark.slow)]
+)
+async def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The wheel with the dependencies it names: those of this environment, linked, or, which takes 10 s, by pip."""
     new = Installed(tmp_path_factory.mktemp("installed"))
     wheels = new.folder / "wheels"
     # Where packages come from is set by the machine.
     env = dict(os.environ)
     await asyncio.gather(
         _run(new.folder, sys.executable, "-m", "build", "--wheel", "-o", str(wheels), str(CHECKOUT), env=env),
-        _run(new.folder, sys.executable, "-m", "venv", str(new.folder / "venv"), env=env),
+        _run(new.folder, sys.executable, "-m", "venv", "--without-pip", str(new.folder / "venv"), env=env),
     )
     (wheel,) = wheels.glob("*.whl")
-    pip = (new.command("python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-    await _run(new.folder, *pip, str(wheel), env=env)
+    pip = (sys.executable, "-m", "pip", "--python", new.command("python"), "--disable-pip-version-check")
+    linked = request.param == "linked"
+    await _run(new.folder, *pip, "install", "--quiet", *(["--no-deps"] if linked else []), str(wheel), env=env)
+    if linked:
+        (site,) = (new.folder / "venv" / "lib").glob("python*/site-packages")
+        (metadata,) = site.glob("mcp_calc_server-*.dist-info")
+        for name in _needed(Distribution.at(metadata), set()):
+            _link(distribution(name), site)
     return new
+
+
+def _needed(by: Distribution, extras: AbstractSet[str]) -> set[str]:
+    """The names of what a distribution requires with these extras, and of what that requires."""
+    needed: dict[str, set[str]] = {}
+    open_ends = [(by, extras)]
+    while open_ends:
+        by, extras = open_ends.pop()
+        for line in by.requires or ():
+            wanted = Requirement(line)
+            if wanted.marker and not any(wanted.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+                continue
+            name = canonicalize_name(wanted.name)
+            if name not in needed or wanted.extras - needed[name]:
+                needed.setdefault(name, set()).update(wanted.extras)
+                open_ends.append((distribution(name), wanted.extras))
+    return set(needed)
+
+
+def _link(package: Distribution, site: Path) -> None:
+    """Its packages as a whole, but files one by one where several distributions have a directory together."""
+    root = Path(str(package.locate_file("")))
+    files = [Path(file) for file in package.files or () if ".." not in file.parts]
+    whole = {file.parts[0] for file in files if file.name == "__init__.py" and len(file.parts) == 2}
+    for part in {Path(file.parts[0]) if file.parts[0] in whole else file for file in files}:
+        (site / part).parent.mkdir(parents=True, exist_ok=True)
+        (site / part).symlink_to(root / part)
 
 
 async def _run(folder: Path, *command: str, env: Mapping[str, str]) -> Finished:

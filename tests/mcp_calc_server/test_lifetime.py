@@ -16,6 +16,7 @@ from agentloop.testing import ScriptedMessages, says
 from mcp_calc_server.calculator import AGENT_TOOL
 from mcp_calc_server.cli import main
 from tests.processes import SERVER, environment, finished, started
+from tests.promptly import within
 
 CHATTY_SERVER = """
 import asyncio, os, sys
@@ -100,25 +101,29 @@ async def test_a_line_that_is_not_protocol_does_not_end_the_server() -> None:
 async def test_the_server_ends_cleanly_within_2_s_with_a_call_in_flight(
     scripted_messages: Callable[..., ScriptedMessages], stop: signal.Signals | None
 ) -> None:
-    model = scripted_messages(lambda _request: replace(says("too late"), seconds_per_event=60))
-    env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
-    async with started(SERVER, env=env) as process:
-        wire = Wire(process)
-        await wire.initialize()
-        await wire.request("tools/call", {"name": AGENT_TOOL, "arguments": {"prompt": "1 + 1"}})
-        await model.until(lambda: len(model.requests) == 1)
-        began = time.monotonic()
-        if stop is None:
-            assert process.stdin is not None
-            process.stdin.close()
-        else:
-            process.send_signal(stop)
-        assert await asyncio.wait_for(process.wait(), 2) == 0
-        assert time.monotonic() - began < 2
-        end = await finished(process)
-    await model.until(lambda: model.requests[0].outcome == "cancelled")
-    assert len(model.requests) == 1
-    assert end.err == ""
+    async def attempt() -> float:
+        model = scripted_messages(lambda _request: replace(says("too late"), seconds_per_event=60))
+        env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
+        async with started(SERVER, env=env) as process:
+            wire = Wire(process)
+            await wire.initialize()
+            await wire.request("tools/call", {"name": AGENT_TOOL, "arguments": {"prompt": "1 + 1"}})
+            await model.until(lambda: len(model.requests) == 1)
+            began = time.monotonic()
+            if stop is None:
+                assert process.stdin is not None
+                process.stdin.close()
+            else:
+                process.send_signal(stop)
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+            took = time.monotonic() - began
+            end = await finished(process)
+        await model.until(lambda: model.requests[0].outcome == "cancelled")
+        assert len(model.requests) == 1
+        assert end.err == ""
+        return took
+
+    await within(2, attempt)
 
 
 @pytest.mark.parametrize(("option", "shown"), [("--help", "--offline"), ("--version", "version 0.")])

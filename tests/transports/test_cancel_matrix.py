@@ -16,6 +16,7 @@ from mcp.types import CallToolResult
 
 from agentloop.testing import ScriptedMessages
 from tests.processes import started
+from tests.promptly import within
 from tests.surface import MODES, ROOT, TRANSPORTS, Held, Served, scripted_env, serving
 from tests.transports.conftest import PUBLISH
 from tests.transports.scripted import about, held
@@ -42,13 +43,11 @@ async def _call(call: Awaitable[CallToolResult]) -> CallToolResult:
 
 async def closed(model: ScriptedMessages, prompt: str, left: float) -> float:
     """Seconds from `left` to the end of the open request, which was cancelled; its caller's was answered before."""
-    await model.until(lambda: about(model, prompt)[-1].outcome is not None, seconds=5)
+    await model.until(lambda: about(model, prompt)[-1].outcome is not None, seconds=20)
     above, open_one = about(model, prompt)
     assert (above.outcome, open_one.outcome) == ("complete", "cancelled")
     assert open_one.ended is not None
-    took = open_one.ended - left
-    assert took < LONGEST
-    return max(0.0, took)
+    return max(0.0, open_one.ended - left)
 
 
 @pytest.mark.requirement("cancel-reaches-the-model")
@@ -57,16 +56,21 @@ async def closed(model: ScriptedMessages, prompt: str, left: float) -> float:
 async def test_a_cancelled_call_stops_its_agents(
     client: Client, way: tuple[str, str], tool: str, model: ScriptedMessages
 ) -> None:
-    prompt = new_prompt()
-    call = asyncio.create_task(_call(client.call_tool(tool, {"prompt": prompt})))
-    await model.until(held(model, prompt))
-    left = time.monotonic()
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    record("cancel", ", ".join(way), f"task cancelled, {WRAPPER[tool]}", await closed(model, prompt, left))
-    await client.call_tool(tool, {"prompt": "after"})
-    assert len(about(model, prompt)) == 2
+    async def attempt() -> float:
+        prompt = new_prompt()
+        call = asyncio.create_task(_call(client.call_tool(tool, {"prompt": prompt})))
+        await model.until(held(model, prompt))
+        left = time.monotonic()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        took = await closed(model, prompt, left)
+        await client.call_tool(tool, {"prompt": "after"})
+        assert len(about(model, prompt)) == 2
+        return took
+
+    took = await within(LONGEST, attempt)
+    record("cancel", ", ".join(way), f"task cancelled, {WRAPPER[tool]}", took)
 
 
 @pytest.mark.slow
@@ -76,15 +80,19 @@ async def test_a_cancelled_call_stops_its_agents(
 async def test_a_call_that_times_out_stops_its_agents(
     client: Client, way: tuple[str, str], tool: str, model: ScriptedMessages
 ) -> None:
-    prompt = new_prompt()
-    call = asyncio.create_task(_call(client.call_tool(tool, {"prompt": prompt}, read_timeout_seconds=3)))
-    await model.until(held(model, prompt))
-    with pytest.raises(MCPError):
-        await call
-    took = await closed(model, prompt, time.monotonic())
+    async def attempt() -> float:
+        prompt = new_prompt()
+        call = asyncio.create_task(_call(client.call_tool(tool, {"prompt": prompt}, read_timeout_seconds=3)))
+        await model.until(held(model, prompt))
+        with pytest.raises(MCPError):
+            await call
+        took = await closed(model, prompt, time.monotonic())
+        await client.call_tool(tool, {"prompt": "after"})
+        assert len(about(model, prompt)) == 2
+        return took
+
+    took = await within(LONGEST, attempt)
     record("cancel", ", ".join(way), f"read timeout, {WRAPPER[tool]}", took)
-    await client.call_tool(tool, {"prompt": "after"})
-    assert len(about(model, prompt)) == 2
 
 
 @pytest.fixture
@@ -101,16 +109,20 @@ def shared(transport: str, http: Served, sse: Served) -> Served | None:
 async def test_a_client_that_is_closed_stops_its_agents(
     transport: str, mode: str, tool: str, shared: Served | None, model: ScriptedMessages
 ) -> None:
-    prompt = new_prompt()
-    if shared is None:
-        async with serving(transport, *PUBLISH, env=scripted_env(model.url)) as served:
-            took = await _closed_in_the_middle(served, mode, tool, prompt, model)
-            assert await asyncio.wait_for(served.process.wait(), 2) == 0
-    else:
-        took = await _closed_in_the_middle(shared, mode, tool, prompt, model)
-        await _another_call(shared, tool)
+    async def attempt() -> float:
+        prompt = new_prompt()
+        if shared is None:
+            async with serving(transport, *PUBLISH, env=scripted_env(model.url)) as served:
+                took = await _closed_in_the_middle(served, mode, tool, prompt, model)
+                assert await asyncio.wait_for(served.process.wait(), 20) == 0
+        else:
+            took = await _closed_in_the_middle(shared, mode, tool, prompt, model)
+            await _another_call(shared, tool)
+        assert len(about(model, prompt)) == 2
+        return took
+
+    took = await within(LONGEST, attempt)
     record("cancel", f"{transport}, {mode}", f"client closed, {WRAPPER[tool]}", took)
-    assert len(about(model, prompt)) == 2
 
 
 async def _closed_in_the_middle(served: Served, mode: str, tool: str, prompt: str, model: ScriptedMessages) -> float:
@@ -140,15 +152,19 @@ async def _another_call(served: Served, tool: str) -> None:
 async def test_a_client_that_is_killed_stops_its_agents(
     transport: str, mode: str, tool: str, shared: Served | None, model: ScriptedMessages
 ) -> None:
-    prompt = new_prompt()
-    url = shared.url if shared else "-"
-    command = [sys.executable, "-m", "tests.transports.leaving_client", transport, mode, url, tool, prompt]
-    async with started(command, env=scripted_env(model.url), cwd=ROOT) as client:
-        await model.until(held(model, prompt), seconds=20)
-        left = time.monotonic()
-        client.kill()
-        took = await closed(model, prompt, left)
+    async def attempt() -> float:
+        prompt = new_prompt()
+        url = shared.url if shared else "-"
+        command = [sys.executable, "-m", "tests.transports.leaving_client", transport, mode, url, tool, prompt]
+        async with started(command, env=scripted_env(model.url), cwd=ROOT) as client:
+            await model.until(held(model, prompt), seconds=20)
+            left = time.monotonic()
+            client.kill()
+            took = await closed(model, prompt, left)
+        if shared is not None:
+            await _another_call(shared, tool)
+        assert len(about(model, prompt)) == 2
+        return took
+
+    took = await within(LONGEST, attempt)
     record("cancel", f"{transport}, {mode}", f"client killed, {WRAPPER[tool]}", took)
-    if shared is not None:
-        await _another_call(shared, tool)
-    assert len(about(model, prompt)) == 2

@@ -1,6 +1,5 @@
 """Agents of the user's own, published by option."""
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from agentloop.handover import SPENT
 from agentloop.testing import ScriptedMessages, calls, says
-from tests.processes import SERVER, run
+from tests.in_process import server
 from tests.surface import ROOT, scripted_env, serving, text
 
 AGENTS = "tests.transports.published"
@@ -60,8 +59,7 @@ async def test_what_a_published_module_prints_does_not_reach_the_protocol(tmp_pa
         (["--no-calculator"], "leaves nothing to publish"),
     ],
 )
-async def test_what_cannot_be_published_is_a_usage_error(arguments: list[str], said: str) -> None:
-    async with asyncio.timeout(30):
-        end = await run("env", f"PYTHONPATH={ROOT}", *SERVER, "--offline", *arguments)
-    assert (end.code, end.out) == (2, "")
-    assert said in " ".join(end.err.split())
+def test_what_cannot_be_published_is_a_usage_error(arguments: list[str], said: str) -> None:
+    end = server("--offline", *arguments)
+    assert (end.exit_code, end.stdout) == (2, "")
+    assert said in " ".join(end.stderr.split())

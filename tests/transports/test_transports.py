@@ -8,9 +8,10 @@ import jsonschema
 import pytest
 from mcp import Client
 
+from agentloop.testing import ScriptedMessages
 from mcp_calc_server.calculator import AGENT_TOOL
 from tests.processes import CLIENT, SERVER, run
-from tests.surface import Served, serving, text
+from tests.surface import Served, scripted_env, serving, text
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
 
@@ -132,24 +133,26 @@ async def test_the_servers_say_nothing_but_where_they_listen(http: Served, sse: 
 
 
 @pytest.mark.requirement("every-transport")
-@pytest.mark.parametrize("form", ["word", "config"])
 @on_one_loop
-async def test_the_orchestrator_reaches_a_server_on_every_transport(form: str, tmp_path: Path) -> None:
+async def test_the_orchestrator_reaches_a_server_on_every_transport(
+    model: ScriptedMessages, http: Served, sse: Served, tmp_path: Path
+) -> None:
     path = tmp_path / "config.json"
-    async with serving("streamable-http", "--offline") as http, serving("sse", "--offline") as sse:
-        words = ["mcp-calc-server", http.url, f"sse+{sse.url}"]
-        entries: dict[str, object] = {
-            "started": {"command": SERVER[0], "args": [*SERVER[1:], "--offline"]},
-            "web": {"type": "http", "url": http.url},
-            "old": {"type": "sse", "url": sse.url},
-        }
-        path.write_text(json.dumps({"mcpServers": entries}), encoding="utf-8")
-        known = [] if form == "word" else ["--config", str(path)]
-        names = words if form == "word" else list(entries)
-        command = [*CLIENT, "--offline", "--json", *known]
-        ends = await asyncio.gather(*(run(*command, "--server", name, "What is 3 * 12.50 + 5.99?") for name in names))
-        for name, end in zip(names, ends, strict=True):
-            assert end.code == 0, end.err
-            report = json.loads(end.out)
-            assert "43.49" in report["answer"]
-            assert {each["served_by"] for each in report["delegations"]} == {name}
+    env = scripted_env(model.url)
+    entries: dict[str, object] = {
+        "started": {"command": SERVER[0], "args": SERVER[1:], "env": env},
+        "web": {"type": "http", "url": http.url},
+        "old": {"type": "sse", "url": sse.url},
+    }
+    path.write_text(json.dumps({"mcpServers": entries}), encoding="utf-8")
+    command = [*CLIENT, "--json", "--config", str(path)]
+    ends = await asyncio.gather(*(run(*command, "--server", name, "pass on", env=env) for name in entries))
+    for name, end in zip(entries, ends, strict=True):
+        assert end.code == 0, end.err
+        report = json.loads(end.out)
+        assert report["answer"] == "Answer: done: passed on"
+        assert [each["served_by"] for each in report["delegations"]] == [name]
+    words = ("mcp-calc-server", http.url, f"sse+{sse.url}")
+    named = await run(*CLIENT, "tools", "--json", *(part for word in words for part in ("--server", word)))
+    servers = json.loads(named.out)["servers"]
+    assert {name: each["state"] for name, each in servers.items()} == dict.fromkeys(words, "up"), named.err
