@@ -1,17 +1,16 @@
-"""story.lark, compiled once, and what each rule means: the lexemes of a sentence -> every different reading of it."""
+"""story.lark, loaded once, and what each rule means: the lexemes of a sentence -> every different reading of it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from itertools import product
 from typing import Any
 
-from lark import Lark, Token
+from lark import Token
 from lark.exceptions import UnexpectedInput
 
 from offline_model.lexeme import Lexeme, Unread
-from offline_model.parsing import Lexemes, Refused
+from offline_model.parsing import Refused
 from offline_model.stories.clauses import (
     Adjustment,
     Clause,
@@ -37,24 +36,15 @@ from offline_model.stories.clauses import (
 )
 from offline_model.stories.foresight import Foresight
 from offline_model.stories.words import GERUNDS, LEMMAS, VERB_KINDS, story_vocabulary
+from offline_model.tables import Grammar, Tables
 
+GRAMMAR = Grammar("stories/story.lark", ("sentence",), story_vocabulary().terminals, ambiguous=True)
 _MOST_READINGS = 64
 
 
 @cache
 def parser() -> Foresight:
-    """Takes about 0.1 s: once per process."""
-    grammar = files("offline_model.stories").joinpath("story.lark").read_text(encoding="utf-8")
-    terminals = " ".join(sorted(story_vocabulary().terminals))
-    made = Lark(
-        f"{grammar}\n%declare {terminals}\n",
-        parser="earley",
-        lexer=Lexemes,
-        start="sentence",
-        ambiguity="explicit",
-        maybe_placeholders=False,
-    )
-    return Foresight(made, "sentence")
+    return Foresight(Tables.load(GRAMMAR), *GRAMMAR.starts)
 
 
 def readings(lexemes: Sequence[Lexeme]) -> list[Sentence] | Refused:

@@ -91,7 +91,7 @@ async def test_what_cannot_be_read_is_declined_with_its_words(
     ids=["long", "nested", "deep", "digits", "nul", "escape", "minus", "powers"],
 )
 async def test_what_is_out_of_bounds_is_declined_quickly(kit: Any, client: AsyncAnthropic, question: str) -> None:
-    await kit.converse(client, "1 + 1")  # compiles the grammar
+    await kit.converse(client, "1 + 1")  # loads the grammar
     started = time.perf_counter()
     run = await kit.converse(client, question, stream=False)
     assert run.declined

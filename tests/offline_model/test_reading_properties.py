@@ -18,7 +18,7 @@ from offline_model.planning import Plan, Ref, arguments, plan
 from offline_model.problem import Calculation, Fee, Item, Purchases
 from offline_model.reading import read
 
-settings.register_profile("reader", deadline=None, max_examples=25)  # the first example compiles the grammars
+settings.register_profile("reader", deadline=None, max_examples=25)  # the first example loads the grammars
 settings.load_profile("reader")
 
 GOODS = ("shirt", "hats", "garden gnomes", "t-shirts", "boxes of chocolate", "blue wool socks")

@@ -187,7 +187,7 @@ HOSTILE = {
 @pytest.mark.requirement("offline-hostile")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_declined_quickly_and_in_bounded_memory(name: str) -> None:
-    converse("Sam has 3 apples. How many apples does he have?")  # compiles the grammars
+    converse("Sam has 3 apples. How many apples does he have?")  # loads the grammars
     text = HOSTILE[name]
     body = json.dumps({"model": "any", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}).encode()
     started = time.process_time()
