@@ -122,12 +122,12 @@ def test_stores_may_be_renamed_and_reordered(stores: list[str], a: int, b: int) 
     text = " ".join(f"{name}: {each}." for name, each in zip(stores, lists, strict=True))
     problem = read(f"{text} Which store is cheapest?")
     assert isinstance(problem, Comparison)
-    costs = [value(part.expression) for part in problem.parts]
-    assert costs == [9 * a, 8 * b + 3, 99]
-    if 9 * a != 8 * b + 3:
-        said, declined = converse(f"{text} Which store is cheapest?")
-        assert not declined
-        assert said.endswith(f"Answer: {stores[0] if 9 * a < 8 * b + 3 else stores[1]}")
+    costs = [9 * a, 8 * b + 3, 99]
+    assert [value(part.expression) for part in problem.parts] == costs
+    said, declined = converse(f"{text} Which store is cheapest?")
+    if costs.count(min(costs)) == 1:
+        assert said.endswith(f"Answer: {stores[costs.index(min(costs))]}")
+    assert declined == (costs.count(min(costs)) > 1)
 
 
 @pytest.mark.requirement("offline-declines")
