@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lark import Token, Transformer
+from lark import Token, Transformer, Tree
 from lark.exceptions import UnexpectedToken, VisitError
+from lark.parse_tree_builder import ParseTreeBuilder
 from lark.parsers.lalr_parser import LALR_Parser
 
 from offline_model.lexeme import Lexeme
@@ -45,7 +46,7 @@ def loaded(grammar: Grammar, meaning: Transformer[Token, Any]) -> LALR_Parser:
         "start_states": document["starts"],
         "end_states": document["ends"],
     }
-    callbacks = tables.callbacks(meaning)
+    callbacks = ParseTreeBuilder(tables.rules, Tree).create_callback(meaning)  # type: ignore[no-untyped-call]
     made: LALR_Parser = LALR_Parser.deserialize(table, tables.rules, callbacks)  # type: ignore[no-untyped-call]
     return made
 

@@ -8,9 +8,7 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any
 
-from lark import Tree
 from lark.grammar import NonTerminal, Rule, RuleOptions, Symbol, Terminal
-from lark.parse_tree_builder import ParseTreeBuilder
 
 Document = Mapping[str, Any]
 """What is kept of a compiled grammar: see `offline_model.compiling`."""
@@ -58,12 +56,6 @@ class Tables:
 
             document = compiled(grammar)
         return cls(document)
-
-    def callbacks(self, meaning: object = None, *, ambiguous: bool = False) -> dict[Rule, Any]:
-        """What lark calls for each rule that it has read: a method of `meaning`, or else a maker of trees."""
-        builder = ParseTreeBuilder(self.rules, Tree, ambiguous=ambiguous)  # type: ignore[no-untyped-call]
-        made: dict[Rule, Any] = builder.create_callback(meaning)  # type: ignore[no-untyped-call]
-        return made
 
     @property
     def symbols(self) -> frozenset[Symbol]:

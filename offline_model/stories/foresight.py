@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from lark import Tree
 from lark.grammar import NonTerminal, Rule
 from lark.parsers.earley import Parser
-from lark.parsers.earley_forest import StableSymbolNode
 from lark.utils import OrderedSet
 
+from offline_model.effort import SEARCHED, spend
 from offline_model.lexeme import Lexeme
 from offline_model.parsing import Lexemes
+from offline_model.stories.forest import Node
 from offline_model.tables import Tables
 
 Predictions = Mapping[Any, list[Rule]]
@@ -32,10 +32,12 @@ class Foresight:
         self._by_kind: dict[str, Predictions] = {}
         self._settings = self._parser_settings(tables)
 
-    def parse(self, lexemes: Sequence[Lexeme]) -> Any:
-        """The parse tree. Raises lark's UnexpectedInput."""
+    def parse(self, lexemes: Sequence[Lexeme]) -> Node:
+        """The parse forest. Raises lark's UnexpectedInput, and Unread if it takes too much."""
         ahead = [self._predictions(kind) for kind in (*(lexeme.kind for lexeme in lexemes), "")]
-        return _Looking(self._settings, ahead, self._start).parse(Lexemes(lexemes), self._start)  # type: ignore[no-untyped-call]
+        parser = _Looking(self._settings, ahead, self._start)
+        root: Node = parser.parse(Lexemes(lexemes), self._start)  # type: ignore[no-untyped-call]
+        return root
 
     def _parser_settings(self, tables: Tables) -> Mapping[str, Any]:
         """The attributes of lark's parser, whose constructor would analyse the grammar for 0.1 s."""
@@ -45,13 +47,12 @@ class Foresight:
             "resolve_ambiguity": False,
             "debug": False,
             "forest_sum_visitor": None,
-            "Tree": Tree,
+            "Tree": None,
             "Set": OrderedSet,
-            "SymbolNode": StableSymbolNode,
+            "SymbolNode": Node,
             "TERMINALS": {symbol for symbol in tables.symbols if symbol.is_term},
             "NON_TERMINALS": {symbol for symbol in tables.symbols if not symbol.is_term},
             "NULLABLE": self._nullable,
-            "callbacks": tables.callbacks(ambiguous=True),
         }
 
     def _beginnings(self, rule: Rule, first: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
@@ -84,6 +85,8 @@ class _Looking(Parser):
         named = {origin.name: rules for origin, rules in ahead[0].items()}
         self.predictions = {NonTerminal(start): named[start]}
 
-    def predict_and_complete(self, i: int, *rest: Any) -> Any:
+    def predict_and_complete(self, i: int, to_scan: Any, columns: Any, *rest: Any) -> None:
         self.predictions = self._ahead[i]  # type: ignore[assignment]
-        return super().predict_and_complete(i, *rest)  # type: ignore[no-untyped-call]
+        super().predict_and_complete(i, to_scan, columns, *rest)  # type: ignore[no-untyped-call]
+        searched = sum(len(columns[item.start]) for item in columns[i] if item.is_complete)
+        spend(len(columns[i]) + len(to_scan) + searched // SEARCHED)

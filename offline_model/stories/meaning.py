@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import product
 from typing import Any
 
 from lark import Token
 from lark.exceptions import UnexpectedInput
+from lark.grammar import Rule
 
-from offline_model.lexeme import Lexeme, Unread
+from offline_model.lexeme import Lexeme
 from offline_model.parsing import Refused
 from offline_model.stories.clauses import (
     Adjustment,
@@ -35,11 +35,11 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.foresight import Foresight
+from offline_model.stories.forest import meanings
 from offline_model.stories.words import GERUNDS, LEMMAS, VERB_KINDS, story_vocabulary
 from offline_model.tables import Grammar, Tables
 
 GRAMMAR = Grammar("stories/story.lark", ("sentence",), story_vocabulary().terminals, ambiguous=True)
-_MOST_READINGS = 64
 
 
 @cache
@@ -48,29 +48,18 @@ def parser() -> Foresight:
 
 
 def readings(lexemes: Sequence[Lexeme]) -> list[Sentence] | Refused:
-    """The sentence in each way it can be read, or where it stops making sense."""
+    """The sentence in each way it can be read, or where it stops making sense. Raises Unread if it takes too much."""
     try:
-        tree = parser().parse(lexemes)
+        forest = parser().parse(lexemes)
     except UnexpectedInput as stop:
         at = getattr(getattr(stop, "token", None), "start_pos", None)
         return Refused(len(lexemes) if at is None else at)
-    return list(_meanings(tree))
+    return meanings(forest, _meant)
 
 
-def _meanings(tree: Any) -> list[Any]:
-    if isinstance(tree, Token):
-        return [tree]
-    if tree.data == "_ambig":
-        found = [meaning for child in tree.children for meaning in _meanings(child)]
-    else:
-        choices = [_meanings(child) for child in tree.children]
-        made: Callable[[list[Any]], Any] = getattr(_Meaning, str(tree.data))
-        found = []
-        for children in product(*choices):
-            found.append(made(list(children)))
-            if len(found) > _MOST_READINGS:
-                raise Unread("a sentence has too many readings")
-    return list(dict.fromkeys(found))
+def _meant(rule: Rule, children: list[Any]) -> Any:
+    made: Callable[[list[Any]], Any] = getattr(_Meaning, rule.alias or rule.origin.name)
+    return made(children)
 
 
 def _of(children: Sequence[Any], *types: type) -> list[Any]:
