@@ -11,7 +11,7 @@ MODEL = "offline-rule-based"
 
 
 def __getattr__(name: str) -> Any:
-    """Its grammars take a while to load: not before it is really used."""
+    """It takes 0.1 s to import: not before it is really used."""
     if name == "OfflineTransport":
         from offline_model.transport import OfflineTransport  # noqa: PLC0415
 

@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 from functools import cache, reduce
 from typing import Any
 
-from lark import Lark, Token, Transformer, Tree
+from lark import Token, Transformer, Tree
+from lark.parsers.lalr_parser import LALR_Parser
 
 from offline_model.arithmetic_words import ARITHMETIC
 from offline_model.lexeme import Lexeme, NotThis, Unread
 from offline_model.lexing import lexemes
 from offline_model.money import currency_of, money_degree
 from offline_model.number_words import decimal
-from offline_model.parsing import Refused, compiled, parsed
+from offline_model.parsing import Refused, loaded, parsed
 from offline_model.polynomial import solutions
 from offline_model.problem import Calculation, Expression, Negation, Number, Power, Product, Root, Sum, Unknown
 from offline_model.spoken import check_spoken
+from offline_model.tables import Grammar
 from offline_model.value import value
 
+GRAMMAR = Grammar("arithmetic.lark", ("calculation", "equation"), ARITHMETIC.terminals | {"NEWLINE"})
 _ONE, _TWO, _HUNDRED = Number("1"), Number("2"), Number("100")
 _IT = Unknown("it")
 
@@ -400,5 +403,5 @@ def _kept(children: Sequence[Any]) -> list[Any]:
 
 
 @cache
-def _parser() -> Lark:
-    return compiled("arithmetic.lark", ("calculation", "equation"), ARITHMETIC.terminals | {"NEWLINE"}, _Meaning())
+def _parser() -> LALR_Parser:
+    return loaded(GRAMMAR, _Meaning())

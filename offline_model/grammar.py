@@ -1,20 +1,23 @@
-"""grammar.lark, compiled once, and what each of its rules means. Lexemes of one segment -> a reading of it."""
+"""grammar.lark, loaded once, and what each of its rules means. Lexemes of one segment -> a reading of it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from lark import Lark, Token, Transformer
+from lark import Token, Transformer
+from lark.parsers.lalr_parser import LALR_Parser
 
 from offline_model.lexeme import Lexeme, Unread
 from offline_model.lexicon import SHOPPING
-from offline_model.parsing import Refused, compiled, parsed
+from offline_model.parsing import Refused, loaded, parsed
 from offline_model.problem import Fee, Item, Number
+from offline_model.tables import Grammar
 
 _CARRIAGE = frozenset({"shipping", "delivery", "handling", "postage"})  # never a percentage
 _PLURAL = frozenset({"buy", "order", "purchase", "get", "need", "take", "grab", "pick"})
 STARTS = ("question", "opening", "purchase")
+GRAMMAR = Grammar("grammar.lark", STARTS, SHOPPING.terminals)
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class _Count:
 
 
 @cache
-def parser() -> Lark:
-    return compiled("grammar.lark", STARTS, SHOPPING.terminals, _Meaning())
+def parser() -> LALR_Parser:
+    return loaded(GRAMMAR, _Meaning())
 
 
 def read_as(start: str, lexemes: Sequence[Lexeme]) -> Reading | Refused:

@@ -1,8 +1,9 @@
 """The words the offline model knows, each with its kind. A kind is a terminal of grammar.lark.
 
-To teach it a word, add it here; to teach it a construction, add a rule there. A word that is in no table is a plain
-WORD, which may stand in the names of goods and shops and nowhere else. A word that could change an answer in a way not
-read yet belongs in CHANGING, which may stand nowhere: then it is named instead of being taken for a name.
+To teach it a word, add it here; to teach it a construction, add a rule there and run `make grammars`. A word that is in
+no table is a plain WORD, which may stand in the names of goods and shops and nowhere else. A word that could change an
+answer in a way not read yet belongs in CHANGING, which may stand nowhere: then it is named instead of being taken for a
+name.
 """
 
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ from offline_model.lexicon import CURRENCIES
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?:/[0-9]+)?")
 _LONGEST = 3_500  # characters; Python itself writes no integer of more than 4,300 digits
+_LONGEST_TEXT = 100_000  # characters of a result; a longer one has no number in it
 _LABEL = "Answer:"
 
 
@@ -64,6 +65,7 @@ def plain(text: str, *, last_exact: bool = True, exact: bool = True) -> Answer:
 
 def answered(texts: Sequence[str]) -> Answer | None:
     """The answer in a delegation's result: the last `Answer:` line of its text, else a JSON document's "answer"."""
+    texts = _looked_at(texts)
     for text in (*texts, *_documents(texts)):
         lines = [line.strip() for line in text.splitlines() if line.strip().startswith(_LABEL)]
         if lines and (found := _read(lines[-1].removeprefix(_LABEL).strip())):
@@ -73,6 +75,7 @@ def answered(texts: Sequence[str]) -> Answer | None:
 
 def explained(texts: Sequence[str]) -> list[str]:
     """The lines before the answer in a delegation's result: what was read, and the arithmetic."""
+    texts = _looked_at(texts)
     for text in (*texts, *_documents(texts)):
         lines = text.splitlines()
         at = next((index for index, line in enumerate(lines) if line.startswith(_LABEL)), None)
@@ -83,7 +86,7 @@ def explained(texts: Sequence[str]) -> list[str]:
 
 def result(texts: Sequence[str]) -> tuple[str, bool] | None:
     """The number and whether it is exact, from a math tool's JSON."""
-    for text in ("".join(texts), *texts):
+    for text in _looked_at(["".join(texts), *texts]):
         document = _json(text)
         if isinstance(document, dict) and isinstance(document.get("result"), str | int):
             digits = str(document["result"])
@@ -109,6 +112,10 @@ def _read(text: str) -> Answer | None:
     currency = bare[0] if bare[:1] in CURRENCIES and bare else ""
     value = number(sign + bare.removeprefix(currency).removesuffix("%"))
     return None if value is None else Answer(value, text, currency)
+
+
+def _looked_at(texts: Sequence[str]) -> list[str]:
+    return [text for text in texts if len(text) <= _LONGEST_TEXT]
 
 
 def _documents(texts: Sequence[str]) -> list[str]:

@@ -1,15 +1,16 @@
-"""Grammar files, compiled when they are first needed, and the parsing of lexemes that are made already."""
+"""The parsing of lexemes that are made already with an LALR(1) grammar of the package."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-from lark import Lark, Token, Transformer
+from lark import Token, Transformer, Tree
 from lark.exceptions import UnexpectedToken, VisitError
-from lark.lexer import Lexer
+from lark.parse_tree_builder import ParseTreeBuilder
+from lark.parsers.lalr_parser import LALR_Parser
 
 from offline_model.lexeme import Lexeme
+from offline_model.tables import Grammar, Tables
 
 
 @dataclass(frozen=True)
@@ -19,34 +20,41 @@ class Refused:
     at: int
 
 
-class Lexemes(Lexer):
-    """Hands lark the lexemes as they are."""
+class Lexemes:
+    """What lark's parsers take for a lexer under way: hands them the lexemes as they are."""
 
-    def __init__(self, lexer_conf: Any) -> None:
-        pass
+    def __init__(self, lexemes: Sequence[Lexeme]) -> None:
+        self._lexemes = lexemes
 
-    def lex(self, data: Any) -> Iterator[Token]:  # type: ignore[override]
-        for index, lexeme in enumerate(data):
+    def lex(self, _state: Any) -> Iterator[Token]:
+        for index, lexeme in enumerate(self._lexemes):
             yield Token(lexeme.kind, lexeme.text, start_pos=index, end_pos=lexeme.start)
 
 
-def compiled(name: str, starts: Sequence[str], terminals: frozenset[str], meaning: Transformer[Token, Any]) -> Lark:
-    """Takes about 0.1 s: once per process."""
-    grammar = files("offline_model").joinpath(name).read_text(encoding="utf-8")
-    return Lark(
-        f"{grammar}\n%declare {' '.join(sorted(terminals))}\n",
-        parser="lalr",
-        lexer=Lexemes,
-        start=list(starts),
-        maybe_placeholders=False,
-        transformer=meaning,
-    )
+def loaded(grammar: Grammar, meaning: Transformer[Token, Any]) -> LALR_Parser:
+    """A parser whose rules are worked out by the methods of `meaning` as they are read."""
+    tables = Tables.load(grammar)
+    document = tables.document
+    names = {name: place for place, name in enumerate({name for state in document["states"] for name in state})}
+    states = {
+        number: {names[name]: (0, to) if to >= 0 else (1, {"@": ~to}) for name, to in state.items()}
+        for number, state in enumerate(document["states"])
+    }
+    table = {
+        "tokens": list(names),
+        "states": states,
+        "start_states": document["starts"],
+        "end_states": document["ends"],
+    }
+    callbacks = ParseTreeBuilder(tables.rules, Tree).create_callback(meaning)  # type: ignore[no-untyped-call]
+    made: LALR_Parser = LALR_Parser.deserialize(table, tables.rules, callbacks)  # type: ignore[no-untyped-call]
+    return made
 
 
-def parsed(parser: Lark, start: str, lexemes: Sequence[Lexeme]) -> Any:
+def parsed(parser: LALR_Parser, start: str, lexemes: Sequence[Lexeme]) -> Any:
     """What the grammar's meaning makes of the lexemes, or Refused. Raises Unread if they fit but are in doubt."""
     try:
-        return parser.parse(lexemes, start=start)
+        return parser.parse(Lexemes(lexemes), start)  # type: ignore[no-untyped-call]
     except UnexpectedToken as stop:
         return Refused(len(lexemes) if stop.token.type == "$END" else stop.token.start_pos or 0)
     except VisitError as error:

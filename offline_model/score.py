@@ -4,12 +4,12 @@ Each problem goes through the real roles, orchestrator and calculators, whose to
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.resources import files
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
@@ -25,6 +25,9 @@ _AGENT = {
     "input_schema": {"properties": {"prompt": {"type": "string"}}, "required": ["prompt"]},
 }
 _TURNS = 60
+
+Model: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""The body of a request to the Messages API -> its message."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +71,26 @@ def final(said: str) -> str:
     return said.splitlines()[-1].partition(": ")[2]
 
 
-def converse(question: str, tools: Sequence[Mapping[str, Any]] = _CALCULATOR) -> tuple[str, bool]:
+def converse(
+    question: str,
+    tools: Sequence[Mapping[str, Any]] = _CALCULATOR,
+    model: Model = answer,
+) -> tuple[str, bool]:
     """The final text of a conversation whose tools are answered here, and whether it is a decline."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": question}]
     for _ in range(_TURNS):
-        message = answer({"messages": messages, "tools": tools})
+        message = model({"messages": messages, "tools": tools})
         if message["stop_reason"] != "tool_use":
             return message["content"][0]["text"], message["stop_reason"] == "refusal"
-        results = [_result(block) for block in message["content"]]
+        results = [_result(block, model) for block in message["content"]]
         messages += [{"role": "assistant", "content": message["content"]}, {"role": "user", "content": results}]
     raise AssertionError("no end")
 
 
-def _result(block: Mapping[str, Any]) -> dict[str, Any]:
+def _result(block: Mapping[str, Any], model: Model) -> dict[str, Any]:
     name, given = block["name"], block["input"]
     if name == _AGENT["name"]:
-        text, failed = converse(given["prompt"])
+        text, failed = converse(given["prompt"], model=model)
     else:
         value = _calculated(name, [Fraction(each) for each in given.get("numbers", given.values())])
         text, failed = ("no exact result", True) if value is None else (json.dumps({"result": decimal(value)}), False)

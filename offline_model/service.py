@@ -17,6 +17,9 @@ from offline_model.wire import (
     sse_events,
 )
 
+_MOST_BYTES = 32_000_000
+"""https://platform.claude.com/docs/en/api/errors"""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -37,6 +40,8 @@ def _respond(method: str, path: str, headers: Mapping[str, str], content: bytes)
     counting = path == "/v1/messages/count_tokens"
     if method != "POST" or (path != "/v1/messages" and not counting):
         raise WireError(404, "not_found_error", f"{method} {path}: not found")
+    if len(content) > _MOST_BYTES:
+        raise WireError(413, "request_too_large", "Request exceeds the maximum allowed number of bytes.")
     body = _json(content)
     check_request(body, headers, counting=counting)
     if counting:

@@ -5,44 +5,65 @@ could not have been scanned, so the parses are the same.
 """
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
-from lark import Lark
-from lark.grammar import Rule
+from lark.grammar import NonTerminal, Rule
 from lark.parsers.earley import Parser
+from lark.utils import OrderedSet
 
+from offline_model.effort import SEARCHED, spend
 from offline_model.lexeme import Lexeme
+from offline_model.parsing import Lexemes
+from offline_model.stories.forest import Node
+from offline_model.tables import Tables
 
-Predictions = Mapping[Any, Sequence[Rule]]
+Predictions = Mapping[Any, list[Rule]]
 
 
 class Foresight:
-    """The grammar of a compiled Lark, with the rules that may begin with each terminal."""
+    """A grammar, with the rules that may begin with each terminal."""
 
-    def __init__(self, lark: Lark, start: str) -> None:
-        self._parser: Parser = lark.parser.parser
-        self._frontend = lark.parser
+    def __init__(self, tables: Tables, start: str) -> None:
         self._start = start
-        self._first = {rule: self._beginnings(rule) for rule in self._parser.parser_conf.rules}
+        self._nullable = set(tables.named(tables.document["nullable"]))
+        first = {name: frozenset(names.split()) for name, names in tables.document["first"].items()}
+        self._first = {rule: self._beginnings(rule, first) for rule in tables.rules}
         self._by_kind: dict[str, Predictions] = {}
+        self._settings = self._parser_settings(tables)
 
-    def parse(self, lexemes: Sequence[Lexeme]) -> Any:
-        """The parse tree. Raises lark's UnexpectedInput."""
-        made = _Looking.__new__(_Looking)
-        made.__dict__.update(self._parser.__dict__)
-        made.ahead = [self._predictions(kind) for kind in (*(lexeme.kind for lexeme in lexemes), "")]
-        stream = self._frontend._make_lexer_thread(lexemes)  # noqa: SLF001
-        return made.parse(stream, self._start)  # type: ignore[no-untyped-call]
+    def parse(self, lexemes: Sequence[Lexeme]) -> Node:
+        """The parse forest. Raises lark's UnexpectedInput, and Unread if it takes too much."""
+        ahead = [self._predictions(kind) for kind in (*(lexeme.kind for lexeme in lexemes), "")]
+        parser = _Looking(self._settings, ahead, self._start)
+        root: Node = parser.parse(Lexemes(lexemes), self._start)  # type: ignore[no-untyped-call]
+        return root
 
-    def _beginnings(self, rule: Rule) -> frozenset[str] | None:
+    def _parser_settings(self, tables: Tables) -> Mapping[str, Any]:
+        """The attributes of lark's parser, whose constructor would analyse the grammar for 0.1 s."""
+        return {
+            "lexer_conf": SimpleNamespace(terminals_by_name={}),
+            "term_matcher": lambda terminal, token: terminal.name == token.type,
+            "resolve_ambiguity": False,
+            "debug": False,
+            "forest_sum_visitor": None,
+            "Tree": None,
+            "Set": OrderedSet,
+            "SymbolNode": Node,
+            "TERMINALS": {symbol for symbol in tables.symbols if symbol.is_term},
+            "NON_TERMINALS": {symbol for symbol in tables.symbols if not symbol.is_term},
+            "NULLABLE": self._nullable,
+        }
+
+    def _beginnings(self, rule: Rule, first: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
         """The terminals it may begin with; None if it may be empty."""
-        names: set[str] = set()
+        names: frozenset[str] = frozenset()
         for symbol in rule.expansion:
             if symbol.is_term:
-                return frozenset(names | {symbol.name})
-            names |= {each.name for each in self._parser.FIRST[symbol]}
-            if symbol not in self._parser.NULLABLE:
-                return frozenset(names)
+                return names | {symbol.name}
+            names |= first[symbol.name]
+            if symbol not in self._nullable:
+                return names
         return None
 
     def _predictions(self, kind: str) -> Predictions:
@@ -56,8 +77,16 @@ class Foresight:
 
 
 class _Looking(Parser):
-    ahead: Sequence[Predictions]
+    """Parses once."""
 
-    def predict_and_complete(self, i: int, *rest: Any) -> Any:
-        self.predictions = self.ahead[i]  # type: ignore[assignment]
-        return super().predict_and_complete(i, *rest)  # type: ignore[no-untyped-call]
+    def __init__(self, settings: Mapping[str, Any], ahead: Sequence[Predictions], start: str) -> None:
+        self.__dict__.update(settings)
+        self._ahead = ahead
+        named = {origin.name: rules for origin, rules in ahead[0].items()}
+        self.predictions = {NonTerminal(start): named[start]}
+
+    def predict_and_complete(self, i: int, to_scan: Any, columns: Any, *rest: Any) -> None:
+        self.predictions = self._ahead[i]  # type: ignore[assignment]
+        super().predict_and_complete(i, to_scan, columns, *rest)  # type: ignore[no-untyped-call]
+        searched = sum(len(columns[item.start]) for item in columns[i] if item.is_complete)
+        spend(len(columns[i]) + len(to_scan) + searched // SEARCHED)

@@ -1,17 +1,16 @@
-"""story.lark, compiled once, and what each rule means: the lexemes of a sentence -> every different reading of it."""
+"""story.lark, loaded once, and what each rule means: the lexemes of a sentence -> every different reading of it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
-from itertools import product
 from typing import Any
 
-from lark import Lark, Token
+from lark import Token
 from lark.exceptions import UnexpectedInput
+from lark.grammar import Rule
 
-from offline_model.lexeme import Lexeme, Unread
-from offline_model.parsing import Lexemes, Refused
+from offline_model.lexeme import Lexeme
+from offline_model.parsing import Refused
 from offline_model.stories.clauses import (
     Adjustment,
     Clause,
@@ -36,51 +35,31 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.foresight import Foresight
+from offline_model.stories.forest import meanings
 from offline_model.stories.words import GERUNDS, LEMMAS, VERB_KINDS, story_vocabulary
+from offline_model.tables import Grammar, Tables
 
-_MOST_READINGS = 64
+GRAMMAR = Grammar("stories/story.lark", ("sentence",), story_vocabulary().terminals, ambiguous=True)
 
 
 @cache
 def parser() -> Foresight:
-    """Takes about 0.1 s: once per process."""
-    grammar = files("offline_model.stories").joinpath("story.lark").read_text(encoding="utf-8")
-    terminals = " ".join(sorted(story_vocabulary().terminals))
-    made = Lark(
-        f"{grammar}\n%declare {terminals}\n",
-        parser="earley",
-        lexer=Lexemes,
-        start="sentence",
-        ambiguity="explicit",
-        maybe_placeholders=False,
-    )
-    return Foresight(made, "sentence")
+    return Foresight(Tables.load(GRAMMAR), *GRAMMAR.starts)
 
 
 def readings(lexemes: Sequence[Lexeme]) -> list[Sentence] | Refused:
-    """The sentence in each way it can be read, or where it stops making sense."""
+    """The sentence in each way it can be read, or where it stops making sense. Raises Unread if it takes too much."""
     try:
-        tree = parser().parse(lexemes)
+        forest = parser().parse(lexemes)
     except UnexpectedInput as stop:
         at = getattr(getattr(stop, "token", None), "start_pos", None)
         return Refused(len(lexemes) if at is None else at)
-    return list(_meanings(tree))
+    return meanings(forest, _meant)
 
 
-def _meanings(tree: Any) -> list[Any]:
-    if isinstance(tree, Token):
-        return [tree]
-    if tree.data == "_ambig":
-        found = [meaning for child in tree.children for meaning in _meanings(child)]
-    else:
-        choices = [_meanings(child) for child in tree.children]
-        made: Callable[[list[Any]], Any] = getattr(_Meaning, str(tree.data))
-        found = []
-        for children in product(*choices):
-            found.append(made(list(children)))
-            if len(found) > _MOST_READINGS:
-                raise Unread("a sentence has too many readings")
-    return list(dict.fromkeys(found))
+def _meant(rule: Rule, children: list[Any]) -> Any:
+    made: Callable[[list[Any]], Any] = getattr(_Meaning, rule.alias or rule.origin.name)
+    return made(children)
 
 
 def _of(children: Sequence[Any], *types: type) -> list[Any]:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from offline_model.effort import TOLD, spend
 from offline_model.lexeme import Unread
 from offline_model.money import numbers, one_currency
 from offline_model.problem import Comparison, Share
@@ -58,10 +59,11 @@ def _total(choices: Sequence[Sequence[Sentence]], own: Sequence[Line]) -> Term:
     found: dict[object, Term] = {}
     refusals: list[Unread] = []
     for combination in itertools.product(*choices):
+        spend(TOLD * len(combination))
         try:
             term = _sum(told(combination))
         except Unread as refusal:
-            refusals.append(refusal)
+            refusals.append(refusal.with_traceback(None))
             continue
         if term.uses == numbers:
             check(term)

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+from offline_model.effort import TOLD, spend
 from offline_model.lexeme import NotThis, Unread
 from offline_model.money import currency_of
 from offline_model.parsing import Refused
@@ -45,12 +46,13 @@ def _answer(choices: Sequence[Sequence[Sentence]], numbers: Mapping[int, str]) -
     for count, combination in enumerate(itertools.product(*choices)):
         if count >= _MOST_READINGS:
             raise Unread("it has too many readings")
+        spend(TOLD * len(combination))
         try:
             for found in _answers(combination, numbers):
                 key = (found.term.worth or found.term.value, found.term.unit == MONEY, found.percent)
                 answers.setdefault(key, found)
         except Unread as refusal:
-            refusals.append(refusal)
+            refusals.append(refusal.with_traceback(None))
     if len(answers) > 1:
         raise Unread("it has more than one reading")
     if not answers:

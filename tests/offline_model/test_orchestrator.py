@@ -91,3 +91,13 @@ async def test_an_answer_in_another_currency_is_not_added_up(kit: Any, client: A
 
     run = await kit.converse(client, STORES[0], tools=[kit.agent_tool], tool=euros)
     assert run.declined
+
+
+@pytest.mark.requirement("offline-hostile")
+async def test_an_answer_after_a_very_long_text_is_not_looked_for(kit: Any, client: AsyncAnthropic) -> None:
+    async def wordy(_name: str, _given: Mapping[str, Any]) -> tuple[str, bool]:
+        return "x = 1\n" * 20_000 + "Answer: 3", False
+
+    run = await kit.converse(client, "1 + 2", tools=[kit.agent_tool], tool=wordy)
+    assert run.declined
+    assert len(run.text) < 2_000

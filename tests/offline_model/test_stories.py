@@ -1,11 +1,12 @@
 """Stories: an answer changes exactly as the arithmetic says, and what cannot be told is declined."""
 
+import gc
 import json
-import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from offline_model.lexeme import Unread
 from offline_model.planning import plan
 from offline_model.problem import Calculation, Comparison
-from offline_model.reading import read
+from offline_model.reading import _read, read
 from offline_model.score import converse, corpus
 from offline_model.service import respond
 from offline_model.value import value
+from tests.counting import calls, collections, objects_left
 
+MOST_CALLS = 600_000  # of functions, in less than 100 ms
 HEADERS = {"x-api-key": "any", "anthropic-version": "2023-06-01"}
 
 DECLINED = """
@@ -124,10 +127,10 @@ def test_stores_may_be_renamed_and_reordered(stores: list[str], a: int, b: int) 
     assert isinstance(problem, Comparison)
     costs = [9 * a, 8 * b + 3, 99]
     assert [value(part.expression) for part in problem.parts] == costs
+    said, declined = converse(f"{text} Which store is cheapest?")
     if costs.count(min(costs)) == 1:
-        said, declined = converse(f"{text} Which store is cheapest?")
-        assert not declined
         assert said.endswith(f"Answer: {stores[costs.index(min(costs))]}")
+    assert declined == (costs.count(min(costs)) > 1)
 
 
 @pytest.mark.requirement("offline-declines")
@@ -181,39 +184,51 @@ HOSTILE = {
     "many commas": "," * 4_900,
     "many labels": "a: " * 1_600,
     "many readings": "Sam has 3 apples on Monday and 4 pears with 5 hats each for $3 each. " * 8 + "How many apples?",
+    "parses beyond number": "How many " + "drinks charges $2 prints " * 13 + "?",
+    "nouns that are verbs": "plants walks boxes cuts packs drives runs " * 8 + ". How many?",
+    "one such noun": "at " + "drinks " * 56 + "?",
 }
 
 
 @pytest.mark.requirement("offline-hostile")
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_is_declined_quickly_and_in_bounded_memory(name: str) -> None:
-    converse("Sam has 3 apples. How many apples does he have?")  # compiles the grammars
+def test_hostile_text_is_declined_with_little_work_and_in_bounded_memory(name: str) -> None:
+    converse("Sam has 3 apples. How many apples does he have?")  # loads the grammars
     text = HOSTILE[name]
-    body = json.dumps({"model": "any", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}).encode()
-    started = time.process_time()
-    reply = respond("POST", "/v1/messages", HEADERS, body)
-    assert time.process_time() - started < 0.3  # 0.1 s on a quiet machine
-    assert json.loads(b"".join(reply.pieces))["stop_reason"] == "refusal"
+    tools = [{"name": "sum_numbers", "input_schema": {"type": "object"}}]
+    asked = {"model": "any", "max_tokens": 9, "tools": tools, "messages": [{"role": "user", "content": text}]}
+    body = json.dumps(asked).encode()
+    message = json.loads(b"".join(respond("POST", "/v1/messages", HEADERS, body).pieces))
+    assert message["stop_reason"] == "refusal"
+    assert "tool" not in message["content"][0]["text"]  # it was read
+    _read.cache_clear()
+    assert calls(partial(respond, "POST", "/v1/messages", HEADERS, body)) < MOST_CALLS
+    _read.cache_clear()
     tracemalloc.start()
     try:
         respond("POST", "/v1/messages", HEADERS, body)
-        assert tracemalloc.get_traced_memory()[1] < 8 * len(body) + 20_000_000
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(body) + 5_000_000
     finally:
         tracemalloc.stop()
 
 
+@pytest.mark.requirement("offline-hostile")
+def test_a_text_that_was_read_leaves_nothing_and_is_not_waited_for_by_the_garbage_collector() -> None:
+    read_or_declined("Sam has 3 apples. How many apples does he have?")  # loads the grammars
+    read_or_declined("2 + 3")
+    texts = [f"at {'drinks ' * 55}{name}?" for name in ("Ann", "Bob")]
+    assert collections(partial(read_or_declined, texts[0])) < 5  # 50 if they were not held off
+    assert objects_left(partial(read_or_declined, texts[1])) < 1_000
+    assert gc.isenabled()
+
+
 @pytest.mark.slow
 @pytest.mark.requirement("offline-hostile")
-def test_no_text_of_the_corpus_takes_more_than_a_tenth_of_a_second() -> None:
-    """But for the first text that needs a grammar, which is compiled then; so the best of three counts."""
-
-    def seconds(problem: str) -> float:
-        started = time.process_time()
-        read_or_declined(problem)
-        return time.process_time() - started
-
-    slow = [entry.id for entry in corpus() if all(seconds(entry.problem) > 0.1 for _ in range(3))]
-    assert slow == []
+def test_no_text_of_the_corpus_takes_half_of_what_a_turn_can_bear() -> None:
+    for entry in corpus():
+        _read.cache_clear()
+        made = calls(partial(read_or_declined, entry.problem))
+        assert made < MOST_CALLS / 2, entry
 
 
 def read_or_declined(text: str) -> None:

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from anthropic import AsyncAnthropic
 
 from offline_model import MODEL, OfflineTransport
+from offline_model.service import respond
 
 QUESTION = "Toy Town: 3 shirts at $12.50 each, 2 hats at $8.25 each, shipping $5.99. Book Barn: an atlas at $34.20."
 
@@ -89,3 +91,10 @@ async def test_the_answer_names_the_offline_model_and_its_usage(client: AsyncAnt
     assert message.model == MODEL
     assert message.usage.input_tokens > 0
     assert message.usage.output_tokens > 0
+
+
+@pytest.mark.requirement("offline-hostile")
+def test_a_request_of_more_than_32_mb_is_refused_as_the_api_does() -> None:
+    headers = {"x-api-key": "any", "anthropic-version": "2026-10-21"}
+    reply = respond("POST", "/v1/messages", headers, b" " * 32_000_001)
+    assert (reply.status, json.loads(b"".join(reply.pieces))["error"]["type"]) == (413, "request_too_large")
