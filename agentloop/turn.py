@@ -21,7 +21,8 @@ Block = dict[str, Any]
 _PASSING = {None, "api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
 """Kinds of API error that may not come again when the same request is sent once more."""
 
-_DELTA_TEXT = {
+_PIECES = {
+    "input_json_delta": ("input", "partial_json"),
     "text_delta": ("text", "text"),
     "thinking_delta": ("thinking", "thinking"),
     "signature_delta": ("signature", "signature"),
@@ -83,7 +84,7 @@ class TurnBuilder:
         self.model = ""
         self._usage: dict[str, Any] = {}
         self._blocks: dict[int, Block] = {}
-        self._raw: dict[int, str] = {}
+        self._pieces: dict[int, dict[str, list[str]]] = {}
         self._stop: Mapping[str, Any] = {}
         self._ended = False
         self._closed_call: int | None = None
@@ -114,6 +115,7 @@ class TurnBuilder:
             case "content_block_start":
                 moved_on = self._take_closed_call()
                 self._blocks[event["index"]] = _opened(event["content_block"])
+                self._pieces[event["index"]] = {}
                 self._uses.pop(event["index"], None)
                 return moved_on
             case "content_block_delta":
@@ -151,14 +153,14 @@ class TurnBuilder:
         )
 
     def _extend(self, index: int, delta: Mapping[str, Any]) -> None:
-        if delta["type"] == "input_json_delta":
-            self._raw[index] = self._raw.get(index, "") + delta["partial_json"]
-        elif delta["type"] == "citations_delta":
+        """Keep a piece of a block: joining them as they come would copy a long text as often as it has pieces."""
+        kind = delta["type"]
+        if kind in _PIECES:
+            target, source = _PIECES[kind]
+            self._pieces[index].setdefault(target, []).append("" + delta[source])  # a TypeError if it is no text
+        elif kind == "citations_delta":
             block = self._blocks[index]
             block["citations"] = [*(block.get("citations") or []), delta["citation"]]
-        elif delta["type"] in _DELTA_TEXT:
-            target, source = _DELTA_TEXT[delta["type"]]
-            self._blocks[index][target] = (self._blocks[index].get(target) or "") + delta[source]
 
     def _take_closed_call(self) -> ToolUse | None:
         index, self._closed_call = self._closed_call, None
@@ -170,7 +172,8 @@ class TurnBuilder:
         if known is not None:
             return known
         block = self._blocks[index]
-        raw = self._raw.get(index)
+        pieces = self._pieces[index].get("input")
+        raw = None if pieces is None else "".join(pieces)
         if raw is None and block.get("input"):
             # Some compatible servers send the whole input with the block and no deltas.
             raw = exact_json.dumps(block["input"])
@@ -181,9 +184,13 @@ class TurnBuilder:
         block = self._blocks[index]
         if block["type"] == "tool_use":
             return block | {"input": self._tool_use(index).input}
-        if index in self._raw:  # a server tool's input, streamed like a tool's
-            return block | {"input": ToolUse("", "", self._raw[index]).input}
-        return block
+        joined: Block = {}
+        for target, pieces in self._pieces[index].items():
+            if target == "input":  # a server tool's, streamed like a tool's
+                joined[target] = ToolUse("", "", "".join(pieces)).input
+            else:
+                joined[target] = "".join([block.get(target) or "", *pieces])
+        return block | joined
 
 
 def _opened(block: Mapping[str, Any]) -> Block:
