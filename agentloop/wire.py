@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     import anthropic
     import httpx2
     from anthropic import AsyncAnthropic
+    from opentelemetry import propagate
 
     from agentloop.model import Request
 else:
     # Together they take a process as long to import as everything else, and it may never ask a model.
     aiohttp, anthropic, httpx2 = lazy("aiohttp"), lazy("anthropic"), lazy("httpx2")
+    propagate = lazy("opentelemetry.propagate")
 
 SHORTEST_SECRET = 16
 """Characters of a credential at least."""
@@ -166,6 +168,7 @@ class Head:
     connect_timeout: float | None
     read_timeout: float | None
     secrets: tuple[str | None, ...]
+    sends_trace_context: bool
 
     @classmethod
     def of(cls, client: AsyncAnthropic) -> Head | None:
@@ -179,6 +182,7 @@ class Head:
             connect_timeout=timeout.connect,
             read_timeout=timeout.read,
             secrets=(client.api_key, client.auth_token),
+            sends_trace_context=_is_traced_as_ever(client),
         )
 
     @cached_property
@@ -199,9 +203,15 @@ def _is_plain(client: AsyncAnthropic) -> bool:
         and not client.is_closed()
         and not urllib.request.getproxies().keys() - {"no"}
         and not os.environ.get("ANTHROPIC_LOG")
-        # The SDK makes a span of each request and passes its context on.
-        and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+        and (isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider) or _is_traced_as_ever(client))
     )
+
+
+def _is_traced_as_ever(client: AsyncAnthropic) -> bool:
+    """Whether nobody wants the SDK's spans otherwise than by default: without content, their context sent on."""
+    options: Any = getattr(client, "open_telemetry", {})
+    traces = options.get("traces", {})
+    return bool(options.get("propagation") and traces.get("enabled") and traces.get("content_mode") == "metadata_only")
 
 
 class Direct:
@@ -220,7 +230,7 @@ class Direct:
     @asynccontextmanager
     async def send(self, request: Request) -> AsyncIterator[Answer]:
         try:
-            response = await self._session.post(self._head.url, data=request.body)
+            response = await self._session.post(self._head.url, data=request.body, headers=self._trace_context())
             if not response.ok:
                 async with response:
                     body = await response.content.read(MAX_ERROR)
@@ -229,6 +239,14 @@ class Direct:
             raise ModelError(f"The Messages API could not be reached: {error!r}", is_passing=True) from error
         async with response:
             yield _DirectAnswer(response)
+
+    def _trace_context(self) -> Mapping[str, str] | None:
+        """The headers that name the span a request belongs to: its turn's."""
+        if not self._head.sends_trace_context or not trace.get_current_span().get_span_context().is_valid:
+            return None
+        headers: dict[str, str] = {}
+        propagate.inject(headers)
+        return headers
 
     async def close(self) -> None:
         await self._session.close()

@@ -1,8 +1,8 @@
 """OpenTelemetry spans of runs, turns and tool calls, after the GenAI semantic conventions.
 
 `invoke_agent` for a run, under it `chat` for each turn and `execute_tool` for each call; a delegated run hangs under
-the call that started it. The SDKs add the rest: the `anthropic` SDK a span for each request, under its turn, and the
-trace context in the request's headers; the MCP SDK spans on both sides of a call, and the trace context in its `_meta`.
+the call that started it. `wire` puts the context of the turn into the headers of its requests; the MCP SDK adds spans
+on both sides of a call, and puts the trace context into its `_meta`.
 
 https://github.com/open-telemetry/semantic-conventions-genai (status: development)
 """

@@ -60,12 +60,11 @@ async def test_orchestrator_server_and_model_requests_are_one_connected_trace_wi
         span = span_of_request(collector, request)
         turn = f"chat {request.body['model']}"
         is_orchestrator = AGENT_TOOL in {tool["name"] for tool in request.body["tools"]}
-        expected = [turn, *SERVER_SIDE[-2:]] if is_orchestrator else [turn, calculator, *SERVER_SIDE]
-        assert collector.above(span) == expected
+        assert span.name == turn
+        assert collector.above(span) == (SERVER_SIDE[-2:] if is_orchestrator else [calculator, *SERVER_SIDE])
     assert len(claude.requests) == 6
     assert {span.parent for span in collector.named("execute_tool sum_numbers")} == {span.id for span in runs}
     assert not any("secret" in str(span) for span in collector.spans)
-    assert not any("usage" in str(span.attributes) for span in collector.named("anthropic.messages.create"))
 
 
 @pytest.mark.requirement("trace-content")
