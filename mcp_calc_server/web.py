@@ -82,8 +82,7 @@ async def serve_web(
     stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until a signal comes, and call `stopping` then. `announce` gets the URL once the port is bound."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listening = socket.create_server((address.host, address.port), family=family, backlog=2048)
+    listening = listen(address)
     app = web_app(server, address)
     config = uvicorn.Config(
         app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_GRACE, backlog=2048, access_log=False, ws="none"
@@ -98,6 +97,19 @@ async def serve_web(
         # uvicorn ends on these and then raises them again, for whoever was there before it.
         loop.add_signal_handler(number, lambda: None)
     await web.serve(sockets=[listening])
+
+
+def listen(address: Address) -> socket.socket:
+    """The bound socket of an address.
+
+    Raises:
+        OSError: it cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listening = socket.create_server((address.host, address.port), family=family, backlog=2048)
+    # asyncio sees to it only for sockets it has made itself. Without it an event waits for the ACK of the one before.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def web_app(server: Server[Any], address: Address) -> Starlette:
