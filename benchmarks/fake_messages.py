@@ -596,7 +596,7 @@ async def main(port: int) -> None:
     stop = asyncio.Event()
     for s in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(s, stop.set)
-    life = float(os.environ.get("FAKE_LIFETIME", "3600"))
+    life = float(os.environ.get("FAKE_LIFETIME", "14400"))
     try:
         await asyncio.wait_for(stop.wait(), life)  # bounded: it ends by itself
     except TimeoutError:

@@ -10,61 +10,63 @@ import sys
 import time
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.environments import python
+from benchmarks.environments import CannotBeMade, python
+from benchmarks.results import not_run
 from benchmarks.scenarios import WARM, Scenario
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A script of `runners/`, the environment it runs in, and what tells its variants apart."""
+    """A module of `runners/`, the environment it runs in, and what tells its variants apart."""
 
     name: str
     environment: str
-    script: str
+    module: str
     variant: dict[str, str] = field(default_factory=dict)
 
 
 def _all() -> tuple[Runner, ...]:
-    ours = [Runner(f"ours, {how}", "ours", "ours.py", {"OURS": how}) for how in ("async", "sync", "stdio", "http")]
-    eager, plain = {"BENCH_STREAM": "1"}, {"BENCH_STREAM": "0"}
+    ours = [Runner(f"ours, {how}", "ours", "ours", {"OURS": how}) for how in ("async", "sync", "stdio", "http")]
+    over_mcp = [
+        Runner(f"{title} + hand loop, {way}", environment, "mcp_peer", {"BENCH_MCP": kind, "BENCH_TRANSPORT": way})
+        for title, environment, kind in (("MCP SDK", "anthropic", "mcp"), ("FastMCP", "fastmcp", "fastmcp"))
+        for way in ("stdio", "http")
+    ]
+    aiohttp, eager = {"BENCH_AIOHTTP": "1"}, {"BENCH_EAGER": "1"}
     return (
         *ours,
-        Runner("bare sockets", "anthropic", "floor_raw.py", eager),
-        Runner("bare sockets, not streamed", "anthropic", "floor_raw.py", plain),
-        Runner("hand loop", "anthropic", "hand_loop.py"),
-        Runner("hand loop, eager", "anthropic", "hand_loop_eager.py"),
-        Runner("hand loop, aiohttp", "anthropic", "hand_loop.py", {"BENCH_AIOHTTP": "1"}),
-        Runner("hand loop, eager, aiohttp", "anthropic", "hand_loop_eager.py", {"BENCH_AIOHTTP": "1"}),
-        Runner("tool_runner", "anthropic", "tool_runner.py"),
-        Runner(
-            "MCP SDK + hand loop, stdio", "anthropic", "mcp_peer.py", {"BENCH_MCP": "mcp", "BENCH_TRANSPORT": "stdio"}
-        ),
-        Runner(
-            "MCP SDK + hand loop, http", "anthropic", "mcp_peer.py", {"BENCH_MCP": "mcp", "BENCH_TRANSPORT": "http"}
-        ),
-        Runner(
-            "FastMCP + hand loop, stdio", "fastmcp", "mcp_peer.py", {"BENCH_MCP": "fastmcp", "BENCH_TRANSPORT": "stdio"}
-        ),
-        Runner(
-            "FastMCP + hand loop, http", "fastmcp", "mcp_peer.py", {"BENCH_MCP": "fastmcp", "BENCH_TRANSPORT": "http"}
-        ),
-        Runner("pydantic-ai", "pydantic_ai", "pydantic_ai_peer.py"),
-        Runner("langchain", "langchain", "langchain_peer.py"),
-        Runner("openai-agents", "openai_agents", "openai_agents_peer.py"),
-        Runner("fast-agent", "fast_agent", "fast_agent_peer.py"),
-        Runner("strands", "strands", "strands_peer.py"),
-        Runner("ADK", "adk", "adk_peer.py"),
-        Runner("agent-framework", "agent_framework", "agent_framework_peer.py"),
-        Runner("agno", "agno", "agno_peer.py"),
+        Runner("bare sockets", "anthropic", "floor_raw"),
+        Runner("bare sockets, not streamed", "anthropic", "floor_raw", {"BENCH_STREAM": "0"}),
+        Runner("hand loop", "anthropic", "hand_loop"),
+        Runner("hand loop, eager", "anthropic", "hand_loop", eager),
+        Runner("hand loop, aiohttp", "anthropic", "hand_loop", aiohttp),
+        Runner("hand loop, eager, aiohttp", "anthropic", "hand_loop", eager | aiohttp),
+        Runner("tool_runner", "anthropic", "tool_runner"),
+        *over_mcp,
+        Runner("pydantic-ai", "pydantic_ai", "pydantic_ai_peer"),
+        Runner("langchain", "langchain", "langchain_peer", {"LANGSMITH_TRACING": "false"}),
+        Runner("openai-agents", "openai_agents", "openai_agents_peer", _LITELLM),
+        Runner("fast-agent", "fast_agent", "fast_agent_peer", {"FAST_AGENT_DISABLE_TELEMETRY": "1"}),
+        Runner("strands", "strands", "strands_peer"),
+        Runner("ADK", "adk", "adk_peer"),
+        Runner("agent-framework", "agent_framework", "agent_framework_peer"),
+        Runner("agno", "agno", "agno_peer", {"AGNO_TELEMETRY": "false"}),
     )
 
+
+_LITELLM = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # or it downloads one when it is imported
+    "LITELLM_TELEMETRY": "False",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+}
 
 RUNNERS = {runner.name: runner for runner in _all()}
 FLOOR = "bare sockets"
@@ -76,8 +78,8 @@ class FakeMessages:
     """The fake Messages server as a process of its own, for the block."""
 
     def __enter__(self) -> Self:
-        command = [str(python("anthropic")), str(HERE / "fake_messages.py"), "--port", "0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "FAKE_LIFETIME": "14400"})
+        command = [str(python("anthropic")), "-m", "benchmarks.fake_messages"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
         assert self._process.stdout is not None
         self.url = f"http://127.0.0.1:{json.loads(self._process.stdout.readline())['port']}"
         return self
@@ -94,44 +96,43 @@ class FakeMessages:
             return json.load(answer)
 
 
-def run(fake: FakeMessages, runner: Runner, scenario: Scenario, n: int) -> dict[str, Any]:
-    """Run it in a fresh process; the result has what it says of itself and what the server saw."""
+def run(fake: FakeMessages, runner: Runner, scenario: Scenario, n: int, **more: str) -> dict[str, Any]:
+    """Run it in a fresh process; the result has what it says of itself and what the server saw.
+
+    `more` goes into its environment.
+    """
+    result: dict[str, Any] = {"runner": runner.name, "scenario": scenario.name, "n": n, "load": os.getloadavg()[0]}
+    try:
+        interpreter = python(runner.environment)
+    except CannotBeMade as error:
+        return not_run(runner.name, scenario.name, n, f"not run: {error}")
     measure = scenario.knobs(n)
-    fake.tell(f"/__config?{measure}")
     fake.tell("/__reset")
-    env = {
-        name: value for name, value in os.environ.items() if not name.startswith(_OTHERS) or name == "BENCH_PROFILE"
-    } | {
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)} | {
         "BENCH_CONTROL": fake.url,
         "BENCH_WARM": WARM,
         "BENCH_MEASURE": measure,
         "BENCH_TIMEOUT": str(scenario.limit),
-        "BENCH_SPAWNED": repr(time.monotonic()),
         "ANTHROPIC_API_KEY": "sk-ant-not-a-real-key",
         "ANTHROPIC_BASE_URL": fake.url,
         "NO_PROXY": "127.0.0.1,localhost",
         **runner.variant,
+        **more,
     }
-    command = [
-        str(python(runner.environment)),
-        str(HERE / "runners" / runner.script),
-        "--base-url",
-        fake.url,
-        "--n",
-        str(n),
-    ]
-    result = {"runner": runner.name, "scenario": scenario.name, "n": n, "load": os.getloadavg()[0]}
-    result |= _outcome(command, env, scenario.limit + 60)
-    return result | _seen(fake.tell("/__log"), n)
+    command = [str(interpreter), "-m", f"benchmarks.runners.{runner.module}", "--base-url", fake.url, "--n", str(n)]
+    began = time.monotonic()
+    result |= _outcome(command, environment, scenario.limit + 60)
+    return result | {"took_s": time.monotonic() - began} | _seen(fake.tell("/__log"), n)
 
 
-_OTHERS = ("BENCH_", "FAKE_", "OTEL_", "PYTHON", "ANTHROPIC_", "http", "HTTP", "all_proxy", "ALL_PROXY")
+_OTHERS = ("BENCH_", "OTEL_", "PYTHON", "ANTHROPIC_", "http", "HTTP", "all_proxy", "ALL_PROXY")
 
 
-def _outcome(command: Sequence[str], env: dict[str, str], seconds: float) -> dict[str, Any]:
+def _outcome(command: Sequence[str], environment: dict[str, str], seconds: float) -> dict[str, Any]:
     process = subprocess.Popen(
         command,
-        env=env,
+        env=environment,
+        cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -140,15 +141,18 @@ def _outcome(command: Sequence[str], env: dict[str, str], seconds: float) -> dic
     try:
         out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
         return {"error": f"stopped after {seconds:g} s"}
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # servers of a runner that was cut live on
+        process.communicate()
     lines = [line for line in out.decode(errors="replace").splitlines() if line.startswith("{")]
     try:
         outcome: dict[str, Any] = json.loads(lines[-1])
     except (IndexError, ValueError):
         return {"error": f"no result: {err.decode(errors='replace')[-300:]}"}
-    outcome.pop("runner", None)
+    if outcome["error"] and os.environ.get("BENCH_TRACE"):
+        sys.stderr.write(err.decode(errors="replace"))
     return outcome
 
 
@@ -168,7 +172,3 @@ def _seen(data: dict[str, Any], n: int) -> dict[str, Any]:
         "at_once": data["open"]["peak"],
         "late": max((entry["late"] for entry in log), default=0.0),
     }
-
-
-if __name__ == "__main__":
-    sys.exit("python -m benchmarks")

@@ -6,31 +6,34 @@ B  an instant model: what the client itself costs, for growing numbers of sub-ag
 C  100 sub-agents at 0.2 s, 200 tokens/s, all asked for at once
 D  the same with 500
 P  120 sub-agents of 33 s: finds connection pools that are smaller than the fan-out and give up waiting
+V  C's model and 200 sub-agents: what the views cost
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TOKENS = {"orch_text": 20, "orch_tool": 60, "mult": 25, "sum": 30, "calc_text": 25, "orch_answer": 80}
-"""Output tokens of each part of the scripted answers, as in `fake_messages`."""
+"""Output tokens of each part of the scripted answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`ttft` is in seconds, `tps` in tokens a second (0: at once), `tps_orch` the orchestrator's first turn's (-1: as `tps`),
-    `skew` further tokens of the first sub-agent's answer. `sizes` are numbers of sub-agents.
+    `skew` further tokens of the first sub-agent's answer. `sizes` are numbers of sub-agents, and how often each is run.
+    A run that takes longer than `limit` seconds is cut. `who` are the runners, by how their names begin; all without it.
     """
 
     name: str
     title: str
-    sizes: tuple[int, ...]
+    sizes: Mapping[int, int]
     ttft: float = 0.0
     tps: float = 0.0
     tps_orch: float = -1.0
     skew: int = 0
-    runs: int = 5
-    limit: float = 90.0
+    limit: float = 60.0
+    who: tuple[str, ...] = ("",)
     is_instant: bool = field(default=False)
 
     def knobs(self, n: int) -> str:
@@ -57,6 +60,11 @@ class Scenario:
             end = max(end, started + part + (self.skew * each if number == 1 else 0))
         return end + self.ttft + TOKENS["orch_answer"] * each
 
+    @property
+    def model(self) -> tuple[float, float, float]:
+        """What two scenarios have in common that differ in nothing but size."""
+        return self.ttft, self.tps, self.tps_orch
+
 
 def _per_token(tokens_a_second: float) -> float:
     return 1 / tokens_a_second if tokens_a_second else 0.0
@@ -67,11 +75,20 @@ WARM = "ttft=0&tps=0&tps_orch=-1&n=1&skew=0&per_delta=4"
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("A", "three stores", (3,), 0.4, 80),
-        Scenario("S", "three stores, the first 1.5 s longer", (3,), 0.4, 80, skew=120),
-        Scenario("B", "an instant model", (10, 100, 500, 1000, 2000), runs=3, is_instant=True),
-        Scenario("C", "100 at 0.2 s, 200 tokens/s", (100,), 0.2, 200, 0, runs=3),
-        Scenario("D", "500 at 0.2 s, 200 tokens/s", (500,), 0.2, 200, 0, runs=3),
-        Scenario("P", "120 sub-agents of 33 s", (120,), 11.0, runs=1, limit=180),
+        Scenario("A", "three stores", {3: 1}, 0.4, 80),
+        Scenario("S", "three stores, the first 1.5 s longer", {3: 1}, 0.4, 80, skew=120),
+        Scenario("B", "an instant model", {10: 3, 100: 3, 500: 2, 1000: 1, 2000: 1}, is_instant=True),
+        Scenario("C", "100 at 0.2 s, 200 tokens/s", {100: 2}, 0.2, 200, 0),
+        Scenario("D", "500 at 0.2 s, 200 tokens/s", {500: 1}, 0.2, 200, 0),
+        Scenario(
+            "P",
+            "120 sub-agents of 33 s",
+            {120: 1},
+            11.0,
+            limit=120,
+            who=("ours, stdio", "ours, http", "bare sockets", "MCP SDK", "FastMCP"),
+        ),
     )
 }
+VIEWED = Scenario("V", "200 at 0.2 s, 200 tokens/s", {200: 3}, 0.2, 200, 0)
+ALL = {**SCENARIOS, VIEWED.name: VIEWED}

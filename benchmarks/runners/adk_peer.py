@@ -1,7 +1,8 @@
-"""(g3) Google ADK on its AnthropicLlm. BENCH_ADK = agent_tool (default) | single_turn (sub_agents, mode="single_turn")."""
+"""Google ADK on its AnthropicLlm, the sub-agent as an `AgentTool`."""
 
-import _path
-import os
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from anthropic import AsyncAnthropic
@@ -12,42 +13,47 @@ from google.adk.runners import InMemoryRunner
 from google.adk.tools.agent_tool import AgentTool
 from google.genai import types
 
-from measuring import CALC_DESCRIPTION, CALC_SYSTEM, MAX_TOKENS, MODEL, ORCH_SYSTEM, TOOLS, as_async, main
-
-SINGLE = os.environ.get("BENCH_ADK") == "single_turn"
+from benchmarks.measuring import (
+    CALC_DESCRIPTION,
+    CALC_SYSTEM,
+    MAX_TOKENS,
+    MODEL,
+    ORCH_SYSTEM,
+    TOOLS,
+    Ask,
+    as_async,
+    main,
+)
 
 
 @asynccontextmanager
-async def session(base_url: str):
+async def session(base_url: str) -> AsyncIterator[Ask]:
     model = AnthropicLlm(model=MODEL, max_tokens=MAX_TOKENS, client=AsyncAnthropic(base_url=base_url))
-    mode = {"mode": "single_turn"} if SINGLE else {}
-    calc = LlmAgent(
+    calculator = LlmAgent(
         name="calculator",
         model=model,
         instruction=CALC_SYSTEM,
         description=CALC_DESCRIPTION,
-        tools=[as_async(f) for f in TOOLS],
-        **mode,
+        tools=[as_async(function) for function in TOOLS],
     )
-    attach = {"sub_agents": [calc]} if SINGLE else {"tools": [AgentTool(calc)]}
-    orchestrator = LlmAgent(name="orchestrator", model=model, instruction=ORCH_SYSTEM, **attach)
+    orchestrator = LlmAgent(name="orchestrator", model=model, instruction=ORCH_SYSTEM, tools=[AgentTool(calculator)])
     runner = InMemoryRunner(orchestrator, app_name="bench")
 
     async def ask(prompt: str) -> str:
-        s = await runner.session_service.create_session(app_name="bench", user_id="u")
+        opened = await runner.session_service.create_session(app_name="bench", user_id="u")
         text = ""
         async for event in runner.run_async(
             user_id="u",
-            session_id=s.id,
+            session_id=opened.id,
             new_message=types.Content(role="user", parts=[types.Part(text=prompt)]),
-            run_config=RunConfig(max_llm_calls=0),
+            run_config=RunConfig(max_llm_calls=0),  # no bound
         ):
             if event.is_final_response() and event.content and event.content.parts:
-                text = "".join(p.text or "" for p in event.content.parts) or text
+                text = "".join(part.text or "" for part in event.content.parts) or text
         return text
 
     yield ask
 
 
 if __name__ == "__main__":
-    main("adk_single_turn" if SINGLE else "adk", session, ["google-adk"])
+    main(session, ["google-adk"])

@@ -1,28 +1,38 @@
-"""(g4) agno: an async tool that runs another Agent (a Team delegates through tools of agno's own names)."""
+"""agno: an async tool that runs another Agent. A Team would delegate through tools of agno's own names."""
 
-import _path
-import os
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-os.environ.setdefault("AGNO_TELEMETRY", "false")
 
 from agno.agent import Agent
 from agno.models.anthropic import Claude
 from agno.tools import tool
 
-from measuring import CALC_DESCRIPTION, CALC_SYSTEM, MAX_TOKENS, MODEL, ORCH_SYSTEM, TOOLS, as_async, main
+from benchmarks.measuring import (
+    CALC_DESCRIPTION,
+    CALC_SYSTEM,
+    MAX_TOKENS,
+    MODEL,
+    ORCH_SYSTEM,
+    TOOLS,
+    Ask,
+    as_async,
+    main,
+)
 
 
 @asynccontextmanager
-async def session(base_url: str):
-    def model():
+async def session(base_url: str) -> AsyncIterator[Ask]:
+    def model() -> Claude:
         return Claude(id=MODEL, api_key="fake", max_tokens=MAX_TOKENS, client_params={"base_url": base_url})
 
-    calc = Agent(model=model(), instructions=CALC_SYSTEM, tools=[as_async(f) for f in TOOLS], telemetry=False)
+    maths = [as_async(function) for function in TOOLS]
+    sub_agent = Agent(model=model(), instructions=CALC_SYSTEM, tools=maths, telemetry=False)
 
     @tool(description=CALC_DESCRIPTION)
     async def calculator(problem: str) -> str:
-        return (await calc.arun(problem)).content
+        return (await sub_agent.arun(problem)).content
 
     orchestrator = Agent(model=model(), instructions=ORCH_SYSTEM, tools=[calculator], telemetry=False)
 
@@ -33,4 +43,4 @@ async def session(base_url: str):
 
 
 if __name__ == "__main__":
-    main("agno", session, ["agno"])
+    main(session, ["agno"])

@@ -3,15 +3,18 @@
 import json
 import sys
 import timeit
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
 A, B = "12.50", "1234567.891"
 LONG = "3." + "1415926535" * 20
+Cases = dict[str, dict[str, Callable[[], object]]]
+"""Operations, and who does them."""
 NUMBERS = [f"{number}.{number % 100:02}" for number in range(100)]
 
 
-def ours():
+def ours() -> Cases:
     from mcp_calc_server import arithmetic
 
     return {
@@ -24,14 +27,14 @@ def ours():
     }
 
 
-def others():
+def others() -> Cases:
     import sympy
 
-    def root():
+    def root() -> Decimal:
         with localcontext(prec=34):
             return Decimal(2).sqrt()
 
-    def power():
+    def power() -> Decimal:
         with localcontext(prec=1100):
             return Decimal("1.5") ** 1000
 
@@ -70,7 +73,7 @@ def others():
     }
 
 
-def microseconds(function) -> float:
+def microseconds(function: Callable[[], object]) -> float:
     timer = timeit.Timer(function)
     number, _ = timer.autorange()
     return min(timer.repeat(3, max(1, number // 4))) / max(1, number // 4) * 1e6

@@ -1,27 +1,39 @@
-"""(f) fast-agent: agents-as-tools (agents=[...]), tools as Python function tools; quiet, isolated (no history on disk)."""
+"""fast-agent: agents as tools (`agents=[...]`), the maths as function tools; quiet, no history kept."""
 
-import _path
+from __future__ import annotations
+
 import os
 import tempfile
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-HOME = tempfile.mkdtemp(prefix="bench_fast_agent_")
-os.environ["FAST_AGENT_HOME"] = HOME
-os.environ.setdefault("FAST_AGENT_DISABLE_TELEMETRY", "1")
-CONFIG = os.path.join(HOME, "fast-agent.yaml")
-with open(CONFIG, "w") as f:
-    f.write("logger:\n  type: none\n  progress_display: false\n  show_chat: false\n  show_tools: false\n")
+from pathlib import Path
 
 from fast_agent import FastAgent
 from fast_agent.types import RequestParams
 
-from measuring import CALC_DESCRIPTION, CALC_SYSTEM, MAX_TOKENS, MODEL, ORCH_SYSTEM, TOOLS, as_async, main
+from benchmarks.measuring import CALC_SYSTEM, MAX_TOKENS, MODEL, ORCH_SYSTEM, TOOLS, Ask, as_async, main
+
+CONFIG = "logger:\n  type: none\n  progress_display: false\n  show_chat: false\n  show_tools: false\n"
 
 
 @asynccontextmanager
-async def session(base_url: str):
-    os.environ["ANTHROPIC_BASE_URL"] = base_url
-    fast = FastAgent("bench", parse_cli_args=False, quiet=True, isolated=True, config_path=CONFIG)
+async def session(_base_url: str) -> AsyncIterator[Ask]:
+    with tempfile.TemporaryDirectory(prefix="bench_fast_agent_") as home:
+        os.environ["FAST_AGENT_HOME"] = home
+        config = Path(home) / "fast-agent.yaml"
+        config.write_text(CONFIG, "utf-8")
+        fast = FastAgent("bench", parse_cli_args=False, quiet=True, isolated=True, config_path=str(config))
+        _declare(fast)
+        async with fast.run() as app:
+
+            async def ask(prompt: str) -> str:
+                app.orchestrator.clear(clear_prompts=True)
+                return await app.orchestrator.send(prompt)
+
+            yield ask
+
+
+def _declare(fast: FastAgent) -> None:
     params = RequestParams(maxTokens=MAX_TOKENS, use_history=False)
 
     @fast.agent(
@@ -30,10 +42,9 @@ async def session(base_url: str):
         model=MODEL,
         request_params=params,
         use_history=False,
-        function_tools=[as_async(f) for f in TOOLS],
+        function_tools=[as_async(function) for function in TOOLS],
     )
-    async def calculator():
-        pass
+    async def calculator() -> None: ...
 
     @fast.agent(
         name="orchestrator",
@@ -44,17 +55,8 @@ async def session(base_url: str):
         default=True,
         agents=["calculator"],
     )
-    async def orchestrator():
-        pass
-
-    async with fast.run() as app:
-
-        async def ask(prompt: str) -> str:
-            app.orchestrator.clear(clear_prompts=True)
-            return await app.orchestrator.send(prompt)
-
-        yield ask
+    async def orchestrator() -> None: ...
 
 
 if __name__ == "__main__":
-    main("fast_agent", session, ["fast-agent-mcp"])
+    main(session, ["fast-agent-mcp"])

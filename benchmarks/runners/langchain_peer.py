@@ -1,33 +1,34 @@
-"""(d) LangChain create_agent on LangGraph with langchain-anthropic; the sub-agent is an async tool."""
+"""LangChain's `create_agent` on LangGraph with langchain-anthropic; the sub-agent is an async tool."""
 
-import _path
-import os
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-
-os.environ.setdefault("LANGSMITH_TRACING", "false")
+from typing import Any
 
 from langchain.agents import create_agent
 from langchain_anthropic import ChatAnthropic
 from langchain_core.tools import StructuredTool, tool
 
-from measuring import CALC_DESCRIPTION, CALC_SYSTEM, MAX_TOKENS, MODEL, ORCH_SYSTEM, TOOLS, main
+from benchmarks.measuring import CALC_DESCRIPTION, CALC_SYSTEM, MAX_TOKENS, MODEL, ORCH_SYSTEM, TOOLS, Ask, main
 
 
-def as_tool(f):
-    async def run(**kwargs):
-        return f(**kwargs)
+def as_tool(function: Callable[..., float]) -> StructuredTool:
+    async def run(**arguments: Any) -> float:
+        return function(**arguments)
 
-    return StructuredTool.from_function(func=f, coroutine=run, name=f.__name__, description=f.__doc__)
+    name, description = function.__name__, function.__doc__
+    return StructuredTool.from_function(func=function, coroutine=run, name=name, description=description)
 
 
 @asynccontextmanager
-async def session(base_url: str):
+async def session(base_url: str) -> AsyncIterator[Ask]:
     model = ChatAnthropic(model=MODEL, base_url=base_url, api_key="fake", max_tokens=MAX_TOKENS)
-    calc = create_agent(model, tools=[as_tool(f) for f in TOOLS], system_prompt=CALC_SYSTEM)
+    sub_agent = create_agent(model, tools=[as_tool(function) for function in TOOLS], system_prompt=CALC_SYSTEM)
 
     @tool(description=CALC_DESCRIPTION)
     async def calculator(problem: str) -> str:
-        state = await calc.ainvoke({"messages": [{"role": "user", "content": problem}]})
+        state = await sub_agent.ainvoke({"messages": [{"role": "user", "content": problem}]})
         return state["messages"][-1].text
 
     orchestrator = create_agent(model, tools=[calculator], system_prompt=ORCH_SYSTEM)
@@ -40,4 +41,4 @@ async def session(base_url: str):
 
 
 if __name__ == "__main__":
-    main("langchain", session, ["langchain", "langgraph", "langchain-anthropic", "langchain-core", "httpx2"])
+    main(session, ["langchain", "langgraph", "langchain-anthropic", "langchain-core"])

@@ -1,24 +1,27 @@
-"""(h) The calculator agent published as a tool by an MCP server; the orchestrator a hand loop whose tool is an MCP call.
+"""The hand loop published as a tool by an MCP server; the orchestrator is a hand loop whose tool is an MCP call.
 
-The nearest like-for-like to the product: the sub-agent loop runs inside the server's process.
-BENCH_MCP = mcp (the SDK's MCPServer + Client) | fastmcp;  BENCH_TRANSPORT = stdio | http (streamable HTTP, one session).
+The nearest to this project: the sub-agents run in the server's process.
+`BENCH_MCP` = mcp (the SDK's MCPServer and Client) or fastmcp; `BENCH_TRANSPORT` = stdio or http, one session.
 """
 
-import _path
-import asyncio
+from __future__ import annotations
+
 import logging
 import os
-import socket
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from anthropic import AsyncAnthropic
 
-from measuring import CALC_DESCRIPTION, CALC_SYSTEM, ORCH_SYSTEM, TOOL_PARAMS, main
-from hand_loop import loop, maths
+from benchmarks.measuring import CALC_DESCRIPTION, CALC_SYSTEM, ORCH_SYSTEM, TOOL_PARAMS, Ask, main
+from benchmarks.runners.hand_loop import loop, maths
+from benchmarks.serving import http_server
 
 KIND = os.environ.get("BENCH_MCP", "mcp")
 TRANSPORT = os.environ.get("BENCH_TRANSPORT", "stdio")
+SERVER = ("-m", "benchmarks.runners.mcp_peer", "--serve")
 
 
 def serve(port: int | None) -> None:
@@ -49,68 +52,45 @@ def serve(port: int | None) -> None:
 
 
 @asynccontextmanager
-async def endpoint():
-    """What a client connects to: ("stdio", argv) or ("http", url) of a server started here."""
-    argv = [sys.executable, os.path.abspath(__file__), "--serve"]
-    if TRANSPORT == "stdio":
-        yield argv
-        return
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(*argv, str(port), stdin=asyncio.subprocess.DEVNULL)
-    try:
-        for _ in range(1500):
-            try:
-                (await asyncio.open_connection("127.0.0.1", port))[1].close()
-                break
-            except OSError:
-                await asyncio.sleep(0.02)
-        yield f"http://127.0.0.1:{port}/mcp"
-    finally:
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), 5)
-        except TimeoutError:
-            process.kill()
+async def connected() -> AsyncIterator[tuple[Any, Any]]:
+    """A client, and the tools its server has."""
+    if TRANSPORT == "http":
+        async with http_server(*SERVER) as port, client_of(f"http://127.0.0.1:{port}/mcp") as both:
+            yield both
+    else:
+        async with client_of(None) as both:
+            yield both
 
 
 @asynccontextmanager
-async def mcp_client(target):
+async def client_of(url: str | None) -> AsyncIterator[tuple[Any, Any]]:
+    """Without a URL it starts the server itself, on stdio."""
+    environment = dict(os.environ)
     if KIND == "fastmcp":
         from fastmcp import Client
         from fastmcp.client.transports import StdioTransport
 
-        transport = target if isinstance(target, str) else StdioTransport(target[0], target[1:], env=dict(os.environ))
-        async with Client(transport) as client:
+        async with Client(url or StdioTransport(sys.executable, list(SERVER), env=environment)) as client:
             yield client, await client.list_tools()
     else:
         from mcp import Client, StdioServerParameters
 
-        where = (
-            target
-            if isinstance(target, str)
-            else StdioServerParameters(command=target[0], args=target[1:], env=dict(os.environ))
-        )
-        async with Client(where) as client:
+        own = StdioServerParameters(command=sys.executable, args=list(SERVER), env=environment)
+        async with Client(url or own) as client:
             yield client, (await client.list_tools()).tools
 
 
 @asynccontextmanager
-async def session(base_url: str):
-    async with endpoint() as target, mcp_client(target) as (mcp, tools), AsyncAnthropic(base_url=base_url) as client:
+async def session(base_url: str) -> AsyncIterator[Ask]:
+    async with connected() as (mcp, tools), AsyncAnthropic(base_url=base_url) as client:
         params = [
-            {
-                "name": t.name,
-                "description": t.description or "",
-                "input_schema": getattr(t, "input_schema", None) or t.inputSchema,
-            }
-            for t in tools
+            {"name": tool.name, "description": tool.description or "", "input_schema": tool.input_schema}
+            for tool in tools
         ]
 
-        async def call(name, args):
-            result = await mcp.call_tool(name, args)
-            return "".join(getattr(c, "text", "") for c in result.content)
+        async def call(name: str, arguments: Any) -> str:
+            result = await mcp.call_tool(name, arguments)
+            return "".join(getattr(content, "text", "") for content in result.content)
 
         async def ask(prompt: str) -> str:
             return await loop(client, ORCH_SYSTEM, params, call, prompt)
@@ -123,4 +103,4 @@ if __name__ == "__main__":
         rest = sys.argv[sys.argv.index("--serve") + 1 :]
         serve(int(rest[0]) if rest else None)
     else:
-        main(f"{KIND}_{TRANSPORT}", session, [KIND, "mcp", "httpx2"])
+        main(session, [KIND, "mcp"])

@@ -1,25 +1,21 @@
-"""F: `one_function.py SERVER TRANSPORT` prints how many calls a second the MCP SDK's client gets out of a server."""
+"""F: `one_function SERVER TRANSPORT` prints how many calls a second the MCP SDK's client gets out of a server.
+
+`cpu_ms` is the CPU time of the server for a call.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import json
 import os
-import socket
 import sys
 import time
+from typing import Any
 
-CALLS, CALLERS = 1000, 20
+from benchmarks.measuring import cpu_seconds
+from benchmarks.serving import http_server
 
-
-def serve(kind: str, transport: str, port: int) -> None:
-    if kind == "fastmcp":
-        from fastmcp import FastMCP
-
-        server = FastMCP("one")
-        server.tool(sum_numbers)
-        how = {} if transport == "stdio" else {"host": "127.0.0.1", "port": port, "log_level": "ERROR"}
-        server.run(transport, show_banner=False, **how)
-    else:
-        serve_low_level(transport, port)
+CALLS, CALLERS, WARM = 1000, 20, 50
 
 
 def sum_numbers(numbers: list[float]) -> str:
@@ -27,86 +23,111 @@ def sum_numbers(numbers: list[float]) -> str:
     return str(sum(numbers))
 
 
-def serve_low_level(transport: str, port: int) -> None:
+def serve(kind: str, transport: str, port: int) -> None:
+    if kind == "FastMCP":
+        from fastmcp import FastMCP
+
+        server = FastMCP("one")
+        server.tool(sum_numbers)
+        how = {} if transport == "stdio" else {"host": "127.0.0.1", "port": port, "log_level": "ERROR"}
+        server.run(transport, show_banner=False, **how)
+    elif transport == "stdio":
+        asyncio.run(_serve_stdio())
+    else:
+        import uvicorn
+
+        uvicorn.run(_web_app(transport), host="127.0.0.1", port=port, log_level="error", access_log=False)
+
+
+def _low_level() -> Any:
     from mcp import types
     from mcp.server.lowlevel import Server
 
     schema = {"type": "object", "properties": {"numbers": {"type": "array"}}, "required": ["numbers"]}
 
-    async def list_tools(_context, _page):
+    async def list_tools(_context: Any, _page: Any) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[types.Tool(name="sum_numbers", input_schema=schema)])
 
-    async def call_tool(_context, params):
+    async def call_tool(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        assert params.arguments is not None
         return types.CallToolResult(content=[types.TextContent(text=sum_numbers(params.arguments["numbers"]))])
 
-    server = Server("one", on_list_tools=list_tools, on_call_tool=call_tool)
-    if transport == "http":
-        import uvicorn
+    return Server("one", on_list_tools=list_tools, on_call_tool=call_tool)
 
-        uvicorn.run(server.streamable_http_app(host="127.0.0.1"), host="127.0.0.1", port=port, log_level="error")
-        return
+
+async def _serve_stdio() -> None:
     from mcp.server.stdio import stdio_server
 
-    async def run():
-        async with stdio_server() as (reading, writing):
-            await server.run(reading, writing, server.create_initialization_options())
-
-    asyncio.run(run())
+    server = _low_level()
+    async with stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
 
 
-def command(kind: str, transport: str, port: int) -> list[str]:
+def _web_app(transport: str) -> Any:
+    server = _low_level()
+    if transport == "http":
+        return server.streamable_http_app(host="127.0.0.1")
+    from mcp.server.sse import SseServerTransport
+    from starlette.applications import Starlette
+    from starlette.routing import Mount, Route
+
+    sse = SseServerTransport("/messages/")
+
+    class Events:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            async with sse.connect_sse(scope, receive, send) as (reading, writing):
+                await server.run(reading, writing, server.create_initialization_options())
+
+    return Starlette(routes=[Route("/sse", Events()), Mount("/messages/", sse.handle_post_message)])
+
+
+def command(kind: str, transport: str) -> list[str]:
+    """What starts the server; for HTTP the port is put after it."""
     if kind != "ours":
-        return [os.path.abspath(__file__), "--serve", kind, transport, str(port)]
-    how = [] if transport == "stdio" else ["--transport", "streamable-http", "--port", str(port)]
-    return ["-m", "mcp_calc_server", "--offline", "--calls-per-minute", "10000000", *how]
+        return ["-m", "benchmarks.runners.one_function", "--serve", kind, transport]
+    ours = ["-m", "mcp_calc_server", "--offline", "--calls-per-minute", "10000000"]
+    way = {"http": "streamable-http"}.get(transport, transport)
+    return ours if transport == "stdio" else [*ours, "--transport", way, "--port"]
 
 
-async def rate(where) -> float:
+async def measured(where: Any) -> dict[str, float]:
     from mcp import Client
 
     async with Client(where) as client:
         await client.list_tools()
-        left = iter(range(CALLS))
 
-        async def caller() -> None:
-            for _ in left:
+        async def caller(numbers: Any) -> None:
+            for _ in numbers:
                 result = await client.call_tool("sum_numbers", {"numbers": [1, 2]})
-                assert "3" in str(result.content[0]), result
+                if result.is_error or "3" not in str(result.content[0]):
+                    raise RuntimeError(f"not the sum: {result}")
 
-        await client.call_tool("sum_numbers", {"numbers": [1, 2]})
-        began = time.perf_counter()
-        await asyncio.gather(*(caller() for _ in range(CALLERS)))
-        return CALLS / (time.perf_counter() - began)
+        await caller(range(WARM))
+        numbers = iter(range(CALLS))
+        cpu, own, began = cpu_seconds(), time.process_time(), time.perf_counter()
+        await asyncio.gather(*(caller(numbers) for _ in range(CALLERS)))
+        seconds = time.perf_counter() - began
+        servers = cpu_seconds() - cpu - (time.process_time() - own)
+        return {"rate": CALLS / seconds, "cpu_ms": 1000 * servers / CALLS}
 
 
-async def main(kind: str, transport: str) -> float:
+async def main(kind: str, transport: str) -> dict[str, float]:
     from mcp import StdioServerParameters
 
     if transport == "stdio":
-        return await rate(
-            StdioServerParameters(command=sys.executable, args=command(kind, transport, 0), env=dict(os.environ))
-        )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command(kind, transport, port), stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        for _ in range(500):
-            try:
-                (await asyncio.open_connection("127.0.0.1", port))[1].close()
-                break
-            except OSError:
-                await asyncio.sleep(0.02)
-        return await rate(f"http://127.0.0.1:{port}/mcp")
-    finally:
-        process.terminate()
-        await process.wait()
+        arguments = command(kind, transport)
+        return await measured(StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ)))
+    async with http_server(*command(kind, transport)) as port:
+        url = f"http://127.0.0.1:{port}"
+        if transport == "http":
+            return await measured(f"{url}/mcp")
+        from mcp.client.sse import sse_client
+
+        return await measured(sse_client(f"{url}/sse"))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--serve":
-        serve(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        serve(sys.argv[2], sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else 0)
     else:
-        print(json.dumps({"rate": asyncio.run(main(sys.argv[1], sys.argv[2]))}))
+        print(json.dumps(asyncio.run(main(sys.argv[1], sys.argv[2]))))

@@ -1,40 +1,45 @@
-"""This project, as users have it: streaming, events, usage and eager start on.
+"""This project, as users have it: streamed, with events, usage and early start.
 
-OURS = async | sync: both agents in this process, the sub-agent through the async or the sync wrapper
-       stdio | http: the sub-agents in mcp-calc-server, as orchestrator-client uses it
+`OURS` = async or sync: both agents in this process, the sub-agent through the async or the sync wrapper;
+stdio or http: the sub-agents in `mcp-calc-server`, as `orchestrator-client` uses it.
+`VIEWS`, names with commas between, says who watches; without it, what the command does where there is no terminal.
 Only the bounds are raised that would keep 2,000 sub-agents from running at once.
 """
 
-import _path
+from __future__ import annotations
+
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from agentloop import Agent, CallContext, Limits, create_agent_tool_async, create_agent_tool_sync
 from agentloop.collecting import starting
-from agentloop import Agent, Limits, create_agent_tool_async, create_agent_tool_sync
+from agentloop.events import Event, Observer
 from agentloop.narration import Narrator
+from benchmarks.measuring import Ask, main
+from benchmarks.watching import watched
 from mcp_calc_server.calculator import AGENT_TOOL, CALCULATOR_MODEL, calculator_assistant
 from mcp_calc_server.contract import load_specs
+from offline_model.choice import claude_client
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, SYSTEM_PROMPT, Session, Setup
 from orchestrator_client.report import Report
-from offline_model.choice import claude_client
-
-from measuring import main
 
 HOW = os.environ["OURS"]
+VIEWS = os.environ.get("VIEWS")
 AT_ONCE = 5000
 LIMITS = Limits(max_tool_calls=AT_ONCE, threads=AT_ONCE)
 SERVER = ("-m", "mcp_calc_server", "--max-agents", str(AT_ONCE), "--calls-per-minute", "1000000")
 
 
-def observer():
-    """What orchestrator-client does with each event: the report, and a line for a person."""
+def lines() -> Observer:
+    """What orchestrator-client does with each event where there is no terminal: the report, and a line for a person."""
     report, narrator = Report(), Narrator()
 
-    def observe(event):
+    def observe(event: Event) -> None:
         report.observe(event)
         narrator.tell(event)
 
@@ -42,7 +47,7 @@ def observer():
 
 
 @asynccontextmanager
-async def in_process():
+async def in_process() -> AsyncIterator[Agent]:
     calculator = calculator_assistant(model=CALCULATOR_MODEL, client=claude_client)
     wrap = create_agent_tool_async if HOW == "async" else create_agent_tool_sync
     tool = wrap(calculator, spec=load_specs()[AGENT_TOOL])
@@ -50,21 +55,22 @@ async def in_process():
 
 
 @asynccontextmanager
-async def over_mcp():
+async def over_mcp() -> AsyncIterator[Agent]:
     async with server() as entry:
         setup = Setup(ORCHESTRATOR_MODEL, claude_client, {"calculator": entry}, [], max_calls=AT_ONCE)
-        async with Session(setup, lambda text: print(text, file=sys.stderr)) as session:
-            yield replace(session.orchestrator(), limits=LIMITS)
+        async with Session(setup, lambda text: print(text, file=sys.stderr)) as opened:
+            yield replace(opened.orchestrator(), limits=LIMITS)
 
 
 @asynccontextmanager
-async def server():
+async def server() -> AsyncIterator[ServerEntry]:
     if HOW == "stdio":
         yield ServerEntry(command=sys.executable, args=SERVER, env=dict(os.environ), trusted=True)
         return
     process = await asyncio.create_subprocess_exec(
         sys.executable, *SERVER, "--transport", "streamable-http", "--port", "0", stderr=asyncio.subprocess.PIPE
     )
+    assert process.stderr is not None
     try:
         url = (await process.stderr.readline()).decode().split()[-1]
         yield ServerEntry(url=url, trusted=True)
@@ -74,11 +80,15 @@ async def server():
 
 
 @asynccontextmanager
-async def session(_base_url):
+async def session(_base_url: str) -> AsyncIterator[Ask]:
     async with in_process() if HOW in {"async", "sync"} else over_mcp() as agent:
 
-        async def ask(prompt):
-            return (await agent.run(prompt, observe=observer())).answer
+        async def ask(prompt: str) -> str:
+            if VIEWS is None:
+                return (await agent.run(prompt, observe=lines())).answer
+            async with watched(VIEWS.split(",")) as (emit, trace):
+                context = CallContext(emit=emit, trace=trace)
+                return (await agent.run(prompt, context=context)).answer
 
         yield ask
 
@@ -86,4 +96,4 @@ async def session(_base_url):
 if __name__ == "__main__":
     with starting():  # as both commands do
         pass
-    main(f"ours_{HOW}", session, ["mcp", "aiohttp"])
+    main(session, ["mcp", "aiohttp"])

@@ -1,45 +1,42 @@
-"""(a) anthropic's own beta tool runner; the sub-agent is an async tool that runs another tool runner.
+"""The anthropic SDK's own beta tool runner; the sub-agent is an async tool that runs another tool runner."""
 
-BENCH_EAGER=1: stream=True, run_tools_eagerly=True.  BENCH_THREAD=0: thread=False (send the full history every turn).
-"""
+from __future__ import annotations
 
-import _path
-import os
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 from anthropic import AsyncAnthropic, beta_async_tool
 
-from measuring import CALC_DESCRIPTION, CALC_SYSTEM, MAX_TOKENS, MODEL, ORCH_SYSTEM, TOOLS, as_async, main
+from benchmarks.measuring import (
+    CALC_DESCRIPTION,
+    CALC_SYSTEM,
+    MAX_TOKENS,
+    MODEL,
+    ORCH_SYSTEM,
+    TOOLS,
+    Ask,
+    as_async,
+    main,
+)
 
-EAGER = os.environ.get("BENCH_EAGER") == "1"
-EXTRA = {"thread": False} if os.environ.get("BENCH_THREAD") == "0" else {}
-
-
-MATHS = [beta_async_tool(as_async(f, str)) for f in TOOLS]
+MATHS: list[Any] = [beta_async_tool(cast("Any", as_async(function, str))) for function in TOOLS]
 
 
 @asynccontextmanager
-async def session(base_url: str):
+async def session(base_url: str) -> AsyncIterator[Ask]:
     async with AsyncAnthropic(base_url=base_url) as client:
 
-        async def run(system: str, tools: list, prompt: str) -> str:
-            params = dict(
+        async def run(system: str, tools: list[Any], prompt: str) -> str:
+            runner = client.beta.messages.tool_runner(
                 model=MODEL,
                 max_tokens=MAX_TOKENS,
                 system=system,
                 tools=tools,
                 messages=[{"role": "user", "content": prompt}],
-                **EXTRA,
             )
-            if EAGER:
-                runner = client.beta.messages.tool_runner(stream=True, run_tools_eagerly=True, **params)
-                async for stream in runner:
-                    async for _ in stream:
-                        pass
-            else:
-                runner = client.beta.messages.tool_runner(**params)
             message = await runner.until_done()
-            return "".join(b.text for b in message.content if b.type == "text")
+            return "".join(block.text for block in message.content if block.type == "text")
 
         @beta_async_tool(description=CALC_DESCRIPTION)
         async def calculator(problem: str) -> str:
@@ -52,4 +49,4 @@ async def session(base_url: str):
 
 
 if __name__ == "__main__":
-    main("tool_runner_eager" if EAGER else "tool_runner", session, ["httpx2"])
+    main(session)
