@@ -68,7 +68,7 @@ def main(
         if "E" in scenarios:
             lines += [*starting.table(fake, times=3 if quick else 7), ""]
     if "F" in scenarios:
-        lines += [*calls.table(runs or 3), ""]
+        lines += [*calls.table(runs or 2), ""]
     if "H" in scenarios:
         lines += [*calls.arithmetic_table(), ""]
     minutes = (time.monotonic() - began) / 60

@@ -27,7 +27,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from benchmarks.script import BadRequest, Reply, State
@@ -82,8 +82,7 @@ class Connection(asyncio.Protocol):
         self._is_last = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._loop = asyncio.get_running_loop()
 
     def connection_lost(self, _error: Exception | None) -> None:

@@ -77,8 +77,8 @@ SCENARIOS = {
     for scenario in (
         Scenario("A", "three stores", {3: 1}, 0.4, 80),
         Scenario("S", "three stores, the first 1.5 s longer", {3: 1}, 0.4, 80, skew=120),
-        Scenario("B", "an instant model", {10: 3, 100: 3, 500: 2, 1000: 1, 2000: 1}, is_instant=True),
-        Scenario("C", "100 at 0.2 s, 200 tokens/s", {100: 2}, 0.2, 200, 0),
+        Scenario("B", "an instant model", {10: 2, 100: 2, 500: 1, 1000: 1, 2000: 1}, limit=30, is_instant=True),
+        Scenario("C", "100 at 0.2 s, 200 tokens/s", {100: 1}, 0.2, 200, 0),
         Scenario("D", "500 at 0.2 s, 200 tokens/s", {500: 1}, 0.2, 200, 0),
         Scenario(
             "P",
