@@ -142,6 +142,11 @@ class Publication:
             self._is_ready = True
             await asyncio.to_thread(prepare)
 
+    def input_schema(self, name: str) -> dict[str, Any] | None:
+        """What a tool's arguments are like; None if there is no such tool."""
+        tool = self._tools.get(name)
+        return None if tool is None else dict(tool.spec.input_schema)
+
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Answer `tools/call`."""
         try:
