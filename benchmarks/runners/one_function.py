@@ -36,7 +36,9 @@ def serve(kind: str, transport: str, port: int) -> None:
     else:
         import uvicorn
 
-        uvicorn.run(_web_app(transport), host="127.0.0.1", port=port, log_level="error", access_log=False)
+        # Not uvloop, which is in that environment for the fake server: ours and FastMCP have none.
+        how_served: dict[str, Any] = {"log_level": "error", "access_log": False, "loop": "asyncio"}
+        uvicorn.run(_web_app(transport), host="127.0.0.1", port=port, **how_served)
 
 
 def _low_level() -> Any:
