@@ -48,7 +48,7 @@ class LiveView:
         # Not bound to the stream: in a chat another one stands for it while a line is typed.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._tree = Tree()
-        self._widths: list[int] = []
+        self._drawn: Table | None = None
         self._drawn_in = 0
         self._logged = 0
 
@@ -62,7 +62,7 @@ class LiveView:
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
         """Draw within the block; the last picture stays."""
-        self._tree, self._widths, self._logged = Tree(), [], 0
+        self._tree, self._drawn, self._logged = Tree(), None, 0
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
         with without_echo(), undone_on_sigterm(self._show_cursor), live:
             drawing = asyncio.create_task(self._draw(live), name="live view")
@@ -116,9 +116,7 @@ class LiveView:
         size = self.console.size
         height = max(FEWEST_ROWS, size.height // 2)
         table = picture_of(rows(self._tree, height), time.monotonic(), width=size.width, unicode=self._has_unicode)
-        lines = self.console.render_lines(table, pad=False)
-        self._widths = [sum(cell_len(segment.text) for segment in line) for line in lines]
-        self._drawn_in = size.width
+        self._drawn, self._drawn_in = table, size.width
         return table
 
     def _show_cursor(self) -> None:
@@ -132,9 +130,12 @@ class LiveView:
     def _forget_wrapped_rows(self) -> None:
         """Erase what a terminal that has become narrower has wrapped: `Live` knows only of the rows it drew."""
         width = self.console.size.width
-        if not self._widths or width >= self._drawn_in:
+        if self._drawn is None or width >= self._drawn_in:
             return
-        wrapped = sum(max(1, math.ceil(each / width)) for each in self._widths) - len(self._widths)
+        as_it_was = self.console.options.update(width=self._drawn_in)
+        lines = self.console.render_lines(self._drawn, as_it_was, pad=False)
+        widths = [sum(cell_len(segment.text) for segment in line) for line in lines]
+        wrapped = sum(max(1, math.ceil(each / width)) for each in widths) - len(widths)
         self._drawn_in = width
         up: list[ControlType | tuple[ControlType, int]] = [ControlType.CARRIAGE_RETURN]
         up += [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * wrapped
