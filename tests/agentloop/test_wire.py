@@ -11,6 +11,8 @@ import pytest
 from anthropic import AsyncAnthropic
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 from agentloop import ModelError, StreamBroken
 from agentloop.model import ModelSettings, Request
@@ -98,6 +100,35 @@ def test_proxies_and_the_sdks_log_are_left_to_the_sdk(name: str, monkeypatch: py
     client = plain("http://x.invalid")
     assert Head.of(client) is not None
     monkeypatch.setenv(name, "http://proxy.invalid:3128")
+    assert Head.of(client) is None
+
+
+@pytest.mark.requirement("direct-wire")
+async def test_a_traced_request_names_the_span_it_is_part_of(
+    scripted_messages: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    server = scripted_messages([says("one"), says("two")])
+    with provider.get_tracer("test").start_as_current_span("turn") as span:
+        await said(Direct(head(plain(server.url))))
+    await said(Direct(head(plain(server.url))))
+    within, outside = server.requests
+    context = span.get_span_context()
+    assert within.headers["traceparent"].split("-")[1:3] == [f"{context.trace_id:032x}", f"{context.span_id:016x}"]
+    assert "traceparent" not in outside.headers
+
+
+@pytest.mark.requirement("direct-wire")
+@pytest.mark.parametrize(
+    "wanted", [{"propagation": False}, {"traces": False}, {"traces": {"content_mode": "content"}}], ids=str
+)
+def test_spans_that_are_wanted_otherwise_are_left_to_the_sdk(wanted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = plain("http://x.invalid", open_telemetry=wanted)
+    untraced = Head.of(client)
+    assert untraced is not None
+    assert not untraced.sends_trace_context
+    monkeypatch.setattr(trace, "get_tracer_provider", TracerProvider)
     assert Head.of(client) is None
 
 
