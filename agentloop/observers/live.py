@@ -59,7 +59,7 @@ class Node:
     @property
     def usage(self) -> Usage:
         """What it and all below it have cost so far."""
-        below = sum((child.usage for child in self.children), self.spent)
+        below = sum((child.usage for child in self.children if child.is_agent), self.spent)
         return below if self.billed is None or below.requests > self.billed.requests else self.billed
 
     @property
