@@ -38,7 +38,7 @@ chaos: .venv/dev.stamp
 chaos-short: .venv/dev.stamp
 	$(BIN)/python -m tests.chaos --short
 
-# Side by side with the peers, each in a pinned environment under benchmarks/.environments. The whole takes over an hour.
+# Side by side with the peers, each in a pinned environment under benchmarks/.environments. The whole takes about 45 minutes.
 bench: .venv/dev.stamp
 	$(BIN)/python -m benchmarks
 

@@ -37,7 +37,7 @@ def read(path: Path) -> dict[str, Counter[tuple[str, ...]]]:
         if not _WAITING.search(frames[-1]):
             process = [frame for frame in frames if frame.startswith("process ")][-1]
             begin = max((place for place, frame in enumerate(frames) if _BEGINNING.match(frame)), default=-1) + 1
-            processes.setdefault(process, Counter())[tuple(frames[begin:]) or (frames[-1],)] += int(count)
+            processes.setdefault(process, Counter())[tuple(frames[begin:]) or ("the interpreter",)] += int(count)
     return processes
 
 
