@@ -52,17 +52,36 @@ class _Batch:
     is_last: bool = False
 
 
-class _Queue:
-    def __init__(self) -> None:
+@asynccontextmanager
+async def reporting(name: str, telling: Telling) -> AsyncIterator[Reports]:
+    """Tell what the block reports, in order; a client that cannot be told misses only that."""
+    reports = _LineReports(name, telling)
+    try:
+        yield reports
+        await reports.end()
+    finally:
+        await reports.stop()
+
+
+class _LineReports:
+    """Tells by a task that there is only once there is something to tell: most calls to functions say nothing."""
+
+    def __init__(self, name: str, telling: Telling) -> None:
+        self._name = name
+        self._telling = telling
         self._items: asyncio.Queue[str | Usage | None] = asyncio.Queue()
         self._narrator = Narrator()
         self._called: str | None = None
         self._spent = Usage()
+        self._lines = 0
+        self._silent_since = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+        self._silence = asyncio.get_running_loop().call_later(HEARTBEAT, self._start)
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Spent):
             self._spent += Usage({event.model: event.usage})
-            self._items.put_nowait(self._spent)
+            self._put(self._spent)
         if self._called is None and isinstance(event, RunStarted):
             self._called = event.run
         if event.run != self._called:
@@ -75,12 +94,40 @@ class _Queue:
             self.say(line)
 
     def say(self, message: str) -> None:
-        self._items.put_nowait(clip(message, LINE))
+        self._put(clip(message, LINE))
 
-    def end(self) -> None:
-        self._items.put_nowait(None)
+    async def end(self) -> None:
+        """The call has its result: the last lines go out before it."""
+        if self._task is not None:
+            self._put(None)
+            await asyncio.wait({self._task}, timeout=FLUSH)
 
-    async def batch(self, seconds: float) -> _Batch:
+    async def stop(self) -> None:
+        self._silence.cancel()
+        if self._task is not None:
+            await cancel_and_wait([self._task])
+
+    def _put(self, item: str | Usage | None) -> None:
+        self._items.put_nowait(item)
+        self._start()
+
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        while True:
+            try:
+                batch = await self._batch(max(0.0, self._silent_since + HEARTBEAT - time.monotonic()))
+            except TimeoutError:
+                batch = _Batch([f"{self._name}: still working"])
+            await self._send(batch)
+            if batch.lines:
+                self._silent_since = time.monotonic()
+            if batch.is_last:
+                return
+
+    async def _batch(self, seconds: float) -> _Batch:
         """What there is, as soon as there is something.
 
         Raises:
@@ -101,39 +148,6 @@ class _Queue:
             if batch.is_last or self._items.empty():
                 return batch
             item = self._items.get_nowait()
-
-
-@asynccontextmanager
-async def reporting(name: str, telling: Telling) -> AsyncIterator[Reports]:
-    """Tell what the block reports, in order; a client that cannot be told misses only that."""
-    queue = _Queue()
-    sender = asyncio.create_task(_Sender(name, telling).send_all(queue))
-    try:
-        yield queue
-        queue.end()
-        await asyncio.wait({sender}, timeout=FLUSH)
-    finally:
-        await cancel_and_wait([sender])
-
-
-class _Sender:
-    def __init__(self, name: str, telling: Telling) -> None:
-        self._name = name
-        self._telling = telling
-        self._lines = 0
-
-    async def send_all(self, queue: _Queue) -> None:
-        silent_since = time.monotonic()
-        while True:
-            try:
-                batch = await queue.batch(max(0.0, silent_since + HEARTBEAT - time.monotonic()))
-            except TimeoutError:
-                batch = _Batch([f"{self._name}: still working"])
-            await self._send(batch)
-            if batch.lines:
-                silent_since = time.monotonic()
-            if batch.is_last:
-                return
 
     async def _send(self, batch: _Batch) -> None:
         """One progress message for each line, its value counting them."""
