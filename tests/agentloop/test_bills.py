@@ -31,9 +31,10 @@ def billed(usage: Usage) -> dict[str, dict[str, int]]:
 
 
 def tree(server: ScriptedMessages, wrap: Wrap, *, patience: float) -> Agent:
-    """Three levels, a model each; the middle one gives its helpers `patience` seconds."""
+    """Three levels, a model each; the middle one gives its helper all time and another one `patience` seconds."""
     helper = Agent("helper", "helper", model=MODELS[2], client=server.client)
-    worker = Agent("worker", "worker", [wrap(helper, timeout=patience)], model=MODELS[1], client=server.client)
+    hurried = wrap(Agent("hurried", "helper", model=MODELS[2], client=server.client), timeout=patience)
+    worker = Agent("worker", "worker", [wrap(helper), hurried], model=MODELS[1], client=server.client)
     return Agent("boss", "boss", [wrap(worker)], model=MODELS[0], client=server.client)
 
 
@@ -45,9 +46,12 @@ async def test_retries_cut_streams_and_cancels_three_levels_deep_are_all_on_the_
     troubles = iter([fails(529, "overloaded_error", retry_after=0.01), cut(says("x"), after=3), None])
 
     async def script(request: Request) -> Reply:
-        below = {"boss": "worker_agent", "worker": "helper_agent"}.get(request.body["system"])
-        if below is not None and not request.results:
-            return calls((below, {"prompt": "quick"}), (below, {"prompt": "slow"}))
+        if request.body["system"] == "boss" and not request.results:
+            return calls(("worker_agent", {"prompt": "quick"}), ("worker_agent", {"prompt": "slow"}))
+        if request.body["system"] == "worker" and not request.results:
+            # One slow one: after a refusal requests go one by one, and a second would be sent as its time is up.
+            slow = [("hurried_agent", {"prompt": "slow"})] if request.prompt == "slow" else []
+            return calls(("helper_agent", {"prompt": "quick"}), *slow)
         if request.body["system"] == "helper":
             trouble = next(troubles, None)
             if trouble is not None:
