@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from offline_model.combining import combined
 from offline_model.conversation import Asked, Call
 from offline_model.lexeme import Unread
-from offline_model.numerals import Answer, money, number, percentage, plain, result, several
+from offline_model.numerals import Answer, money, number, percentage, plain, result, several, together
 from offline_model.planning import Operand, Plan, Ref, arguments, plan, shown
-from offline_model.problem import Comparison, Problem, Purchases
+from offline_model.problem import Calculation, Comparison, Problem, Purchases
 from offline_model.reading import read
 
 
@@ -70,12 +70,18 @@ def _replay(made: Plan, conversation: Asked) -> _Progress:
 
 def _final(problem: Problem, made: Plan, progress: _Progress) -> str:
     lines = [f"Read: {'; '.join(problem.read)}"] if problem.read else []
+    if isinstance(problem, Calculation) and problem.unused:
+        lines.append(f"Not used: {'; '.join(problem.unused)}")
     lines += progress.lines
     if len(made.parts) > 1:
         lines += [f"{name}: {_answer(problem, total, progress).text}" for name, total in made.parts]
     if isinstance(problem, Comparison):
         found = {name: _answer(problem, total, progress) for name, total in made.parts}
         return "\n".join([*lines, combined(problem, found).line])
+    if isinstance(problem, Calculation) and problem.shown:
+        each = [replace(problem, currency=shown.currency, unit=shown.unit) for shown in problem.shown]
+        answers = [_answer(one, operand, progress) for one, operand in zip(each, made.answers, strict=True)]
+        return "\n".join([*lines, together(answers, [shown.name for shown in problem.shown]).line])
     return "\n".join([*lines, several([_answer(problem, each, progress) for each in made.answers]).line])
 
 

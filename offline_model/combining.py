@@ -33,4 +33,9 @@ def _extreme(problem: Comparison, answers: Mapping[str, Answer]) -> Answer:
     names = [name for name, each in answers.items() if each.value == wanted]
     if len(names) > 1:
         raise Unread(f"{' and '.join(names)} are the same")
-    return Answer(wanted, names[0], problem.currency)
+    if not problem.gap:
+        return Answer(wanted, names[0], problem.currency)
+    one, two = answers.values()
+    exact = not (one.rounded or two.rounded)
+    by = _shown(problem, one.value - two.value, exact=exact)
+    return Answer(wanted, f"{names[0]}, by {by.text}", problem.currency)

@@ -170,6 +170,11 @@ CONTRACTIONS = {
     "we've": ("we", "have"),
     "we'll": ("we", "will"),
     "what's": ("what", "is"),
+    "don't": ("do", "not"),
+    "doesn't": ("does", "not"),
+    "didn't": ("did", "not"),
+    "aren't": ("are", "not"),
+    "isn't": ("is", "not"),
     "here's": ("here", "is"),
 }
 

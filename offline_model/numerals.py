@@ -94,6 +94,12 @@ def result(texts: Sequence[str]) -> tuple[str, bool] | None:
     return None
 
 
+def together(found: Sequence[Answer], names: Sequence[str]) -> Answer:
+    """The answers to several questions: "$7.20 and $2.80", or for several: "36 (Anna) and 12 (Ben)"."""
+    texts = [f"{each.text} ({name})" if name else each.text for each, name in zip(found, names, strict=True)]
+    return Answer(found[0].value, " and ".join(texts), found[0].currency)
+
+
 def several(found: Sequence[Answer]) -> Answer:
     """Several values as one answer: "-2 or 3"."""
     return Answer(found[0].value, " or ".join(each.text for each in found), found[0].currency)
@@ -107,6 +113,7 @@ def percentage(answer: Answer) -> Answer:
 def _read(text: str) -> Answer | None:
     figure, _, _ = text.partition(" (")
     figure, _, _ = figure.partition(" or ")
+    figure, _, _ = figure.partition(" and ")
     sign = "-" if figure.startswith("-") else ""
     bare = figure.removeprefix("-")
     currency = bare[0] if bare[:1] in CURRENCIES and bare else ""

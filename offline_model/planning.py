@@ -136,7 +136,7 @@ def _compared(made: Plan, problem: Comparison, totals: Sequence[Operand]) -> lis
         case "difference":
             return [made.add("subtract_numbers", totals[0], totals[1])]
         case _:
-            return []
+            return [made.add("subtract_numbers", totals[0], totals[1])] if problem.gap else []
 
 
 def _part(made: Plan, part: Part) -> Operand:

@@ -101,8 +101,17 @@ class Purchases:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """How one of several answers is shown: currency and unit as in `Calculation`, and whose it is, if of somebody."""
+
+    currency: str
+    unit: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Calculation:
-    """One value, or the several solutions of an equation."""
+    """One value, the several solutions of an equation, or the answers to several questions."""
 
     expressions: tuple[Expression, ...]
     source: str
@@ -112,6 +121,10 @@ class Calculation:
     """"%" if the value is to be shown as a percentage, "money" if as an amount of money."""
     read: tuple[str, ...] = ()
     """What was taken from the text, in words."""
+    shown: tuple[Shown, ...] = ()
+    """How each value is shown, if there are answers to several questions, or for several."""
+    unused: tuple[str, ...] = ()
+    """What is beside the point, in words."""
 
     @property
     def money(self) -> bool:
@@ -141,6 +154,8 @@ class Comparison:
     currency: str = ""
     unit: str = ""
     read: tuple[str, ...] = ()
+    gap: bool = False
+    """Whether it is also asked by how much the least or the most of two differs: the first part is the greater."""
 
     @property
     def money(self) -> bool:

@@ -1,9 +1,10 @@
 """What a question asks for: whose, of what unit, and the amounts that come with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from offline_model.lexeme import Unread
+from offline_model.stories import ledger
 from offline_model.stories.clauses import (
     Adjustment,
     Count,
@@ -16,10 +17,13 @@ from offline_model.stories.clauses import (
 )
 from offline_model.stories.facts import Story
 from offline_model.stories.measuring import unit_of
-from offline_model.stories.nouns import LENGTHS, TIMES
+from offline_model.stories.nouns import LENGTHS, TIMES, WEIGHTS
 from offline_model.stories.terms import MONEY, Term, figure, is_time, plain, uses
-from offline_model.stories.told import EVERYONE
+from offline_model.stories.told import EVERYONE, same_time
 
+MEASURED = {"weight": WEIGHTS, "distance": LENGTHS, "length": LENGTHS, "height": LENGTHS}
+_PARTS_OF_DAY = frozenset({"morning", "afternoon", "evening", "night"})
+_SIZES = LENGTHS | {"year", "kg", "gram", "pound", "ton"}
 _PRICED = frozenset({"total", "cost", "price", "change", "profit", "bill", "interest", "value", "balance"})
 
 
@@ -43,22 +47,35 @@ class Asked:
             if post.kind in {"from", "for"} and isinstance(post.value, Count) and post.value.figure.currency:
                 story.payments.append(Term(figure(post.value.figure), MONEY, uses=uses(post.value.figure)))
 
-    def _unit(self) -> str:
+    def _unit(self) -> str:  # noqa: PLR0911 - one for each form of the question
         q = self.question
         units = [entry.term.unit for entry in self.story.entries if entry.term] + [a.unit for a in self.story.atoms]
         units += [relation.unit for relation in self.story.relations]
+        units += [joint.term.unit for joint in self.story.joints]
+        if q.form == "many" and q.noun is None and self.story.shared and self.story.shared[0][0] is not None:
+            return self.story.shared[0][0].unit
         if q.form == "many":
             head = q.noun.head if q.noun else self.story.unit
             return MONEY if head in {"cent", "dollar", "euro"} and MONEY in units else head
         if q.form in {"far", "long", "tall"}:
-            wanted = TIMES if q.verb and q.verb.lemma == "take" else LENGTHS if q.form == "far" else LENGTHS | {"year"}
-            return next((unit for unit in units if unit in wanted), "hour" if wanted is TIMES else "")
+            return self._measure(q, units)
         if q.verb and q.verb.kind == "WEIGH":
             return next((unit for unit in units if unit != MONEY), "")
+        if q.form == "what" and q.noun and q.noun.head in MEASURED:
+            return next((unit for unit in units if unit in MEASURED[q.noun.head]), "")
         priced = q.form == "what" and q.noun and q.noun.head in _PRICED and MONEY in units
+        if q.noun is None and MONEY not in units:
+            return next((unit for unit in units if not is_time(unit)), MONEY)
         if priced or q.noun is None or q.noun.head in {"money", "change"}:
             return MONEY
         return next((unit for unit in units if unit != MONEY and not is_time(unit)), MONEY)
+
+    def _measure(self, q: Question, units: Sequence[str]) -> str:
+        """How far, how long, how old."""
+        if q.verb and q.verb.lemma in {"take", "need"}:
+            pers = [unit for atom in self.story.atoms for unit in atom.per]
+            return next((unit for unit in (*units, *pers) if unit in TIMES | _PARTS_OF_DAY), "hour")
+        return next((unit for unit in units if unit in (LENGTHS if q.form == "far" else _SIZES)), "")
 
     def _extras(self) -> Iterator[Term]:
         """Amounts that come with the question: "in 5 days", "do 15 shelves"."""
@@ -67,6 +84,8 @@ class Asked:
         values += [item.quantity for item in q.items if isinstance(item, Item)]
         if isinstance(q.subject, Item):
             values.append(q.subject.quantity)
+        elif isinstance(q.subject, Noun) and q.subject.determiner == "a":
+            values.append(q.subject if q.subject.head in TIMES else None)
         for post in q.posts:
             if post.kind == "rate" and isinstance(post.value, Item):
                 yield self.story.measured(post.value).term or plain(1)
@@ -91,12 +110,24 @@ class Asked:
             if named != {e.owner for e in self.story.entries if e.owner} | {r.owner for r in self.story.relations}:
                 raise Unread("it is asked of some of them")
             return EVERYONE
-        return self.story.owner(q.subject)
+        try:
+            return self.story.owner(q.subject)
+        except Unread:
+            having = ledger.holders(self.story, self.unit)
+            if not isinstance(q.subject, Pronoun) or len(having) != 1 or having[0] not in self.story.people:
+                raise
+            return having[0]  # of the others it is not said what they have
 
     def _unspent(self) -> bool:
         """Whether the question speaks of a time ("in a year") that nothing told is a rate of."""
         rated = any(entry.term is not None and entry.term.per for entry in self.story.entries)
-        return any(not extra.uses for extra in self.extras) and not rated
+        return any(not extra.uses and is_time(extra.unit) for extra in self.extras) and not rated
+
+    def _is_before(self) -> bool:
+        """Whether it is asked what there was at a time before the last change."""
+        told = [entry.label for entry in self.story.entries]
+        named = [label for label in self.labels if any(same_time(label, each) for each in told if each)]
+        return bool(named) and not all(same_time(label, told[-1]) for label in named)
 
     def of_each(self) -> bool:
         q = self.question

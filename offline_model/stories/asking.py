@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from offline_model.lexeme import Unread
-from offline_model.stories import bill, growth, shapes
+from offline_model.stories import bill, growth, shapes, together
 from offline_model.stories.clauses import (
     Item,
     Noun,
+    Pronoun,
     Question,
     Verb,
 )
 from offline_model.stories.nouns import MEASURES, conversion
-from offline_model.stories.terms import Term, less, plain, times
-from offline_model.stories.told import said_words
+from offline_model.stories.terms import Term, is_time, less, plain, times
+from offline_model.stories.told import NEUTRAL, is_year, said_words
 from offline_model.stories.workings import Workings
 
 _OPPOSITES = [
@@ -22,6 +23,18 @@ _OPPOSITES = [
     {"adult", "child"},
     {"empty", "taken"},
     {"empty", "occupied"},
+    {"free", "occupied"},
+    {"free", "taken"},
+    {"absent", "present"},
+    {"rotten", "good"},
+    {"bad", "good"},
+    {"broken", "good"},
+    {"married", "single"},
+    {"right", "wrong"},
+    {"full", "empty"},
+    {"open", "closed"},
+    {"new", "old"},
+    {"clean", "dirty"},
 ]
 
 
@@ -29,9 +42,21 @@ _OPPOSITES = [
 class Found:
     term: Term
     percent: bool = False
+    name: str = ""
+    """Whose it is, if it is asked of each of several."""
 
 
 class Asking(Workings):
+    def of_several(self) -> tuple[Found, ...]:
+        """What each of those has who have something together; empty if that is not asked."""
+        q, named = self.question, together.owners(self.story, self.unit)
+        each = isinstance(q.subject, Pronoun) and q.subject.word.startswith("each")
+        if not (each or "each" in self.kinds) or self.extras or q.more:
+            return ()
+        terms = [together.solved(self.story, name, self.unit) for name in named]
+        names = [str(self.story.nouns[name]) if name in self.story.nouns else name for name in named]
+        return tuple(Found(term, name=name) for name, term in zip(names, terms, strict=True) if term is not None)
+
     def ways(self) -> Iterator[Found]:
         for way in self._tried():
             try:
@@ -39,21 +64,56 @@ class Asking(Workings):
             except Unread:
                 continue
 
-    def _tried(self) -> tuple[Callable[[], Iterable[Term | Found | None]], ...]:
+    def _tried(self) -> tuple[Callable[[], Iterable[Term | Found | None]], ...]:  # noqa: PLR0911 - one for each form
         """The ways that fit the form of the question."""
         q = self.question
+        if q.form in {"which", "each", "none"} or self._is_of_another_year():
+            return ()
+        if q.form == "share of":
+            return (self._share_of,)
+        if q.form == "percent":
+            return (self._percent,)
         if any(post.kind == "in" and _is_unit(post.value) for post in q.posts):
             return (self._multiplied,) if q.form == "what" else ()
         predicate = isinstance(q.subject, Noun) and q.subject.determiner != "each"
-        if q.form == "many" and q.noun and q.verb == Verb("be", "BE") and predicate:
+        if q.form == "many" and q.noun and q.verb == Verb("be", "BE") and predicate and not q.more:
             return (self._subset,)
         if "object" in self.kinds:
             return (self._subset, self._done)
-        always = (self._bill, self._multiplied, self._done, self._grown, self._shape, self._profit)
+        always = (
+            self._bill,
+            self._jointly,
+            self._multiplied,
+            self._done,
+            self._grown,
+            self._shape,
+            self._profit,
+            self._taken_in,
+            self._needed,
+            self._until,
+        )
         if q.form == "what":
             return (*always, self._average, self._gap, self._sum, self._named_level)
         parts = (self._subset, self._shared, self._percent, self._by_kind)
-        return (*always, self._held, *parts, self._converted, self._into, self._filled)
+        return (*always, self._held, *parts, self._converted, self._into, self._filled, self._sized)
+
+    def _is_of_another_year(self) -> bool:
+        """Whether years are named, and it is asked of another, or how old somebody is."""
+        told = {entry.label for entry in self.story.entries if is_year(entry.label)}
+        asked = {label for label in self.labels if is_year(label)}
+        return bool(asked - told) or (bool(told) and self.unit == "year")
+
+    def _share_of(self) -> Iterable[Term | None]:
+        """What is 15% of the $60 bill?"""
+        [item] = self.question.items
+        return [self.story.term(item.quantity)] if isinstance(item, Item) else []
+
+    def _jointly(self) -> Iterable[Term | None]:
+        q = self.question
+        if {"total", "each", "per"} & self.kinds or q.more or q.items:
+            return []
+        owner = self.story.nouns[self.owner()].name if self.owner() in self.story.nouns else self.owner()
+        return [together.solved(self.story, owner, self.unit)]
 
     def _grown(self) -> Iterable[Term | None]:
         return growth.ways(self)
@@ -64,21 +124,44 @@ class Asking(Workings):
             return
         if self.story.changes and q.verb and q.whole is None:
             [(one, two)] = self.story.changes
-            up = q.verb.kind == "RISE"
+            up = q.verb.kind == "RISE" or q.verb.lemma == "raise"
             part = less(two, one) if up else less(one, two)
             yield Found(replace(times(times(part, one, over=True), plain(100)), unit=""), percent=True)
+        done = self._done_of_all()
+        if q.whole is None and done is not None:
+            yield Found(done, percent=True)
         for each in self.story.subsets:
             said = said_words(q.verb, [Item(None, q.posts)]) if q.verb else ()
             named = isinstance(q.subject, Noun) and q.subject.name == each.said[-1]
             if isinstance(q.whole, Noun) and q.whole.head == each.whole.unit and (named or said == each.said):
                 yield Found(replace(times(times(each.term, each.whole, over=True), plain(100)), unit=""), percent=True)
 
+    def _done_of_all(self) -> Term | None:
+        """Out of 50 questions she answered 42: that share, in percent."""
+        verb, entries = self.question.verb, [entry for entry in self.story.entries if entry.term]
+        levels = [entry.term for entry in entries if entry.sign == 0]
+        done = [entry.term for entry in entries if verb and entry.sign == NEUTRAL and entry.verb.lemma == verb.lemma]
+        if len(entries) != 2 or len(levels) != 1 or len(done) != 1:  # noqa: PLR2004
+            return None
+        [one], [all_of] = done, levels
+        if one is None or all_of is None or one.unit != all_of.unit:
+            return None
+        return replace(times(times(one, all_of, over=True), plain(100)), unit="")
+
     def _converted(self) -> Iterable[Term | None]:
         """How many minutes are in 3.5 hours?"""
         q = self.question
-        if q.form != "many" or q.verb is None or q.verb.kind != "BE" or len(self.extras) != 1:
+        if q.form != "many" or q.verb is None or q.verb.kind != "BE":
             return
-        [given] = self.extras
+        told = [
+            entry.term for entry in self.story.entries if entry.term and is_time(entry.term.unit) == is_time(self.unit)
+        ]
+        if isinstance(q.subject, Pronoun) and q.subject.word == "that" and not self.extras and len(told) == 1:
+            [given] = told
+        elif len(self.extras) == 1:
+            [given] = self.extras
+        else:
+            return
         factor = conversion(given.unit, self.unit)
         if factor is not None:
             yield replace(times(given, plain(factor)), unit=self.unit)
@@ -98,6 +181,10 @@ class Asking(Workings):
             each.term for each in self.story.subsets if each.said == said or _names(each.said, q.noun)
         ]
         found += [less(each.whole, each.term) for each in self.story.subsets if _opposite(each.said, q)]
+        for post in q.posts:
+            denied = (q.verb.lemma, *([post.value.name] if isinstance(post.value, Noun) else []))
+            if post.kind == "not":
+                found += [less(each.whole, each.term) for each in self.story.subsets if each.said == denied]
         return found
 
     def _shape(self) -> Iterable[Term | None]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from offline_model.stories.clauses import Noun, Question
 from offline_model.stories.nouns import DAYS, MONTHS, singular
 
+_IN_ORDER = frozenset(["in", "on", "the", "first", "second", "third", "fourth", "fifth", "sixth"])
 _DAYS_NAMED = DAYS | {"today", "yesterday"}
 _NAMED = frozenset({"store", "shop", "person", "friend", "trip", "student", "child", "player"})
 
@@ -17,4 +18,8 @@ def are_periods(question: Question, labels: Sequence[str]) -> bool:
 
 def _is_one(unit: str, label: str) -> bool:
     words = {singular(word) for word in label.casefold().split()}
-    return unit in words or bool(words & {"day": _DAYS_NAMED, "month": MONTHS}.get(unit, frozenset()))
+    return (
+        unit in words
+        or words <= _IN_ORDER
+        or bool(words & {"day": _DAYS_NAMED, "month": MONTHS}.get(unit, frozenset()))
+    )

@@ -1,12 +1,14 @@
 """Bills: what things cost, and what changes the sum."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from offline_model.lexeme import Unread
 from offline_model.stories import ledger
-from offline_model.stories.clauses import Adjustment, Noun, Part, Pronoun
+from offline_model.stories.clauses import Adjustment, Noun, Pronoun
 from offline_model.stories.facts import Story
+from offline_model.stories.nouns import TIMES, conversion
 from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, share_of, times, uses
 from offline_model.stories.told import Entry
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 _WHOLE = frozenset(
     {"meal", "order", "trip", "bill", "shopping", "purchase", "everything", "lunch", "dinner", "job", "ride"}
 )
+BUYING = frozenset({"buy", "order", "purchase", "get", "take"})
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "spend", "tab"})
 
 
@@ -23,6 +26,12 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
     head = q.noun.head if q.noun else ""
     if asking.unit != MONEY and q.form != "what":
+        return
+    if story.deals:
+        yield _by_deal(asking)
+        return
+    if q.verb is not None and q.verb.lemma == "save":
+        yield _saved(story)
         return
     if q.noun is not None and q.noun.words[0] in {"new", "sale", "final"} and len(story.entries) == 1:
         if head in {*story.entries[0].owner.split()[-1:], "price", "cost"} and story.adjustments:
@@ -37,11 +46,37 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
         yield from _costs(asking)
 
 
+def _by_deal(asking: "Asking") -> Term | None:
+    """9 pairs, of which each third is free: 9 times the price times 2 / 3."""
+    story, counts = asking.story, [extra for extra in asking.extras if extra.unit != MONEY]
+    if len(story.deals) != 1 or len(story.prices) != 1 or len(counts) != 1 or story.adjustments or asking.question.more:
+        return None
+    [deal], [price], [count] = story.deals, story.prices, counts
+    bought, free = (Term(figure(each), uses=uses(each)) for each in (deal.bought, deal.free))
+    group, amount = plus([bought, free]), count.worth
+    if count.unit not in {*price.term.per, price.noun.head} or amount is None or group.worth is None:
+        return None
+    if amount.denominator != 1 or not group.worth or amount % group.worth:
+        raise Unread("some are left over that are no full group of the offer")
+    return times(times(price.term, times(count, group, over=True)), bought)
+
+
+def _saved(story: Story) -> Term | None:
+    """What a discount takes off."""
+    if len(story.adjustments) != 1 or story.adjustments[0].kind != "discount" or not _is_share(story.adjustments[0]):
+        return None
+    return share_of(story.adjustments[0].amount, total(replace(story, adjustments=[])))
+
+
 def _costs(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
     if isinstance(q.subject, Noun) and q.subject.determiner != "each" and not _known(story, q.subject):
         return
     if _of_one(asking):
+        return
+    own = [price for price in story.prices if isinstance(q.subject, Noun) and price.noun.name == q.subject.name]
+    if own and len(story.prices) > 1 and q.verb is not None and q.verb.kind == "COST":
+        yield own[0].whole if not story.adjustments else None
         return
     if {"left", "first", "average"} & asking.kinds or q.more or (q.verb and q.verb.kind == "HAVE"):
         return
@@ -63,7 +98,7 @@ def _counted(asking: "Asking") -> Term | None:
         found = [
             price for price in asking.story.prices if price.noun.head == extra.unit or extra.unit in price.term.per
         ]
-        found = [p for p in found if p.noun.adjectives == extra.adjectives] or found
+        found = [p for p in found if p.noun.adjectives == extra.adjectives or p.noun.head in extra.adjectives] or found
         if len(found) != 1:
             return None
         terms.append(times(found[0].term, extra))
@@ -71,13 +106,40 @@ def _counted(asking: "Asking") -> Term | None:
 
 
 def total(story: Story, extras: Sequence[Term] = ()) -> Term:
+    if story.doubts:
+        raise Unread(story.doubts[0])
     costs = [entry for entry in story.entries if entry.sign < 0 and entry.term and entry.term.unit == MONEY]
     if any(_is_sum(entry) for entry in costs) and any(entry.verb.kind != "SPEND" for entry in costs):
         raise Unread("what was spent may be what the things cost")
-    terms = [ledger.settle(entry.term, MONEY, [*extras, *_counts(story, entry.term)]) for entry in costs if entry.term]
+    terms = [_settled(story, entry.term, extras) for entry in costs if entry.term]
+    if all(entry.verb.kind == "COST" for entry in costs) and not extras:
+        terms = _bought(story) or terms
     if not terms:
         raise Unread("nothing is said to cost anything")
     return changed(story, plus(terms))
+
+
+def _bought(story: Story) -> list[Term]:
+    """Tea costs $3 and cake $4.50, and Lisa buys 2 teas and 2 cakes; empty if not all that is bought has its price."""
+    bought = [
+        e.term for e in story.entries if e.verb.lemma in BUYING and e.sign > 0 and e.term and e.term.unit != MONEY
+    ]
+    found = []
+    for term in bought:
+        prices = [p for p in story.prices if p.noun.head == term.unit or (term.unit,) == p.term.per]
+        if len(prices) > 1:
+            prices = [p for p in prices if p.noun.head in term.adjectives or p.noun.adjectives == term.adjectives]
+        if len(prices) != 1 or term.per:
+            return []
+        found.append(replace(times(prices[0].term, term), unit=MONEY, per=()))
+    return found
+
+
+def _settled(story: Story, term: Term, extras: Sequence[Term]) -> Term:
+    """A rate times the amount of what it is a rate of."""
+    named = [extra for extra in extras if (extra.unit,) == term.per]
+    like = named or [extra for extra in extras if len(term.per) == 1 and conversion(extra.unit, term.per[0])]
+    return ledger.settle(term, MONEY, [*(like or extras), *_counts(story, term)])
 
 
 def _of_one(asking: "Asking") -> bool:
@@ -93,7 +155,7 @@ def _of_one(asking: "Asking") -> bool:
 def _known(story: Story, subject: Noun) -> bool:
     """Whether the question is about all of it, or about the one thing that is spoken of."""
     owners = {entry.owner for entry in story.entries if entry.sign < 0}
-    return subject.head in _WHOLE or owners == {subject.name} or subject.name in story.people
+    return subject.head in _WHOLE | TIMES or owners == {subject.name} or subject.name in story.people
 
 
 def _is_sum(entry: Entry) -> bool:
@@ -133,6 +195,3 @@ def _by_share(base: Term, each: Adjustment) -> Term:
     part = Term(figure(each.amount), uses=uses(each.amount))
     factor = plus([plain(1), part]) if each.kind != "discount" else less(plain(1), part)
     return times(base, factor)
-
-
-_ = Noun, Part, share_of

@@ -1,6 +1,6 @@
 """What one sentence says, in the terms of its grammar: clauses with a subject, a verb, items and their modifiers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -14,6 +14,8 @@ class Noun:
     words: tuple[str, ...]
     of: tuple[str, ...] = ()
     determiner: str = ""
+    aged: "Figure | None" = field(default=None, compare=False)
+    """The age, of "an 8-year-old girl"."""
 
     @cached_property
     def head(self) -> str:
@@ -48,6 +50,8 @@ class Names:
     """Several that do something together or each."""
 
     nouns: tuple[Noun, ...]
+    others: "Count | None" = None
+    """Those who are counted: her two friends."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Item:
-    quantity: "Quantity | Noun | None"
+    quantity: "Quantity | Noun | Pronoun | None"
     posts: tuple[Post, ...] = ()
 
 
@@ -156,6 +160,14 @@ class Growth:
     factor: str = ""
     unit: str = ""
     lasting: Count | None = None
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Of so many that are bought together with so many that are free, only the first are paid for."""
+
+    bought: Figure
+    free: Figure
 
 
 @dataclass(frozen=True)
@@ -182,6 +194,10 @@ class Clause:
     items: tuple[Item | Adjustment, ...] = ()
     leads: tuple[Post, ...] = ()
     to: Noun | Pronoun | None = None
+    perfect: bool = False
+    """It has been done: it may be counted in what there is, or not."""
+    wanted: bool = False
+    """It is not done yet: she wants to buy."""
 
 
 @dataclass(frozen=True)
@@ -208,9 +224,20 @@ class Question:
     """Of what a percentage is asked, or the size of the groups that are asked for."""
     extreme: str = ""
     """"least" or "most"."""
+    sort: str = ""
+    """Of what it is the least or the most: "CHEAP", "MORE", "OLDER", ..., kinds of words."""
+    future: bool = False
+    """What would be then: how much will be left."""
+    listed: "tuple[Item | Adjustment, ...]" = ()
+    """What is stated in the question itself: 3 pens at $2 each."""
+    gap: bool = False
+    """Whether it is asked by how much, too."""
+
+
+Statement: TypeAlias = Clause | Entries | Growth | Deal
 
 
 @dataclass(frozen=True)
 class Sentence:
-    clauses: tuple[Clause | Entries | Growth, ...]
+    clauses: tuple[Statement, ...]
     questions: tuple[Question, ...] = ()

@@ -33,6 +33,7 @@ class Comparing(Measuring):
         if any(post.kind not in {"when", "now"} for post in posts):
             raise Unread("what is compared cannot be read")
         money = bool(said.figure.currency)
+        money = money or (said.noun is not None and said.noun.head == "money")
         unit = MONEY if money else said.noun.head if said.noun else self.unit
         value = figure(said.figure)
         by = Term(value, MONEY if money else unit, uses=uses(said.figure))
@@ -40,6 +41,9 @@ class Comparing(Measuring):
             self._compared_with_another_time(owner, verb, said, by, label)
             return
         than = self._than(owner, said.than, label)
+        if isinstance(said.than, Noun):
+            self.nouns.setdefault(than, said.than)
+            self.mentioned = than
         self.relations.append(Relation(owner, verb, said.sign, by, than, unit or by.unit, label))
         if unit:
             self.unit = unit

@@ -11,7 +11,9 @@ from offline_model.stories.clauses import (
 from offline_model.stories.facts import Story
 from offline_model.stories.holdings import Holdings
 from offline_model.stories.terms import MONEY, Term, is_time, less, plain, plus, times
-from offline_model.stories.told import EVERYONE, NEUTRAL, Entry
+from offline_model.stories.told import EVERYONE, Entry, same_time
+
+EARNING = frozenset({"earn", "make", "take in", "get", "collect", "receive"})
 
 
 class Doings(Holdings):
@@ -22,8 +24,10 @@ class Doings(Holdings):
         if {"per", "each", "left"} & self.kinds - ({"per"} if "average" in self.kinds else set()):
             return []
         owner = self.owner()
-        if any(self._same_verb(Entry("", each.verb, 0, None)) for each in self.story.relations):
-            return [self._related_done()] if "total" in self.kinds else []
+        if any(
+            each.verb.kind == "BE" or self._same_verb(Entry("", each.verb, 0, None)) for each in self.story.relations
+        ):
+            return [self._related_done(EVERYONE if "total" in self.kinds else owner)] if not self.question.more else []
         return self._done_by(owner, [entry for entry in self.story.entries if self._chosen(entry, owner)])
 
     def _done_by(self, owner: str, chosen: list[Entry]) -> Iterable[Term | None]:
@@ -32,7 +36,7 @@ class Doings(Holdings):
         if any(entry.term is None for entry in chosen):
             return [ledger.missing(self.story, owner, self.unit)]
         if self.question.more:
-            return self._more_done(chosen)
+            return self._more_done(chosen) or self._more_than_the_other(owner)
         spans = [atom for atom in self.story.atoms if is_time(atom.unit) and not atom.per]
         terms = [ledger.settle(entry.term, self.unit, [*self.extras, *spans]) for entry in chosen if entry.term]
         if "average" not in self.kinds:
@@ -57,7 +61,7 @@ class Doings(Holdings):
             return True
         if verb.kind == entry.verb.kind == "MOVE":
             return bool({verb.lemma, entry.verb.lemma} & {"go", "travel", "move", "cover"})
-        earned = verb.lemma in {"take in", "make", "earn"} and self.unit == MONEY
+        earned = verb.lemma in EARNING and self.unit == MONEY
         return earned and entry.verb.lemma == "sell" and entry.sign > 0
 
     def _more_done(self, chosen: list[Entry]) -> Iterable[Term | None]:
@@ -74,8 +78,30 @@ class Doings(Holdings):
         big, small = (two, one) if keys[0] == name else (one, two)
         return [less(big, small) if self.question.more == "+" else less(small, big)]
 
-    def _related_done(self) -> Term | None:
+    def _more_than_the_other(self, owner: str) -> Iterable[Term | None]:
+        """How much more did Ben earn, of two who did? How many more on Saturday, of two days?"""
+        q = self.question
+        than = next((post.value for post in q.posts if post.kind == "than"), None)
+        labels, self.labels = self.labels, set()
+        every = [entry for entry in self.story.entries if self._chosen(entry, EVERYONE)]
+        self.labels = labels
+        own = [entry for entry in every if (entry.label in labels if labels else entry.owner == owner)]
+        others = [entry for entry in every if entry not in own]
+        if isinstance(than, str):
+            others = [entry for entry in others if same_time(entry.label, than)]
+        elif isinstance(than, Noun):
+            alike = [e for e in self.story.entries if self._same_verb(e) and owner in (EVERYONE, e.owner)]
+            own = [entry for entry in alike if entry.term and entry.term.unit == self.unit]
+            others = [entry for entry in alike if entry.term and entry.term.unit == than.head != self.unit]
+        elif than is not None:
+            return []
+        if len(own) != 1 or len(others) != 1 or not own[0].term or not others[0].term:
+            return []
+        one, two = own[0].term, others[0].term
+        return [less(one, two) if q.more == "+" else less(two, one)]
+
+    def _related_done(self, owner: str) -> Term | None:
         """Eli ran twice as far as Noor, and Noor ran 6 km."""
         story = Story(relations=self.story.relations)
-        story.entries = [replace(entry, sign=0) if entry.sign == NEUTRAL else entry for entry in self.story.entries]
-        return ledger.level(story, EVERYONE, self.unit)
+        story.entries = [replace(entry, sign=0) for entry in self.story.entries if self._same_verb(entry)]
+        return ledger.level(story, owner, self.unit)

@@ -11,6 +11,7 @@ from offline_model.stories.clauses import (
     Count,
     Item,
     Noun,
+    OutOf,
     Part,
     Post,
     Rest,
@@ -18,8 +19,9 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.holding import Holding
-from offline_model.stories.terms import MONEY, Term, share_of, times
+from offline_model.stories.terms import MONEY, Term, figure, plus, share_of, times, uses
 from offline_model.stories.told import (
+    AMONG,
     NEUTRAL,
     Entry,
     Measured,
@@ -38,22 +40,48 @@ class Happening(Holding):
         self._events(clause, -1)
 
     def _events(self, clause: Clause, sign: int) -> None:
+        done = sign == NEUTRAL  # then what is done may have an object: 340 people visited the museum
         if isinstance(clause.subject, Item) and not any(
-            isinstance(item, Item) and item.quantity is not None for item in clause.items
+            isinstance(item, Item) and item.quantity is not None and not (done and isinstance(item.quantity, Noun))
+            for item in clause.items
         ):
             self._moving(clause, clause.subject, sign)
             return
         if isinstance(clause.subject, Item):
-            self._each_does(clause, clause.subject)
+            self._each_does(clause, clause.subject, sign)
             return
         owner = self.meet(clause.subject)
+        self.serving = clause.verb.lemma == "use"
+        if self._is_by(clause):
+            [item] = clause.items
+            by = item.posts[0].value if isinstance(item, Item) else None
+            assert isinstance(by, Count)
+            self.entries.append(Entry(owner, clause.verb, sign, self.term(by), self._lead_label(clause)))
+            return
         for item in clause.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
+            elif isinstance(item.quantity, Compared) and self._is_added(owner, item.quantity):
+                more = Count(item.quantity.figure, item.quantity.noun, more=True)
+                self._event(owner, clause, replace(item, quantity=more), sign)
             elif isinstance(item.quantity, Compared):
                 self.compare(owner, clause.verb, item.quantity, item.posts, lead=self._lead_label(clause), sign=sign)
             else:
                 self._event(owner, clause, item, sign)
+
+    def _is_by(self, clause: Clause) -> bool:
+        """It drops by 7 degrees."""
+        if len(clause.items) != 1 or not isinstance(clause.items[0], Item) or clause.verb.lemma != "drop":
+            return False
+        item = clause.items[0]
+        return item.quantity is None and [post.kind for post in item.posts] == ["by"] and _is_plain(item.posts[0])
+
+    def _is_added(self, owner: str, said: Compared) -> bool:
+        """She has $3.75 and finds $1.50 more."""
+        money = said.sign == "+" and said.than is None and said.figure.currency
+        return bool(money) and any(
+            e.owner == owner and e.sign == 0 and e.term and e.term.unit == MONEY for e in self.entries
+        )
 
     def _moving(self, clause: Clause, subject: Item, sign: int) -> None:
         """9 fly away."""
@@ -61,12 +89,16 @@ class Happening(Holding):
         made = self.measured(Item(subject.quantity, posts)).settled()
         if made.term is None or made.price or made.each or (made.term.per and isinstance(subject.quantity, Part)):
             raise Unread("it is not said how many")
+        if sign == NEUTRAL and isinstance(subject.quantity, Part):
+            items = [item for item in clause.items if isinstance(item, Item)]
+            self.subsets.append(Subset(said_words(clause.verb, items), made.term, self._whole(subject.quantity.of)))
+            return
         self.entries.append(
             Entry("", clause.verb, sign, made.term, made.label or self._lead_label(clause), place=made.place)
         )
         self.atoms += made.loose()
 
-    def _each_does(self, clause: Clause, subject: Item) -> None:
+    def _each_does(self, clause: Clause, subject: Item, sign: int) -> None:
         """5 workers each earn $120 per day."""
         count = self.term(subject.quantity)
         for item in clause.items:
@@ -78,12 +110,14 @@ class Happening(Holding):
             if not (made.each or any(post.kind == "each" for post in subject.posts)):
                 raise Unread("it is not said whether each of them does")
             self.atoms += [count, replace(made.term, per=(*made.term.per, count.unit))]
+            if sign < 0 and not made.term.per and not made.span:
+                self.entries.append(Entry("", clause.verb, sign, times(made.term, count)))
             if made.span:
                 self.atoms.append(made.span)
 
-    def _event(self, owner: str, clause: Clause, item: Item, sign: int) -> None:
-        if isinstance(item.quantity, Rest):
-            self.entries.append(Entry(owner, clause.verb, sign, None, "rest"))
+    def _event(self, owner: str, clause: Clause, item: Item, sign: int) -> None:  # noqa: C901 - one for each doubt
+        if isinstance(item.quantity, OutOf | Rest):
+            self._of_all(owner, clause.verb, item.quantity, sign)
             return
         made = self.measured(item).settled()
         label = made.label or self._lead_label(clause)
@@ -98,13 +132,25 @@ class Happening(Holding):
         if made.term is not None and made.term.unit == MONEY and clause.verb.lemma in _BUYING:
             raise Unread(f'"{clause.verb.lemma}": it is not said for what the money is')
         more = isinstance(item.quantity, Count) and item.quantity.more
+        if more and item is not clause.items[0] and _noun_of(item) not in (None, _noun_of(clause.items[0])):
+            raise Unread("more of another kind: it is not said more than what")
         if isinstance(clause.subject, Noun) and clause.subject.determiner == "each" and made.term:
             self.atoms.append(replace(made.term, per=(*made.term.per, clause.subject.head)))
             return
         self.entries.append(Entry(owner, clause.verb, sign, made.term, label, more=more, place=made.place))
         self.atoms += made.loose()
+        if made.term and made.span and made.span_kind == "in" and made.rate is None and not made.term.per:
+            self.atoms.append(replace(times(made.term, made.span, over=True), per=(made.span.unit,)))
         if clause.to is not None:
             self._given(clause, made, label)
+
+    def _of_all(self, owner: str, verb: Verb, quantity: OutOf | Rest, sign: int) -> None:
+        if isinstance(quantity, Rest):
+            self.entries.append(Entry(owner, verb, sign, None, "rest"))
+            return
+        whole = self._sure(self.term(quantity.all))
+        some = Term(figure(quantity.some.figure), whole.unit, uses=uses(quantity.some.figure))
+        self.subsets.append(Subset((verb.lemma,), some, whole))
 
     def _given(self, clause: Clause, made: "Measured", label: str) -> None:
         to = self.owner(clause.to)
@@ -117,6 +163,9 @@ class Happening(Holding):
             if not isinstance(item, Item):
                 raise Unread("a change of a bill that is given")
             quantity, posts = item.quantity, item.posts
+            if isinstance(quantity, Rest) and self._is_shared(quantity, posts):
+                continue
+            self._state_whole(owner, quantity)
             target = next((post.value for post in posts if post.kind == "to" and isinstance(post.value, Noun)), to)
             if isinstance(target, Noun) and target.words[0][0].isupper() and target.name not in self.people:
                 self.people.append(target.name)
@@ -127,6 +176,26 @@ class Happening(Holding):
             self.atoms += made.loose()
             if target is not None:
                 self.entries.append(Entry(self.owner(target, owner), Verb("get", "GIVEN"), 1, made.term, made.label))
+
+    def _state_whole(self, owner: str, quantity: object) -> None:
+        """Half of his 28 marbles: he had 28."""
+        of = quantity.of if isinstance(quantity, Part) else None
+        if (
+            isinstance(of, Count)
+            and of.noun
+            and not of.figure.currency
+            and not any(e.owner == owner for e in self.entries)
+        ):
+            self.entries.append(Entry(owner, Verb("have", "HAVE"), 0, self.term(of)))
+
+    def _is_shared(self, rest: Rest, posts: Sequence[Post]) -> bool:
+        """She gave the rest to her 5 friends in equal shares."""
+        among = [post.value for post in posts if post.kind in AMONG and isinstance(post.value, Count)]
+        if len(among) != 1 or not any(post.kind == "equally" for post in posts):
+            return False
+        whole = self._whole(rest)
+        self.shared.append((whole, self._sure(self.term(among[0]))))
+        return True
 
     def _only_gives(self, owner: str) -> bool:
         return any(entry.owner == owner for entry in self.entries)
@@ -174,8 +243,20 @@ class Happening(Holding):
         else:
             self.have(clause)
 
+    def want(self, clause: Clause) -> None:
+        """She wants to buy a $250 bike: so much she needs."""
+        self.meet(clause.subject)
+        items = [item for item in clause.items if isinstance(item, Item)]
+        if clause.verb.kind != "GAIN" or len(items) != 1 or not isinstance(items[0].quantity, Count):
+            raise Unread("it is not said how much is needed")
+        made = self.measured(items[0])
+        if made.term is None or made.price or made.each:
+            raise Unread("it is not said how much is needed")
+        self.needs.append(made.term)
+
     def need(self, clause: Clause) -> None:
         self.meet(clause.subject)
+        self.serving = True
         for item in clause.items:
             if isinstance(item, Adjustment) or not isinstance(item.quantity, Count | Part):
                 raise Unread('"need": it is not said how much')
@@ -183,6 +264,7 @@ class Happening(Holding):
             if made.price is not None:
                 self.spend("", clause.verb, item)
             else:
+                self.needs += [made.term] if made.term is not None else []
                 self.atoms += made.loose()
 
     def work(self, clause: Clause) -> None:
@@ -196,10 +278,29 @@ class Happening(Holding):
             if item.quantity is not None:
                 made = self.measured(item)
                 assert made.term is not None
-                self.atoms += [made.term, *([made.span] if made.span else [])]
+                self._work_for(made.term)
+                self.atoms += [each for each in (made.span, made.price) if each is not None]
+
+    def _work_for(self, term: Term) -> None:
+        """The hours of several days are added."""
+        before = [atom for atom in self.worked if atom.unit == term.unit and not atom.per and not term.per]
+        if before:
+            self.atoms.remove(before[0])
+            self.worked.remove(before[0])
+            term = plus([before[0], term])
+        self.worked.append(term)
+        self.atoms.append(term)
 
     def _rate_of(self, count: Count, posts: Sequence[Post]) -> Term:
         term = self.term(count)
         assert term is not None
         pers = tuple(post.value.head for post in posts if post.kind == "per" and isinstance(post.value, Noun))
         return replace(term, per=pers)
+
+
+def _noun_of(item: Item | Adjustment) -> Noun | None:
+    return item.quantity.noun if isinstance(item, Item) and isinstance(item.quantity, Count) else None
+
+
+def _is_plain(post: Post) -> bool:
+    return isinstance(post.value, Count) and not post.value.figure.currency

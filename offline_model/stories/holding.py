@@ -22,8 +22,9 @@ from offline_model.stories.clauses import (
     There,
     Verb,
 )
+from offline_model.stories.people import is_kin
 from offline_model.stories.spending import Spending
-from offline_model.stories.terms import Term, figure, share_of, times, uses
+from offline_model.stories.terms import Term, figure, plus, share_of, times, uses
 from offline_model.stories.told import (
     Entry,
     Measured,
@@ -41,10 +42,29 @@ class Holding(Spending):
         for item in clause.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
+            elif isinstance(item.quantity, Compared) and self._of_another_kind(owner, clause, item):
+                continue
             elif isinstance(item.quantity, Compared):
                 self.compare(owner, clause.verb, item.quantity, item.posts, lead=self._lead_label(clause))
             else:
                 self._have_item(owner, clause, item)
+
+    def _of_another_kind(self, owner: str, clause: Clause, item: Item) -> bool:
+        """14 lions and 3 times as many monkeys."""
+        said = item.quantity
+        last = self.entries[-1] if self.entries else None
+        if not isinstance(said, Compared) or said.than is not None or said.noun is None or item.posts:
+            return False
+        if item is clause.items[0] or last is None or last.term is None or last.owner != owner or last.sign:
+            return False
+        if last.term.per or said.figure.currency or last.term.unit == said.noun.head:
+            return False
+        by = Term(figure(said.figure), uses=uses(said.figure))
+        made = times(last.term, by) if said.sign == "*" else plus([last.term, by], [True, said.sign == "+"])
+        self._note(said.noun)
+        term = replace(made, unit=said.noun.head, adjectives=said.noun.adjectives)
+        self.entries.append(Entry(owner, clause.verb, 0, term, last.label, place=last.place))
+        return True
 
     def _held_in_all(self, clause: Clause, subject: Item) -> bool:
         """Nine boxes hold 144 pears in total."""
@@ -77,7 +97,7 @@ class Holding(Spending):
             self.entries.append(
                 Entry(owner, clause.verb, 0, made.term, made.label or self._lead_label(clause), now, place=made.place)
             )
-            if made.term and not (subject and subject.determiner == "a"):
+            if made.term:
                 self.atoms.append(made.term)
 
     def _check_held(self, clause: Clause, item: Item, made: Measured) -> None:
@@ -163,9 +183,7 @@ class Holding(Spending):
 
     def _measure(self, clause: Clause, quantity: Count, item: Item) -> None:
         owner = self.meet(clause.subject)
-        term = Term(
-            figure(quantity.figure), quantity.noun.head if quantity.noun else "year", uses=uses(quantity.figure)
-        )
+        term = Term(figure(quantity.figure), _unit_of(clause.subject, quantity), uses=uses(quantity.figure))
         made = item.posts
         if any(post.kind not in {"long", "when", "now"} and not (post.kind == "by") for post in made):
             raise Unread('what is said with a form of "be" cannot be read')
@@ -179,8 +197,17 @@ class Holding(Spending):
                 inner = self.term(post.value)
                 assert inner is not None
                 self.measures.append(("", inner))
-        self.atoms.append(term)
+        if term.unit != "year":  # an age is no stretch of time
+            self.atoms.append(term)
         self.unit = term.unit
+
+
+def _unit_of(subject: Subject | None, quantity: Count) -> str:
+    """Of a person a number is the age; the population is a number of its own kind."""
+    if quantity.noun is not None:
+        return quantity.noun.head
+    things = isinstance(subject, Noun) and subject.words[0][0].islower() and not is_kin(subject.name)
+    return subject.head if things and isinstance(subject, Noun) and subject.head != "age" else "year"
 
 
 def _way(subject: Subject | None) -> str:

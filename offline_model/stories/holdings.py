@@ -26,6 +26,8 @@ class Holdings(Asked):
         if self._unspent() or kind not in _HELD | {"NEED", "WEIGH"} or "per" in self.kinds or "each" in self.kinds:
             return []
         owner = self.owner()
+        if self._is_before():
+            return []
         if self._elsewhere() or (owner == EVERYONE and self._together() and self._given_away()):
             return []
         if q.more or "first" in self.kinds:

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from offline_model.lexeme import Lexeme, Unread
 from offline_model.lexing import lexemes
+from offline_model.number_words import decimal
+from offline_model.stories.nouns import MEASURES, NUMBERED, conversion, singular
 from offline_model.stories.words import story_vocabulary
 
 _BILL = frozenset({"FEE", "TAX", "TIP", "DISCOUNT", "COUPON", "REFUND", "SUBTOTAL", "BILL", "INTERESTOF"})
 _NO_LABEL = frozenset({"CHANGING", "MONEY", "PERCENT", "FRACTION", "TOTALWORD", "IF", "REFUND", "OPEN", "CLOSE"})
 _ENDS = frozenset({"END", "NEWLINE"})
 _LONGEST_LABEL = 6
+_STREETS = frozenset({"street", "road", "avenue", "lane", "drive", "square", "boulevard"})
 _BULLETS = frozenset({"-", "*", "\N{BULLET}", "\N{EN DASH}"})
 _COLUMNS = {
     "item": "item", "items": "item", "product": "item", "article": "item", "what": "item",
@@ -23,6 +27,8 @@ _COLUMNS = {
 class Line:
     label: str
     lexemes: tuple[Lexeme, ...]
+    words: str = ""
+    """What it says, if the text does not say it in these words."""
 
 
 def lines(text: str) -> list[Line]:
@@ -63,7 +69,28 @@ def _marked(found: Sequence[Lexeme], text: str) -> Iterator[Lexeme]:
         if at in starts:
             at += 2
             continue
+        if _is_year(found, at, text):
+            yield replace(found[at], kind="WHEN", text=f"in {found[at + 1].text}", end=found[at + 1].end)
+            at += 2
+            continue
         if found[at].kind == "FILLER":
+            at += 1
+            continue
+        if merged := _in_two_units(found[at : at + 5]):
+            yield from merged[0]
+            at += merged[1]
+            continue
+        if found[at].text.lower() == "half" and _is_measured(found[at + 1 : at + 3]):
+            yield replace(found[at], kind="NUMBER", text="0.5", end=found[at + 1].end)
+            at += 2
+            continue
+        if length := _address(found[at:], text):
+            last = found[at + length - 1]
+            yield replace(found[at], kind="WORD", text=text[found[at].start : last.end], end=last.end)
+            at += length
+            continue
+        if at and _is_name(found[at - 1], found[at], text, found[at + 1 : at + 2]):
+            yield replace(found[at], kind="WORD", text=text[found[at].start : found[at].end])
             at += 1
             continue
         if found[at].text == "." and at and found[at - 1].text in {"Mr", "Mrs", "Ms", "Dr"}:
@@ -71,6 +98,55 @@ def _marked(found: Sequence[Lexeme], text: str) -> Iterator[Lexeme]:
             continue
         yield found[at]
         at += 1
+
+
+def _is_year(found: Sequence[Lexeme], at: int, text: str) -> bool:
+    """Whether "in 2019" is a year, and not so many of something."""
+    if found[at].kind != "IN" or at + 1 >= len(found) or found[at + 1].kind != "NUMBER":
+        return False
+    year, after = found[at + 1], found[at + 2] if at + 2 < len(found) else None
+    written = text[year.start : year.end]
+    named = after is None or after.kind in {"COMMA", "PRON", "THE", "A", "END", "AND"} or text[after.start].isupper()
+    return len(written) == 4 and written.isdecimal() and written[:2] in {"19", "20"} and named  # noqa: PLR2004
+
+
+def _is_measured(run: Sequence[Lexeme]) -> bool:
+    """Such as "an hour", after "half"."""
+    return [each.kind for each in run] == ["A", "WORD"] and singular(run[1].text) in MEASURES
+
+
+def _address(run: Sequence[Lexeme], text: str) -> int:
+    """How many lexemes "25 Main Street" has; 0 if it is none."""
+    length = 1
+    while length < len(run) and run[length].kind == "WORD" and text[run[length].start].isupper():
+        length += 1
+    street = length > 1 and run[length - 1].text.casefold() in _STREETS
+    return length if run[0].kind == "NUMBER" and not run[0].spoken and street else 0
+
+
+def _in_two_units(run: Sequence[Lexeme]) -> tuple[tuple[Lexeme, Lexeme], int] | None:
+    """2 hours (and) 40 minutes, as 160 minutes; how many lexemes that is."""
+    kinds = [each.kind for each in run]
+    joined = 1 if kinds[2:3] == ["AND"] else 0
+    if kinds[:2] != ["NUMBER", "WORD"] or kinds[2 + joined : 4 + joined] != ["NUMBER", "WORD"]:
+        return None
+    one, two, number, unit = run[0], run[1], run[2 + joined], run[3 + joined]
+    factor = conversion(singular(two.text), singular(unit.text))
+    if factor is None or factor <= 1 or not 0 < Fraction(number.text) < factor:
+        return None
+    total = decimal(Fraction(one.text) * factor + Fraction(number.text))
+    return (replace(one, text=total, end=number.end), unit), 4 + joined
+
+
+def _is_name(before: Lexeme, lexeme: Lexeme, text: str, after: Sequence[Lexeme]) -> bool:
+    """Whether it belongs to the name before it: "Store A", "Shop Two", "Store 1"."""
+    if before.kind != "WORD":
+        return False
+    if lexeme.kind == "A":
+        return lexeme.text == "A"
+    capital = text[before.start].isupper() and (not lexeme.spoken or text[lexeme.start].isupper())
+    counts = bool(after) and after[0].kind == "WORD"
+    return lexeme.kind == "NUMBER" and (capital or not counts) and before.text.casefold() in NUMBERED
 
 
 def _numbered(found: Sequence[Lexeme], text: str) -> set[int]:
@@ -154,7 +230,4 @@ def _row(cells: dict[str, str]) -> str:
 
 def joined(found: Sequence[Line], text: str) -> str:
     """The words of the lines, as they were written."""
-    return ", ".join(text[line.lexemes[0].start : line.lexemes[-1].end] for line in found)
-
-
-_ = replace
+    return ", ".join(line.words or text[line.lexemes[0].start : line.lexemes[-1].end] for line in found)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from offline_model.lexeme import Unread
-from offline_model.stories.nouns import takes_in
+from offline_model.stories.nouns import NEGATIVE, takes_in
 from offline_model.stories.terms import Term, chain, less, plus, times
 from offline_model.stories.told import EVERYONE, NEUTRAL, Entry, Relation, Told
 
@@ -71,7 +71,7 @@ def level(
 def _is_of(story: Told, entry: Entry, owner: str, having: Sequence[str]) -> bool:
     if entry.owner == owner:
         return True
-    if entry.verb.kind == "GIVE":
+    if entry.verb.kind == "GIVE" and entry.owner != "i":
         return False
     places = {owner, "", *(each.place for each in story.entries if each.owner == owner)}
     if entry.place not in places:
@@ -115,7 +115,7 @@ def _check_never_below_zero(terms: Sequence[Term], signs: Sequence[bool]) -> Non
     total = None
     for term, sign in zip(terms, signs, strict=True):
         total = term if total is None else plus([total, term], [True, sign])
-        if total.worth is not None and total.worth < 0:
+        if total.worth is not None and total.worth < 0 and total.unit not in NEGATIVE:
             raise Unread("more is taken away than there is")
 
 

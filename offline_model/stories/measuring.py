@@ -15,9 +15,11 @@ from offline_model.stories.clauses import (
     Post,
     Pronoun,
     Quantity,
+    Rest,
     Some,
 )
 from offline_model.stories.nouns import DAYS, MEASURES, MONTHS, TIMES, singular
+from offline_model.stories.people import is_kin
 from offline_model.stories.terms import MONEY, ONE, Term, chain, figure, is_time, share_of, times, uses
 from offline_model.stories.told import (
     EVERYONE,
@@ -28,11 +30,35 @@ from offline_model.stories.told import (
 
 _SPANS = TIMES | DAYS | MONTHS | frozenset(["weekday", "weekend", "morning", "afternoon", "evening", "night"])
 
+_PEOPLE = frozenset(
+    [
+        "friend",
+        "neighbor",
+        "neighbour",
+        "teacher",
+        "classmate",
+        "child",
+        "baby",
+        "boss",
+        "colleague",
+        "person",
+        "adult",
+        "guest",
+        "pupil",
+        "student",
+    ]
+)
+_EVENTS = frozenset(
+    [
+        *("party", "picnic", "trip", "sale", "fair", "wedding", "concert", "camp", "event", "meeting", "project"),
+        *("class", "school", "lunch", "dinner", "breakfast", "holiday"),
+    ]
+)
 _PRICED = frozenset({"price", "sale", "discount", "cost"})
 
 
 class Measuring(Told):
-    def term(self, quantity: Quantity | Noun | None) -> Term | None:
+    def term(self, quantity: Quantity | Noun | Pronoun | None) -> Term | None:  # noqa: PLR0911 - one for each type
         """None for "some"."""
         match quantity:
             case Count(figure=number, noun=noun):
@@ -45,6 +71,8 @@ class Measuring(Told):
                 return Term(figure(share), unit, uses=uses(share))
             case Part(share=share, of=of):
                 return share_of(share, self._whole(of))
+            case Pronoun():
+                return self._holding(self.unit or MONEY)
             case Some(noun=noun):
                 self._note(noun)
                 return None
@@ -63,6 +91,8 @@ class Measuring(Told):
                 raise Unread(f'"{number.text}": it is not said of what')
             adjectives = self.noun.adjectives if self.noun else frozenset[str]()
             return Term(figure(number), self.unit, uses=uses(number), adjectives=adjectives)
+        if noun.head == "one" and self.noun is not None:
+            noun = replace(self.noun, words=(*noun.words[:-1], *self.noun.words))
         self._note(noun)
         return Term(figure(number), unit_of(noun), uses=uses(number), adjectives=noun.adjectives)
 
@@ -82,6 +112,8 @@ class Measuring(Told):
             if of.head == "money" and not any(e.sign < 0 and e.term and e.term.unit == MONEY for e in self.entries):
                 return self._holding(MONEY)
             raise Unread(f'"{of}": it is not said how many there are')
+        if isinstance(of, Rest) and of.noun is not None:
+            return self._holding(MONEY if of.noun.head == "money" else of.noun.head)
         return self._holding(self.unit or MONEY)
 
     def _holding(self, unit: str) -> Term:
@@ -120,6 +152,13 @@ class Measuring(Told):
                 return replace(made, price=replace(made.price, per=(value.head,)))
             case "per" if isinstance(value, Noun) and made.term:
                 return replace(made, term=replace(made.term, per=(*made.term.per, value.head)))
+            case "often" if isinstance(value, Count) and made.term and value.noun and not made.term.per:
+                often = Term(figure(value.figure), uses=uses(value.figure))
+                return replace(made, term=replace(times(made.term, often), per=(value.noun.head,)))
+            case "per_count" if isinstance(value, Count) and made.term and value.noun:
+                return replace(made, term=self._per_count(made.term, value))
+            case "for" if isinstance(value, Count) and value.noun and self.serving and made.term and not made.term.per:
+                return replace(made, term=self._per_count(made.term, value))
             case "at" | "for" if isinstance(value, Count) and value.figure.currency:
                 each = post.kind == "at" or following in {"each", "per"}
                 return replace(made, price=self.term(value), priced_each=each)
@@ -139,6 +178,8 @@ class Measuring(Told):
                 value.head not in _SPANS or value.determiner == "a"
             ):
                 return replace(made, place=value.name)
+            case "for" if isinstance(value, Noun) and (value.head in _EVENTS or _is_use(value)):
+                return made
             case "for" if isinstance(value, Noun) and made.term and made.term.unit == MONEY:
                 return replace(made, place=value.name)
             case kind if kind in PLACES and isinstance(value, Adjustment):
@@ -146,6 +187,11 @@ class Measuring(Told):
                 return made
             case _:
                 raise Unread(f'"{post}": it cannot be read here')
+
+    def _per_count(self, term: Term, count: Count) -> Term:
+        """7 liters per 100 km, 300 g for 4 people."""
+        by = self._sure(self.term(count))
+        return replace(times(term, by, over=True), per=(by.unit,))
 
     def _time(self, value: Count) -> Term:
         assert value.noun is not None
@@ -168,6 +214,11 @@ class Measuring(Told):
                     span=time,
                 )
         return replace(made, span=time, span_kind=kind)
+
+
+def _is_use(noun: Noun) -> bool:
+    """What it is for, if it is for a thing: for a bracelet, not for a friend."""
+    return noun.determiner == "a" and noun.words[0].islower() and noun.head not in _PEOPLE and not is_kin(noun.name)
 
 
 def unit_of(noun: Noun) -> str:

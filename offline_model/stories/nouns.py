@@ -14,7 +14,8 @@ _IRREGULAR = {
     "centimetres": "cm", "centimeters": "cm", "centimeter": "cm", "m": "meter", "l": "liter", "hrs": "hour",
     "mins": "minute", "kilograms": "kg", "kilogram": "kg", "kilos": "kg", "kilo": "kg", "grams": "gram", "g": "gram",
     "lbs": "pound", "lb": "pound", "pupils": "pupil", "brownies": "brownie", "calories": "calorie", "series": "series",
-    "friends": "friend", "is": "is", "this": "this", "bacteria": "bacteria", "lbs.": "pound",
+    "friends": "friend", "is": "is", "this": "this", "bacteria": "bacteria", "lbs.": "pound", "mls": "ml",
+    "milliliters": "ml", "milliliter": "ml", "millilitres": "ml", "millilitre": "ml", "kids": "kid",
 }  # fmt: skip
 
 _CONVERSIONS = {
@@ -25,24 +26,40 @@ _CONVERSIONS = {
     ("year", "month"): 12,
     ("km", "meter"): 1000,
     ("meter", "cm"): 100,
+    ("cm", "mm"): 10,
+    ("liter", "ml"): 1000,
+    ("pound", "ounce"): 16,
+    ("gallon", "quart"): 4,
     ("kg", "gram"): 1000,
     ("foot", "inch"): 12,
     ("yard", "foot"): 3,
     ("dozen", "egg"): 12,
 }
 DAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
+NUMBERED = frozenset(
+    "store shop house room bus flight ticket gate platform seat locker train plan team class group option site".split()  # noqa: SIM905
+)
+"""What may be known by a number: bus 12."""
 MONTHS = frozenset(
     "january february march april may june july august september october november december".split()  # noqa: SIM905
 )
 TIMES = frozenset({"second", "minute", "hour", "day", "week", "month", "year"})
+NEGATIVE = frozenset({"degree"})
+"""Of what there may be less than nothing."""
+WEIGHTS = frozenset({"kg", "gram", "pound", "ounce", "ton"})
 LENGTHS = frozenset({"km", "meter", "cm", "mm", "mile", "foot", "yard", "inch"})
-MEASURES = TIMES | LENGTHS | {"kg", "gram", "liter", "gallon", "pound", "cup", "ounce", "ton", "teaspoon", "tablespoon"}
+MEASURES = (
+    TIMES
+    | LENGTHS
+    | {"kg", "gram", "liter", "ml", "gallon", "quart", "pound", "cup", "ounce", "ton", "teaspoon", "tablespoon"}
+)
 
 _TAKES_IN = {
     "animal": "cow sheep pig horse goat chicken duck dog cat hen rabbit lion tiger bird fish",
     "fruit": "apple pear orange banana plum peach mango melon lemon",
     "coin": "quarter dime nickel penny",
-    "child": "boy girl",
+    "child": "boy girl kid",
+    "kid": "boy girl",
     "student": "boy girl pupil",
     "pupil": "boy girl",
     "person": "boy girl man woman child adult student guest visitor",

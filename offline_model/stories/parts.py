@@ -1,8 +1,9 @@
 """Several labelled parts (stores, people, trips, months) and one question about all of them."""
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from offline_model.effort import TOLD, spend
 from offline_model.lexeme import Unread
@@ -19,33 +20,75 @@ from offline_model.stories.terms import MONEY, Term, plus
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "distance", "weight", "number", "spending"})
 
 
-def read_parts(text: str, found: Sequence[Line], choices: Sequence[Sequence[Sentence]]) -> Comparison:
+Fits: TypeAlias = Callable[[Question, str], bool]
+"""Whether a question, about so much of a unit, is about what the parts say."""
+
+
+@dataclass(frozen=True)
+class _Ask:
+    ask: str
+    order: tuple[int, ...]
+    gap: bool = False
+
+
+def read_parts(
+    text: str, found: Sequence[Line], choices: Sequence[Sequence[Sentence]], fits: Fits = lambda _question, _unit: True
+) -> Comparison:
     """Raises Unread if the parts are not alike, or if the question is not about all of them."""
     names = list(dict.fromkeys(line.label for line in found if line.label))
-    asked = [(line, choice) for line, choice in zip(found, choices, strict=True) if not line.label]
-    questions = {question for _, choice in asked for sentence in choice for question in sentence.questions}
-    if any(sentence.clauses for _, choice in asked for sentence in choice) or not asked:
+    asked = [choice for line, choice in zip(found, choices, strict=True) if not line.label]
+    if any(sentence.clauses for choice in asked for sentence in choice) or not asked:
         raise Unread("something is said outside of the parts, or nothing is asked")
     terms, shares = [], []
+    per = _unit_priced(asked)
+    asks = f"What is the price of one {per}?" if per else "What is the total?"
     for name in names:
         own = [(line, choice) for line, choice in zip(found, choices, strict=True) if line.label == name]
-        term = _total([choice for _, choice in own], [line for line, _ in own])
+        term = _total([choice for _, choice in own], [line for line, _ in own], per)
         terms.append(term)
-        shares.append(Share(name, term.value, f"{name}: {joined([line for line, _ in own], text)}. What is the total?"))
+        shares.append(Share(name, term.value, f"{name}: {joined([line for line, _ in own], text)}. {asks}"))
     unit = {term.unit for term in terms}
     if len(unit) > 1:
         raise Unread(f"{' and '.join(sorted(unit))} do not add up")
-    asks = {found_ask for question in questions if (found_ask := _ask(question, names, unit.copy().pop())) is not None}
-    if len(asks) != 1:
-        raise Unread("the question does not fit the parts")
-    [(ask, order)] = asks
-    if ask == "gap":
+    alike = frozenset.intersection(*(term.adjectives for term in terms))
+    ask = _one_ask(asked, names, terms[0].unit, lambda q, unit: _is_of_all(q, unit, alike) and fits(q, unit))
+    order = ask.order
+    if ask.ask == "gap" or ask.gap:
         worths = [term.worth for term in terms]
-        if None in worths:
-            raise Unread("the difference of what is not rational")
-        ask, order = "difference", (0, 1) if (worths[0] or 0) >= (worths[1] or 0) else (1, 0)
-    quantities = tuple(quantity for line in found for quantity in read_in(text, line))
-    return replace(_comparison([shares[at] for at in order], terms, ask), read=quantities)
+        if None in worths or len(worths) != 2:  # noqa: PLR2004
+            raise Unread("it is asked by how much, and not than which")
+        order = (0, 1) if (worths[0] or 0) >= (worths[1] or 0) else (1, 0)
+    made = _comparison([shares[at] for at in order], terms, "difference" if ask.ask == "gap" else ask.ask)
+    return replace(made, gap=ask.gap, read=tuple(quantity for line in found for quantity in read_in(text, line)))
+
+
+def _is_of_all(question: Question, unit: str, alike: frozenset[str]) -> bool:
+    """Whether the red ones are asked for only if all are red."""
+    counted = question.noun is not None and question.noun.head == unit and question.form in {"many", "which"}
+    return not counted or (question.noun is not None and question.noun.adjectives <= alike)
+
+
+def _one_ask(asked: Sequence[Sequence[Sentence]], names: Sequence[str], unit: str, fits: Fits) -> _Ask:
+    """What is asked, however the questions are parsed. All of several questions must be answered by it."""
+    found: set[_Ask] = set()
+    for combination in itertools.product(*asked):
+        questions = [question for sentence in combination for question in sentence.questions]
+        asks = [_ask(question, names, unit) if fits(question, unit) else None for question in questions]
+        if asks and None not in asks:
+            found.add(_joined([each for each in asks if each is not None]))
+    if len(found) != 1:
+        raise Unread("the question does not fit the parts")
+    return found.pop()
+
+
+def _joined(asks: Sequence[_Ask]) -> _Ask:
+    """For each and in total is one; so is which, and by how much."""
+    if len(set(asks)) == 1:
+        return asks[0]
+    which = [each for each in asks if each.ask in {"least", "most"}]
+    if len(asks) == 2 and len(which) == 1 and asks[1].ask == "gap":  # noqa: PLR2004
+        return replace(which[0], gap=True)
+    raise Unread("there are two questions")
 
 
 def _comparison(shares: Sequence[Share], terms: Sequence[Term], ask: str) -> Comparison:
@@ -54,14 +97,29 @@ def _comparison(shares: Sequence[Share], terms: Sequence[Term], ask: str) -> Com
     return Comparison(tuple(shares), ask, currency if money else "", "money" if money else "")
 
 
-def _total(choices: Sequence[Sequence[Sentence]], own: Sequence[Line]) -> Term:
+def _unit_priced(asked: Sequence[Sequence[Sentence]]) -> str:
+    """Of what it is asked which is cheaper per one of it; empty if that is not asked."""
+    questions = {question for choice in asked for sentence in choice for question in sentence.questions}
+    pers = {p.value.head for q in questions for p in q.posts if p.kind == "per" and isinstance(p.value, Noun)}
+    which = all(question.form == "which" and question.sort == "CHEAP" for question in questions)
+    return pers.pop() if which and len(pers) == 1 else ""
+
+
+def _unit_price(story: Story, per: str) -> Term:
+    if len(story.prices) != 1 or story.prices[0].term.per != (per,) or story.adjustments:
+        raise Unread(f"it is not said what one {per} costs")
+    return replace(story.prices[0].term, per=())
+
+
+def _total(choices: Sequence[Sequence[Sentence]], own: Sequence[Line], per: str) -> Term:
     numbers = numbers_of(own)
     found: dict[object, Term] = {}
     refusals: list[Unread] = []
     for combination in itertools.product(*choices):
         spend(TOLD * len(combination))
         try:
-            term = _sum(told(combination))
+            story = told(combination)
+            term = _unit_price(story, per) if per else _sum(story)
         except Unread as refusal:
             refusals.append(refusal.with_traceback(None))
             continue
@@ -79,24 +137,28 @@ def _sum(story: Story) -> Term:
     terms = [entry.term for entry in story.entries if entry.term]
     if not terms or len({term.unit for term in terms}) > 1 or story.adjustments:
         raise Unread("a part has no one total")
-    return plus(terms)
+    return replace(plus(terms), adjectives=frozenset.intersection(*(term.adjectives for term in terms)))
 
 
-def _ask(question: Question, names: Sequence[str], unit: str) -> tuple[str, tuple[int, ...]] | None:
+def _ask(question: Question, names: Sequence[str], unit: str) -> _Ask | None:  # noqa: PLR0911 - one for each form
     every = tuple(range(len(names)))
     kinds = {post.kind for post in question.posts}
     if question.items or question.whole:
         return None
-    if question.form in {"which", "each"}:
-        return (question.extreme if question.form == "which" else "total"), every
+    if question.form == "which":
+        priced = question.sort == "CHEAP" and unit != MONEY
+        others = {post.kind for post in question.posts} - ({"per"} if question.sort == "CHEAP" else set())
+        return None if priced or others else _Ask(question.extreme, every, question.gap)
+    if question.form == "each":
+        return _Ask("total", every)
     if question.more:
         return _more(question, names)
     head = question.noun.head if question.noun else ""
     if "average" in kinds or (question.noun and question.noun.words[0] == "average"):
-        return ("average", every) if are_periods(question, names) else None
+        return _Ask("average", every) if are_periods(question, names) else None
     if head == "difference" and len(names) == 2:  # noqa: PLR2004
-        return "gap", every
-    return ("total", every) if _is_total(question, head, kinds, unit, names) else None
+        return _Ask("gap", every)
+    return _Ask("total", every) if _is_total(question, head, kinds, unit, names) else None
 
 
 def _is_total(question: Question, head: str, kinds: Iterable[str], unit: str, names: Sequence[str]) -> bool:
@@ -114,13 +176,15 @@ def _is_total(question: Question, head: str, kinds: Iterable[str], unit: str, na
     return named and (isinstance(subject, Pronoun | There | None) or "total" in kinds)
 
 
-def _more(question: Question, names: Sequence[str]) -> tuple[str, tuple[int, ...]] | None:
+def _more(question: Question, names: Sequence[str]) -> _Ask | None:
+    if question.subject is None and {post.kind for post in question.posts} <= {"nothing"} and not question.items:
+        return _Ask("gap", tuple(range(len(names))))
     than = next((post.value for post in question.posts if post.kind == "than"), None)
     one = [at for at, name in enumerate(names) if _speaks_of(question.subject, name) or _posts_speak(question, name)]
     two = [at for at, name in enumerate(names) if _speaks_of(than, name)]
     if len(one) != 1 or len(two) != 1 or one == two:
         return None
-    return "difference", (one[0], two[0]) if question.more == "+" else (two[0], one[0])
+    return _Ask("difference", (one[0], two[0]) if question.more == "+" else (two[0], one[0]))
 
 
 def _posts_speak(question: Question, name: str) -> bool:

@@ -35,7 +35,10 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
     if one and len(asking.extras) == 1 and not wanted:
         wanted = one[0].unit
         terms = [replace(terms[0], uses=terms[0].uses | one[0].uses), *terms[1:]] if terms else []
-    if q.form == "much" and q.noun and q.noun.head in {"fence", "fencing"}:
+    if q.form == "many" and q.noun and terms and q.noun.words[0] == "square" and q.noun.head == terms[0].unit:
+        wanted = "area"
+    fenced = q.noun is not None and bool({q.noun.head, *q.noun.of} & {"fence", "fencing", "ribbon", "border"})
+    if fenced and (q.form == "much" or (q.form == "many" and q.noun and terms and q.noun.head == terms[0].unit)):
         wanted = "perimeter"
     if len({term.unit.removeprefix("square ") for term in terms}) > 1 and "area" not in names:
         return

@@ -10,6 +10,7 @@ from offline_model.stories.clauses import (
     Count,
     Grouped,
     Item,
+    Names,
     Noun,
     Part,
     Post,
@@ -18,7 +19,7 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.happening import Happening
-from offline_model.stories.terms import MONEY, Term
+from offline_model.stories.terms import MONEY, Term, is_time, plain, plus, share_of
 from offline_model.stories.told import (
     AMONG,
     Entry,
@@ -27,19 +28,58 @@ from offline_model.stories.told import (
 
 class Sharing(Happening):
     def share(self, clause: Clause) -> None:
-        if clause.verb.passive:
-            self.share_out(
-                self._item_of(clause.subject), [p for i in clause.items if isinstance(i, Item) for p in i.posts]
-            )
+        posts = [post for item in clause.items if isinstance(item, Item) for post in item.posts]
+        if clause.verb.passive and isinstance(clause.subject, Noun) and self._is_cut(clause.subject, posts):
             return
-        if not isinstance(clause.subject, Item):
-            raise Unread(f'"{clause.verb.lemma}": it is not said among how many')
-        count = self._sure(self.term(clause.subject.quantity))
+        if clause.verb.passive and not isinstance(clause.subject, Item) and not self.measures:
+            self._share_among(clause, posts)
+            return
+        if clause.verb.passive:
+            self.share_out(self._item_of(clause.subject), posts)
+            return
+        if isinstance(clause.subject, Names):
+            count = replace(plain(len(clause.subject.nouns)), unit="person")
+            if clause.subject.others is not None:
+                count = plus([count, self._sure(self.term(clause.subject.others))])
+        elif isinstance(clause.subject, Item):
+            count = self._sure(self.term(clause.subject.quantity))
+        else:
+            self._share_among(clause, posts)
+            return
         for item in clause.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
             else:
                 self._share_item(item, count)
+
+    def _is_cut(self, subject: Noun, posts: Sequence[Post]) -> bool:
+        """A pizza is cut into 8 slices: there are 8 slices."""
+        pieces = posts[0].value if len(posts) == 1 and posts[0].kind in AMONG else None
+        if self.measures or not isinstance(pieces, Count) or pieces.noun is None or is_time(pieces.noun.head):
+            return False
+        if subject.words[-1].casefold() != subject.head:
+            return False
+        if subject.determiner == "each":
+            self.atoms.append(replace(self._sure(self.term(pieces)), per=(subject.head,)))
+            return True
+        self.level("", pieces, Verb("have", "HAVE"))
+        return True
+
+    def _share_among(self, clause: Clause, posts: Sequence[Post]) -> None:
+        """They split it, or the bill, equally among 4 people."""
+        kinds = {*AMONG, "by"} if clause.verb.passive else AMONG
+        among = [post.value for post in posts if post.kind in kinds]
+        others = [post.kind for post in posts if post.kind not in {*kinds, "equally"}]
+        named = [item.quantity for item in clause.items if isinstance(item, Item) and item.quantity is not None]
+        if len(among) != 1 or others or not isinstance(among[0], Count):
+            raise Unread(f'"{clause.verb.lemma}": it is not said among how many')
+        count = self._sure(self.term(among[0]))
+        if not named or (len(named) == 1 and isinstance(named[0], Noun) and named[0].head in {"bill", "cost", "total"}):
+            self.shared.append((None, count))
+        elif len(named) == 1 and not isinstance(named[0], Noun):
+            self.shared.append((self._sure(self.term(named[0])), count))
+        else:
+            raise Unread(f'"{clause.verb.lemma}": it is not said how much')
 
     def _item_of(self, subject: Subject | None) -> Item:
         if isinstance(subject, Item):
@@ -103,12 +143,15 @@ class Sharing(Happening):
 
     def _moved_by(self, clause: Clause, sign: int) -> None:
         posts = {post.kind: post.value for item in clause.items if isinstance(item, Item) for post in item.posts}
+        label = str(posts.pop("when", ""))
         owner = self.meet(clause.subject)
         if set(posts) == {"from", "to"} and all(isinstance(each, Count) for each in posts.values()):
             one, two = (self._sure(self.term(posts[kind])) for kind in ("from", "to"))  # type: ignore[arg-type]
             self.changes.append((one, two))
         elif set(posts) == {"by"} and isinstance(posts["by"], Count):
-            self.entries.append(Entry(owner, clause.verb, sign, self.term(posts["by"])))
+            self.entries.append(
+                Entry(owner, clause.verb, sign, self.term(posts["by"]), self._lead_label(clause) or label)
+            )
         elif set(posts) <= {"by", "from"} and isinstance(posts.get("by"), Part):
             self._by_part(clause, posts, sign)
         else:
@@ -118,11 +161,33 @@ class Sharing(Happening):
         part, base = posts["by"], posts.get("from")
         if isinstance(clause.subject, Item) and base is None:
             base = clause.subject.quantity
+        if isinstance(part, Part) and part.of is None and base is None and self._level_changed(clause, part, sign):
+            return
+        if isinstance(part, Part) and part.of is None and base is None and self._is_priced_once(clause.subject):
+            self.adjustments.append(Adjustment("tax" if sign > 0 else "discount", part.share, "subtotal"))
+            return
         if not isinstance(part, Part) or part.of is not None or not isinstance(base, Count):
             raise Unread(f'"{clause.verb.lemma}": it is not said from how much')
         owner = base.noun.name if base.noun else ""
         self.entries.append(Entry(owner, Verb("cost", "COST"), -1, self.term(base)))
         self.adjustments.append(Adjustment("tax" if sign > 0 else "discount", part.share, "subtotal"))
+
+    def _level_changed(self, clause: Clause, part: Part, sign: int) -> bool:
+        """The population was 8,000; it grew by 10%."""
+        levels = [entry for entry in self.entries if entry.sign == 0 and entry.term is not None]
+        owner = self.owner(clause.subject)
+        if len(self.entries) != 1 or len(levels) != 1 or levels[0].owner != owner or levels[0].term is None:
+            return False
+        self.entries.append(Entry(owner, clause.verb, sign, share_of(part.share, levels[0].term)))
+        return True
+
+    def _is_priced_once(self, subject: Subject | None) -> bool:
+        """Whether it, or its price, is the one thing of which it is said what it costs."""
+        prices = [entry for entry in self.entries if entry.verb.kind == "COST" and entry.sign < 0]
+        if len(prices) != 1 or len(self.entries) != 1 or self.adjustments:
+            return False
+        named = isinstance(subject, Noun) and (subject.head == "price" or subject.name == prices[0].owner)
+        return named or (isinstance(subject, Pronoun) and subject.word == "it")
 
     def change(self, clause: Clause) -> None:
         """A $120 coat is discounted by 30%; a shop raises the price of a $40 bag by 5%."""
@@ -131,9 +196,17 @@ class Sharing(Happening):
         subject = clause.subject
         if not clause.verb.passive and items and isinstance(items[0].quantity, Count):
             subject = Item(items[0].quantity)
+        elif not clause.verb.passive and items and isinstance(items[0].quantity, Noun):
+            subject = items[0].quantity
         elif not clause.verb.passive:
             raise Unread(f'"{clause.verb.lemma}": it is not said what')
+        if subject is None:
+            subject = Pronoun("it")
         posts = {post.kind: post.value for item in items for post in item.posts}
+        if set(posts) == {"from", "to"} and all(isinstance(each, Count) for each in posts.values()):
+            one, two = (self._sure(self.term(posts[kind])) for kind in ("from", "to"))  # type: ignore[arg-type]
+            self.changes.append((one, two))
+            return
         if set(posts) != {"by"}:
             raise Unread(f'"{clause.verb.lemma}": it is not said by how much')
         self._by_part(replace(clause, subject=subject), posts, sign)

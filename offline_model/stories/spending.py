@@ -11,10 +11,13 @@ from offline_model.stories.clauses import (
     Grouped,
     Item,
     Noun,
+    Part,
+    Pronoun,
+    Rest,
     Verb,
 )
 from offline_model.stories.comparing import Comparing
-from offline_model.stories.terms import MONEY, times
+from offline_model.stories.terms import MONEY, Term, figure, is_time, plus, times, uses
 from offline_model.stories.told import (
     Entry,
     Measured,
@@ -43,14 +46,24 @@ class Spending(Comparing):
                 item = Item(item.quantity, tuple(post for post in item.posts if post is not paid))  # noqa: PLW2901
             self.spend(owner, clause.verb, item, label=self._lead_label(clause))
 
-    def spend(self, owner: str, verb: Verb, item: Item, *, sign: int = -1, label: str = "") -> None:
+    def spend(  # noqa: C901 - one for each doubt
+        self, owner: str, verb: Verb, item: Item, *, sign: int = -1, label: str = ""
+    ) -> None:
         """An item with its price as money that goes."""
         if isinstance(item.quantity, Noun) and _TOTALS & {*item.quantity.words, item.quantity.head}:
             raise Unread(f'"{item.quantity}": a sum is stated')
         if any(not each.amount.currency for each in self.adjustments):
             raise Unread("it is not said whether what comes after it is discounted or taxed too")
+        if isinstance(item.quantity, Part) and item.quantity.of == Rest():
+            item = replace(item, quantity=replace(item.quantity, of=Rest(Noun(("money",)))))
+        if self._is_paid_for_several(item):
+            self._paid_for_several(owner, verb, item, sign, label)
+            return
         made = self.measured(item)
         price, count = made.price, made.term
+        if isinstance(item.quantity, Noun) and made.price is not None and _is_of_each(verb, item.quantity, made):
+            self._priced_each(item.quantity, made.price)
+            return
         if isinstance(item.quantity, Noun):
             count = None
         if price is None:
@@ -59,7 +72,8 @@ class Spending(Comparing):
             self._uncosted(owner, verb, made)
             return
         if count is not None and count.worth != 1 and not made.priced_each:
-            raise Unread(f"{count.unit}: it is not said whether the price is for each or for all")
+            self._priced_in_all(item, count, price)
+            return
         if count is not None and price.per and price.per[0] != count.unit and price.per[0] not in _words(item):
             raise Unread(f"the price is per {price.per[0]}, not per {count.unit}")
         term = times(replace(price, per=()), count) if count is not None else price
@@ -70,6 +84,39 @@ class Spending(Comparing):
         self.entries.append(Entry(owner, verb, sign, term, made.label or label, place=made.place))
         self.atoms.append(term)
 
+    def _is_paid_for_several(self, item: Item) -> bool:
+        """$63 for 7 tickets."""
+        money = isinstance(item.quantity, Count) and bool(item.quantity.figure.currency)
+        return money and any(post.kind == "for" and _is_count(post.value) for post in item.posts)
+
+    def _paid_for_several(self, owner: str, verb: Verb, item: Item, sign: int, label: str) -> None:
+        counts = [post.value for post in item.posts if post.kind == "for" and _is_count(post.value)]
+        made = self.measured(replace(item, posts=tuple(post for post in item.posts if post.value not in counts)))
+        if len(counts) != 1 or made.term is None or made.term.per or not isinstance(counts[0], Count):
+            raise Unread("it is not said what is paid for each")
+        count = self._sure(self.term(counts[0]))
+        rate = replace(times(made.term, count, over=True), per=(count.unit,))
+        self.prices.append(Price(counts[0].noun or Noun((count.unit,)), rate, made.term))
+        self.entries.append(Entry(owner, verb, sign, made.term, made.label or label))
+        self.atoms.append(rate)
+
+    def _priced_each(self, noun: Noun, price: Term) -> None:
+        """A shop sells apples at $1.20 each."""
+        if any(each.noun.name == noun.name for each in self.prices):
+            raise Unread(f'"{noun}": it is said twice what it costs')
+        rate = replace(price, per=(noun.head,))
+        self.prices.append(Price(noun, rate, price))
+        self.atoms.append(rate)
+
+    def _priced_in_all(self, item: Item, count: Term, price: Term) -> None:
+        """12 rolls for $6: the price of one roll is plain, and what is paid for 12 is in doubt."""
+        if price.per or not isinstance(item.quantity, Count) or item.quantity.noun is None:
+            raise Unread(f"{count.unit}: it is not said whether the price is for each or for all")
+        self.doubts.append(f"{count.unit}: it is not said whether the price is for each or for all")
+        rate = replace(times(price, count, over=True), per=(count.unit,))
+        self.prices.append(Price(item.quantity.noun, rate, price))
+        self.atoms.append(rate)
+
     def _uncosted(self, owner: str, verb: Verb, made: "Measured") -> None:
         if made.term is None:
             raise Unread(f'"{verb.lemma}": it is not said how much')
@@ -79,17 +126,59 @@ class Spending(Comparing):
         self.atoms.append(made.term)
 
     def cost(self, clause: Clause) -> None:
+        if self._costs_severally(clause):
+            return
         for item in clause.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
                 continue
+            if isinstance(item.quantity, Compared) and self._costs_more(clause, item.quantity):
+                continue
             if isinstance(item.quantity, Compared):
                 self.compare(self.meet(clause.subject), clause.verb, item.quantity, item.posts)
+                continue
+            if self._is_paid_for_several(item) and isinstance(clause.subject, Noun):
+                self.meet(clause.subject)
+                self.unit, self.noun = clause.subject.head, clause.subject
+                self._paid_for_several(clause.subject.name, clause.verb, item, -1, "")
                 continue
             made = self.measured(item)
             if made.term is None or made.term.unit != MONEY:
                 raise Unread(f'"{clause.verb.lemma}": it is not said how much')
             self._price(clause, made)
+
+    def _costs_more(self, clause: Clause, said: Compared) -> bool:
+        """A train ticket costs $24, a bus ticket $9 less (than the train ticket)."""
+        subject, than = clause.subject, said.than
+        known = [p for p in self.prices if not isinstance(than, Noun) or p.noun.name == than.name]
+        if not isinstance(subject, Noun) or len(known) != 1 or isinstance(than, str | Pronoun) or said.noun:
+            return False
+        if said.sign != "*" and not said.figure.currency:
+            return False
+        by = Term(figure(said.figure), MONEY, uses=uses(said.figure))
+        base = known[0].whole
+        made = times(base, by) if said.sign == "*" else plus([base, by], [True, said.sign == "+"])
+        self._price(clause, Measured(made))
+        return True
+
+    def _costs_severally(self, clause: Clause) -> bool:
+        """A ticket costs $12 for adults and $7 for children; a plan costs $20 a month plus $0.10 a minute."""
+        items = [item for item in clause.items if isinstance(item, Item)]
+        if len(items) < 2 or len(items) < len(clause.items) or not isinstance(clause.subject, Noun):  # noqa: PLR2004
+            return False
+        whose = [[p.value for p in i.posts if p.kind == "for" and isinstance(p.value, Noun)] for i in items]
+        if all(len(each) == 1 for each in whose):
+            for item, [noun] in zip(items, whose, strict=True):
+                made = self.measured(replace(item, posts=tuple(p for p in item.posts if p.kind != "for")))
+                self._price(replace(clause, subject=replace(noun, determiner="a")), made)
+            return True
+        terms = [self.measured(item).term for item in items]
+        rates = [term for term in terms if term is not None and term.unit == MONEY and len(term.per) == 1]
+        if len({rate.per for rate in rates}) < len(items):
+            return False
+        owner = self.meet(clause.subject)
+        self.entries += [Entry(owner, Verb("cost", "COST"), -1, rate) for rate in rates]
+        return True
 
     def _price(self, clause: Clause, made: "Measured") -> None:
         assert made.term is not None
@@ -99,11 +188,15 @@ class Spending(Comparing):
             return
         owner = self.meet(subject)
         noun = subject if isinstance(subject, Noun) else self.subject_noun
+        if noun is None and isinstance(subject, Pronoun) and subject.word == "it":
+            noun = Noun(("it",))
         if noun is None:
             raise Unread("it is not said what costs that")
         if _TOTALS & {*noun.words, noun.head}:
             raise Unread(f'"{noun}": a sum is stated')
         whole = made.term
+        if made.span is not None and not term.per:
+            self.atoms.append(replace(times(term, made.span, over=True), per=(made.span.unit,)))
         if not term.per:
             term = replace(term, per=(noun.head,))
         if any(price.noun.name == noun.name for price in self.prices):
@@ -132,6 +225,17 @@ class Spending(Comparing):
         rate = replace(times(made.term, count, over=True), per=(count.unit,))
         self.prices.append(Price(noun, rate, made.term))
         self.atoms.append(rate)
+
+
+def _is_of_each(verb: Verb, noun: Noun, made: Measured) -> bool:
+    return verb.lemma in {"sell", "charge"} and (made.each or noun.determiner == "each")
+
+
+def _is_count(value: object) -> bool:
+    """Whether it is so many of something, and no money or time."""
+    if not isinstance(value, Count) or value.figure.currency:
+        return False
+    return value.noun is None or not is_time(value.noun.head)
 
 
 def _words(item: Item) -> set[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from offline_model.lexeme import Unread
 from offline_model.stories.clauses import (
     Adjustment,
+    Deal,
     Growth,
     Item,
     Names,
@@ -54,6 +55,14 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Joint:
+    """What several have together; `owners` is empty if it is all that are spoken of."""
+
+    owners: tuple[str, ...]
+    term: Term
+
+
+@dataclass(frozen=True)
 class Price:
     noun: Noun
     term: Term
@@ -90,7 +99,7 @@ class Measured:
 
     def settled(self) -> "Measured":
         if self.inner is not None and self.groups is not None:
-            return replace(self, term=times(self.inner, self.groups), inner=None)
+            return replace(self, term=replace(times(self.inner, self.groups), per=self.groups.per), inner=None)
         return self
 
     def loose(self) -> list[Term]:
@@ -113,12 +122,27 @@ class Told:
     shared: list[tuple[Term | None, Term]] = field(default_factory=list)
     """What is shared out, None for the bill, and among how many."""
     growths: list[Growth] = field(default_factory=list)
+    joints: list[Joint] = field(default_factory=list)
+    worked: list[Term] = field(default_factory=list)
+    needs: list[Term] = field(default_factory=list)
+    deals: list[Deal] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """Why it is not plain what is spent in all."""
+    spare: bool = False
+    """Whether ages and numbers that are names (of a house) are passed over and kept in `asides`, by their place."""
+    serving: bool = False
+    """Whether "300 g for 4 people" is a rate."""
+    asides: dict[int, str] = field(default_factory=dict)
+    nouns: dict[str, Noun] = field(default_factory=dict)
+    """Those that do or have something, by their names, as they are written."""
     changes: list[tuple[Term, Term]] = field(default_factory=list)
     """From what to what."""
     shape: str = ""
     measures: list[tuple[str, Term]] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
     subject: str = ""
+    mentioned: str = ""
+    """The one named last, of whom "who" says something."""
     plural: bool = False
     subject_noun: Noun | None = None
     unit: str = ""
@@ -137,32 +161,47 @@ class Told:
             return subject.name
         return self.pronoun(subject.word, but)
 
-    def pronoun(self, word: str, but: str = "") -> str:
+    def pronoun(self, word: str, but: str = "") -> str:  # noqa: PLR0911 - one for each kind of pronoun
         if word in {"i", "we", "me", "us", "you"}:
             return "i"
         if word == "they":
-            return self.subject if self.plural else EVERYONE
+            return self.subject if self.plural or self._is_organisation() else EVERYONE
+        if word == "who":
+            return self.mentioned or self.subject
         if word in {"it", "them", "that"}:
-            return self.subject
+            return self.subject  # none yet in "it was 18 degrees"
         if word == "each":
             return EVERYONE
         of = {"he": "m", "him": "m", "she": "f", "her": "f"}[word]
-        found = [each for each in self.people if gender(each) in {of, ""} and each != but]
+        goods = {price.noun.name for price in self.prices}
+        found = [each for each in self.people if gender(each) in {of, ""} and each != but and each not in goods]
+        if not found and not any(gender(each) in {"", of} for each in self.people if each not in goods):
+            return "he" if of == "m" else "she"  # one who is not named
         if len(found) > 1:  # "Karen ... her mother gives her 5": she is Karen
             found = [each for each in found if not is_kin(each)]
         if len(found) != 1:
             raise Unread(f'"{word}": it could be {" or ".join(found) or "anyone"}')
         return found[0]
 
+    def _is_organisation(self) -> bool:
+        """Whether the one that is spoken of is such as "the library", of which "they" is said too."""
+        noun = self.subject_noun
+        if noun is None or len(self.people) != 1 or noun.determiner not in {"the", "a"} or is_kin(noun.name):
+            return False
+        return noun.words[-1][0].islower()
+
     def meet(self, subject: Subject | None) -> str:
         owner = self.owner(subject)
         if isinstance(subject, Noun):
+            self.nouns.setdefault(owner, subject)
+            if subject.aged is not None and self.spare:
+                self.asides[subject.aged.at] = f"the age {subject.aged.text}"
             if owner not in self.people:
                 self.people.append(owner)
             self.subject_noun = subject
             self.plural = subject.words[-1].casefold() != subject.head and subject.determiner != "a"
         if subject is not None and owner:
-            self.subject = owner
+            self.subject = self.mentioned = owner
         return owner
 
 
@@ -176,5 +215,14 @@ def said_words(verb: Verb, items: Sequence[Item | Adjustment]) -> tuple[str, ...
     return tuple(words)
 
 
+def is_year(label: str) -> bool:
+    return label.removeprefix("in ").isdecimal()
+
+
 def same_time(label: str, said: str) -> bool:
-    return label.removeprefix("on ").removeprefix("in ") == said.removeprefix("on ").removeprefix("in ")
+    return _time(label) == _time(said)
+
+
+def _time(label: str) -> str:
+    first, _, rest = label.partition(" ")
+    return rest if first in {"on", "in", "by", "at"} else label

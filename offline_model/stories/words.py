@@ -4,61 +4,16 @@ from functools import cache
 
 from offline_model.lexicon import Vocabulary
 from offline_model.stories.clauses import Verb
+from offline_model.stories.verbs import VERBS
 
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
 _MONTHS = "january february march april may june july august september october november december"
 
-# One lemma a line part; the first form is the lemma. "*" marks a form that is also a noun.
-_VERBS = {
-    "HAVE": "have has had; own owns owned; hold holds held; contain contains contained; carry carries carried",
-    "GAIN": "buy buys bought; find finds found; receive receives received; pick picks picked; pick+up "
-    "picks+up picked+up; bring brings brought; collect collects "
-    "collected; win wins won; earn earns earned; bake bakes baked; make makes made; catch catches caught; gather "
-    "gathers gathered; order* orders* ordered; save saves saved; add adds added; arrive arrives "
-    "arrived; get+on gets+on got+on; install installs installed; put+back puts+back; produce produces produced; "
-    "purchase purchases* purchased; get gets got; join joins joined; collect collects "
-    "collected; plant* plants* planted; download downloads* downloaded; print* prints* printed; type* types* typed; "
-    "fill fills filled; deliver delivers delivered",
-    "LOSE": "lose loses lost; eat eats ate; sell sells sold; use uses used; drop drops dropped; break breaks broke; "
-    "donate donates donated; give+away gives+away gave+away; throw+away throws+away threw+away; drink* "
-    "drinks* drank; "
-    "remove removes removed; fly+away flies+away flew+away; get+off gets+off got+off; lend lends lent; lend+out "
-    "lends+out lent+out; recycle recycles recycled; leave leaves; burn burns burned; waste wastes wasted; take+away "
-    "takes+away took+away; spill spills spilled; use+up uses+up used+up; read reads",
-    "ACT": "drip drips* dripped; score* scores* scored; visit visits visited; swim swims swam; write writes wrote; "
-    "answer answers* answered; play plays* played; pass passes passed; live lives lived",
-    "GIVE": "give gives gave",
-    "SPEND": "spend spends spent; pay pays paid; owe owes owed",
-    "TAKE": "take takes took",
-    "COST": "cost costs",
-    "MOVE": "travel* travels traveled travelled; drive* drives* drove; ride* rides* rode; run* runs* ran; "
-    "walk* walks* "
-    "walked; fly flies* flew; go goes went; hike hikes* hiked; bike* bikes* biked; cycle cycles* cycled; "
-    "cover covers "
-    "covered; flow flows flowed; move moves moved",
-    "INVEST": "invest invests invested; deposit* deposits* deposited; borrow borrows borrowed; put puts",
-    "EARN": "take+in takes+in took+in",
-    "NEED": "need needs needed; want wants wanted; require requires required",
-    "WORK": "work* works* worked",
-    "SHARE": "share* shares* shared; split splits; divide divides divided",
-    "CUT": "cut* cuts*",
-    "PACK": "pack* packs* packed",
-    "WEIGH": "weigh weighs weighed; measure measures measured",
-    "CHARGE": "charge charges* charged",
-    "RISE": "rise* rises* rose*; climb climbs climbed; go+up goes+up went+up; increase increases* increased",
-    "FALL": "fall falls* fell; sink sinks sank; go+down goes+down went+down; decrease decreases* decreased",
-    "CHANGE": "raise raises raised; reduce reduces reduced; discounted; lower lowers lowered",
-    "MULTIPLY": "double doubles* doubled; triple triples* tripled; quadruple quadruples quadrupled",
-    "REMAIN": "remain remains remained",
-    "LAST": "last lasts lasted",
-    "BE": "be is are was were",
-}
-
 _KINDS = {
     "HER": "her",
-    "THE": "the his their its my our this these those your",
+    "THE": "the the+same his their its my our this these those your",
     "A": "a an",
-    "EACH": "each apiece a+piece each+one every per+person per+item",
+    "EACH": "each apiece a+piece each+one every per+person per+item each+of+them each+of+us",
     "PER": "per for+each for+every",
     "OF": "of",
     "IN": "in into",
@@ -86,22 +41,27 @@ _KINDS = {
     "WHO": "who that+is",
     "THERE": "there",
     "PRON": "he she they it we i you",
-    "THEM": "them it+all us him me",
+    "THEM": "them it+all us him me them+all all+of+them",
     "MORE": "more additional extra another farther further",
     "FEWER": "fewer less",
     "TWICE": "twice",
     "TIMES": "times",
     "SOME": "some",
     "REST": "the+rest the+remaining the+others the+rest+of+them",
+    "REMAINDER": "what+was+left what+is+left what+remained what+remains what+he+had+left what+she+had+left "
+    "the+remainder "
+    "what+they+had+left what+i+had+left what+we+had+left",
     "DO": "do does did",
-    "CAN": "can could will would",
+    "CAN": "can",
+    "WILL": "could will would",
     "LEFT": "left left+over remaining over unsold",
-    "NOW": "now at+the+end in+the+end currently by+now",
+    "NOW": "at+the+end+of+the+day at+the+end+of+the+week at+the+end+of+the+month "
+    "now at+the+end in+the+end currently by+now",
     "FIRST": "at+first to+begin+with at+the+start initially in+the+beginning originally to+start+with",
     "TOTAL": "in+total in+all altogether all+together together overall combined all+told on+both+days "
     "for+both on+both+occasions",
     "AVERAGE": "on+average",
-    "EQUALLY": "equally evenly",
+    "EQUALLY": "equally evenly in+equal+shares in+equal+parts into+equal+shares fairly",
     "OFF": "off",
     "HOWMANY": "how+many",
     "HOWMUCH": "how+much",
@@ -114,6 +74,8 @@ _KINDS = {
         + ["in+the+morning in+the+afternoon in+the+evening at+night for+breakfast for+lunch for+dinner before+lunch"]
         + ["after+lunch on+the+first+day on+the+second+day on+the+third+day for+christmas for+her+birthday"]
         + ["for+his+birthday for+babysitting at+the+first+stop babysitting"]
+        + ["at+the+next+stop at+the+second+stop at+the+next+station at+the+last+stop at+noon by+noon at+midnight"]
+        + ["during+the+day over+the+weekend on+the+next+day the+next+day the+day+before the+day+after"]
         + [f"on+{day} {day}" for day in _DAYS.split()]
         + [f"in+{month} {month}" for month in _MONTHS.split() if month != "may"]
         + ["in+may"]
@@ -122,8 +84,8 @@ _KINDS = {
     "COLON": ":",
     "OPEN": "(",
     "CLOSE": ")",
-    "OLDER": "older taller longer heavier wider higher deeper bigger larger",
-    "YOUNGER": "younger shorter lighter smaller lower",
+    "OLDER": "older taller longer heavier wider higher deeper bigger larger oldest tallest longest heaviest",
+    "YOUNGER": "younger shorter lighter smaller lower youngest shortest lightest",
     "LONG": "old tall long heavy wide high deep",
     "TAX": "tax sales+tax vat",
     "TIP": "tip gratuity service+charge",
@@ -160,8 +122,16 @@ _KINDS = {
     "LISTWORD": "shopping+list my+shopping+list groceries order my+order expenses my+expenses supplies items "
     "here+is+my+list "
     "please+total+these the+list receipt invoice",
-    "FILLER": "also correctly still",
+    "FILLER": "already also correctly still on+sale on+sale+for on+sale+at to+go+around+it to+go+round+it",
     "INTERESTQ": "what+is+the+simple+interest+on",
+    "WANTTO": "want+to wants+to wanted+to would+like+to decide+to decides+to decided+to agree+to agreed+to",
+    "NOT": "not",
+    "ORDINAL": "first third fourth fifth sixth",
+    "SECOND": "second",
+    "ITTAKES": "it+takes it+took",
+    "ENTRY": "to+sign+up to+join to+enter to+register to+sign+in to+get+in",
+    "YEAROLD": "year-old",
+    "FREE": "free",
     "POLITE": "please could+you+tell+me can+you+tell+me tell+me work+out calculate find",
 }
 
@@ -172,7 +142,7 @@ _CHANGING = """
     before neither either both any many few several couple all nobody everybody everyone anyone
     someone somebody percent percents pct hundred hundreds dozen dozens first second third fourth fifth last next
     single
-    double triple pair pairs half might may should must shall wish wishes hope hopes plan plans promise promises
+    double triple half might may should must shall wish wishes hope hopes promise promises
     promised consider return returns returned refuse refused cancel cancelled canceled intend intends try tries tried
     yet again once same different other others such very too so exactly average mean reverse back since till during
     ago when where why whose how what as than then each every per times twice more less fewer off
@@ -181,13 +151,13 @@ _CHANGING = """
     """
 
 
-VERB_KINDS = frozenset(_VERBS)
+VERB_KINDS = frozenset(VERBS)
 
 
 def _lemmas() -> dict[str, str]:
     return {
         form.strip("*").replace("+", " "): group.split()[0].strip("*").replace("+", " ")
-        for groups in _VERBS.values()
+        for groups in VERBS.values()
         for group in groups.split(";")
         for form in group.split()
     }
@@ -212,7 +182,7 @@ GERUNDS = {
 @cache
 def story_vocabulary() -> Vocabulary:
     kinds = dict(_KINDS)
-    for kind, groups in _VERBS.items():
+    for kind, groups in VERBS.items():
         forms = [form for group in groups.split(";") for form in group.split()]
         kinds[kind] = " ".join(form for form in forms if not form.endswith("*"))
         if nouns := [form.strip("*") for form in forms if form.endswith("*")]:

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from offline_model.stories import bill, ledger
+from offline_model.stories.asked import MEASURED
 from offline_model.stories.averages import are_periods
 from offline_model.stories.clauses import (
     Count,
     Item,
     Noun,
 )
-from offline_model.stories.doings import Doings
-from offline_model.stories.nouns import LENGTHS, takes_in
+from offline_model.stories.doings import EARNING, Doings
+from offline_model.stories.nouns import LENGTHS, TIMES, conversion, takes_in
 from offline_model.stories.terms import MONEY, Term, chain, figure, less, plain, plus, times, uses
 
+_FILLING = frozenset({"fill", "pack", "make", "cut", "pour", "get"})
 _SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
 
 
@@ -27,10 +29,10 @@ class Workings(Doings):
         pers = [post.value.head for post in q.posts if post.kind == "per" and isinstance(post.value, Noun)]
         if isinstance(q.subject, Noun) and q.subject.determiner == "each":
             pers.append(q.subject.head)
-        if q.form == "what" and not self._of_money():
+        if q.form == "what" and not self._of_money() and not (q.noun and q.noun.head in MEASURED):
             return self._speed()
         going = any(entry.sign < 0 and ledger.of_unit(entry.term, self.unit) for entry in self.story.entries)
-        if going and q.verb is not None and q.verb.kind in {"BE", "HAVE", "REMAIN", "ACT"}:
+        if going and not pers and q.verb is not None and q.verb.kind in {"BE", "HAVE", "REMAIN", "ACT"}:
             return []
         target.subtract(pers)
         atoms = [*self.story.atoms, *self.extras]
@@ -42,7 +44,8 @@ class Workings(Doings):
             return
         for chosen in _covers(atoms, every):
             plain_units = [atom.unit for atom in chosen if not atom.per]
-            if len(set(plain_units)) < len(plain_units):
+            rates = [(atom.unit, atom.per) for atom in chosen if atom.per]
+            if len(set(plain_units)) < len(plain_units) or len(set(rates)) < len(rates):
                 continue  # two amounts of one kind are added, never multiplied
             yield from (replace(found, unit=self.unit) for found in chain(chosen, target))
 
@@ -94,6 +97,8 @@ class Workings(Doings):
         if q.noun is None or q.items:
             return []
         own = [entry for entry in self.story.entries if entry.owner == q.noun.name and entry.term]
+        if self._is_before():
+            return []
         return [ledger.level(self.story, q.noun.name, own[0].term.unit)] if own and own[0].term else []
 
     def _profit(self) -> Iterable[Term | None]:
@@ -106,9 +111,44 @@ class Workings(Doings):
         sold = [e.term for e in self.story.entries if e.verb.lemma == "sell" and e.term and e.term.unit != MONEY]
         if not gone and len(sold) == 1:
             gone = [times(p.term, sold[0]) for p in self.story.prices if p.term.per == (sold[0].unit,)]
-        if q.noun is None or q.noun.head != "profit" or len(gone) != 1 or len(came) != 1:
+        if q.noun is None or q.noun.head != "profit" or not gone or not came:
             return []
-        return [replace(less(came[0], gone[0]), per=())]
+        if self.story.adjustments or self.story.doubts:
+            return []
+        return [replace(less(plus(came), plus(gone)), per=())]
+
+    def _taken_in(self) -> Iterable[Term | None]:
+        """What is earned with all that is sold, of one kind at one price."""
+        q, story = self.question, self.story
+        sold = [entry.term for entry in story.entries if entry.verb.lemma == "sell" and entry.term and entry.sign < 0]
+        earning = q.verb is not None and (q.verb.lemma in EARNING)
+        if not earning or self.unit != MONEY or len(story.prices) != 1 or q.more or {"each", "per"} & self.kinds:
+            return []
+        rate = story.prices[0].term
+        if not sold or any((term.unit,) != rate.per for term in sold) or len(sold) != len(story.entries):
+            return []
+        return [replace(times(plus(sold), replace(rate, per=())), unit=MONEY)]
+
+    def _needed(self) -> Iterable[Term | None]:
+        """We need 60 chairs and have 38: how many more do we need?"""
+        q = self.question
+        needs = [term for term in self.story.needs if term.unit == self.unit and not term.per]
+        if q.more != "+" or len(needs) != 1 or q.verb is None or q.verb.kind != "NEED" or "than" in self.kinds:
+            return []
+        held = ledger.level(self.story, self.owner(), self.unit)
+        return [less(needs[0], held)] if held is not None else []
+
+    def _until(self) -> Iterable[Term | None]:
+        """I need $300, have $120 and save $30 a week: for how many weeks?"""
+        q, needs = self.question, self.story.needs
+        if self.unit not in TIMES or len(needs) != 1 or needs[0].per or q.more:
+            return []
+        theirs = [entry for entry in self.story.entries if entry.term and entry.term.unit == needs[0].unit]
+        held = [entry.term for entry in theirs if entry.term and entry.sign == 0]
+        rates = [entry.term for entry in theirs if entry.term and entry.sign == 1 and entry.term.per == (self.unit,)]
+        if len(held) != 1 or len(rates) != 1 or len(theirs) != 2:  # noqa: PLR2004
+            return []
+        return [replace(times(less(needs[0], held[0]), rates[0], over=True), unit=self.unit)]
 
     def _by_kind(self) -> Iterable[Term | None]:
         """2 large pizzas, and a large pizza has 16 slices."""
@@ -139,13 +179,28 @@ class Workings(Doings):
             q.form != "many"
             or not isinstance(q.whole, Count)
             or q.verb is None
-            or q.verb.lemma not in {"fill", "pack", "make"}
+            or q.verb.lemma not in _FILLING
+            or q.whole.noun is not None
         ):
             return []
         if len(self.extras) != 1:
             return []
         size = Term(figure(q.whole.figure), self.unit, uses=uses(q.whole.figure))
         return [replace(times(self.extras[0], size, over=True), unit=self.unit)]
+
+    def _sized(self) -> Iterable[Term | None]:
+        """How many 250 ml glasses can be filled from 2 liters?"""
+        q = self.question
+        if q.form != "many" or not isinstance(q.whole, Count) or q.whole.noun is None or self.extras:
+            return []
+        held = [entry.term for entry in self.story.entries if entry.term and entry.sign == 0]
+        if len(held) != 1 or len(self.story.entries) != 1 or q.verb is None or q.verb.lemma not in _FILLING:
+            return []
+        size = Term(figure(q.whole.figure), q.whole.noun.head, uses=uses(q.whole.figure))
+        factor = conversion(held[0].unit, size.unit)
+        if factor is None:
+            return []
+        return [replace(times(times(held[0], plain(factor)), size, over=True), unit=self.unit)]
 
     def _gap(self) -> Iterable[Term | None]:
         q = self.question
@@ -170,7 +225,7 @@ class Workings(Doings):
             return []
         if whole is None:
             return [times(bill.total(self.story), count, over=True)] if self.unit == MONEY else []
-        if q.form == "many" and whole.unit != self.unit:
+        if q.form == "many" and q.noun is not None and whole.unit != self.unit:
             return []
         return [times(whole, count, over=True)]
 
