@@ -77,6 +77,28 @@ STORIES: list[Template] = [
     ("Zed has {b} more {g} than {n}. {n} has {a} {g}. How many {g} do they have together?",
      lambda a, b, _c: Fraction(2 * a + b)),
     ("A rectangle is {b} cm long and {c} cm wide. What is its perimeter?", lambda _a, b, c: Fraction(2 * (b + c))),
+    ("{n} is {b} years older than Zed. Zed is {c}. How old is {n}?", lambda _a, b, c: Fraction(b + c)),
+    ("1/{b} of the {a} pupils are absent. How many are present?", lambda a, b, _c: a - Fraction(a, b)),
+    ("There were {a} people on the bus. {b} got off and {c} got on. How many people are on the bus now?",
+     lambda a, b, c: Fraction(a - b + c)),
+    ("A tank holds {a} liters and leaks {b} liters per hour. How much is left after {c} hours?",
+     lambda a, b, c: Fraction(a - b * c)),
+    ("A car uses {b} liters per {c} {u}. How many liters does it need for {a} {u}?",
+     lambda a, b, c: Fraction(a * b, c)),
+    ("{n} has ${a}. {n} spends ${b} on lunch and then half of what is left on a book. How much money does {n} have?",
+     lambda a, b, _c: Fraction(a - b, 2)),
+    ("A baker sells {b} cakes at ${c} each and {c} pies at ${b} each. The flour costs ${b}. What is the profit?",
+     lambda _a, b, c: Fraction(2 * b * c - b)),
+    ("A shop sells {b} pens for ${c}. How much do {a} pens cost?", lambda a, b, c: Fraction(a * c, b)),
+    ("It takes a printer {b} minutes to print {a} pages. How many pages does it print per minute?",
+     lambda a, b, _c: Fraction(a, b)),
+    ("{n} wants to buy a ${a} bike. {n} has saved ${b}. How much more money does {n} need?",
+     lambda a, b, _c: Fraction(a - b)),
+    ("{n} runs {b} {u} {c} times a week. How far does {n} run in 2 weeks?", lambda _a, b, c: Fraction(2 * b * c)),
+    ("A plumber charges ${a} for the visit and ${b} per hour. How much is a {c}-hour job?",
+     lambda a, b, c: Fraction(a + b * c)),
+    ("Zed is {b} years old. {n} has {a} {g} and loses {c} {g}. How many {g} does {n} have now?",
+     lambda a, _b, c: Fraction(a - c)),
 ]  # fmt: skip
 
 
@@ -131,6 +153,117 @@ def test_stores_may_be_renamed_and_reordered(stores: list[str], a: int, b: int) 
     if costs.count(min(costs)) == 1:
         assert said.endswith(f"Answer: {stores[costs.index(min(costs))]}")
     assert declined == (costs.count(min(costs)) > 1)
+
+
+@pytest.mark.requirement("offline-stories")
+@given(st.permutations(["Ann", "Omar", "Ingrid"]), small, small, small, st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_people_in_one_sentence_are_parts_however_they_are_named_and_ordered(
+    people: list[str],
+    a: int,
+    b: int,
+    c: int,
+    swapped: bool,  # noqa: FBT001
+) -> None:
+    bought = {people[0]: (a, b), people[1]: (b, c)}
+    order = [people[1], people[0]] if swapped else [people[0], people[1]]
+    told = " and ".join(f"{name} buys {bought[name][0]} pens at ${bought[name][1]} each" for name in order)
+    spent = {name: count * price for name, (count, price) in bought.items()}
+    problem = read(f"{told}. How much do they spend together?")
+    assert isinstance(problem, Comparison)
+    assert {part.name: value(part.expression) for part in problem.parts} == spent
+    said, declined = converse(f"{told}. Who spends more, and by how much?")
+    most = max(spent, key=lambda name: spent[name])
+    if spent[people[0]] == spent[people[1]]:
+        assert declined
+    else:
+        assert said.splitlines()[-1] == f"Answer: {most}, by ${abs(spent[people[0]] - spent[people[1]])}.00"
+
+
+@pytest.mark.requirement("offline-stories")
+@given(names, goods, small, small, st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_what_each_has_is_found_from_what_they_have_together(
+    n: str,
+    g: str,
+    x: int,
+    k: int,
+    reordered: bool,  # noqa: FBT001
+) -> None:
+    said = [f"{n} has {k} times as many {g} as Zed.", f"Together they have {x * (k + 1)} {g}."]
+    problem = read(" ".join([*(reversed(said) if reordered else said), "How many does each have?"]))
+    assert isinstance(problem, Calculation)
+    assert [value(each) for each in problem.expressions] == [k * x, x]
+    assert [each.name for each in problem.shown] == [n, "Zed"]
+    said = [f"{n} has {k} more {g} than Zed.", f"Together they have {2 * x + k} {g}."]
+    assert answer(f"{' '.join(said)} How many {g} does Zed have?") == x
+
+
+@pytest.mark.requirement("offline-stories")
+@given(names, small, small)
+@settings(max_examples=10, deadline=None)
+def test_several_questions_are_answered_one_after_the_other(n: str, b: int, c: int) -> None:
+    told = f"{n} buys {b} pens at ${c} each and pays with a ${b * c + 5} note."
+    for asked in (
+        f"How much does {n} spend and how much change does {n} get?",
+        f"How much does {n} spend? How much change does {n} get?",
+    ):
+        said, declined = converse(f"{told} {asked}")
+        assert not declined, said
+        assert said.endswith(f"Answer: ${b * c}.00 and $5.00")
+
+
+@pytest.mark.requirement("offline-stories")
+@pytest.mark.parametrize(
+    ("text", "unused", "found"),
+    [
+        ("Mia is 8 years old. She has 15 dolls and gets 4 more. How many dolls does she have?", "mia 8", "19"),
+        ("Our house number is 14. We bought 6 chairs at $35 each. How much did we pay?", "house number 14", "$210.00"),
+        ("Nora, who is 11, picked 26 figs and 19 plums. How many figs did she pick?", "", ""),
+        ("An 8-year-old girl has 15 dolls and gets 4 more. How many dolls does she have?", "the age 8", "19"),
+        ("Mia is 8 years old. She gets 2 dolls every year. How many dolls does she get?", "", ""),
+        ("Mia is 8 years old. She has 15 dolls. How old will she be in 4 years?", "", ""),
+    ],
+)
+def test_an_age_or_the_number_of_a_house_is_named_as_not_used_or_the_text_is_declined(
+    text: str, unused: str, found: str
+) -> None:
+    said, declined = converse(text)
+    assert declined == (not unused), said
+    if unused:
+        assert f"Not used: {unused}" in said.splitlines()
+        assert said.endswith(f"Answer: {found}")
+
+
+@pytest.mark.requirement("offline-stories")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("A tank holds 80 liters and leaks 5 liters per hour. How much is left after 6 hours?",
+         "A barrel contains 80 litres and loses 5 litres an hour. How many litres are left after 6 hours?"),
+        ("A jug holds 2 liters. How many 250 ml glasses can I fill?",
+         "A jug holds 2,000 ml. How many 250 ml glasses can I fill?"),
+        ("The train ride takes 2 hours and 40 minutes. How many minutes is that?",
+         "The train ride takes 160 minutes. How many minutes is that?"),
+        ("Three friends share a taxi that costs $42. How much does each of them pay?",
+         "Three friends split a $42 taxi equally. How much does each friend pay?"),
+    ],
+)  # fmt: skip
+def test_other_words_for_the_same_change_nothing(one: str, other: str) -> None:
+    assert answer(one) == answer(other) is not None
+
+
+@pytest.mark.requirement("offline-stories")
+async def test_people_of_one_sentence_are_delegated_at_once(kit: Any, client: AsyncAnthropic) -> None:
+    calculators = kit.Calculators(client)
+    question = "Ann buys 3 pens at $2 and Bob 4 at $1.75; who spends more, and by how much?"
+    run = await kit.converse(client, question, tools=[kit.agent_tool], tool=calculators)
+    assert [len(turn) for turn in run.turns] == [2]
+    assert sorted(calculators.prompts) == [
+        "Ann: 3 pens at $2. What is the total?",
+        "Bob: 4 pens at $1.75. What is the total?",
+    ]
+    assert run.text.splitlines()[-1] == "Answer: Bob, by $1.00"
 
 
 @pytest.mark.requirement("offline-declines")
