@@ -11,9 +11,11 @@ from offline_model.stories.clauses import (
     Item,
     Names,
     Noun,
+    Post,
     Pronoun,
     Question,
     There,
+    Verb,
 )
 from offline_model.stories.facts import Story
 from offline_model.stories.measuring import unit_of
@@ -38,6 +40,7 @@ class Asked:
         if question.noun and question.noun.head == "change":
             self._pay(story, question)
         story.adjustments += [post.value for post in question.posts if isinstance(post.value, Adjustment)]
+        self._buy(story)
         self.extras = list(self._extras())
 
     @staticmethod
@@ -46,6 +49,19 @@ class Asked:
         for post in question.posts:
             if post.kind in {"from", "for"} and isinstance(post.value, Count) and post.value.figure.currency:
                 story.payments.append(Term(figure(post.value.figure), MONEY, uses=uses(post.value.figure)))
+
+    def _buy(self, story: Story) -> None:
+        """How much do I pay for 3 shirts at $14 each?"""
+        posts = self.question.posts
+        for index, post in enumerate(posts[:-1]):
+            at = posts[index + 1]
+            priced = at.kind == "at" and isinstance(at.value, Count) and bool(at.value.figure.currency)
+            if post.kind == "for" and isinstance(post.value, Count) and priced:
+                story.spend("", Verb("cost", "COST"), Item(post.value, (at,)))
+                self.question = replace(
+                    self.question, posts=tuple(p for p in posts if p not in (post, at, Post("each")))
+                )
+                self.kinds = {each.kind for each in self.question.posts}
 
     def _unit(self) -> str:  # noqa: PLR0911 - one for each form of the question
         q = self.question

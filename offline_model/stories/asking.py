@@ -91,6 +91,7 @@ class Asking(Workings):
             self._taken_in,
             self._needed,
             self._until,
+            self._of_kinds,
         )
         if q.form == "what":
             return (*always, self._average, self._gap, self._sum, self._named_level)

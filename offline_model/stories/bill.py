@@ -8,7 +8,7 @@ from offline_model.lexeme import Unread
 from offline_model.stories import ledger
 from offline_model.stories.clauses import Adjustment, Noun, Pronoun
 from offline_model.stories.facts import Story
-from offline_model.stories.nouns import TIMES, conversion
+from offline_model.stories.nouns import TIMES, conversion, singular
 from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, share_of, times, uses
 from offline_model.stories.told import Entry
 
@@ -31,7 +31,7 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
         yield _by_deal(asking)
         return
     if q.verb is not None and q.verb.lemma == "save":
-        yield _saved(story)
+        yield _saved(story) if story.adjustments else _kept(asking)
         return
     if q.noun is not None and q.noun.words[0] in {"new", "sale", "final"} and len(story.entries) == 1:
         if head in {*story.entries[0].owner.split()[-1:], "price", "cost"} and story.adjustments:
@@ -68,13 +68,23 @@ def _saved(story: Story) -> Term | None:
     return share_of(story.adjustments[0].amount, total(replace(story, adjustments=[])))
 
 
+def _kept(asking: "Asking") -> Term | None:
+    """What is left of what is earned, of which so much is spent: $12 a week less $7 a week."""
+    flows = [entry for entry in asking.story.entries if entry.term and entry.term.unit == MONEY]
+    signs = {entry.sign for entry in flows}
+    if signs != {1, -1} or any(entry.verb.kind == "COST" for entry in flows):
+        return None
+    terms = [_settled(asking.story, entry.term, asking.extras) for entry in flows if entry.term]
+    return plus(terms, [entry.sign > 0 for entry in flows])
+
+
 def _costs(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
     if isinstance(q.subject, Noun) and q.subject.determiner != "each" and not _known(story, q.subject):
         return
     if _of_one(asking):
         return
-    own = [price for price in story.prices if isinstance(q.subject, Noun) and price.noun.name == q.subject.name]
+    own = [price for price in story.prices if isinstance(q.subject, Noun) and _is_named(price.noun, q.subject)]
     if own and len(story.prices) > 1 and q.verb is not None and q.verb.kind == "COST":
         yield own[0].whole if not story.adjustments else None
         return
@@ -133,6 +143,11 @@ def _bought(story: Story) -> list[Term]:
             return []
         found.append(replace(times(prices[0].term, term), unit=MONEY, per=()))
     return found
+
+
+def _is_named(noun: Noun, said: Noun) -> bool:
+    """Whether a jar of jam is called the jam."""
+    return noun.name == said.name or (len(said.words) == 1 and said.head in {singular(word) for word in noun.of})
 
 
 def _settled(story: Story, term: Term, extras: Sequence[Term]) -> Term:

@@ -27,6 +27,7 @@ from offline_model.stories.spending import Spending
 from offline_model.stories.terms import Term, figure, plus, share_of, times, uses
 from offline_model.stories.told import (
     Entry,
+    Kinds,
     Measured,
     Subset,
     said_words,
@@ -42,12 +43,27 @@ class Holding(Spending):
         for item in clause.items:
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
-            elif isinstance(item.quantity, Compared) and self._of_another_kind(owner, clause, item):
+            elif isinstance(item.quantity, Compared) and (
+                self._of_another_kind(owner, clause, item) or self._than_another_kind(owner, item)
+            ):
                 continue
             elif isinstance(item.quantity, Compared):
                 self.compare(owner, clause.verb, item.quantity, item.posts, lead=self._lead_label(clause))
             else:
                 self._have_item(owner, clause, item)
+
+    def _than_another_kind(self, owner: str, item: Item) -> bool:
+        """3 more cats than dogs."""
+        said = item.quantity
+        if not isinstance(said, Compared) or not isinstance(said.than, Noun) or said.noun is None or said.sign == "*":
+            return False
+        than = said.than
+        plural = than.words[-1].casefold() != than.head and not than.determiner and len(than.words) == 1
+        if not plural or not than.words[0].islower() or item.posts or than.name in self.people or is_kin(than.name):
+            return False
+        by = Term(figure(said.figure), said.noun.head, uses=uses(said.figure))
+        self.kinds.append(Kinds(owner, said.noun.head, said.sign, by, than.head))
+        return True
 
     def _of_another_kind(self, owner: str, clause: Clause, item: Item) -> bool:
         """14 lions and 3 times as many monkeys."""

@@ -55,6 +55,17 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """Of one kind `owner` has `sign` `by` what there is of another: 3 more cats than dogs."""
+
+    owner: str
+    unit: str
+    sign: str
+    by: Term
+    than: str
+
+
+@dataclass(frozen=True)
 class Joint:
     """What several have together; `owners` is empty if it is all that are spoken of."""
 
@@ -122,6 +133,7 @@ class Told:
     shared: list[tuple[Term | None, Term]] = field(default_factory=list)
     """What is shared out, None for the bill, and among how many."""
     growths: list[Growth] = field(default_factory=list)
+    kinds: list[Kinds] = field(default_factory=list)
     joints: list[Joint] = field(default_factory=list)
     worked: list[Term] = field(default_factory=list)
     needs: list[Term] = field(default_factory=list)

@@ -138,6 +138,17 @@ class Workings(Doings):
         held = ledger.level(self.story, self.owner(), self.unit)
         return [less(needs[0], held)] if held is not None else []
 
+    def _of_kinds(self) -> Iterable[Term | None]:
+        """3 more cats than dogs, of which there are 2."""
+        q = self.question
+        found = [each for each in self.story.kinds if self.unit in (each.unit, each.than)]
+        if q.form != "many" or len(found) != 1 or q.more or {"total", "each", "per", "left"} & self.kinds:
+            return []
+        [kinds] = found
+        up = (self.unit == kinds.unit) == (kinds.sign == "+")
+        other = ledger.level(self.story, kinds.owner, kinds.than if self.unit == kinds.unit else kinds.unit)
+        return [replace(plus([other, kinds.by], [True, up]), unit=self.unit)] if other is not None else []
+
     def _until(self) -> Iterable[Term | None]:
         """I need $300, have $120 and save $30 a week: for how many weeks?"""
         q, needs = self.question, self.story.needs
