@@ -103,7 +103,10 @@ def _counted(asking: "Asking") -> Term | None:
     """2 books and 4 pens, by the price of each."""
     if not asking.extras or not asking.story.prices:
         return None
-    terms = []
+    named = [post.value for post in asking.question.posts if post.kind == "for" and isinstance(post.value, Noun)]
+    terms = [price.whole for price in asking.story.prices if any(_is_named(price.noun, noun) for noun in named)]
+    if len(terms) < len(named) or any(term.per for term in terms):
+        return None
     for extra in asking.extras:
         found = [
             price for price in asking.story.prices if price.noun.head == extra.unit or extra.unit in price.term.per

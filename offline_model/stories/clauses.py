@@ -88,7 +88,7 @@ class Grouped:
 
 @dataclass(frozen=True)
 class Compared:
-    """`sign` is "+", "-" or "*": so much more than, less than, or so many times what `than` has."""
+    """`sign` is "+", "-", "*": so much more or less than, or so many times, what `than` has; "+%" and "-%": a share."""
 
     sign: str
     figure: Figure

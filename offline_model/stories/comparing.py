@@ -12,7 +12,7 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.measuring import Measuring
-from offline_model.stories.terms import MONEY, Term, figure, plus, times, uses
+from offline_model.stories.terms import MONEY, Term, compared, figure, uses
 from offline_model.stories.told import (
     Entry,
     Relation,
@@ -58,7 +58,7 @@ class Comparing(Measuring):
         assert base is not None
         if said.noun is not None and said.noun.head != base.unit:
             raise Unread(f"{said.noun} are compared with {base.unit}")
-        term = times(base, by) if said.sign == "*" else plus([base, by], [True, said.sign == "+"])
+        term = compared(base, said.sign, by)
         self.entries.append(Entry(owner, verb, before[-1].sign, term, label))
 
     def _than(self, owner: str, than: "Noun | Pronoun | str | None", label: str) -> str:

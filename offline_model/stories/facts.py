@@ -46,7 +46,7 @@ class Story(Sharing):
             self._list(clause)
             return
         clause = self._resolved(clause)
-        if self._is_joint(clause) or self._comes_in_groups(clause):
+        if self._introduces(clause) or self._is_joint(clause) or self._comes_in_groups(clause):
             return
         for post in clause.leads:
             if post.kind == "done" and isinstance(post.value, Clause):
@@ -64,6 +64,22 @@ class Story(Sharing):
         if isinstance(subject, Pronoun) and subject.word == "each" and self.noun is not None:
             subject = replace(self.noun, determiner="each")
         return replace(clause, subject=subject, items=_of_one_kind(tuple(map(_plain, clause.items))))
+
+    def _introduces(self, clause: Clause) -> bool:
+        """Ben and Lou collect cans: nothing is counted."""
+        if (
+            not isinstance(clause.subject, Names)
+            or clause.subject.others
+            or clause.verb.kind not in {"GAIN", "HAVE", "ACT"}
+        ):
+            return False
+        bare = [item for item in clause.items if isinstance(item, Item) and isinstance(item.quantity, Noun)]
+        if clause.leads or len(bare) < len(clause.items) or any(i.posts or _is_one(i.quantity) for i in bare):
+            return False
+        for noun in clause.subject.nouns:
+            self.meet(noun)
+        self.subject = ""
+        return True
 
     def _comes_in_groups(self, clause: Clause) -> bool:
         """Oranges are sold in bags of 6."""
@@ -203,6 +219,11 @@ def _plain(item: Item | Adjustment) -> Item | Adjustment:
     priced = any(isinstance(post.value, Count) and post.value.figure.currency for post in item.posts)
     counted = priced and "them" in item.quantity.word.split()
     return item if counted else replace(item, quantity=None)
+
+
+def _is_one(quantity: object) -> bool:
+    """Whether a noun is one thing, and not things of a kind."""
+    return not isinstance(quantity, Noun) or bool(quantity.determiner) or quantity.words[-1].casefold() == quantity.head
 
 
 def _with_leads(clause: Clause) -> Clause:

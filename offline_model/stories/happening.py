@@ -129,6 +129,9 @@ class Happening(Holding):
             if made.price is not None:
                 return
             raise Unread(f'"{clause.verb.lemma}": it is not said how much')
+        if made.term is not None and made.term.unit == MONEY and clause.verb.lemma in _BUYING and _noun_of(item):
+            self.spend(owner, clause.verb, Item(replace(_count_of(item), noun=None)), sign=-sign)
+            return
         if made.term is not None and made.term.unit == MONEY and clause.verb.lemma in _BUYING:
             raise Unread(f'"{clause.verb.lemma}": it is not said for what the money is')
         more = isinstance(item.quantity, Count) and item.quantity.more
@@ -296,6 +299,11 @@ class Happening(Holding):
         assert term is not None
         pers = tuple(post.value.head for post in posts if post.kind == "per" and isinstance(post.value, Noun))
         return replace(term, per=pers)
+
+
+def _count_of(item: Item) -> Count:
+    assert isinstance(item.quantity, Count)
+    return item.quantity
 
 
 def _noun_of(item: Item | Adjustment) -> Noun | None:

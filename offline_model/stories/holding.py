@@ -24,7 +24,7 @@ from offline_model.stories.clauses import (
 )
 from offline_model.stories.people import is_kin
 from offline_model.stories.spending import Spending
-from offline_model.stories.terms import Term, figure, plus, share_of, times, uses
+from offline_model.stories.terms import Term, compared, figure, share_of, times, uses
 from offline_model.stories.told import (
     Entry,
     Kinds,
@@ -55,7 +55,12 @@ class Holding(Spending):
     def _than_another_kind(self, owner: str, item: Item) -> bool:
         """3 more cats than dogs."""
         said = item.quantity
-        if not isinstance(said, Compared) or not isinstance(said.than, Noun) or said.noun is None or said.sign == "*":
+        if (
+            not isinstance(said, Compared)
+            or not isinstance(said.than, Noun)
+            or said.noun is None
+            or said.sign not in {"+", "-"}
+        ):
             return False
         than = said.than
         plural = than.words[-1].casefold() != than.head and not than.determiner and len(than.words) == 1
@@ -76,7 +81,7 @@ class Holding(Spending):
         if last.term.per or said.figure.currency or last.term.unit == said.noun.head:
             return False
         by = Term(figure(said.figure), uses=uses(said.figure))
-        made = times(last.term, by) if said.sign == "*" else plus([last.term, by], [True, said.sign == "+"])
+        made = compared(last.term, said.sign, by)
         self._note(said.noun)
         term = replace(made, unit=said.noun.head, adjectives=said.noun.adjectives)
         self.entries.append(Entry(owner, clause.verb, 0, term, last.label, place=last.place))
@@ -103,6 +108,8 @@ class Holding(Spending):
             made = self._holding_others(made)
         made = made.settled()
         self._check_held(clause, item, made)
+        if self._is_in_each(clause, item, made):
+            return
         if made.price is not None:
             self.spend(owner, clause.verb, item)
             return
@@ -115,6 +122,16 @@ class Holding(Spending):
             )
             if made.term:
                 self.atoms.append(made.term)
+
+    def _is_in_each(self, clause: Clause, item: Item, made: Measured) -> bool:
+        """There are 24 paintings on each floor."""
+        each = [p.value for p in item.posts if isinstance(p.value, Noun) and p.value.determiner == "each"]
+        if not isinstance(clause.subject, There) or len(each) != 1 or made.term is None or made.price or made.term.per:
+            return False
+        if made.groups is not None:
+            return False
+        self.atoms.append(replace(made.term, per=(each[0].head,)))
+        return True
 
     def _check_held(self, clause: Clause, item: Item, made: Measured) -> None:
         if made.term is None and made.price is None and not isinstance(item.quantity, Some):

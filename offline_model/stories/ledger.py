@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from offline_model.lexeme import Unread
 from offline_model.stories.nouns import NEGATIVE, takes_in
-from offline_model.stories.terms import Term, chain, less, plus, times
+from offline_model.stories.terms import Term, chain, compared, less, plain, plus, times
 from offline_model.stories.told import EVERYONE, NEUTRAL, Entry, Relation, Told
 
 _DEEP = 12
@@ -139,14 +139,13 @@ def _same(relation: Relation, unit: str) -> bool:
 
 
 def _applied(other: Term, relation: Relation) -> Term:
-    if relation.sign == "*":
-        return times(other, relation.by)
-    return plus([other, relation.by]) if relation.sign == "+" else less(other, relation.by)
+    return compared(other, relation.sign, relation.by)
 
 
 def _undone(other: Term, relation: Relation) -> Term:
-    if relation.sign == "*":
-        return times(other, relation.by, over=True)
+    if relation.sign == "*" or relation.sign.endswith("%"):
+        factor = relation.by if relation.sign == "*" else compared(plain(1), relation.sign[0], relation.by)
+        return times(other, factor, over=True)
     return less(other, relation.by) if relation.sign == "+" else plus([other, relation.by])
 
 

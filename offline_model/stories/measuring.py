@@ -218,7 +218,9 @@ class Measuring(Told):
 
 def _is_use(noun: Noun) -> bool:
     """What it is for, if it is for a thing: for a bracelet, not for a friend."""
-    return noun.determiner == "a" and noun.words[0].islower() and noun.head not in _PEOPLE and not is_kin(noun.name)
+    return (
+        noun.determiner in {"a", ""} and noun.words[0].islower() and noun.head not in _PEOPLE and not is_kin(noun.name)
+    )
 
 
 def unit_of(noun: Noun) -> str:

@@ -164,6 +164,14 @@ class Phrases:
     def times_as(children: list[Any]) -> Compared:
         return _compared("*", children)
 
+    @staticmethod
+    def share_more(children: list[Any]) -> Compared:
+        return _compared("+%", children)
+
+    @staticmethod
+    def share_less(children: list[Any]) -> Compared:
+        return _compared("-%", children)
+
     some = staticmethod(lambda children: Some(first_of(children, Noun)))
     rest = staticmethod(lambda children: Rest(first_of(children, Noun)))
     when_ref = staticmethod(lambda children: str(children[-1]).lower())

@@ -17,7 +17,7 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.comparing import Comparing
-from offline_model.stories.terms import MONEY, Term, figure, is_time, plus, times, uses
+from offline_model.stories.terms import MONEY, Term, compared, figure, is_time, times, uses
 from offline_model.stories.told import (
     Entry,
     Measured,
@@ -153,11 +153,11 @@ class Spending(Comparing):
         known = [p for p in self.prices if not isinstance(than, Noun) or p.noun.name == than.name]
         if not isinstance(subject, Noun) or len(known) != 1 or isinstance(than, str | Pronoun) or said.noun:
             return False
-        if said.sign != "*" and not said.figure.currency:
+        if said.sign in {"+", "-"} and not said.figure.currency:
             return False
         by = Term(figure(said.figure), MONEY, uses=uses(said.figure))
         base = known[0].whole
-        made = times(base, by) if said.sign == "*" else plus([base, by], [True, said.sign == "+"])
+        made = compared(base, said.sign, by)
         self._price(clause, Measured(made))
         return True
 

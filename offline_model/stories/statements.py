@@ -73,6 +73,17 @@ class Statements(Phrases):
         return replace(Statements.full(children), perfect=True)
 
     @staticmethod
+    def has_been_done(children: list[Any]) -> Clause:
+        made = Statements.full(children)
+        return replace(made, verb=replace(made.verb, passive=True), perfect=True)
+
+    @staticmethod
+    def item_each(children: list[Any]) -> Item:
+        """Two $7 pens."""
+        count, price = of_type(children, Figure)
+        return Item(Count(count, first_of(children, Noun)), (Post("at", Count(price, None)), Post("each")))
+
+    @staticmethod
     def who_does(children: list[Any]) -> Clause:
         return replace(Statements.elided(children[1:]), subject=Pronoun("who"))
 
@@ -258,7 +269,7 @@ class Statements(Phrases):
 
     @staticmethod
     def changer(children: list[Any]) -> tuple[str, str]:
-        kind = "FEE" if children[-1].type == "ENTRY" else children[-1].type
+        kind = "FEE" if children[0].type == "ENTRY" else children[-1].type
         return kind.lower(), " ".join(str(child) for child in children)
 
     @staticmethod

@@ -68,6 +68,15 @@ def times(one: Term, other: Term, *, over: bool = False) -> Term:
     return replace(one, value=made, uses=one.uses | other.uses)
 
 
+def compared(base: Term, sign: str, by: Term) -> Term:
+    """What is so much, or such a share, more or less than the base, or so many times the base."""
+    if sign == "*":
+        return times(base, by)
+    if sign.endswith("%"):
+        return times(base, plus([plain(1), by], [True, sign == "+%"]))
+    return plus([base, by], [True, sign == "+"])
+
+
 def share_of(share: Figure, whole: Term) -> Term:
     return times(whole, Term(figure(share), uses=uses(share)))
 

@@ -58,6 +58,8 @@ def _forms(relations: Sequence[Relation], named: Sequence[str]) -> Mapping[str, 
 def _compared(form: Form, relation: Relation) -> Form:
     factor, constant = form
     by = relation.by
+    if relation.sign.endswith("%"):
+        raise Unread("what they have together, and by what share more")
     if relation.sign == "*":
         return times(by, factor), None if constant is None else times(constant, by)
     if constant is None:

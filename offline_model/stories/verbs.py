@@ -27,9 +27,9 @@ VERBS = {
         "take+home takes+home took+home; type* types* typed; win* wins* won"
     ),
     "LOSE": (
-        "break breaks broke; burn burns burned; burst bursts; check+out checks+out checked+out; "
+        "break* breaks broke broken; burn burns burned; burst bursts; check+out checks+out checked+out; "
         "consume consumes consumed; cut+off cuts+off; die dies died; donate donates donated; "
-        "drink* drinks* drank; drop drops dropped; eat eats ate; eat+up eats+up ate+up; "
+        "drink* drinks* drank; drop* drops dropped; eat eats ate eaten; eat+up eats+up ate+up; "
         "fly+away flies+away flew+away; get+broken gets+broken got+broken; get+off gets+off got+off; "
         "get+out gets+out got+out; give+away gives+away gave+away; give+out gives+out gave+out; "
         "go+home goes+home went+home; hand+out hands+out handed+out; hop+off hops+off hopped+off; "
@@ -38,25 +38,25 @@ VERBS = {
         "read reads; recycle recycles recycled; remove removes removed; run+away runs+away ran+away; "
         "sell sells sold; send sends sent; ship ships shipped; spill spills spilled; swap swaps swapped; "
         "swim+away swims+away swam+away; take+away takes+away took+away; take+out takes+out took+out; "
-        "tear+up tears+up tore+up; throw+away throws+away threw+away; throw+out throws+out threw+out; "
-        "trade+away trades+away traded+away; use uses used; use+up uses+up used+up; "
-        "walk+away walks+away walked+away; waste wastes wasted"
+        "tear+out tears+out tore+out; tear+up tears+up tore+up; throw+away throws+away threw+away; "
+        "throw+out throws+out threw+out; trade+away trades+away traded+away; use uses used; "
+        "use+up uses+up used+up; walk+away walks+away walked+away; waste wastes wasted"
     ),
     "ACT": (
         "answer answers* answered; attend attends attended; beat* beats*; blink blinks* blinked; "
         "call* calls* called; check* checks* checked; clean cleans cleaned; complete completes completed; "
         "cross crosses crossed; drip drips* dripped; feed feeds fed; finish finishes finished; "
-        "fix fixes fixed; help helps helped; hit hits*; iron irons ironed; jump* jumps* jumped; "
+        "fix fixes fixed; help* helps helped; hit hits*; iron irons ironed; jump* jumps* jumped; "
         "lay lays laid; learn learns learned; like likes liked; live lives lived; love loves loved; "
-        "meet meets met; memorize memorizes memorized; mow mows mowed; pass passes passed; "
+        "meet meets met; memorize memorizes memorized; mow mows mowed; pass* passes* passed; "
         "play plays* played; practice* practices* practiced; prefer prefers preferred; "
         "record* records* recorded; repair* repairs* repaired; ring* rings* rang; score* scores* scored; "
         "see sees saw; serve serves served; shoot shoots shot; sing sings sang; sleep sleeps slept; "
         "solve solves solved; speak speaks spoke; study studies studied; teach teaches taught; "
-        "treat treats treated; visit* visits* visited; wash washes washed; watch* watches* watched; "
+        "treat treats treated; visit* visits* visited; wash* washes washed; watch* watches* watched; "
         "wear wears wore; write writes wrote"
     ),
-    "GIVE": "give gives gave",
+    "GIVE": "give gives gave given",
     "SPEND": "owe owes owed; pay pays paid; spend spends spent",
     "TAKE": "take takes took",
     "COST": "come+to comes+to came+to; cost costs",
@@ -83,5 +83,5 @@ VERBS = {
     "MULTIPLY": "double doubles* doubled; quadruple quadruples quadrupled; triple triples* tripled",
     "REMAIN": "remain remains remained",
     "LAST": "last lasts lasted",
-    "BE": "be is are was were am",
+    "BE": "be is are was were am been",
 }
