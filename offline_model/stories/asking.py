@@ -75,6 +75,9 @@ class Asking(Workings):
             return (self._percent,)
         if any(post.kind == "in" and _is_unit(post.value) for post in q.posts):
             return (self._multiplied,) if q.form == "what" else ()
+        lemmas = {entry.verb.lemma for entry in self.story.entries}
+        if q.verb is not None and q.verb.lemma == "save" and q.verb.lemma not in lemmas:
+            return (self._bill,)
         predicate = isinstance(q.subject, Noun) and q.subject.determiner != "each"
         if q.form == "many" and q.noun and q.verb == Verb("be", "BE") and predicate and not q.more:
             return (self._subset,)

@@ -37,6 +37,9 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
         if head in {*story.entries[0].owner.split()[-1:], "price", "cost"} and story.adjustments:
             yield total(story)
     elif head == "change" and story.payments:
+        spenders = {entry.owner for entry in story.entries if entry.sign < 0 and entry.verb.kind != "COST"}
+        if story.payers - {""} and spenders - {"", *story.payers}:
+            raise Unread("one buys and another pays")
         yield less(plus(story.payments), total(story))
     elif q.verb is not None and q.verb.kind not in {"COST", "SPEND", "BE", "CHARGE"}:
         return
@@ -73,6 +76,8 @@ def _kept(asking: "Asking") -> Term | None:
     flows = [entry for entry in asking.story.entries if entry.term and entry.term.unit == MONEY]
     signs = {entry.sign for entry in flows}
     if signs != {1, -1} or any(entry.verb.kind == "COST" for entry in flows):
+        return None
+    if len({entry.term.per for entry in flows if entry.term}) != 1:
         return None
     terms = [_settled(asking.story, entry.term, asking.extras) for entry in flows if entry.term]
     return plus(terms, [entry.sign > 0 for entry in flows])
@@ -125,6 +130,9 @@ def total(story: Story, extras: Sequence[Term] = ()) -> Term:
     if any(_is_sum(entry) for entry in costs) and any(entry.verb.kind != "SPEND" for entry in costs):
         raise Unread("what was spent may be what the things cost")
     terms = [_settled(story, entry.term, extras) for entry in costs if entry.term]
+    rates = [entry.term.per for entry in costs if entry.term and entry.term.per]
+    if len(set(rates)) < len(rates) and extras:
+        raise Unread("it is not said of which of them there is so much")
     if all(entry.verb.kind == "COST" for entry in costs) and not extras:
         terms = _bought(story) or terms
     if not terms:
@@ -137,6 +145,8 @@ def _bought(story: Story) -> list[Term]:
     bought = [
         e.term for e in story.entries if e.verb.lemma in BUYING and e.sign > 0 and e.term and e.term.unit != MONEY
     ]
+    if len({entry.owner for entry in story.entries if entry.verb.lemma in BUYING}) > 1:
+        return []
     found = []
     for term in bought:
         prices = [p for p in story.prices if p.noun.head == term.unit or (term.unit,) == p.term.per]

@@ -25,7 +25,7 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.sharing import Sharing
-from offline_model.stories.terms import Term, figure, uses
+from offline_model.stories.terms import Term, figure, is_time, uses
 from offline_model.stories.told import (
     NEUTRAL,
     PLACES,
@@ -56,6 +56,7 @@ class Story(Sharing):
         handler = _HANDLERS.get(clause.verb.kind)
         if handler is None:
             raise Unread(f'"{clause.verb.lemma}": it cannot be read here')
+        _check_rates(clause)
         handler(self, _with_leads(clause))
 
     def _resolved(self, clause: Clause) -> Clause:
@@ -219,6 +220,16 @@ def _plain(item: Item | Adjustment) -> Item | Adjustment:
     priced = any(isinstance(post.value, Count) and post.value.figure.currency for post in item.posts)
     counted = priced and "them" in item.quantity.word.split()
     return item if counted else replace(item, quantity=None)
+
+
+def _check_rates(clause: Clause) -> None:
+    """Of "a roll for $2 and a juice for $3 every day" it is open whether both are bought every day."""
+    items = [item for item in clause.items if isinstance(item, Item)]
+    rated = [
+        any(p.kind == "per" and isinstance(p.value, Noun) and is_time(p.value.head) for p in i.posts) for i in items
+    ]
+    if clause.verb.kind not in {"CHARGE", "COST", "BE"} and len(rated) > 1 and rated[-1] and not all(rated):
+        raise Unread("it is not said whether all of it is done so often")
 
 
 def _is_one(quantity: object) -> bool:

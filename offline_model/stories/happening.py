@@ -9,6 +9,7 @@ from offline_model.stories.clauses import (
     Clause,
     Compared,
     Count,
+    Grouped,
     Item,
     Noun,
     OutOf,
@@ -119,7 +120,10 @@ class Happening(Holding):
         if isinstance(item.quantity, OutOf | Rest):
             self._of_all(owner, clause.verb, item.quantity, sign)
             return
+        if isinstance(item.quantity, Grouped) and self._is_in_groups(item.quantity, item):
+            return
         made = self.measured(item).settled()
+        self._use_for(item, made)
         label = made.label or self._lead_label(clause)
         if made.price is not None:
             self.spend(owner, clause.verb, item, sign=-sign)
@@ -146,6 +150,20 @@ class Happening(Holding):
             self.atoms.append(replace(times(made.term, made.span, over=True), per=(made.span.unit,)))
         if clause.to is not None:
             self._given(clause, made, label)
+
+    def _is_in_groups(self, quantity: Grouped, item: Item) -> bool:
+        """She makes bouquets of 12 roses."""
+        noun = quantity.groups.noun
+        if quantity.groups.figure.at != -1 or noun is None or noun.words[-1].casefold() == noun.head or item.posts:
+            return False
+        self.atoms.append(replace(self._sure(self.term(quantity.each)), per=(noun.head,)))
+        return True
+
+    def _use_for(self, item: Item, made: Measured) -> None:
+        """2.5 m of fabric for a dress are so much a dress."""
+        whats = [post.value for post in item.posts if post.kind == "for" and isinstance(post.value, Noun)]
+        if self.serving and made.term and not made.term.per and len(whats) == 1 and whats[0].determiner == "a":
+            self.atoms.append(replace(made.term, per=(whats[0].head,)))
 
     def _of_all(self, owner: str, verb: Verb, quantity: OutOf | Rest, sign: int) -> None:
         if isinstance(quantity, Rest):

@@ -59,7 +59,7 @@ class Holding(Spending):
             not isinstance(said, Compared)
             or not isinstance(said.than, Noun)
             or said.noun is None
-            or said.sign not in {"+", "-"}
+            or said.sign.endswith("%")
         ):
             return False
         than = said.than
@@ -136,7 +136,9 @@ class Holding(Spending):
     def _check_held(self, clause: Clause, item: Item, made: Measured) -> None:
         if made.term is None and made.price is None and not isinstance(item.quantity, Some):
             raise Unread(f'"{item.quantity}": it is not said how many')
-        if isinstance(clause.subject, There) and isinstance(item.quantity, Part):
+        if isinstance(item.quantity, Part) and (
+            isinstance(clause.subject, There) or (isinstance(item.quantity.of, Count) and made.place)
+        ):
             raise Unread("a share of what is there")
         if isinstance(item.quantity, Count) and item.quantity.more and item is clause.items[0]:
             raise Unread(f'"{item.quantity.figure.text} more": more than who?')

@@ -93,6 +93,9 @@ def _run(own: Sequence[Entry], unit: str, extras: Sequence[Term]) -> Term | None
     _check_levels(own[:first])
     if first == 0 and any(entry.more for entry in own):
         return None
+    events = [entry.term for entry in own if entry.term and entry.sign]
+    if any(term.per for term in events) and not all(term.per for term in events):
+        raise Unread("it is not said whether all of it is done so often")
     terms = [settle(entry.term, unit, extras) for entry in own if entry.term]
     signs = [entry.sign >= 0 for entry in own]
     if not signs[0]:

@@ -155,6 +155,8 @@ class Measuring(Told):
             case "often" if isinstance(value, Count) and made.term and value.noun and not made.term.per:
                 often = Term(figure(value.figure), uses=uses(value.figure))
                 return replace(made, term=replace(times(made.term, often), per=(value.noun.head,)))
+            case "on" if isinstance(value, Count) and value.noun and made.term and value.noun.head in MEASURES - TIMES:
+                return replace(made, term=self._per_count(made.term, value))
             case "per_count" if isinstance(value, Count) and made.term and value.noun:
                 return replace(made, term=self._per_count(made.term, value))
             case "for" if isinstance(value, Count) and value.noun and self.serving and made.term and not made.term.per:

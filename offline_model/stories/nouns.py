@@ -62,6 +62,7 @@ _TAKES_IN = {
     "kid": "boy girl",
     "student": "boy girl pupil",
     "pupil": "boy girl",
+    "passenger": "person",
     "person": "boy girl man woman child adult student guest visitor",
     "piece": "chocolate candy",
     "seat": "chair",

@@ -38,6 +38,8 @@ class Sharing(Happening):
             self.share_out(self._item_of(clause.subject), posts)
             return
         if isinstance(clause.subject, Names):
+            if any(self._is_many(noun) and noun.words[-1].islower() for noun in clause.subject.nouns):
+                raise Unread(f'"{clause.verb.lemma}": it is not said among how many')
             count = replace(plain(len(clause.subject.nouns)), unit="person")
             if clause.subject.others is not None:
                 count = plus([count, self._sure(self.term(clause.subject.others))])

@@ -41,6 +41,7 @@ class Spending(Comparing):
                 term = self.term(paid.value)
                 assert term is not None
                 self.payments.append(term)
+                self.payers.add(owner)
                 if item.quantity is None and len(item.posts) == 1:
                     continue
                 item = Item(item.quantity, tuple(post for post in item.posts if post is not paid))  # noqa: PLW2901

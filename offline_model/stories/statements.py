@@ -101,7 +101,7 @@ class Statements(Phrases):
     def puts_into(children: list[Any]) -> Clause:
         """She puts them into bags of 8."""
         lemma = next(LEMMAS[str(c).lower()] for c in children if isinstance(c, Token) and c.type.startswith("INVEST"))
-        at = next(index for index, child in enumerate(children) if isinstance(child, Token) and child.type == "THEM")
+        at = next(i for i, child in enumerate(children) if isinstance(child, Token) and child.type.startswith("INVEST"))
         subject = next((child for child in children[:at] if not isinstance(child, Token | Post)), None)
         verb = Verb("pack", "PACK") if lemma == "put" else Verb(lemma, "INVEST")
         return Clause(subject, verb, (Item(None, tuple(of_type(children[at:], Post))),))

@@ -130,6 +130,7 @@ class Told:
     subsets: list[Subset] = field(default_factory=list)
     adjustments: list[Adjustment] = field(default_factory=list)
     payments: list[Term] = field(default_factory=list)
+    payers: set[str] = field(default_factory=set)
     shared: list[tuple[Term | None, Term]] = field(default_factory=list)
     """What is shared out, None for the bill, and among how many."""
     growths: list[Growth] = field(default_factory=list)

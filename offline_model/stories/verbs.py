@@ -36,7 +36,7 @@ VERBS = {
         "leak* leaks* leaked; leave leaves; lend lends lent; lend+out lends+out lent+out; lose loses lost; "
         "mail* mails* mailed; melt melts melted; pay+back pays+back paid+back; pop* pops* popped; "
         "read reads; recycle recycles recycled; remove removes removed; run+away runs+away ran+away; "
-        "sell sells sold; send sends sent; ship ships shipped; spill spills spilled; swap swaps swapped; "
+        "sell sells sold; send sends sent; ship* ships* shipped; spill spills spilled; swap swaps swapped; "
         "swim+away swims+away swam+away; take+away takes+away took+away; take+out takes+out took+out; "
         "tear+out tears+out tore+out; tear+up tears+up tore+up; throw+away throws+away threw+away; "
         "throw+out throws+out threw+out; trade+away trades+away traded+away; use uses used; "

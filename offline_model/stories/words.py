@@ -57,7 +57,7 @@ _KINDS = {
     "LEFT": "left left+over remaining over unsold",
     "NOW": "at+the+end+of+the+day at+the+end+of+the+week at+the+end+of+the+month "
     "now at+the+end in+the+end currently by+now",
-    "FIRST": "at+first to+begin+with at+the+start initially in+the+beginning originally to+start+with",
+    "FIRST": "before at+first to+begin+with at+the+start initially in+the+beginning originally to+start+with",
     "TOTAL": "in+total in+all altogether all+together together overall combined all+told on+both+days "
     "for+both on+both+occasions",
     "AVERAGE": "on+average",

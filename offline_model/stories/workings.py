@@ -14,7 +14,7 @@ from offline_model.stories.clauses import (
 )
 from offline_model.stories.doings import EARNING, Doings
 from offline_model.stories.nouns import LENGTHS, TIMES, conversion, takes_in
-from offline_model.stories.terms import MONEY, Term, chain, figure, less, plain, plus, times, uses
+from offline_model.stories.terms import MONEY, Term, chain, compared, figure, less, plain, plus, times, uses
 
 _FILLING = frozenset({"fill", "pack", "make", "cut", "pour", "get"})
 _SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
@@ -145,9 +145,14 @@ class Workings(Doings):
         if q.form != "many" or len(found) != 1 or q.more or {"total", "each", "per", "left"} & self.kinds:
             return []
         [kinds] = found
-        up = (self.unit == kinds.unit) == (kinds.sign == "+")
-        other = ledger.level(self.story, kinds.owner, kinds.than if self.unit == kinds.unit else kinds.unit)
-        return [replace(plus([other, kinds.by], [True, up]), unit=self.unit)] if other is not None else []
+        forward = self.unit == kinds.unit
+        other = ledger.level(self.story, kinds.owner, kinds.than if forward else kinds.unit)
+        if other is None:
+            return []
+        if forward or kinds.sign != "*":
+            sign = kinds.sign if forward else "-" if kinds.sign == "+" else "+"
+            return [replace(compared(other, sign, kinds.by), unit=self.unit)]
+        return [replace(times(other, kinds.by, over=True), unit=self.unit)]
 
     def _until(self) -> Iterable[Term | None]:
         """I need $300, have $120 and save $30 a week: for how many weeks?"""
