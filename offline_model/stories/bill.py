@@ -9,7 +9,7 @@ from offline_model.stories import ledger
 from offline_model.stories.clauses import Adjustment, Noun, Pronoun
 from offline_model.stories.facts import Story
 from offline_model.stories.nouns import TIMES, conversion, singular
-from offline_model.stories.terms import MONEY, Term, figure, less, plain, plus, share_of, times, uses
+from offline_model.stories.terms import MONEY, Term, figure, is_time, less, plain, plus, share_of, times, uses
 from offline_model.stories.told import Entry
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def total(story: Story, extras: Sequence[Term] = ()) -> Term:
     if any(_is_sum(entry) for entry in costs) and any(entry.verb.kind != "SPEND" for entry in costs):
         raise Unread("what was spent may be what the things cost")
     terms = [_settled(story, entry.term, extras) for entry in costs if entry.term]
-    rates = [entry.term.per for entry in costs if entry.term and entry.term.per]
+    rates = [e.term.per for e in costs if e.term and e.term.per and not is_time(e.term.per[0])]
     if len(set(rates)) < len(rates) and extras:
         raise Unread("it is not said of which of them there is so much")
     if all(entry.verb.kind == "COST" for entry in costs) and not extras:

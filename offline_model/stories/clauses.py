@@ -118,6 +118,27 @@ class OutOf:
 Quantity: TypeAlias = Count | Part | Grouped | Compared | Some | Rest | OutOf
 
 
+def in_words(quantity: object) -> str:  # noqa: PLR0911 - one for each type
+    """A quantity as a reader would name it."""
+    match quantity:
+        case Noun():
+            return str(quantity)
+        case Count(figure=Figure(text=text, currency=currency), noun=noun):
+            return f"{currency}{text} {noun}" if noun else f"{currency}{text}"
+        case OutOf(some=some, all=every):
+            return f"{in_words(some)} of {in_words(every)}"
+        case Rest():
+            return "the rest"
+        case Some():
+            return "some"
+        case Part(of=of):
+            return f"a share of {in_words(of)}" if of else "a share"
+        case Compared(figure=Figure(text=text)):
+            return text
+        case _:
+            return "it"
+
+
 @dataclass(frozen=True)
 class Post:
     """A modifier: its kind ("per", "for", "left", ...) and what it holds."""

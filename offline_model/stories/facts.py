@@ -23,6 +23,7 @@ from offline_model.stories.clauses import (
     Statement,
     There,
     Verb,
+    in_words,
 )
 from offline_model.stories.sharing import Sharing
 from offline_model.stories.terms import Term, figure, is_time, uses
@@ -141,7 +142,7 @@ class Story(Sharing):
             elif isinstance(item.quantity, Count) and item.quantity.figure.currency and not _is_for(item):
                 raise Unread(f'"{item.quantity.figure.currency}{item.quantity.figure.text}": it is not said for what')
             elif any(post.kind in PLACES and isinstance(post.value, Noun) for post in item.posts) and not _is_for(item):
-                raise Unread(f'"{item.quantity}": what is said of it cannot be read')
+                raise Unread(f'"{in_words(item.quantity)}": what is said of it cannot be read')
             else:
                 self.spend("", Verb("cost", "COST"), item)
 

@@ -41,6 +41,8 @@ class Happening(Holding):
         self._events(clause, -1)
 
     def _events(self, clause: Clause, sign: int) -> None:
+        if isinstance(clause.subject, Item) and self._is_of_some(clause, clause.subject):
+            return
         done = sign == NEUTRAL  # then what is done may have an object: 340 people visited the museum
         if isinstance(clause.subject, Item) and not any(
             isinstance(item, Item) and item.quantity is not None and not (done and isinstance(item.quantity, Noun))
@@ -98,6 +100,16 @@ class Happening(Holding):
             Entry("", clause.verb, sign, made.term, made.label or self._lead_label(clause), place=made.place)
         )
         self.atoms += made.loose()
+
+    def _is_of_some(self, clause: Clause, subject: Item) -> bool:
+        """A quarter of the guests ordered fish."""
+        part, items = subject.quantity, [item for item in clause.items if isinstance(item, Item)]
+        named = [item for item in items if isinstance(item.quantity, Noun) and not item.quantity.determiner]
+        if not isinstance(part, Part) or len(named) != 1 or len(clause.items) != 1 or named[0].posts or subject.posts:
+            return False
+        whole = self._whole(part.of)
+        self.subsets.append(Subset(said_words(clause.verb, named), share_of(part.share, whole), whole))
+        return True
 
     def _each_does(self, clause: Clause, subject: Item, sign: int) -> None:
         """5 workers each earn $120 per day."""
@@ -228,6 +240,9 @@ class Happening(Holding):
             if isinstance(part, Part):
                 whole = self._whole(part.of)
                 self.subsets.append(Subset(said_words(clause.verb, items), share_of(part.share, whole), whole))
+                return
+            if clause.verb.lemma == "come":
+                self._events(clause, 1)
                 return
             raise Unread("what moves is counted, but not by how far")
         owner = self.meet(clause.subject)

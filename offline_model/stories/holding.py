@@ -21,6 +21,7 @@ from offline_model.stories.clauses import (
     Subject,
     There,
     Verb,
+    in_words,
 )
 from offline_model.stories.people import is_kin
 from offline_model.stories.spending import Spending
@@ -135,7 +136,7 @@ class Holding(Spending):
 
     def _check_held(self, clause: Clause, item: Item, made: Measured) -> None:
         if made.term is None and made.price is None and not isinstance(item.quantity, Some):
-            raise Unread(f'"{item.quantity}": it is not said how many')
+            raise Unread(f'"{in_words(item.quantity)}": it is not said how many')
         if isinstance(item.quantity, Part) and (
             isinstance(clause.subject, There) or (isinstance(item.quantity.of, Count) and made.place)
         ):

@@ -17,6 +17,7 @@ from offline_model.stories.clauses import (
     Quantity,
     Rest,
     Some,
+    in_words,
 )
 from offline_model.stories.nouns import DAYS, MEASURES, MONTHS, TIMES, singular
 from offline_model.stories.people import is_kin
@@ -79,7 +80,7 @@ class Measuring(Told):
             case Noun(determiner="a"):
                 return Term(ONE, quantity.head, adjectives=quantity.adjectives)
             case _:
-                raise Unread(f'"{quantity}": it is not said how much')
+                raise Unread(f'"{in_words(quantity)}": it is not said how much')
 
     def _counted(self, number: Figure, noun: Noun | None) -> Term:
         if number.currency:
@@ -146,6 +147,8 @@ class Measuring(Told):
                 return replace(made, now=True)
             case "nothing" | "equally":
                 return made
+            case "total" if made.price is not None and not made.priced_each and not made.each:
+                return replace(made, in_all=True)
             case "each":
                 return replace(made, each=True)
             case "per" if isinstance(value, Noun) and made.price is not None:

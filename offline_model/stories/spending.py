@@ -36,6 +36,8 @@ class Spending(Comparing):
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
                 continue
+            if self._is_in_payments(item):
+                continue
             paid = next((post for post in item.posts if post.kind == "with" and isinstance(post.value, Count)), None)
             if paid is not None and isinstance(paid.value, Count) and paid.value.figure.currency:
                 term = self.term(paid.value)
@@ -47,7 +49,7 @@ class Spending(Comparing):
                 item = Item(item.quantity, tuple(post for post in item.posts if post is not paid))  # noqa: PLW2901
             self.spend(owner, clause.verb, item, label=self._lead_label(clause))
 
-    def spend(  # noqa: C901 - one for each doubt
+    def spend(  # noqa: C901, PLR0912 - one for each doubt
         self, owner: str, verb: Verb, item: Item, *, sign: int = -1, label: str = ""
     ) -> None:
         """An item with its price as money that goes."""
@@ -73,7 +75,9 @@ class Spending(Comparing):
             self._uncosted(owner, verb, made)
             return
         if count is not None and count.worth != 1 and not made.priced_each:
-            self._priced_in_all(item, count, price)
+            self._priced_in_all(item, count, price, known=made.in_all)
+            if made.in_all:
+                self.entries.append(Entry(owner, verb, sign, price, made.label or label))
             return
         if count is not None and price.per and price.per[0] != count.unit and price.per[0] not in _words(item):
             raise Unread(f"the price is per {price.per[0]}, not per {count.unit}")
@@ -84,6 +88,16 @@ class Spending(Comparing):
             raise Unread(f"{item.quantity}: it is not said how many")
         self.entries.append(Entry(owner, verb, sign, term, made.label or label, place=made.place))
         self.atoms.append(term)
+
+    def _is_in_payments(self, item: Item) -> bool:
+        """I pay (it) in 6 equal payments."""
+        counts = [post.value for post in item.posts if post.kind == "in" and _is_count(post.value)]
+        if item.quantity is not None or len(item.posts) != 1 or len(counts) != 1 or not isinstance(counts[0], Count):
+            return False
+        if counts[0].noun is None or counts[0].noun.head not in {"payment", "installment", "instalment", "rate"}:
+            return False
+        self.shared.append((None, self._sure(self.term(counts[0]))))
+        return True
 
     def _is_paid_for_several(self, item: Item) -> bool:
         """$63 for 7 tickets."""
@@ -109,11 +123,12 @@ class Spending(Comparing):
         self.prices.append(Price(noun, rate, price))
         self.atoms.append(rate)
 
-    def _priced_in_all(self, item: Item, count: Term, price: Term) -> None:
+    def _priced_in_all(self, item: Item, count: Term, price: Term, *, known: bool) -> None:
         """12 rolls for $6: the price of one roll is plain, and what is paid for 12 is in doubt."""
         if price.per or not isinstance(item.quantity, Count) or item.quantity.noun is None:
             raise Unread(f"{count.unit}: it is not said whether the price is for each or for all")
-        self.doubts.append(f"{count.unit}: it is not said whether the price is for each or for all")
+        if not known:
+            self.doubts.append(f"{count.unit}: it is not said whether the price is for each or for all")
         rate = replace(times(price, count, over=True), per=(count.unit,))
         self.prices.append(Price(item.quantity.noun, rate, price))
         self.atoms.append(rate)

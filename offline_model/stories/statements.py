@@ -84,6 +84,11 @@ class Statements(Phrases):
         return Item(Count(count, first_of(children, Noun)), (Post("at", Count(price, None)), Post("each")))
 
     @staticmethod
+    def sum_of_all(children: list[Any]) -> Clause:
+        """The sum of their ages is 48: together they are 48 years old."""
+        return Clause(Pronoun("they"), Verb("be", "BE"), (Item(children[-1], (Post("total"),)),))
+
+    @staticmethod
     def who_does(children: list[Any]) -> Clause:
         return replace(Statements.elided(children[1:]), subject=Pronoun("who"))
 

@@ -102,6 +102,8 @@ class Measured:
     place: str = ""
     price: Term | None = None
     priced_each: bool = False
+    in_all: bool = False
+    """The price is said to be that of all."""
     span: Term | None = None
     span_kind: str = ""
     rate: Term | None = None
