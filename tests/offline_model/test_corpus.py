@@ -9,8 +9,8 @@ import pytest
 
 from offline_model.score import HALVES, corpus, out_of_scope, verdict
 
-# See docs/offline-model.md. To be raised with the reader, never lowered; 129 is the held-out half's first score.
-RIGHT = {"developed": 357, "held out": 129}
+# See docs/offline-model.md. To be raised with the reader, never lowered; 129 + 44 held out were right at first sight.
+RIGHT = {"developed": 626, "practised": 86, "held out": 184}
 
 
 def worked_out(node: ast.AST) -> object:
@@ -61,7 +61,7 @@ def stated(answer: str) -> object:
 
 
 def test_the_answers_of_the_corpus_are_those_of_an_independent_calculation() -> None:
-    assert len(corpus()) >= 300
+    assert len(corpus()) >= 1000
     for entry in corpus():
         value, answer = worked_out(ast.parse(entry.check, mode="eval")), stated(entry.answer)
         if "rounded" in entry.answer:
@@ -82,5 +82,5 @@ def test_no_answer_is_wrong_and_no_fewer_are_right_than_stated(half: str) -> Non
 
 @pytest.mark.requirement("offline-declines")
 def test_all_that_is_out_of_scope_is_declined() -> None:
-    assert len(out_of_scope()) >= 100
+    assert len(out_of_scope()) >= 260
     assert [each.id for each in out_of_scope() if not verdict(each).declined] == []
