@@ -18,14 +18,12 @@ from offline_model.stories.clauses import (
     Verb,
 )
 from offline_model.stories.facts import Story
+from offline_model.stories.fitting import MEASURED, PARTS_OF_DAY, SIZES
 from offline_model.stories.measuring import unit_of
-from offline_model.stories.nouns import LENGTHS, TIMES, WEIGHTS
+from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES
 from offline_model.stories.terms import MONEY, Term, figure, is_time, plain, uses
 from offline_model.stories.told import EVERYONE, same_time
 
-MEASURED = {"weight": WEIGHTS, "distance": LENGTHS, "length": LENGTHS, "height": LENGTHS}
-_PARTS_OF_DAY = frozenset({"morning", "afternoon", "evening", "night"})
-_SIZES = LENGTHS | {"year", "kg", "gram", "pound", "ton"}
 _PRICED = frozenset({"total", "cost", "price", "change", "profit", "bill", "interest", "value", "balance"})
 
 
@@ -75,6 +73,8 @@ class Asked:
             return MONEY if head in {"cent", "dollar", "euro"} and MONEY in units else head
         if q.form in {"far", "long", "tall"}:
             return self._measure(q, units)
+        if self._is_unknown(q):
+            return ""
         if q.verb and q.verb.kind == "WEIGH":
             return next((unit for unit in units if unit != MONEY), "")
         if q.form == "what" and q.noun and q.noun.head in MEASURED:
@@ -86,12 +86,22 @@ class Asked:
             return MONEY
         return next((unit for unit in units if unit != MONEY and not is_time(unit)), MONEY)
 
+    def _is_unknown(self, q: Question) -> bool:
+        """Whether it is asked how much of something that is not spoken of, of what is counted and not measured."""
+        terms = [entry.term for entry in self.story.entries if entry.term] + self.story.atoms
+        if q.form != "much" or q.noun is None or q.more or not terms:
+            return False
+        spoken = {word for term in terms for word in (term.unit, *term.per, *term.adjectives)}
+        things = [term.unit for term in terms if term.unit != MONEY and not is_time(term.unit)]
+        counted = bool(things) and not set(things) & MEASURES and not self.story.measures
+        return counted and q.noun.head not in spoken | {"money", "change", "profit", "interest", "time"}
+
     def _measure(self, q: Question, units: Sequence[str]) -> str:
         """How far, how long, how old."""
         if q.verb and q.verb.lemma in {"take", "need"}:
             pers = [unit for atom in self.story.atoms for unit in atom.per]
-            return next((unit for unit in (*units, *pers) if unit in TIMES | _PARTS_OF_DAY), "hour")
-        return next((unit for unit in units if unit in (LENGTHS if q.form == "far" else _SIZES)), "")
+            return next((unit for unit in (*units, *pers) if unit in TIMES | PARTS_OF_DAY), "hour")
+        return next((unit for unit in units if unit in (LENGTHS if q.form == "far" else SIZES)), "")
 
     def _extras(self) -> Iterator[Term]:
         """Amounts that come with the question: "in 5 days", "do 15 shelves"."""

@@ -12,11 +12,19 @@ from offline_model.stories.clauses import (
     Question,
     Verb,
 )
+from offline_model.stories.fitting import fits
 from offline_model.stories.nouns import MEASURES, conversion
 from offline_model.stories.terms import Term, is_time, less, plain, times
 from offline_model.stories.told import NEUTRAL, is_year, said_words
 from offline_model.stories.workings import Workings
 
+# What only certain ways can find.
+_OWN = {
+    "change": ("_bill",),
+    "profit": ("_profit",),
+    "interest": ("_grown",),
+    "speed": ("_multiplied",),
+}
 _OPPOSITES = [
     {"girl", "boy"},
     {"man", "woman"},
@@ -60,7 +68,8 @@ class Asking(Workings):
     def ways(self) -> Iterator[Found]:
         for way in self._tried():
             try:
-                yield from (found if isinstance(found, Found) else Found(found) for found in way() if found is not None)
+                found = [each if isinstance(each, Found) else Found(each) for each in way() if each is not None]
+                yield from (each for each in found if each.percent or fits(self.question, each.term.unit))
             except Unread:
                 continue
 
@@ -69,6 +78,12 @@ class Asking(Workings):
         q = self.question
         if q.form in {"which", "each", "none"} or self._is_of_another_year():
             return ()
+        if "not" in self.kinds:
+            return (self._subset,)
+        if isinstance(q.subject, Pronoun) and q.subject.word == "each":
+            return (self._shared,)
+        if q.noun is not None and q.noun.head in _OWN:
+            return tuple(getattr(self, name) for name in _OWN[q.noun.head])
         if q.form == "share of":
             return (self._share_of,)
         if q.form == "percent":
@@ -114,7 +129,9 @@ class Asking(Workings):
 
     def _jointly(self) -> Iterable[Term | None]:
         q = self.question
-        if {"total", "each", "per"} & self.kinds or q.more or q.items:
+        if {"total", "each", "per"} & self.kinds or q.more or q.items or q.verb is None or len(self.story.joints) != 1:
+            return []
+        if q.verb.kind != self.story.joints[0].verb.kind:
             return []
         owner = self.story.nouns[self.owner()].name if self.owner() in self.story.nouns else self.owner()
         return [together.solved(self.story, owner, self.unit)]

@@ -176,7 +176,9 @@ def _of_one(asking: "Asking") -> bool:
     one = isinstance(subject, Pronoun) and subject.word in {"i", "he", "she"}
     if not one and not (isinstance(subject, Noun) and subject.name in asking.story.people):
         return False
-    spenders = {e.owner for e in asking.story.entries if e.term and e.term.unit == MONEY and e.verb.kind != "COST"}
+    entries = asking.story.entries
+    spenders = {e.owner for e in entries if e.term and e.term.unit == MONEY and e.verb.kind != "COST"}
+    spenders |= {e.owner for e in entries if e.verb.lemma in BUYING and e.sign > 0}
     return bool(spenders - {"", asking.owner()})
 
 

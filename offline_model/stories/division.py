@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from offline_model.lexeme import Lexeme, Unread
-from offline_model.stories.clauses import Question
+from offline_model.stories.clauses import Pronoun, Question
 from offline_model.stories.layout import Line
 from offline_model.stories.nouns import LENGTHS, WEIGHTS
 from offline_model.stories.terms import MONEY
@@ -33,6 +33,8 @@ class Divided:
     def fits(self, question: Question, unit: str) -> bool:  # noqa: PLR0911 - one for each kind of verb
         """Whether what is asked is what they do: who spends more, of those who buy."""
         verb = question.verb
+        if isinstance(question.subject, Pronoun) and question.subject.word in {"he", "she", "i"}:
+            return False
         if self.verb in _BUYING:
             paying = verb is None or verb.kind in {"SPEND", "COST"} or verb.lemma in {self.verb, "be"}
             return unit == MONEY and paying and question.sort != "CHEAP"

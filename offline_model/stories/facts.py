@@ -116,7 +116,7 @@ class Story(Sharing):
         years = clause.verb.kind == "BE" and item.quantity.noun is None and not item.quantity.figure.currency
         given = replace(item.quantity, noun=Noun(("years",))) if years else item.quantity
         owners = tuple(noun.name for noun in subject.nouns) if isinstance(subject, Names) else ()
-        self.joints.append(Joint(owners, self._sure(self.term(given))))
+        self.joints.append(Joint(owners, clause.verb, self._sure(self.term(given))))
         return True
 
     def _lead(self, post: Post) -> None:

@@ -39,6 +39,8 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
 
 def _asks_for_all(asking: "Asking", growth: Growth, capital: Term) -> bool:
     q = asking.question
+    if {"per", "each", "average"} & asking.kinds or (q.verb is not None and q.verb.kind in {"GAIN", "SPEND", "COST"}):
+        return False
     if q.form == "many" and q.noun is None:
         return True
     if q.form == "many" and q.noun:

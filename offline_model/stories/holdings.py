@@ -26,7 +26,8 @@ class Holdings(Asked):
         if self._unspent() or kind not in _HELD | {"NEED", "WEIGH"} or "per" in self.kinds or "each" in self.kinds:
             return []
         owner = self.owner()
-        if self._is_before():
+        losing = any(e.sign < 0 and ledger.of_unit(e.term, self.unit) for e in self.story.entries)
+        if self._is_before() or ("total" in self.kinds and losing and q.verb is None):
             return []
         if self._elsewhere() or (owner == EVERYONE and self._together() and self._given_away()):
             return []

@@ -11,9 +11,11 @@ from offline_model.money import numbers, one_currency
 from offline_model.problem import Comparison, Share
 from offline_model.stories import bill
 from offline_model.stories.averages import are_periods
-from offline_model.stories.clauses import Item, Noun, Pronoun, Question, Sentence, There
+from offline_model.stories.clauses import Count, Item, Noun, Pronoun, Question, Sentence, There
 from offline_model.stories.facts import Story
+from offline_model.stories.fitting import fits as fits_unit
 from offline_model.stories.layout import Line, joined
+from offline_model.stories.nouns import TIMES
 from offline_model.stories.telling import check, numbers_of, read_in, told
 from offline_model.stories.terms import MONEY, Term, plus
 
@@ -32,7 +34,7 @@ class _Ask:
 
 
 def read_parts(
-    text: str, found: Sequence[Line], choices: Sequence[Sequence[Sentence]], fits: Fits = lambda _question, _unit: True
+    text: str, found: Sequence[Line], choices: Sequence[Sequence[Sentence]], fits: Fits | None = None
 ) -> Comparison:
     """Raises Unread if the parts are not alike, or if the question is not about all of them."""
     names = list(dict.fromkeys(line.label for line in found if line.label))
@@ -51,7 +53,9 @@ def read_parts(
     if len(unit) > 1:
         raise Unread(f"{' and '.join(sorted(unit))} do not add up")
     alike = frozenset.intersection(*(term.adjectives for term in terms))
-    ask = _one_ask(asked, names, terms[0].unit, lambda q, unit: _is_of_all(q, unit, alike) and fits(q, unit))
+    ask = _one_ask(
+        asked, names, terms[0].unit, lambda q, unit: _is_of_all(q, unit, alike) and (fits or _fits_labels)(q, unit)
+    )
     order = ask.order
     if ask.ask == "gap" or ask.gap:
         worths = [term.worth for term in terms]
@@ -60,6 +64,12 @@ def read_parts(
         order = (0, 1) if (worths[0] or 0) >= (worths[1] or 0) else (1, 0)
     made = _comparison([shares[at] for at in order], terms, "difference" if ask.ask == "gap" else ask.ask)
     return replace(made, gap=ask.gap, read=tuple(quantity for line in found for quantity in read_in(text, line)))
+
+
+def _fits_labels(question: Question, unit: str) -> bool:
+    """Of money under labels it is asked what is spent, or what it costs."""
+    verb = question.verb
+    return unit != MONEY or verb is None or verb.kind in {"SPEND", "COST", "CHARGE", "BE"}
 
 
 def _is_of_all(question: Question, unit: str, alike: frozenset[str]) -> bool:
@@ -73,7 +83,10 @@ def _one_ask(asked: Sequence[Sequence[Sentence]], names: Sequence[str], unit: st
     found: set[_Ask] = set()
     for combination in itertools.product(*asked):
         questions = [question for sentence in combination for question in sentence.questions]
-        asks = [_ask(question, names, unit) if fits(question, unit) else None for question in questions]
+        asks = [
+            _ask(question, names, unit) if fits(question, unit) and fits_unit(question, unit) else None
+            for question in questions
+        ]
         if asks and None not in asks:
             found.add(_joined([each for each in asks if each is not None]))
     if len(found) != 1:
@@ -143,7 +156,8 @@ def _sum(story: Story) -> Term:
 def _ask(question: Question, names: Sequence[str], unit: str) -> _Ask | None:  # noqa: PLR0911 - one for each form
     every = tuple(range(len(names)))
     kinds = {post.kind for post in question.posts}
-    if question.items or question.whole:
+    timed = [p.value for p in question.posts if isinstance(p.value, Noun) and p.value.head in TIMES and p.kind == "in"]
+    if question.items or question.whole or timed or any(isinstance(post.value, Count) for post in question.posts):
         return None
     if question.form == "which":
         priced = question.sort == "CHEAP" and unit != MONEY

@@ -218,7 +218,7 @@ class Spending(Comparing):
         if any(price.noun.name == noun.name for price in self.prices):
             raise Unread(f'"{noun}": it is said twice what it costs')
         self.prices.append(Price(noun, term, whole))
-        if not made.each:
+        if not made.each and noun.determiner != "each":
             self.entries.append(Entry(owner, Verb("cost", "COST"), -1, whole, made.label, place=noun.determiner))
         self.atoms.append(term)
 

@@ -70,6 +70,7 @@ class Joint:
     """What several have together; `owners` is empty if it is all that are spoken of."""
 
     owners: tuple[str, ...]
+    verb: Verb
     term: Term
 
 

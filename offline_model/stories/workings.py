@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from offline_model.stories import bill, ledger
-from offline_model.stories.asked import MEASURED
 from offline_model.stories.averages import are_periods
 from offline_model.stories.clauses import (
     Count,
@@ -13,9 +12,11 @@ from offline_model.stories.clauses import (
     Noun,
 )
 from offline_model.stories.doings import EARNING, Doings
-from offline_model.stories.nouns import LENGTHS, TIMES, conversion, takes_in
+from offline_model.stories.fitting import MEASURED
+from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, conversion, takes_in
 from offline_model.stories.terms import MONEY, Term, chain, compared, figure, less, plain, plus, times, uses
 
+_COUNTED = frozenset({"score", "grade", "mark", "point", "result"})
 _FILLING = frozenset({"fill", "pack", "make", "cut", "pour", "get"})
 _SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
 
@@ -76,6 +77,9 @@ class Workings(Doings):
             return []
         alike = len({(entry.term.unit, entry.sign) for entry in entries if entry.term}) == 1
         if not averaged or not alike or len(entries) == 1:
+            return []
+        unit = entries[0].term.unit if entries[0].term else ""
+        if q.noun is not None and q.noun.head in _COUNTED and (unit == MONEY or unit in MEASURES):
             return []
         return [times(plus([entry.term for entry in entries if entry.term]), plain(len(entries)), over=True)]
 

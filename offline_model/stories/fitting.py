@@ -1,0 +1,39 @@
+"""Whether an answer of a unit can be what a question asks for: no weight is an amount of money."""
+
+from offline_model.stories.clauses import Noun, Question
+from offline_model.stories.nouns import LENGTHS, TIMES, WEIGHTS
+from offline_model.stories.terms import MONEY
+
+PARTS_OF_DAY = frozenset({"morning", "afternoon", "evening", "night"})
+SIZES = LENGTHS | WEIGHTS | {"year"}
+MEASURED = {"weight": WEIGHTS, "distance": LENGTHS, "length": LENGTHS, "height": LENGTHS}
+_FORMS = {"far": LENGTHS, "tall": SIZES, "long": LENGTHS | TIMES | PARTS_OF_DAY}
+_MONEY = frozenset(
+    ["cost", "price", "bill", "profit", "money", "change", "interest", "rent", "salary", "budget", "fee", "savings"]
+)
+_PAYING = frozenset({"SPEND", "COST", "CHARGE"})
+_EARNING = frozenset({"earn", "save", "take in"})
+
+
+def fits(question: Question, unit: str) -> bool:
+    """Whether what is asked may be of the unit. The speed is the business of the one way that knows it."""
+    bare = unit.removeprefix("square ")
+    if question.form in _FORMS:
+        return bare in _FORMS[question.form]
+    if question.verb is not None and question.verb.kind == "WEIGH" and question.form == "much":
+        return bare in SIZES
+    if _asks_for_age(question):
+        return bare == "year"
+    noun = question.noun
+    if noun is not None and question.form in {"what", "much"}:
+        if noun.head in MEASURED:
+            return bare in MEASURED[noun.head]
+        if noun.head in _MONEY:
+            return unit == MONEY
+    paying = question.verb is not None and (question.verb.kind in _PAYING or question.verb.lemma in _EARNING)
+    return unit == MONEY if paying and question.form in {"what", "much"} and noun is None else True
+
+
+def _asks_for_age(question: Question) -> bool:
+    nouns = [question.noun, *(post.value for post in question.posts)]
+    return any(isinstance(noun, Noun) and noun.head in {"age", "old"} for noun in nouns)
