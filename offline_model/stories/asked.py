@@ -24,6 +24,9 @@ from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES
 from offline_model.stories.terms import MONEY, Term, figure, is_time, plain, uses
 from offline_model.stories.told import EVERYONE, same_time
 
+_AMOUNTS = frozenset(
+    ["money", "change", "profit", "interest", "time", "rent", "tax", "tip", "discount", "cash", "salary", "savings"]
+)
 _PRICED = frozenset({"total", "cost", "price", "change", "profit", "bill", "interest", "value", "balance"})
 
 
@@ -38,6 +41,7 @@ class Asked:
         if question.noun and question.noun.head == "change":
             self._pay(story, question)
         story.adjustments += [post.value for post in question.posts if isinstance(post.value, Adjustment)]
+        self._check_person()
         self._buy(story)
         self.extras = list(self._extras())
 
@@ -47,6 +51,13 @@ class Asked:
         for post in question.posts:
             if post.kind in {"from", "for"} and isinstance(post.value, Count) and post.value.figure.currency:
                 story.payments.append(Term(figure(post.value.figure), MONEY, uses=uses(post.value.figure)))
+
+    def _check_person(self) -> None:
+        """Whether "he" may be asked of where all that is told is told of "I"."""
+        subject = self.question.subject
+        owners = {entry.owner for entry in self.story.entries}
+        if isinstance(subject, Pronoun) and subject.word in {"he", "she"} and "i" in owners and not self.story.people:
+            raise Unread(f'"{subject.word}": it is not said who that is')
 
     def _buy(self, story: Story) -> None:
         """How much do I pay for 3 shirts at $14 each?"""
@@ -93,8 +104,8 @@ class Asked:
             return False
         spoken = {word for term in terms for word in (term.unit, *term.per, *term.adjectives)}
         things = [term.unit for term in terms if term.unit != MONEY and not is_time(term.unit)]
-        counted = bool(things) and not set(things) & MEASURES and not self.story.measures
-        return counted and q.noun.head not in spoken | {"money", "change", "profit", "interest", "time"}
+        counted = not set(things) & MEASURES and not self.story.measures
+        return counted and q.noun.head not in spoken | _AMOUNTS
 
     def _measure(self, q: Question, units: Sequence[str]) -> str:
         """How far, how long, how old."""

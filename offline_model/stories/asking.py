@@ -14,7 +14,7 @@ from offline_model.stories.clauses import (
 )
 from offline_model.stories.fitting import fits
 from offline_model.stories.nouns import MEASURES, conversion
-from offline_model.stories.terms import Term, is_time, less, plain, times
+from offline_model.stories.terms import MONEY, Term, is_time, less, plain, times
 from offline_model.stories.told import NEUTRAL, is_year, said_words
 from offline_model.stories.workings import Workings
 
@@ -24,6 +24,9 @@ _OWN = {
     "profit": ("_profit",),
     "interest": ("_grown",),
     "speed": ("_multiplied",),
+    "fence": ("_shape",),
+    "fencing": ("_shape",),
+    "carpet": ("_shape",),
 }
 _OPPOSITES = [
     {"girl", "boy"},
@@ -73,7 +76,9 @@ class Asking(Workings):
             except Unread:
                 continue
 
-    def _tried(self) -> tuple[Callable[[], Iterable[Term | Found | None]], ...]:  # noqa: PLR0911 - one for each form
+    def _tried(  # noqa: C901, PLR0911, PLR0912 - one for each form
+        self,
+    ) -> tuple[Callable[[], Iterable[Term | Found | None]], ...]:
         """The ways that fit the form of the question."""
         q = self.question
         if q.form in {"which", "each", "none"} or self._is_of_another_year():
@@ -84,6 +89,10 @@ class Asking(Workings):
             return (self._shared,)
         if q.noun is not None and q.noun.head in _OWN:
             return tuple(getattr(self, name) for name in _OWN[q.noun.head])
+        if q.form == "tall":
+            return (self._jointly, self._held, self._shape)
+        if q.form == "much" and q.noun is None and self._is_of_things():
+            return ()
         if q.form == "share of":
             return (self._share_of,)
         if q.form == "percent":
@@ -121,6 +130,11 @@ class Asking(Workings):
         told = {entry.label for entry in self.story.entries if is_year(entry.label)}
         asked = {label for label in self.labels if is_year(label)}
         return bool(asked - told) or (bool(told) and self.unit == "year")
+
+    def _is_of_things(self) -> bool:
+        """Whether it is asked how much somebody has or does of what is counted."""
+        kind = self.question.verb.kind if self.question.verb else "BE"
+        return self.unit not in MEASURES | {MONEY, "degree", ""} and kind not in {"BE", "REMAIN"}
 
     def _share_of(self) -> Iterable[Term | None]:
         """What is 15% of the $60 bill?"""

@@ -22,7 +22,7 @@ BUYING = frozenset({"buy", "order", "purchase", "get", "take"})
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "spend", "tab"})
 
 
-def ways(asking: "Asking") -> Iterable[Term | None]:
+def ways(asking: "Asking") -> Iterable[Term | None]:  # noqa: C901 - one for each question
     q, story = asking.question, asking.story
     head = q.noun.head if q.noun else ""
     if asking.unit != MONEY and q.form != "what":
@@ -36,6 +36,8 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
     if q.noun is not None and q.noun.words[0] in {"new", "sale", "final"} and len(story.entries) == 1:
         if head in {*story.entries[0].owner.split()[-1:], "price", "cost"} and story.adjustments:
             yield total(story)
+    elif q.noun is not None and q.noun.words[0] in {"new", "sale"}:
+        return
     elif head == "change" and story.payments:
         spenders = {entry.owner for entry in story.entries if entry.sign < 0 and entry.verb.kind != "COST"}
         if story.payers - {""} and spenders - {"", *story.payers}:

@@ -54,6 +54,7 @@ class Story(Sharing):
                 self.add(replace(post.value, subject=clause.subject))
             else:
                 self._lead(post)
+        self.verbs.add(clause.verb)
         handler = _HANDLERS.get(clause.verb.kind)
         if handler is None:
             raise Unread(f'"{clause.verb.lemma}": it cannot be read here')

@@ -11,11 +11,12 @@ _FORMS = {"far": LENGTHS, "tall": SIZES, "long": LENGTHS | TIMES | PARTS_OF_DAY}
 _MONEY = frozenset(
     ["cost", "price", "bill", "profit", "money", "change", "interest", "rent", "salary", "budget", "fee", "savings"]
 )
+_COUNTED = frozenset({"score", "grade", "mark", "point"})
 _PAYING = frozenset({"SPEND", "COST", "CHARGE"})
 _EARNING = frozenset({"earn", "save", "take in"})
 
 
-def fits(question: Question, unit: str) -> bool:
+def fits(question: Question, unit: str) -> bool:  # noqa: PLR0911 - one for each kind of question
     """Whether what is asked may be of the unit. The speed is the business of the one way that knows it."""
     bare = unit.removeprefix("square ")
     if question.form in _FORMS:
@@ -26,10 +27,16 @@ def fits(question: Question, unit: str) -> bool:
         return bare == "year"
     noun = question.noun
     if noun is not None and question.form in {"what", "much"}:
+        if noun.head == "speed":
+            return bare in LENGTHS | {""}
+        if noun.head in _COUNTED:
+            return unit != MONEY and bare not in LENGTHS | WEIGHTS | TIMES
         if noun.head in MEASURED:
             return bare in MEASURED[noun.head]
         if noun.head in _MONEY:
             return unit == MONEY
+    if question.verb is not None and question.verb.lemma in {"make", "get", "receive"} and noun is None:
+        return question.form != "much" or bare not in LENGTHS | TIMES
     paying = question.verb is not None and (question.verb.kind in _PAYING or question.verb.lemma in _EARNING)
     return unit == MONEY if paying and question.form in {"what", "much"} and noun is None else True
 

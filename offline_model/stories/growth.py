@@ -39,7 +39,9 @@ def ways(asking: "Asking") -> Iterable[Term | None]:
 
 def _asks_for_all(asking: "Asking", growth: Growth, capital: Term) -> bool:
     q = asking.question
-    if {"per", "each", "average"} & asking.kinds or (q.verb is not None and q.verb.kind in {"GAIN", "SPEND", "COST"}):
+    if {"per", "each", "average"} & asking.kinds or (q.verb is not None and q.verb.kind in {"GAIN", "COST"}):
+        return False
+    if {"left", "first"} & asking.kinds or (q.verb is not None and q.verb.kind == "SPEND" and q.verb.lemma != "owe"):
         return False
     if q.form == "many" and q.noun is None:
         return True

@@ -20,7 +20,7 @@ _HELD = frozenset({"HAVE", "BE", "REMAIN"})
 
 
 class Holdings(Asked):
-    def _held(self) -> Iterable[Term | None]:
+    def _held(self) -> Iterable[Term | None]:  # noqa: PLR0911 - one for each doubt
         q = self.question
         kind = q.verb.kind if q.verb else "BE"
         if self._unspent() or kind not in _HELD | {"NEED", "WEIGH"} or "per" in self.kinds or "each" in self.kinds:
@@ -28,6 +28,8 @@ class Holdings(Asked):
         owner = self.owner()
         losing = any(e.sign < 0 and ledger.of_unit(e.term, self.unit) for e in self.story.entries)
         if self._is_before() or ("total" in self.kinds and losing and q.verb is None):
+            return []
+        if self._together() and isinstance(q.subject, Pronoun) and q.subject.word == "they" and self._is_alone():
             return []
         if self._elsewhere() or (owner == EVERYONE and self._together() and self._given_away()):
             return []
@@ -65,6 +67,11 @@ class Holdings(Asked):
         taken = [entry for entry in theirs[first:] if entry.sign == 1 and entry.verb.lemma in _FROM_THERE]
         if taken or not any(entry.sign == -1 for entry in theirs):
             raise Unread("it is not said that any went")
+
+    def _is_alone(self) -> bool:
+        """Whether but one is spoken of, so that "they together" are nobody."""
+        having = ledger.holders(self.story, self.unit)
+        return len(having) == 1 and not self.story.plural and len(self.story.people) < 2  # noqa: PLR2004
 
     def _elsewhere(self) -> bool:
         """Whether it is asked what is in one place, and told what is in others."""

@@ -156,7 +156,7 @@ def _sum(story: Story) -> Term:
 def _ask(question: Question, names: Sequence[str], unit: str) -> _Ask | None:  # noqa: PLR0911 - one for each form
     every = tuple(range(len(names)))
     kinds = {post.kind for post in question.posts}
-    timed = [p.value for p in question.posts if isinstance(p.value, Noun) and p.value.head in TIMES and p.kind == "in"]
+    timed = [p.value for p in question.posts if isinstance(p.value, Noun) and p.value.head in TIMES and p.kind != "per"]
     if question.items or question.whole or timed or any(isinstance(post.value, Count) for post in question.posts):
         return None
     if question.form == "which":

@@ -140,6 +140,8 @@ class Told:
     kinds: list[Kinds] = field(default_factory=list)
     joints: list[Joint] = field(default_factory=list)
     worked: list[Term] = field(default_factory=list)
+    verbs: set[Verb] = field(default_factory=set)
+    """All that are told."""
     needs: list[Term] = field(default_factory=list)
     deals: list[Deal] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)

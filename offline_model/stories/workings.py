@@ -13,10 +13,9 @@ from offline_model.stories.clauses import (
 )
 from offline_model.stories.doings import EARNING, Doings
 from offline_model.stories.fitting import MEASURED
-from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES, conversion, takes_in
+from offline_model.stories.nouns import LENGTHS, TIMES, conversion, takes_in
 from offline_model.stories.terms import MONEY, Term, chain, compared, figure, less, plain, plus, times, uses
 
-_COUNTED = frozenset({"score", "grade", "mark", "point", "result"})
 _FILLING = frozenset({"fill", "pack", "make", "cut", "pour", "get"})
 _SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
 
@@ -30,6 +29,8 @@ class Workings(Doings):
         pers = [post.value.head for post in q.posts if post.kind == "per" and isinstance(post.value, Noun)]
         if isinstance(q.subject, Noun) and q.subject.determiner == "each":
             pers.append(q.subject.head)
+        if self._is_another_move():
+            return []
         if q.form == "what" and not self._of_money() and not (q.noun and q.noun.head in MEASURED):
             return self._speed()
         going = any(entry.sign < 0 and ledger.of_unit(entry.term, self.unit) for entry in self.story.entries)
@@ -39,6 +40,18 @@ class Workings(Doings):
         atoms = [*self.story.atoms, *self.extras]
         every = frozenset().union(*(atom.uses for atom in atoms)) if atoms else frozenset()
         return [*self._chains(atoms, target, every)]
+
+    def _is_another_move(self) -> bool:
+        """Whether it is asked how far one flies, and told how one walks."""
+        verb = self.question.verb
+        moves = {each.lemma for each in self.story.verbs if each.kind == "MOVE"}
+        going = {"go", "travel", "move", "cover", "come"}
+        return (
+            verb is not None
+            and verb.kind == "MOVE"
+            and bool(moves)
+            and not ({verb.lemma, *moves} & going or verb.lemma in moves)
+        )
 
     def _chains(self, atoms: list[Term], target: Counter[str], every: frozenset[int]) -> Iterator[Term]:
         if not any(atom.per for atom in atoms):
@@ -77,9 +90,6 @@ class Workings(Doings):
             return []
         alike = len({(entry.term.unit, entry.sign) for entry in entries if entry.term}) == 1
         if not averaged or not alike or len(entries) == 1:
-            return []
-        unit = entries[0].term.unit if entries[0].term else ""
-        if q.noun is not None and q.noun.head in _COUNTED and (unit == MONEY or unit in MEASURES):
             return []
         return [times(plus([entry.term for entry in entries if entry.term]), plain(len(entries)), over=True)]
 
