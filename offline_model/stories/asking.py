@@ -14,6 +14,7 @@ from offline_model.stories.clauses import (
 )
 from offline_model.stories.fitting import fits
 from offline_model.stories.nouns import MEASURES, conversion
+from offline_model.stories.people import is_kin
 from offline_model.stories.terms import MONEY, Term, is_time, less, plain, times
 from offline_model.stories.told import NEUTRAL, is_year, said_words
 from offline_model.stories.workings import Workings
@@ -81,8 +82,10 @@ class Asking(Workings):
     ) -> tuple[Callable[[], Iterable[Term | Found | None]], ...]:
         """The ways that fit the form of the question."""
         q = self.question
-        if q.form in {"which", "each", "none"} or self._is_of_another_year():
+        if self._is_stranger() or q.form in {"which", "each", "none"} or self._is_of_another_year():
             return ()
+        if any(post.kind == "in" and _is_unit(post.value) for post in q.posts):
+            return (self._multiplied,) if q.form == "what" else ()
         if "not" in self.kinds:
             return (self._subset,)
         if isinstance(q.subject, Pronoun) and q.subject.word == "each":
@@ -97,8 +100,6 @@ class Asking(Workings):
             return (self._share_of,)
         if q.form == "percent":
             return (self._percent,)
-        if any(post.kind == "in" and _is_unit(post.value) for post in q.posts):
-            return (self._multiplied,) if q.form == "what" else ()
         lemmas = {entry.verb.lemma for entry in self.story.entries}
         if q.verb is not None and q.verb.lemma == "save" and q.verb.lemma not in lemmas:
             return (self._bill,)
@@ -131,6 +132,19 @@ class Asking(Workings):
         asked = {label for label in self.labels if is_year(label)}
         return bool(asked - told) or (bool(told) and self.unit == "year")
 
+    def _is_stranger(self) -> bool:
+        """Whether it is asked of somebody by name of whom nothing is told."""
+        subject, story = self.question.subject, self.story
+        if not isinstance(subject, Noun):
+            return False
+        kin = is_kin(subject.name) and subject.determiner == "the" and subject.words[-1].casefold() == subject.head
+        if not kin and (subject.determiner or not subject.words[0][0].isupper()):
+            return False
+        told = {*story.people, *story.nouns, *(entry.owner for entry in story.entries)}
+        told |= {name for each in story.relations for name in (each.owner, each.than)}
+        told |= {name for joint in story.joints for name in joint.owners} | {price.noun.name for price in story.prices}
+        return subject.name not in told and not any(subject.name == each.said[-1] for each in story.subsets)
+
     def _is_of_things(self) -> bool:
         """Whether it is asked how much somebody has or does of what is counted."""
         kind = self.question.verb.kind if self.question.verb else "BE"
@@ -143,7 +157,13 @@ class Asking(Workings):
 
     def _jointly(self) -> Iterable[Term | None]:
         q = self.question
-        if {"total", "each", "per"} & self.kinds or q.more or q.items or q.verb is None or len(self.story.joints) != 1:
+        if (
+            {"total", "each", "per", "left"} & self.kinds
+            or q.more
+            or q.items
+            or q.verb is None
+            or len(self.story.joints) != 1
+        ):
             return []
         if q.verb.kind != self.story.joints[0].verb.kind:
             return []

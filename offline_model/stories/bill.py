@@ -13,6 +13,7 @@ from offline_model.stories.terms import MONEY, Term, figure, is_time, less, plai
 from offline_model.stories.told import Entry
 
 if TYPE_CHECKING:
+    from offline_model.stories.asked import Asked
     from offline_model.stories.asking import Asking
 
 _WHOLE = frozenset(
@@ -26,6 +27,9 @@ def ways(asking: "Asking") -> Iterable[Term | None]:  # noqa: C901 - one for eac
     q, story = asking.question, asking.story
     head = q.noun.head if q.noun else ""
     if asking.unit != MONEY and q.form != "what":
+        return
+    held = any(e.sign == 0 and e.term and e.term.unit == MONEY and e.verb.kind == "HAVE" for e in story.entries)
+    if held and q.verb is not None and q.verb.lemma == "owe":
         return
     if story.deals:
         yield _by_deal(asking)
@@ -89,7 +93,7 @@ def _costs(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
     if isinstance(q.subject, Noun) and q.subject.determiner != "each" and not _known(story, q.subject):
         return
-    if _of_one(asking):
+    if is_of_one(asking):
         return
     own = [price for price in story.prices if isinstance(q.subject, Noun) and _is_named(price.noun, q.subject)]
     if own and len(story.prices) > 1 and q.verb is not None and q.verb.kind == "COST":
@@ -172,7 +176,7 @@ def _settled(story: Story, term: Term, extras: Sequence[Term]) -> Term:
     return ledger.settle(term, MONEY, [*(like or extras), *_counts(story, term)])
 
 
-def _of_one(asking: "Asking") -> bool:
+def is_of_one(asking: "Asked") -> bool:
     """Whether it is asked what one of several pays."""
     subject = asking.question.subject
     one = isinstance(subject, Pronoun) and subject.word in {"i", "he", "she"}

@@ -16,17 +16,21 @@ _PAYING = frozenset({"SPEND", "COST", "CHARGE"})
 _EARNING = frozenset({"earn", "save", "take in"})
 
 
-def fits(question: Question, unit: str) -> bool:  # noqa: PLR0911 - one for each kind of question
+def fits(question: Question, unit: str) -> bool:  # noqa: C901, PLR0911 - one for each kind of question
     """Whether what is asked may be of the unit. The speed is the business of the one way that knows it."""
     bare = unit.removeprefix("square ")
     if question.form in _FORMS:
         return bare in _FORMS[question.form]
     if question.verb is not None and question.verb.kind == "WEIGH" and question.form == "much":
         return bare in SIZES
+    if any(isinstance(post.value, Noun) and post.value.head == "speed" for post in question.posts):
+        return False
     if _asks_for_age(question):
         return bare == "year"
     noun = question.noun
     if noun is not None and question.form in {"what", "much"}:
+        if noun.head == "number" and unit == MONEY:
+            return False
         if noun.head == "speed":
             return bare in LENGTHS | {""}
         if noun.head in _COUNTED:

@@ -177,6 +177,8 @@ def _ask(question: Question, names: Sequence[str], unit: str) -> _Ask | None:  #
 
 def _is_total(question: Question, head: str, kinds: Iterable[str], unit: str, names: Sequence[str]) -> bool:
     subject = question.subject
+    if question.noun is not None and question.noun.words[0].casefold() in {"new", "sale", "old", "original"}:
+        return False
     if isinstance(subject, Noun) and any(_key(subject.name) == _key(name) for name in names):
         return False
     if any(isinstance(post.value, Noun) and _key(post.value.name) in map(_key, names) for post in question.posts):

@@ -84,7 +84,7 @@ class Spending(Comparing):
         term = times(replace(price, per=()), count) if count is not None else price
         if made.span and not price.per:
             self.atoms.append(made.span)
-        if isinstance(item.quantity, Noun) and made.each:
+        if isinstance(item.quantity, Noun) and (made.each or item.quantity.determiner == "each"):
             raise Unread(f"{item.quantity}: it is not said how many")
         self.entries.append(Entry(owner, verb, sign, term, made.label or label, place=made.place))
         self.atoms.append(term)

@@ -29,7 +29,7 @@ class Workings(Doings):
         pers = [post.value.head for post in q.posts if post.kind == "per" and isinstance(post.value, Noun)]
         if isinstance(q.subject, Noun) and q.subject.determiner == "each":
             pers.append(q.subject.head)
-        if self._is_another_move():
+        if self._is_another_move() or (self.unit == MONEY and bill.is_of_one(self)):
             return []
         if q.form == "what" and not self._of_money() and not (q.noun and q.noun.head in MEASURED):
             return self._speed()

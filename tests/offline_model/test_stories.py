@@ -47,6 +47,20 @@ Harrison buys a roll on Saturdays for $3.50 and a cake on Sundays for $5.50. How
 Gus spent $20 at the store. He bought 2 bags of chips for $2 each. How much did the pie cost?
 Ann has 12 apples and gives 5 to Bob. How many apples do they have together?
 There were 36 birds. 9 ducks arrive and 5 geese leave. How many birds are there?
+Peter has $50. He spends $18.75 on a book. How much wire is left?
+$800 is invested at 5% simple interest per year for 3 years. How old is Ben?
+A plumber charges $60 for the visit and $45 per hour. What was our average speed?
+A train has 9 cars with 64 seats each. How much does Pat weigh?
+A hose delivers 18 liters per minute. How much does he charge for 3 hours?
+January: rent $850, food $310. February: rent $850, food $274. How much do I pay for 6 rides?
+A crate holds 24 bottles. How much does each of them pay?
+Coffee costs $3.50 and a croissant costs $2.25. What is the difference between their ages?
+Hana has 4 times as many stickers as Joel. Together they have 60 stickers. How many stickers does she have left?
+A worker is paid $22 per hour. She worked 7 hours. How much money does Carla have now?
+Each ticket costs $8.50. How much do we pay in total?
+Water costs $1.20 a bottle. Vera buys 6 bottles. How much did I spend?
+Nils hikes 4 km per hour. How far does he fly in 3 hours?
+John was 66 inches tall. He grew 2 inches per month for 3 months. How tall is he in feet?
 """.strip().splitlines()
 
 small, large = st.integers(2, 12), st.integers(40, 999)
