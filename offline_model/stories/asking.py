@@ -106,6 +106,8 @@ class Asking(Workings):
         predicate = isinstance(q.subject, Noun) and q.subject.determiner != "each"
         if q.form == "many" and q.noun and q.verb == Verb("be", "BE") and predicate and not q.more:
             return (self._subset,)
+        if q.form == "many" and q.verb == Verb("be", "BE") and _is_predicate(q.subject):
+            return (self._subset, self._shared)
         if "object" in self.kinds:
             return (self._subset, self._done)
         always = (
@@ -228,10 +230,10 @@ class Asking(Workings):
         q = self.question
         if q.form != "many" or q.verb is None:
             return []
-        named = [Item(q.subject)] if isinstance(q.subject, Noun) else []
+        subjects = [Item(q.subject)] if isinstance(q.subject, Noun) else []
         objects = [Item(post.value) for post in q.posts if post.kind == "object" and isinstance(post.value, Noun)]
         posts = tuple(post for post in q.posts if post.kind != "object")
-        said = said_words(q.verb, [*named, *objects, Item(None, posts)])
+        said = said_words(q.verb, [*subjects, *objects, Item(None, posts)])
         found: list[Term | None] = [
             each.term for each in self.story.subsets if each.said == said or _names(each.said, q.noun)
         ]
@@ -239,11 +241,18 @@ class Asking(Workings):
         for post in q.posts:
             denied = (q.verb.lemma, *([post.value.name] if isinstance(post.value, Noun) else []))
             if post.kind == "not":
-                found += [less(each.whole, each.term) for each in self.story.subsets if each.said == denied]
+                subsets = [each for each in self.story.subsets if each.said == denied]
+                named = q.noun.head if q.noun else ""
+                found += [less(e.whole, e.term) for e in subsets if not named or named == e.whole.unit]
         return found
 
     def _shape(self) -> Iterable[Term | None]:
         return shapes.ways(self)
+
+
+def _is_predicate(subject: object) -> bool:
+    """Such as "present", in "how many are present?"."""
+    return isinstance(subject, Noun) and not subject.determiner and subject.words[0].islower()
 
 
 def _is_unit(value: object) -> bool:

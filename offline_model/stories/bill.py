@@ -23,13 +23,15 @@ BUYING = frozenset({"buy", "order", "purchase", "get", "take"})
 _TOTALS = frozenset({"total", "cost", "price", "bill", "sum", "amount", "spend", "tab"})
 
 
-def ways(asking: "Asking") -> Iterable[Term | None]:  # noqa: C901 - one for each question
+def ways(asking: "Asking") -> Iterable[Term | None]:  # noqa: C901, PLR0911 - one for each question
     q, story = asking.question, asking.story
     head = q.noun.head if q.noun else ""
     if asking.unit != MONEY and q.form != "what":
         return
     held = any(e.sign == 0 and e.term and e.term.unit == MONEY and e.verb.kind == "HAVE" for e in story.entries)
     if held and q.verb is not None and q.verb.lemma == "owe":
+        return
+    if q.noun is not None and q.noun.words[0] == "average":
         return
     if story.deals:
         yield _by_deal(asking)

@@ -81,6 +81,9 @@ class Holdings(Asked):
             p.value.name for p in self.question.posts if p.kind in {"in", "on", "at"} and isinstance(p.value, Noun)
         }
         told = {entry.place for entry in self.story.entries if entry.place and ledger.of_unit(entry.term, self.unit)}
+        bare = [p.value for p in self.question.posts if isinstance(p.value, Noun) and not p.value.determiner]
+        if self.question.noun is None and any(noun.name in asked - told and noun.name.islower() for noun in bare):
+            return True
         return bool(asked) and bool(told - asked)
 
     def _given_away(self) -> bool:
