@@ -114,6 +114,10 @@ def tell(figures: str) -> None:
     sys.stderr.write(f"\n{figures}\n")
 
 
+def under_way(model: ScriptedMessages) -> int:
+    return sum(request.outcome is None for request in model.requests)
+
+
 def finals(model: ScriptedMessages) -> Counter[str]:
     """Prompts of which the last turn is finished, and how often."""
     return Counter(r.prompt for r in model.requests if r.outcome == "complete" and turn_of(r) == 2)
@@ -146,7 +150,10 @@ async def test_200_runs_over_3_workers_one_of_which_is_killed(store: str) -> Non
             client = await stack.enter_async_context(served.client(extensions=[Declaring()]))
             began = time.monotonic()
             handles = await asyncio.gather(*(handed_out(client, f"run {number}") for number in range(RUNS)))
-            await model.until(lambda: len(finals(model)) >= RUNS // 2, seconds=120)
+            # Turns end together; between two of them there is nothing to cut.
+            await model.until(
+                lambda: len(finals(model)) >= RUNS // 2 and under_way(model) >= LIMIT * 3 // 4, seconds=120
+            )
             workers[0].process.kill()
             killed = time.monotonic()
             await model.until(lambda: len(finals(model)) == RUNS, seconds=120)
