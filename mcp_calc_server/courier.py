@@ -55,16 +55,22 @@ class Courier:
         try:
             yield reports
             reports.end()
-            if self._open == 1:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(FLUSH):
-                        await self._is_idle.wait()
+            if self._open == 1 or reports.has_more:
+                await self._see_off(reports)
         finally:
             reports.close()
             self._with_news.pop(reports, None)
             self._open -= 1
             if self._open == 0:
                 await self._stop()
+
+    async def _see_off(self, reports: EventReports) -> None:
+        """Wait, not long, for what is on its way and the last lines."""
+        with suppress(Exception):
+            async with asyncio.timeout(FLUSH):
+                await self._is_idle.wait()
+                for line in reports.next_lines():
+                    await reports.send_line(line)
 
     async def _stop(self) -> None:
         task, self._task = self._task, None

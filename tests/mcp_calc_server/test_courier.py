@@ -75,6 +75,15 @@ async def test_what_a_call_has_not_told_when_it_ends_goes_with_its_result() -> N
     assert (reports.rest["first"], len(reports.rest["events"]), reports.rest["models"]["m"]["requests"]) == (1, 2, 2)
 
 
+async def test_the_last_lines_go_out_before_the_result() -> None:
+    shared, caller = Courier(), Caller()
+    async with caller.of(shared, "other"):
+        async with caller.of(shared, "one") as reports:
+            reports.say("first")
+            reports.say("last")
+        assert caller.lines == ["first", "last"]
+
+
 async def test_events_that_cost_nothing_are_told_without_anything_else_happening() -> None:
     caller = Caller()
     async with caller.of(Courier(), "one") as reports:
