@@ -117,13 +117,13 @@ def web_app(server: Server[Any], address: Address) -> Starlette:
     inner = _http_app(server, address) if address.transport == "streamable-http" else _sse_app(server, address)
     access = address.access
     routes = [Route("/health", _health), Route("/ready", _ready)]
-    middleware: list[Middleware] = []
-    endpoint: ASGIApp = inner
-    if access.verifier is not None:
-        metadata = build_resource_metadata_url(access.resource) if access.resource else None
-        backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
-        middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
-        endpoint = RequireAuthMiddleware(inner, [], metadata)
+    if access.verifier is None:
+        inner.router.routes += routes  # an app round it would cost each call a tenth more
+        return inner
+    metadata = build_resource_metadata_url(access.resource) if access.resource else None
+    backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
+    middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
+    endpoint = RequireAuthMiddleware(inner, [], metadata)
     if access.resource is not None:
         routes += create_protected_resource_routes(access.resource, access.issuers)
 
