@@ -1,16 +1,19 @@
-"""What a run costs, in calls of our own functions: they are counted, so a slow or busy machine changes nothing.
+"""What a run costs, in calls of our own functions and in memory: counted, so a slow or busy machine changes nothing.
 
 Coroutines and generators are left out: how often they are resumed depends on how the network cuts the stream.
 """
 
+import asyncio
 import inspect
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import aiohttp
 import pytest
 
 import agentloop
@@ -24,6 +27,8 @@ RESUMED = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERAT
 BY_CHUNK = {"feed", "<listcomp>", "headers"}
 """Called for what comes together from the network (`sse`), or inlined by newer Pythons."""
 
+MOST_MEMORY = 28_000
+"""Bytes."""
 CHARACTERS = 12
 """Of text in one event of the scripted server."""
 
@@ -97,3 +102,45 @@ async def test_a_sub_agent_with_three_turns_and_four_calls_costs_so_many_calls(s
     few, many = await cost(2), await cost(12)
     each = Counter({name: (many[name] - few[name]) / 10 for name in many if many[name] != few[name]})
     assert sum(each.values()) <= 900, each.most_common(40)
+
+
+@pytest.mark.requirement("costs-are-bounded")
+async def test_a_sub_agent_that_waits_for_its_model_holds_so_much_memory(scripted_messages: Serve) -> None:
+    """Counted where it is allocated, in our own modules and aiohttp's: the scripted server is in this process too."""
+    everybody = asyncio.Event()
+    crowd = 30
+    inside = 0
+    held: list[int] = []
+
+    async def script(request: Request) -> Reply:
+        nonlocal inside
+        if request.body.get("system") == "boss":
+            asked = [("child_agent", {"prompt": f"part {number}"}) for number in range(int(request.prompt))]
+            return says("done") if request.results else calls(*asked)
+        inside += 1
+        if request.prompt != "part 0" or inside > 1:
+            if inside == 1 + crowd:
+                held.append(allocated())
+                everybody.set()
+            await everybody.wait()
+        return says("done")
+
+    server = scripted_messages(script)
+    child = Agent("child", "child", client=server.client)
+    boss = Agent("boss", "boss", [create_agent_tool_async(child)], client=server.client)
+    await boss.run("1")
+    tracemalloc.start()
+    try:
+        await boss.run(f"{crowd}")
+    finally:
+        tracemalloc.stop()
+    assert held[0] / crowd <= MOST_MEMORY
+
+
+def allocated() -> int:
+    """Bytes that our modules and aiohttp's hold."""
+    patterns = [f"{OURS}/*", f"{Path(aiohttp.__file__).parent}/*"]
+    ours = [tracemalloc.Filter(inclusive=True, filename_pattern=pattern) for pattern in patterns]
+    testing = tracemalloc.Filter(inclusive=False, filename_pattern=f"{OURS}/testing/*")
+    traces = tracemalloc.take_snapshot().filter_traces(ours).filter_traces([testing])
+    return sum(statistic.size for statistic in traces.statistics("filename"))
