@@ -10,14 +10,33 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from offline_model.service import respond
+from offline_model.service import MOST_BYTES, Reply, refused, respond, too_large
+from offline_model.wire import WireError
 
 _GRACE = 2  # seconds for answers under way when the server is told to stop
 
 
 async def _answer(request: Request) -> Response:
-    reply = respond(request.method, request.url.path, request.headers, await request.body())
+    try:
+        content = await _content(request)
+    except WireError as error:
+        reply = refused(error)
+        reply = Reply(reply.status, {**reply.headers, "connection": "close"}, reply.pieces)  # the rest is not read
+    else:
+        reply = respond(request.method, request.url.path, request.headers, content)
     return StreamingResponse(iter(reply.pieces), status_code=reply.status, headers=dict(reply.headers))
+
+
+async def _content(request: Request) -> bytes:
+    """The body, of MOST_BYTES at most. Raises WireError, before any is read if the request announces more."""
+    if int(request.headers.get("content-length", "0")) > MOST_BYTES:
+        raise too_large()
+    content = bytearray()
+    async for piece in request.stream():
+        if len(content) + len(piece) > MOST_BYTES:
+            raise too_large()
+        content += piece
+    return bytes(content)
 
 
 def application() -> Starlette:

@@ -17,7 +17,7 @@ from offline_model.wire import (
     sse_events,
 )
 
-_MOST_BYTES = 32_000_000
+MOST_BYTES = 32_000_000
 """https://platform.claude.com/docs/en/api/errors"""
 
 
@@ -33,15 +33,23 @@ def respond(method: str, path: str, headers: Mapping[str, str], content: bytes) 
     try:
         return _respond(method, path, headers, content)
     except WireError as error:
-        return Reply(error.status, error_headers(error), [json.dumps(error_body(error)).encode()])
+        return refused(error)
+
+
+def refused(error: WireError) -> Reply:
+    return Reply(error.status, error_headers(error), [json.dumps(error_body(error)).encode()])
+
+
+def too_large() -> WireError:
+    return WireError(413, "request_too_large", "Request exceeds the maximum allowed number of bytes.")
 
 
 def _respond(method: str, path: str, headers: Mapping[str, str], content: bytes) -> Reply:
     counting = path == "/v1/messages/count_tokens"
     if method != "POST" or (path != "/v1/messages" and not counting):
         raise WireError(404, "not_found_error", f"{method} {path}: not found")
-    if len(content) > _MOST_BYTES:
-        raise WireError(413, "request_too_large", "Request exceeds the maximum allowed number of bytes.")
+    if len(content) > MOST_BYTES:
+        raise too_large()
     body = _json(content)
     check_request(body, headers, counting=counting)
     if counting:

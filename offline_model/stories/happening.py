@@ -313,8 +313,7 @@ class Happening(Holding):
                     self.atoms.append(self._rate_of(post.value, item.posts))
             if item.quantity is not None:
                 made = self.measured(item)
-                assert made.term is not None
-                self._work_for(made.term)
+                self._work_for(self._sure(made.term))
                 self.atoms += [each for each in (made.span, made.price) if each is not None]
 
     def _work_for(self, term: Term) -> None:
@@ -328,8 +327,7 @@ class Happening(Holding):
         self.atoms.append(term)
 
     def _rate_of(self, count: Count, posts: Sequence[Post]) -> Term:
-        term = self.term(count)
-        assert term is not None
+        term = self._sure(self.term(count))
         pers = tuple(post.value.head for post in posts if post.kind == "per" and isinstance(post.value, Noun))
         return replace(term, per=pers)
 

@@ -197,8 +197,7 @@ class Spending(Comparing):
         return True
 
     def _price(self, clause: Clause, made: "Measured") -> None:
-        assert made.term is not None
-        subject, term = clause.subject, made.term
+        subject, term = clause.subject, self._sure(made.term)
         if isinstance(subject, Item) and isinstance(subject.quantity, Count | Grouped):
             self._priced_count(subject, made)
             return
@@ -210,7 +209,7 @@ class Spending(Comparing):
             raise Unread("it is not said what costs that")
         if _TOTALS & {*noun.words, noun.head}:
             raise Unread(f'"{noun}": a sum is stated')
-        whole = made.term
+        whole = term
         if made.span is not None and not term.per:
             self.atoms.append(replace(times(term, made.span, over=True), per=(made.span.unit,)))
         if not term.per:
@@ -224,9 +223,7 @@ class Spending(Comparing):
 
     def _priced_count(self, subject: Item, made: "Measured") -> None:
         quantity = subject.quantity
-        count = self.term(quantity)
-        assert count is not None
-        assert made.term is not None
+        count, whole = self._sure(self.term(quantity)), self._sure(made.term)
         noun = (
             quantity.noun
             if isinstance(quantity, Count)
@@ -238,8 +235,8 @@ class Spending(Comparing):
         each = made.each or any(post.kind == "each" for post in subject.posts)
         if each:
             raise Unread("several that cost so much each")
-        rate = replace(times(made.term, count, over=True), per=(count.unit,))
-        self.prices.append(Price(noun, rate, made.term))
+        rate = replace(times(whole, count, over=True), per=(count.unit,))
+        self.prices.append(Price(noun, rate, whole))
         self.atoms.append(rate)
 
 

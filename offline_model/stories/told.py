@@ -190,7 +190,9 @@ class Told:
             return self.subject  # none yet in "it was 18 degrees"
         if word == "each":
             return EVERYONE
-        of = {"he": "m", "him": "m", "she": "f", "her": "f"}[word]
+        of = {"he": "m", "him": "m", "she": "f", "her": "f"}.get(word)
+        if of is None:
+            raise Unread(f'"{word}": it is not said who that is')
         goods = {price.noun.name for price in self.prices}
         found = [each for each in self.people if gender(each) in {of, ""} and each != but and each not in goods]
         if not found and not any(gender(each) in {"", of} for each in self.people if each not in goods):

@@ -60,6 +60,9 @@ A worker is paid $22 per hour. She worked 7 hours. How much money does Carla hav
 Each ticket costs $8.50. How much do we pay in total?
 Water costs $1.20 a bottle. Vera buys 6 bottles. How much did I spend?
 Nils hikes 4 km per hour. How far does he fly in 3 hours?
+rises work rises work rises work rises work rises work. How many apples does he have?
+Ann gives it all 5 apples. How many apples does she have?
+Tickets cost for adults and for children. How much do 2 tickets cost?
 John was 66 inches tall. He grew 2 inches per month for 3 months. How tall is he in feet?
 """.strip().splitlines()
 

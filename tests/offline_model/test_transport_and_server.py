@@ -11,6 +11,7 @@ import pytest
 from anthropic import AsyncAnthropic
 
 from offline_model import MODEL, OfflineTransport
+from offline_model.server import application
 from offline_model.service import respond
 
 QUESTION = "Toy Town: 3 shirts at $12.50 each, 2 hats at $8.25 each, shipping $5.99. Book Barn: an atlas at $34.20."
@@ -98,3 +99,26 @@ def test_a_request_of_more_than_32_mb_is_refused_as_the_api_does() -> None:
     headers = {"x-api-key": "any", "anthropic-version": "2026-10-21"}
     reply = respond("POST", "/v1/messages", headers, b" " * 32_000_001)
     assert (reply.status, json.loads(b"".join(reply.pieces))["error"]["type"]) == (413, "request_too_large")
+
+
+@pytest.mark.requirement("offline-hostile")
+@pytest.mark.parametrize(("headers", "most"), [([(b"content-length", b"40000000")], 0), ([], 33)])
+async def test_the_server_reads_no_more_of_a_body_than_it_would_answer(
+    headers: list[tuple[bytes, bytes]], most: int
+) -> None:
+    read, sent = 0, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        return {"type": "http.request", "body": b" " * 1_000_000, "more_body": read < 40}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/messages", "query_string": b"", "headers": headers}
+    await application()({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, send)
+    assert sent[0]["status"] == 413
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert json.loads(sent[1]["body"])["error"]["type"] == "request_too_large"
+    assert read <= most
