@@ -17,7 +17,7 @@ from offline_model.answering import answer
 from offline_model.number_words import decimal
 from offline_model.value import square_root
 
-HALVES = ("developed", "practised", "held out")
+HALVES = ("developed", "held out")
 _MATH = ("sum_numbers", "subtract_numbers", "multiply_numbers", "divide_numbers", "power", "square_root")
 _CALCULATOR = [{"name": name, "input_schema": {"type": "object"}} for name in _MATH]
 _AGENT = {

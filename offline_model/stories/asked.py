@@ -20,7 +20,7 @@ from offline_model.stories.clauses import (
 from offline_model.stories.facts import Story
 from offline_model.stories.fitting import MEASURED, PARTS_OF_DAY, SIZES
 from offline_model.stories.measuring import unit_of
-from offline_model.stories.nouns import LENGTHS, MEASURES, TIMES
+from offline_model.stories.nouns import DAYS_OF, LENGTHS, MEASURES, TIMES
 from offline_model.stories.terms import MONEY, Term, figure, is_time, plain, uses
 from offline_model.stories.told import EVERYONE, same_time
 
@@ -53,8 +53,11 @@ class Asked:
                 story.payments.append(Term(figure(post.value.figure), MONEY, uses=uses(post.value.figure)))
 
     def _check_person(self) -> None:
-        """Whether "he" may be asked of where all that is told is told of "I"."""
+        """Whether "he" may be asked of where all that is told is told of "I", and "both" where there are two prices."""
         subject = self.question.subject
+        costs = sum(entry.verb.kind == "COST" for entry in self.story.entries)
+        if isinstance(subject, Pronoun) and subject.word == "both" and not costs == len(self.story.prices) == 2:  # noqa: PLR2004
+            raise Unread('"both": it is not said of two what they cost')
         owners = {entry.owner for entry in self.story.entries}
         if isinstance(subject, Pronoun) and subject.word in {"he", "she"} and "i" in owners and not self.story.people:
             raise Unread(f'"{subject.word}": it is not said who that is')
@@ -66,7 +69,12 @@ class Asked:
             at = posts[index + 1]
             priced = at.kind == "at" and isinstance(at.value, Count) and bool(at.value.figure.currency)
             if post.kind == "for" and isinstance(post.value, Count) and priced:
+                before = story.adjustments
+                story.adjustments = (
+                    before if story.entries else []
+                )  # what changes the bill may stand after the question
                 story.spend("", Verb("cost", "COST"), Item(post.value, (at,)))
+                story.adjustments = before
                 self.question = replace(
                     self.question, posts=tuple(p for p in posts if p not in (post, at, Post("each")))
                 )
@@ -118,11 +126,13 @@ class Asked:
         """Amounts that come with the question: "in 5 days", "do 15 shelves"."""
         q = self.question
         values = [post.value for post in q.posts if post.kind in {"in", "for", "after", "with", "at", "to"}]
+        values += [post.value for post in q.posts if post.kind == "on" and isinstance(post.value, Count)]
         values += [item.quantity for item in q.items if isinstance(item, Item)]
         if isinstance(q.subject, Item):
             values.append(q.subject.quantity)
         elif isinstance(q.subject, Noun) and q.subject.determiner == "a":
             values.append(q.subject if q.subject.head in TIMES else None)
+        yield from self._month()
         for post in q.posts:
             if post.kind == "rate" and isinstance(post.value, Item):
                 yield self.story.measured(post.value).term or plain(1)
@@ -137,6 +147,14 @@ class Asked:
                 )
             elif isinstance(value, Noun) and value.determiner in {"a", ""} and value.head in TIMES:
                 yield replace(plain(1), unit=value.head)
+
+    def _month(self) -> Iterator[Term]:
+        """In June: the days that it has, if what is told is told of each day."""
+        daily = any(atom.per == ("day",) for atom in self.story.atoms)
+        for label in self.labels - {entry.label for entry in self.story.entries}:
+            days = DAYS_OF.get(label.removeprefix("in "))
+            if daily and days is not None:
+                yield replace(plain(days), unit="day")
 
     def owner(self) -> str:
         q = self.question

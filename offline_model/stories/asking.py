@@ -86,8 +86,12 @@ class Asking(Workings):
             return ()
         if any(post.kind == "in" and _is_unit(post.value) for post in q.posts):
             return (self._multiplied,) if q.form == "what" else ()
+        if q.form in {"gap", "ratio"}:
+            return (self._between_two,)
+        if q.form == "in years":
+            return (self._years_until,)
         if "not" in self.kinds:
-            return (self._subset,)
+            return (self._subset, self._spared)
         if isinstance(q.subject, Pronoun) and q.subject.word == "each":
             return (self._shared,)
         if q.noun is not None and q.noun.head in _OWN:
@@ -107,7 +111,7 @@ class Asking(Workings):
         if q.form == "many" and q.noun and q.verb == Verb("be", "BE") and predicate and not q.more:
             return (self._subset,)
         if q.form == "many" and q.verb == Verb("be", "BE") and _is_predicate(q.subject):
-            return (self._subset, self._shared)
+            return (self._subset, self._shared, self._spared)
         if "object" in self.kinds:
             return (self._subset, self._done)
         always = (
@@ -121,6 +125,9 @@ class Asking(Workings):
             self._taken_in,
             self._needed,
             self._until,
+            self._left_to_go,
+            self._played,
+            self._loads,
             self._of_kinds,
         )
         if q.form == "what":

@@ -10,7 +10,7 @@ from offline_model.stories.clauses import Adjustment, Noun, Pronoun
 from offline_model.stories.facts import Story
 from offline_model.stories.nouns import TIMES, conversion, singular
 from offline_model.stories.terms import MONEY, Term, figure, is_time, less, plain, plus, share_of, times, uses
-from offline_model.stories.told import Entry
+from offline_model.stories.told import EVERYONE, Entry
 
 if TYPE_CHECKING:
     from offline_model.stories.asked import Asked
@@ -93,11 +93,12 @@ def _kept(asking: "Asking") -> Term | None:
 
 def _costs(asking: "Asking") -> Iterable[Term | None]:
     q, story = asking.question, asking.story
-    if isinstance(q.subject, Noun) and q.subject.determiner != "each" and not _known(story, q.subject):
-        return
-    if is_of_one(asking):
-        return
     own = [price for price in story.prices if isinstance(q.subject, Noun) and _is_named(price.noun, q.subject)]
+    named = isinstance(q.subject, Noun) and q.subject.determiner != "each"
+    if named and not own and isinstance(q.subject, Noun) and not _known(story, q.subject):
+        return
+    if is_of_one(asking) or _is_elsewhere(asking):
+        return
     if own and len(story.prices) > 1 and q.verb is not None and q.verb.kind == "COST":
         yield own[0].whole if not story.adjustments else None
         return
@@ -110,6 +111,13 @@ def _costs(asking: "Asking") -> Iterable[Term | None]:
     if {"per", "each"} & asking.kinds or asking.of_each():
         return
     yield total(story, asking.extras)
+
+
+def _is_elsewhere(asking: "Asking") -> bool:
+    """Whether it is asked what is spent on one thing (toys), and told what is spent on others (pants)."""
+    asked = [p.value for p in asking.question.posts if p.kind == "on" and isinstance(p.value, Noun)]
+    told = {entry.place for entry in asking.story.entries if entry.verb.kind == "SPEND" and entry.place}
+    return bool(told) and any(noun.name not in told and noun.head not in _WHOLE for noun in asked)
 
 
 def _counted(asking: "Asking") -> Term | None:
@@ -193,6 +201,9 @@ def is_of_one(asking: "Asked") -> bool:
 def _known(story: Story, subject: Noun) -> bool:
     """Whether the question is about all of it, or about the one thing that is spoken of."""
     owners = {entry.owner for entry in story.entries if entry.sign < 0}
+    shared = {entry.place for entry in story.entries if entry.owner == EVERYONE and entry.verb.kind == "SPEND"}
+    if shared - {""}:
+        return shared == {subject.name}
     return subject.head in _WHOLE | TIMES or owners == {subject.name} or subject.name in story.people
 
 

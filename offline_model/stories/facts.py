@@ -280,7 +280,7 @@ _HANDLERS: dict[str, Callable[[Story, Clause], None]] = {
     "NEED": Story.need,
     "TAKE": Story.take,
     "SHARE": Story.share,
-    "CUT": Story.share,
+    "CUT": Story.cut,
     "PACK": Story.pack,
     "RISE": Story.rise,
     "FALL": Story.fall,

@@ -8,6 +8,13 @@ PARTS_OF_DAY = frozenset({"morning", "afternoon", "evening", "night"})
 SIZES = LENGTHS | WEIGHTS | {"year"}
 MEASURED = {"weight": WEIGHTS, "distance": LENGTHS, "length": LENGTHS, "height": LENGTHS}
 _FORMS = {"far": LENGTHS, "tall": SIZES, "long": LENGTHS | TIMES | PARTS_OF_DAY}
+COMPARED = {
+    "cost": frozenset({MONEY}),
+    "old": frozenset({"year"}),
+    "heavy": WEIGHTS,
+    "long": LENGTHS,
+}
+"""Of what units two things may be compared in cost, age, weight and size."""
 _MONEY = frozenset(
     ["cost", "price", "bill", "profit", "money", "change", "interest", "rent", "salary", "budget", "fee", "savings"]
 )

@@ -17,9 +17,11 @@ from offline_model.stories.clauses import (
     Post,
     Rest,
     Some,
+    Subject,
     Verb,
 )
 from offline_model.stories.holding import Holding
+from offline_model.stories.nouns import singular
 from offline_model.stories.terms import MONEY, Term, figure, plus, share_of, times, uses
 from offline_model.stories.told import (
     AMONG,
@@ -49,6 +51,8 @@ class Happening(Holding):
             for item in clause.items
         ):
             self._moving(clause, clause.subject, sign)
+            return
+        if isinstance(clause.subject, Item) and done and self._is_told_of_several_times(clause, clause.subject):
             return
         if isinstance(clause.subject, Item):
             self._each_does(clause, clause.subject, sign)
@@ -111,6 +115,29 @@ class Happening(Holding):
         self.subsets.append(Subset(said_words(clause.verb, named), share_of(part.share, whole), whole))
         return True
 
+    def _is_told_of_several_times(self, clause: Clause, subject: Item) -> bool:
+        """On Friday 230 people visited the zoo, on Saturday 410 people and on Sunday 385."""
+        what, *others = [item for item in clause.items if isinstance(item, Item)]
+        first = subject.quantity
+        if len(others) + 1 < len(clause.items) or not isinstance(what.quantity, Noun) or what.posts or not others:
+            return False
+        if not isinstance(first, Count) or first.noun is None or subject.posts or not self._lead_label(clause):
+            return False
+        counts = [(item.quantity, [str(p.value) for p in item.posts if p.kind == "when"]) for item in others]
+        for count, labels in counts:
+            alike = isinstance(count, Count) and not count.more and not count.figure.currency
+            if not alike or not isinstance(count, Count) or len(labels) != 1:
+                return False
+            if count.noun is not None and count.noun.name != first.noun.name:
+                return False
+        if any(len(item.posts) != 1 for item in others):
+            return False
+        self.entries.append(Entry("", clause.verb, NEUTRAL, self.term(first), self._lead_label(clause)))
+        for count, [label] in counts:
+            if isinstance(count, Count):
+                self.entries.append(Entry("", clause.verb, NEUTRAL, self.term(count), label))
+        return True
+
     def _each_does(self, clause: Clause, subject: Item, sign: int) -> None:
         """5 workers each earn $120 per day."""
         count = self.term(subject.quantity)
@@ -153,8 +180,7 @@ class Happening(Holding):
         more = isinstance(item.quantity, Count) and item.quantity.more
         if more and item is not clause.items[0] and _noun_of(item) not in (None, _noun_of(clause.items[0])):
             raise Unread("more of another kind: it is not said more than what")
-        if isinstance(clause.subject, Noun) and clause.subject.determiner == "each" and made.term:
-            self.atoms.append(replace(made.term, per=(*made.term.per, clause.subject.head)))
+        if self._is_of_one(clause.subject, made, sign) or self._is_share_saved(owner, clause.verb, item, made):
             return
         self.entries.append(Entry(owner, clause.verb, sign, made.term, label, more=more, place=made.place))
         self.atoms += made.loose()
@@ -162,6 +188,24 @@ class Happening(Holding):
             self.atoms.append(replace(times(made.term, made.span, over=True), per=(made.span.unit,)))
         if clause.to is not None:
             self._given(clause, made, label)
+
+    def _is_of_one(self, subject: Subject | None, made: Measured, sign: int) -> bool:
+        """Each hen lays 5 eggs; a batch, or the recipe, makes 24 cookies."""
+        baked = isinstance(subject, Noun) and subject.head in {"batch", "recipe"} and sign > 0
+        if not isinstance(subject, Noun) or made.term is None or not (baked or subject.determiner == "each"):
+            return False
+        self.atoms.append(replace(made.term, per=(*made.term.per, "batch" if baked else subject.head)))
+        return True
+
+    def _is_share_saved(self, owner: str, verb: Verb, item: Item, made: Measured) -> bool:
+        """A third of the price, or 15% of what is earned each month, which is not earned a second time."""
+        part, term = item.quantity, made.term
+        if verb.lemma != "save" or not isinstance(part, Part) or term is None:
+            return False
+        self.entries.append(Entry(owner, verb, NEUTRAL if term.per else 1, term))
+        if term.per or not isinstance(part.of, Noun):
+            self.atoms.append(term)
+        return True
 
     def _is_in_groups(self, quantity: Grouped, item: Item) -> bool:
         """She makes bouquets of 12 roses."""
@@ -289,6 +333,7 @@ class Happening(Holding):
         if made.term is None or made.price or made.each:
             raise Unread("it is not said how much is needed")
         self.needs.append(made.term)
+        self.atoms.append(made.term)
 
     def need(self, clause: Clause) -> None:
         self.meet(clause.subject)
@@ -297,7 +342,9 @@ class Happening(Holding):
             if isinstance(item, Adjustment) or not isinstance(item.quantity, Count | Part):
                 raise Unread('"need": it is not said how much')
             made = self.measured(item)
-            if made.price is not None:
+            if made.term is not None and not made.term.per and made.price is None and _dish(clause.subject):
+                self.atoms.append(replace(made.term, per=(_dish(clause.subject),)))
+            elif made.price is not None:
                 self.spend("", clause.verb, item)
             else:
                 self.needs += [made.term] if made.term is not None else []
@@ -339,6 +386,12 @@ def _count_of(item: Item) -> Count:
 
 def _noun_of(item: Item | Adjustment) -> Noun | None:
     return item.quantity.noun if isinstance(item, Item) and isinstance(item.quantity, Count) else None
+
+
+def _dish(subject: Subject | None) -> str:
+    """Of what "a cake recipe" makes one."""
+    named = isinstance(subject, Noun) and subject.head == "recipe" and len(subject.words) == 2  # noqa: PLR2004
+    return singular(subject.words[0]) if named and isinstance(subject, Noun) else ""
 
 
 def _is_plain(post: Post) -> bool:

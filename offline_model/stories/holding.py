@@ -114,6 +114,9 @@ class Holding(Spending):
         if made.price is not None:
             self.spend(owner, clause.verb, item)
             return
+        if self._is_added_to(clause, item, made):
+            self.entries.append(Entry(owner, clause.verb, 1, made.term, place=made.place, more=True))
+            return
         subject = clause.subject if isinstance(clause.subject, Noun) else None
         made = self._rated(clause, item, made)
         if subject is None or subject.determiner != "each":
@@ -123,6 +126,19 @@ class Holding(Spending):
             )
             if made.term:
                 self.atoms.append(made.term)
+
+    def _is_added_to(self, clause: Clause, item: Item, made: Measured) -> bool:
+        """36 eggs and 5 more eggs are in a basket."""
+        first = clause.items[0]
+        more = isinstance(item.quantity, Count) and item.quantity.more and item is not first
+        return (
+            more
+            and isinstance(first, Item)
+            and bool(self.entries)
+            and self.entries[-1].term is not None
+            and made.term is not None
+            and self.entries[-1].term.dimensions == made.term.dimensions
+        )
 
     def _is_in_each(self, clause: Clause, item: Item, made: Measured) -> bool:
         """There are 24 paintings on each floor."""

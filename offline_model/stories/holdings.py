@@ -65,6 +65,9 @@ class Holdings(Asked):
         theirs = [e for e in self.story.entries if e.term is None or ledger.of_unit(e.term, self.unit)]
         first = next((index for index, entry in enumerate(theirs) if entry.sign == 0), len(theirs))
         taken = [entry for entry in theirs[first:] if entry.sign == 1 and entry.verb.lemma in _FROM_THERE]
+        bought = {entry.verb.kind for entry in theirs if entry.sign == -1} != {"COST"}
+        if not bought and any(entry.verb.lemma == "save" for entry in theirs):
+            raise Unread("it is not said that what is saved is spent")
         if taken or not any(entry.sign == -1 for entry in theirs):
             raise Unread("it is not said that any went")
 

@@ -73,7 +73,7 @@ def _marked(found: Sequence[Lexeme], text: str) -> Iterator[Lexeme]:
             yield replace(found[at], kind="WHEN", text=f"in {found[at + 1].text}", end=found[at + 1].end)
             at += 2
             continue
-        if found[at].kind == "FILLER":
+        if found[at].kind == "FILLER" or _is_of_two_places(found[: at + 1]):
             at += 1
             continue
         if merged := _in_two_units(found[at : at + 5]):
@@ -108,6 +108,13 @@ def _is_year(found: Sequence[Lexeme], at: int, text: str) -> bool:
     written = text[year.start : year.end]
     named = after is None or after.kind in {"COMMA", "PRON", "THE", "A", "END", "AND"} or text[after.start].isupper()
     return len(written) == 4 and written.isdecimal() and written[:2] in {"19", "20"} and named  # noqa: PLR2004
+
+
+def _is_of_two_places(run: Sequence[Lexeme]) -> bool:
+    """The "two" of "the distance between two towns": a distance is between no other number of places."""
+    if [each.kind for each in run[-2:]] != ["AMONG", "NUMBER"] or len(run) < 3:  # noqa: PLR2004
+        return False
+    return run[-1].text == "2" and run[-1].spoken and run[-3].text.lower() == "distance"
 
 
 def _is_measured(run: Sequence[Lexeme]) -> bool:

@@ -110,6 +110,9 @@ class Measuring(Told):
             found = [entry.term for entry in self.entries if entry.term and entry.term.unit == of.head]
             if len(found) == 1:
                 return found[0]
+            saved = any(verb.lemma == "save" for verb in self.verbs)
+            if of.head in {"price", "cost"} and saved and len(self.prices) == 1 and not self.adjustments:
+                return self.prices[0].whole
             if of.head == "money" and not any(e.sign < 0 and e.term and e.term.unit == MONEY for e in self.entries):
                 return self._holding(MONEY)
             raise Unread(f'"{of}": it is not said how many there are')
@@ -118,6 +121,9 @@ class Measuring(Told):
         return self._holding(self.unit or MONEY)
 
     def _holding(self, unit: str) -> Term:
+        told = [entry for entry in self.entries if entry.term and entry.term.unit == unit]
+        if unit == MONEY and len(told) == 1 and told[0].sign == 1 and told[0].term and len(told[0].term.per) == 1:
+            return told[0].term  # $2,400 a month, and 15% of it
         found = (
             ledger.level(self, self.subject, unit) or ledger.level(self, "", unit) or ledger.level(self, EVERYONE, unit)
         )

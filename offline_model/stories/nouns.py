@@ -43,6 +43,10 @@ NUMBERED = frozenset(
 MONTHS = frozenset(
     "january february march april may june july august september october november december".split()  # noqa: SIM905
 )
+DAYS_OF = dict.fromkeys("january march may july august october december".split(), 31) | dict.fromkeys(  # noqa: SIM905
+    ["april", "june", "september", "november"], 30
+)
+"""February has no fixed number."""
 TIMES = frozenset({"second", "minute", "hour", "day", "week", "month", "year"})
 NEGATIVE = frozenset({"degree"})
 """Of what there may be less than nothing."""
@@ -55,7 +59,8 @@ MEASURES = (
 )
 
 _TAKES_IN = {
-    "animal": "cow sheep pig horse goat chicken duck dog cat hen rabbit lion tiger bird fish",
+    "animal": "cow sheep pig horse goat chicken duck dog cat hen rabbit lion tiger bird fish "
+    "lamb calf kitten puppy foal piglet chick",
     "fruit": "apple pear orange banana plum peach mango melon lemon",
     "coin": "quarter dime nickel penny",
     "child": "boy girl kid",

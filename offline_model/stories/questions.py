@@ -148,6 +148,42 @@ class Questions(Phrases):
     def tail_there(children: list[Any]) -> tuple[str, tuple[Any, ...]]:
         return "tail", (There(), *children)
 
+    @staticmethod
+    def tail_both(children: list[Any]) -> tuple[str, tuple[Any, ...]]:
+        return "tail", (Pronoun("both"), *children)
+
+    @staticmethod
+    def gap_of_two(children: list[Any]) -> Question:
+        return _of_two("gap", children)
+
+    @staticmethod
+    def ratio_of_two(children: list[Any]) -> Question:
+        return _of_two("ratio", children)
+
+    @staticmethod
+    def ratio_as(children: list[Any]) -> Question:
+        """How many times as big as 8 is 96?"""
+        made = _of_two("ratio", children)
+        return replace(made, items=tuple(reversed(made.items)))
+
+    @staticmethod
+    def in_years(children: list[Any]) -> Question:
+        noun, *others = of_type(children, Noun, Pronoun)
+        if noun.head != "year" or any(isinstance(each, Noun) and each.head == "year" for each in others[1:]):
+            others = others[:1]
+        return Question(
+            "in years" if noun.head == "year" else "none",
+            noun,
+            others[0],
+            Verb("be", "BE"),
+            items=(Item(Count(first_of(children, Figure), None)),),
+        )
+
+    @staticmethod
+    def how_many_undone(children: list[Any]) -> Question:
+        """How many eggs are not broken?"""
+        return Question("many", first_of(children, Noun), None, first_of(children, Verb), (Post("not"),))
+
     infinitive = staticmethod(lambda children: children[-1])
     varg = staticmethod(lambda children: children[0])
 
@@ -162,6 +198,27 @@ class Questions(Phrases):
 
     worth = staticmethod(lambda _children: Post("nothing"))
     object_arg = staticmethod(lambda children: Post("object", children[0]))
+
+
+_COMPARING = {
+    "older": "old", "younger": "old", "heavier": "heavy", "lighter": "heavy", "taller": "long", "longer": "long",
+    "higher": "long", "wider": "long", "deeper": "long", "shorter": "long",
+}  # fmt: skip
+
+
+def _of_two(form: str, children: list[Any]) -> Question:
+    items = tuple(Item(each) for each in of_type(children, *QUANTITIES))
+    words = [child for child in children if isinstance(child, Token) and child.type in {"OLDER", "YOUNGER", "ASMANY"}]
+    if not words:
+        return Question(form, items=items, sort="cost")
+    if words[0].type == "ASMANY":
+        sort = {"old": "old", "heavy": "heavy", "tall": "long", "long": "long", "far": "long"}.get(
+            words[0].split()[-1], ""
+        )
+        return Question(form, items=items, sort=sort)
+    sort = _COMPARING.get(words[0].lower(), "")
+    one_more = words[0].type == "OLDER"
+    return Question(form if sort else "none", items=items if one_more else tuple(reversed(items)), sort=sort)
 
 
 def _is_price(post: Post) -> bool:

@@ -27,6 +27,10 @@ from offline_model.stories.told import (
 
 
 class Sharing(Happening):
+    def cut(self, clause: Clause) -> None:
+        if clause.verb.passive or not self._is_cut_off(clause):
+            self.share(clause)
+
     def share(self, clause: Clause) -> None:
         posts = [post for item in clause.items if isinstance(item, Item) for post in item.posts]
         if clause.verb.passive and isinstance(clause.subject, Noun) and self._is_cut(clause.subject, posts):
@@ -53,6 +57,18 @@ class Sharing(Happening):
                 self.adjustments.append(item)
             else:
                 self._share_item(item, count)
+
+    def _is_cut_off(self, clause: Clause) -> bool:
+        """He cuts 8 pieces of 2.5 m each, of what he has."""
+        item = clause.items[0] if len(clause.items) == 1 else None
+        pieces = item.quantity if isinstance(item, Item) and item.posts == (Post("each"),) else None
+        if not isinstance(pieces, Grouped) or pieces.groups.figure.at < 0 or pieces.each.noun is None:
+            return False
+        owner, term = self.owner(clause.subject), self._sure(self.term(pieces))
+        if not any(e.owner == owner and e.sign == 0 and e.term and e.term.unit == term.unit for e in self.entries):
+            return False
+        self.entries.append(Entry(owner, clause.verb, -1, term))
+        return True
 
     def _is_cut(self, subject: Noun, posts: Sequence[Post]) -> bool:
         """A pizza is cut into 8 slices: there are 8 slices."""
@@ -123,6 +139,11 @@ class Sharing(Happening):
 
     def pack(self, clause: Clause) -> None:
         posts = [post for item in clause.items if isinstance(item, Item) for post in item.posts]
+        self.packer = self.packer if clause.verb.passive else self.owner(clause.subject)
+        if self._is_put_in_each(clause):
+            return
+        if clause.verb.lemma == "put":
+            raise Unread('"put": it cannot be read here')
         if clause.verb.passive:
             self.share_out(self._item_of(clause.subject), posts)
         elif all(isinstance(item, Item) and item.quantity is None for item in clause.items):
@@ -136,6 +157,22 @@ class Sharing(Happening):
             self.atoms.append(replace(size, per=(grouped.groups.noun.head,)))
         else:
             self.gain(clause)
+
+    def _is_put_in_each(self, clause: Clause) -> bool:
+        """She puts 8 on each page."""
+        item = clause.items[0] if len(clause.items) == 1 else None
+        if not isinstance(item, Item) or not isinstance(item.quantity, Count) or len(item.posts) != 1:
+            return False
+        each = item.posts[0].value if item.posts[0].kind in {"in", "on"} else None
+        if (
+            not isinstance(each, Noun)
+            or each.determiner != "each"
+            or item.quantity.more
+            or item.quantity.figure.currency
+        ):
+            return False
+        self.atoms.append(replace(self._sure(self.term(item.quantity)), per=(each.head,)))
+        return True
 
     def rise(self, clause: Clause) -> None:
         self._moved_by(clause, 1)

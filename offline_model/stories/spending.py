@@ -12,6 +12,7 @@ from offline_model.stories.clauses import (
     Item,
     Noun,
     Part,
+    Post,
     Pronoun,
     Rest,
     Verb,
@@ -19,11 +20,13 @@ from offline_model.stories.clauses import (
 from offline_model.stories.comparing import Comparing
 from offline_model.stories.terms import MONEY, Term, compared, figure, is_time, times, uses
 from offline_model.stories.told import (
+    EVERYONE,
     Entry,
     Measured,
     Price,
 )
 
+_INCOME = frozenset({"salary", "income", "wage", "paycheck", "allowance", "savings", "budget"})
 _TOTALS = frozenset({"total", "sum", "amount"})
 
 
@@ -36,8 +39,15 @@ class Spending(Comparing):
             if isinstance(item, Adjustment):
                 self.adjustments.append(item)
                 continue
-            if self._is_in_payments(item):
+            if self._is_in_payments(item) or self._is_paid_by_each(clause, item):
                 continue
+            if (
+                isinstance(item.quantity, Part)
+                and isinstance(item.quantity.of, Noun)
+                and item.quantity.of.head == "price"
+            ):
+                raise Unread("a share of the price is paid")
+            self._state_income(owner, item.quantity)
             paid = next((post for post in item.posts if post.kind == "with" and isinstance(post.value, Count)), None)
             if paid is not None and isinstance(paid.value, Count) and paid.value.figure.currency:
                 term = self.term(paid.value)
@@ -88,6 +98,30 @@ class Spending(Comparing):
             raise Unread(f"{item.quantity}: it is not said how many")
         self.entries.append(Entry(owner, verb, sign, term, made.label or label, place=made.place))
         self.atoms.append(term)
+
+    def _is_paid_by_each(self, clause: Clause, item: Item) -> bool:
+        """Five friends pay $12 each for a present."""
+        subject = clause.subject
+        if not isinstance(subject, Item) or not isinstance(subject.quantity, Count) or clause.leads:
+            return False
+        each = Post("each") in (*subject.posts, *item.posts)
+        posts = [post for post in item.posts if post.kind != "each"]
+        goods = [post.value for post in posts if post.kind == "for" and isinstance(post.value, Noun)]
+        money = isinstance(item.quantity, Count) and item.quantity.figure.currency and item.quantity.noun is None
+        if not each or not money or len(goods) < len(posts) or len(posts) > 1:
+            return False
+        term = times(self._sure(self.term(item.quantity)), self._sure(self.term(subject.quantity)))
+        place = goods[0].name if goods else ""
+        self.entries.append(Entry(EVERYONE, clause.verb, -1, term, place=place))
+        return True
+
+    def _state_income(self, owner: str, quantity: object) -> None:
+        """A quarter of his $800 salary: he had $800."""
+        of = quantity.of if isinstance(quantity, Part) else None
+        if not isinstance(of, Count) or not of.figure.currency or of.noun is None or of.noun.head not in _INCOME:
+            return
+        if not any(entry.owner == owner and entry.term and entry.term.unit == MONEY for entry in self.entries):
+            self.entries.append(Entry(owner, Verb("have", "HAVE"), 0, self.term(of)))
 
     def _is_in_payments(self, item: Item) -> bool:
         """I pay (it) in 6 equal payments."""
@@ -142,7 +176,7 @@ class Spending(Comparing):
         self.atoms.append(made.term)
 
     def cost(self, clause: Clause) -> None:
-        if self._costs_severally(clause):
+        if self._costs_severally(clause) or self._is_so_many_for(clause):
             return
         for item in clause.items:
             if isinstance(item, Adjustment):
@@ -162,6 +196,20 @@ class Spending(Comparing):
             if made.term is None or made.term.unit != MONEY:
                 raise Unread(f'"{clause.verb.lemma}": it is not said how much')
             self._price(clause, made)
+
+    def _is_so_many_for(self, clause: Clause) -> bool:
+        """Oranges cost 3 for $2."""
+        subject, item = clause.subject, clause.items[0] if len(clause.items) == 1 else None
+        if not isinstance(item, Item) or not isinstance(item.quantity, Count) or not isinstance(subject, Noun):
+            return False
+        price = item.posts[0].value if len(item.posts) == 1 and item.posts[0].kind == "for" else None
+        if not isinstance(price, Count) or not price.figure.currency or price.noun is not None:
+            return False
+        bare = item.quantity.noun is None and not item.quantity.figure.currency and not item.quantity.more
+        if not bare or subject.words[-1].casefold() == subject.head:
+            return False
+        self._priced_count(Item(replace(item.quantity, noun=subject)), Measured(self.term(price)))
+        return True
 
     def _costs_more(self, clause: Clause, said: Compared) -> bool:
         """A train ticket costs $24, a bus ticket $9 less (than the train ticket)."""

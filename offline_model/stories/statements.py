@@ -100,7 +100,8 @@ class Statements(Phrases):
     @staticmethod
     def puts_by(children: list[Any]) -> Clause:
         lemma = next(LEMMAS[str(c).lower()] for c in children if isinstance(c, Token) and c.type.startswith("INVEST"))
-        return _with_verb(Verb(lemma, "GAIN" if lemma == "deposit" else "INVEST"), children)
+        kind = {"deposit": "GAIN", "put": "PACK"}.get(lemma, "INVEST")
+        return _with_verb(Verb(lemma, kind), children)
 
     @staticmethod
     def puts_into(children: list[Any]) -> Clause:
@@ -203,6 +204,14 @@ class Statements(Phrases):
     def after_lead(children: list[Any]) -> Post:
         verb = GERUNDS[next(child for child in children if isinstance(child, str) and child in GERUNDS)]
         return Post("done", _clause(None, verb, [child for child in children if isinstance(child, tuple)], ()))
+
+    @staticmethod
+    def left_of(children: list[Any]) -> Sentence:
+        """How much is left of $75 after paying $28.40?"""
+        done = of_type(children, Post)[0].value
+        having = Clause(There(), Verb("be", "BE"), (Item(first_of(children, *QUANTITIES)),))
+        asked = Question("much", verb=Verb("be", "BE"), posts=(Post("left"),))
+        return Sentence((having, *([replace(done, subject=There())] if isinstance(done, Clause) else [])), (asked,))
 
     several = staticmethod(lambda children: tuple(Item(each) for each in of_type(children, *QUANTITIES)))
 

@@ -158,6 +158,8 @@ class Told:
     shape: str = ""
     measures: list[tuple[str, Term]] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
+    packer: str = ""
+    """Who packed so much in each."""
     subject: str = ""
     mentioned: str = ""
     """The one named last, of whom "who" says something."""
@@ -188,7 +190,7 @@ class Told:
             return self.mentioned or self.subject
         if word in {"it", "them", "that"}:
             return self.subject  # none yet in "it was 18 degrees"
-        if word == "each":
+        if word in {"each", "both"}:
             return EVERYONE
         of = {"he": "m", "him": "m", "she": "f", "her": "f"}.get(word)
         if of is None:

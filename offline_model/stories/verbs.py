@@ -10,7 +10,8 @@ VERBS = {
         "start+with starts+with started+with"
     ),
     "GAIN": (
-        "add adds added; arrive arrives arrived; assemble assembles assembled; bake* bakes* baked; "
+        "add adds added; arrive arrives arrived; be+born is+born are+born was+born were+born; "
+        "assemble assembles assembled; bake* bakes* baked; "
         "bring brings brought; bring+in brings+in brought+in; build builds built; buy buys bought; "
         "catch* catches* caught; collect collects collected; come+in comes+in came+in; cook* cooks* cooked; "
         "deliver delivers delivered; download downloads* downloaded; draw draws drew; "
@@ -35,6 +36,7 @@ VERBS = {
         "go+home goes+home went+home; hand+out hands+out handed+out; hop+off hops+off hopped+off; "
         "leak* leaks* leaked; leave leaves; lend lends lent; lend+out lends+out lent+out; lose loses lost; "
         "mail* mails* mailed; melt melts melted; pay+back pays+back paid+back; pop* pops* popped; "
+        "pour+out pours+out poured+out; "
         "read reads; recycle recycles recycled; remove removes removed; run+away runs+away ran+away; "
         "sell sells sold; send sends sent; ship* ships* shipped; spill spills spilled; swap swaps swapped; "
         "swim+away swims+away swam+away; take+away takes+away took+away; take+out takes+out took+out; "

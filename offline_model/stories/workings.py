@@ -11,16 +11,18 @@ from offline_model.stories.clauses import (
     Item,
     Noun,
 )
-from offline_model.stories.doings import EARNING, Doings
+from offline_model.stories.doings import EARNING
 from offline_model.stories.fitting import MEASURED
 from offline_model.stories.nouns import LENGTHS, TIMES, conversion, takes_in
+from offline_model.stories.remainders import Remainders
 from offline_model.stories.terms import MONEY, Term, chain, compared, figure, less, plain, plus, times, uses
+from offline_model.stories.told import EVERYONE
 
 _FILLING = frozenset({"fill", "pack", "make", "cut", "pour", "get"})
 _SAME = {("person", "friend"), ("person", "people"), ("one", "person")}
 
 
-class Workings(Doings):
+class Workings(Remainders):
     def _multiplied(self) -> Iterable[Term | None]:
         q = self.question
         if {"left", "now", "more"} & self.kinds or q.more or "average" in self.kinds:
@@ -29,7 +31,7 @@ class Workings(Doings):
         pers = [post.value.head for post in q.posts if post.kind == "per" and isinstance(post.value, Noun)]
         if isinstance(q.subject, Noun) and q.subject.determiner == "each":
             pers.append(q.subject.head)
-        if self._is_another_move() or (self.unit == MONEY and bill.is_of_one(self)):
+        if self._is_another_move() or self._is_another_flow() or (self.unit == MONEY and bill.is_of_one(self)):
             return []
         if q.form == "what" and not self._of_money() and not (q.noun and q.noun.head in MEASURED):
             return self._speed()
@@ -37,9 +39,31 @@ class Workings(Doings):
         if going and not pers and q.verb is not None and q.verb.kind in {"BE", "HAVE", "REMAIN", "ACT"}:
             return []
         target.subtract(pers)
-        atoms = [*self.story.atoms, *self.extras]
+        atoms = [*self._packed(), *self.extras]
         every = frozenset().union(*(atom.uses for atom in atoms)) if atoms else frozenset()
         return [*self._chains(atoms, target, every)]
+
+    def _is_another_flow(self) -> bool:
+        """Whether it is asked what one spends, and told of what one earns each month so much is saved."""
+        flows = [e for e in self.story.entries if e.term and e.term.per and e.term.unit == self.unit == MONEY]
+        shares = len(flows) > 1 and flows[0].term is not None and flows[-1].term is not None
+        if not shares or not flows[0].term or not flows[-1].term or not flows[0].term.uses < flows[-1].term.uses:
+            return False
+        return self.question.verb is None or self.question.verb.lemma != flows[-1].verb.lemma
+
+    def _packed(self) -> list[Term]:
+        """The amounts and rates; what several picked is one amount if they pack it together."""
+        story = self.story
+        sizes = [atom for atom in story.atoms if atom.per == (self.unit,)]
+        if len(sizes) != 1 or not story.packer:
+            return story.atoms
+        goods = [e for e in story.entries if e.term and e.term.unit == sizes[0].unit]
+        theirs = story.packer in {EVERYONE, *(entry.owner for entry in goods)}
+        alone = story.packer == EVERYONE or all(entry.owner == story.packer for entry in goods)
+        terms = [entry.term for entry in goods if entry.term and entry.sign in {0, 1} and not entry.term.per]
+        if len(goods) < 2 or len(terms) < len(goods) or not (theirs and alone):  # noqa: PLR2004
+            return story.atoms
+        return [*(atom for atom in story.atoms if atom not in terms), plus(terms)]
 
     def _is_another_move(self) -> bool:
         """Whether it is asked how far one flies, and told how one walks."""
@@ -147,10 +171,19 @@ class Workings(Doings):
         """We need 60 chairs and have 38: how many more do we need?"""
         q = self.question
         needs = [term for term in self.story.needs if term.unit == self.unit and not term.per]
+        if self.unit == MONEY and not self.story.needs and len(self.story.prices) == 1 and self._is_saved():
+            needs = [self.story.prices[0].whole]
         if q.more != "+" or len(needs) != 1 or q.verb is None or q.verb.kind != "NEED" or "than" in self.kinds:
             return []
         held = ledger.level(self.story, self.owner(), self.unit)
         return [less(needs[0], held)] if held is not None else []
+
+    def _is_saved(self) -> bool:
+        """Whether of one thing it is said what it costs, and else only what is saved."""
+        others = [entry for entry in self.story.entries if entry.verb.kind != "COST"]
+        costs = [entry for entry in self.story.entries if entry.verb.kind == "COST"]
+        saved = all(entry.verb.lemma == "save" and entry.sign == 1 for entry in others)
+        return len(costs) == 1 and bool(others) and saved and not self.story.adjustments and not self.story.doubts
 
     def _of_kinds(self) -> Iterable[Term | None]:
         """3 more cats than dogs, of which there are 2."""
@@ -160,7 +193,10 @@ class Workings(Doings):
             return []
         [kinds] = found
         forward = self.unit == kinds.unit
-        other = ledger.level(self.story, kinds.owner, kinds.than if forward else kinds.unit)
+        known = kinds.than if forward else kinds.unit
+        other = ledger.level(self.story, kinds.owner, known)
+        if other is None and ledger.holders(self.story, known) == [""]:
+            other = ledger.level(self.story, "", known)
         if other is None:
             return []
         if forward or kinds.sign != "*":

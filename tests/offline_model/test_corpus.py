@@ -10,7 +10,7 @@ import pytest
 from offline_model.score import HALVES, corpus, out_of_scope, verdict
 
 # See docs/offline-model.md. To be raised with the reader, never lowered; 129 + 44 held out were right at first sight.
-RIGHT = {"developed": 626, "practised": 86, "held out": 184}
+RIGHT = {"developed": 745, "held out": 185}
 
 
 def worked_out(node: ast.AST) -> object:

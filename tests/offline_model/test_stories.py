@@ -60,6 +60,26 @@ A worker is paid $22 per hour. She worked 7 hours. How much money does Carla hav
 Each ticket costs $8.50. How much do we pay in total?
 Water costs $1.20 a bottle. Vera buys 6 bottles. How much did I spend?
 Nils hikes 4 km per hour. How far does he fly in 3 hours?
+A car costs $300. Tom pays a third of the price now. How much does he still owe?
+Wes earns $2,400 a month. He saves 15% of it. How much does he spend each month?
+Wes earns $2,400 a month. He saves 15% of it. How much is that in a year?
+A computer costs $1,200. Noah has saved a third of the price. How much money is left?
+A trip is 50 km. Ann drove 20 km and Bob drove 10 km. How many km are left?
+A room is 5 m long. Ann walked 3 m. How many m are left?
+How much older is a 60 kg man than a 12 kg dog?
+A pen costs $1. A cup costs $2. A bag costs $3. How much do both cost?
+Five friends pay $12 each for a present. How much does the meal cost?
+Five friends pay $12 each for a present. How much does she pay?
+Ann won 18 games. Bob lost 7 games. How many games did Ann play?
+A bus has 40 seats. How many buses are needed for 200 books?
+A box holds 8 pens. How many trips are needed for 40 pens?
+Pia picked 60 plums and Greta picked 48 plums. Greta put the plums in bags of 3. How many bags did she fill?
+Pia has 40 photos and puts 5 more on each page. How many pages does she fill?
+Henry eats 3 eggs a day. How many eggs does he eat in February?
+Ivan is 45 years old. In how many years will he be 30?
+Tom bought a skateboard for $9 and a toy car for $3. He also spent $14.50 on shorts. How much did Tom spend on toys?
+Bob orders a dozen muffins a day for $0.75 each and sells them for $1.50 each. How much profit does he make?
+A bucket holds 5 liters of water. Ann poured out 6 liters. How many liters are in the bucket?
 rises work rises work rises work rises work rises work. How many apples does he have?
 Ann gives it all 5 apples. How many apples does she have?
 Tickets cost for adults and for children. How much do 2 tickets cost?
@@ -116,6 +136,47 @@ STORIES: list[Template] = [
      lambda a, b, c: Fraction(a + b * c)),
     ("Zed is {b} years old. {n} has {a} {g} and loses {c} {g}. How many {g} does {n} have now?",
      lambda a, _b, c: Fraction(a - c)),
+    ("The distance between two towns is {a} {u}. {n} walked {b} {u}. How many {u} are left?",
+     lambda a, b, _c: Fraction(a - b)),
+    ("{n} earns ${a} a month. {n} saves {b}% of it. How much does {n} save each month?",
+     lambda a, b, _c: a * Fraction(b, 100)),
+    ("{g} cost {b} for ${c}. How much do {a} {g} cost?", lambda a, b, c: a * Fraction(c, b)),
+    ("{b} friends pay ${c} each for a present. How much does the present cost?", lambda _a, b, c: Fraction(b * c)),
+    ("A team won {a} games and lost {b}. How many games did they play?", lambda a, b, _c: Fraction(a + b)),
+    ("A bus has {b} seats. How many buses are needed for {a} people?", lambda a, b, _c: Fraction(a, b)),
+    ("A lift carries {b} people. How many trips are needed for {a} people?", lambda a, b, _c: Fraction(a, b)),
+    ("How much more does a ${a} ticket cost than a ${b} ticket?", lambda a, b, _c: Fraction(a - b)),
+    ("How many times heavier is a {a} kg man than a {b} kg dog?", lambda a, b, _c: Fraction(a, b)),
+    ("How many times as big as {b} is {a}?", lambda a, b, _c: Fraction(a, b)),
+    ("{n} has a {a} m roll of wire. {n} cuts {b} pieces of {c} m each. How much wire is left?",
+     lambda a, b, c: Fraction(a - b * c)),
+    ("{n} has {a} {g} and puts {b} on each page. How many pages does {n} fill?", lambda a, b, _c: Fraction(a, b)),
+    ("{n} picked {a} plums and Zed picked {b} plums. They put the plums in bags of {b}. How many bags did they fill?",
+     lambda a, b, _c: Fraction(a + b, b)),
+    ("The recipe makes {b} cookies. I want to make {a} cookies. How many batches do I need?",
+     lambda a, b, _c: Fraction(a, b)),
+    ("A cake recipe calls for {b} eggs. How many eggs do I need for {c} cakes?", lambda _a, b, c: Fraction(b * c)),
+    ("On Friday {a} people visited the zoo, on Saturday {b} and on Sunday {c}. How many people visited in all?",
+     lambda a, b, c: Fraction(a + b + c)),
+    ("A crate holds {a} eggs. {b} eggs are broken. How many eggs are not broken?", lambda a, b, _c: Fraction(a - b)),
+    ("A bike costs ${a}. {n} has saved 1/{b} of the price. How much more does {n} need?",
+     lambda a, b, _c: a - Fraction(a, b)),
+    ("How much is left of ${a} after paying ${b}?", lambda a, b, _c: Fraction(a - b)),
+    ("{n} eats {b} {g} a day. How many {g} does {n} eat in June?", lambda _a, b, _c: Fraction(30 * b)),
+    ("A car travels {b} {u} on {c} liters of fuel. How far can it travel on {a} liters?",
+     lambda a, b, c: a * Fraction(b, c)),
+    ("{n} is {b} years old. In how many years will {n} be {a}?", lambda a, b, _c: Fraction(a - b)),
+    ("{n} spends 1/{b} of the ${a} salary on rent and ${c} on food. How much does {n} have left?",
+     lambda a, b, c: a - Fraction(a, b) - c),
+    ("{a} {g} and {b} more {g} are in a basket. How many {g} are there?", lambda a, b, _c: Fraction(a + b)),
+    ("A barn has {b} times as many hens as ducks. There are {a} hens. How many ducks are there?",
+     lambda a, b, _c: Fraction(a, b)),
+    ("Rent is ${a} a month and power is ${b} a month. How much do both cost in a year?",
+     lambda a, b, _c: Fraction(12 * (a + b))),
+    ("{b} pens and {c} pencils cost how much if a pen costs ${c} and a pencil costs ${a}?",
+     lambda a, b, c: Fraction(b * c + c * a)),
+    ("A class has {a} students, {b} of whom are boys. How many girls are in the class?",
+     lambda a, b, _c: Fraction(a - b)),
 ]  # fmt: skip
 
 
