@@ -189,7 +189,8 @@ def _settled(story: Story, term: Term, extras: Sequence[Term]) -> Term:
 def is_of_one(asking: "Asked") -> bool:
     """Whether it is asked what one of several pays."""
     subject = asking.question.subject
-    one = isinstance(subject, Pronoun) and subject.word in {"i", "he", "she"}
+    shared = any(entry.owner == EVERYONE and entry.verb.kind == "SPEND" for entry in asking.story.entries)
+    one = isinstance(subject, Pronoun) and subject.word in {"i", "he", "she", *(["you"] if shared else [])}
     if not one and not (isinstance(subject, Noun) and subject.name in asking.story.people):
         return False
     entries = asking.story.entries

@@ -70,6 +70,7 @@ How much older is a 60 kg man than a 12 kg dog?
 A pen costs $1. A cup costs $2. A bag costs $3. How much do both cost?
 Five friends pay $12 each for a present. How much does the meal cost?
 Five friends pay $12 each for a present. How much does she pay?
+Five friends pay $12 each for a present. How much do you pay?
 Ann won 18 games. Bob lost 7 games. How many games did Ann play?
 A bus has 40 seats. How many buses are needed for 200 books?
 A box holds 8 pens. How many trips are needed for 40 pens?
