@@ -153,15 +153,14 @@ class EventReports:
         self._beat = asyncio.get_running_loop().call_later(HEARTBEAT, self._break_silence)
 
     def observe(self, event: Event) -> None:
-        is_spent = isinstance(event, Spent)
         if isinstance(event, Spent):
             self._spent += Usage({event.model: event.usage})
             self._has_spent = True
         sent = self._outgoing.add(event)
         if sent is not None:
             self._events.append(sent)
-        if is_spent or sent is not None:
-            self._courier.has_news(self, at_once=is_spent)
+        if self._has_spent or sent is not None:
+            self._courier.has_news(self, at_once=self._has_spent)
 
     def say(self, message: str) -> None:
         self._lines.append(clip(message, LINE))

@@ -46,11 +46,11 @@ from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SOON, SPENT, Handover
 from agentloop.limits import within
-from agentloop.relay import MAX_NAME, FarClocks, Incoming, Told
+from agentloop.relay import FarClocks, Incoming
 from orchestrator_client.breaker import Breaker, State
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.tasks import ID as TASKS
-from orchestrator_client.tasks import TasksClient, listening
+from orchestrator_client.tasks import TasksClient, ToldMessage, listening
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
@@ -86,20 +86,15 @@ class _Spent(BaseModel):
     models: dict[str, Any]
 
 
-class _Told(BaseModel):
+class _Told(ToldMessage):
     """Events of a call, and what it has cost so far if that has grown."""
 
-    first: int
-    clock: str
-    began: float
-    now: float
-    events: list[Any]
     models: dict[str, Any] | None = None
 
     def tell(self, listener: Listener) -> None:
         if self.models is not None:
             listener.spent(Usage.from_json(self.models))
-        listener.events.take(Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
+        listener.events.take(self.read())
 
 
 class _OfCall(_Told):

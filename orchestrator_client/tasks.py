@@ -66,12 +66,17 @@ class _Task(Result):
     error: dict[str, Any] | None = None
 
 
-class _Events(BaseModel):
+class ToldMessage(BaseModel):
+    """What a server tells of a call, as it comes: see `agentloop.relay.Told`."""
+
     first: int
     clock: str
     began: float
     now: float
     events: list[dict[str, Any]]
+
+    def read(self) -> Told:
+        return Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events)
 
 
 class TasksClient(ClientExtension):
@@ -120,10 +125,10 @@ def _listen(meta: Mapping[str, Any], first: int) -> int:
     if SPENT in meta:
         listener.spent(Usage.from_json(meta[SPENT]))
     try:
-        message = _Events.model_validate(told)
+        message = ToldMessage.model_validate(told)
     except ValidationError:
         return first
-    listener.events.take(Told(message.first, message.clock[:MAX_NAME], message.began, message.now, message.events))
+    listener.events.take(message.read())
     return max(first, message.first + len(message.events))
 
 
