@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from functools import wraps
 from typing import Any
 
 from agentloop import Agent, Tool, create_agent_tool_async, create_agent_tool_sync
 from agentloop.model import ClientSource
 from mcp_calc_server import arithmetic
 from mcp_calc_server.contract import load_specs
+from mcp_calc_server.exact import are_short
 
 CALCULATOR_MODEL = "claude-haiku-5-5"
 AGENT_TOOL = "calculator_assistant_agent"
@@ -41,13 +44,43 @@ def math_tools() -> list[Tool]:
     return [Tool(specs[function.__name__], function) for function in FUNCTIONS]
 
 
+def math_tools_async() -> list[Tool]:
+    """The six functions as coroutine functions, which calculate at once what takes less time than a thread to begin.
+
+    `power` always is in a thread: its result may be long whatever its arguments.
+    """
+    specs = load_specs()
+    return [
+        Tool(specs[function.__name__], short_at_once(function, _never if function is arithmetic.power else are_short))
+        for function in FUNCTIONS
+    ]
+
+
+def short_at_once(
+    function: Callable[..., Any], is_short: Callable[[Iterable[object]], bool] = are_short
+) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """The function as a coroutine function: called on the event loop if its arguments are short, in a thread if not."""
+
+    @wraps(function)
+    async def calculate(**arguments: Any) -> Any:
+        if is_short(arguments.values()):
+            return function(**arguments)
+        return await asyncio.to_thread(function, **arguments)
+
+    return calculate
+
+
+def _never(_arguments: Iterable[object]) -> bool:
+    return False
+
+
 def calculator_assistant(*, model: str, client: ClientSource) -> Agent:
     """The calculator agent: `model` is a model id, `client` where its SDK clients come from."""
     return Agent(
         name="calculator_assistant",
         description=load_specs()[AGENT_TOOL].description,
         system_prompt=SYSTEM_PROMPT,
-        tools=math_tools(),
+        tools=math_tools_async(),
         model=model,
         client=client,
         max_tokens=4096,

@@ -17,7 +17,7 @@ from agentloop.events import Observer
 from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
-from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools
+from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.install import HOSTS, entry, plan
 from mcp_calc_server.publish import find_agents
 from mcp_calc_server.server import Durable, serve, work
@@ -161,7 +161,7 @@ def _published(
     if choice.notice:
         click.echo(f"mcp-calc-server: {choice.notice}", err=True)
     calculator = calculator_assistant(model=choice.model, client=choice.client)
-    return [*math_tools(), agent_tool_async(calculator)], agents, [calculator]
+    return [*math_tools_async(), agent_tool_async(calculator)], agents, [calculator]
 
 
 def _address(options: dict[str, Any]) -> web.Address | None:

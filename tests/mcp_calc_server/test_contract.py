@@ -19,7 +19,7 @@ from mcp_calc_server.calculator import (
     agent_tool_async,
     calculator_assistant,
     local_twins,
-    math_tools,
+    math_tools_async,
 )
 from mcp_calc_server.contract import load_specs
 from tests.processes import SERVER, OwnedClient, environment
@@ -102,7 +102,7 @@ def test_the_agents_schemas_are_those_of_any_delegated_agent() -> None:
 
 def test_server_and_local_twins_offer_the_same_tools() -> None:
     agent = calculator_assistant(model="any", client=lambda: pytest.fail("asked for a client"))
-    published = [*math_tools(), agent_tool_async(agent)]
+    published = [*math_tools_async(), agent_tool_async(agent)]
     assert [tool.spec for tool in local_twins(agent)] == [tool.spec for tool in published]
     assert [tool.spec.to_json() for tool in published] == ENTRIES
 
