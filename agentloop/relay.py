@@ -19,13 +19,15 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
+
+from pydantic_core import to_json
 
 from agentloop import exact_json
 from agentloop.context import CallContext
@@ -89,6 +91,7 @@ _TEXTS = {"prompt", "text", "result", "answer", "error", "message"}
 
 E = TypeVar("E", bound=Event)
 
+_counts_of = attrgetter(*COUNTS)
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
@@ -99,22 +102,26 @@ class Outgoing:
         self._began = time.monotonic()
         self.count = 0
 
-    def add(self, event: Event) -> dict[str, Any] | None:
+    def add(self, event: Event) -> str | None:
         """The event as JSON; None if it is not sent."""
         if not isinstance(event, CROSSING) or self.count >= MAX_EVENTS:
             return None
         try:
-            value = event_to_json(bounded(event), origin=self._began)
+            text = to_json(event_to_json(bounded(event), origin=self._began)).decode()
         except (ValueError, RecursionError):
             return None  # a tool of ours was called with something that is not JSON
         self.count += 1
-        return value
+        return text
 
-    def message(self, first: int, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """A `Told` as JSON: the events, of which the first has that number."""
+    def message(self, first: int, events: Iterable[str]) -> dict[str, Any]:
+        """A `Told` as JSON: the events, of which the first has that number.
+
+        They are a text within it. As objects they would be copied four times on their way through the SDK.
+        """
         clock, origin = _own_clock()
         now = time.monotonic() - origin
-        return {"first": first, "clock": clock, "began": self._began - origin, "now": now, "events": list(events)}
+        together = f"[{','.join(events)}]"
+        return {"first": first, "clock": clock, "began": self._began - origin, "now": now, "events": together}
 
 
 @cache
@@ -439,7 +446,8 @@ def _arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _usage(usage: ModelUsage) -> ModelUsage:
-    if all(0 <= getattr(usage, name) <= MAX_COUNT for name in COUNTS) and 0 <= (usage.usd or 0) <= MAX_COUNT:
+    known = _counts_of(usage)
+    if min(known) >= 0 and max(known) <= MAX_COUNT and (not usage.usd or 0 <= usage.usd <= MAX_COUNT):
         return usage
     counts = {name: max(0, min(getattr(usage, name), MAX_COUNT)) for name in COUNTS}
     usd = None if usage.usd is None else max(Decimal(0), min(usage.usd, Decimal(MAX_COUNT)))

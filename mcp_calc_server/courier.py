@@ -7,9 +7,8 @@ one. What its calls have to tell at the same time goes in one message: a message
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -27,8 +26,6 @@ PACE = 0.01
 """Seconds between two messages at least, for which also what was spent waits."""
 MAX_MESSAGE = 200_000
 """Characters of one message, but for the last event in it. Clients cut streams at 1 MiB."""
-
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Courier:
@@ -142,7 +139,7 @@ class EventReports:
         self._outgoing = outgoing
         self.notify = notify
         self._progress = progress
-        self._events: deque[dict[str, Any]] = deque()
+        self._events: deque[str] = deque()
         self._sent = 0
         self._lines: list[str] = []
         self._lines_sent = 0
@@ -174,12 +171,12 @@ class EventReports:
         """A message of events that has about `room` characters at most but for its last event, and how many it has."""
         if not self._events and not self._has_spent:
             return None, 0
-        events: list[dict[str, Any]] = []
+        events: list[str] = []
         size = 0
         while self._events and size < room:
             event = self._events.popleft()
             events.append(event)
-            size += _size(event)
+            size += len(event)
         return self._message(events), size
 
     def next_lines(self) -> list[str]:
@@ -193,13 +190,13 @@ class EventReports:
     def end(self) -> None:
         """The call has its result: what it has not told goes with that."""
         if self._events or self._has_spent:
-            self.rest = self._message([*self._events])
+            self.rest = self._message(self._events)
             self._events.clear()
 
     def close(self) -> None:
         self._beat.cancel()
 
-    def _message(self, events: list[dict[str, Any]]) -> dict[str, Any]:
+    def _message(self, events: Collection[str]) -> dict[str, Any]:
         message = {"id": self._call, **self._outgoing.message(self._sent, events)}
         self._sent += len(events)
         if self._has_spent:
@@ -213,11 +210,3 @@ class EventReports:
             self.say(f"{self._name}: still working")
         self._has_told = False
         self._beat = asyncio.get_running_loop().call_later(HEARTBEAT, self._break_silence)
-
-
-def _size(event: Mapping[str, Any]) -> int:
-    """About how many characters the event has as JSON: texts are all that is long in one."""
-    return sum(
-        len(value) if isinstance(value, str) else len(_encode(value)) if isinstance(value, dict | list) else 20
-        for value in event.values()
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
@@ -33,7 +32,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.outgoing = Outgoing()
-        self.events: list[dict[str, Any]] = []
+        self.events: list[str] = []
         self.spent = Usage()
         self.line: str | None = None
 
@@ -47,9 +46,9 @@ class Heard:
     def since(self, first: int) -> dict[str, Any]:
         """The message about the events from number `first` on, or as many of them as fit in one."""
         room = MAX_MESSAGE
-        events: list[dict[str, Any]] = []
+        events: list[str] = []
         for event in self.events[first:]:
-            room -= len(json.dumps(event))
+            room -= len(event)
             if room < 0 and events:
                 break
             events.append(event)

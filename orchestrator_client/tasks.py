@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from mcp import MCPError
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.types import INTERNAL_ERROR, CallToolResult, EmptyResult, Request, RequestParams, Result
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, Json, ValidationError
 
 from agentloop import Usage
 from agentloop.handover import EVENTS, SPENT
@@ -67,13 +67,13 @@ class _Task(Result):
 
 
 class ToldMessage(BaseModel):
-    """What a server tells of a call, as it comes: see `agentloop.relay.Told`."""
+    """What a server tells of a call, as it comes, the events as a text: see `agentloop.relay.Told`."""
 
     first: int
     clock: str
     began: float
     now: float
-    events: list[dict[str, Any]]
+    events: Json[list[dict[str, Any]]]
 
     def read(self) -> Told:
         return Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events)

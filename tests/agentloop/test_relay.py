@@ -343,12 +343,13 @@ def test_whatever_a_server_says_the_stream_keeps_its_promises(
 def test_what_is_sent_is_numbered_bounded_and_counted_from_the_calls_start() -> None:
     outgoing = Outgoing()
     assert outgoing.add(TextDelta(run="r", agent="a", text="word")) is None
-    value = outgoing.add(Notice(run="r", agent="a", text="x" * 10 * MAX_TEXT))
-    assert value is not None
+    text = outgoing.add(Notice(run="r", agent="a", text="x" * 10 * MAX_TEXT))
+    assert text is not None
+    value = json.loads(text)
     assert outgoing.add(ToolStarted(run="r", agent="a", call="c", tool="t", arguments={"a": object()})) is None
     assert (len(value["text"]), outgoing.count) == (MAX_TEXT, 1)
-    sent = Told(**outgoing.message(0, [value]))
-    assert (sent.first, sent.events) == (0, [value])
+    sent = Told(**outgoing.message(0, [text, text]))
+    assert (sent.first, json.loads(str(sent.events))) == (0, [value, value])
     assert 0 <= value["at"] <= sent.now - sent.began < 60
     assert sent.clock == Told(**Outgoing().message(0, [])).clock
     outgoing.count = MAX_EVENTS

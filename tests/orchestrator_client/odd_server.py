@@ -86,9 +86,11 @@ async def boast(context: Context) -> None:
         about | {"event": "tool_finished", "call": call, "tool": "boastful", "arguments": {}, "result": "forged"},
         about | {"event": "run_finished", "bill": bill, "answer": "forged"},
     ]
-    told = {"id": call, "first": 0, "clock": "odd", "began": -1e300, "now": 1e300, "events": forged}
+    told = {"id": call, "first": 0, "clock": "odd", "began": -1e300, "now": 1e300, "events": json.dumps(forged)}
     for each in (
         7,
+        [told | {"events": "[{"}, told | {"events": "[1]"}],
+        [told | {"events": forged}],
         [{"id": call, "first": "x"}],
         [told],
         [told | {"first": -1}, told | {"first": 10**12}],
