@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from agentloop import dispatch
-from agentloop.context import Abandoned, CallContext
+from agentloop.context import CallContext
 from agentloop.conversation import Conversation
 from agentloop.errors import ConfigurationError
 from agentloop.events import Observer, ignore
@@ -109,8 +109,7 @@ class Agent:
         if tool is None:
             known = ", ".join(self._by_name) or "none"
             return ToolOutput.error(f"There is no tool named {name!r}. Available: {known}.")
-        context = replace(context or CallContext(), abandoned=Abandoned())
-        output = await dispatch.call(tool, arguments, context, self.limits)
+        output = await dispatch.call(tool, arguments, context or CallContext(), self.limits)
         return output if output.served_by else replace(output, served_by=tool.served_by)
 
     def tool(self, name: str) -> Tool | None:

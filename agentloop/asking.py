@@ -155,13 +155,14 @@ class _Count:
     def __init__(self, model: str, spent: Callable[[ModelUsage], None]) -> None:
         self._model = model
         self._spent = spent
+        self._counted = ModelUsage()
         self.usage = ModelUsage()
 
     def now(self, usage: ModelUsage) -> None:
-        known = priced(self._model, usage)
-        if known != self.usage:
+        if usage != self._counted:
+            known = priced(self._model, usage)
             self._spent(known - self.usage)
-            self.usage = known
+            self._counted, self.usage = usage, known
 
 
 def _most(model: str, prompt_tokens: int, max_tokens: int) -> Budget:

@@ -16,7 +16,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
-from agentloop.context import CallContext
+from agentloop.context import Abandoned, CallContext
 from agentloop.errors import ToolError
 from agentloop.events import Event
 from agentloop.limits import Limits, seconds_left, within
@@ -75,10 +75,10 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext
 
 
 async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
-    inbox = _inbox()
+    inbox, abandoned = _inbox(), Abandoned()
 
     def to_loop(deliver: Callable[[Any], None], item: object) -> None:
-        if not context.abandoned.is_set():
+        if not abandoned.is_set():
             inbox.put(deliver, item)
 
     def book(bill: Bill) -> None:
@@ -89,7 +89,8 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
     first: tuple[CallContext, ...] = ()
     if tool.takes_context:
         emit: Callable[[Event], None] = partial(to_loop, context.emit)
-        first = (replace(context, emit=emit, report=partial(to_loop, context.report), book=book),)
+        report: Callable[[str], None] = partial(to_loop, context.report)
+        first = (replace(context, emit=emit, report=report, book=book, abandoned=abandoned),)
     thread = asyncio.ensure_future(
         anyio.to_thread.run_sync(
             _without_exit, partial(tool.function, *first, **arguments), abandon_on_cancel=True, limiter=_limiter(limits)
@@ -99,7 +100,7 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
         await asyncio.wait({thread})
     finally:
         if not thread.done():
-            context.abandoned.set()
+            abandoned.set()
             try:
                 if tool.takes_context:
                     await asyncio.wait({thread}, timeout=NOTICE_GRACE)
@@ -204,7 +205,8 @@ class Calls:
 
     async def _result(self, use: ToolUse) -> ToolOutput:
         task = self._tasks[use.id]
-        await asyncio.wait({task})
+        if not task.done():
+            await asyncio.wait({task})
         if task.cancelled():  # by the tool: a cancelled caller does not come here
             return _cancelled_itself(use.name)
         return task.result()

@@ -18,7 +18,7 @@ def loads(text: str) -> Any:
         ValueError: not JSON, NaN or Infinity, an integer over Python's digit limit, an exponent over `decimal`'s, an
             unpaired surrogate, or nested too deeply to parse.
     """
-    return _parse(text, _exact)
+    return _parse(text, _EXACT)
 
 
 def loads_as_floats(text: str) -> Any:
@@ -27,12 +27,12 @@ def loads_as_floats(text: str) -> Any:
     Raises:
         ValueError: as `loads`.
     """
-    return _parse(text, _float_or_text)
+    return _parse(text, _AS_FLOATS)
 
 
-def _parse(text: str, number: Any) -> Any:
+def _parse(text: str, decoder: json.JSONDecoder) -> Any:
     try:
-        value = json.loads(text, parse_float=number, parse_constant=_refuse)
+        value = decoder.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except InvalidOperation:
@@ -56,6 +56,10 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+_EXACT = json.JSONDecoder(parse_float=_exact, parse_constant=_refuse)
+_AS_FLOATS = json.JSONDecoder(parse_float=_float_or_text, parse_constant=_refuse)
+
+
 def _refuse_unpaired_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
@@ -69,7 +73,7 @@ def dumps(value: Any) -> str:
     Raises:
         TypeError, ValueError: the value is not JSON; NaN and infinity are not.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_write_decimal)
+    return _encode(value)
 
 
 def _write_decimal(value: Any) -> float | str:
@@ -77,6 +81,9 @@ def _write_decimal(value: Any) -> float | str:
         as_float = float(value)
         return as_float if Decimal(repr(as_float)) == value else str(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_write_decimal).encode
 
 
 def nesting(value: Any, limit: int) -> int:

@@ -28,7 +28,10 @@ PAUSE = 0.5
 """Seconds of the first pause when the API does not say how long; it doubles up to `LONGEST_PAUSE`."""
 LONGEST_PAUSE = 30.0
 
-_KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
+_HEADERS = {
+    kind: (f"anthropic-ratelimit-{kind}-limit", f"anthropic-ratelimit-{kind}-remaining")
+    for kind in ("requests", "tokens", "input-tokens", "output-tokens")
+}
 _LEARNING = 0.2
 """Weight of the latest answer in the estimate of the next one's tokens."""
 
@@ -217,8 +220,8 @@ class _Lane:
         self._is_known = True
         self._unanswered.discard(slot)
         unanswered = self._unanswered
-        for kind in _KINDS:
-            limit, remaining = (_number(headers, kind, what) for what in ("limit", "remaining"))
+        for kind, (limit_name, remaining_name) in _HEADERS.items():
+            limit, remaining = _number(headers.get(limit_name)), _number(headers.get(remaining_name))
             if limit is None or remaining is None or limit <= 0:
                 continue
             bucket = self._buckets.get(kind)
@@ -250,10 +253,11 @@ class _Lane:
         self._pause = min(LONGEST_PAUSE, self._pause * 2)
 
 
-def _number(headers: Mapping[str, str], kind: str, what: str) -> float | None:
-    with suppress(KeyError, ValueError):
-        return float(headers[f"anthropic-ratelimit-{kind}-{what}"])
-    return None
+def _number(header: str | None) -> float | None:
+    try:
+        return None if header is None else float(header)
+    except ValueError:
+        return None
 
 
 def _rate(headers: Mapping[str, str], kind: str, limit: float, remaining: float, known: float | None = None) -> float:

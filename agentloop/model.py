@@ -216,7 +216,7 @@ async def stream_turn(
         raise
 
 
-def _parsed(data: str) -> Mapping[str, Any]:
+def _parsed(data: str | bytes) -> Mapping[str, Any]:
     try:
         event = from_json(data or "{}")
     except ValueError:

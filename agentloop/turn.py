@@ -82,7 +82,8 @@ class TurnBuilder:
 
     def __init__(self) -> None:
         self.model = ""
-        self._usage: dict[str, Any] = {}
+        self._counts: dict[str, Any] = {"requests": 1}
+        self._usage: ModelUsage | None = None
         self._blocks: dict[int, Block] = {}
         self._pieces: dict[int, dict[str, list[str]]] = {}
         self._stop: Mapping[str, Any] = {}
@@ -92,7 +93,9 @@ class TurnBuilder:
 
     @property
     def usage(self) -> ModelUsage:
-        return ModelUsage.from_json(self._usage | {"requests": 1})
+        if self._usage is None:
+            self._usage = ModelUsage.from_json(self._counts)
+        return self._usage
 
     def feed(self, event: Mapping[str, Any]) -> ToolUse | None:
         """Take the next event. Returns a tool call when the model has moved on from it.
@@ -109,23 +112,23 @@ class TurnBuilder:
 
     def _feed(self, event: Mapping[str, Any]) -> ToolUse | None:
         match event.get("type"):
+            case "content_block_delta":
+                self._extend(event["index"], event["delta"])
             case "message_start":
                 self.model = str(event["message"].get("model", ""))
-                self._usage.update(event["message"].get("usage") or {})
+                self._take_counts(event["message"].get("usage"))
             case "content_block_start":
                 moved_on = self._take_closed_call()
                 self._blocks[event["index"]] = _opened(event["content_block"])
                 self._pieces[event["index"]] = {}
                 self._uses.pop(event["index"], None)
                 return moved_on
-            case "content_block_delta":
-                self._extend(event["index"], event["delta"])
             case "content_block_stop":
                 if self._blocks[event["index"]]["type"] == "tool_use":
                     self._closed_call = event["index"]
             case "message_delta":
                 self._stop = event["delta"]
-                self._usage.update({k: v for k, v in (event.get("usage") or {}).items() if v is not None})
+                self._take_counts(event.get("usage"))
                 if self._stop.get("stop_reason") == "tool_use":
                     return self._take_closed_call()
             case "message_stop":
@@ -151,6 +154,12 @@ class TurnBuilder:
             model=self.model,
             usage=self.usage,
         )
+
+    def _take_counts(self, counts: Mapping[str, Any] | None) -> None:
+        """Those of the message so far; what is not counted anew is null or not there."""
+        known = {kind: count for kind, count in (counts or {}).items() if count is not None}
+        self._counts |= known | {"requests": 1}
+        self._usage = None
 
     def _extend(self, index: int, delta: Mapping[str, Any]) -> None:
         """Keep a piece of a block: joining them as they come would copy a long text as often as it has pieces."""

@@ -62,9 +62,11 @@ class ModelUsage:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ModelUsage:
         """Read a usage object; missing, null, negative and non-integer figures count as 0, a bad `usd` as unknown."""
-        figures = {name: value.get(name) for name in COUNTS}
-        counts = {name: figure for name, figure in figures.items() if isinstance(figure, int) and figure > 0}
-        return cls(**counts, usd=_usd(value.get("usd", 0)))
+        figures = [value.get(name) for name in COUNTS]
+        counts = [figure if isinstance(figure, int) and figure > 0 else 0 for figure in figures]
+        requests, input_tokens, output_tokens, written, read = counts
+        usd = _usd(value["usd"]) if "usd" in value else _NOTHING
+        return cls(requests, input_tokens, output_tokens, written, read, usd)
 
 
 COUNTS = tuple(f.name for f in fields(ModelUsage) if f.name != "usd")

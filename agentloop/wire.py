@@ -49,7 +49,7 @@ class Answer(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
 
-    def __aiter__(self) -> AsyncIterator[Iterable[str]]: ...
+    def __aiter__(self) -> AsyncIterator[Iterable[str | bytes]]: ...
 
 
 class Wire(Protocol):
@@ -260,7 +260,7 @@ class _DirectAnswer:
     def headers(self) -> Mapping[str, str]:
         return self.response.headers
 
-    async def __aiter__(self) -> AsyncIterator[Iterable[str]]:
+    async def __aiter__(self) -> AsyncIterator[Iterable[bytes]]:
         data = EventData()
         try:
             async for chunk in self.response.content.iter_any():

@@ -46,10 +46,14 @@ def head(client: AsyncAnthropic) -> Head:
     return found
 
 
+def as_text(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode()
+
+
 async def said(wire: Wire) -> list[str]:
     try:
         async with wire.send(REQUEST) as answer:
-            return [data async for came in answer for data in came]
+            return [as_text(data) async for came in answer for data in came]
     finally:
         await wire.close()
 
@@ -187,7 +191,7 @@ def test_events_are_read_as_the_sdk_reads_them_wherever_they_are_cut(
     whole = "".join(text + end for text, end in lines).encode()
     at = sorted({min(each, len(whole)) for each in cuts} | {0, len(whole)})
     ours = EventData()
-    found = [data for a, b in itertools.pairwise(at) for data in ours.feed(whole[a:b])]
+    found = [data.decode() for a, b in itertools.pairwise(at) for data in ours.feed(whole[a:b])]
     response = httpx2.Response(200, content=whole)
     by_sdk = [event.data for event in anthropic.Stream.raw_events(response) if event.data]
     assert [data for data in found if data] == by_sdk[: len(found)]
