@@ -2,6 +2,7 @@
 
 `lazy` puts a module off until something of it is used. `lean` makes the packages of a library resolve the names they
 re-export one by one, instead of importing all their modules for the first of them. Both only change when a module runs.
+`built_late` puts off what pydantic makes for each model.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -48,6 +50,15 @@ def lean(*libraries: str, left_out: Mapping[str, Collection[str]] | None = None)
     classes, by package, that this process never uses and that are compared with only: stand-ins take their places.
     """
     sys.meta_path.insert(0, _Finder(libraries, left_out or {}))
+
+
+def built_late(module: str, base: str) -> None:
+    """Let pydantic models of this base class, which are not defined yet, be built when each is first used.
+
+    For a command's own process only, like `lean`. Nothing changes with a version of a library that has no such class.
+    """
+    with suppress(ImportError, AttributeError):
+        getattr(importlib.import_module(module), base).model_config["defer_build"] = True
 
 
 class _Finder(MetaPathFinder):
