@@ -2,6 +2,7 @@
 
 `lazy` puts a module off until something of it is used. `lean` makes the packages of a library resolve the names they
 re-export one by one, instead of importing all their modules for the first of them. Both only change when a module runs.
+`built_late` puts off what pydantic makes for each model.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -45,9 +47,19 @@ def lean(*libraries: str, left_out: Mapping[str, Collection[str]] | None = None)
     """Let the packages of these libraries, which must not be imported yet, resolve their names when asked for.
 
     For a command's own process only: a library's users may expect their imports to run as written. `left_out` names
-    classes, by package, that this process never uses and that are compared with only: stand-ins take their places.
+    classes, by package, that this process may never use: whoever imports one while it is named there gets a stand-in,
+    which can be compared with and called.
     """
     sys.meta_path.insert(0, _Finder(libraries, left_out or {}))
+
+
+def built_late(module: str, base: str) -> None:
+    """Let pydantic models of this base class, which are not defined yet, be built when each is first used.
+
+    For a command's own process only, like `lean`. Nothing changes with a version of a library that has no such class.
+    """
+    with suppress(ImportError, AttributeError):
+        getattr(importlib.import_module(module), base).model_config["defer_build"] = True
 
 
 class _Finder(MetaPathFinder):
@@ -62,14 +74,14 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.submodule_search_locations and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _Postponed(spec.loader, self._left_out.get(fullname, ()))
+            spec.loader = _Postponed(spec.loader, self._left_out)
         return spec
 
 
 class _Postponed(Loader):
     """Loads a package without running its `__init__`."""
 
-    def __init__(self, real: SourceFileLoader, left_out: Collection[str]) -> None:
+    def __init__(self, real: SourceFileLoader, left_out: Mapping[str, Collection[str]]) -> None:
         self.real = real
         self.left_out = left_out
 
@@ -93,10 +105,10 @@ class _LeanPackage(ModuleType):
         spec = self.__spec__
         assert spec is not None
         assert isinstance(spec.loader, _Postponed)
-        if name in spec.loader.left_out:
-            value: Any = _StandIn(name, (), {"__module__": self.__name__})
-        elif name in self.__dict__["_index"]:
-            value = self._imported(*self.__dict__["_index"][name])
+        if name in spec.loader.left_out.get(self.__name__, ()):
+            return _StandIn(name, (), {"__module__": self.__name__})
+        if name in self.__dict__["_index"]:
+            value: Any = self.imported(name)
         elif name.startswith("__") and name != "__all__":
             raise AttributeError(name)
         elif not name.startswith("__") and find_spec(f"{self.__name__}.{name}"):
@@ -108,14 +120,19 @@ class _LeanPackage(ModuleType):
         setattr(self, name, value)
         return value
 
-    def _imported(self, module: str, name: str) -> Any:
+    def imported(self, name: str) -> Any:
+        module, real = self.__dict__["_index"][name]
         if not module.strip("."):
-            return importlib.import_module(module + name, self.__name__)
-        return getattr(importlib.import_module(module, self.__name__), name)
+            return importlib.import_module(module + real, self.__name__)
+        return getattr(importlib.import_module(module, self.__name__), real)
 
 
 class _StandIn(type):
-    """Stands for a class that is left out: has its real instances, should there be any, and nothing else."""
+    """Stands for a class that is left out: has its real instances, should there be any, and makes one when called."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        package: Any = sys.modules[cls.__module__]
+        return package.imported(cls.__name__)(*args, **kwargs)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return any(c.__name__ == cls.__name__ and c.__module__.startswith(cls.__module__) for c in type(instance).mro())

@@ -27,7 +27,9 @@ NOT_FOR_A_SERVER_AT_REST = {
     "mcp.client.client",
     "mcp.server.mcpserver.server",
     "mcp_calc_server.web",
+    "sse_starlette.sse",
     "stamina",
+    "uvicorn",
 }
 NOT_FOR_A_CLIENT_AT_REST = {
     "anthropic",
@@ -82,9 +84,10 @@ print(sorted(set(sys.modules) - before))
 SAME_NAMES = """
 import importlib, runpy
 from agentloop.imports import lean
-lean("anthropic", "mcp")
+lean("anthropic", "mcp", "sse_starlette")
 compared = 0
-for name in ("anthropic", "anthropic.types", "anthropic.resources", "mcp", "mcp.client", "mcp.server", "mcp.types"):
+packages = "anthropic anthropic.types anthropic.resources mcp mcp.client mcp.server mcp.types sse_starlette"
+for name in packages.split():
     package = importlib.import_module(name)
     before = type(package).__name__
     scope = {"__name__": name, "__package__": name, "__path__": package.__path__, "__file__": package.__file__}
@@ -94,6 +97,27 @@ for name in ("anthropic", "anthropic.types", "anthropic.resources", "mcp", "mcp.
             assert getattr(package, key) is value, (name, key, before)
             compared += 1
 print(compared)
+"""
+
+BUILT = """
+import sys
+from importlib import import_module
+import_module(f"{sys.argv[1]}.__main__").import_lean()
+from mcp_types import methods
+models = {*methods.CLIENT_REQUESTS.values(), *methods.CLIENT_NOTIFICATIONS.values()}
+print(sum(model.__pydantic_complete__ for model in models))
+methods.validate_client_request("tools/list", "2025-11-25", None)
+print([model.__name__ for model in models if model.__pydantic_complete__])
+"""
+
+STREAMED = """
+from mcp_calc_server.__main__ import import_lean
+import_lean()
+from mcp.server import streamable_http
+response = streamable_http.EventSourceResponse(iter(()))
+from sse_starlette import EventSourceResponse
+from sse_starlette.sse import EventSourceResponse as Real
+assert EventSourceResponse is type(response) is Real is not streamable_http.EventSourceResponse
 """
 
 
@@ -154,6 +178,18 @@ async def test_a_server_that_is_told_calls_come_soon_loads_what_they_need() -> N
 async def test_what_is_prepared_is_all_that_the_first_client_needs() -> None:
     end = await run(sys.executable, "-c", PREPARED, env=environment(ANTHROPIC_API_KEY="a-key"))
     assert (end.code, end.out) == (0, "[]\n"), end.err
+
+
+@pytest.mark.requirement("start-loads-little")
+@pytest.mark.parametrize("command", ["mcp_calc_server", "orchestrator_client"])
+async def test_a_command_builds_only_the_models_of_the_messages_it_gets(command: str) -> None:
+    end = await run(sys.executable, "-c", BUILT, command)
+    assert (end.code, end.out) == (0, "0\n['ListToolsRequest']\n"), end.err
+
+
+async def test_what_a_server_leaves_out_is_there_when_it_is_wanted() -> None:
+    end = await run(sys.executable, "-c", STREAMED)
+    assert end.code == 0, end.err
 
 
 @pytest.mark.requirement("start-loads-little")
