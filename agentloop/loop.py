@@ -235,7 +235,7 @@ class Run:
         )
 
     def _spend(self, usage: ModelUsage) -> None:
-        self._own += Usage({self._settings.model: usage})
+        self._own = self._own.plus(self._settings.model, usage)
         self._emit(events.Spent, model=self._settings.model, usage=usage)
 
     def _emit(self, kind: type[events.Event], tape: Tape | None = None, **what: Any) -> None:

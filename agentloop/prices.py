@@ -6,7 +6,7 @@ price, writing costs 1.25 and reading 0.1 times the input price, as on the model
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
@@ -77,4 +77,4 @@ def price_of(model: str, *, prompt_tokens: int = 0) -> Price | None:
 def priced(model: str, usage: ModelUsage) -> ModelUsage:
     """The usage of one request with its estimated cost; None if the model's price is not known."""
     price = price_of(model, prompt_tokens=usage.prompt_tokens)
-    return replace(usage, usd=None if price is None else price.of(usage))
+    return usage.costing(None if price is None else price.of(usage))

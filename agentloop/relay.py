@@ -288,7 +288,7 @@ class Incoming:
             case RunFinished():
                 self._finish(run, event)
             case Spent():
-                run.spent += Usage({event.model: event.usage})
+                run.spent = run.spent.plus(event.model, event.usage)
                 self._context.emit(self._here(run, event))
             case TurnStarted() | TurnRetried() | TurnFinished() | Notice():
                 self._context.emit(self._here(run, event))
@@ -441,6 +441,8 @@ def _arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """The arguments, or the beginning of their JSON under the key `…`."""
     if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
         return {"…": f"nested more than {MAX_NESTING} deep"}
+    if _is_short(arguments):
+        return arguments
     text = _encode(arguments)
     return arguments if len(text) <= MAX_TEXT else {"…": _text(text)}
 
@@ -460,4 +462,12 @@ def _bill(bill: Bill) -> Bill:
     models = itertools.islice(bill.own.by_model.items(), MAX_MODELS)
     own = Usage({clip(model, MAX_NAME): _usage(usage) for model, usage in models})
     whole = Bill(clip(bill.agent, MAX_NAME), _bounded("seconds", bill.seconds), own, delegated)
-    return whole if len(json.dumps(whole.to_json())) <= MAX_TEXT else replace(whole, delegated=())
+    return whole if not delegated or _is_short(whole.to_json()) else replace(whole, delegated=())
+
+
+def _is_short(value: Any) -> bool:
+    """Whether the value has at most `MAX_TEXT` bytes as JSON. Not if that cannot be told quickly."""
+    try:
+        return len(to_json(value)) <= MAX_TEXT
+    except ValueError:
+        return False

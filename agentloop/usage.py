@@ -45,6 +45,17 @@ class ModelUsage:
             None if self.usd is None or other.usd is None else self.usd - other.usd,
         )
 
+    def costing(self, usd: Decimal | None) -> ModelUsage:
+        """The same with another estimate."""
+        return ModelUsage(
+            self.requests,
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_creation_input_tokens,
+            self.cache_read_input_tokens,
+            usd,
+        )
+
     @property
     def prompt_tokens(self) -> int:
         return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
@@ -83,6 +94,11 @@ class Usage:
         for model, usage in other.by_model.items():
             total[model] = total.get(model, ModelUsage()) + usage
         return Usage(total)
+
+    def plus(self, model: str, usage: ModelUsage) -> Usage:
+        """With what one more model, or the same, has cost."""
+        known = self.by_model.get(model)
+        return Usage({**self.by_model, model: usage if known is None else known + usage})
 
     def __bool__(self) -> bool:
         return bool(self.by_model)

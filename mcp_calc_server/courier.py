@@ -22,8 +22,8 @@ from mcp_calc_server.progress import FLUSH, HEARTBEAT, Notify, Progress
 
 LINGER = 0.02
 """Seconds events wait for others that go with them. What was spent does not wait: the call may be cancelled."""
-PACE = 0.01
-"""Seconds between two messages at least, for which also what was spent waits."""
+PACE, CROWD = 0.01, 0.0001
+"""Seconds between two messages at least, and more of them for each call, for which also what was spent waits."""
 MAX_MESSAGE = 200_000
 """Characters of one message, but for the last event in it. Clients cut streams at 1 MiB."""
 
@@ -80,7 +80,7 @@ class Courier:
         if self._is_due.is_set():
             return
         loop = asyncio.get_running_loop()
-        due = max(self._last + PACE, loop.time() + (0 if at_once else LINGER))
+        due = max(self._last + PACE + CROWD * self._open, loop.time() + (0 if at_once else LINGER))
         if self._later is None or due < self._later.when():
             self._forget_timer()
             if due <= loop.time():
@@ -151,7 +151,7 @@ class EventReports:
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Spent):
-            self._spent += Usage({event.model: event.usage})
+            self._spent = self._spent.plus(event.model, event.usage)
             self._has_spent = True
         sent = self._outgoing.add(event)
         if sent is not None:

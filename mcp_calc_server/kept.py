@@ -38,7 +38,7 @@ class Heard:
 
     def take(self, event: Event) -> None:
         if isinstance(event, Spent):
-            self.spent += Usage({event.model: event.usage})
+            self.spent = self.spent.plus(event.model, event.usage)
         self.line = describe(event) or self.line
         if (sent := self.outgoing.add(event)) is not None:
             self.events.append(sent)

@@ -17,6 +17,8 @@ from typing import Any, BinaryIO, cast
 
 import anyio
 
+PACE = 0.002
+"""Seconds between two writes at least. Each wakes the client, which costs more than what is written."""
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of one message from the client."""
 
@@ -33,13 +35,31 @@ class Lines:
 
 
 class Output:
-    """What the SDK wants of an asynchronous text file it writes."""
+    """What the SDK wants of an asynchronous text file it writes. What comes less than `PACE` apart goes together."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        self._waiting: list[str] = []
+        self._last = 0.0
+        self._later: asyncio.TimerHandle | None = None
 
     async def write(self, text: str) -> None:
-        self._writer.write(text.encode())
+        self._waiting.append(text)
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._last + PACE:
+            self.send()
+        elif self._later is None:
+            self._later = loop.call_at(self._last + PACE, self.send)
+
+    def send(self) -> None:
+        """Send what waits."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if self._waiting:
+            self._writer.write("".join(self._waiting).encode())
+            self._waiting.clear()
+        self._last = asyncio.get_running_loop().time()
 
     async def flush(self) -> None:
         await self._writer.drain()
@@ -59,10 +79,11 @@ async def standard_pipes() -> AsyncIterator[tuple[AsyncText | None, AsyncText | 
         reader = asyncio.StreamReader(limit=LONGEST_LINE)
         reading, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stdin)
         writing, protocol = await loop.connect_write_pipe(_flow_control, stdout)
+        output = Output(asyncio.StreamWriter(writing, protocol, None, loop))
         try:
-            output = Output(asyncio.StreamWriter(writing, protocol, None, loop))
             yield cast("AsyncText", Lines(reader)), cast("AsyncText", output)
         finally:
+            output.send()
             writing.close()
             reading.close()
 

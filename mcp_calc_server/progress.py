@@ -80,7 +80,7 @@ class _LineReports:
 
     def observe(self, event: Event) -> None:
         if isinstance(event, Spent):
-            self._spent += Usage({event.model: event.usage})
+            self._spent = self._spent.plus(event.model, event.usage)
             self._put(self._spent)
         if self._called is None and isinstance(event, RunStarted):
             self._called = event.run
