@@ -102,9 +102,13 @@ class Outgoing:
         self._began = time.monotonic()
         self.count = 0
 
+    def takes(self, event: Event) -> bool:
+        """Whether events of its kind are sent."""
+        return isinstance(event, CROSSING)
+
     def add(self, event: Event) -> str | None:
         """The event as JSON; None if it is not sent."""
-        if not isinstance(event, CROSSING) or self.count >= MAX_EVENTS:
+        if not self.takes(event) or self.count >= MAX_EVENTS:
             return None
         try:
             text = to_json(event_to_json(bounded(event), origin=self._began)).decode()
@@ -439,10 +443,10 @@ def _text(text: str) -> str:
 
 def _arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """The arguments, or the beginning of their JSON under the key `…`."""
-    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
-        return {"…": f"nested more than {MAX_NESTING} deep"}
     if _is_short(arguments):
         return arguments
+    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
+        return {"…": f"nested more than {MAX_NESTING} deep"}
     text = _encode(arguments)
     return arguments if len(text) <= MAX_TEXT else {"…": _text(text)}
 
@@ -466,8 +470,9 @@ def _bill(bill: Bill) -> Bill:
 
 
 def _is_short(value: Any) -> bool:
-    """Whether the value has at most `MAX_TEXT` bytes as JSON. Not if that cannot be told quickly."""
+    """Whether the value is neither long nor deep as JSON. Not if that cannot be told quickly."""
     try:
-        return len(to_json(value)) <= MAX_TEXT
-    except ValueError:
+        text = to_json(value)
+    except (ValueError, RecursionError):
         return False
+    return len(text) <= MAX_TEXT and text.count(b"{") + text.count(b"[") <= MAX_NESTING

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from agentloop.dispatch import cancel_and_wait
@@ -139,7 +140,7 @@ class EventReports:
         self._outgoing = outgoing
         self.notify = notify
         self._progress = progress
-        self._events: deque[str] = deque()
+        self._events: deque[Event] = deque()
         self._sent = 0
         self._lines: list[str] = []
         self._lines_sent = 0
@@ -150,14 +151,22 @@ class EventReports:
         self._beat = asyncio.get_running_loop().call_later(HEARTBEAT, self._break_silence)
 
     def observe(self, event: Event) -> None:
+        if not self._outgoing.takes(event):
+            return
         if isinstance(event, Spent):
             self._spent = self._spent.plus(event.model, event.usage)
             self._has_spent = True
-        sent = self._outgoing.add(event)
-        if sent is not None:
-            self._events.append(sent)
-        if self._has_spent or sent is not None:
-            self._courier.has_news(self, at_once=self._has_spent)
+            event = self._with_last(event)
+        self._events.append(event)
+        self._courier.has_news(self, at_once=self._has_spent)
+
+    def _with_last(self, event: Spent) -> Spent:
+        """One event for what was spent now and just before, as long as that has not been told."""
+        last = self._events[-1] if self._events else None
+        if not isinstance(last, Spent) or _whose(last) != _whose(event):
+            return event
+        self._events.pop()
+        return replace(event, usage=last.usage + event.usage)
 
     def say(self, message: str) -> None:
         self._lines.append(clip(message, LINE))
@@ -174,9 +183,10 @@ class EventReports:
         events: list[str] = []
         size = 0
         while self._events and size < room:
-            event = self._events.popleft()
-            events.append(event)
-            size += len(event)
+            event = self._outgoing.add(self._events.popleft())
+            if event is not None:
+                events.append(event)
+                size += len(event)
         return self._message(events), size
 
     def next_lines(self) -> list[str]:
@@ -190,7 +200,8 @@ class EventReports:
     def end(self) -> None:
         """The call has its result: what it has not told goes with that."""
         if self._events or self._has_spent:
-            self.rest = self._message(self._events)
+            rest = [self._outgoing.add(event) for event in self._events]
+            self.rest = self._message([event for event in rest if event is not None])
             self._events.clear()
 
     def close(self) -> None:
@@ -210,3 +221,7 @@ class EventReports:
             self.say(f"{self._name}: still working")
         self._has_told = False
         self._beat = asyncio.get_running_loop().call_later(HEARTBEAT, self._break_silence)
+
+
+def _whose(event: Spent) -> tuple[str, str, bool]:
+    return event.run, event.model, event.replayed

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,6 +79,22 @@ async def test_what_a_call_has_not_told_when_it_ends_goes_with_its_result() -> N
         reports.observe(SPENT)
     assert len(caller.messages) == 1
     assert (reports.rest["first"], len(events_of(reports.rest)), reports.rest["models"]["m"]["requests"]) == (1, 2, 2)
+
+
+async def test_what_was_spent_just_before_and_is_not_told_yet_is_told_together() -> None:
+    caller = Caller()
+    async with caller.of(Courier(), "one") as reports:
+        reports.observe(SPENT)
+        await asyncio.wait_for(caller.enough.wait(), 5)
+        for each in (SPENT, SPENT, replace(SPENT, run="s"), replace(SPENT, run="s"), notice(), SPENT):
+            reports.observe(each)
+    events = events_of(reports.rest)
+    assert [(each["event"], each["run"], each.get("usage", {}).get("requests")) for each in events] == [
+        ("spent", "r", 2),
+        ("spent", "s", 2),
+        ("notice", "r", None),
+        ("spent", "r", 1),
+    ]
 
 
 async def test_the_last_lines_go_out_before_the_result() -> None:
