@@ -7,14 +7,17 @@ of their own; see docs/decisions/direct-wire.md.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from opentelemetry import trace
 
@@ -222,7 +225,7 @@ class Direct:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=head.tls),
             headers=head.headers,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=head.connect_timeout, sock_read=head.read_timeout),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=head.connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
         )
@@ -230,15 +233,17 @@ class Direct:
     @asynccontextmanager
     async def send(self, request: Request) -> AsyncIterator[Answer]:
         try:
-            response = await self._session.post(self._head.url, data=request.body, headers=self._trace_context())
-            if not response.ok:
-                async with response:
-                    body = await response.content.read(MAX_ERROR)
-                raise Refusal(response.status, response.headers, body, self._head.secrets)
+            async with asyncio.timeout(self._head.read_timeout):
+                response = await self._session.post(self._head.url, data=request.body, headers=self._trace_context())
+                if not response.ok:
+                    async with response:
+                        body = await response.content.read(MAX_ERROR)
+                    raise Refusal(response.status, response.headers, body, self._head.secrets)
         except (aiohttp.ClientError, OSError) as error:
             raise ModelError(f"The Messages API could not be reached: {error!r}", is_passing=True) from error
         async with response:
-            yield _DirectAnswer(response)
+            with _Silence(response, self._head.read_timeout) as silence:
+                yield _DirectAnswer(response, silence)
 
     def _trace_context(self) -> Mapping[str, str] | None:
         """The headers that name the span a request belongs to: its turn's."""
@@ -252,9 +257,44 @@ class Direct:
         await self._session.close()
 
 
+class _Silence:
+    """Closes a response in the block when nothing has come for `seconds`; `since` is when something came.
+
+    The timer looks when the last piece came. aiohttp's own, set anew for each piece, takes as long as reading it.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, seconds: float | None) -> None:
+        self._response = response
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self.since = time.monotonic()
+        self.reason: str | None = None
+
+    def __enter__(self) -> Self:
+        self._look()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        if self._seconds is None:
+            return
+        left = self.since + self._seconds - time.monotonic()
+        if left > 0:
+            self._timer = asyncio.get_running_loop().call_later(left, self._look)
+        else:
+            self.reason = f"nothing came for {self._seconds:g} s"
+            self._response.close()
+
+
 @dataclass(frozen=True, slots=True)
 class _DirectAnswer:
     response: aiohttp.ClientResponse
+    silence: _Silence
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -263,9 +303,11 @@ class _DirectAnswer:
     async def __aiter__(self) -> AsyncIterator[Iterable[bytes]]:
         data = EventData()
         try:
-            async for chunk in self.response.content.iter_any():
+            while chunk := await self.response.content.readany():
+                self.silence.since = time.monotonic()
                 yield data.feed(chunk)
         except ValueError as error:
             raise StreamBroken(f"The Messages API sent an event that cannot be read: {error}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise StreamBroken(f"The Messages API's answer was cut off: {error!r}") from error
+            reason = self.silence.reason or repr(error)
+            raise StreamBroken(f"The Messages API's answer was cut off: {reason}") from error
