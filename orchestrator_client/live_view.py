@@ -19,7 +19,6 @@ from rich.console import Console, Group
 from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
-from rich.table import Table
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event
@@ -27,7 +26,7 @@ from agentloop.narration import clip
 from agentloop.observers.live import Tree, rows
 from orchestrator_client.progress import LINE
 from orchestrator_client.terminal import undone_on_sigterm, without_echo
-from orchestrator_client.tree_picture import picture_of
+from orchestrator_client.tree_picture import Picture, picture_of
 
 FRAMES_PER_SECOND = 5
 MAX_LOG = 100
@@ -48,7 +47,7 @@ class LiveView:
         # Not bound to the stream: in a chat another one stands for it while a line is typed.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._tree = Tree()
-        self._drawn: Table | None = None
+        self._drawn: Picture | None = None
         self._drawn_in = 0
         self._logged = 0
 
@@ -109,15 +108,15 @@ class LiveView:
                 live.refresh()
             await asyncio.sleep(1 / FRAMES_PER_SECOND)
 
-    def picture(self) -> Table | Group:
+    def picture(self) -> Picture | Group:
         """The tree as it is now, in at most half of the screen."""
         if not self._tree.roots:
             return Group()
         size = self.console.size
         height = max(FEWEST_ROWS, size.height // 2)
-        table = picture_of(rows(self._tree, height), time.monotonic(), width=size.width, unicode=self._has_unicode)
-        self._drawn, self._drawn_in = table, size.width
-        return table
+        picture = picture_of(rows(self._tree, height), time.monotonic(), width=size.width, unicode=self._has_unicode)
+        self._drawn, self._drawn_in = picture, size.width
+        return picture
 
     def _show_cursor(self) -> None:
         """Not through the console, which may be writing just now."""

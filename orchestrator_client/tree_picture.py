@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
-from rich.console import JustifyMethod
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from agentloop import Usage, exact_json
 from agentloop.narration import clip
 from agentloop.observers.live import Node, Row
+from agentloop.usage import sum_of
 
 SPINS = 5
 """Turns of the spinner in a second."""
 WIDE = {"served_by": 90, "usd": 60, "tokens": 50}
 """Columns of the terminal from which on a column of the picture is there."""
 
-_WIDTHS = {"served_by": 16, "usd": 8, "tokens": 10}
+_WIDTHS = {"seconds": 7, "served_by": 16, "usd": 8, "tokens": 10}
 _DETAIL = 200
 _MINUTE = 60
 _SPINNER = {True: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", False: "|/-\\"}
@@ -28,22 +30,43 @@ _STYLES = {"running": "cyan", "done": "green", "failed": "red"}
 _PLAIN_GUIDES = str.maketrans({"├": "|", "└": "`", "│": "|"})
 
 
-def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -> Table:
-    """The rows as a table: what, how long, tokens, cost, where it is served from. Narrow ones have fewer columns."""
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(no_wrap=True, justify="right", width=7)
-    columns = [name for name, least in WIDE.items() if width >= least]
-    for name in reversed(columns):
-        side: JustifyMethod = "left" if name == "served_by" else "right"
-        table.add_column(no_wrap=True, overflow="ellipsis", justify=side, width=_WIDTHS[name])
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Lines that are as wide as they are to be. A `rich.table.Table` of the same takes four times as long."""
+
+    lines: Sequence[Text]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        del options
+        for line in self.lines:
+            yield from line.render(console, end="\n")
+
+
+def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -> Picture:
+    """The rows in columns: what, how long, tokens, cost, where it is served from. Narrow ones have fewer columns."""
+    columns = [name for name in reversed(WIDE) if width >= WIDE[name]]
+    left = max(1, width - sum(1 + _WIDTHS[name] for name in ("seconds", *columns)))
+    lines = []
     for row in shown:
-        usage = sum((node.usage for node in row.nodes), Usage())
-        cells = {"tokens": tokens(usage), "usd": usd(usage), "served_by": _served_by(row.nodes)}
+        usage = sum_of(node.usage for node in row.nodes)
         elapsed = max(node.finished or now for node in row.nodes) - min(node.started for node in row.nodes)
-        more = [Text(cells[name], style="dim") for name in reversed(columns)]
-        table.add_row(_what(row, now, unicode=unicode), Text(seconds(elapsed)), *more)
-    return table
+        cells = {"tokens": tokens(usage), "usd": usd(usage), "served_by": _served_by(row.nodes)}
+        line = _what(row, now, unicode=unicode)
+        line.truncate(left, overflow="ellipsis", pad=True)
+        line.append(f" {_fitted(seconds(elapsed), 'seconds')}")
+        for name in columns:
+            line.append(f" {_fitted(cells[name], name)}", "dim")
+        lines.append(line)
+    return Picture(lines)
+
+
+def _fitted(text: str, column: str) -> str:
+    """The text in as many cells as its column has: where it is served from at the left, figures at the right."""
+    width, cells = _WIDTHS[column], cell_len(text)
+    if cells > width:
+        return f"{set_cell_size(text, width - 1)}…"
+    space = " " * (width - cells)
+    return text + space if column == "served_by" else space + text
 
 
 def _what(row: Row, now: float, *, unicode: bool) -> Text:

@@ -24,7 +24,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.usage import Usage
+from agentloop.usage import Usage, sum_of
 
 State = Literal["running", "done", "failed"]
 
@@ -39,12 +39,12 @@ RESULT = 2000
 class Node:
     """A run, a tool call, or a call together with the run it started. Times are on the `time.monotonic` clock.
 
-    `detail` says what was asked, `step` what was heard of it last, `result` what came back: text as others wrote it.
+    `asked` is the prompt or the arguments, `step` what was heard last, `result` what came back: as others wrote it.
     """
 
     name: str
     tool: str
-    detail: str
+    asked: str | Mapping[str, Any]
     started: float
     state: State = "running"
     finished: float | None = None
@@ -57,9 +57,15 @@ class Node:
     billed: Usage | None = None
 
     @property
+    def detail(self) -> str:
+        """What was asked: written when it is shown, for most calls are not."""
+        return (self.asked if isinstance(self.asked, str) else _arguments(self.asked))[:DETAIL]
+
+    @property
     def usage(self) -> Usage:
         """What it and all below it have cost so far."""
-        below = sum((child.usage for child in self.children if child.is_agent), self.spent)
+        agents = [child.usage for child in self.children if child.is_agent]
+        below = sum_of([self.spent, *agents]) if agents else self.spent
         return below if self.billed is None or below.requests > self.billed.requests else self.billed
 
     @property
@@ -99,17 +105,17 @@ class Tree:
     def _start_run(self, event: RunStarted) -> None:
         call = self._calls.get(event.parent_call or "")
         if call is None:
-            call = Node(event.agent, event.agent, event.prompt[:DETAIL], event.at)
+            call = Node(event.agent, event.agent, event.prompt, event.at)
             self.roots.append(call)
         call.is_agent = True
-        call.detail = event.prompt[:DETAIL]
+        call.asked = event.prompt[:DETAIL]
         call.served_by = event.served_by
         self._runs[event.run] = call
 
     def _start_call(self, event: ToolStarted, run: Node) -> None:
         self._numbers[event.run, event.tool] += 1
         number = self._numbers[event.run, event.tool]
-        node = Node(f"{event.tool}#{number}", event.tool, _arguments(event.arguments)[:DETAIL], event.at)
+        node = Node(f"{event.tool}#{number}", event.tool, event.arguments, event.at)
         self._calls[event.call] = node
         run.children.append(node)
 
@@ -124,7 +130,7 @@ def _within(event: Event, run: Node) -> None:
         case TurnRetried(error=error):
             run.step = f"asks again: {error}"[:DETAIL]
         case Spent(model=model, usage=usage):
-            run.spent += Usage({model: usage})
+            run.spent = run.spent.plus(model, usage)
         case RunFinished():
             run.billed = event.bill.total
             if run.finished is None:

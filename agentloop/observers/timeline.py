@@ -23,7 +23,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.usage import Bill, ModelUsage, Usage
+from agentloop.usage import Bill, ModelUsage, Usage, sum_of
 
 MAX_LINES = 100
 """Progress lines of one call, and notices of one run, that are kept."""
@@ -63,7 +63,7 @@ class Call:
 
 @dataclass(slots=True)
 class Lane:
-    """One run of an agent. `spent` is what it cost by itself so far; `bill` comes with its end."""
+    """One run of an agent. `spent` are the parts of what it cost by itself so far; `bill` comes with its end."""
 
     run: str
     agent: str
@@ -75,14 +75,14 @@ class Lane:
     answer: str | None = None
     error: str | None = None
     bill: Bill | None = None
-    spent: Usage = field(default_factory=Usage)
+    spent: list[Usage] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
     @property
     def own(self) -> Usage:
-        return self.spent if self.bill is None else self.bill.own
+        return sum_of(self.spent) if self.bill is None else self.bill.own
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Timeline:
             case ToolStarted() | ToolProgress() | ToolFinished():
                 self._take_call(lane, event)
             case Spent():
-                lane.spent += Usage({event.model: event.usage})
+                lane.spent.append(Usage({event.model: event.usage}))
             case Notice() if len(lane.notices) < MAX_LINES:
                 lane.notices.append(event.text)
             case RunFinished():
@@ -176,13 +176,16 @@ class Timeline:
     @property
     def usage(self) -> Usage:
         """What it cost, as the bills say; of what has no bill, what is known to be spent."""
-        total, waiting = Usage(), [*self.roots]
+        parts: list[Usage] = []
+        waiting = [*self.roots]
         while waiting:
             lane = waiting.pop()
-            total += lane.spent if lane.bill is None else lane.bill.total
             if lane.bill is None:
+                parts += lane.spent
                 waiting += [below for call in lane.calls for below in call.runs]
-        return total
+            else:
+                parts.append(lane.bill.total)
+        return sum_of(parts)
 
     def in_order(self) -> Iterator[tuple[Lane, int]]:
         """Every lane and its depth: under each lane those of the runs it started, in the order of their calls."""

@@ -19,6 +19,7 @@ from agentloop.usage import Usage, usd_to_json
 MAX_TEXT = 10_000
 """Characters of one text on the page. A recording has the rest."""
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 
 
@@ -51,6 +52,7 @@ class _Data:
         self._timeline = timeline
         self._max_text = max_text
         self._began = timeline.began
+        self._usage = timeline.usage
         self._path = timeline.critical_path()
         self._critical = {id(segment.what): segment for segment in self._path}
 
@@ -62,7 +64,7 @@ class _Data:
             "title": self._cut(timeline.roots[0].prompt) if timeline.roots else "",
             "seconds": self._time(timeline.latest),
             "totals": self._totals(),
-            "models": timeline.usage.to_json(),
+            "models": self._usage.to_json(),
             "lanes": [self._lane(lane, depth, places) for lane, depth in ordered],
         }
 
@@ -74,9 +76,9 @@ class _Data:
             "wall": round(timeline.wall, 6),
             "work": round(timeline.work, 6),
             "critical": round(sum(segment.seconds for segment in self._path), 6),
-            "tokens": timeline.usage.tokens,
-            "usd": usd_to_json(timeline.usage.usd),
-            "requests": timeline.usage.requests,
+            "tokens": self._usage.tokens,
+            "usd": usd_to_json(self._usage.usd),
+            "requests": self._usage.requests,
             "agents": len(lanes),
             "calls": len(calls),
             "failed": sum(call.is_error for call in calls),
@@ -153,7 +155,7 @@ class _Data:
     def _arguments(self, arguments: Mapping[str, Any]) -> Any:
         """The arguments as JSON that browsers read, or as text."""
         try:
-            text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+            text = _encode(arguments)
         except (TypeError, ValueError):
             return self._cut(repr(arguments))
         return arguments if len(text) <= self._max_text else self._cut(text)

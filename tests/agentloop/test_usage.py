@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentloop import ModelUsage, Usage
+from agentloop.usage import sum_of
 
 counts = st.integers(0, 10**9)
-model_usages = st.builds(ModelUsage, counts, counts, counts, counts, counts)
+amounts = st.none() | st.decimals(0, 10**6, places=6)
+model_usages = st.builds(ModelUsage, counts, counts, counts, counts, counts, amounts)
 usages = st.dictionaries(st.sampled_from(["haiku", "sonnet", "opus"]), model_usages).map(Usage)
 
 
@@ -15,6 +17,9 @@ def test_bills_add_up_in_any_order(one: Usage, two: Usage, three: Usage) -> None
     assert one + two + three == three + (two + one)
     assert (one + two).requests == one.requests + two.requests
     assert one + Usage() == one
+    assert sum_of([one, two, three]) == one + two + three
+    for model, usage in two.by_model.items():
+        assert one.plus(model, usage) == one + Usage({model: usage})
 
 
 @given(usages)

@@ -19,8 +19,8 @@ from orchestrator_client.tree_picture import picture_of, seconds, tokens, usd
 
 def drawn(tree: Tree, width: int, *, unicode: bool = True) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    table = picture_of(rows(tree, 20), 10.0, width=width, unicode=unicode)
-    return ["".join(segment.text for segment in line) for line in console.render_lines(table)]
+    picture = picture_of(rows(tree, 20), 10.0, width=width, unicode=unicode)
+    return ["".join(segment.text for segment in line) for line in console.render_lines(picture)]
 
 
 def tree_of(name: str, detail: str, result: str | None = None, served_by: str = "far") -> Tree:
@@ -46,11 +46,11 @@ def test_a_wide_terminal_has_all_columns_and_narrower_ones_have_fewer() -> None:
 
 
 @given(name=st.text(min_size=1), detail=st.text(), result=st.none() | st.text(), width=st.integers(30, 120))
-def test_no_text_steers_the_terminal_or_makes_a_row_longer_than_the_terminal(
+def test_no_text_steers_the_terminal_and_every_row_is_as_wide_as_the_terminal(
     name: str, detail: str, result: str | None, width: int
 ) -> None:
     for line in drawn(tree_of(name, detail, result, served_by=detail), width):
-        assert cell_len(line) <= width
+        assert cell_len(line) == width
         assert not any(unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} for character in line)
 
 
