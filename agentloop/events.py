@@ -15,6 +15,9 @@ from typing import Any
 
 from agentloop.usage import Bill, ModelUsage
 
+MOST_KEPT = 1000
+"""Events that `Later` keeps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -158,3 +161,24 @@ def together(*observers: Observer) -> Observer:
             each(event)
 
     return observe
+
+
+class Later:
+    """An observer for another one that can wait: it hears many events at once, which costs half as much for each.
+
+    `catch_up` before what it made of them is looked at.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._heard: list[Event] = []
+
+    def observe(self, event: Event) -> None:
+        self._heard.append(event)
+        if len(self._heard) >= MOST_KEPT:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        heard, self._heard = self._heard, []
+        for event in heard:
+            self._observer(event)

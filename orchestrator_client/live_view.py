@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.segment import ControlType
 
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Event
+from agentloop.events import Event, Later
 from agentloop.narration import clip
 from agentloop.observers.live import Tree, rows
 from orchestrator_client.progress import LINE
@@ -47,12 +47,13 @@ class LiveView:
         # Not bound to the stream: in a chat another one stands for it while a line is typed.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._tree = Tree()
+        self._seen = Later(self._tree.observe)
         self._drawn: Picture | None = None
         self._drawn_in = 0
         self._logged = 0
 
     def observe(self, event: Event) -> None:
-        self._tree.observe(event)
+        self._seen.observe(event)
 
     def say(self, text: str) -> None:
         """A line above the tree."""
@@ -62,6 +63,7 @@ class LiveView:
     async def shown(self) -> AsyncIterator[None]:
         """Draw within the block; the last picture stays."""
         self._tree, self._drawn, self._logged = Tree(), None, 0
+        self._seen = Later(self._tree.observe)
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
         with without_echo(), undone_on_sigterm(self._show_cursor), live:
             drawing = asyncio.create_task(self._draw(live), name="live view")
@@ -103,6 +105,7 @@ class LiveView:
 
     async def _draw(self, live: Live) -> None:
         while True:
+            self._seen.catch_up()
             if self._tree.roots:
                 self._forget_wrapped_rows()
                 live.refresh()
@@ -110,6 +113,7 @@ class LiveView:
 
     def picture(self) -> Picture | Group:
         """The tree as it is now, in at most half of the screen."""
+        self._seen.catch_up()
         if not self._tree.roots:
             return Group()
         size = self.console.size

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agentloop.errors import ConfigurationError
-from agentloop.events import Observer
+from agentloop.events import Later, Observer
 from agentloop.observers.recording import Recording, read_recording
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
@@ -33,8 +33,10 @@ def kept(events: Path | None, timeline: Path | None, say: Say, *, name_it: bool 
                 raise ConfigurationError(f"Cannot write the events to {events}: {error.strerror}.") from None
         if timeline is not None:
             drawn = Timeline()
-            observers.append(drawn.observe)
+            later = Later(drawn.observe)
+            observers.append(later.observe)
             stack.callback(_write_at_end, drawn, timeline, say, name_it=name_it)
+            stack.callback(later.catch_up)
             _try_writing(timeline)
         yield observers
 

@@ -17,13 +17,16 @@ from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider, Span
 
 from agentloop.events import Observer, ignore
-from agentloop.observers.trace import Trace
+from agentloop.observers.trace import Trace, records_content
 
 FLUSH = 2.0
 """Seconds the last spans have to go out before the process ends, whether or not anybody takes them."""
 DELAY = "1000"
 """Milliseconds between exports. The SDK's 5 s would lose spans of a server that is stopped."""
+BATCH, QUEUE = 2048, 8192
+"""Spans in an export and waiting for one. With the SDK's 512 and 2048 hundreds of sub-agents at once may lose some."""
 
+_SIZES = ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _BY_PROTOCOL = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
@@ -52,6 +55,8 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
     if not exporters:
         return ignore
     os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", DELAY)
+    if not records_content() and not any(name in os.environ for name in _SIZES):
+        os.environ.update(zip(_SIZES, map(str, (BATCH, QUEUE)), strict=True))
     resource = Resource({"service.name": service}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=Resource.create().merge(resource), shutdown_on_exit=False)
     for exporter in exporters:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from agentloop.observers.timeline import Call, Lane, Segment, Timeline, Turn
-from agentloop.usage import Usage, usd_to_json
+from agentloop.usage import ModelUsage, Usage, usd_to_json
 
 MAX_TEXT = 10_000
 """Characters of one text on the page. A recording has the rest."""
@@ -128,7 +128,7 @@ class _Data:
                 "calls": len(asked),
                 "lanes": [places[run.run] for call in asked for run in call.runs],
             }
-            | _cost(Usage({turn.model: turn.usage}) if turn.usage.requests else Usage())
+            | _cost(turn.usage if turn.usage.requests else ModelUsage())
             | self._on_path(turn)
         )
 
@@ -169,7 +169,7 @@ class _Data:
         return round(at - self._began, 6)
 
 
-def _cost(usage: Usage) -> dict[str, Any]:
+def _cost(usage: Usage | ModelUsage) -> dict[str, Any]:
     return {"tokens": usage.tokens, "usd": usd_to_json(usage.usd), "requests": usage.requests}
 
 

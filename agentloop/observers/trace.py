@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
@@ -50,7 +50,6 @@ class _Run:
     above: Context
     """What was current before the run."""
     inside: Context
-    model: str = ""
     usage: ModelUsage = field(default_factory=ModelUsage)
     turn: _Turn | None = None
 
@@ -76,33 +75,27 @@ class Trace:
         self._calls: dict[str, tuple[Span, Context]] = {}
 
     def observe(self, event: Event) -> None:
-        match event:
-            case RunStarted():
-                self._start_run(event)
-            case RunFinished():
-                self._finish_run(event)
-            case _ if event.run in self._runs:
-                self._within(event, self._runs[event.run])
+        take = self._takes.get(type(event))
+        if take is not None and (event.run in self._runs or isinstance(event, RunStarted)):
+            take(self, event)
 
-    def _within(self, event: Event, run: _Run) -> None:
-        match event:
-            case TurnStarted():
-                self._start_turn(event, run)
-            case Spent(usage=usage):
-                run.usage += usage
-                if run.turn is not None:
-                    run.turn.usage += usage
-            case TextDelta(text=text) if self._content and run.turn is not None:
-                run.turn.text.append(text)
-            case TurnRetried(error=error) if run.turn is not None:
-                run.turn.text.clear()
-                run.turn.span.add_event("retry", {"error.message": error} if self._content else None)
-            case TurnFinished(stop_reason=reason):
-                self._finish_turn(run, stop_reason=reason)
-            case ToolStarted():
-                self._start_call(event, run)
-            case ToolFinished():
-                self._finish_call(event, run)
+    def _spend(self, event: Spent) -> None:
+        run = self._runs[event.run]
+        if run.turn is None:
+            run.usage += event.usage
+        else:
+            run.turn.usage += event.usage
+
+    def _hear(self, event: TextDelta) -> None:
+        turn = self._runs[event.run].turn
+        if self._content and turn is not None:
+            turn.text.append(event.text)
+
+    def _retry(self, event: TurnRetried) -> None:
+        turn = self._runs[event.run].turn
+        if turn is not None:
+            turn.text.clear()
+            turn.span.add_event("retry", {"error.message": event.error} if self._content else None)
 
     def _start_run(self, event: RunStarted) -> None:
         above = otel.get_current()
@@ -117,11 +110,9 @@ class Trace:
         otel.attach(inside)
 
     def _finish_run(self, event: RunFinished) -> None:
-        run = self._runs.pop(event.run, None)
-        if run is None:
-            return
+        run = self._runs.pop(event.run)
         if run.turn is not None:
-            self._finish_turn(run, error_type=event.error_type)
+            self._end_turn(run, error_type=event.error_type)
         run.span.set_attributes(_usage(run.usage))
         usd = event.bill.total.usd
         if usd is not None:
@@ -133,8 +124,8 @@ class Trace:
         run.span.end()
         otel.attach(run.above)
 
-    def _start_turn(self, event: TurnStarted, run: _Run) -> None:
-        run.model = event.model
+    def _start_turn(self, event: TurnStarted) -> None:
+        run = self._runs[event.run]
         about: dict[str, AttributeValue] = {
             "gen_ai.request.model": event.model,
             "gen_ai.request.stream": True,
@@ -145,22 +136,27 @@ class Trace:
         run.span.set_attribute("gen_ai.request.model", event.model)
         otel.attach(set_span_in_context(span, run.inside))
 
-    def _finish_turn(self, run: _Run, *, stop_reason: str | None = None, error_type: str | None = None) -> None:
+    def _finish_turn(self, event: TurnFinished) -> None:
+        self._end_turn(self._runs[event.run], stop_reason=event.stop_reason)
+
+    def _end_turn(self, run: _Run, *, stop_reason: str | None = None, error_type: str | None = None) -> None:
         """Without a stop reason the run ends in the middle of its turn."""
         turn, run.turn = run.turn, None
         if turn is None:
             return
+        run.usage += turn.usage
         turn.span.set_attributes(_usage(turn.usage))
         if turn.text:
             turn.span.set_attribute("gen_ai.output.messages", _message("assistant", "".join(turn.text)))
         if stop_reason is None:
             self._fail(turn.span, error_type)
         else:
-            turn.span.set_attribute("gen_ai.response.finish_reasons", [stop_reason])
+            turn.span.set_attribute("gen_ai.response.finish_reasons", (stop_reason,))
         turn.span.end()
         otel.attach(run.inside)
 
-    def _start_call(self, event: ToolStarted, run: _Run) -> None:
+    def _start_call(self, event: ToolStarted) -> None:
+        run = self._runs[event.run]
         about = {"gen_ai.tool.name": event.tool, "gen_ai.tool.call.id": event.call, "gen_ai.agent.name": event.agent}
         span = self._span(f"execute_tool {event.tool}", SpanKind.INTERNAL, run.inside, "execute_tool", about)
         if self._content:
@@ -169,7 +165,7 @@ class Trace:
         self._calls[event.call] = (span, inside)
         otel.attach(inside)
 
-    def _finish_call(self, event: ToolFinished, run: _Run) -> None:
+    def _finish_call(self, event: ToolFinished) -> None:
         span, _ = self._calls.pop(event.call, (None, None))
         if span is None:
             return
@@ -179,7 +175,7 @@ class Trace:
         if event.is_error:
             self._fail(span, "tool_error", event.result)
         span.end()
-        otel.attach(run.inside)
+        otel.attach(self._runs[event.run].inside)
 
     def _span(
         self, name: str, kind: SpanKind, parent: Context, operation: str, about: Mapping[str, AttributeValue]
@@ -191,6 +187,18 @@ class Trace:
         """What went wrong may quote the prompt or a result, so it is there only together with them."""
         span.set_attribute("error.type", error_type or "_OTHER")
         span.set_status(StatusCode.ERROR, text if self._content else None)
+
+    _takes: ClassVar[Mapping[type[Event], Callable[[Trace, Any], None]]] = {
+        RunStarted: _start_run,
+        RunFinished: _finish_run,
+        TurnStarted: _start_turn,
+        TurnRetried: _retry,
+        TurnFinished: _finish_turn,
+        TextDelta: _hear,
+        Spent: _spend,
+        ToolStarted: _start_call,
+        ToolFinished: _finish_call,
+    }
 
 
 def _usage(usage: ModelUsage) -> dict[str, AttributeValue]:

@@ -17,7 +17,10 @@ from agentloop import (
     create_agent_tool_sync,
 )
 from agentloop.events import (
+    MOST_KEPT,
     Event,
+    Later,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
@@ -201,3 +204,14 @@ async def test_a_run_that_is_cancelled_says_so_at_its_end(scripted_messages: Ser
     end = heard[-1]
     assert isinstance(end, RunFinished)
     assert (end.answer, end.error) == (None, "CancelledError")
+
+
+def test_who_hears_events_later_hears_all_of_them_in_order_and_few_are_kept() -> None:
+    heard: list[Event] = []
+    later = Later(heard.append)
+    events = [Notice(run="r", agent="a", text=str(number)) for number in range(2 * MOST_KEPT + 1)]
+    for number, event in enumerate(events, 1):
+        later.observe(event)
+        assert len(heard) == number - number % MOST_KEPT
+    later.catch_up()
+    assert heard == events
