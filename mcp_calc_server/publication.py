@@ -153,7 +153,12 @@ class Publication:
     def is_brief(self, name: str) -> bool:
         """Whether a call of the tool is over before there would be something to tell of it, and need not be stopped."""
         tool = self._tools.get(name)
-        return tool is not None and not tool.takes_context and (tool.timeout or HEARTBEAT) < HEARTBEAT
+        return (
+            tool is not None
+            and not tool.takes_context
+            and (tool.timeout or HEARTBEAT) < HEARTBEAT
+            and not self._is_kept(tool)
+        )
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Answer `tools/call`."""
@@ -183,6 +188,10 @@ class Publication:
 
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
         handover = call.handover
+        deadline = None if handover.seconds is None else deadline_after(handover.seconds)
+        if self.is_brief(call.tool.name):
+            circumstances = CallContext(deadline=deadline, governor=self._governor)
+            return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
         outgoing = Outgoing() if handover.call and handover.events else None
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
         async with self._reporting(context, call, outgoing) as reports:
@@ -191,7 +200,7 @@ class Publication:
                 trace=self._trace,
                 report=reports.say,
                 depth=handover.depth,
-                deadline=None if handover.seconds is None else deadline_after(handover.seconds),
+                deadline=deadline,
                 ledger=Ledger(handover.budget),
                 governor=self._governor,
             )
