@@ -95,6 +95,7 @@ async def serve_web(
         ws="none",
         log_level="warning",
         access_log=False,
+        server_header=False,
         backlog=2048,
         timeout_graceful_shutdown=SHUTDOWN_GRACE,
     )
