@@ -15,6 +15,8 @@ from mcp_calc_server.exact import are_short
 
 CALCULATOR_MODEL = "claude-haiku-5-5"
 AGENT_TOOL = "calculator_assistant_agent"
+LONGEST_CALCULATION = 8.0
+"""Seconds. All results are bounded; what takes this long has been waiting for a thread."""
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     arithmetic.sum_numbers,
@@ -51,7 +53,11 @@ def math_tools_async() -> list[Tool]:
     """
     specs = load_specs()
     return [
-        Tool(specs[function.__name__], short_at_once(function, _never if function is arithmetic.power else are_short))
+        Tool(
+            specs[function.__name__],
+            short_at_once(function, _never if function is arithmetic.power else are_short),
+            timeout=LONGEST_CALCULATION,
+        )
         for function in FUNCTIONS
     ]
 

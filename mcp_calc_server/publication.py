@@ -7,6 +7,7 @@ Agents are async tools, because a sync one would not notice that its caller is g
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import anyio
 from mcp import types
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import ServerRequestContext
+from mcp.shared.inbound import X_MCP_HEADER_KEY
 from starlette.requests import Request
 
 from agentloop import (
@@ -40,7 +42,7 @@ from agentloop.model import prepare
 from agentloop.relay import Outgoing, clock_now
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from mcp_calc_server.courier import Courier, EventReports
-from mcp_calc_server.progress import Notify, Reports, Telling, reporting
+from mcp_calc_server.progress import HEARTBEAT, Notify, Reports, Telling, reporting
 from mcp_calc_server.timeline_app import add_timeline, timeline_for, with_app
 
 MAX_ARGUMENTS = 200_000
@@ -112,6 +114,8 @@ class Publication:
         self._keeper = keeper
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
+        schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
+        self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
         self._limits = limits or Limits()
         self._admission = Admission(max_agents)
         self._rate = RateLimit(calls_per_minute)
@@ -143,9 +147,18 @@ class Publication:
             await asyncio.to_thread(prepare)
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
-        """What a tool's arguments are like; None if there is no such tool."""
+        """What arguments are like that the tool wants in headers too; None if it wants none there, or is not there."""
+        return self._in_headers.get(name)
+
+    def is_brief(self, name: str) -> bool:
+        """Whether a call of the tool is over before there would be something to tell of it, and need not be stopped."""
         tool = self._tools.get(name)
-        return None if tool is None else dict(tool.spec.input_schema)
+        return (
+            tool is not None
+            and not tool.takes_context
+            and (tool.timeout or HEARTBEAT) < HEARTBEAT
+            and not self._is_kept(tool)
+        )
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Answer `tools/call`."""
@@ -175,6 +188,10 @@ class Publication:
 
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
         handover = call.handover
+        deadline = None if handover.seconds is None else deadline_after(handover.seconds)
+        if self.is_brief(call.tool.name):
+            circumstances = CallContext(deadline=deadline, governor=self._governor)
+            return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
         outgoing = Outgoing() if handover.call and handover.events else None
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
         async with self._reporting(context, call, outgoing) as reports:
@@ -183,7 +200,7 @@ class Publication:
                 trace=self._trace,
                 report=reports.say,
                 depth=handover.depth,
-                deadline=None if handover.seconds is None else deadline_after(handover.seconds),
+                deadline=deadline,
                 ledger=Ledger(handover.budget),
                 governor=self._governor,
             )

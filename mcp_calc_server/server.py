@@ -71,7 +71,7 @@ def build_server(publication: Publication) -> Server[Any]:
         NAME,
         title="Calculator",
         version=version(NAME),
-        # Without it the SDK lists all tools for each call over HTTP, which is a quarter of what the call costs.
+        # Without it the SDK lists all tools for each call over HTTP and looks through the schema, a third of the call.
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
@@ -120,7 +120,7 @@ async def serve(
         if keeper is not None:
             _offer_tasks(server, publication, keeper)
         if address is not None:
-            await web.serve_web(server, address, announce, stopping)
+            await web.serve_web(server, address, announce, is_brief=publication.is_brief, stopping=stopping)
         else:
             await _until_signalled(_serve_stdio(server, stopping), stopping)
 

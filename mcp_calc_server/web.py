@@ -1,7 +1,7 @@
 """Serving over HTTP: streamable HTTP, or the older SSE transport.
 
 Agent calls need responses that stream (no `json_response`) and state for older clients (no `stateless_http`): without
-them a client's cancel never arrives.
+them a client's cancel never arrives. Only what is brief is answered without: see `_Endpoint`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAut
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
 from mcp.server.lowlevel import Server
 from mcp.server.sse import SseServerTransport
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from mcp_calc_server.access import Access
+from mcp_calc_server.gathering import GatheringProtocol
 from mcp_calc_server.publication import LEFT
 
 MAX_BODY = 1024 * 1024
@@ -79,13 +82,22 @@ async def serve_web(
     server: Server[Any],
     address: Address,
     announce: Callable[[str], None],
+    *,
+    is_brief: Callable[[str], bool],
     stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until a signal comes, and call `stopping` then. `announce` gets the URL once the port is bound."""
     listening = listen(address)
-    app = web_app(server, address)
+    app = web_app(server, address, is_brief)
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_GRACE, backlog=2048, access_log=False, ws="none"
+        app,
+        http=GatheringProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE,
     )
     host = f"[{address.host}]" if ":" in address.host else address.host
     announce(f"http://{host}:{listening.getsockname()[1]}{address.path}")
@@ -112,9 +124,14 @@ def listen(address: Address) -> socket.socket:
     return listening
 
 
-def web_app(server: Server[Any], address: Address) -> Starlette:
-    """The ASGI application: the transport at `address.path`, `/health` and `/ready`."""
-    inner = _http_app(server, address) if address.transport == "streamable-http" else _sse_app(server, address)
+def web_app(server: Server[Any], address: Address, is_brief: Callable[[str], bool]) -> Starlette:
+    """The ASGI application: the transport at `address.path`, `/health` and `/ready`.
+
+    `is_brief` says of which tools a call is over before there would be something to tell of it.
+    """
+    inner = (
+        _http_app(server, address, is_brief) if address.transport == "streamable-http" else _sse_app(server, address)
+    )
     access = address.access
     routes = [Route("/health", _health), Route("/ready", _ready)]
     if access.verifier is None:
@@ -135,36 +152,60 @@ def web_app(server: Server[Any], address: Address) -> Starlette:
     return Starlette(routes=[*routes, Mount("/", endpoint)], middleware=middleware, lifespan=lifespan)
 
 
-def _http_app(server: Server[Any], address: Address) -> Starlette:
-    app = server.streamable_http_app(
-        streamable_http_path=address.path,
-        host=address.host,
-        transport_security=address.security(),
-        max_request_body_size=MAX_BODY,
-    )
-    app.add_middleware(_Leaving)
-    return app
+def _http_app(server: Server[Any], address: Address, is_brief: Callable[[str], bool]) -> Starlette:
+    def manager(*, plain: bool) -> StreamableHTTPSessionManager:
+        return StreamableHTTPSessionManager(
+            server, json_response=plain, security_settings=address.security(), max_request_body_size=MAX_BODY
+        )
+
+    streaming, plain = manager(plain=False), manager(plain=True)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with streaming.run(), plain.run():
+            yield
+
+    return Starlette(routes=[Route(address.path, _Endpoint(streaming, plain, is_brief))], lifespan=lifespan)
 
 
-class _Leaving:
-    """Tells a request's call when its client is gone: `scope[LEFT]` is an event.
+class _Endpoint:
+    """Streams what calls have to tell, and ends a call when its client goes. Brief calls are neither told of nor ended.
 
-    The SDK lets calls of older clients run on, for streams that are resumed. Ours are not.
+    The SDK sees to that for clients of today with two tasks and a stream for each request, a third of what a brief call
+    costs. It lets calls of older clients run on, for streams that are resumed. Ours are not: `scope[LEFT]` is an event
+    that such a client is gone.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(
+        self,
+        streaming: StreamableHTTPSessionManager,
+        plain: StreamableHTTPSessionManager,
+        is_brief: Callable[[str], bool],
+    ) -> None:
+        self._streaming = streaming
+        self._plain = plain
+        self._is_brief = is_brief
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = scope[LEFT] = asyncio.Event()
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        manager = self._streaming
+        if headers.get(b"mcp-protocol-version") not in MODERN_PROTOCOL_VERSIONS:
+            receive = _telling_of_leaving(scope, receive)
+        elif headers.get(b"mcp-method") == "tools/call" and self._is_brief(headers.get(b"mcp-name", "")):
+            manager = self._plain
+        await manager.handle_request(scope, receive, send)
 
-        async def receive_and_look() -> Message:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                left.set()
-            return message
 
-        await self._app(scope, receive_and_look, send)
+def _telling_of_leaving(scope: Scope, receive: Receive) -> Receive:
+    left = scope[LEFT] = asyncio.Event()
+
+    async def receive_and_look() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            left.set()
+        return message
+
+    return receive_and_look
 
 
 def _sse_app(server: Server[Any], address: Address) -> Starlette:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Protocol, Self, TextIO, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, cast
 
 import httpx2
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
@@ -45,12 +45,18 @@ from pydantic import BaseModel, ValidationError
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SOON, SPENT, Handover
+from agentloop.imports import lazy
 from agentloop.limits import within
 from agentloop.relay import FarClocks, Incoming
 from orchestrator_client.breaker import Breaker, State
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.tasks import ID as TASKS
 from orchestrator_client.tasks import TasksClient, ToldMessage, listening
+
+if TYPE_CHECKING:
+    from orchestrator_client import http_calls
+else:
+    http_calls = lazy("orchestrator_client.http_calls")
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
@@ -438,11 +444,7 @@ async def _client(
             transport = sse_client(str(entry.url), headers=dict(entry.headers))
         else:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
-            http = httpx2.AsyncClient(
-                headers=dict(entry.headers),
-                timeout=httpx2.Timeout(30.0, read=None, pool=None),
-                limits=httpx2.Limits(max_connections=None),
-            )
+            http = http_calls.http_client(dict(entry.headers))
             await stack.enter_async_context(http)
             transport = streamable_http_client(str(entry.url), http_client=http, max_sse_event_size=MAX_FRAME)
         client = await stack.enter_async_context(Client(_Watched(transport, ended), extensions=extensions))
