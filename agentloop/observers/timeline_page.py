@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -18,6 +19,9 @@ from agentloop.usage import ModelUsage, Usage, usd_to_json
 
 MAX_TEXT = 10_000
 """Characters of one text on the page. A recording has the rest."""
+
+NARROWEST = 0.006
+"""Part of the whole width that a bar has at least: 3 pixels of 500."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
@@ -103,13 +107,20 @@ class _Data:
         return value
 
     def _bars(self, lane: Lane, places: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Turns, and the calls that started no run, each on a track where it overlaps with nothing."""
+        """Turns, and the calls that started no run, each on a track where it overlaps with nothing.
+
+        A call is drawn wider than it is if that is too narrow to be seen. Then it is not on the track of the turns.
+        """
         leaves: Sequence[Turn | Call] = [*lane.turns, *(call for call in lane.calls if not call.runs)]
-        tracks: list[float] = []
+        narrowest = NARROWEST * (self._timeline.latest - self._began)
+        tracks: dict[int, float] = {}
         bars = []
         for what in sorted(leaves, key=lambda each: each.began):
-            free = next((track for track, ended in enumerate(tracks) if ended <= what.began), len(tracks))
-            tracks[free : free + 1] = [self._timeline.end(what)]
+            end, first = self._timeline.end(what), 0
+            if isinstance(what, Call) and end < what.began + narrowest:
+                end, first = what.began + narrowest, bool(lane.turns)
+            free = next(track for track in itertools.count(first) if tracks.get(track, what.began) <= what.began)
+            tracks[free] = end
             bar = self._turn(what, lane, places) if isinstance(what, Turn) else self._call(what)
             bars.append(bar | {"track": free})
         return bars

@@ -156,6 +156,29 @@ def test_bars_of_a_track_do_not_overlap() -> None:
         assert all(first["end"] <= second["begin"] for first, second in pairwise(own))
 
 
+def test_calls_too_short_to_be_seen_hide_neither_each_other_nor_a_turn() -> None:
+    shown = page_data(
+        folded(
+            run("boss", 0),
+            *turn("boss", 1, 0, 1),
+            *call("boss.1", 1.0, 1.001),
+            *call("boss.2", 1.001, 1.002),
+            *turn("boss", 2, 1.002, 2),
+            *call("boss.3", 2.0, 2.5),
+            *turn("boss", 3, 2.5, 4),
+            over("boss", 4),
+        )
+    )["lanes"][0]["bars"]
+    assert [(bar["kind"], bar["begin"], bar["track"]) for bar in shown] == [
+        ("turn", 0, 0),
+        ("call", 1.0, 1),
+        ("call", 1.001, 2),
+        ("turn", 1.002, 0),
+        ("call", 2.0, 0),
+        ("turn", 2.5, 0),
+    ]
+
+
 def test_a_turn_that_was_asked_for_again_says_so() -> None:
     start, end = turn("boss", 1, 0, 1)
     again = TurnRetried(run="boss", agent="boss", at=0.5, number=1, error="overloaded")
