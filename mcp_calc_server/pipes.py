@@ -1,4 +1,4 @@
-"""The standard streams as pipes of the event loop.
+"""The standard streams as streams of messages.
 
 The SDK's transport reads and writes them in worker threads, three changes of thread for each message. Where they are
 pipes, as when a client has started the server, the event loop can do it. As the SDK does, the streams are diverted
@@ -13,9 +13,14 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, BinaryIO, cast
+from types import TracebackType
+from typing import Any, BinaryIO, Self, cast
 
-import anyio
+from anyio import BrokenResourceError, EndOfStream
+from mcp.server.stdio import stdio_server
+from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.message import SessionMessage
+from mcp.types import jsonrpc_message_adapter
 
 PACE = 0.002
 """Seconds between two writes at least. Each wakes the client, which costs more than what is written."""
@@ -23,19 +28,48 @@ LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of one message from the client."""
 
 
-class Lines:
-    """What the SDK wants of an asynchronous text file it reads."""
+class Input:
+    """What the client sends, as the SDK wants it.
+
+    What is there is given at once. Through the SDK's transport each message takes turns of the event loop, which are
+    long while hundreds of agents are at work: the last of 500 calls would begin a second late.
+    """
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._reader = reader
 
-    async def __aiter__(self) -> AsyncIterator[str]:
-        while line := await self._reader.readline():
-            yield line.decode("utf-8", errors="replace")
+    async def receive(self) -> SessionMessage | Exception:
+        line = await self._reader.readline()
+        if not line:
+            raise EndOfStream
+        try:
+            return SessionMessage(jsonrpc_message_adapter.validate_json(line.decode(errors="replace"), by_name=False))
+        except ValueError as error:
+            return error
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        pass
 
 
 class Output:
-    """What the SDK wants of an asynchronous text file it writes. What comes less than `PACE` apart goes together."""
+    """What goes to the client, as the SDK wants it. What comes less than `PACE` apart goes together."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -43,16 +77,24 @@ class Output:
         self._last = 0.0
         self._later: asyncio.TimerHandle | None = None
 
-    async def write(self, text: str) -> None:
-        self._waiting.append(text)
+    async def send(self, message: SessionMessage) -> None:
+        """Send a message, as soon as there is room for it.
+
+        Raises:
+            BrokenResourceError: the client is gone.
+        """
+        self._waiting.append(message.message.model_dump_json(by_alias=True, exclude_unset=True) + "\n")
         loop = asyncio.get_running_loop()
         if loop.time() >= self._last + PACE:
-            self.send()
+            self._write()
         elif self._later is None:
-            self._later = loop.call_at(self._last + PACE, self.send)
+            self._later = loop.call_at(self._last + PACE, self._write)
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            raise BrokenResourceError from None
 
-    def send(self) -> None:
-        """Send what waits."""
+    def _write(self) -> None:
         if self._later is not None:
             self._later.cancel()
             self._later = None
@@ -61,18 +103,26 @@ class Output:
             self._waiting.clear()
         self._last = asyncio.get_running_loop().time()
 
-    async def flush(self) -> None:
-        await self._writer.drain()
+    async def aclose(self) -> None:
+        self._write()
 
+    async def __aenter__(self) -> Self:
+        return self
 
-AsyncText = anyio.AsyncFile[str]
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._write()
 
 
 @asynccontextmanager
-async def standard_pipes() -> AsyncIterator[tuple[AsyncText | None, AsyncText | None]]:
-    """Stdin and stdout for `stdio_server`, diverted during the block; None if they are no pipes of their own."""
+async def standard_streams() -> AsyncIterator[
+    tuple[ReadStream[SessionMessage | Exception], WriteStream[SessionMessage]]
+]:
+    """Stdin and stdout, diverted during the block. If they are no pipes of their own the SDK's transport has them."""
     if not _are_pipes():
-        yield None, None
+        async with stdio_server() as streams:
+            yield streams
         return
     loop = asyncio.get_running_loop()
     with _diverted() as (stdin, stdout):
@@ -81,9 +131,9 @@ async def standard_pipes() -> AsyncIterator[tuple[AsyncText | None, AsyncText | 
         writing, protocol = await loop.connect_write_pipe(_flow_control, stdout)
         output = Output(asyncio.StreamWriter(writing, protocol, None, loop))
         try:
-            yield cast("AsyncText", Lines(reader)), cast("AsyncText", output)
+            yield Input(reader), output
         finally:
-            output.send()
+            await output.aclose()
             writing.close()
             reading.close()
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from anyio import ClosedResourceError, EndOfStream
 from mcp.server.lowlevel import Server
-from mcp.server.stdio import stdio_server
 from mcp.shared._stream_protocols import ReadStream
 from mcp.shared.message import SessionMessage
 from mcp.types import NotificationParams
@@ -32,7 +31,7 @@ from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.later import get_run_tool
-from mcp_calc_server.pipes import standard_pipes
+from mcp_calc_server.pipes import standard_streams
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
 
@@ -193,11 +192,11 @@ async def _until_signalled(serving: Coroutine[Any, Any, None], on_signal: Callab
 
 async def _serve_stdio(server: Server[Any], stopping: Callable[[], None]) -> None:
     try:
-        async with standard_pipes() as pipes, stdio_server(*pipes) as (reading, writing):
+        async with standard_streams() as (reading, writing):
             try:
                 await server.run(_UntilEnd(reading, stopping), writing, server.create_initialization_options())
             finally:
-                # What tools printed goes to stderr only as long as the SDK has the standard streams diverted.
+                # What tools printed goes to stderr only as long as the standard streams are diverted.
                 sys.stdout.flush()
     except* BrokenPipeError:
         pass  # the client is gone, and nobody is left to tell
