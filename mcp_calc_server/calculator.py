@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from functools import wraps
+from collections.abc import Callable, Coroutine
+from functools import partial, wraps
 from typing import Any
 
 from agentloop import Agent, Tool, create_agent_tool_async, create_agent_tool_sync
@@ -55,16 +55,14 @@ def math_tools_async() -> list[Tool]:
     return [
         Tool(
             specs[function.__name__],
-            short_at_once(function, _never if function is arithmetic.power else are_short),
+            partial(asyncio.to_thread, function) if function is arithmetic.power else short_at_once(function),
             timeout=LONGEST_CALCULATION,
         )
         for function in FUNCTIONS
     ]
 
 
-def short_at_once(
-    function: Callable[..., Any], is_short: Callable[[Iterable[object]], bool] = are_short
-) -> Callable[..., Coroutine[Any, Any, Any]]:
+def short_at_once(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     """The function as a coroutine function: called on the event loop if its arguments are short, in a thread if not.
 
     asyncio's own few threads are enough for what is over in 50 ms.
@@ -72,15 +70,11 @@ def short_at_once(
 
     @wraps(function)
     async def calculate(**arguments: Any) -> Any:
-        if is_short(arguments.values()):
+        if are_short(arguments.values()):
             return function(**arguments)
         return await asyncio.to_thread(function, **arguments)
 
     return calculate
-
-
-def _never(_arguments: Iterable[object]) -> bool:
-    return False
 
 
 def calculator_assistant(*, model: str, client: ClientSource) -> Agent:

@@ -7,8 +7,9 @@ one. What its calls have to tell at the same time goes in one message: a message
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -176,7 +177,7 @@ class EventReports:
     def has_more(self) -> bool:
         return bool(self._events or self._lines)
 
-    def next_events(self, room: int) -> tuple[dict[str, Any] | None, int]:
+    def next_events(self, room: float) -> tuple[dict[str, Any] | None, int]:
         """A message of events that has about `room` characters at most but for its last event, and how many it has."""
         if not self._events and not self._has_spent:
             return None, 0
@@ -199,15 +200,12 @@ class EventReports:
 
     def end(self) -> None:
         """The call has its result: what it has not told goes with that."""
-        if self._events or self._has_spent:
-            rest = [self._outgoing.add(event) for event in self._events]
-            self.rest = self._message([event for event in rest if event is not None])
-            self._events.clear()
+        self.rest, _ = self.next_events(math.inf)
 
     def close(self) -> None:
         self._beat.cancel()
 
-    def _message(self, events: Collection[str]) -> dict[str, Any]:
+    def _message(self, events: list[str]) -> dict[str, Any]:
         message = {"id": self._call, **self._outgoing.message(self._sent, events)}
         self._sent += len(events)
         if self._has_spent:

@@ -28,24 +28,16 @@ LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of one message from the client."""
 
 
-class Input:
-    """What the client sends, as the SDK wants it.
-
-    What is there is given at once. Through the SDK's transport each message takes turns of the event loop, which are
-    long while hundreds of agents are at work: the last of 500 calls would begin a second late.
-    """
-
-    def __init__(self, reader: asyncio.StreamReader) -> None:
-        self._reader = reader
+class Messages:
+    """What the SDK wants of a stream of messages that it reads, but for `receive`."""
 
     async def receive(self) -> SessionMessage | Exception:
-        line = await self._reader.readline()
-        if not line:
-            raise EndOfStream
-        try:
-            return SessionMessage(jsonrpc_message_adapter.validate_json(line.decode(errors="replace"), by_name=False))
-        except ValueError as error:
-            return error
+        """The next one.
+
+        Raises:
+            EndOfStream: there is none.
+        """
+        raise NotImplementedError
 
     def __aiter__(self) -> Self:
         return self
@@ -65,7 +57,27 @@ class Input:
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        pass
+        await self.aclose()
+
+
+class Input(Messages):
+    """What the client sends.
+
+    What is there is given at once. Through the SDK's transport each message takes turns of the event loop, which are
+    long while hundreds of agents are at work: the last of 500 calls would begin a second late.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    async def receive(self) -> SessionMessage | Exception:
+        line = await self._reader.readline()
+        if not line:
+            raise EndOfStream
+        try:
+            return SessionMessage(jsonrpc_message_adapter.validate_json(line.decode(errors="replace"), by_name=False))
+        except ValueError as error:
+            return error
 
 
 class Output:

@@ -14,8 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from anyio import ClosedResourceError, EndOfStream
 from mcp.server.lowlevel import Server
@@ -31,7 +30,7 @@ from agentloop.imports import lazy
 from agentloop.observers import export
 from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.later import get_run_tool
-from mcp_calc_server.pipes import standard_streams
+from mcp_calc_server.pipes import Messages, standard_streams
 from mcp_calc_server.publication import Publication
 from mcp_calc_server.timeline_app import EXTENSIONS, list_resources, read_resource
 
@@ -202,7 +201,7 @@ async def _serve_stdio(server: Server[Any], stopping: Callable[[], None]) -> Non
         pass  # the client is gone, and nobody is left to tell
 
 
-class _UntilEnd:
+class _UntilEnd(Messages):
     """What the client sends. Tells when it has ended, before the calls that are under way are cancelled for it."""
 
     def __init__(self, stream: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
@@ -221,23 +220,5 @@ class _UntilEnd:
             self._ended()
             raise
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> SessionMessage | Exception:
-        try:
-            return await self.receive()
-        except EndOfStream:
-            raise StopAsyncIteration from None
-
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-    async def __aenter__(self) -> Self:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._stream.__aexit__(kind, error, traceback)
