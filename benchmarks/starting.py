@@ -23,7 +23,7 @@ from orchestrator_client.__main__ import import_lean
 import_lean()
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import choose_model
-from orchestrator_client.config import servers_to_use
+from agentloop.mcp.client.config import servers_to_use
 from orchestrator_client.orchestrator import Session, Setup
 
 async def main():

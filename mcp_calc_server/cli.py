@@ -15,20 +15,20 @@ import click
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.events import Observer
 from agentloop.imports import lazy
+from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from agentloop.mcp.server.publish import find_agents
+from agentloop.mcp.server.serving import Durable, serve, work
 from agentloop.observers import export
-from mcp_calc_server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.install import HOSTS, entry, plan
-from mcp_calc_server.publish import find_agents
-from mcp_calc_server.server import Durable, serve, work
 from offline_model.choice import choose_model
 
 if TYPE_CHECKING:
-    from durable_runs.sharing import Sharing
-    from mcp_calc_server import access, web
+    from agentloop.durable.sharing import Sharing
+    from agentloop.mcp.server import access, web
 else:
     # Only for HTTP.
-    access, web = lazy("mcp_calc_server.access"), lazy("mcp_calc_server.web")
+    access, web = lazy("agentloop.mcp.server.access"), lazy("agentloop.mcp.server.web")
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 _PUBLISHED = ("model", "offline", "publish", "no_calculator")
@@ -133,7 +133,7 @@ def _to_work_off(options: dict[str, Any], agents: Sequence[Agent]) -> Durable:
 
 
 def _sharing(options: Mapping[str, Any]) -> Sharing:
-    from durable_runs.sharing import Sharing  # noqa: PLC0415 - the room is loaded only when asked for
+    from agentloop.durable.sharing import Sharing  # noqa: PLC0415 - the room is loaded only when asked for
 
     at_once, per_worker = options["queue_runs"] or Sharing().at_once, options["queue_runs_per_worker"]
     if per_worker is not None and per_worker > at_once:

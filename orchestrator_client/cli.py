@@ -13,11 +13,11 @@ from typing import Any
 import click
 
 from agentloop import Budget, ConfigurationError
+from agentloop.mcp.client.connection import MAX_CALLS
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.choice import choose_model
 from orchestrator_client.answer import EXIT_INTERRUPTED
 from orchestrator_client.command import CommandWithOthers
-from orchestrator_client.connection import MAX_CALLS
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.listing import list_tools
 from orchestrator_client.observing import kept, render

@@ -87,8 +87,8 @@ class DurableRun:
             ConfigurationError: the run is under way in another process, its store cannot be used, or the servers now
                 offer other tools than those it began with.
         """
-        from durable_runs.engine import Engine, Order  # noqa: PLC0415 - the engine is loaded only when asked for
-        from durable_runs.store import Store  # noqa: PLC0415
+        from agentloop.durable.engine import Engine, Order  # noqa: PLC0415 - the engine is loaded only when asked for
+        from agentloop.durable.store import Store  # noqa: PLC0415
 
         until = None if deadline is None else time.time() + deadline
         store = Store.named(f"sqlite:{self.folder / self.id}.sqlite")
@@ -123,7 +123,7 @@ def default_folder() -> Path:
 
 def _require_the_extra() -> None:
     try:
-        import dbos  # noqa: F401, PLC0415 - asks only whether it is there
+        import agentloop.durable.engine  # noqa: F401, PLC0415 - fails when the extra is not installed
     except ImportError as error:
         raise ConfigurationError(
             f"Durable runs need the extra: pip install 'mcp-calc-server[durable]' ({error})"

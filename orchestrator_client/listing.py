@@ -12,10 +12,10 @@ import click
 from mcp.types import Tool as McpTool
 
 from agentloop.handover import AGENT
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
 from agentloop.narration import clip
 from orchestrator_client.answer import EXIT_FAILED, printable_json
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
 
 _WIDTH = 100
 _NAME = 64

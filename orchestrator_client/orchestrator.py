@@ -13,11 +13,11 @@ import anyio
 
 from agentloop import Agent, ConfigurationError, Limits, Tool
 from agentloop.events import Observer, ServerChanged, ignore
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.remote import Warn, remote_tools, with_twins
 from agentloop.model import ClientSource
 from agentloop.narration import LINE, clip
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import MAX_CALLS, Connection
-from orchestrator_client.remote import Warn, remote_tools, with_twins
 
 ORCHESTRATOR_MODEL = "claude-sonnet-5-5"
 CONNECT_TIMEOUT = 15.0

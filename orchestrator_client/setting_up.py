@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from agentloop import ConfigurationError
+from agentloop.mcp.client.config import ServerEntry, read_config, servers_to_use
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
-from orchestrator_client.config import ServerEntry, read_config, servers_to_use
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
 from orchestrator_client.orchestrator import Setup
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
 from agentloop.testing import ScriptedMessages, says
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
 from tests.processes import OwnedClient, environment, run
 
 LOOKS = (sys.executable, "-v")
@@ -26,7 +26,7 @@ NOT_FOR_A_SERVER_AT_REST = {
     "lark",
     "mcp.client.client",
     "mcp.server.mcpserver.server",
-    "mcp_calc_server.web",
+    "agentloop.mcp.server.web",
     "sse_starlette.sse",
     "stamina",
     "uvicorn",
@@ -56,7 +56,7 @@ from orchestrator_client.__main__ import import_lean
 import_lean()
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import choose_model
-from orchestrator_client.config import servers_to_use
+from agentloop.mcp.client.config import servers_to_use
 from orchestrator_client.orchestrator import Session, Setup
 
 async def main():

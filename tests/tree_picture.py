@@ -15,12 +15,12 @@ from rich.console import Console
 
 from agentloop import CallContext
 from agentloop.events import Event
+from agentloop.mcp.client.config import servers_to_use
 from agentloop.observers.live import Tree, rows
 from agentloop.testing import Reply, Request, ScriptedMessages
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.answering import answer
 from orchestrator_client.cli import DEMO
-from orchestrator_client.config import servers_to_use
 from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, Session, Setup
 from orchestrator_client.progress import say
 from orchestrator_client.tree_picture import picture_of

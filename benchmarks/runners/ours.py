@@ -18,13 +18,13 @@ from dataclasses import replace
 from agentloop import Agent, CallContext, Limits, create_agent_tool_async, create_agent_tool_sync
 from agentloop.collecting import starting
 from agentloop.events import Event, Observer
+from agentloop.mcp.client.config import ServerEntry
 from agentloop.narration import Narrator
 from benchmarks.measuring import Ask, main
 from benchmarks.watching import watched
 from mcp_calc_server.calculator import AGENT_TOOL, CALCULATOR_MODEL, calculator_assistant
 from mcp_calc_server.contract import load_specs
 from offline_model.choice import claude_client
-from orchestrator_client.config import ServerEntry
 from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, SYSTEM_PROMPT, Session, Setup
 from orchestrator_client.report import Report
 

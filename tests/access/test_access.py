@@ -11,7 +11,7 @@ import jwt
 import pytest
 from click.testing import CliRunner
 
-from mcp_calc_server.access import OAuth, access_for, is_loopback
+from agentloop.mcp.server.access import OAuth, access_for, is_loopback
 from orchestrator_client.cli import main
 from tests.access.conftest import Issuer
 from tests.in_process import server

@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from mcp.types import Tool
 
 from agentloop import ToolError
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
 from tests.chaos.counts import Part
 from tests.chaos.leaks import children, resident_kib
 from tests.chaos.servers import CALLS_PER_MINUTE

@@ -13,11 +13,11 @@ from typing import Any, TextIO
 
 from agentloop import Agent
 from agentloop.dispatch import cancel_and_wait
+from agentloop.mcp.client import connection
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
 from agentloop.tools import ToolOutput
-from orchestrator_client import connection
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
 from orchestrator_client.orchestrator import Session
 from tests.chaos.counts import Part
 from tests.chaos.problems import Model

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from agentloop import ToolError
+from agentloop.mcp.client import remote
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
 from agentloop.testing import ScriptedMessages
-from orchestrator_client import remote
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
 from orchestrator_client.orchestrator import Session
 from tests.chaos.counts import Part
 from tests.chaos.problems import Model, Problem

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
 
+from agentloop.mcp.client import connection
+from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages
-from orchestrator_client import connection
-from orchestrator_client.config import ServerEntry
 from tests.chaos.counts import Part
 from tests.chaos.problems import Model, Problem
 from tests.chaos.proxy import Harm, Proxy

@@ -14,9 +14,9 @@ from anthropic import AsyncAnthropic
 
 from agentloop import AgentError
 from agentloop.events import Event, ToolFinished, TurnRetried
+from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages
 from mcp_calc_server.calculator import calculator_assistant, local_twins
-from orchestrator_client.config import ServerEntry
 from orchestrator_client.orchestrator import Session, Setup
 from tests.chaos.counts import Part
 from tests.chaos.problems import AGENT, PARTS, Problem, answered_once

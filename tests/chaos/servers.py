@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages
-from orchestrator_client.config import ServerEntry
 from tests.chaos.leaks import children
 from tests.processes import environment
 

@@ -9,11 +9,11 @@ from mcp import Client
 from agentloop import Agent
 from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolStarted
 from agentloop.handover import CALL, CLOCK, EVENTS
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.remote import remote_tools
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import AGENT_TOOL
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
-from orchestrator_client.remote import remote_tools
 from tests.surface import TRANSPORTS, scripted_env, serving
 from tests.transports.conftest import PUBLISH
 from tests.transports.scripted import answer

@@ -15,11 +15,11 @@ from mcp.types import RequestParamsMeta
 
 from agentloop import Agent, Budget, BudgetExceeded, CallContext, Ledger
 from agentloop.handover import CALL
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.remote import remote_tools
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
 from mcp_calc_server.calculator import AGENT_TOOL
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
-from orchestrator_client.remote import remote_tools
 from tests.surface import scripted_env, serving, text
 from tests.transports.conftest import PUBLISH
 from tests.transports.published import HELPER, LOOPED

@@ -12,8 +12,8 @@ from typing import Any
 from mcp.types import Tool
 
 from agentloop import ToolError
-from orchestrator_client.config import ServerEntry
-from orchestrator_client.connection import Connection
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
 
 EXAMPLES: Mapping[str, Any] = {"integer": 1, "number": 2, "boolean": True, "object": {}, "array": []}
 

@@ -11,14 +11,14 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 from agentloop import CallContext, Tool, ToolError
+from agentloop.durable.engine import Engine
+from agentloop.durable.store import Store
+from agentloop.mcp.server.kept import KeptRuns
+from agentloop.mcp.server.publication import Call, Context, Publication
+from agentloop.mcp.server.serving import build_server
+from agentloop.mcp.server.tasks import Tasks
+from agentloop.mcp.server.web import Address, serve_web
 from agentloop.tools import ToolSpec
-from durable_runs.engine import Engine
-from durable_runs.store import Store
-from mcp_calc_server.kept import KeptRuns
-from mcp_calc_server.publication import Call, Context, Publication
-from mcp_calc_server.server import build_server
-from mcp_calc_server.tasks import Tasks
-from mcp_calc_server.web import Address, serve_web
 
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mcp import types
 
+from agentloop.mcp.server.publication import Context, Publication
 from mcp_calc_server.cli import main
-from mcp_calc_server.publication import Context, Publication
 
 record = Path(sys.argv.pop(1))
 call_tool = Publication.call_tool

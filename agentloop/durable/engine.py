@@ -1,0 +1,465 @@
+"""The engine: runs of agents as workflows of DBOS, in one process or many."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import secrets
+import socket
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, Literal, Self
+from weakref import WeakValueDictionary
+
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetEnqueueOptions,
+    SetWorkflowAttributes,
+    SetWorkflowID,
+    WorkflowStatus,
+)
+from dbos import error as dbos_error
+
+from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop.dispatch import cancel_and_wait
+from agentloop.durable import records
+from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
+from agentloop.durable.journal import DurableJournal, is_computed, is_recording
+from agentloop.durable.sharing import Sharing
+from agentloop.durable.store import Store, failure_of
+from agentloop.events import Event, Observer, RunStarted, ignore
+from agentloop.governor import Governor
+
+QUEUE = "agents"
+VERSION = "runs-1"
+"""Names the order of steps. Runs of another version are left to processes of that version."""
+POISON = "poison"
+"""The attribute of a run that was stopped because it takes its process down."""
+ATTEMPTS = 5
+"""How often a run is begun again that takes its process down with it; then it has failed."""
+KEPT = 7 * 24 * 3600.0
+"""Seconds a finished run is kept."""
+SWEEP = 600.0
+"""Seconds between looks for runs that have been kept long enough."""
+LOOK = 0.25
+"""Seconds between looks at a run of another process."""
+SOON = 0.005
+OUTCOME_TIMEOUT = 5.0
+"""Seconds for the outcome of a run to get into the store."""
+WAITING_PER_PLACE = 4
+"""Runs that may wait for each one that runs."""
+THREADS = 32
+
+Status = Literal["working", "completed", "failed", "cancelled"]
+
+_STATUS: Mapping[str, Status] = {
+    "ENQUEUED": "working",
+    "DELAYED": "working",
+    "PENDING": "working",
+    "SUCCESS": "completed",
+    "ERROR": "failed",
+    "CANCELLED": "cancelled",
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
+}
+_AGAIN = {"CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+"""What can be gone on with when the call is made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is to do: call `tool`, an agent mostly. `deadline` is in seconds since the epoch."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    owner: str
+    depth: int = 1
+    deadline: float | None = None
+    budget: Budget = field(default_factory=Budget)
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the call. What the caller can still spend, and how long it waits, changes when it calls again."""
+        return hashlib.sha256(json.dumps([self.tool, self.arguments, self.owner], sort_keys=True).encode()).hexdigest()
+
+    def run_id(self, key: str | None) -> str:
+        """The same for the same owner and key; nobody else can guess it."""
+        if key is None:
+            return secrets.token_hex(20)
+        return hashlib.sha256(json.dumps([self.owner, key]).encode()).hexdigest()[:40]
+
+    def to_json(self) -> dict[str, Any]:
+        about: dict[str, Any] = {"tool": self.tool, "arguments": dict(self.arguments), "owner": self.owner}
+        return about | {"depth": self.depth, "deadline": self.deadline, "budget": self.budget.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Order:
+        return cls(**{**value, "budget": Budget.from_json(value["budget"])})
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run as the store has it. Times are in seconds since the epoch; `output` is there when it has completed."""
+
+    id: str
+    status: Status
+    created: float
+    updated: float
+    owner: str
+    output: ToolOutput | None = None
+    error: str | None = None
+
+
+class Engine:
+    """Runs agents so that they go on after a crash of this process: finished steps are not done again.
+
+    Entered, it carries on what an earlier process left. `running` bounds the runs at once. Finished runs are `kept` for
+    so many seconds. `tools` are further async tools, each call of which is a run. There is one engine in a process.
+    `trace` is the `CallContext.trace` of every run.
+
+    Raises:
+        StoreError: on entering: the store cannot be used.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        agents: Sequence[Agent],
+        *,
+        tools: Sequence[Tool] = (),
+        running: int = 64,
+        kept: float = KEPT,
+        sharing: Sharing | None = None,
+        trace: Observer = ignore,
+    ) -> None:
+        self._trace = trace
+        self._sharing = sharing or Sharing()
+        self.kept = kept
+        self.is_stopping = False
+        self.overhear: Callable[[str, Event], None] = lambda _run_id, _event: None
+        """Is told the events of all runs of this process."""
+        self._store = store
+        self._tools = {tool.name: tool for tool in [*map(_durable_tool, agents), *tools]}
+        self._running = running
+        self._places = asyncio.Semaphore(running)
+        self._governor = Governor()
+        self._observers: defaultdict[str, list[Observer]] = defaultdict(list)
+        self._working: dict[str, asyncio.Task[ToolOutput]] = {}
+        self._workflows: set[asyncio.Task[Any]] = set()
+        self._executor = ""
+        self._broken: dict[str, str] = {}
+        """What the store said to runs of this process that could not go on."""
+        self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._stack = AsyncExitStack()
+
+    @property
+    def tools(self) -> Sequence[str]:
+        return tuple(self._tools)
+
+    async def __aenter__(self) -> Self:
+        try:
+            engine = self._stack.enter_context(self._store.held())
+            executor = "one" if engine is not None else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+            if self._store.is_shared:
+                from agentloop.durable.takeover import Takeover  # noqa: PLC0415 - its library is for PostgreSQL alone
+
+                takeover = Takeover(self._store.url, executor, queue=QUEUE, attempts=ATTEMPTS, poison=POISON)
+                await self._stack.enter_async_context(takeover.watching())
+            self._executor = executor
+            self._launch(engine, executor)
+            if self._store.is_shared:
+                await self._register_queue()
+            sweeper = asyncio.create_task(self._sweep())
+            self._stack.push_async_callback(cancel_and_wait, [sweeper])
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        """Let go of the runs that are under way: the next process carries them on."""
+        self.is_stopping = True
+        await cancel_and_wait(self._workflows)
+        await self._stack.aclose()
+
+    async def _register_queue(self) -> None:
+        sharing = self._sharing
+        limits: dict[str, Any] = {"global_concurrency": sharing.at_once, "worker_concurrency": sharing.per_worker}
+        if sharing.per_owner is not None:
+            limits["partition_concurrency"] = sharing.per_owner
+        if sharing.starts_per_minute is not None:
+            limits["limiter"] = {"limit": sharing.starts_per_minute, "period": 60.0}
+        await DBOS.register_queue_async(QUEUE, **limits, polling_interval_sec=LOOK, on_conflict="always_update")
+
+    def _launch(self, engine: Any, executor: str) -> None:
+        sharing = self._sharing
+        config = DBOSConfig(
+            name="agent-runs",
+            system_database_url=self._store.url,
+            executor_id=executor,
+            application_version=VERSION if sharing.version is None else f"{VERSION}-{sharing.version}",
+            serializer=DBOSPortableJSONSerializer(),
+            max_executor_threads=THREADS,
+            log_level="ERROR",
+        )
+        if engine is not None:
+            config["system_database_engine"] = engine
+        DBOS(config=config)
+        self._stack.callback(DBOS.destroy, destroy_registry=True)
+
+        async def agent_run(order: dict[str, Any]) -> dict[str, Any]:
+            run_id = DBOS.workflow_id
+            assert run_id is not None
+            return await self._work(run_id, Order.from_json(order))
+
+        self._workflow = DBOS.workflow(name="agent_run", max_recovery_attempts=ATTEMPTS)(agent_run)
+        if not self._sharing.works:
+            DBOS.listen_queues([])
+        try:
+            DBOS.launch()
+        except Exception as error:
+            raise StoreError(f"The store {self._store} cannot be used: {failure_of(error) or error}.") from error
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many runs wait in this process that one more would outlast anybody's patience."""
+        return len(self._working) >= self._running * (1 + WAITING_PER_PLACE)
+
+    async def start(self, order: Order, run_id: str) -> RunState:
+        """Start the run, or join it if there is one of that id. A cancelled one goes on where it stopped.
+
+        When it returns the run is in the store.
+
+        Raises:
+            KeyReused: the run of that id is of another call.
+            StoreFailed: the store does not take it.
+        """
+        with _telling_of_the_store():
+            with SetWorkflowID(run_id), SetWorkflowAttributes({"of": order.fingerprint, "owner": order.owner}):
+                await self._begin(order)
+            status = await DBOS.get_workflow_status_async(run_id)
+            assert status is not None
+            if (status.attributes or {}).get("of") != order.fingerprint:
+                raise KeyReused(
+                    "This idempotency key was used before, for a call with other arguments. "
+                    "Use a new key for a new call."
+                )
+            if status.status in _AGAIN:
+                await DBOS.resume_workflow_async(run_id, queue_name=QUEUE if self._store.is_shared else None)
+                status = await DBOS.get_workflow_status_async(run_id)
+                assert status is not None
+        return _state(status)
+
+    async def _begin(self, order: Order) -> None:
+        if not self._store.is_shared:
+            await DBOS.start_workflow_async(self._workflow, order.to_json())
+        elif self._sharing.per_owner is None:
+            await DBOS.enqueue_workflow_async(QUEUE, self._workflow, order.to_json())
+        else:
+            with SetEnqueueOptions(queue_partition_key=order.owner):
+                await DBOS.enqueue_workflow_async(QUEUE, self._workflow, order.to_json())
+
+    async def find(self, run_id: str, owner: str) -> RunState | None:
+        """The run, if there is one and it is the owner's."""
+        with _telling_of_the_store():
+            status = await DBOS.get_workflow_status_async(run_id)
+        state = None if status is None else _state(status)
+        return state if state is not None and state.owner == owner else None
+
+    async def ended(self, run_id: str) -> RunState:
+        """Wait until the run has ended.
+
+        Raises:
+            StoreFailed: the store failed, so that nobody goes on with the run at present.
+        """
+        here = self._ended.setdefault(run_id, asyncio.Event())
+        give_up: float | None = None
+        while True:
+            with _telling_of_the_store():
+                status = await DBOS.get_workflow_status_async(run_id)
+            if status is None:
+                raise StoreFailed(f"The run {run_id} is no longer in the store.")
+            state = _state(status)
+            if state.status != "working":
+                return state
+            if run_id in self._broken:
+                raise StoreFailed(f"The store of runs failed: {self._broken[run_id]}. The run goes on after a restart.")
+            if not self._is_between(status):
+                give_up = None
+                if here.is_set():
+                    here = self._ended.setdefault(run_id, asyncio.Event())
+                    await asyncio.sleep(SOON)
+                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await here.wait()
+                continue
+            give_up = give_up or time.monotonic() + OUTCOME_TIMEOUT
+            is_late = time.monotonic() > give_up
+            if is_late and here.is_set():
+                raise StoreFailed(f"The store of runs did not take the outcome of {run_id}.")
+            await asyncio.sleep(LOOK if is_late else SOON)
+
+    def _is_between(self, status: WorkflowStatus) -> bool:
+        """Whether the run is about to begin here, or has ended here and its outcome is on its way into the store."""
+        is_ours = status.status == "PENDING" and status.executor_id == self._executor
+        return is_ours and status.workflow_id not in self._working
+
+    async def cancel(self, run_id: str) -> None:
+        """Stop the run, wherever it is: here at once, in another process within about a second."""
+        with _telling_of_the_store():
+            await DBOS.cancel_workflow_async(run_id)
+        work = self._working.get(run_id)
+        if work is not None:
+            work.cancel()
+
+    @asynccontextmanager
+    async def observing(self, run_id: str, observer: Observer) -> AsyncIterator[None]:
+        """Tell `observer` the events of the run while it runs in this process."""
+        observers = self._observers[run_id]
+        observers.append(observer)
+        try:
+            yield
+        finally:
+            observers.remove(observer)
+            if not observers:
+                self._observers.pop(run_id, None)
+
+    async def _work(self, run_id: str, order: Order) -> dict[str, Any]:
+        """The workflow."""
+        workflow = asyncio.current_task()
+        assert workflow is not None
+        self._workflows.add(workflow)
+        self._broken.pop(run_id, None)
+        work = asyncio.create_task(self._answer(run_id, order))
+        self._working[run_id] = work
+        try:
+            await asyncio.wait({work})
+        finally:
+            if self._working.get(run_id) is work:
+                del self._working[run_id]
+            await cancel_and_wait([work])
+            self._workflows.discard(workflow)
+            if run_id in self._ended:
+                self._ended.pop(run_id).set()
+        said = None if work.cancelled() or work.exception() is None else failure_of(work.exception())
+        if said is not None:
+            self._broken[run_id] = said
+        if work.cancelled():
+            raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was cancelled.")
+        return records.output_to_json(work.result())
+
+    async def _answer(self, run_id: str, order: Order) -> ToolOutput:
+        tool = self._tools.get(order.tool)
+        if tool is None:
+            return ToolOutput.error(f"{order.tool} is no longer published here, so the run cannot go on.")
+        is_recording.set(True)
+        async with self._places:
+            left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
+            context = CallContext(
+                emit=_FromTheBeginning(lambda event: self._tell(run_id, event)),
+                trace=self._trace,
+                run=run_id[:12],
+                depth=order.depth,
+                deadline=left,
+                ledger=Ledger(order.budget),
+                governor=self._governor,
+            )
+            try:
+                first = (context,) if tool.takes_context else ()
+                output = ToolOutput.of(await tool.function(*first, **order.arguments))
+            except ToolError as error:
+                output = ToolOutput.error(str(error))
+            return output.cut_to(Limits().max_result_chars).sendable()
+
+    def _tell(self, run_id: str, event: Event) -> None:
+        self.overhear(run_id, event)
+        for observer in tuple(self._observers.get(run_id, ())):
+            observer(event)
+
+    async def _sweep(self) -> None:
+        while True:
+            with suppress(Exception):  # what is left over is tried again
+                await self.forget_old()
+            await asyncio.sleep(SWEEP)
+
+    async def forget_old(self) -> int:
+        """Delete the runs that have been kept long enough; how many."""
+        before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - self.kept))
+        old = await DBOS.list_workflows_async(
+            status=[status for status, ours in _STATUS.items() if ours != "working"],
+            completed_before=before,
+            load_input=False,
+            load_output=False,
+            limit=1000,
+        )
+        if old:
+            await DBOS.delete_workflows_async([each.workflow_id for each in old])
+        return len(old)
+
+
+class _FromTheBeginning:
+    """Holds the first event back until the next one says whether the run is replayed, and so began earlier."""
+
+    def __init__(self, tell: Observer) -> None:
+        self._tell = tell
+        self._first: Event | None = None
+        self._is_under_way = False
+
+    def __call__(self, event: Event) -> None:
+        if not self._is_under_way:
+            self._is_under_way = True
+            if isinstance(event, RunStarted):
+                self._first = event
+                return
+        first, self._first = self._first, None
+        if first is not None:
+            self._tell(replace(first, at=event.at, replayed=True) if event.replayed else first)
+        self._tell(event)
+
+
+def _durable_tool(agent: Agent) -> Tool:
+    computed = [tool.name for tool in agent.tools if is_computed(tool)]
+    return create_agent_tool_async(
+        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), eager=False)
+    )
+
+
+def _state(status: WorkflowStatus) -> RunState:
+    about = status.attributes or {}
+    ours = "failed" if about.get(POISON) and status.status == "CANCELLED" else _STATUS[status.status]
+    return RunState(
+        id=status.workflow_id,
+        status=ours,
+        created=(status.created_at or 0) / 1000,
+        updated=(status.updated_at or 0) / 1000,
+        owner=str(about.get("owner")),
+        output=records.output_from_json(status.output) if ours == "completed" else None,
+        error=_failure(status) if ours == "failed" else None,
+    )
+
+
+def _failure(status: WorkflowStatus) -> str:
+    if status.error is not None:
+        return str(status.error)
+    return f"The run took its process down {ATTEMPTS} times and is not begun again by itself."
+
+
+@contextmanager
+def _telling_of_the_store() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        said = failure_of(error)
+        if said is None:
+            raise
+        raise StoreFailed(f"The store of runs failed: {said}.") from error

@@ -1,0 +1,88 @@
+"""The journal: each turn of the model, and each answer of a tool that costs something, is a step in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from dbos import DBOS
+
+from agentloop import ConfigurationError, RunError, Tool, ToolOutput
+from agentloop.durable import records
+from agentloop.journal import Tape
+from agentloop.turn import ToolUse, Turn
+
+T = TypeVar("T")
+
+is_recording: ContextVar[bool] = ContextVar("durable_runs_is_recording", default=False)
+"""Whether what runs here is the code of a durable run, and not inside one of its steps."""
+
+
+def is_computed(tool: Tool) -> bool:
+    """Whether a tool's answer is rather computed again than remembered: it costs nothing and changes nothing."""
+    return tool.is_harmless and not tool.spec.open_world and not tool.spec.is_agent
+
+
+class DurableJournal:
+    """Remembers in the durable run it is used in; outside one, and within a step, it remembers nothing.
+
+    Steps are found again by their number. `dispatch` starts the calls of a message in asking order, and a step takes
+    its number before anything is awaited, so the numbers are the same each time: as long as calls do not start early.
+
+    `computed` names the tools whose answers are computed again. `frame` names the agent's model, system prompt and
+    tools: a run that began with others does not go on, because the model's thinking is bound to them.
+    """
+
+    def __init__(self, computed: Collection[str], frame: str) -> None:
+        self._computed = frozenset(computed)
+        self._frame = frame
+
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], tape: Tape) -> Turn:
+        def to_json(turn: Turn) -> dict[str, Any]:
+            return {"turn": records.turn_to_json(turn), "frame": self._frame}
+
+        def from_json(value: Any) -> Turn:
+            if value["frame"] != self._frame:
+                raise ConfigurationError(
+                    "The run began with another model, system prompt or set of tools, and cannot go on with these."
+                )
+            return records.turn_from_json(value["turn"])
+
+        return await _step("model", ask, tape, to_json, from_json)
+
+    async def tool_answered(self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], tape: Tape) -> ToolOutput:
+        if use.name in self._computed:
+            return await answer()
+        return await _step(f"tool:{use.name}", answer, tape, records.output_to_json, records.output_from_json)
+
+
+async def _step(
+    name: str,
+    do: Callable[[], Awaitable[T]],
+    tape: Tape,
+    to_json: Callable[[T], Any],
+    from_json: Callable[[object], T],
+) -> T:
+    if not is_recording.get():
+        return await do()
+    reserved = DBOS.reserve_step()
+    was_done = False
+
+    async def body() -> dict[str, Any]:
+        nonlocal was_done
+        was_done = True
+        is_recording.set(False)
+        kept = tape.keep()
+        try:
+            outcome = {"value": to_json(await do())}
+        except RunError as error:
+            outcome = {"error": records.error_to_json(error)}
+        return outcome | {"events": records.events_to_json(kept)}
+
+    record = await reserved.run_async({"name": name, "preemptible": True}, body)
+    if not was_done:
+        tape.play(records.events_from_json(record["events"]))
+    if "error" in record:
+        raise records.error_from_json(record["error"])
+    return from_json(record["value"])

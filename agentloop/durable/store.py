@@ -1,0 +1,142 @@
+"""Where runs are kept: a SQLite file, which serves one process, or a PostgreSQL database, which serves many."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from agentloop.durable.errors import StoreError
+
+LOCK_PATIENCE = 3.0
+"""Seconds a process that is just ending, a server that is being restarted say, has to let go of the store."""
+BUSY = 30_000
+"""Milliseconds a thread waits for another one's transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """`path` is the SQLite file; None: it is PostgreSQL at `url`."""
+
+    url: str
+    path: Path | None = None
+
+    @classmethod
+    def named(cls, name: str) -> Store:
+        """`sqlite:PATH`, `sqlite:` for a file in the user's state directory, or a `postgresql://` URL.
+
+        Raises:
+            StoreError: it is something else.
+        """
+        if name.startswith(("postgresql://", "postgres://")):
+            return cls("postgresql://" + name.partition("://")[2])
+        scheme, colon, place = name.partition(":")
+        if scheme != "sqlite" or not colon:
+            raise StoreError(f"A store is sqlite:PATH or postgresql://USER@HOST/DATABASE, not {name!r}.")
+        path = Path(place).expanduser().absolute() if place else _default_path()
+        return cls(f"sqlite:///{path}", path)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether more than one process may use it at once."""
+        return self.path is None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path else sa.make_url(self.url).render_as_string(hide_password=True)
+
+    @contextmanager
+    def held(self) -> Iterator[sa.Engine | None]:
+        """Hold the SQLite file for this process alone; the block gets the way to it. Nothing to hold in PostgreSQL.
+
+        With several processes SQLite keeps no limit, and each would carry on the others' runs.
+
+        Raises:
+            StoreError: another process holds it, or it cannot be used.
+        """
+        if self.path is None:
+            yield None
+            return
+        with _locked(self.path):
+            _check(self.path)
+            engine = _sqlite(self.url)
+            try:
+                yield engine
+            finally:
+                engine.dispose()
+
+
+def _default_path() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "mcp-calc-server" / "runs.sqlite"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """A lock that ends with the process, however it ends: SQLite's own, on a file beside the store."""
+    beside = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"The store {path} cannot be used: {error}.") from None
+    with closing(lock):
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if "locked" not in str(error):
+                raise StoreError(f"The store {path} cannot be used: {error} ({beside}).") from None
+            raise StoreError(
+                f"The store {path} is in use by another process, and SQLite serves one at a time. Stop that one, name "
+                "another file, or use PostgreSQL."
+            ) from None
+        yield
+
+
+def _check(path: Path) -> None:
+    """Create the file, readable by its owner alone: prompts and answers are in it as they are. Check what is there."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(path)) as connection:
+            (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"The store {path} cannot be used: {error}.") from None
+    if problem != "ok":
+        raise StoreError(
+            f"The store {path} is damaged: {' '.join(str(problem).split())}. "
+            "Move it away to begin a new one, or restore a copy."
+        )
+
+
+def _sqlite(url: str) -> sa.Engine:
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        if sqlite3.sqlite_version_info < (3, 42):
+            # DBOS asks for it by the version of Python, and does not start where SQLite is older.
+            connection.create_function("unixepoch", -1, lambda *_: time.time())
+        connection.isolation_level = "IMMEDIATE"
+        # Every step is on the disk before it counts, also if the power fails.
+        for setting in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    return engine
+
+
+def failure_of(error: BaseException | None) -> str | None:
+    """What the store said, if the error is the store's."""
+    seen = error
+    while seen is not None:
+        if isinstance(seen, sa.exc.SQLAlchemyError):
+            with suppress(AttributeError):
+                return str(seen.orig)  # type: ignore[attr-defined]
+            return str(seen)
+        seen = seen.__cause__
+    return None

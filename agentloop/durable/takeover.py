@@ -1,0 +1,124 @@
+"""Taking over the runs of a process that died, on PostgreSQL.
+
+Each process holds a lock of the database under its name as long as it lives: a session's lock, which the server drops
+when the process is gone, however it went. Whoever gets the lock of another process knows that it is dead. Needs a
+direct connection or one pooled by session; with a pool by transaction the lock would not stay.
+
+A run that goes down with its process time and again is poison: after so many takeovers it is stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from dbos import DBOS, WorkflowStatus
+
+from agentloop.dispatch import cancel_and_wait
+from agentloop.durable.errors import StoreError
+
+EVERY = 2.0
+"""Seconds between looks for dead processes."""
+TAKEOVERS = "takeovers"
+"""The attribute of a run that counts them."""
+
+_LOCK = "hashtextextended('agent-runs:' || %s, 0)"
+_log = logging.getLogger(__name__)
+
+
+class Takeover:
+    """Holds the lock of `executor`, and looks for others whose lock nobody holds."""
+
+    def __init__(self, url: str, executor: str, *, queue: str, attempts: int, poison: str) -> None:
+        self._url = url
+        self._executor = executor
+        self._queue = queue
+        self._attempts = attempts
+        self._poison = poison
+
+    @asynccontextmanager
+    async def lock(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """Hold the lock for the block.
+
+        Raises:
+            StoreError: there is no way to the database, or a process of that name is alive.
+        """
+        try:
+            connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=10)
+        except psycopg.Error as error:
+            raise StoreError(f"The store of runs cannot be reached: {' '.join(str(error).split())}") from None
+        async with connection:
+            if not await _try(connection, "pg_try_advisory_lock", self._executor):
+                raise StoreError(f"There is another process with the name {self._executor}.")
+            yield connection
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Hold the lock, and take over the runs of dead processes, for the block. Enter it before the engine starts."""
+        async with self.lock() as connection:
+            watch = asyncio.create_task(self._watch(connection))
+            try:
+                yield
+            finally:
+                await cancel_and_wait([watch])
+
+    async def _watch(self, connection: psycopg.AsyncConnection) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.look(connection)
+            except psycopg.Error as error:
+                # Without the lock others take us for dead; the engine sees to it that only one of us writes results.
+                _log.warning("The connection to the store of runs was lost: %s", error)
+                return await self._watch_anew()
+            except Exception:  # noqa: BLE001 - the next look may go better
+                _log.warning("Looking for dead processes failed", exc_info=True)
+
+    async def _watch_anew(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                async with self.lock() as connection:
+                    await self._watch(connection)
+            except StoreError as error:
+                _log.warning("%s", error)
+
+    async def look(self, connection: psycopg.AsyncConnection) -> None:
+        """Take over the runs of those that are dead now."""
+        others = {run.executor_id for run in await _pending() if run.executor_id} - {self._executor}
+        for executor in sorted(others):
+            async with connection.transaction():
+                if await _try(connection, "pg_try_advisory_xact_lock", executor):
+                    # Asked again under the lock: somebody else may have taken them over meanwhile.
+                    await self._take_over(executor, await _pending(executor_id=executor))
+
+    async def _take_over(self, executor: str, runs: list[WorkflowStatus]) -> None:
+        if not runs:
+            return
+        poison = [run for run in runs if _takeovers(run) >= self._attempts]
+        others = [run for run in runs if run not in poison]
+        for run in runs:
+            counted = {TAKEOVERS: _takeovers(run) + 1, self._poison: run in poison}
+            await DBOS.update_workflow_attributes_async(run.workflow_id, counted, merge=True)
+        if poison:
+            await DBOS.cancel_workflows_async([run.workflow_id for run in poison])
+        if others:
+            await DBOS.resume_workflows_async([run.workflow_id for run in others], queue_name=self._queue)
+        _log.warning("%s is dead: took over %d of its runs, stopped %d", executor, len(others), len(poison))
+
+
+async def _pending(**which: str) -> list[WorkflowStatus]:
+    return await DBOS.list_workflows_async(status="PENDING", load_input=False, load_output=False, **which)  # type: ignore[arg-type]
+
+
+def _takeovers(run: WorkflowStatus) -> int:
+    return int((run.attributes or {}).get(TAKEOVERS) or 0)
+
+
+async def _try(connection: psycopg.AsyncConnection, function: str, executor: str) -> bool:
+    cursor = await connection.execute(f"select {function}({_LOCK})", [executor])
+    row = await cursor.fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,1 @@
+"""Connections to MCP servers and the tools that they offer."""

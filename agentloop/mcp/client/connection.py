@@ -1,0 +1,571 @@
+"""A connection to one MCP server, owned by one task.
+
+The SDK's client must be entered and left by the same task, and over HTTP it cancels that task when the server dies. So
+each client lives in a task of its own; calls run in their callers' tasks, and what happens to the connection reaches
+them as `ToolUnavailable`, never as a cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, cast
+
+import httpx2
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from anyio.streams.text import TextReceiveStream
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.client import stdio
+from mcp.client._transport import ReadStream, TransportStreams
+from mcp.client.extension import ClientExtension, NotificationBinding
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.dispatcher import ProgressFnT
+from mcp.shared.message import SessionMessage
+from mcp.types import (
+    CONNECTION_CLOSED,
+    INVALID_REQUEST,
+    REQUEST_TIMEOUT,
+    CallToolResult,
+    ClientNotification,
+    Notification,
+    NotificationParams,
+    RequestParamsMeta,
+)
+from mcp.types import Tool as McpTool
+from opentelemetry import propagate
+from pydantic import BaseModel, ValidationError
+
+from agentloop import ToolError, ToolUnavailable, Usage
+from agentloop.dispatch import cancel_and_wait
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SOON, SPENT, Handover
+from agentloop.imports import lazy
+from agentloop.limits import within
+from agentloop.mcp.client.breaker import Breaker, State
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.tasks import ID as TASKS
+from agentloop.mcp.client.tasks import TasksClient, ToldMessage, listening
+from agentloop.relay import FarClocks, Incoming
+
+if TYPE_CHECKING:
+    from agentloop.mcp.client import http_calls
+else:
+    http_calls = lazy("agentloop.mcp.client.http_calls")
+
+CALL_TIMEOUT = 600.0
+"""Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
+ANNOUNCE_TIMEOUT = 1.0
+CLOSE_TIMEOUT = 5.0
+"""Seconds closing a connection may take. A started server is long gone by then: see `STOP_TIMEOUT`."""
+MAX_CALLS = 100
+"""Calls under way at once on one connection."""
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+"""Seconds between attempts to connect, doubling from the first to the longest, and varied by half."""
+MAX_TOOLS = 1000
+"""Tools of one server. More than that, page after page, is a server gone wrong."""
+MAX_FRAME = 16 * 1024 * 1024
+"""Characters of one message from a server. A longer one ends the connection: it might never end."""
+STOP_TIMEOUT = 0.5
+"""Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
+
+_LOST = {
+    CONNECTION_CLOSED: ("Connection closed", "SSE stream"),
+    INVALID_REQUEST: ("Session terminated",),
+}
+"""The SDK's words for a lost connection, or a session a restarted server no longer knows. Its codes for that are ones
+that servers use for errors of all kinds."""
+
+
+_ending: ContextVar[Callable[[], None]] = ContextVar("orchestrator_client_ending")
+"""How the SDK's tasks for one connection say that it has to end."""
+
+
+class _Spent(BaseModel):
+    id: str
+    models: dict[str, Any]
+
+
+class _Told(ToldMessage):
+    """Events of a call, and what it has cost so far if that has grown."""
+
+    models: dict[str, Any] | None = None
+
+    def tell(self, listener: Listener) -> None:
+        if self.models is not None:
+            listener.spent(Usage.from_json(self.models))
+        listener.events.take(self.read())
+
+
+class _OfCall(_Told):
+    id: str
+
+
+class _Events(BaseModel):
+    """What calls that are under way have to tell, each at most once."""
+
+    told: list[_OfCall]
+
+
+class _AllEvents(BaseModel):
+    """How many events there were, and those that were not sent before the result."""
+
+    count: int
+    rest: _Told | None = None
+
+
+class Listener(Protocol):
+    """Hears what a server tells of one running call to an agent."""
+
+    @property
+    def handover(self) -> Handover: ...
+
+    def spent(self, usage: Usage) -> None:
+        """What the call has cost so far."""
+
+    @property
+    def events(self) -> Incoming: ...
+
+
+class _Extension(ClientExtension):
+    """Hears what a server tells of running calls: what they have cost so far, and their events."""
+
+    identifier = AGENT
+
+    def __init__(self, listeners: Mapping[str, Listener]) -> None:
+        self._listeners = listeners
+
+    def notifications(self) -> Sequence[NotificationBinding[Any]]:
+        return [
+            NotificationBinding(method=SPENT, params_type=_Spent, handler=self._hear_spent),
+            NotificationBinding(method=EVENTS_SENT, params_type=_Events, handler=self._hear_events),
+        ]
+
+    async def _hear_spent(self, told: _Spent) -> None:
+        if told.id in self._listeners:
+            self._listeners[told.id].spent(Usage.from_json(told.models))
+
+    async def _hear_events(self, events: _Events) -> None:
+        for told in events.told:
+            if told.id in self._listeners:
+                told.tell(self._listeners[told.id])
+
+
+class Connection:
+    """Connects when entered, and again whenever the connection is lost, with jittered back-off, until it is left.
+
+    A server that cannot be reached is not an exception: `error` says why. `server_log` is where a started server's
+    stderr goes; it needs a file descriptor. At most `max_calls` calls are under way at once, others wait in order.
+    `changed` is called when the connection or its breaker is in another state.
+
+    Calls to agents have idempotency keys that begin with `keys`; a server that `keeps_runs` knows a call by it, so that
+    it may be made again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        entry: ServerEntry,
+        *,
+        connect_timeout: float,
+        server_log: TextIO,
+        max_calls: int = MAX_CALLS,
+        keys: str | None = None,
+        changed: Callable[[Connection], None] = lambda _connection: None,
+    ) -> None:
+        self.name = name
+        self.keeps_runs = False
+        self.tools: tuple[McpTool, ...] = ()
+        self.error: str | None = None
+        self.reconnects = 0
+        self.breaker = Breaker()
+        self.is_trusted = entry.trusted
+        self._entry = entry
+        self._keys = keys or secrets.token_hex(16)
+        self._connect_timeout = connect_timeout
+        self._server_log = server_log
+        self._places = asyncio.Semaphore(max_calls)
+        self._changed = changed
+        self._told: tuple[bool, State] | None = None
+        self._client: Client | None = None
+        self._last_lost: Client | None = None
+        self._last_loss = "connection lost"
+        self._settled = asyncio.Event()
+        self._up = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._listeners: dict[str, Listener] = {}
+        self._clocks = FarClocks()
+        self._owner: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._owner = asyncio.create_task(self._own(), name=f"mcp:{self.name}")
+        try:
+            await self._settled.wait()
+        except asyncio.CancelledError:
+            await cancel_and_wait([self._owner])
+            raise
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._leaving.set()
+        self._lost.set()
+        if self._owner is not None:
+            await asyncio.wait({self._owner}, timeout=CLOSE_TIMEOUT)
+            await cancel_and_wait([self._owner])
+
+    @property
+    def is_up(self) -> bool:
+        return self._client is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its state, for people and programs."""
+        state = "up" if self.is_up else "down"
+        about = {"state": state, "breaker": self.breaker.state, "reconnects": self.reconnects}
+        return about if self.is_up else about | {"error": self.error}
+
+    def _tell(self) -> None:
+        now = (self.is_up, self.breaker.state)
+        if now != self._told and not self._leaving.is_set():
+            self._told = now
+            self._changed(self)
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        progress: ProgressFnT,
+        *,
+        patience: float = 0.0,
+        listener: Listener | None = None,
+    ) -> CallToolResult:
+        """Call a tool; the handover of `listener` goes with the call.
+
+        A server that is down is waited for at most `patience` seconds.
+
+        Raises:
+            ToolUnavailable: the server cannot be reached, or went away before it answered.
+            ToolError: the server refused the call or took too long.
+        """
+        async with self._places:
+            if not self.breaker.admit():
+                raise ToolUnavailable(f"{self.name} keeps failing and is left alone for a while: {self._last_loss}")
+            self._tell()
+            client: Client | None = None
+            try:
+                client = await self._connected(patience)
+                result = await self._call(client, tool, arguments, progress, listener)
+            except ToolUnavailable:
+                self._tell_breaker_of_loss(client)
+                raise
+            except ToolError:
+                self.breaker.succeeded()
+                raise
+            except BaseException:
+                self.breaker.forget()
+                raise
+            else:
+                self.breaker.succeeded()
+                return result
+            finally:
+                self._tell()
+
+    async def announce(self) -> None:
+        """Calls to agents may come soon: a server that was started for us, and has some, may get ready meanwhile."""
+        client = self._client
+        if client is None or self._entry.command is None or not any(AGENT in (tool.meta or {}) for tool in self.tools):
+            return
+        with suppress(Exception):  # whatever is wrong, the calls will show
+            async with asyncio.timeout(ANNOUNCE_TIMEOUT):
+                await client.session.send_notification(_soon())
+
+    def _tell_breaker_of_loss(self, client: Client | None) -> None:
+        """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
+        self._last_loss = self.error or self._last_loss
+        if client is None or client is self._last_lost:
+            self.breaker.forget()
+        else:
+            self._last_lost = client
+            self.breaker.failed()
+
+    async def _connected(self, patience: float) -> Client:
+        if self._client is None and patience > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._up.wait()
+        if self._client is None:
+            raise self._unavailable()
+        return self._client
+
+    async def _call(
+        self,
+        client: Client,
+        tool: str,
+        arguments: Mapping[str, Any],
+        progress: ProgressFnT,
+        listener: Listener | None,
+    ) -> CallToolResult:
+        handover = listener.handover if listener else None
+        meta = cast("RequestParamsMeta", self._meta(handover)) if handover else None
+        listening.set(listener)  # for the task made here
+        call = asyncio.create_task(
+            client.call_tool(
+                tool, dict(arguments), read_timeout_seconds=CALL_TIMEOUT, progress_callback=progress, meta=meta
+            )
+        )
+        self._calls.add(call)
+        if handover and listener:
+            self._listeners[handover.call] = listener
+            listener.events.sent(self._clocks)
+        try:
+            await asyncio.wait({call})
+            if listener and not call.cancelled() and not call.exception():
+                await _all_events(listener, call.result())
+        finally:
+            self._calls.discard(call)
+            if handover:
+                del self._listeners[handover.call]
+            if not call.done():
+                await cancel_and_wait([call])
+        return self._outcome(client, call)
+
+    def _meta(self, handover: Handover) -> dict[str, Any]:
+        return {CALL: handover.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{handover.call}"}
+
+    def _outcome(self, client: Client, call: asyncio.Task[CallToolResult]) -> CallToolResult:
+        if call.cancelled():
+            raise self._gone(client, "connection lost")
+        try:
+            return call.result()
+        except MCPError as error:
+            if error.message.startswith(_LOST.get(error.code, ())):
+                raise self._gone(client, "connection closed") from error
+            if error.code == REQUEST_TIMEOUT:
+                raise ToolError(f"{self.name} gave no result in time: {error.message}") from error
+            raise ToolError(f"{self.name} refused the call: {error.message}") from error
+        except (OSError, httpx2.HTTPError) as error:
+            raise self._gone(client, _reason(error)) from error
+
+    def _gone(self, client: Client, reason: str) -> ToolUnavailable:
+        """The connection a call went through is lost; another one may be there already."""
+        self.error = self.error or reason
+        if self._client is client:
+            self._client = None
+            self._up.clear()
+            self._lost.set()
+        return self._unavailable()
+
+    def _unavailable(self) -> ToolUnavailable:
+        """The same words each time, so that a server that is gone can be mentioned once."""
+        return ToolUnavailable(f"{self.name} {'went away' if self.tools else 'cannot be reached'}: {self.error}")
+
+    async def _own(self) -> None:
+        """Keep a connection. The one task that enters and leaves the SDK's clients."""
+        pause = FIRST_PAUSE
+        while not self._leaving.is_set():
+            self._lost.clear()
+            was_up = await self._keep_one()
+            self._settled.set()
+            pause = FIRST_PAUSE if was_up else min(LONGEST_PAUSE, pause * 2)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.5, 1.5)):  # noqa: S311
+                    await self._leaving.wait()
+
+    async def _keep_one(self) -> bool:
+        """Connect once and stay until the connection is lost or left. Whether there was one."""
+        was_up = False
+        late = TimeoutError(f"no connection within {self._connect_timeout:g} s")
+        try:
+            async with AsyncExitStack() as stack:
+                async with within(self._connect_timeout, late):
+                    extensions = [_Extension(self._listeners), TasksClient(lambda: self.is_up)]
+                    client = await stack.enter_async_context(
+                        _client(self._entry, self._server_log, extensions, self._lost.set)
+                    )
+                    self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
+                    self.tools = await _list_tools(client, self._clocks)
+                was_up = self._is_now(client)
+                await self._lost.wait()
+                self.error = self.error or "connection closed"
+        except TimeoutError as error:
+            self.error = str(error) if error is late else _reason(error)
+        except asyncio.CancelledError:
+            if self._owner is not None and self._owner.cancelling():
+                raise
+            self.error = "connection lost"  # the transport's own way of saying that the server died
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it is this server's alone
+            self.error = _reason(error)
+        finally:
+            self._client = None
+            self._up.clear()
+            self._tell()
+            for call in self._calls:
+                call.cancel()
+        return was_up
+
+    def _is_now(self, client: Client) -> bool:
+        self.reconnects += self._settled.is_set()
+        self._client, self.error = client, None
+        self._up.set()
+        self._settled.set()
+        self._tell()
+        return True
+
+
+@asynccontextmanager
+async def _client(
+    entry: ServerEntry, server_log: TextIO, extensions: Sequence[ClientExtension], ended: Callable[[], None]
+) -> AsyncIterator[Client]:
+    """The SDK's client for what the entry says. `ended` is called when the server's messages end."""
+    async with AsyncExitStack() as stack:
+        if entry.command is not None:
+            server = StdioServerParameters(
+                command=entry.command,
+                args=list(entry.args),
+                env=dict(entry.env),
+                cwd=entry.cwd,
+                encoding_error_handler="replace",  # at a bad byte the SDK would go deaf without a word
+            )
+            _ending.set(ended)
+            # The SDK takes 4 s, and cancelling it in the middle would leave the process behind.
+            stdio.PROCESS_TERMINATION_TIMEOUT = stdio.FORCE_KILL_TIMEOUT = STOP_TIMEOUT
+            stdio.TextReceiveStream = _BoundedText  # type: ignore[attr-defined]
+            transport = stdio.stdio_client(server, errlog=server_log)
+        elif entry.type == "sse":
+            transport = sse_client(str(entry.url), headers=dict(entry.headers))
+        else:
+            # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
+            http = http_calls.http_client(dict(entry.headers))
+            await stack.enter_async_context(http)
+            transport = streamable_http_client(str(entry.url), http_client=http, max_sse_event_size=MAX_FRAME)
+        client = await stack.enter_async_context(Client(_Watched(transport, ended), extensions=extensions))
+        # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
+        client.session.validate_tool_result = _unchecked  # type: ignore[method-assign, assignment]
+        yield client
+
+
+async def _all_events(listener: Listener, result: CallToolResult) -> None:
+    """Take the events that came with the result, and wait for those that were sent before it and may come after it."""
+    try:
+        told = _AllEvents.model_validate((result.meta or {}).get(EVENTS))
+    except ValidationError:
+        return
+    if told.rest is not None:
+        told.rest.tell(listener)
+    await listener.events.complete(told.count)
+
+
+def _soon() -> ClientNotification:
+    """The SDK passes the trace's context on with requests only."""
+    context: dict[str, Any] = {}
+    propagate.inject(context)
+    params = NotificationParams.model_validate({"_meta": context})
+    return cast("ClientNotification", Notification[NotificationParams, str](method=SOON, params=params))
+
+
+async def _unchecked(_name: str, _result: CallToolResult) -> None:
+    pass
+
+
+class _Watched:
+    """A transport that tells when the server's messages have ended. The SDK tells only those who call then."""
+
+    def __init__(self, transport: AbstractAsyncContextManager[TransportStreams], ended: Callable[[], None]) -> None:
+        self._transport = transport
+        self._ended = ended
+
+    async def __aenter__(self) -> TransportStreams:
+        reading, writing = await self._transport.__aenter__()
+        return _WatchedStream(reading, self._ended), writing
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._transport.__aexit__(kind, error, traceback)
+
+
+class _WatchedStream:
+    def __init__(self, stream: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
+        self._stream = stream
+        self._ended = ended
+
+    @property
+    def last_context(self) -> Any:
+        """For the SDK, which looks for it by name."""
+        return getattr(self._stream, "last_context", None)
+
+    async def receive(self) -> SessionMessage | Exception:
+        try:
+            return await self._stream.receive()
+        except (EndOfStream, ClosedResourceError):
+            self._ended()
+            raise
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._stream.__aexit__(kind, error, traceback)
+
+
+class _BoundedText(TextReceiveStream):
+    """A started server's stdout. The SDK collects a line however long it is, copying it for every piece."""
+
+    _since_newline = 0
+
+    async def receive(self) -> str:
+        text = await super().receive()
+        _, newline, rest = text.rpartition("\n")
+        self._since_newline = len(rest) + (0 if newline else self._since_newline)
+        if self._since_newline > MAX_FRAME:
+            _ending.get()()  # the SDK would only read on, and listen no more
+            raise BrokenResourceError
+        return text
+
+
+async def _list_tools(client: Client, clocks: FarClocks) -> tuple[McpTool, ...]:
+    """All tools; `clocks` learns how long a round trip takes, and what time it is there."""
+    tools: list[McpTool] = []
+    cursor: str | None = None
+    while len(tools) < MAX_TOOLS:
+        sent = time.monotonic()
+        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
+        heard = time.monotonic()
+        clocks.travel = (heard - sent) / 2
+        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, heard=heard)
+        tools += page.tools
+        cursor = page.next_cursor
+        if cursor is None or not page.tools:
+            break
+    return tuple(tools[:MAX_TOOLS])
+
+
+def _reason(error: BaseException) -> str:
+    """The first real cause in a nest of groups, in words."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,1 @@
+"""Publishing tools and agents over MCP."""

@@ -1,0 +1,161 @@
+"""Agent calls as durable runs: started or joined by key, waited for, cancelled with the last client that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+
+from agentloop import ToolError, ToolOutput, Usage
+from agentloop.durable.engine import Engine, Order, RunState
+from agentloop.durable.errors import StoreFailed
+from agentloop.events import Event, Observer, Spent
+from agentloop.mcp.server.courier import MAX_MESSAGE
+from agentloop.mcp.server.later import GET_RUN, not_yet
+from agentloop.mcp.server.publication import Call
+from agentloop.narration import describe
+from agentloop.relay import Outgoing
+
+CANCEL_TIMEOUT = 2.0
+"""Seconds the store has to take down that a run is cancelled."""
+REMEMBERED = 256
+"""Runs of which the events are remembered, for clients that have the run as a task."""
+
+
+class Heard:
+    """The events of one run, for clients that ask from time to time."""
+
+    def __init__(self) -> None:
+        self.outgoing = Outgoing()
+        self.events: list[str] = []
+        self.spent = Usage()
+        self.line: str | None = None
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Spent):
+            self.spent = self.spent.plus(event.model, event.usage)
+        self.line = describe(event) or self.line
+        if (sent := self.outgoing.add(event)) is not None:
+            self.events.append(sent)
+
+    def since(self, first: int) -> dict[str, Any]:
+        """The message about the events from number `first` on, or as many of them as fit in one."""
+        room = MAX_MESSAGE
+        events: list[str] = []
+        for event in self.events[first:]:
+            room -= len(event)
+            if room < 0 and events:
+                break
+            events.append(event)
+        return self.outgoing.message(first, events)
+
+
+class KeptRuns:
+    """Implements `publication.Keeper`. A call is answered `within` so many seconds: with the answer or the run's id."""
+
+    def __init__(self, engine: Engine, within: float | None = None) -> None:
+        self.engine = engine
+        self._within = within
+        self.engine.overhear = self._hear
+        self._waiting: Counter[str] = Counter()
+        self._heard: OrderedDict[str, Heard] = OrderedDict()
+
+    def heard(self, run_id: str) -> Heard | None:
+        """What has been heard of a run of this process, as long as it is not too long ago."""
+        return self._heard.get(run_id)
+
+    def _hear(self, run_id: str, event: Event) -> None:
+        heard = self._heard.setdefault(run_id, Heard())
+        if len(self._heard) > REMEMBERED:
+            self._heard.popitem(last=False)
+        heard.take(event)
+
+    def stopping(self) -> None:
+        """This process is about to end: what is cancelled from now on is left to the next one."""
+        self.engine.is_stopping = True
+
+    def keeps(self, tool: str) -> bool:
+        return tool in self.engine.tools or (self._within is not None and tool == GET_RUN)
+
+    async def start(self, call: Call) -> RunState:
+        """Start a run, or join it, and do not wait for it.
+
+        Raises:
+            ToolError: the arguments do not fit, the key was used for others, or the store does not take the run.
+        """
+        order = _order_for(call)
+        if self.engine.is_full:
+            raise ToolError("The server is full: too many agent calls run and wait. Try again later.")
+        try:
+            return await self.engine.start(order, order.run_id(call.key))
+        except StoreFailed as error:
+            raise ToolError(str(error)) from error
+
+    async def run(self, call: Call, observe: Observer) -> ToolOutput:
+        """Implements `publication.Keeper`."""
+        try:
+            if call.tool.name == GET_RUN:
+                return await self._get_run(call)
+            order = _order_for(call)
+            run_id = order.run_id(call.key)
+            async with self.engine.observing(run_id, observe), self._stopped_when_left(run_id):
+                await self.engine.start(order, run_id)
+                return await self._answer(run_id)
+        except StoreFailed as error:
+            raise ToolError(str(error)) from error
+
+    async def _get_run(self, call: Call) -> ToolOutput:
+        call.tool.check(call.arguments)
+        run_id = call.arguments["run_id"]
+        if await self.engine.find(run_id, call.owner) is None:
+            raise ToolError(f"There is no run with the id {run_id}, or it is no longer kept.")
+        return await self._answer(run_id)
+
+    async def _answer(self, run_id: str) -> ToolOutput:
+        try:
+            async with asyncio.timeout(self._within):
+                return output_of(await self.engine.ended(run_id))
+        except TimeoutError:
+            return not_yet(run_id)
+
+    @asynccontextmanager
+    async def _stopped_when_left(self, run_id: str) -> AsyncIterator[None]:
+        """Stop the run if the last client that waits for it goes. A server that ends leaves its runs to the next."""
+        self._waiting[run_id] += 1
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._waiting[run_id] == 1 and not self.engine.is_stopping:
+                with anyio.move_on_after(CANCEL_TIMEOUT, shield=True):
+                    await self.engine.cancel(run_id)
+            raise
+        finally:
+            self._waiting[run_id] -= 1
+            self._waiting += Counter()  # without those at 0
+
+
+def _order_for(call: Call) -> Order:
+    call.tool.check(call.arguments)
+    handover = call.handover
+    return Order(
+        tool=call.tool.name,
+        arguments=call.arguments,
+        owner=call.owner,
+        depth=handover.depth,
+        deadline=None if handover.seconds is None else time.time() + handover.seconds,
+        budget=handover.budget,
+    )
+
+
+def output_of(state: RunState) -> ToolOutput:
+    """What a run that has ended answered."""
+    if state.output is not None:
+        return state.output
+    return ToolOutput.error(
+        "The run was cancelled." if state.status == "cancelled" else f"The run failed: {state.error}"
+    )

@@ -1,0 +1,339 @@
+"""Tools and agents under the names MCP clients call them by.
+
+The SDK's low-level server takes tools as they are and validates nothing, so everything a caller sends is checked here.
+Agents are async tools, because a sync one would not notice that its caller is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import anyio
+from mcp import types
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.context import ServerRequestContext
+from mcp.shared.inbound import X_MCP_HEADER_KEY
+from starlette.requests import Request
+
+from agentloop import (
+    Agent,
+    CallContext,
+    ConfigurationError,
+    Ledger,
+    Limits,
+    Tool,
+    ToolError,
+    ToolOutput,
+    create_agent_tool_async,
+    dispatch,
+    exact_json,
+)
+from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Observer, ignore, together
+from agentloop.governor import Governor
+from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
+from agentloop.limits import deadline_after
+from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
+from agentloop.mcp.server.courier import Courier, EventReports
+from agentloop.mcp.server.progress import HEARTBEAT, Notify, Reports, Telling, reporting
+from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
+from agentloop.model import prepare
+from agentloop.relay import Outgoing, clock_now
+
+MAX_ARGUMENTS = 200_000
+"""Characters of one call's arguments as JSON."""
+MAX_NESTING = 32
+"""Objects and lists within each other in one call's arguments."""
+MAX_STRUCTURED = 500_000
+"""Characters of one result's structured content as JSON."""
+
+MAX_KEY = 200
+"""Characters of an idempotency key."""
+
+LEFT = "mcp_calc_server.left"
+"""Where the scope of an HTTP request has the event that its client is gone."""
+
+Context = ServerRequestContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An admitted call. `owner` alone may come back to its run; `key` is the idempotency key, if there is one."""
+
+    tool: Tool
+    arguments: Mapping[str, Any]
+    owner: str
+    key: str | None
+    handover: Handover
+
+
+HandOut = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
+"""Makes a handle of a run, for a client that takes one instead of the result."""
+
+
+class Keeper(Protocol):
+    """Who keeps the runs of agents, if anybody does."""
+
+    def keeps(self, tool: str) -> bool: ...
+
+    async def run(self, call: Call, observe: Observer) -> ToolOutput:
+        """Run an agent to its end, or join the run of the same owner and key.
+
+        Raises:
+            ToolError: the arguments do not fit, or the key was used for others.
+        """
+        ...
+
+
+class Publication:
+    """What a server publishes.
+
+    At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
+    make `calls_per_minute`. With a `keeper` the agents it keeps are run by it.
+
+    Raises:
+        ConfigurationError: two tools have the same name.
+    """
+
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        agents: Sequence[Agent] = (),
+        *,
+        limits: Limits | None = None,
+        max_agents: int = MAX_AGENTS,
+        calls_per_minute: int = CALLS_PER_MINUTE,
+        keeper: Keeper | None = None,
+        trace: Observer = ignore,
+    ) -> None:
+        self._keeper = keeper
+        published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
+        self._tools = {tool.name: tool for tool in published}
+        schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
+        self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
+        self._limits = limits or Limits()
+        self._admission = Admission(max_agents)
+        self._rate = RateLimit(calls_per_minute)
+        self._governor = Governor()
+        self._courier = Courier()
+        self._is_ready = False
+        self._trace = trace
+        if len(self._tools) < len(published):
+            names = [tool.name for tool in published]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
+
+    async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        listings = [types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
+        result = types.ListToolsResult(
+            tools=[
+                with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
+                for listing in listings
+            ]
+        )
+        if _speaks_ours(context):
+            result.meta = {CLOCK: clock_now()}
+        return result
+
+    async def get_ready(self, _context: Context, _params: types.NotificationParams) -> None:
+        """Calls to agents are about to come: load what the first of them would load, while nobody waits for it."""
+        if not self._is_ready:
+            self._is_ready = True
+            await asyncio.to_thread(prepare)
+
+    def input_schema(self, name: str) -> dict[str, Any] | None:
+        """What arguments are like that the tool wants in headers too; None if it wants none there, or is not there."""
+        return self._in_headers.get(name)
+
+    def is_brief(self, name: str) -> bool:
+        """Whether a call of the tool is over before there would be something to tell of it, and need not be stopped."""
+        tool = self._tools.get(name)
+        return (
+            tool is not None
+            and not tool.takes_context
+            and (tool.timeout or HEARTBEAT) < HEARTBEAT
+            and not self._is_kept(tool)
+        )
+
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        """Answer `tools/call`."""
+        try:
+            call = await self._admit(context, params)
+        except ToolError as error:
+            return result_of(ToolOutput.error(str(error)))
+        return await self._answer(context, call)
+
+    async def call_tool_or(
+        self, hand_out: HandOut, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | dict[str, Any]:
+        """Answer `tools/call`, with a handle if `hand_out` has one for a run that is kept."""
+        try:
+            call = await self._admit(context, params)
+            handle = await hand_out(context, call) if self._is_kept(call.tool) else None
+        except ToolError as error:
+            return result_of(ToolOutput.error(str(error)))
+        return handle or await self._answer(context, call)
+
+    async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
+        arguments = params.arguments or {}
+        await self._rate.admit(owner_of(context))
+        tool = self._tool(params.name)
+        _check_size(arguments)
+        return Call(tool, arguments, owner_of(context), _key(context.meta), _handover(context.meta))
+
+    async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
+        handover = call.handover
+        deadline = None if handover.seconds is None else deadline_after(handover.seconds)
+        if self.is_brief(call.tool.name):
+            circumstances = CallContext(deadline=deadline, governor=self._governor)
+            return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
+        outgoing = Outgoing() if handover.call and handover.events else None
+        timeline = timeline_for(context) if call.tool.spec.is_agent else None
+        async with self._reporting(context, call, outgoing) as reports:
+            circumstances = CallContext(
+                emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
+                trace=self._trace,
+                report=reports.say,
+                depth=handover.depth,
+                deadline=deadline,
+                ledger=Ledger(handover.budget),
+                governor=self._governor,
+            )
+            result = await self._result(context, call, circumstances)
+        if outgoing is not None and isinstance(reports, EventReports):
+            result.meta = {EVENTS: {"count": outgoing.count, "rest": reports.rest}}
+        if timeline is not None:
+            add_timeline(result, timeline)
+        return result
+
+    def _reporting(
+        self, context: Context, call: Call, outgoing: Outgoing | None
+    ) -> AbstractAsyncContextManager[Reports]:
+        name, progress, notify = call.tool.name, context.session.report_progress, _notifier(context)
+        if outgoing is None:
+            return reporting(name, Telling(progress, notify, call.handover.call))
+        courier = self._courier if context.request is None else Courier()
+        return courier.reporting(name, call.handover.call, outgoing, notify=notify, progress=progress)
+
+    async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
+        try:
+            async with _while_client_stays(context), self._place(call.tool):
+                if self._keeper is not None and self._is_kept(call.tool):
+                    return result_of(await self._keeper.run(call, circumstances.emit))
+                return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
+            return result_of(ToolOutput.error("The client is gone."))
+        except ToolError as error:
+            return result_of(ToolOutput.error(str(error)))
+
+    def _is_kept(self, tool: Tool) -> bool:
+        return self._keeper is not None and self._keeper.keeps(tool.name)
+
+    def _tool(self, name: str) -> Tool:
+        if name not in self._tools:
+            raise ToolError(f"There is no tool named {name[:100]!r}. Available: {', '.join(self._tools)}.")
+        return self._tools[name]
+
+    @asynccontextmanager
+    async def _place(self, tool: Tool) -> AsyncIterator[None]:
+        if tool.spec.is_agent:
+            async with self._admission.place():
+                yield
+        else:
+            yield
+
+
+def _speaks_ours(context: Context) -> bool:
+    """Whether the client declares the extension of `agentloop.handover`."""
+    capabilities = context.session.client_capabilities
+    return AGENT in ((capabilities.extensions if capabilities else None) or {})
+
+
+def owner_of(context: Context) -> str:
+    """Whose calls count together: the holder of a token, or whoever calls from one address."""
+    token = get_access_token()
+    if token is not None:
+        return f"{token.client_id} {token.subject or ''}"
+    request = context.request
+    return request.client.host if isinstance(request, Request) and request.client else "stdio"
+
+
+@asynccontextmanager
+async def _while_client_stays(context: Context) -> AsyncIterator[None]:
+    """Leave the block when the client goes."""
+    left = context.request.scope.get(LEFT) if isinstance(context.request, Request) else None
+    if left is None:
+        yield
+        return
+    with anyio.CancelScope() as scope:
+        watching = asyncio.create_task(left.wait())
+        watching.add_done_callback(lambda done: None if done.cancelled() else scope.cancel())
+        try:
+            yield
+        finally:
+            await cancel_and_wait([watching])
+
+
+def _check_size(arguments: Mapping[str, Any]) -> None:
+    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
+        raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
+    characters = len(exact_json.dumps(arguments))
+    if characters > MAX_ARGUMENTS:
+        raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
+
+
+def _handover(meta: Any) -> Handover:
+    if not meta or CALL not in meta:
+        return Handover()
+    try:
+        handover = Handover.from_json(meta[CALL])
+    except ValueError as error:
+        raise ToolError(f"`_meta` has a {CALL} that cannot be read: {error}.") from None
+    if handover.budget.is_used_up:
+        raise ToolError(f"The caller's budget has {handover.budget} left, so the call is not made.")
+    if handover.seconds is not None and handover.seconds <= 0:
+        raise ToolError("The caller's deadline has passed, so the call is not made.")
+    return handover
+
+
+def _key(meta: Any) -> str | None:
+    key = (meta or {}).get(IDEMPOTENCY_KEY)
+    if key is None or (isinstance(key, str) and 0 < len(key) <= MAX_KEY):
+        return key
+    raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Notification:
+    """As much of a notification as the SDK asks of one; a model would copy all events once more."""
+
+    method: str
+    params: dict[str, Any]
+
+    def model_dump(self, **_how: Any) -> dict[str, Any]:
+        return {"method": self.method, "params": self.params}
+
+
+def _notifier(context: Context) -> Notify:
+    """Sends notifications with the answer to this request."""
+
+    async def notify(method: str, params: dict[str, Any]) -> None:
+        notification = cast("types.ServerNotification", _Notification(method, params))
+        await context.session.send_notification(notification, context.request_id)
+
+    return notify
+
+
+def result_of(output: ToolOutput) -> types.CallToolResult:
+    """What a client is sent."""
+    if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
+        output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
+    return types.CallToolResult(
+        content=[types.TextContent(text=output.text)],
+        structured_content=output.structured,
+        is_error=output.is_error,
+    )

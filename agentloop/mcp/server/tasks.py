@@ -1,0 +1,152 @@
+"""The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it gets a handle of a durable run.
+
+The handle is the run's id. It is in the store before the client has it, and any server with the same store answers for
+it. Only the owner of a run gets at it. No task asks for input: `tasks/update` is acknowledged and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from mcp import types
+from mcp.server.lowlevel import Server
+from mcp.server.mcpserver import require_client_extension
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp_types.jsonrpc import HEADER_MISMATCH
+from pydantic import Field
+from starlette.requests import Request
+
+from agentloop import ToolOutput
+from agentloop.durable.engine import RunState
+from agentloop.durable.errors import StoreFailed
+from agentloop.handover import EVENTS, SPENT
+from agentloop.mcp.server.kept import KeptRuns, output_of
+from agentloop.mcp.server.later import GET_RUN
+from agentloop.mcp.server.publication import Call, Context, Publication, owner_of, result_of
+from agentloop.narration import LINE, clip
+
+ID = "io.modelcontextprotocol/tasks"
+REVISIONS = frozenset({"2026-07-28"})
+POLL, LONGEST_POLL = 500, 5_000
+"""Milliseconds a client should wait between two looks: the longer it has waited, the longer, up to a bound."""
+
+
+class TaskParams(types.RequestParams):
+    task_id: str = Field(alias="taskId")
+
+
+class UpdateParams(TaskParams):
+    input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
+
+
+def declares(context: Context) -> bool:
+    """Whether the client takes handles."""
+    capabilities = context.session.client_capabilities
+    extensions = (capabilities.extensions if capabilities else None) or {}
+    return context.protocol_version in REVISIONS and ID in extensions
+
+
+class Tasks:
+    """Answers for the runs that were handed out."""
+
+    def __init__(self, runs: KeptRuns) -> None:
+        self._runs = runs
+
+    def install(self, server: Server[Any], publication: Publication) -> None:
+        """Advertise the extension, answer its methods, and hand out what is called."""
+        server.extensions[ID] = {}
+        call_tool = partial(publication.call_tool_or, self.hand_out)
+        server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+        server.add_request_handler("tasks/get", TaskParams, self._guarded(self._get))
+        server.add_request_handler("tasks/cancel", TaskParams, self._guarded(self._cancel))
+        server.add_request_handler("tasks/update", UpdateParams, self._guarded(self._update))
+
+    async def hand_out(self, context: Context, call: Call) -> dict[str, Any] | None:
+        """Start the run, or join it, and return its handle; None if the client takes none."""
+        if not declares(context) or call.tool.name == GET_RUN:
+            return None
+        return {"resultType": "task", **self._task(await self._runs.start(call))}
+
+    def _guarded(self, answer: Callable[[Context, RunState], Awaitable[dict[str, Any]]]) -> Any:
+        async def guarded(context: Context, params: TaskParams) -> dict[str, Any]:
+            if context.protocol_version not in REVISIONS:
+                raise MCPError(types.METHOD_NOT_FOUND, "Method not found", context.method)
+            require_client_extension(context, ID)
+            _check_name(context, params.task_id)
+            try:
+                state = await self._runs.engine.find(params.task_id, owner_of(context))
+                if state is None or self._is_expired(state):
+                    raise MCPError(types.INVALID_PARAMS, "There is no such task, or it is no longer kept.")
+                return await answer(context, state)
+            except StoreFailed as error:
+                raise MCPError(types.INTERNAL_ERROR, str(error)) from error
+
+        return guarded
+
+    def _is_expired(self, state: RunState) -> bool:
+        age = datetime.now(UTC).timestamp() - state.created
+        return state.status != "working" and age > self._runs.engine.kept
+
+    async def _get(self, context: Context, state: RunState) -> dict[str, Any]:
+        """The task, and in `_meta` its cost and its events from a number on, if the request's `_meta` names one."""
+        task = {"resultType": "complete", **self._task(state)}
+        first, heard = (context.meta or {}).get(EVENTS), self._runs.heard(state.id)
+        if isinstance(first, int) and first >= 0 and heard is not None:
+            task["_meta"] = {EVENTS: heard.since(first), SPENT: heard.spent.to_json()}
+        return task
+
+    async def _cancel(self, _context: Context, state: RunState) -> dict[str, Any]:
+        if state.status == "working":
+            await self._runs.engine.cancel(state.id)
+        return {"resultType": "complete"}
+
+    async def _update(self, _context: Context, _state: RunState) -> dict[str, Any]:
+        return {"resultType": "complete"}
+
+    def _task(self, state: RunState) -> dict[str, Any]:
+        task: dict[str, Any] = {
+            "taskId": state.id,
+            "status": state.status,
+            "createdAt": _time(state.created),
+            "lastUpdatedAt": _time(state.updated),
+            "ttlMs": round(self._runs.engine.kept * 1000),
+            "pollIntervalMs": _poll(state),
+        }
+        heard = self._runs.heard(state.id)
+        if state.status == "working" and heard is not None and heard.line is not None:
+            task["statusMessage"] = clip(heard.line, LINE)
+        if state.status == "completed":
+            task["result"] = _result(output_of(state))
+        if state.status == "failed":
+            task["error"] = {"code": types.INTERNAL_ERROR, "message": state.error or "The run failed."}
+        return task
+
+
+def _check_name(context: Context, task_id: str) -> None:
+    """Over HTTP a router reads the id from a header; the SDK checks that only for methods it knows.
+
+    Raises:
+        MCPError: the header is missing or says something else.
+    """
+    if not isinstance(context.request, Request):
+        return
+    if decode_header_value(context.request.headers.get(MCP_NAME_HEADER)) != task_id:
+        raise MCPError(HEADER_MISMATCH, f"The {MCP_NAME_HEADER} header is not the request's taskId.")
+
+
+def _result(output: ToolOutput) -> Mapping[str, Any]:
+    result = result_of(output).model_dump(by_alias=True, mode="json", exclude_none=True)
+    return {**result, "resultType": "complete"}
+
+
+def _poll(state: RunState) -> int:
+    age = datetime.now(UTC).timestamp() - state.created
+    return max(POLL, min(round(age * 50), LONGEST_POLL))
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

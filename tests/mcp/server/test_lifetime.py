@@ -1,0 +1,139 @@
+"""The server process: what goes out of it, and how it ends."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from agentloop.testing import ScriptedMessages, says
+from mcp_calc_server.calculator import AGENT_TOOL
+from mcp_calc_server.cli import main
+from tests.processes import SERVER, environment, finished, started
+from tests.promptly import within
+
+CHATTY_SERVER = """
+import asyncio, os, sys
+from agentloop import Tool
+from agentloop.mcp.server.serving import serve
+
+def chat() -> str:
+    print("printed")
+    sys.stdout.write("written without a line end")
+    os.write(1, b"written past Python\\n")
+    return "done"
+
+asyncio.run(serve([Tool.from_function(chat)]))
+"""
+
+
+class Wire:
+    """A client made by hand, which sees the raw lines."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._number = 0
+        self.lines: list[bytes] = []
+
+    async def send(self, method: str, params: dict[str, Any], **more: Any) -> None:
+        assert self._process.stdin is not None
+        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        await self._process.stdin.drain()
+
+    async def request(self, method: str, params: dict[str, Any]) -> None:
+        self._number += 1
+        await self.send(method, params, id=self._number)
+
+    async def answer(self, method: str, params: dict[str, Any]) -> Any:
+        await self.request(method, params)
+        assert self._process.stdout is not None
+        while True:
+            line = await asyncio.wait_for(self._process.stdout.readline(), 20)
+            assert line, "the server ended"
+            self.lines.append(line)
+            message = json.loads(line)
+            if message.get("id") == self._number:
+                return message["result"]
+
+    async def initialize(self) -> None:
+        client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "0"}}
+        await self.answer("initialize", client)
+        await self.send("notifications/initialized", {})
+
+
+@pytest.mark.requirement("protocol-stdout")
+async def test_stdout_carries_only_protocol_even_when_a_tool_prints() -> None:
+    async with started([sys.executable, "-c", CHATTY_SERVER]) as process:
+        wire = Wire(process)
+        await wire.initialize()
+        result = await wire.answer("tools/call", {"name": "chat", "arguments": {}})
+        assert result["content"][0]["text"] == "done"
+        end = await finished(process)
+    for line in [*wire.lines, *end.out.encode().splitlines()]:
+        assert json.loads(line)["jsonrpc"] == "2.0"
+    assert end.code == 0
+    assert "written past Python" in end.err
+
+
+@pytest.mark.requirement("protocol-stdout")
+async def test_a_line_that_is_not_protocol_does_not_end_the_server() -> None:
+    async with started(SERVER) as process:
+        wire = Wire(process)
+        assert process.stdin is not None
+        process.stdin.write(b"this is not JSON\n{}\n[]\n\xff\xfe\n\n")
+        await wire.initialize()
+        result = await wire.answer("tools/call", {"name": "sum_numbers", "arguments": {"numbers": [1, 2]}})
+        assert result["structuredContent"]["result"] == "3"
+        await finished(process)
+    for line in wire.lines:
+        assert json.loads(line)["jsonrpc"] == "2.0"
+
+
+@pytest.mark.requirement("clean-end")
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, None], ids=["SIGTERM", "SIGINT", "end of stdin"])
+async def test_the_server_ends_cleanly_within_2_s_with_a_call_in_flight(
+    scripted_messages: Callable[..., ScriptedMessages], stop: signal.Signals | None
+) -> None:
+    async def attempt() -> float:
+        model = scripted_messages(lambda _request: replace(says("too late"), seconds_per_event=60))
+        env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
+        async with started(SERVER, env=env) as process:
+            wire = Wire(process)
+            await wire.initialize()
+            await wire.request("tools/call", {"name": AGENT_TOOL, "arguments": {"prompt": "1 + 1"}})
+            await model.until(lambda: len(model.requests) == 1)
+            began = time.monotonic()
+            if stop is None:
+                assert process.stdin is not None
+                process.stdin.close()
+            else:
+                process.send_signal(stop)
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+            took = time.monotonic() - began
+            end = await finished(process)
+        await model.until(lambda: model.requests[0].outcome == "cancelled")
+        assert len(model.requests) == 1
+        assert end.err == ""
+        return took
+
+    await within(2, attempt)
+
+
+@pytest.mark.parametrize(("option", "shown"), [("--help", "--offline"), ("--version", "version 0.")])
+def test_the_command_explains_itself(option: str, shown: str) -> None:
+    result = CliRunner().invoke(main, [option])
+    assert result.exit_code == 0
+    assert shown in result.stdout
+
+
+def test_an_unknown_option_is_a_usage_error() -> None:
+    result = CliRunner().invoke(main, ["--nonsense"])
+    assert result.exit_code == 2
+    assert result.stdout == ""
