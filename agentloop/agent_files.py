@@ -261,15 +261,6 @@ def _duplicates(files: Iterable[AgentFile]) -> Iterable[Problem]:
             yield file.problem("error", "name", f"the name {file.name!r} is that of {other.path} too")
 
 
-def read_agent(path: Path) -> AgentFiles:
-    """Read one agent file: the file, or the errors that keep it from being one, and warnings.
-
-    Example:
-        >>> (file,) = read_agent(Path("agents/reviewer.md")).files
-    """
-    return load_agents(path)
-
-
 def _read(path: Path, problems: list[Problem], *, is_given: bool) -> AgentFile | None:
     try:
         front = read_front_matter(_text(path), keys=(*KEYS, *CLAUDE_CODE_KEYS))

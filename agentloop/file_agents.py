@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agentloop.agent import Agent
 from agentloop.agent_files import AgentFile, Level, Problem
@@ -157,11 +157,11 @@ def to_agent(
         ConfigurationError: two tools have the same name.
 
     Example:
-        >>> (file,) = read_agent(Path("agents/greeter.md")).files
+        >>> (file,) = load_agents(Path("agents/greeter.md")).files
         >>> agent = to_agent(file, select_tools(file).tools)
         >>> agent.run_sync("Greet Ada in French.").answer
     """
-    limits = Limits()
+    limits = Limits(max_turns=file.max_turns or Limits().max_turns, run_timeout=file.timeout or Limits().run_timeout)
     return Agent(
         name=file.name,
         system_prompt=file.system_prompt,
@@ -170,11 +170,7 @@ def to_agent(
         client=client,
         description=file.description,
         effort=file.effort,
-        limits=replace(
-            limits,
-            max_turns=file.max_turns or limits.max_turns,
-            run_timeout=file.timeout or limits.run_timeout,
-        ),
+        limits=limits,
     )
 
 
