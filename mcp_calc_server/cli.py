@@ -21,7 +21,7 @@ from agentloop.mcp.server.serving import Durable, serve, work
 from agentloop.observers import export
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.install import HOSTS, entry, plan
-from offline_model.choice import choose_model
+from offline_model.choice import ModelChoice, choose_model
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
@@ -31,7 +31,7 @@ else:
     access, web = lazy("agentloop.mcp.server.access"), lazy("agentloop.mcp.server.web")
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
-_PUBLISHED = ("model", "offline", "publish", "no_calculator")
+_PUBLISHED = ("model", "offline", "publish", "agents", "no_calculator")
 _LIMITS = ("queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute")
 _QUEUE = (*_LIMITS, "queue_version", "queue_only")
 DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
@@ -41,7 +41,13 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
 @click.option("--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the offline model (rule-based).")
 @click.option("--publish", multiple=True, metavar="MODULE:ATTRIBUTE", help="Publish this Agent, or list of them.")
-@click.option("--no-calculator", is_flag=True, help="Publish only what --publish names.")
+@click.option(
+    "--agents",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Publish the agents in this Markdown file, or in all of this directory.",
+)
+@click.option("--no-calculator", is_flag=True, help="Publish only what --publish and --agents name.")
 @click.option("--max-agents", type=click.IntRange(min=1), default=MAX_AGENTS, show_default=True)
 @click.option("--calls-per-minute", type=click.IntRange(min=1), default=CALLS_PER_MINUTE, show_default=True)
 @click.option("--transport", type=click.Choice(["stdio", "sse", "streamable-http"]), default="stdio", show_default=True)
@@ -80,15 +86,13 @@ def main(context: click.Context, /, **options: Any) -> None:
 
     The agent uses Claude if the anthropic SDK finds credentials (ANTHROPIC_API_KEY, say) or ANTHROPIC_BASE_URL is set,
     and otherwise a built-in offline model, which is rule-based. At most --max-agents agent calls run at once, and each
-    client may make --calls-per-minute calls. --publish and --allow-host may be given more than once.
+    client may make --calls-per-minute calls. --publish, --agents and --allow-host may be given more than once.
     """
     if context.invoked_subcommand is not None:
         return
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
-        tools, agents, calculators = _published(
-            **{name: options[name] for name in ("model", "offline", "publish", "no_calculator")}
-        )
+        tools, agents, calculators = _published(**{name: options[name] for name in _PUBLISHED})
         address = _address(options)
         asyncio.run(
             serve(
@@ -149,19 +153,32 @@ def _sharing(options: Mapping[str, Any]) -> Sharing:
 
 
 def _published(
-    *, model: str, offline: bool, publish: Sequence[str], no_calculator: bool
+    *, model: str, offline: bool, publish: Sequence[str], agents: Sequence[Path], no_calculator: bool
 ) -> tuple[list[Tool], list[Agent], list[Agent]]:
     """The tools, the user's agents, and those of the agents that are among the tools."""
-    agents = [agent for name in publish for agent in find_agents(name)]
-    if no_calculator:
-        if not agents:
-            raise ConfigurationError("--no-calculator without --publish leaves nothing to publish.")
-        return [], agents, []
+    if no_calculator and not (publish or agents):
+        raise ConfigurationError("--no-calculator without --publish or --agents leaves nothing to publish.")
+    modules = [agent for name in publish for agent in find_agents(name)]
+    if no_calculator and not agents:
+        return [], modules, []
     choice = choose_model(model, offline=offline)
+    tools, behind = _of_files(agents, choice, model=model, offline=offline) if agents else ([], [])
+    if no_calculator:
+        return tools, modules, behind
     if choice.notice:
         click.echo(f"mcp-calc-server: {choice.notice}", err=True)
     calculator = calculator_assistant(model=choice.model, client=choice.client)
-    return [*math_tools_async(), agent_tool_async(calculator)], agents, [calculator]
+    return [*math_tools_async(), agent_tool_async(calculator), *tools], modules, [calculator, *behind]
+
+
+def _of_files(
+    paths: Sequence[Path], choice: ModelChoice, *, model: str, offline: bool
+) -> tuple[list[Tool], list[Agent]]:
+    """The tools of agent files and the agents behind them."""
+    from mcp_calc_server import files  # noqa: PLC0415 - with a YAML parser, only when asked for
+
+    checked = files.check_files(paths, choice, model=model, offline=offline)
+    return files.published_files(checked, lambda text: click.echo(f"mcp-calc-server: {text}", err=True))
 
 
 def _address(options: dict[str, Any]) -> web.Address | None:
@@ -218,6 +235,23 @@ def worker(context: click.Context) -> None:
         raise click.UsageError(str(error)) from None
     finally:
         export.finish()
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="DIR|FILE...")
+@click.pass_context
+def check(context: click.Context, paths: Sequence[Path]) -> None:
+    """Say what --agents would publish of these agent files, and what is wrong with them.
+
+    Python functions that files name are imported. The exit status is 1 if there are errors.
+    """
+    from mcp_calc_server import files  # noqa: PLC0415 - with a YAML parser, only when asked for
+
+    assert context.parent is not None
+    model, offline = context.parent.params["model"], context.parent.params["offline"]
+    checked = files.check_files(paths, choose_model(model, offline=offline), model=model, offline=offline)
+    click.echo(files.report(checked))
+    context.exit(1 if checked.errors else 0)
 
 
 @main.command()

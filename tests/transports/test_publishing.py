@@ -31,6 +31,30 @@ async def test_the_example_of_the_page_is_published_and_answers(tmp_path: Path) 
     assert not [line for line in served.wire if SPENT.encode() in line], "a client that did not ask is told nothing"
 
 
+@pytest.mark.requirement("agents-option")
+async def test_the_agent_file_of_the_page_is_published_and_answers(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "publish.md").read_text(encoding="utf-8")
+    code, agent = (re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "markdown"))
+    command = re.search(r"```\nmcp-calc-server (.*? --agents .*?)\n```", page)
+    assert code is not None
+    assert agent is not None
+    assert command is not None
+    (tmp_path / "weather.py").write_text("print('imported')\n" + code[1], encoding="utf-8")
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "adviser.md").write_text(agent[1].replace("maxTurns", "color: red\nmaxTurns"), "utf-8")
+    with ScriptedMessages([calls(("temperature", {"city": "Oslo"})), says("A coat: 4.5 degrees.")]) as model:
+        env = scripted_env(model.url, PYTHONPATH=str(ROOT))
+        async with serving("stdio", *command[1].split(), env=env, cwd=tmp_path) as served, served.client() as client:
+            (listed,) = (await client.list_tools()).tools
+            result = await client.call_tool("adviser_agent", {"prompt": "Oslo?"})
+    assert (listed.name, listed.description) == ("adviser_agent", "Says what to wear in a city.")
+    assert text(result) == "A coat: 4.5 degrees."
+    assert model.requests[0].body["model"] == "claude-haiku-5-5"
+    assert model.requests[1].results[0]["content"][0]["text"] == "4.5"
+    warning = "mcp-calc-server: agents/adviser.md:6: warning: color has no effect outside Claude Code\n"
+    assert {"imported\n", warning} <= set(served.said)
+
+
 @pytest.mark.requirement("publish")
 async def test_what_a_published_module_prints_does_not_reach_the_protocol(tmp_path: Path) -> None:
     (tmp_path / "chatty.py").write_text(

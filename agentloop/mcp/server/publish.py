@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
-from typing import Any
-
 from agentloop import Agent, ConfigurationError
+from agentloop.loading import load_attribute
 
 
 def find_agents(name: str) -> list[Agent]:
@@ -19,39 +12,11 @@ def find_agents(name: str) -> list[Agent]:
     Raises:
         ConfigurationError: there is no such module or attribute, or it is something else.
     """
-    module_name, colon, attribute = name.partition(":")
-    if not (module_name and colon and attribute):
-        raise ConfigurationError(f"--publish {name}: write module:attribute, for example my_agents:helper.")
-    value: Any = _import(module_name, name)
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            raise ConfigurationError(f"--publish {name}: {module_name} has no {attribute}.")
-        value = getattr(value, part)
+    try:
+        value = load_attribute(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--publish {name}: {error}") from error
     agents = [value] if isinstance(value, Agent) else value
     if isinstance(agents, list | tuple) and agents and all(isinstance(agent, Agent) for agent in agents):
         return list(agents)
     raise ConfigurationError(f"--publish {name}: that is {type(value).__name__}, not an Agent or a list of Agents.")
-
-
-def _import(module_name: str, name: str) -> Any:
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        with _stdout_on_stderr():
-            return importlib.import_module(module_name)
-    except Exception as error:
-        raise ConfigurationError(f"--publish {name}: importing {module_name} failed: {error!r}") from error
-
-
-@contextmanager
-def _stdout_on_stderr() -> Iterator[None]:
-    """Send what is printed in the block, also past Python, to stderr: stdout carries the protocol."""
-    sys.stdout.flush()
-    stdout = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(stdout, 1)
-        os.close(stdout)

@@ -1,0 +1,207 @@
+"""Agents made of agent files: which tools they get, which model, and what of a file is not supported yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agentloop.agent import Agent
+from agentloop.agent_files import AgentFile, Level, Problem
+from agentloop.delegate import create_agent_tool_async
+from agentloop.errors import ConfigurationError
+from agentloop.limits import Limits
+from agentloop.loading import load_attribute
+from agentloop.model import ClientSource, sdk_client
+from agentloop.tools import Tool
+
+MODELS = {
+    "haiku": "claude-haiku-5-5",
+    "sonnet": "claude-sonnet-5-5",
+    "opus": "claude-opus-5-5",
+    "fable": "claude-fable-5-2",
+}
+"""What Claude Code's aliases stand for."""
+
+CLAUDE_CODE_TOOLS = frozenset(
+    """
+    Agent Artifact AskUserQuestion Bash BashOutput CronCreate CronDelete CronList Edit EndConversation EnterPlanMode
+    EnterWorktree ExitPlanMode ExitWorktree Glob Grep KillBash KillShell LS LSP ListAgents ListMcpResourcesTool Monitor
+    MultiEdit NotebookEdit NotebookRead PowerShell PushNotification Read ReadMcpResourceTool RemoteTrigger
+    ReportFindings ScheduleWakeup SendMessage SendUserFile ShareOnboardingGuide Skill SlashCommand Task TaskCreate
+    TaskGet TaskList TaskOutput TaskStop TaskUpdate TeamCreate TeamDelete TodoRead TodoWrite ToolSearch
+    WaitForMcpServers WebFetch WebSearch Workflow Write
+    """.split()  # noqa: SIM905 - 55 lines otherwise
+)
+
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_NOT_YET: dict[str, tuple[str, Level, str]] = {
+    "mcpServers": ("mcp_servers", "error", "the agent's MCP servers are not connected, so it would lack their tools"),
+    "output": ("output", "error", "the agent would answer with text that nothing checks against the schema"),
+    "input": ("input", "error", "the agent would take one prompt instead of the fields of the schema"),
+    "maxUsd": ("max_usd", "error", "the agent would spend without this limit"),
+    "approve": ("approve", "error", "the agent would call these tools without asking anybody"),
+    "sessions": ("sessions", "warning", "each call starts a new conversation"),
+    "canAsk": ("can_ask", "warning", "the agent can ask nobody"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The tools an agent file asks for, and what it asks for in vain."""
+
+    tools: tuple[Tool, ...]
+    problems: tuple[Problem, ...]
+
+
+def unsupported(file: AgentFile) -> tuple[Problem, ...]:
+    """The keys of the file that ask for what the runtime cannot do yet, and what follows from it."""
+    return tuple(
+        file.problem(level, key, f"{key} is not supported yet: {consequence}")
+        for key, (attribute, level, consequence) in _NOT_YET.items()
+        if getattr(file, attribute)
+    )
+
+
+def select_tools(file: AgentFile, available: Sequence[Tool] = ()) -> Selection:
+    """Choose the tools of an agent file: from `available`, and the Python functions it names as `module:function`.
+
+    What `disallowedTools` matches is taken away first. A pattern is a name or has `*` in it; `mcp__server__tool` is
+    `server__tool`, and `mcp__server` all tools of the server. Without `tools` the agent gets all that is available.
+    The problems say which functions cannot be loaded, which patterns match nothing, and which are tools of Claude Code.
+
+    Example:
+        >>> selection = select_tools(file, [word_count])
+        >>> [tool.name for tool in selection.tools]
+    """
+    functions, problems = _functions(file)
+    candidates = [(tool.name, tool) for tool in available] + list(functions.items())
+    denied = {name for name, tool in candidates if any(_matches(p, name, tool) for p in file.disallowed_tools)}
+    allowed = [
+        tool
+        for name, tool in candidates
+        if name not in denied and (file.tools is None or any(_matches(p, name, tool) for p in file.tools))
+    ]
+    problems += [
+        *_unmatched(file, "tools", [p for p in file.tools or () if not _FUNCTION.fullmatch(p)], candidates),
+        *_unmatched(file, "disallowedTools", file.disallowed_tools, candidates),
+    ]
+    return Selection(tuple(allowed), tuple(problems))
+
+
+def _functions(file: AgentFile) -> tuple[dict[str, Tool], list[Problem]]:
+    functions: dict[str, Tool] = {}
+    problems: list[Problem] = []
+    for name in file.tools or ():
+        if _FUNCTION.fullmatch(name) and name not in functions:
+            try:
+                functions[name] = function_tool(name)
+            except ConfigurationError as error:
+                problems.append(file.problem("error", "tools", f"{name}: {error}"))
+    return functions, problems
+
+
+def function_tool(name: str) -> Tool:
+    """The tool at `module:attribute`: a `Tool`, or a function with annotated parameters.
+
+    Raises:
+        ConfigurationError: it cannot be loaded, or is something else.
+    """
+    value = load_attribute(name)
+    if isinstance(value, Tool):
+        return value
+    if not callable(value) or isinstance(value, type):
+        raise ConfigurationError(f"that is {type(value).__name__}, not a function or a Tool.")
+    try:
+        return Tool.from_function(value)
+    except (ConfigurationError, TypeError, ValueError, NameError, AttributeError) as error:
+        raise ConfigurationError(f"no tool can be made of it: {error}") from error
+
+
+def _matches(pattern: str, name: str, tool: Tool) -> bool:
+    expression = _expression(pattern)
+    return any(expression.fullmatch(candidate) for candidate in (name, tool.name))
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    if pattern.startswith("mcp__"):
+        pattern = pattern.removeprefix("mcp__")
+        pattern = pattern if "__" in pattern else f"{pattern}__*"
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))))
+
+
+def _unmatched(
+    file: AgentFile, key: str, patterns: Iterable[str], candidates: Sequence[tuple[str, Tool]]
+) -> Iterable[Problem]:
+    unmatched = [p for p in patterns if not any(_matches(p, *candidate) for candidate in candidates)]
+    built_in = [p for p in unmatched if p.partition("(")[0] in CLAUDE_CODE_TOOLS]
+    if built_in and key == "tools":
+        yield file.problem("warning", key, f"not available outside Claude Code: {', '.join(built_in)}")
+    for pattern in unmatched:
+        if pattern not in built_in:
+            yield file.problem("warning", key, f"{key}: {pattern} matches no tool")
+
+
+def to_agent(
+    file: AgentFile,
+    tools: Sequence[Tool] = (),
+    *,
+    default_model: str = "claude-sonnet-5-5",
+    client: ClientSource = sdk_client,
+) -> Agent:
+    """Make an agent of a file and the tools selected for it. `default_model` is the one of `model: inherit`.
+
+    `maxTurns` bounds its turns, and `timeout` its runs. Keys that `unsupported` names have no effect.
+
+    Raises:
+        ConfigurationError: two tools have the same name.
+
+    Example:
+        >>> (file,) = load_agents(Path("agents/greeter.md")).files
+        >>> agent = to_agent(file, select_tools(file).tools)
+        >>> agent.run_sync("Greet Ada in French.").answer
+    """
+    limits = Limits(max_turns=file.max_turns or Limits().max_turns, run_timeout=file.timeout or Limits().run_timeout)
+    return Agent(
+        name=file.name,
+        system_prompt=file.system_prompt,
+        tools=tuple(tools),
+        model=resolve_model(file.model, default_model),
+        client=client,
+        description=file.description,
+        effort=file.effort,
+        limits=limits,
+    )
+
+
+def resolve_model(model: str, default: str) -> str:
+    """The model id that `model` in an agent file stands for."""
+    if model.lower() == "inherit":
+        return default
+    return MODELS.get(model.lower().removesuffix("[1m]"), model)
+
+
+@dataclass(frozen=True, slots=True)
+class Publishable:
+    """An agent file with its agent and its tool, or with the errors that keep it from being published."""
+
+    file: AgentFile
+    agent: Agent | None
+    tool: Tool | None
+    problems: tuple[Problem, ...]
+
+
+def publishable(
+    file: AgentFile, *, default_model: str = "claude-sonnet-5-5", client: ClientSource = sdk_client
+) -> Publishable:
+    """Make the agent of a file and its tool, whose timeout is that of the file, or say why that is not possible."""
+    selection = select_tools(file)
+    problems = [*unsupported(file), *selection.problems]
+    agent = None
+    try:
+        agent = to_agent(file, selection.tools, default_model=default_model, client=client)
+    except ConfigurationError as error:
+        problems.append(file.problem("error", "tools", str(error)))
+    if agent is None or any(problem.level == "error" for problem in problems):
+        return Publishable(file, None, None, tuple(problems))
+    return Publishable(file, agent, create_agent_tool_async(agent, timeout=file.timeout), tuple(problems))

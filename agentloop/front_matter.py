@@ -1,0 +1,168 @@
+"""YAML front matter of a Markdown file, with the line of every key.
+
+PyYAML composes the nodes, which carry positions, and constructs plain values from them. What it would accept and an
+agent file has no use for is refused: aliases (which let a few lines expand to gigabytes), duplicate keys and deep
+nesting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+MAX_CHARACTERS = 64_000
+MAX_DEPTH = 32
+"""Objects and lists within each other."""
+
+_FENCE = "---"
+_OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
+_CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+
+
+class FrontMatterError(Exception):
+    """The front matter cannot be read. `line` is the line of the file, counted from 1."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.line = line
+
+
+class _SyntaxError(FrontMatterError):
+    """It is not YAML."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key at the top level, its value as plain data, and its line in the file."""
+
+    key: str
+    value: Any
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """The keys of a front matter and the Markdown after it.
+
+    `unquoted` is the line of a description that is not valid YAML and was read as text, if there is one.
+    """
+
+    entries: tuple[Entry, ...]
+    body: str
+    unquoted: int | None = None
+
+
+def read_front_matter(text: str, *, keys: Collection[str]) -> FrontMatter | None:
+    r"""Read the front matter of a Markdown text with `\n` line ends; None if it does not begin with a line `---`.
+
+    Many agent files in use have a `description` in plain text with `: ` in it, often several lines of dialogue, which
+    YAML refuses and Claude Code accepts. Such a description is read as text up to the next of `keys`.
+
+    Raises:
+        FrontMatterError: it is not closed, too large, not YAML, no mapping, or has a key twice.
+    """
+    lines = text.split("\n")
+    if lines[0].rstrip() != _FENCE:
+        return None
+    end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
+    if end is None:
+        raise FrontMatterError(1, "the front matter that begins here has no end: close it with a line ---")
+    source, body = "\n".join(lines[1:end]), "\n".join(lines[end + 1 :])
+    if len(source) > MAX_CHARACTERS:
+        raise FrontMatterError(1, f"the front matter has {len(source):,} characters; {MAX_CHARACTERS:,} is the limit")
+    try:
+        return FrontMatter(_entries(source), body)
+    except _SyntaxError as error:
+        mended = _with_description_as_text(source, keys)
+        if mended is None:
+            raise
+        try:
+            entries = _entries(mended[0])
+        except FrontMatterError:
+            raise error from None
+    entries = tuple(replace(entry, value=mended[1]) if entry.key == "description" else entry for entry in entries)
+    return FrontMatter(entries, body, next(entry.line for entry in entries if entry.key == "description"))
+
+
+def _with_description_as_text(source: str, keys: Collection[str]) -> tuple[str, str] | None:
+    """The source with an empty description of as many lines, and the text of the description."""
+    others = "|".join(map(re.escape, keys))
+    plain = rf"^description:[ \t]+(?P<text>[^\s\"'|>].*?)(?=\n(?:{others}):|\Z)"
+    found = re.search(plain, source, re.DOTALL | re.MULTILINE)
+    if found is None:
+        return None
+    blank = "description: ''" + "\n" * found[0].count("\n")
+    return source[: found.start()] + blank + source[found.end() :], found["text"].rstrip()
+
+
+def _entries(source: str) -> tuple[Entry, ...]:
+    try:
+        _check_events(source)
+        root = yaml.compose(source, Loader=yaml.SafeLoader)
+        if root is None:
+            return ()
+        if not isinstance(root, yaml.MappingNode):
+            raise FrontMatterError(2, "the front matter is not a list of `key: value` lines")
+        _check_keys(root, source)
+        constructor = yaml.SafeLoader(source)
+        return tuple(
+            Entry(key.value, _constructed(constructor, value, source), _line(source, key.start_mark.index))
+            for key, value in root.value
+        )
+    except yaml.YAMLError as error:
+        raise _syntax_error(error, source) from None
+
+
+def _check_events(source: str) -> None:
+    depth = 0
+    for event in yaml.parse(source, Loader=yaml.SafeLoader):
+        depth += isinstance(event, _OPENING) - isinstance(event, _CLOSING)
+        line = _line(source, event.start_mark.index if event.start_mark else 0)
+        if depth > MAX_DEPTH:
+            raise FrontMatterError(line, f"more than {MAX_DEPTH} objects and lists are nested in each other")
+        if isinstance(event, yaml.AliasEvent):
+            raise FrontMatterError(line, f"YAML aliases (*{event.anchor}) are not supported: write the value out")
+
+
+def _check_keys(node: yaml.Node, source: str) -> None:
+    """Refuse duplicate keys, at any depth, and keys that are not plain text."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _check_keys(item, source)
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = _line(source, key.start_mark.index)
+            if not isinstance(key, yaml.ScalarNode):
+                raise FrontMatterError(line, "a key is not plain text")
+            if key.value in lines:
+                raise FrontMatterError(line, f"the key {key.value!r} is there already, on line {lines[key.value]}")
+            lines[key.value] = line
+            _check_keys(value, source)
+
+
+def _constructed(constructor: yaml.SafeLoader, node: yaml.Node, source: str) -> Any:
+    try:
+        return constructor.construct_object(node, deep=True)
+    except (ValueError, TypeError, OverflowError) as error:  # a day that is not in the calendar, 5,000 digits
+        raise FrontMatterError(_line(source, node.start_mark.index), f"a value cannot be read: {error}") from None
+
+
+def _syntax_error(error: yaml.YAMLError, source: str) -> FrontMatterError:
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    index = mark.index if mark is not None else getattr(error, "position", 0)
+    line = _line(source, index)
+    text = source.split("\n")[line - 2] if source else ""
+    if "\t" in text[: len(text) - len(text.lstrip())]:
+        return _SyntaxError(line, "the line is indented with a tab: YAML takes spaces only")
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
+    return _SyntaxError(line, f"not valid YAML: {problem}. A value with ': ', ' #' or quotes in it has to be quoted.")
+
+
+def _line(source: str, index: int) -> int:
+    """The line in the file; the first line of the source is the second one there."""
+    return source.count("\n", 0, min(index, len(source) - 1)) + 2

@@ -1,0 +1,56 @@
+"""Finding what `module:attribute` names."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from agentloop.errors import ConfigurationError
+
+
+def load_attribute(name: str) -> Any:
+    """The value of `module:attribute`, for example `weather:temperature`.
+
+    Modules in the current directory are found too. What the module prints while it is imported goes to stderr.
+
+    Raises:
+        ConfigurationError: the name has another form, the import failed, or there is no such attribute.
+    """
+    module_name, colon, attribute = name.partition(":")
+    if not (module_name and colon and attribute):
+        raise ConfigurationError("write module:attribute, for example my_agents:helper.")
+    value: Any = _import(module_name)
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            raise ConfigurationError(f"{module_name} has no {attribute}.")
+        value = getattr(value, part)
+    return value
+
+
+def _import(module_name: str) -> Any:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        with _stdout_on_stderr():
+            return importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(f"importing {module_name} failed: {error!r}") from error
+
+
+@contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    """Send what is printed in the block, also past Python, to stderr: stdout carries the protocol."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)

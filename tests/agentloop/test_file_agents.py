@@ -1,0 +1,153 @@
+"""Agents made of agent files: their tools, their model, and what is not supported yet."""
+
+from pathlib import Path
+
+import pytest
+
+from agentloop import Tool
+from agentloop.agent_files import AgentFile, load_agents
+from agentloop.file_agents import publishable, resolve_model, select_tools, to_agent, unsupported
+from agentloop.testing import ScriptedMessages, calls, says
+
+AGENTS = Path(__file__).parent / "agents"
+FUNCTIONS = "tests.agentloop.file_tools"
+
+
+def tool(name: str) -> Tool:
+    def function() -> str:
+        return name
+
+    return Tool.from_function(function, name=name)
+
+
+AVAILABLE = [tool(name) for name in ("git__log", "git__push", "web__fetch", "count")]
+
+
+def file(**values: object) -> AgentFile:
+    return AgentFile(path=Path("a.md"), name="a", description="Does a.", lines={"tools": 4}, **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("agent-files")
+@pytest.mark.parametrize(
+    ("tools", "denied", "selected"),
+    [
+        (None, (), ["git__log", "git__push", "web__fetch", "count"]),
+        ((), (), []),
+        (("*",), (), ["git__log", "git__push", "web__fetch", "count"]),
+        (("git__log", "count"), (), ["git__log", "count"]),
+        (("git__*",), (), ["git__log", "git__push"]),
+        (("mcp__git__log",), (), ["git__log"]),
+        (("mcp__git",), (), ["git__log", "git__push"]),
+        (("mcp__*",), (), ["git__log", "git__push", "web__fetch"]),
+        (None, ("mcp__*",), ["count"]),
+        (None, ("*push",), ["git__log", "web__fetch", "count"]),
+        (("git__*",), ("git__push",), ["git__log"]),
+    ],
+)
+def test_patterns_select_tools_and_what_is_disallowed_is_never_selected(
+    tools: tuple[str, ...] | None, denied: tuple[str, ...], selected: list[str]
+) -> None:
+    selection = select_tools(file(tools=tools, disallowed_tools=denied), AVAILABLE)
+    assert [tool.name for tool in selection.tools] == selected
+    assert not selection.problems
+
+
+@pytest.mark.requirement("agent-files")
+def test_patterns_that_match_nothing_and_tools_of_claude_code_are_warnings() -> None:
+    asked = file(tools=("Read", "Bash(git diff:*)", "mcp__slack", "git__log", "cuont"), disallowed_tools=("Edit", "x"))
+    selection = select_tools(asked, AVAILABLE)
+    assert [tool.name for tool in selection.tools] == ["git__log"]
+    assert [str(problem) for problem in selection.problems] == [
+        "a.md:4: warning: not available outside Claude Code: Read, Bash(git diff:*)",
+        "a.md:4: warning: tools: mcp__slack matches no tool",
+        "a.md:4: warning: tools: cuont matches no tool",
+        "a.md:1: warning: disallowedTools: x matches no tool",
+    ]
+
+
+@pytest.mark.requirement("agent-files")
+def test_python_functions_and_tools_are_loaded_by_module_and_name() -> None:
+    selection = select_tools(file(tools=(f"{FUNCTIONS}:words", f"{FUNCTIONS}:letters")))
+    assert [tool.name for tool in selection.tools] == ["words", "letters"]
+    assert selection.tools[0].spec.description == "Count the words of a text."
+    assert not selection.problems
+    selection = select_tools(file(tools=(f"{FUNCTIONS}:words",), disallowed_tools=("words",)))
+    assert not selection.tools
+
+
+@pytest.mark.requirement("agent-files")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("no_such_module:f", "importing no_such_module failed"),
+        (f"{FUNCTIONS}:nothing", f"{FUNCTIONS} has no nothing."),
+        (f"{FUNCTIONS}:NUMBER", "that is int, not a function or a Tool."),
+        (f"{FUNCTIONS}:Tool", "that is type, not a function or a Tool."),
+        (f"{FUNCTIONS}:unannotated", "no tool can be made of it: unannotated: parameter 'text' must be annotated"),
+        ("os:system", "no tool can be made of it"),
+    ],
+)
+def test_a_function_that_cannot_be_a_tool_is_an_error(name: str, reason: str) -> None:
+    (problem,) = select_tools(file(tools=(name,))).problems
+    assert str(problem).startswith(f"a.md:4: error: {name}: {reason}")
+
+
+@pytest.mark.requirement("agent-files")
+@pytest.mark.parametrize(
+    ("named", "model"),
+    [
+        ("inherit", "the-default"),
+        ("haiku", "claude-haiku-5-5"),
+        ("Sonnet", "claude-sonnet-5-5"),
+        ("sonnet[1m]", "claude-sonnet-5-5"),
+        ("opus", "claude-opus-5-5"),
+        ("claude-opus-5-5", "claude-opus-5-5"),
+        ("qwen3:8b", "qwen3:8b"),
+    ],
+)
+def test_aliases_of_models_stand_for_current_ones(named: str, model: str) -> None:
+    assert resolve_model(named, "the-default") == model
+
+
+@pytest.mark.requirement("agent-files")
+async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
+    (reader,) = load_agents(AGENTS / "reader.md").files
+    published = publishable(reader)
+    assert published.agent is not None
+    assert published.tool is not None
+    assert (published.tool.name, published.tool.timeout) == ("reader_agent", 45)
+    assert (published.agent.limits.max_turns, published.agent.limits.run_timeout) == (4, 45)
+    with ScriptedMessages([calls(("words", {"text": "a b c"})), says("A moment.")]) as model:
+        agent = to_agent(reader, published.agent.tools, client=model.client)
+        assert (await agent.run("How long is 'a b c'?")).answer == "A moment."
+    first = model.requests[0].body
+    assert (first["model"], first["output_config"]) == ("claude-haiku-5-5", {"effort": "low"})
+    assert first["system"].startswith("Count the words with your tool.")
+    assert model.requests[1].results[0]["content"][0]["text"] == "3"
+
+
+@pytest.mark.requirement("agent-files")
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"mcp_servers": ["git"]}, "error: mcpServers is not supported yet: the agent's MCP servers are not connected"),
+        ({"output": {"type": "object"}}, "error: output is not supported yet"),
+        ({"input": {"type": "object"}}, "error: input is not supported yet"),
+        ({"max_usd": 0.5}, "error: maxUsd is not supported yet: the agent would spend without this limit"),
+        ({"approve": ["git__push"]}, "error: approve is not supported yet"),
+        ({"sessions": True}, "warning: sessions is not supported yet: each call starts a new conversation"),
+        ({"can_ask": True}, "warning: canAsk is not supported yet: the agent can ask nobody"),
+    ],
+)
+def test_keys_that_are_not_supported_yet_say_what_follows(values: dict[str, object], problem: str) -> None:
+    asking = file(**values)
+    (found,) = unsupported(asking)
+    assert problem in str(found)
+    published = publishable(asking)
+    assert (published.agent is None) == (found.level == "error")
+    assert found in published.problems
+
+
+def test_two_functions_of_one_name_are_an_error() -> None:
+    both = file(tools=(f"{FUNCTIONS}:words", "tests.agentloop.more_file_tools:words"))
+    assert "has more than one tool named words" in str(publishable(both).problems[-1])

@@ -1,0 +1,87 @@
+"""`mcp-calc-server check` and the refusals of `--agents`, in this process."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.in_process import server
+
+HEAD = "---\nname: a\ndescription: Does a.\n"
+GOOD = HEAD + "tools: Read, tests.agentloop.file_tools:words\nmodel: opus\neffort: low\ntimeout: 30\n---\nDo a."
+
+
+def write(path: Path, text: str, name: str = "a.md") -> Path:
+    file = path / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.requirement("agents-option")
+def test_check_says_what_would_be_published(tmp_path: Path) -> None:
+    file, other = write(tmp_path, GOOD), write(tmp_path, HEAD.replace(": a", ": b") + "---\nDo b.", "b.md")
+    end = server("--model", "claude-sonnet-5-5", "check", str(tmp_path))
+    assert (end.exit_code, end.stderr) == (0, "")
+    assert end.stdout.splitlines() == [
+        f"a ({file})",
+        "  tool     a_agent",
+        "  model    claude-opus-5-5",
+        "  effort   low",
+        "  tools    words",
+        "  turns    25",
+        "  timeout  30 s",
+        f"b ({other})",
+        "  tool     b_agent",
+        "  model    claude-sonnet-5-5",
+        "  tools    none",
+        "  turns    25",
+        f"{file}:4: warning: not available outside Claude Code: Read",
+        "2 agents would be published: 1 warning.",
+    ]
+
+
+@pytest.mark.requirement("agents-option")
+def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "effort: huge\nmaxTurns: 0\n---\nx")
+    write(tmp_path, "---\nname: b\ndescription: Does b.\nmcpServers: [git]\ntools: no_such:f\n---\nx", "b.md")
+    end = server("check", str(tmp_path))
+    assert end.exit_code == 1
+    assert [line.removeprefix(f"{tmp_path}/")[:40] for line in end.stdout.splitlines()] == [
+        "a.md:4: error: effort: one of low, mediu",
+        "a.md:5: error: maxTurns: input should be",
+        "b.md:4: error: mcpServers is not support",
+        "b.md:5: error: no_such:f: importing no_s",
+        "Nothing would be published: 4 errors, 0 ",
+    ]
+
+
+@pytest.mark.requirement("agents-option")
+def test_the_offline_model_is_everybodys(tmp_path: Path) -> None:
+    end = server("--offline", "check", str(write(tmp_path, GOOD)))
+    assert "  model    offline-rule-based\n" in end.stdout
+
+
+@pytest.mark.requirement("agents-option")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + "mcpServers: [git]\n---\nx", "a.md:4: error: mcpServers is not supported yet"),
+        (HEAD + "maxUsd: 1\n---\nx", "a.md:4: error: maxUsd is not supported yet"),
+        (HEAD + "model:\n---\nx", "a.md:4: error: model has no value"),
+        ("# Only a page", "a.md:1: error: no front matter"),
+    ],
+)
+def test_agent_files_with_errors_are_a_usage_error_and_nothing_is_published(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    end = server("--agents", str(write(tmp_path, text)))
+    assert (end.exit_code, end.stdout) == (2, "")
+    assert said in end.stderr
+
+
+@pytest.mark.requirement("agents-option")
+def test_names_that_clash_with_other_tools_are_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, HEAD.replace(": a", ": calculator_assistant") + "---\nx")
+    end = server("--offline", "--agents", str(file))
+    assert end.exit_code == 2
+    assert "More than one tool is published as calculator_assistant_agent" in end.stderr
+    assert server("--agents", str(tmp_path / "none")).exit_code == 2
