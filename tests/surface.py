@@ -52,7 +52,7 @@ class Served:
             case "stdio":
                 return _over_pipes(self)
             case "sse":
-                return sse_client(self.url, headers=dict(headers))
+                return sse_client(self.url, headers=dict(headers), httpx_client_factory=_http_client)
             case _:
                 return _over_http(self.url, headers)
 
@@ -92,11 +92,36 @@ async def _read_stderr(served: Served, listening: asyncio.Event) -> None:
     listening.set()
 
 
+def raw(number: str) -> str:
+    """An argument that the clients of this module send as the JSON number `number`, with the characters it has here."""
+    return f"raw:{number}"
+
+
+def _as_sent(message: bytes) -> bytes:
+    return re.sub(rb'"raw:([^"]*)"', rb"\1", message)
+
+
+class _RawNumbers(httpx2.AsyncHTTPTransport):
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        content = _as_sent(await request.aread())
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"content-length"]
+        changed = httpx2.Request(
+            request.method, request.url, headers=headers, content=content, extensions=request.extensions
+        )
+        return await super().handle_async_request(changed)
+
+
+def _http_client(
+    headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
+) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(headers=headers, timeout=timeout, auth=auth, transport=_RawNumbers())
+
+
 @asynccontextmanager
 async def _over_http(url: str, headers: Mapping[str, str]) -> AsyncIterator[TransportStreams]:
     timeout = httpx2.Timeout(30.0, read=None)
     async with (
-        httpx2.AsyncClient(headers=dict(headers), timeout=timeout) as http,
+        _http_client(headers=dict(headers), timeout=timeout) as http,
         streamable_http_client(url, http_client=http) as streams,
     ):
         yield streams
@@ -121,7 +146,7 @@ async def _over_pipes(served: Served) -> AsyncIterator[TransportStreams]:
     async def write() -> None:
         async with leaving:
             async for message in leaving:
-                stdin.write(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+                stdin.write(_as_sent(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()) + b"\n")
                 with suppress(ConnectionError):
                     await stdin.drain()
 
