@@ -146,7 +146,9 @@ async def _over_pipes(served: Served) -> AsyncIterator[TransportStreams]:
     async def write() -> None:
         async with leaving:
             async for message in leaving:
-                stdin.write(_as_sent(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()) + b"\n")
+                stdin.write(
+                    _as_sent(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()) + b"\n"
+                )
                 with suppress(ConnectionError):
                     await stdin.drain()
 

@@ -541,7 +541,7 @@ def test_an_answer_of_the_agent_fits_the_contract() -> None:
     assert not Draft202012Validator(tool["inputSchema"]).is_valid({"prompt": ""})
     usage = Bill("calculator_assistant", own=Usage({"model": ModelUsage(3, 10, 20)})).to_json()
     step = {"tool": "sum_numbers", "arguments": {"numbers": [2, 2]}, "result": "4", "is_error": False}
-    answer = {"answer": "4", "exact": True, "steps": [step], "usage": usage}
+    answer = {"answer": "4", "steps": [step], "usage": usage}
     validator = Draft202012Validator(tool["outputSchema"])
     validator.validate(answer)
     assert not validator.is_valid(answer | {"usage": usage | {"seconds": -1}})
