@@ -45,7 +45,7 @@ class Served:
 
     def client(self, mode: str = "auto", *, headers: Mapping[str, str] | None = None, **options: Any) -> Client:
         """Not connected yet. Enter and leave it in the same task."""
-        return Client(self._connect(headers or {}), mode=mode, **{"read_timeout_seconds": 30, **options})
+        return Client(self._connect(headers or {}), mode=mode, **{"read_timeout_seconds": 60, **options})
 
     def _connect(self, headers: Mapping[str, str]) -> AbstractAsyncContextManager[TransportStreams]:
         match self.transport:
@@ -73,7 +73,7 @@ async def serving(
         reader = asyncio.create_task(_read_stderr(served, listening))
         try:
             if transport != "stdio":
-                await asyncio.wait_for(listening.wait(), 20)
+                await asyncio.wait_for(listening.wait(), 60)
                 assert served.url, served.stderr
             yield served
         finally:
@@ -177,7 +177,7 @@ class Held(Generic[T]):
         self._owner = asyncio.create_task(self._own(ready))
         self._owner.add_done_callback(lambda _owner: ready.cancel())
         try:
-            return await asyncio.wait_for(ready, 25)
+            return await asyncio.wait_for(ready, 60)
         except asyncio.CancelledError:
             if self._owner.done():
                 self._owner.result()
@@ -185,7 +185,7 @@ class Held(Generic[T]):
 
     async def __aexit__(self, *_error: object) -> None:
         self._leave.set()
-        await asyncio.wait_for(self._owner, 10)
+        await asyncio.wait_for(self._owner, 30)
 
     async def _own(self, ready: "asyncio.Future[T]") -> None:
         async with self._manager as value:

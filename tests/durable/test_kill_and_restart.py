@@ -34,7 +34,7 @@ class Boundary:
             await bell.until(lambda: self.note in bell.rung)
         if self.turn is None and self.note is None:
             await model.until(lambda: finished(model) == ONCE_EACH)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while in_store() != self.steps:  # noqa: ASYNC110 - the store tells nobody by itself
                 await asyncio.sleep(0.01)
 
