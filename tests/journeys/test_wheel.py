@@ -44,7 +44,18 @@ async def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     # Where packages come from is set by the machine.
     env = dict(os.environ)
     await asyncio.gather(
-        _run(new.folder, sys.executable, "-m", "build", "--wheel", "-o", str(wheels), str(CHECKOUT), env=env),
+        _run(
+            new.folder,
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "-o",
+            str(wheels),
+            str(CHECKOUT),
+            env=env,
+        ),
         _run(new.folder, sys.executable, "-m", "venv", "--without-pip", str(new.folder / "venv"), env=env),
     )
     (wheel,) = wheels.glob("*.whl")
