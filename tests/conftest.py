@@ -1,13 +1,10 @@
 """No test reaches a real model: without credentials, at an address where nobody answers."""
 
 import os
-from pathlib import Path
 
 import pytest
 import stamina
 from hypothesis import settings
-
-HERE = Path(__file__).parent
 
 pytest_plugins = ["agentloop.testing.fixtures"]
 
@@ -15,19 +12,6 @@ pytest_plugins = ["agentloop.testing.fixtures"]
 settings.register_profile("quick", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=200)  # `make matrix`
 settings.load_profile("quick")
-
-
-SHARING = {"access": "access", "transports": "transports", "journeys": "", "durable": "", "mcp": ""}
-"""Directories whose tests share servers or an installation: all of the directory, or those of one file."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have tests that share something expensive run in one worker: `--dist loadgroup` keeps a group together."""
-    for item in items:
-        folder, *_ = item.path.relative_to(HERE).parts
-        if folder in SHARING:
-            item.add_marker(pytest.mark.xdist_group(SHARING[folder] or item.path.stem))
 
 
 @pytest.fixture(autouse=True)
