@@ -22,7 +22,7 @@ from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
-from agentloop.mcp.server import exact_arguments
+from agentloop.mcp import exact_arguments
 
 PACE = 0.002
 """Seconds between two writes at least. Each wakes the client, which costs more than what is written."""

@@ -38,7 +38,7 @@ from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
-from agentloop.mcp.server import exact_arguments
+from agentloop.mcp import exact_arguments
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from agentloop.mcp.server.courier import Courier, EventReports
 from agentloop.mcp.server.progress import HEARTBEAT, Notify, Reports, Telling, reporting

@@ -33,8 +33,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
+from agentloop.mcp.exact_arguments import keep_body
 from agentloop.mcp.server.access import Access
-from agentloop.mcp.server.exact_arguments import keep_body
 from agentloop.mcp.server.gathering import GatheringProtocol
 from agentloop.mcp.server.publication import LEFT
 

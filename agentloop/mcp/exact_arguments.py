@@ -8,13 +8,14 @@ they are read again from the raw JSON with `exact_json`: a number is a float if 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.types import JSONRPCMessage, JSONRPCRequest
-from starlette.requests import Request
-from starlette.types import Message, Receive, Scope
 
 from agentloop import ToolError, exact_json
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope
 
 BODY = "agentloop.body"
 """The key in an HTTP request's ASGI scope under which the parts of its body are recorded."""
@@ -35,12 +36,12 @@ def keep_body(scope: Scope, receive: Receive) -> Receive:
 
 
 def of_call(arguments: Mapping[str, Any] | None, request: object) -> Mapping[str, Any]:
-    """Return the arguments of a `tools/call`, exact if `request` is an HTTP request whose body was recorded.
+    """Return the arguments of a `tools/call`, exact if `request` is a Starlette request whose body was recorded.
 
     Raises:
         ToolError: the body has a number that cannot be read, such as NaN.
     """
-    parts = request.scope.get(BODY) if isinstance(request, Request) else None
+    parts = getattr(request, "scope", {}).get(BODY)
     if not arguments or parts is None:
         return arguments or {}
     try:
