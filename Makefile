@@ -14,7 +14,7 @@ demo-durable: .venv/durable.stamp
 
 # Three workers for two cores: tests wait for processes, and for time.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 # What is too slow for `make test`, and the properties with more examples.
 matrix: .venv/dev.stamp

@@ -45,10 +45,6 @@ INPUT_SCHEMA = _object(
 OUTPUT_SCHEMA = _object(
     {
         "answer": {"type": "string", "description": "The answer, in the agent's words."},
-        "exact": {
-            "type": ["boolean", "null"],
-            "description": "Whether all results of the tools were exact; null if none said.",
-        },
         "steps": {
             "type": "array",
             "description": "The tool calls the agent made, in order.",
@@ -115,7 +111,7 @@ def create_agent_tool_async(agent: Agent, *, spec: ToolSpec | None = None, timeo
     """Wrap an agent as a tool that runs on the caller's event loop.
 
     Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text and
-    `{"answer", "exact", "steps", "usage"}` as structured content.
+    `{"answer", "steps", "usage"}` as structured content.
     """
 
     async def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
@@ -172,7 +168,6 @@ def agent_output(result: RunResult) -> ToolOutput:
     """The output of a delegated run."""
     structured = {
         "answer": result.answer,
-        "exact": result.exact,
         "steps": [step.to_json() for step in result.steps],
         "usage": result.bill.to_json(),
     }

@@ -30,13 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A tool call that was made and what came of it. `exact` is what the tool said of its result, if it did."""
+    """A tool call that was made and what came of it."""
 
     tool: str
     arguments: Mapping[str, Any]
     result: str
     is_error: bool
-    exact: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {"tool": self.tool, "arguments": self.arguments, "result": self.result, "is_error": self.is_error}
@@ -55,12 +54,6 @@ class RunResult:
     def usage(self) -> Usage:
         """What the run cost, the runs of agents it delegated to included."""
         return self.bill.total
-
-    @property
-    def exact(self) -> bool | None:
-        """Whether every result that said whether it is exact is; None if none did."""
-        said = [step.exact for step in self.steps if step.exact is not None]
-        return all(said) if said else None
 
 
 class Run:
@@ -273,8 +266,7 @@ def _kind(error: RunError) -> str:
 
 
 def _step(use: ToolUse, output: ToolOutput) -> Step:
-    exact = (output.structured or {}).get("exact")
-    return Step(use.name, use.input, output.text, output.is_error, exact if isinstance(exact, bool) else None)
+    return Step(use.name, use.input, output.text, output.is_error)
 
 
 def _tool_result(use: ToolUse, output: ToolOutput) -> Block:

@@ -46,7 +46,6 @@ def _price(input_: str, output: str, cache_write: str | None = None, cache_read:
     )
 
 
-_FREE = _price("0", "0", "0", "0")
 _PRICES = {
     "claude-haiku-5-5": _price("0.10", "0.50"),
     "claude-sonnet-5-5": _price("2", "10", "2.50", "0.20"),
@@ -54,9 +53,19 @@ _PRICES = {
     "claude-opus-5": _price("5", "25"),
     "claude-sonnet-5": _price("2", "10"),
     "claude-fable-5-1": _price("10", "50"),
-    "offline-rule-based": _FREE,
 }
 _LONG_PRICES = {"claude-haiku-5-5": _price("0.50", "2.50")}
+
+
+def register(model: str, *, input: Decimal | float | str, output: Decimal | float | str) -> None:  # noqa: A002 - the API's word
+    """Set what a model costs, in USD for a million tokens; a known price is replaced.
+
+    Example:
+        `register("my-gateway/large", input=1.5, output=6)`
+    """
+    _PRICES[model] = _price(str(input), str(output))
+    _LONG_PRICES.pop(model, None)
+    _name.cache_clear()
 
 
 @lru_cache(maxsize=256)

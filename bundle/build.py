@@ -36,6 +36,7 @@ def contents() -> dict[str, bytes]:
     packages = _project_file()["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     sources = [path for package in packages for path in (ROOT / package).rglob("*") if _is_source(path)]
     files = {str(path.relative_to(ROOT)): path.read_bytes() for path in [*sources, *(ROOT / name for name in FILES)]}
+    files["icon.png"] = (ROOT / "bundle/icon.png").read_bytes()
     files["manifest.json"] = (json.dumps(manifest(), indent=2) + "\n").encode()
     return dict(sorted(files.items()))
 

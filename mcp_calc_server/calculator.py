@@ -33,7 +33,7 @@ report comes from a tool.
 
 * Call all tools whose arguments you already know in one message: they run at the same time.
 * Pass decimals and fractions as strings ("12.50", "1/3"), so that nothing is rounded.
-* If a tool reports an error, correct the arguments, or say why there is no answer.
+* If a tool reports an error, correct the arguments, or say in one sentence why there is no answer.
 * If the problem lacks a number or can be read in two ways, say so instead of guessing.
 
 Answer with the steps, one line each, and a last line of the form "Answer: 59.99". Money has two decimals and its \

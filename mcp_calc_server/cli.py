@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from agentloop import Agent, ConfigurationError, Tool
+from agentloop import Agent, ConfigurationError, Tool, prices
 from agentloop.events import Observer
 from agentloop.imports import lazy
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
@@ -165,6 +165,8 @@ def _published(
     tools, behind = _of_files(agents, choice, model=model, offline=offline) if agents else ([], [])
     if no_calculator:
         return tools, modules, behind
+    if choice.offline:
+        prices.register(choice.model, input=0, output=0)
     if choice.notice:
         click.echo(f"mcp-calc-server: {choice.notice}", err=True)
     calculator = calculator_assistant(model=choice.model, client=choice.client)

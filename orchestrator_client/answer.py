@@ -27,11 +27,13 @@ def is_ok(report: Report, policy: str) -> bool:
 
 
 def print_answer(report: Report, policy: str, tell: Callable[[str], None]) -> None:
-    """The answer to stdout; what is missing, and why, to stderr and to `tell`."""
+    """The answer to stdout; what is missing, and why, to stderr and to `tell`: each reason once."""
     if report.answer is not None:
         click.echo(printable(report.answer))
+    said = f"{report.answer} {report.error}"
     for part in report.failed:
-        tell(f"failed: {part.tool}({part.arguments}): {part.result}")
+        if part.result not in said:
+            tell(f"failed: {part.tool}({part.arguments}): {part.result}")
     if report.error is None:
         return
     for part in report.finished:

@@ -126,7 +126,8 @@ def _require_the_extra() -> None:
         import agentloop.durable.engine  # noqa: F401, PLC0415 - fails when the extra is not installed
     except ImportError as error:
         raise ConfigurationError(
-            f"Durable runs need the extra: pip install 'mcp-calc-server[durable]' ({error})"
+            f"Durable runs need the extra 'durable', which is not installed ({error}). "
+            "In a clone of the project: pip install '.[durable]'"
         ) from None
 
 

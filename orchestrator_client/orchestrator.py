@@ -27,8 +27,8 @@ You solve problems by delegating their parts to the agents and functions you hav
 
 * Split the problem into parts that do not need each other's results, and delegate all of them in one message: they \
 run at the same time. Parts that do need a result wait for it.
-* An agent sees nothing of this conversation. Give it a self-contained task in words, with every number it needs.
-* Never calculate in your head. Combine results with the functions, which are exact; pass decimals as strings.
+* An agent sees nothing of this conversation. Give it a self-contained task in words, with everything it needs.
+* Whatever a tool can do, let it do, also when you combine results: do not work it out yourself.
 * If a call reports an error, correct it, delegate the part again, or say which part has no answer and why.
 
 Answer in plain text: the result of each part, then the result of the whole."""

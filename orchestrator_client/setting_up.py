@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from agentloop import ConfigurationError
+from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, read_config, servers_to_use
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
@@ -28,6 +28,9 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
     """
     orchestrator = choose_model(options["model"], offline=options["offline"])
     calculator = choose_model(options["calculator_model"], offline=options["offline"])
+    for choice in (orchestrator, calculator):
+        if choice.offline:
+            prices.register(choice.model, input=0, output=0)
     if orchestrator.notice and not options["quiet"]:
         say(orchestrator.notice)
     return Setup(

@@ -55,10 +55,10 @@ async def started(
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
-        await asyncio.wait_for(process.communicate(), 5)
+        await asyncio.wait_for(process.communicate(), 30)
 
 
-async def finished(process: asyncio.subprocess.Process, *, stdin: bytes = b"", seconds: float = 30) -> Finished:
+async def finished(process: asyncio.subprocess.Process, *, stdin: bytes = b"", seconds: float = 60) -> Finished:
     """What comes out of the process until it ends. An end after `seconds` is a TimeoutError."""
     began = time.monotonic()
     out, err = await asyncio.wait_for(process.communicate(stdin), seconds)
@@ -66,7 +66,7 @@ async def finished(process: asyncio.subprocess.Process, *, stdin: bytes = b"", s
     return Finished(process.returncode, out.decode(), err.decode(), time.monotonic() - began)
 
 
-async def run(*command: str | Path, env: Mapping[str, str] | None = None, seconds: float = 30) -> Finished:
+async def run(*command: str | Path, env: Mapping[str, str] | None = None, seconds: float = 60) -> Finished:
     """Run a command to its end."""
     async with started(command, env=env) as process:
         return await finished(process, seconds=seconds)
@@ -104,9 +104,9 @@ class Line:
 
     async def pid(self) -> int:
         """Wait for the process to start."""
-        return int(await asyncio.wait_for(self._reader.readline(), 20))
+        return int(await asyncio.wait_for(self._reader.readline(), 60))
 
-    async def ended(self, seconds: float = 5) -> None:
+    async def ended(self, seconds: float = 20) -> None:
         """Wait for the process to end: a TimeoutError if it is alive after `seconds`."""
         await asyncio.wait_for(self._reader.read(), seconds)
 
@@ -131,15 +131,15 @@ class OwnedClient:
         ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._owner = asyncio.create_task(self._own(ready))
         self._owner.add_done_callback(lambda _owner: ready.cancel())
-        return await asyncio.wait_for(ready, 20)
+        return await asyncio.wait_for(ready, 60)
 
     async def __aexit__(self, *_error: object) -> None:
         self._leave.set()
-        await asyncio.wait_for(self._owner, 10)
+        await asyncio.wait_for(self._owner, 30)
 
     async def _own(self, ready: asyncio.Future[Client]) -> None:
         with self._log.open("w", encoding="utf-8") as log:
             transport = stdio_client(self._server, errlog=log)
-            async with Client(transport, mode=self._mode, read_timeout_seconds=30) as client:
+            async with Client(transport, mode=self._mode, read_timeout_seconds=60) as client:
                 ready.set_result(client)
                 await self._leave.wait()

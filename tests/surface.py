@@ -45,14 +45,14 @@ class Served:
 
     def client(self, mode: str = "auto", *, headers: Mapping[str, str] | None = None, **options: Any) -> Client:
         """Not connected yet. Enter and leave it in the same task."""
-        return Client(self._connect(headers or {}), mode=mode, **{"read_timeout_seconds": 30, **options})
+        return Client(self._connect(headers or {}), mode=mode, **{"read_timeout_seconds": 60, **options})
 
     def _connect(self, headers: Mapping[str, str]) -> AbstractAsyncContextManager[TransportStreams]:
         match self.transport:
             case "stdio":
                 return _over_pipes(self)
             case "sse":
-                return sse_client(self.url, headers=dict(headers))
+                return sse_client(self.url, headers=dict(headers), httpx_client_factory=_http_client)
             case _:
                 return _over_http(self.url, headers)
 
@@ -73,7 +73,7 @@ async def serving(
         reader = asyncio.create_task(_read_stderr(served, listening))
         try:
             if transport != "stdio":
-                await asyncio.wait_for(listening.wait(), 20)
+                await asyncio.wait_for(listening.wait(), 60)
                 assert served.url, served.stderr
             yield served
         finally:
@@ -92,11 +92,36 @@ async def _read_stderr(served: Served, listening: asyncio.Event) -> None:
     listening.set()
 
 
+def raw(number: str) -> str:
+    """An argument that the clients of this module send as the JSON number `number`, with the characters it has here."""
+    return f"raw:{number}"
+
+
+def _as_sent(message: bytes) -> bytes:
+    return re.sub(rb'"raw:([^"]*)"', rb"\1", message)
+
+
+class _RawNumbers(httpx2.AsyncHTTPTransport):
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        content = _as_sent(await request.aread())
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"content-length"]
+        changed = httpx2.Request(
+            request.method, request.url, headers=headers, content=content, extensions=request.extensions
+        )
+        return await super().handle_async_request(changed)
+
+
+def _http_client(
+    headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
+) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(headers=headers, timeout=timeout, auth=auth, transport=_RawNumbers())
+
+
 @asynccontextmanager
 async def _over_http(url: str, headers: Mapping[str, str]) -> AsyncIterator[TransportStreams]:
     timeout = httpx2.Timeout(30.0, read=None)
     async with (
-        httpx2.AsyncClient(headers=dict(headers), timeout=timeout) as http,
+        _http_client(headers=dict(headers), timeout=timeout) as http,
         streamable_http_client(url, http_client=http) as streams,
     ):
         yield streams
@@ -121,7 +146,9 @@ async def _over_pipes(served: Served) -> AsyncIterator[TransportStreams]:
     async def write() -> None:
         async with leaving:
             async for message in leaving:
-                stdin.write(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+                stdin.write(
+                    _as_sent(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()) + b"\n"
+                )
                 with suppress(ConnectionError):
                     await stdin.drain()
 
@@ -150,7 +177,7 @@ class Held(Generic[T]):
         self._owner = asyncio.create_task(self._own(ready))
         self._owner.add_done_callback(lambda _owner: ready.cancel())
         try:
-            return await asyncio.wait_for(ready, 25)
+            return await asyncio.wait_for(ready, 60)
         except asyncio.CancelledError:
             if self._owner.done():
                 self._owner.result()
@@ -158,7 +185,7 @@ class Held(Generic[T]):
 
     async def __aexit__(self, *_error: object) -> None:
         self._leave.set()
-        await asyncio.wait_for(self._owner, 10)
+        await asyncio.wait_for(self._owner, 30)
 
     async def _own(self, ready: "asyncio.Future[T]") -> None:
         async with self._manager as value:

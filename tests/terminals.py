@@ -70,7 +70,7 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    async def until(self, condition: Callable[[], object], *, seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], object], *, seconds: float = 60) -> None:
         """Wait for the screen to be so.
 
         Raises:
@@ -84,11 +84,11 @@ class Terminal:
                     await self._changed.wait()
             assert time.monotonic() < give_up, f"The screen after {seconds:g} s:\n{self.text}"
 
-    async def until_shown(self, *texts: str, seconds: float = 20) -> None:
+    async def until_shown(self, *texts: str, seconds: float = 60) -> None:
         """Wait until each of the texts is on the screen."""
         await self.until(lambda: all(text in self.text for text in texts), seconds=seconds)
 
-    async def ended(self, seconds: float = 20) -> int:
+    async def ended(self, seconds: float = 60) -> int:
         """Wait for the command to end; its exit status."""
         assert self._process is not None
         status = await asyncio.wait_for(self._process.wait(), seconds)
@@ -120,7 +120,7 @@ class Terminal:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()
-            await asyncio.wait_for(self._process.wait(), 5)
+            await asyncio.wait_for(self._process.wait(), 30)
         os.close(self._master)
         os.close(self._slave)
 

@@ -30,7 +30,6 @@ _SIZES = ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _BY_PROTOCOL = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
-_INSTALL = "pip install 'mcp-calc-server[trace]'"
 
 
 def tracing(service: str, warn: Callable[[str], None]) -> Observer:
@@ -49,7 +48,7 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError:
-        warn(f"OTEL_* asks for traces, which need opentelemetry-sdk: {_INSTALL}")
+        warn("OTEL_* asks for traces, which need opentelemetry-sdk: install the extra 'trace'.")
         return ignore
     exporters = [exporter for exporter in (_exporter(name, warn) for name in names) if exporter is not None]
     if not exporters:
@@ -106,4 +105,4 @@ def _exporter(name: str, warn: Callable[[str], None]) -> Any:
         return None
     finally:
         if found is None:
-            warn(f"Traces cannot go to {name}, which is not installed. For OTLP over HTTP: {_INSTALL}")
+            warn(f"Traces cannot go to {name}, which is not installed. For OTLP over HTTP, install the extra 'trace'.")

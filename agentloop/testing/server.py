@@ -113,7 +113,7 @@ class ScriptedMessages:
                 total[kind] = total.get(kind, 0) + tokens
         return total
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until `condition` holds; it is looked at whenever a request begins or ends.
 
         Raises:

@@ -109,7 +109,6 @@ async def test_the_output_has_the_answer_its_steps_and_its_cost(scripted_message
     assert (output.text, output.is_error) == ("42", False)
     assert output.structured == {
         "answer": "42",
-        "exact": None,
         "steps": [{"tool": "double", "arguments": {"number": 21}, "result": "42.0", "is_error": False}],
         "usage": bill.to_json(),
     }

@@ -26,7 +26,7 @@ class Bell:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 15) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(condition)
 

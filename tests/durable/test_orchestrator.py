@@ -69,12 +69,12 @@ async def test_a_server_that_is_killed_in_mid_call_costs_the_orchestrator_nothin
             serving("streamable-http", *server, env=env) as first,
             started([*CLIENT, "--server", url, "--json", "whole"], env=env) as client,
         ):
-            await model.until(lambda: len(model.requests) == 5, seconds=20)
+            await model.until(lambda: len(model.requests) == 5)
             first.process.kill()
             await first.process.wait()
             script.hangs = None
             async with serving("streamable-http", *server, env=env):
-                end = await finished(client, seconds=40)
+                end = await finished(client, seconds=120)
     report = json.loads(end.out)
     assert (end.code, report["answer"]) == (0, ANSWER), end.err
     assert "local" not in {part["served_by"] for part in report["delegations"]}
@@ -105,13 +105,13 @@ async def test_an_orchestrator_that_is_killed_is_finished_by_resume(
         env = scripted_env(model.url)
         async with served(over, env, tmp_path / "store") as server:
             async with started([*CLIENT, *server, "--durable", *runs, "whole"], env=env) as client:
-                await model.until(lambda: len(model.requests) == requests, seconds=20)
+                await model.until(lambda: len(model.requests) == requests)
                 client.kill()
                 await client.wait()
             script.hangs = None
             (run_id,) = (path.stem for path in (tmp_path / "runs").glob("*.json"))
-            end = await run(*CLIENT, "resume", run_id, *runs, "--json", env=env, seconds=40)
-            again = await run(*CLIENT, "resume", run_id, *runs, env=env, seconds=40)
+            end = await run(*CLIENT, "resume", run_id, *runs, "--json", env=env, seconds=120)
+            again = await run(*CLIENT, "resume", run_id, *runs, env=env, seconds=120)
     report = json.loads(end.out)
     assert (end.code, report["answer"]) == (0, ANSWER), end.err
     assert len(report["delegations"]) == 2

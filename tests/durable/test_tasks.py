@@ -108,7 +108,7 @@ async def state(client: Any, task_id: str) -> Task:
 
 
 async def ended(client: Any, task_id: str) -> Task:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             task = await state(client, task_id)
             if task.status != "working":

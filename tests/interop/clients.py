@@ -129,7 +129,6 @@ def check_product(structured: Any) -> None:
 def check_answer(structured: Any) -> None:
     """What calculator_assistant_agent says of `PROMPT`, with its steps and its bill."""
     assert structured["answer"].endswith("Answer: 39"), structured
-    assert structured["exact"] is True
     assert [step["tool"] for step in structured["steps"]] == ["multiply_numbers"]
     assert structured["usage"]["agent"] == "calculator_assistant"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bundle.build import build, manifest
+from bundle.build import build, contents, manifest
 from tests.interop.clients import (
     HANDSHAKE,
     MODERN,
@@ -38,6 +38,10 @@ def test_the_manifest_says_what_the_project_and_the_contract_say(row: Begin) -> 
     assert [tool["name"] for tool in made["tools"]] == [tool["name"] for tool in contract]
     assert all("default" in setting for setting in made["user_config"].values())
     assert made["user_config"]["anthropic_api_key"]["sensitive"] is True
+    assert contents()[made["icon"]].startswith(b"\x89PNG")
+    assert all(made[link].startswith("https://") for link in ("homepage", "documentation", "support"))
+    assert (ROOT / made["documentation"].rpartition("/main/")[2]).is_file()
+    assert made["privacy_policies"]
     tell("same version and tools as pyproject.toml and schemas.json")
 
 

@@ -31,7 +31,7 @@ def count_questions(request: Request) -> Reply:
 async def chatting(claude: ScriptedMessages, home: Path, *arguments: str) -> AsyncIterator[Terminal]:
     env = environment(ANTHROPIC_BASE_URL=claude.url, ANTHROPIC_API_KEY="scripted") | {"HOME": str(home)}
     async with on_terminal(*CLIENT, *arguments, env=env, lines=40) as terminal:
-        await terminal.until(lambda: is_at_prompt(terminal), seconds=30)
+        await terminal.until(lambda: is_at_prompt(terminal), seconds=60)
         yield terminal
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, says
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, refuses, says
 from orchestrator_client.cli import main
 
 AGENT_TOOL = "calculator_assistant_agent"
@@ -64,6 +64,24 @@ def test_a_problem_that_cannot_be_read_is_a_failure_that_names_the_words() -> No
     assert line.startswith("no answer: I could not read this: ")
     assert '"does" in "How fast does a swallow fly"' in line
     assert "ANTHROPIC_API_KEY" in line
+
+
+def divide_by_zero(request: Request) -> Reply:
+    """An orchestrator and a calculator agent that give up with the reason they were given."""
+    if request.results:
+        return refuses(request.results[0]["content"][0]["text"])
+    if AGENT_TOOL in {tool["name"] for tool in request.body["tools"]}:
+        return calls((AGENT_TOOL, {"prompt": "10 / 0"}))
+    return calls(("divide_numbers", {"a": 10, "b": 0}))
+
+
+def test_the_reason_why_there_is_no_answer_is_printed_once(scripted_messages: Callable[..., ScriptedMessages]) -> None:
+    env = {"ANTHROPIC_BASE_URL": scripted_messages(divide_by_zero).url, "ANTHROPIC_API_KEY": "scripted"}
+    result = invoke("--local", "--quiet", "10 / 0", **env)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.count("Division by zero: b is 0. Check the divisor.") == 1
+    assert "ANTHROPIC_API_KEY" not in line
 
 
 @pytest.mark.requirement("json")

@@ -60,7 +60,7 @@ async def test_killing_the_server_in_the_middle_of_the_run_still_gives_the_answe
     command = [*CLIENT, "--config", config, "--json", "--quiet", "Three sums."]
     async with lifeline.held() as line, started(command, env=environment(**env)) as process:
         pid = await line.pid()
-        await claude.until(lambda: len(claude.requests) == 1 + 3, seconds=20)
+        await claude.until(lambda: len(claude.requests) == 1 + 3)
         os.kill(pid, signal.SIGKILL)
         await line.ended()
         script.go_on.set()
@@ -84,7 +84,7 @@ async def test_ctrl_c_ends_the_run_and_its_server_within_2_s(
         lifeline = Lifeline(folder)
         command = [*CLIENT, "--config", configured(folder, lifeline, SERVER, **env), "--quiet", "Three sums."]
         async with lifeline.held() as line, started(command, env=environment(**env)) as process:
-            await claude.until(lambda: len(claude.requests) == 1 + 3, seconds=20)
+            await claude.until(lambda: len(claude.requests) == 1 + 3)
             took = await interrupted(process, line)
             end = await finished(process)
             script.go_on.set()
@@ -137,7 +137,7 @@ async def test_ctrl_c_ends_local_threads_too(scripted_messages: Callable[..., Sc
         )
         env = {"ANTHROPIC_BASE_URL": claude.url, "ANTHROPIC_API_KEY": "scripted"}
         async with started([*CLIENT, "--local", "--quiet", "A sum."], env=environment(**env)) as process:
-            await claude.until(lambda: len(claude.requests) == 2, seconds=20)
+            await claude.until(lambda: len(claude.requests) == 2)
             took = await interrupted(process)
             end = await finished(process)
         assert (end.code, end.out, end.err) == (130, "", "interrupted\n")

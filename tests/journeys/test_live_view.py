@@ -75,7 +75,7 @@ async def test_a_hundred_agents_take_half_of_the_screen_and_ctrl_c_leaves_it_cle
     office = HeldOffice(100)
     with ScriptedMessages(office) as claude:
         async with on_terminal(*CLIENT, "--local", "A hundred.", env=env_of(claude, NO_COLOR="1")) as terminal:
-            await terminal.until_shown(f"100 running: {AGENT_TOOL} x 100", seconds=40)
+            await terminal.until_shown(f"100 running: {AGENT_TOOL} x 100", seconds=90)
             assert len(terminal.lines) <= 12
             terminal.type("\x03")
             assert await terminal.ended() == 130

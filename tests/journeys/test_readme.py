@@ -46,3 +46,12 @@ async def test_the_agent_of_ones_own_is_published(tmp_path: Path) -> None:
         served.client() as client,
     ):
         assert (await client.list_tools()).tools[-1].name == "writer_agent"
+
+
+@pytest.mark.requirement("readme")
+def test_nothing_says_to_install_this_project_from_an_index_where_it_is_not() -> None:
+    folders = ("agentloop", "mcp_calc_server", "orchestrator_client", "offline_model", "docs", "deploy")
+    files = [ROOT / "README.md", *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
+    wrong = re.compile(r"(pip|pipx|uv) (tool )?(install|run|add) \S*mcp-calc-server|uvx \S*mcp-calc-server")
+    texts = {path: path.read_text(encoding="utf-8") for path in files if path.suffix in {".py", ".md", ".toml", ".yml"}}
+    assert [str(path) for path, text in texts.items() if wrong.search(text)] == []

@@ -20,7 +20,7 @@ class Claude:
     """Delegates three sums; each calculator's first request waits for the other two."""
 
     def __init__(self) -> None:
-        self._meeting = Rendezvous(3, seconds=20)
+        self._meeting = Rendezvous(3, seconds=60)
 
     async def __call__(self, request: Request) -> Reply:
         if delegates(request):

@@ -24,6 +24,8 @@ async def answer(request: Request) -> Reply:  # noqa: PLR0911 - one for each kin
         return Reply(status=400, error={"type": "invalid_request_error", "message": "scripted"})
     if "large" in request.prompt:
         return says("\x01" * 100_000)  # six characters each as JSON
+    if "digits" in request.prompt:
+        return calls(("sum_numbers", '{"numbers": [12345678901234567890.5]}'))
     if "sums" in request.prompt:
         return calls(("sum_numbers", {"numbers": [1, "0.5"]}), ("square_root", {"x": "-1"}))
     return says(f"done: {request.prompt}")

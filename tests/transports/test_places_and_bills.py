@@ -48,7 +48,7 @@ async def test_agent_calls_beyond_the_places_wait_in_order_and_functions_do_not(
             served.client() as client,
         ):
             tasks = [asyncio.create_task(_ask(client, str(number))) for number in range(10)]
-            await model.until(lambda: len(model.requests) == 2, seconds=20)
+            await model.until(lambda: len(model.requests) == 2)
             function = await client.call_tool("sum_numbers", {"numbers": [1, 2]})
             assert not function.is_error
             full = await client.call_tool(AGENT_TOOL, {"prompt": "one too many"})

@@ -11,7 +11,7 @@ from mcp import Client
 from agentloop.testing import ScriptedMessages
 from mcp_calc_server.calculator import AGENT_TOOL
 from tests.processes import CLIENT, SERVER, run
-from tests.surface import Served, scripted_env, serving, text
+from tests.surface import Served, raw, scripted_env, serving, text
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
 
@@ -38,6 +38,40 @@ async def test_every_way_calls_functions_at_once(client: Client) -> None:
     calls = (client.call_tool("sum_numbers", {"numbers": [n, "0.1"]}) for n in range(20))
     results = await asyncio.gather(*calls)
     assert [json.loads(text(result))["result"] for result in results] == ["0.1", *(f"{n}.1" for n in range(1, 20))]
+
+
+@pytest.mark.requirement("exact-on-the-wire")
+@pytest.mark.parametrize(
+    ("sent", "total"),
+    [
+        ("12345678901234567890.5", "12345678901234567890.5"),
+        ("0.1", "0.1"),
+        ("0.1000000000000000000001", "0.1000000000000000000001"),
+        ("1e-400", "0." + "0" * 399 + "1"),
+        ("1e400", "1" + "0" * 400),
+    ],
+)
+@on_one_loop
+async def test_every_way_keeps_the_digits_of_a_json_number(client: Client, sent: str, total: str) -> None:
+    result = await client.call_tool("sum_numbers", {"numbers": [raw(sent)]})
+    assert result.structured_content == {"result": total, "exact": True}
+
+
+@pytest.mark.requirement("exact-on-the-wire")
+@on_one_loop
+async def test_every_way_keeps_the_digits_of_a_number_that_an_agents_model_sends(client: Client) -> None:
+    result = await client.call_tool(AGENT_TOOL, {"prompt": "digits"})
+    (step,) = (result.structured_content or {})["steps"]
+    assert json.loads(step["result"]) == {"result": "12345678901234567890.5", "exact": True}
+
+
+@pytest.mark.requirement("exact-on-the-wire")
+@pytest.mark.parametrize("sent", ["NaN", "-Infinity", "1e9999999999999999999"])
+@on_one_loop
+async def test_every_way_refuses_what_is_not_a_finite_number(client: Client, sent: str) -> None:
+    result = await client.call_tool("sum_numbers", {"numbers": [raw(sent)]})
+    assert result.is_error
+    assert text(result).endswith("Send finite numbers, or numbers as text.")
 
 
 @pytest.mark.requirement("every-transport")

@@ -49,5 +49,5 @@ def not_yet(run_id: str) -> ToolOutput:
         "There is no answer yet; the run goes on. Call get_run with this run_id until it returns the answer, "
         f"and do not ask the agent again: {run_id}"
     )
-    structured: dict[str, Any] = {"answer": text, "exact": None, "steps": [], "usage": Bill("").to_json()}
+    structured: dict[str, Any] = {"answer": text, "steps": [], "usage": Bill("").to_json()}
     return replace(ToolOutput.of(text), structured=structured)

@@ -22,6 +22,8 @@ from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
+from agentloop.mcp import exact_arguments
+
 PACE = 0.002
 """Seconds between two writes at least. Each wakes the client, which costs more than what is written."""
 LONGEST_LINE = 64 * 1024 * 1024
@@ -74,10 +76,13 @@ class Input(Messages):
         line = await self._reader.readline()
         if not line:
             raise EndOfStream
+        text = line.decode(errors="replace")
         try:
-            return SessionMessage(jsonrpc_message_adapter.validate_json(line.decode(errors="replace"), by_name=False))
+            message = jsonrpc_message_adapter.validate_json(text, by_name=False)
         except ValueError as error:
             return error
+        exact_arguments.restore(message, text)
+        return SessionMessage(message)
 
 
 class Output:

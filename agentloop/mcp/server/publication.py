@@ -38,6 +38,7 @@ from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
+from agentloop.mcp import exact_arguments
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from agentloop.mcp.server.courier import Courier, EventReports
 from agentloop.mcp.server.progress import HEARTBEAT, Notify, Reports, Telling, reporting
@@ -180,9 +181,9 @@ class Publication:
         return handle or await self._answer(context, call)
 
     async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
-        arguments = params.arguments or {}
         await self._rate.admit(owner_of(context))
         tool = self._tool(params.name)
+        arguments = exact_arguments.of_call(params.arguments, context.request)
         _check_size(arguments)
         return Call(tool, arguments, owner_of(context), _key(context.meta), _handover(context.meta))
 
@@ -281,7 +282,10 @@ async def _while_client_stays(context: Context) -> AsyncIterator[None]:
 def _check_size(arguments: Mapping[str, Any]) -> None:
     if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
         raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
-    characters = len(exact_json.dumps(arguments))
+    try:
+        characters = len(exact_json.dumps(arguments))
+    except ValueError as error:
+        raise ToolError(f"The arguments cannot be read: {error}. Send finite numbers, or numbers as text.") from None
     if characters > MAX_ARGUMENTS:
         raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
 

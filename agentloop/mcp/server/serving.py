@@ -151,9 +151,7 @@ async def _keeping(durable: Durable | None, max_agents: int, trace: Observer) ->
         from agentloop.durable.store import Store  # noqa: PLC0415
         from agentloop.mcp.server.kept import KeptRuns  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigurationError(
-            f"--durable needs the extra: pip install 'mcp-calc-server[durable]' ({error})"
-        ) from None
+        raise ConfigurationError(f"--durable needs the extra 'durable', which is not installed ({error}).") from None
     store = Store.named(durable.store)
     if durable.sharing is not None and not store.is_shared:
         raise ConfigurationError("Only a PostgreSQL store is shared: workers and --queue options need one.")

@@ -33,6 +33,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
+from agentloop.mcp.exact_arguments import keep_body
 from agentloop.mcp.server.access import Access
 from agentloop.mcp.server.gathering import GatheringProtocol
 from agentloop.mcp.server.publication import LEFT
@@ -187,6 +188,7 @@ class _Endpoint:
         self._is_brief = is_brief
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        receive = keep_body(scope, receive)
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         manager = self._streaming
         if headers.get(b"mcp-protocol-version") not in MODERN_PROTOCOL_VERSIONS:
@@ -223,7 +225,10 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
             async with sse.connect_sse(scope, receive, send) as (reading, writing):
                 await server.run(reading, writing, server.create_initialization_options())
 
-    return Starlette(routes=[Route(address.path, Events()), Mount(messages, sse.handle_post_message)])
+    async def post(scope: Scope, receive: Receive, send: Send) -> None:
+        await sse.handle_post_message(scope, keep_body(scope, receive), send)
+
+    return Starlette(routes=[Route(address.path, Events()), Mount(messages, post)])
 
 
 async def _health(_request: Request) -> Response:

@@ -67,7 +67,7 @@ async def test_leaving_ends_a_server_that_ignores_every_request_to_end(tmp_path:
         async with connect(lifeline.command(sys.executable, "-c", STUBBORN_SERVER)) as connection:
             assert connection.is_up
             began = time.monotonic()
-        assert time.monotonic() - began < 10  # by itself it would stay for ever
+        assert time.monotonic() - began < 30  # by itself it would stay for ever
         await line.ended()
 
 
@@ -107,7 +107,7 @@ async def test_a_command_that_never_answers_is_given_up_in_time_and_ended(
         async with connect(lifeline.command(*command), seconds=0.5) as connection:
             assert not connection.is_up
             assert connection.error == "no connection within 0.5 s"
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         await line.ended()
 
 
@@ -130,7 +130,7 @@ async def test_a_url_that_never_answers_is_given_up_in_time() -> None:
         began = time.monotonic()
         async with Connection("web", entry, connect_timeout=0.3, server_log=sys.stderr) as connection:
             assert connection.error == "no connection within 0.3 s"
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
 
 async def test_a_killed_server_makes_calls_unavailable_and_cancels_no_caller(

@@ -105,7 +105,7 @@ async def legacy_server() -> AsyncIterator[tuple[str, Callable[[], None]]]:
         yield f"http://127.0.0.1:{config_socket.getsockname()[1]}/mcp", sessions.clear
     finally:
         server.should_exit = True
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 60)
 
 
 async def test_a_session_that_a_restarted_server_forgot_is_a_loss_and_begun_anew() -> None:

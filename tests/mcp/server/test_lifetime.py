@@ -55,7 +55,7 @@ class Wire:
         await self.request(method, params)
         assert self._process.stdout is not None
         while True:
-            line = await asyncio.wait_for(self._process.stdout.readline(), 20)
+            line = await asyncio.wait_for(self._process.stdout.readline(), 60)
             assert line, "the server ended"
             self.lines.append(line)
             message = json.loads(line)
@@ -115,7 +115,7 @@ async def test_the_server_ends_cleanly_within_2_s_with_a_call_in_flight(
                 process.stdin.close()
             else:
                 process.send_signal(stop)
-            assert await asyncio.wait_for(process.wait(), 20) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
             took = time.monotonic() - began
             end = await finished(process)
         await model.until(lambda: model.requests[0].outcome == "cancelled")

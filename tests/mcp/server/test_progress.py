@@ -48,7 +48,7 @@ async def test_a_long_silence_is_broken_by_a_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(progress, "HEARTBEAT", 0.01)
     client = Client(until=3)
     async with reporting("slow_tool", Telling(client.send)):
-        await asyncio.wait_for(client.enough.wait(), 5)
+        await asyncio.wait_for(client.enough.wait(), 30)
     assert client.values[:3] == [1, 2, 3]
     assert all(line is not None and line.startswith("slow_tool: still working") for line in client.lines)
 
@@ -89,8 +89,8 @@ async def test_a_client_that_takes_no_progress_does_not_hold_up_the_result(monke
     began = time.monotonic()
     async with reporting("tool", Telling(hang)) as reports:
         reports.say("step")
-        await asyncio.wait_for(reached.wait(), 5)
-    assert time.monotonic() - began < 5
+        await asyncio.wait_for(reached.wait(), 30)
+    assert time.monotonic() - began < 30
 
 
 async def test_progress_that_cannot_be_sent_does_not_fail_the_call() -> None:
