@@ -27,6 +27,11 @@ class SchemaCheck:
             return None
         return validation.misfit(self._validator, value)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is no JSON schema, so that nothing can be checked against it."""
+        return self._validator is None
+
     @cached_property
     def _quick(self) -> Any:
         return validation.quick_validator(self._schema)

@@ -23,13 +23,17 @@ from agentloop.turn import Block
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _SILENT = "The tool failed and gave no reason."
+_MOST_MISFITS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """How a tool is described: to a model, to MCP clients, to people.
 
-    The hints mean what they mean in MCP's tool annotations, with MCP's defaults, which assume the worst.
+    `read_only`, `destructive`, `idempotent` and `open_world` mean what they mean in MCP's tool annotations. None, the
+    default, is "not said": the hint is not published, and here such a tool is treated as one that may change anything.
+    MCP clients assume of a hint that is missing that the tool is destructive and reaches an open world, and that it is
+    neither read-only nor idempotent.
     """
 
     name: str
@@ -37,10 +41,10 @@ class ToolSpec:
     input_schema: Mapping[str, Any]
     title: str | None = None
     output_schema: Mapping[str, Any] | None = None
-    read_only: bool = False
-    destructive: bool = True
-    idempotent: bool = False
-    open_world: bool = True
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    open_world: bool | None = None
     is_agent: bool = False
     """Whether it asks a model, and so spends money and takes a `Handover`."""
 
@@ -71,10 +75,14 @@ class ToolSpec:
             "description": self.description,
             "inputSchema": self.input_schema,
             "outputSchema": self.output_schema,
-            "annotations": {theirs: getattr(self, ours) for theirs, ours in _HINTS.items()},
+            "annotations": self._hints() or None,
             "_meta": {AGENT: True} if self.is_agent else None,
         }
         return {key: value for key, value in entry.items() if value is not None}
+
+    def _hints(self) -> dict[str, bool]:
+        said = {theirs: getattr(self, ours) for theirs, ours in _HINTS.items()}
+        return {hint: value for hint, value in said.items() if value is not None}
 
 
 _HINTS = {
@@ -182,7 +190,7 @@ class Tool:
     @property
     def is_harmless(self) -> bool:
         """Whether calling it once too often does no harm."""
-        return self.is_trusted and (self.spec.read_only or self.spec.idempotent)
+        return self.is_trusted and bool(self.spec.read_only or self.spec.idempotent)
 
     @cached_property
     def is_async(self) -> bool:
@@ -220,7 +228,8 @@ class Tool:
     ) -> Tool:
         """Make a tool of a function: its name, docstring and type hints are the specification.
 
-        A first parameter annotated `CallContext` gets the call's context. Further keywords are fields of `ToolSpec`.
+        A first parameter annotated `CallContext` gets the call's context. Further keywords are fields of `ToolSpec`,
+        for example `read_only=True`; hints that are not given are not said.
 
         Raises:
             ConfigurationError: a parameter has no annotation, or is `*args` or `**kwargs`.
@@ -252,15 +261,24 @@ def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Para
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
+def _misfits(error: ValidationError) -> str:
+    """The first things that do not fit: where, and why."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_MISFITS]
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in problems)
+
+
 def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., Any]:
-    """The tool's function, called with what its annotations say instead of plain JSON."""
+    """The tool's function, called with what its annotations say instead of plain JSON.
+
+    The arguments fit the schema already, which takes "3" for no number. Only what a schema cannot say fails here.
+    """
     function = tool.function
 
     def typed(arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
             parsed = model.model_validate(arguments)
         except ValidationError as error:
-            raise ToolError(f"Invalid arguments for {tool.name}: {error}") from None
+            raise ToolError(f"Invalid arguments for {tool.name}: {_misfits(error)}") from None
         return {name: getattr(parsed, name) for name in model.model_fields}
 
     async def call_async(*context: CallContext, **arguments: Any) -> Any:

@@ -125,7 +125,7 @@ def test_a_specification_comes_through_the_contract_as_it_was() -> None:
 def test_hints_that_are_not_booleans_count_as_not_given() -> None:
     entry = {"name": "f", "inputSchema": OBJECT, "annotations": {"readOnlyHint": "yes", "idempotentHint": True}}
     spec = ToolSpec.from_json(entry)
-    assert (spec.read_only, spec.idempotent, spec.description) == (False, True, "")
+    assert (spec.read_only, spec.idempotent, spec.description) == (None, True, "")
 
 
 @pytest.mark.parametrize(
