@@ -83,7 +83,7 @@ class Budget:
     def share(self, parts: int) -> Budget:
         """One of `parts` equal parts, rounded down."""
         return Budget.unchecked(
-            None if self.usd is None else (self.usd / parts).quantize(_SMALLEST_SHARE, ROUND_DOWN),
+            None if self.usd is None else (self.usd / parts).quantize(_SMALLEST_SHARE, ROUND_DOWN).normalize(),
             None if self.tokens is None else self.tokens // parts,
             None if self.turns is None else self.turns // parts,
         )
@@ -120,7 +120,9 @@ class Budget:
             raise ValueError(f"not a budget: {error}") from None
 
     def __str__(self) -> str:
-        return ", ".join(f"{amount} {kind}" for kind, amount in self.to_json().items()) or "an unknown amount"
+        amounts = {"usd": None if self.usd is None else f"{self.usd:f}", "tokens": self.tokens, "turns": self.turns}
+        known = [f"{amount} {kind}" for kind, amount in amounts.items() if amount is not None]
+        return ", ".join(known) or "an unknown amount"
 
     def _amounts(self) -> tuple[Any, ...]:
         return tuple(getattr(self, f.name) for f in fields(self))

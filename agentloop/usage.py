@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
@@ -261,9 +260,8 @@ def _count(value: object) -> int:
 
 
 def _seconds(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
-        return 0.0
-    return float(max(0, min(value, MAX_COUNT)))
+    seconds = decimal_of(value) if isinstance(value, int | float) else None
+    return 0.0 if seconds is None else float(max(_NOTHING, min(seconds, Decimal(MAX_COUNT))))
 
 
 def _usd(value: object) -> Decimal | None:

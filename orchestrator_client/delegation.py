@@ -39,7 +39,9 @@ class Delegation:
     def __enter__(self) -> Self:
         if self._context.ledger.left.is_bounded:
             try:
-                self._reservation = self._context.ledger.reserve_share(self._context.siblings, self._name)
+                # One part stays with the caller, so that a server that is not trusted never leaves it without means.
+                parts = self._context.siblings + (not self._is_trusted)
+                self._reservation = self._context.ledger.reserve_share(parts, self._name)
             except BudgetExceeded as error:
                 raise ToolError(str(error)) from None
         self.events = Incoming(self._context, self._server, is_trusted=self._is_trusted, share=self._share)
