@@ -176,7 +176,9 @@ async def test_a_budget_in_money_for_a_model_without_a_price_is_refused_before_t
     assert result.usage.usd == (used.input_tokens * Decimal("1.5") + used.output_tokens * 6) / 1_000_000
 
 
-@pytest.mark.parametrize("price", [-1, float("nan"), "a lot", 10**7, 10**5000, None], ids=lambda price: type(price).__name__)
+@pytest.mark.parametrize(
+    "price", [-1, float("nan"), "a lot", 10**7, 10**5000, None], ids=lambda price: type(price).__name__
+)
 def test_what_is_no_price_is_refused(price: Any) -> None:
     with pytest.raises(ConfigurationError, match="A price is a number of USD"):
         register("house-model-2", input=price, output=1)

@@ -73,9 +73,7 @@ async def test_what_comes_early_counts_anew_when_the_model_is_asked_again(script
 
 
 def ids_of(request: Request, kind: str, key: str) -> list[str]:
-    return [
-        block[key] for message in request.body["messages"] for block in message["content"] if block["type"] == kind
-    ]
+    return [block[key] for message in request.body["messages"] for block in message["content"] if block["type"] == kind]
 
 
 @pytest.mark.requirement("one-result-per-call")

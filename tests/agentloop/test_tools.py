@@ -189,3 +189,14 @@ def test_two_tools_of_one_name_are_refused() -> None:
 def test_names_are_checked_however_a_tool_is_made(made: Callable[[], Tool]) -> None:
     with pytest.raises(ConfigurationError):
         made()
+
+
+def test_what_nobody_said_of_a_function_is_not_published() -> None:
+    def look() -> str:
+        return "seen"
+
+    assert "annotations" not in Tool.from_function(look).spec.to_json()
+    assert not Tool.from_function(look).is_harmless
+    said = Tool.from_function(look, read_only=True, destructive=False).spec
+    assert said.to_json()["annotations"] == {"readOnlyHint": True, "destructiveHint": False}
+    assert ToolSpec.from_json(said.to_json()) == said
