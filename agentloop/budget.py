@@ -132,7 +132,8 @@ def _amount(kind: str, value: object, example: str) -> Decimal:
     amount = decimal_of(value)
     if amount is None or not 0 <= amount <= MAX_COUNT:
         raise ConfigurationError(
-            f"Budget({kind}=...) takes a number from 0 to {MAX_COUNT:,}, for example {kind}={example}, not {shown(value)}."
+            f"Budget({kind}=...) takes a number from 0 to {MAX_COUNT:,}, for example {kind}={example}, "
+            f"not {shown(value)}."
         )
     return amount
 

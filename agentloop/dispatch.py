@@ -200,7 +200,7 @@ class Calls:
         self._tasks, self._written = {}, 0
 
     def written(self, use: ToolUse, *, may_start: bool) -> None:
-        """The model has written the next call of its message: start it, if it may start early and is not one too many."""
+        """The model has written the next call of its message. Start it if it may start early and is not too much."""
         self._written += 1
         if may_start and self._written <= self._most:
             self._start(use)

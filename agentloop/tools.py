@@ -111,22 +111,34 @@ class ToolOutput:
 
     @classmethod
     def of(cls, value: object) -> ToolOutput:
-        """Turn what a function returned into an output: text as it is, everything else as JSON."""
+        """Turn what a function returned into an output: text as it is, everything else as JSON.
+
+        Raises:
+            ToolError: the value cannot be written as JSON, or not so that others can read it.
+        """
         if isinstance(value, ToolOutput):
             return value
         if isinstance(value, str):
             return cls(_text(value))
         if isinstance(value, BaseModel):
             value = value.model_dump(mode="json", exclude_none=True)
-        text = exact_json.dumps(value)
-        return cls(_text(text), exact_json.loads_as_floats(text) if isinstance(value, Mapping) else None)
+        text = _json(value)
+        return cls(_text(text), _read(text) if isinstance(value, Mapping) else None)
 
     @classmethod
     def error(cls, text: str, **rest: Any) -> ToolOutput:
         return cls(_text(text) or _text(_SILENT), is_error=True, **rest)
 
     def sendable(self) -> ToolOutput:
-        """The output without what the API refuses: blank text, half characters, an error that says nothing."""
+        """The output without what others refuse: blank text, half characters, an error that says nothing.
+
+        Raises:
+            ToolError: as `of`.
+        """
+        if self.structured is not None:
+            structured = _read(_json(self.structured))
+            if structured != self.structured:
+                return replace(self, structured=structured).sendable()
         content = tuple(clean for block in self.content for clean in _sendable(block))
         if content == self.content and (content or not self.is_error):
             return self
@@ -151,8 +163,30 @@ class ToolOutput:
 
 def _text(text: str) -> tuple[Block, ...]:
     """One text block, or none for blank text, which the API refuses."""
-    clean = text if text.isascii() else text.encode("utf-8", "replace").decode()
+    clean = _clean(text)
     return ({"type": "text", "text": clean},) if clean.strip() else ()
+
+
+def _json(value: object) -> str:
+    try:
+        return _clean(exact_json.dumps(value))
+    except RecursionError:
+        raise ToolError("The tool's result is nested too deeply.") from None
+    except (TypeError, ValueError) as error:
+        raise ToolError(f"The tool's result is not JSON: {error}") from None
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        value: Mapping[str, Any] = exact_json.loads_as_floats(text)
+    except ValueError as error:
+        raise ToolError(f"The tool's result cannot be sent: {error}") from None
+    return value
+
+
+def _clean(text: str) -> str:
+    """The text without halves of characters, which cannot be sent."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _sendable(block: Block) -> tuple[Block, ...]:
