@@ -1,4 +1,4 @@
-"""Values that no JSON holds, or that others cannot read, in results and arguments: errors for the model, nothing else."""
+"""Values that no JSON holds, or that others cannot read, in results and arguments are errors for the model."""
 
 import io
 import json
@@ -133,7 +133,9 @@ async def test_any_structured_output_can_be_sent_or_is_an_error_result(scripted_
 
 @pytest.mark.requirement("exact-arguments")
 @pytest.mark.parametrize("name", ARGUMENTS)
-async def test_any_arguments_a_model_writes_reach_the_tool_or_are_explained(scripted_messages: Serve, name: str) -> None:
+async def test_any_arguments_a_model_writes_reach_the_tool_or_are_explained(
+    scripted_messages: Serve, name: str
+) -> None:
     def work(**_arguments: Any) -> str:
         return "fine"
 
