@@ -175,7 +175,7 @@ async def test_a_function_that_returns_no_json_is_an_error_for_the_model() -> No
 
     output = await Agent("a", "", [Tool.from_function(shelf)]).call_tool("shelf", {})
     assert output.is_error
-    assert output.text == "shelf failed: TypeError: set is not JSON"
+    assert output.text == "The tool's result is not JSON: set is not JSON"
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
