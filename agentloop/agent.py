@@ -13,7 +13,7 @@ from agentloop import dispatch
 from agentloop.context import CallContext
 from agentloop.conversation import Conversation
 from agentloop.errors import ConfigurationError
-from agentloop.events import Observer, ignore
+from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
@@ -60,15 +60,17 @@ class Agent:
     ) -> RunResult:
         """Answer a prompt, or the open question of a conversation (`result.conversation.ask(...)`).
 
-        Every event of the run and of the runs it delegates to goes to `observe`. `context` is what a caller above
-        passes down and then says where events go.
+        Every event of the run and of the runs it delegates to goes to `observe`, and to where `context`, which is what
+        a caller above passes down, says that events go.
 
         Raises:
             RunError: there is no answer; says why, and carries conversation and usage.
         """
         conversation = Conversation().ask(prompt) if isinstance(prompt, str) else prompt
-        context = context or CallContext(emit=observe, governor=self._governor)
-        return await Run(self, conversation, context).to_answer()
+        context = context or CallContext()
+        emit = observe if context.emit is ignore else together(context.emit, observe)
+        context = replace(context, emit=context.emit if observe is ignore else emit)
+        return await Run(self, conversation, context, context.governor or self._governor).to_answer()
 
     def run_sync(self, prompt: str | Conversation, *, observe: Observer = ignore) -> RunResult:
         """`run` for code that is not async, in an event loop of its own.

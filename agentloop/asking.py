@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
-from agentloop.errors import ModelError
+from agentloop.errors import ConfigurationError, ModelError
 from agentloop.governor import Governor, Slot
 from agentloop.imports import lazy
 from agentloop.limits import Limits
@@ -130,8 +130,15 @@ class Asking:
         return turn
 
     async def _reserve(self, request: Request) -> Reservation | None:
-        if not self._ledger.left.is_bounded:
+        left = self._ledger.left
+        if not left.is_bounded:
             return None
+        if left.usd is not None and price_of(self._model) is None:
+            raise ConfigurationError(
+                f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "
+                f"agentloop.prices.register({self._model!r}, input=..., output=...), in USD for a million tokens, "
+                "or set a budget of tokens or turns instead."
+            )
         most = _most(self._model, self._most_prompt_tokens(request), request.max_tokens)
         return await self._ledger.reserve(most, f"The next turn of {self._model}")
 
@@ -168,7 +175,7 @@ class _Count:
 def _most(model: str, prompt_tokens: int, max_tokens: int) -> Budget:
     price = price_of(model, prompt_tokens=prompt_tokens)
     worst = ModelUsage(1, cache_creation_input_tokens=prompt_tokens, output_tokens=max_tokens)
-    return Budget(None if price is None else price.of(worst), worst.tokens, turns=1)
+    return cost_of(Usage({model: worst.costing(None if price is None else price.of(worst))}))
 
 
 def _wait(error: Exception) -> bool | float:

@@ -11,20 +11,53 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from agentloop.errors import BudgetExceeded
-from agentloop.usage import Usage
+from agentloop.errors import BudgetExceeded, ConfigurationError
+from agentloop.usage import MAX_COUNT, Usage, decimal_of, shown
+
+_SMALLEST_SHARE = Decimal("1e-12")
+
+Number = Decimal | float | str
+"""An amount as it may be written: 1, 0.5, "0.5" or `Decimal("0.5")`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Budget:
-    """An amount of each kind; None is without bound. `tokens` are those of prompts and answers; a turn is a request."""
+    """An amount of each kind; None is without bound.
+
+    `usd` is money, `tokens` are those of prompts and answers, a turn is one request to a model. A float counts as the
+    decimal number it prints as: `Budget(usd=0.1)` is exactly ten cents.
+
+    Example:
+        `Budget(usd=0.50, tokens=200_000)`
+
+    Raises:
+        ConfigurationError: an amount is not a number from 0 to 1,000,000,000,000; tokens or turns are not whole.
+    """
 
     usd: Decimal | None = None
     tokens: int | None = None
     turns: int | None = None
+
+    def __init__(self, usd: Number | None = None, tokens: Number | None = None, turns: Number | None = None) -> None:
+        self._set(
+            None if usd is None else _amount("usd", usd, "0.50"),
+            None if tokens is None else _whole("tokens", tokens),
+            None if turns is None else _whole("turns", turns),
+        )
+
+    def _set(self, *amounts: Decimal | int | None) -> None:
+        for each, amount in zip(fields(self), amounts, strict=True):
+            object.__setattr__(self, each.name, amount)
+
+    @classmethod
+    def unchecked(cls, *amounts: Any) -> Budget:
+        """One whose amounts were calculated: also below 0, when more was spent than there was."""
+        budget = object.__new__(cls)
+        budget._set(*amounts)
+        return budget
 
     @property
     def is_bounded(self) -> bool:
@@ -43,26 +76,31 @@ class Budget:
     def beyond(self, left: Budget) -> Budget:
         """The kinds of which it wants more than there is."""
         pairs = zip(self._amounts(), left._amounts(), strict=True)
-        return Budget(
+        return Budget.unchecked(
             *(mine if there is not None and (mine is None or mine > there) else None for mine, there in pairs)
         )
 
     def share(self, parts: int) -> Budget:
         """One of `parts` equal parts, rounded down."""
-        return Budget(
-            usd=None if self.usd is None else self.usd / parts,
-            tokens=None if self.tokens is None else self.tokens // parts,
-            turns=None if self.turns is None else self.turns // parts,
+        return Budget.unchecked(
+            None if self.usd is None else (self.usd / parts).quantize(_SMALLEST_SHARE, ROUND_DOWN).normalize(),
+            None if self.tokens is None else self.tokens // parts,
+            None if self.turns is None else self.turns // parts,
         )
 
     def minus(self, cost: Budget) -> Budget:
         """What is left without `cost`; an unknown amount takes nothing."""
         pairs = zip(self._amounts(), cost._amounts(), strict=True)
-        return Budget(*(None if left is None else left - (taken or 0) for left, taken in pairs))
+        return Budget.unchecked(*(None if left is None else left - (taken or 0) for left, taken in pairs))
+
+    def or_else(self, other: Budget) -> Budget:
+        """The amounts, those of `other` where they are unknown."""
+        pairs = zip(self._amounts(), other._amounts(), strict=True)
+        return Budget.unchecked(*(theirs if mine is None else mine for mine, theirs in pairs))
 
     def plus(self, freed: Budget) -> Budget:
         pairs = zip(self._amounts(), freed._amounts(), strict=True)
-        return Budget(*(None if left is None else left + (added or 0) for left, added in pairs))
+        return Budget.unchecked(*(None if left is None else left + (added or 0) for left, added in pairs))
 
     def to_json(self) -> dict[str, Any]:
         """The bounded kinds; USD as text, so that nothing is rounded."""
@@ -76,29 +114,40 @@ class Budget:
         Raises:
             ValueError: an amount is not a number. It is not taken for "without bound".
         """
-        usd, tokens, turns = value.get("usd"), value.get("tokens"), value.get("turns")
         try:
-            amount = None if usd is None else _finite(Decimal(str(usd)))
-            return cls(amount, None if tokens is None else int(tokens), None if turns is None else int(turns))
-        except (ArithmeticError, TypeError, ValueError):
-            raise ValueError(f"not a budget: {dict(value)!r}") from None
+            return cls(value.get("usd"), value.get("tokens"), value.get("turns"))
+        except ConfigurationError as error:
+            raise ValueError(f"not a budget: {error}") from None
 
     def __str__(self) -> str:
-        return ", ".join(f"{amount} {kind}" for kind, amount in self.to_json().items()) or "an unknown amount"
+        amounts = {"usd": None if self.usd is None else f"{self.usd:f}", "tokens": self.tokens, "turns": self.turns}
+        known = [f"{amount} {kind}" for kind, amount in amounts.items() if amount is not None]
+        return ", ".join(known) or "an unknown amount"
 
     def _amounts(self) -> tuple[Any, ...]:
         return tuple(getattr(self, f.name) for f in fields(self))
 
 
-def _finite(amount: Decimal) -> Decimal:
-    if not amount.is_finite():
-        raise ValueError(f"{amount} is no amount")
+def _amount(kind: str, value: object, example: str) -> Decimal:
+    amount = decimal_of(value)
+    if amount is None or not 0 <= amount <= MAX_COUNT:
+        raise ConfigurationError(
+            f"Budget({kind}=...) takes a number from 0 to {MAX_COUNT:,}, for example {kind}={example}, "
+            f"not {shown(value)}."
+        )
     return amount
+
+
+def _whole(kind: str, value: object) -> int:
+    amount = _amount(kind, value, "1000")
+    if amount != amount.to_integral_value():
+        raise ConfigurationError(f"Budget({kind}=...) takes a whole number, not {shown(value)}.")
+    return int(amount)
 
 
 def cost_of(usage: Usage) -> Budget:
     """What a bill takes from a budget."""
-    return Budget(usage.usd, usage.tokens, usage.requests)
+    return Budget.unchecked(usage.usd, usage.tokens, usage.requests)
 
 
 class Ledger:
@@ -146,9 +195,9 @@ class Ledger:
             return self._reserved(share)
 
     def settle(self, reserved: Budget, spent: Budget) -> None:
-        """Give a reservation back and book what was spent."""
+        """Give a reservation back and book what was spent: of what is unknown, all that was reserved."""
         with self._lock:
-            self._left = self._left.plus(reserved).minus(spent)
+            self._left = self._left.plus(reserved).minus(spent.or_else(reserved))
             self._reservations -= 1
             waiting, self._waiting = self._waiting, []
         for loop, freed in waiting:

@@ -62,8 +62,8 @@ class CallContext:
     abandoned: Abandoned = field(default_factory=Abandoned)
     ledger: Ledger = field(default_factory=Ledger)
     """What the tree of runs above may still spend."""
-    governor: Governor = field(default_factory=Governor)
-    """Who admits the requests of the tree of runs above."""
+    governor: Governor | None = None
+    """Who admits the requests of the tree of runs above; None leaves it to the one that all runs of an agent share."""
     siblings: int = 1
     """Calls of the same message that have not started yet, this one included: they share what is left."""
     book: Callable[[Bill], None] = lambda _bill: None

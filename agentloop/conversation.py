@@ -121,6 +121,13 @@ class Exchange:
         self.max_tokens = max_tokens
         self._enlarged = False
         self._nudged = False
+        self._renamed = 0
+        self._ids = {
+            block.get("id")
+            for message in conversation.messages
+            for block in message["content"]
+            if isinstance(block, dict) and block.get("type") == "tool_use"
+        }
 
     def take(self, turn: Turn) -> Step:
         """What the turn calls for.
@@ -146,9 +153,28 @@ class Exchange:
                 raise ModelError(f"The model stopped for a reason this program does not know: {reason!r}.")
 
     def answer(self, turn: Turn, results: Sequence[Block]) -> None:
-        """Append the turn and its results, one `tool_result` block for each call, in asking order."""
-        self._say(turn)
-        self.conversation = self.conversation.extend({"role": "user", "content": list(results)})
+        """Append the turn and its results, one `tool_result` block for each call, in asking order.
+
+        A call whose id is blank or was used before gets another one, as has its result: the API refuses two calls with
+        the same id.
+        """
+        ids = iter([self._unused(use.id) for use in turn.tool_uses])
+        results = [block | {"tool_use_id": name} for block, name in zip(results, ids, strict=True)]
+        renamed = iter(results)
+        content = tuple(
+            block | {"id": next(renamed)["tool_use_id"]} if block.get("type") == "tool_use" else block
+            for block in turn.content
+        )
+        self._say(replace(turn, content=content))
+        self.conversation = self.conversation.extend({"role": "user", "content": results})
+
+    def _unused(self, wanted: str) -> str:
+        name = wanted
+        while name in self._ids or not name.strip():
+            self._renamed += 1
+            name = f"call_{self._renamed}"
+        self._ids.add(name)
+        return name
 
     def _end(self, turn: Turn) -> Step:
         if not turn.tool_uses:

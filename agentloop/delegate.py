@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from agentloop.agent import Agent
 from agentloop.context import CallContext
+from agentloop.conversation import Conversation
 from agentloop.errors import ConfigurationError, RunError, ToolError
-from agentloop.loop import RunResult
+from agentloop.loop import RunResult, Step
+from agentloop.schema_check import SchemaCheck
 from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.usage import Bill, ModelUsage, Usage
 
 
 def _object(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
@@ -91,33 +96,89 @@ OUTPUT_SCHEMA = _object(
 def agent_spec(agent: Agent) -> ToolSpec:
     """How an agent is described as a tool: `<its name>_agent`, one prompt in; answer, steps and usage out.
 
-    It is as harmless as its tools: read-only if all of them are, and so on. Its world is open: it asks a model.
+    It is as harmless as its tools: read-only if all of them say that they are, and so on. What a tool says that is not
+    trusted is not believed. Its world is open: it asks a model.
     """
-    specs = [tool.spec for tool in agent.tools]
     return ToolSpec(
         name=f"{agent.name}_agent",
         description=agent.description or f"Delegates a self-contained task to the agent {agent.name}.",
         input_schema=INPUT_SCHEMA,
         output_schema=OUTPUT_SCHEMA,
-        read_only=all(spec.read_only for spec in specs),
-        destructive=any(spec.destructive for spec in specs),
-        idempotent=all(spec.idempotent for spec in specs),
+        read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),
+        destructive=_any(tool.spec.destructive if tool.is_trusted else None for tool in agent.tools),
+        idempotent=_all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
         open_world=True,
         is_agent=True,
     )
+
+
+def _all(said: Iterable[bool | None]) -> bool | None:
+    """Whether it is said of all; None if it is not said of one and denied of none."""
+    answers = set(said)
+    return False if False in answers else None if None in answers else True
+
+
+def _any(said: Iterable[bool | None]) -> bool | None:
+    """Whether it is said of any; None if it is said of none and not denied of all."""
+    answers = set(said)
+    return True if True in answers else None if None in answers else False
+
+
+def _as_tool(agent: Agent, spec: ToolSpec | None, delegate: Callable[..., Any], timeout: float | None) -> Tool:
+    """What the agent's tools say is only as good as who says it, and so is what is said of the agent."""
+    if spec is not None:
+        _check_fit(spec)
+    is_trusted = all(tool.is_trusted for tool in agent.tools)
+    return Tool(spec or agent_spec(agent), delegate, takes_context=True, timeout=timeout, is_trusted=is_trusted)
+
+
+def _check_fit(spec: ToolSpec) -> None:
+    """Check that an agent's result can satisfy the specification.
+
+    Raises:
+        ConfigurationError: no result can, or other arguments than `prompt` are asked for.
+    """
+    asked = {*spec.input_schema.get("properties", {}), *spec.input_schema.get("required", [])} - {"prompt"}
+    if asked:
+        raise ConfigurationError(
+            f"{spec.name}: an agent takes no argument but `prompt`; the input schema has {', '.join(sorted(asked))}."
+        )
+    if spec.output_schema is None:
+        return
+    check = SchemaCheck(spec.output_schema, is_trusted=True)
+    if check.is_broken:
+        raise ConfigurationError(f"{spec.name}: the output schema is not a valid JSON schema.")
+    misfits = [check.misfit(example) for example in _examples()]
+    if None not in misfits:
+        place, reason = misfits[0] or ("", "")
+        raise ConfigurationError(
+            f"{spec.name}: no result of an agent fits the output schema: {place or 'result'}: {reason}. "
+            "A result has `answer`, `steps` and `usage`: see agentloop.delegate.OUTPUT_SCHEMA."
+        )
+
+
+def _examples() -> Iterator[Mapping[str, Any]]:
+    """Structured results as agents give them."""
+    step = Step("add", {"a": 1, "b": 2}, "3", is_error=False)
+    bill = Bill("agent", 1.5, Usage({"model": ModelUsage(1, 100, 10, usd=Decimal("0.001"))}))
+    for steps in (), (step,):
+        yield agent_output(RunResult("The answer is 3.", Conversation(), bill, steps)).structured or {}
 
 
 def create_agent_tool_async(agent: Agent, *, spec: ToolSpec | None = None, timeout: float | None = None) -> Tool:
     """Wrap an agent as a tool that runs on the caller's event loop.
 
     Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text and
-    `{"answer", "steps", "usage"}` as structured content.
+    `{"answer", "steps", "usage"}` as structured content. `spec` describes it in another way than `agent_spec`.
+
+    Raises:
+        ConfigurationError: `spec` asks for other arguments, or no result can satisfy its output schema.
     """
 
     async def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
         return await _delegate(agent, prompt, context)
 
-    return Tool(spec or agent_spec(agent), delegate, takes_context=True, timeout=timeout)
+    return _as_tool(agent, spec, delegate, timeout)
 
 
 def create_agent_tool_sync(agent: Agent, *, spec: ToolSpec | None = None, timeout: float | None = None) -> Tool:
@@ -127,14 +188,15 @@ def create_agent_tool_sync(agent: Agent, *, spec: ToolSpec | None = None, timeou
     no further one is made.
 
     Raises:
-        ConfigurationError: the agent was given a client, which cannot follow it into another event loop.
+        ConfigurationError: the agent was given a client, which cannot follow it into another event loop; or as
+            `create_agent_tool_async`.
     """
     agent.clients.require_factory("create_agent_tool_sync")
 
     def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
         return asyncio.run(_until_abandoned(agent, prompt, context))
 
-    return Tool(spec or agent_spec(agent), delegate, takes_context=True, timeout=timeout)
+    return _as_tool(agent, spec, delegate, timeout)
 
 
 async def _until_abandoned(agent: Agent, prompt: str, context: CallContext) -> ToolOutput:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,7 @@ from agentloop.usage import Bill
 NOTICE_GRACE = 2.0
 """Seconds an abandoned thread that watches its context is waited for."""
 
-_threads: RunVar[CapacityLimiter] = RunVar("agentloop_threads")
+_threads: RunVar[dict[int, CapacityLimiter]] = RunVar("agentloop_threads")
 _inboxes: RunVar[_Inbox] = RunVar("agentloop_inbox")
 
 
@@ -157,21 +157,27 @@ def _inbox() -> _Inbox:
 
 
 def _limiter(limits: Limits) -> CapacityLimiter:
-    """The event loop's own limiter: a nested loop has another, so nesting cannot starve its callers."""
+    """That of the event loop for this number of threads: a nested loop has its own, so it cannot starve its callers."""
     try:
-        return _threads.get()
+        limiters = _threads.get()
     except LookupError:
-        limiter = CapacityLimiter(limits.threads)
-        _threads.set(limiter)
-        return limiter
+        limiters = {}
+        _threads.set(limiters)
+    return limiters.setdefault(limits.threads, CapacityLimiter(limits.threads))
 
 
 class Calls:
-    """The calls of one message: each starts when told to, all run at once, none outlives the block."""
+    """The calls of one message: each starts when told to, all run at once, none outlives the block.
 
-    def __init__(self, answer: Callable[[ToolUse], Coroutine[Any, Any, ToolOutput]]) -> None:
+    The first `most` calls are run, those after them are answered with an error. A call is known by the object that
+    stands for it, because a model may use an id twice.
+    """
+
+    def __init__(self, answer: Callable[[ToolUse], Coroutine[Any, Any, ToolOutput]], *, most: int) -> None:
         self._answer = answer
-        self._tasks: dict[str, asyncio.Task[ToolOutput]] = {}
+        self._most = most
+        self._written = 0
+        self._tasks: dict[int, tuple[ToolUse, asyncio.Task[ToolOutput]]] = {}
         self._dropped: list[asyncio.Task[ToolOutput]] = []
 
     async def __aenter__(self) -> Self:
@@ -183,33 +189,44 @@ class Calls:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        await cancel_and_wait([*self._tasks.values(), *self._dropped])
+        await cancel_and_wait([*(task for _, task in self._tasks.values()), *self._dropped])
 
     def drop(self) -> None:
         """Cancel what was started: the message that asked for it was cut off."""
-        for task in self._tasks.values():
+        started = [task for _, task in self._tasks.values()]
+        for task in started:
             task.cancel()
-        self._dropped += self._tasks.values()
-        self._tasks = {}
+        self._dropped += started
+        self._tasks, self._written = {}, 0
 
-    def start(self, use: ToolUse) -> None:
-        if use.id not in self._tasks:
-            self._tasks[use.id] = asyncio.create_task(self._answer(use), name=f"tool:{use.name}")
+    def written(self, use: ToolUse, *, may_start: bool) -> None:
+        """The model has written the next call of its message. Start it if it may start early and is not too much."""
+        self._written += 1
+        if may_start and self._written <= self._most:
+            self._start(use)
 
-    async def results(self, uses: Iterable[ToolUse]) -> list[ToolOutput]:
+    def _start(self, use: ToolUse) -> asyncio.Task[ToolOutput]:
+        if id(use) not in self._tasks:
+            task = asyncio.create_task(self._answer(use), name=f"tool:{use.name[:64]}")
+            self._tasks[id(use)] = use, task
+        return self._tasks[id(use)][1]
+
+    async def results(self, uses: Sequence[ToolUse]) -> list[ToolOutput]:
         """Start what has not been started and wait for all; results are in the order of `uses`."""
-        uses = list(uses)
-        for use in uses:
-            self.start(use)
-        return [await self._result(use) for use in uses]
+        tasks = [self._start(use) for use in uses[: self._most]]
+        outputs = [await _result_of(task, use.name) for task, use in zip(tasks, uses, strict=False)]
+        excess = ToolOutput.error(
+            f"Too many calls in one message: {self._most} at most. Send the rest in the next one."
+        )
+        return outputs + [excess] * (len(uses) - len(outputs))
 
-    async def _result(self, use: ToolUse) -> ToolOutput:
-        task = self._tasks[use.id]
-        if not task.done():
-            await asyncio.wait({task})
-        if task.cancelled():  # by the tool: a cancelled caller does not come here
-            return _cancelled_itself(use.name)
-        return task.result()
+
+async def _result_of(task: asyncio.Task[ToolOutput], name: str) -> ToolOutput:
+    if not task.done():
+        await asyncio.wait({task})
+    if task.cancelled():  # by the tool: a cancelled caller does not come here
+        return _cancelled_itself(name)
+    return task.result()
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -32,8 +32,8 @@ class AgentError(Exception):
     """Base of the errors meant for the operator."""
 
 
-class ConfigurationError(AgentError):
-    """The agent, its tools or its client were put together wrongly."""
+class ConfigurationError(AgentError, ValueError):
+    """The agent, its tools, its client or its budget were put together wrongly."""
 
 
 class RunError(AgentError):

@@ -34,12 +34,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """`served_by` names the server in whose process the run is, or `local`."""
+    """`served_by` names the server in whose process the run is, or `local`.
+
+    `is_claimed` says that its cost is only what a server says that is not trusted.
+    """
 
     prompt: str
     depth: int = 0
     parent_call: str | None = None
     served_by: str = "local"
+    is_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,8 @@ class TextDelta(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished(Event):
+    """The model has said what it says in this turn. `usage` is what the turn cost, failed attempts included."""
+
     number: int
     stop_reason: str
     tool_calls: int

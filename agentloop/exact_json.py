@@ -10,13 +10,17 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
+MAX_NESTING = 100
+"""Objects and lists within each other in what is parsed. Others write and read no more than about 200."""
+_TOO_DEEP = f"nested more than {MAX_NESTING} deep"
+
 
 def loads(text: str) -> Any:
     """Parse `text`, numbers exact.
 
     Raises:
         ValueError: not JSON, NaN or Infinity, an integer over Python's digit limit, an exponent over `decimal`'s, an
-            unpaired surrogate, or nested too deeply to parse.
+            unpaired surrogate, or nested more than `MAX_NESTING` deep.
     """
     return _parse(text, _EXACT)
 
@@ -33,8 +37,10 @@ def loads_as_floats(text: str) -> Any:
 def _parse(text: str, decoder: json.JSONDecoder) -> Any:
     try:
         value = decoder.decode(text)
+        if text.count("[") + text.count("{") > MAX_NESTING < nesting(value, MAX_NESTING):
+            raise ValueError(_TOO_DEEP)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
     except InvalidOperation:
         raise ValueError("a number beyond any exponent that can be computed with") from None
     if "\\ud" in text or "\\uD" in text:

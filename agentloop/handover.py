@@ -24,6 +24,7 @@ from agentloop.budget import Budget
 from agentloop.context import CallContext
 from agentloop.events import ignore
 from agentloop.limits import seconds_left
+from agentloop.usage import decimal_of
 
 PREFIX = "io.github.mcp-calc-server"
 AGENT = f"{PREFIX}/agent"
@@ -34,6 +35,11 @@ SOON = f"notifications/{PREFIX}/soon"
 SPENT = f"notifications/{PREFIX}/spent"
 EVENTS = f"{PREFIX}/events"
 EVENTS_SENT = f"notifications/{EVENTS}"
+
+MAX_ID = 200
+MAX_DEPTH = 1_000
+MAX_SECONDS = 10**9
+"""What is read of a handover: characters of its id, and its depth and seconds, of which more counts as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,23 @@ class Handover:
             ValueError: it is something else. A bound that cannot be read is not taken for none.
         """
         match value:
-            case {"id": str() as call, "depth": int() as depth}:
+            case {"id": str() as call, "depth": int() as depth} if len(call) <= MAX_ID:
                 seconds, budget = value.get("seconds"), value.get("budget", {})
             case _:
-                raise ValueError("a handover has an `id` and a `depth`")
-        if isinstance(seconds, int | float | None) and isinstance(budget, Mapping):
-            return cls(call, max(1, depth), seconds, Budget.from_json(budget), value.get("events") is True)
-        raise ValueError("a handover's `seconds` is a number and its `budget` an object")
+                raise ValueError(f"a handover has an `id` of at most {MAX_ID} characters and a `depth`")
+        if not isinstance(budget, Mapping):
+            raise ValueError("a handover's `budget` is an object")  # noqa: TRY004 - a value read from outside
+        return cls(
+            call,
+            max(1, min(depth, MAX_DEPTH)),
+            None if seconds is None else _seconds(seconds),
+            Budget.from_json(budget),
+            value.get("events") is True,
+        )
+
+
+def _seconds(value: object) -> float:
+    seconds = decimal_of(value) if isinstance(value, int | float) else None
+    if seconds is None:
+        raise ValueError("a handover's `seconds` is a number")
+    return float(min(seconds, MAX_SECONDS))

@@ -15,7 +15,7 @@ class Limits:
     max_turns: int = 25
     """Model turns in one run."""
     max_tool_calls: int = 256
-    """Tool calls in one message; those above are answered with an error that says so."""
+    """Tool calls of one message that are run; those above are answered with an error that says so."""
     max_result_chars: int = 100_000
     """Text of one tool result; what is longer is cut, with a notice."""
     max_depth: int = 8
@@ -31,7 +31,7 @@ class Limits:
     overload_timeout: float = 300.0
     """How long a turn waits for an API that says it has too much to do. Such refusals are no attempts."""
     threads: int = 256
-    """Worker threads for sync tools, per event loop."""
+    """Worker threads for sync tools at once. The agents on one event loop that have the same number share them."""
 
 
 def deadline_after(seconds: float, *, at_most: float | None = None) -> float:

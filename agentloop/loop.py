@@ -16,6 +16,7 @@ from agentloop.budget import cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, Conversation, Exchange, RunTools
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
+from agentloop.governor import Governor
 from agentloop.journal import Tape
 from agentloop.limits import deadline_after, seconds_left, within
 from agentloop.model import Request
@@ -59,9 +60,9 @@ class RunResult:
 class Run:
     """The state of one run. Nothing of it is shared with another run of the same agent."""
 
-    def __init__(self, agent: Agent, conversation: Conversation, context: CallContext) -> None:
+    def __init__(self, agent: Agent, conversation: Conversation, context: CallContext, governor: Governor) -> None:
         self._agent = agent
-        self._context = context
+        self._context = replace(context, governor=governor)
         self._settings = agent.settings
         self._exchange = Exchange(conversation.bind(self._settings.fingerprint), max_tokens=agent.max_tokens)
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
@@ -69,7 +70,7 @@ class Run:
             agent.model,
             agent.limits,
             ledger=context.ledger,
-            governor=context.governor,
+            governor=governor,
             spent=self._spend,
             hear=self._hear,
         )
@@ -119,7 +120,7 @@ class Run:
 
     async def _turn_by_turn(self, wire: Wire) -> str:
         for number in range(1, self._agent.limits.max_turns + 1):
-            async with dispatch.Calls(self._answer_call) as calls:
+            async with dispatch.Calls(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._tape = self._new_tape()
                 turn = await self._agent.journal.model_said(partial(self._ask, wire, number), self._tape)
@@ -145,6 +146,7 @@ class Run:
                 self._now_calling.drop()
             self._emit(events.TurnRetried, number=number, error=str(error))
 
+        before = self._own_usage
         async with within(seconds, late):
             turn = await self._asking.ask(wire, request, retried)
         self._emit(
@@ -152,13 +154,13 @@ class Run:
             number=number,
             stop_reason=turn.stop_reason,
             tool_calls=len(turn.tool_uses),
-            usage=turn.usage,
+            usage=self._own_usage - before,
         )
         return turn
 
     def _hear(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
-        if moved_on is not None and self._now_calling is not None and self._may_start_early(moved_on):
-            self._now_calling.start(moved_on)
+        if moved_on is not None and self._now_calling is not None:
+            self._now_calling.written(moved_on, may_start=self._may_start_early(moved_on))
         if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
             self._emit(events.TextDelta, text=event["delta"]["text"])
 
@@ -172,11 +174,8 @@ class Run:
 
     async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.Calls) -> list[Block]:
         """Run the calls and return one `tool_result` block for each, in asking order."""
-        allowed = self._agent.limits.max_tool_calls
-        self._unstarted = min(len(uses), allowed)
-        outputs = await calls.results(uses[:allowed])
-        excess = ToolOutput.error(f"Too many calls in one message: {allowed} at most. Send the rest in the next one.")
-        outputs += [excess] * len(uses[allowed:])
+        self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
+        outputs = await calls.results(uses)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 
@@ -226,6 +225,10 @@ class Run:
             book=book,
             report=lambda message: self._emit(events.ToolProgress, tape, call=call, tool=use.name, message=message),
         )
+
+    @property
+    def _own_usage(self) -> ModelUsage:
+        return self._own.by_model.get(self._settings.model, ModelUsage())
 
     def _spend(self, usage: ModelUsage) -> None:
         self._own = self._own.plus(self._settings.model, usage)

@@ -50,9 +50,8 @@ def sdk_client() -> AsyncAnthropic:
 
 def prepare() -> None:
     """Import what the first request would import: for a thread, while something else is waited for."""
-    anthropic.AsyncAnthropic  # noqa: B018 - loaded when it is asked for, if the library is imported lean
     httpx2.AsyncHTTPTransport()  # imports what it is made of
-    for name in ("aiohttp", "agentloop.validation"):
+    for name in ("aiohttp", "anthropic", "agentloop.validation"):
         import_module(name)
 
 

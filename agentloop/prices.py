@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from agentloop.usage import ModelUsage
+from agentloop.errors import ConfigurationError
+from agentloop.usage import ModelUsage, decimal_of, shown
 
 _MILLION = 1_000_000
+_HIGHEST = 1_000_000
 _LONG_PROMPT = 100_000
 """Prompt tokens above which a model with `long` prices charges those."""
 
@@ -57,15 +59,40 @@ _PRICES = {
 _LONG_PRICES = {"claude-haiku-5-5": _price("0.50", "2.50")}
 
 
-def register(model: str, *, input: Decimal | float | str, output: Decimal | float | str) -> None:  # noqa: A002 - the API's word
-    """Set what a model costs, in USD for a million tokens; a known price is replaced.
+def register(
+    model: str,
+    *,
+    input: Decimal | float | str,  # noqa: A002 - what the API calls it
+    output: Decimal | float | str,
+    cache_write: Decimal | float | str | None = None,
+    cache_read: Decimal | float | str | None = None,
+) -> None:
+    """Say what a model costs, in USD for a million tokens; a known price is replaced.
+
+    Without `cache_write` and `cache_read` they are 1.25 and 0.1 times the price of `input`.
 
     Example:
         `register("my-gateway/large", input=1.5, output=6)`
+
+    Raises:
+        ConfigurationError: a price is not a number from 0 to 1,000,000.
     """
-    _PRICES[model] = _price(str(input), str(output))
+    base = _checked(input)
+    _PRICES[model] = Price(
+        base,
+        _checked(output),
+        base * Decimal("1.25") if cache_write is None else _checked(cache_write),
+        base * Decimal("0.1") if cache_read is None else _checked(cache_read),
+    )
     _LONG_PRICES.pop(model, None)
     _name.cache_clear()
+
+
+def _checked(price: object) -> Decimal:
+    amount = decimal_of(price)
+    if amount is None or not 0 <= amount <= _HIGHEST:
+        raise ConfigurationError(f"A price is a number of USD from 0 to {_HIGHEST:,}, not {shown(price)}.")
+    return amount
 
 
 @lru_cache(maxsize=256)

@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 from pydantic_core import to_json
 
 from agentloop import exact_json
+from agentloop.budget import Budget, cost_of
 from agentloop.context import CallContext
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import (
@@ -46,7 +47,7 @@ from agentloop.events import (
     TurnStarted,
 )
 from agentloop.narration import clip, printable
-from agentloop.usage import COUNTS, Bill, ModelUsage, Usage
+from agentloop.usage import COUNTS, MAX_COUNT, Bill, ModelUsage, Usage
 
 MAX_EVENTS = 20_000
 """Events of one call."""
@@ -56,8 +57,6 @@ MAX_TEXT = 4_000
 """Characters of a prompt, a result or an answer, and of arguments or a bill as JSON."""
 MAX_NAME = 200
 """Characters of an identity or a name."""
-MAX_COUNT = 10**12
-"""Tokens, requests or dollars that are believed."""
 MAX_MODELS = 20
 """Models of one bill."""
 MAX_NESTING = 32
@@ -209,11 +208,17 @@ class Incoming:
     """Takes what a server tells of one call and emits it into the call's stream.
 
     Messages may come in any order. Leave it with `close`, after which nothing more is emitted.
+    `share` is the part of the budget that was handed to the server. The events of a server that is not trusted never
+    say that its runs have cost more than that.
     """
 
-    def __init__(self, context: CallContext, server: str) -> None:
+    def __init__(
+        self, context: CallContext, server: str, *, is_trusted: bool = True, share: Budget | None = None
+    ) -> None:
         self._context = context
         self._server = server
+        self._is_trusted = is_trusted
+        self._unspent = share or Budget()
         self._sent = time.monotonic()
         self._clocks = FarClocks()
         self._origin = self._sent
@@ -292,6 +297,7 @@ class Incoming:
             case RunFinished():
                 self._finish(run, event)
             case Spent():
+                event = event if self._is_trusted else self._counted(event)
                 run.spent = run.spent.plus(event.model, event.usage)
                 self._context.emit(self._here(run, event))
             case TurnStarted() | TurnRetried() | TurnFinished() | Notice():
@@ -310,6 +316,7 @@ class Incoming:
             depth=depth,
             parent_call=call,
             served_by=self._place(event.served_by),
+            is_claimed=event.is_claimed or not self._is_trusted,
             at=self._within(self._origin + event.at, earliest),
         )
         self._runs[event.run] = _Run(local, local.at, run)
@@ -334,8 +341,17 @@ class Incoming:
         place = self._place(event.served_by)
         self._context.emit(self._here(run, event, call=started.call, tool=started.tool, served_by=place))
 
+    def _counted(self, event: Spent) -> Spent:
+        """The event, with no more than is left of what was handed to the server."""
+        left = self._unspent
+        usage = event.usage.at_most(left.usd, left.tokens, left.turns)
+        self._unspent = left.minus(cost_of(Usage({event.model: usage})))
+        return replace(event, usage=usage)
+
     def _finish(self, run: _Run, event: RunFinished) -> None:
         self._end_calls(run)
+        if not self._is_trusted:
+            event = replace(event, bill=self._bill(run, self._within(self._origin + event.at, run.at)))
         self._ended.add(event.run)
         del self._runs[event.run]
         if (event.answer is None) == (event.error is None):
@@ -463,10 +479,15 @@ def _usage(usage: ModelUsage) -> ModelUsage:
 def _bill(bill: Bill) -> Bill:
     """The bill; without those of the runs below if it is too long with them."""
     delegated = tuple(map(_bill, bill.delegated))
-    models = itertools.islice(bill.own.by_model.items(), MAX_MODELS)
-    own = Usage({clip(model, MAX_NAME): _usage(usage) for model, usage in models})
-    whole = Bill(clip(bill.agent, MAX_NAME), _bounded("seconds", bill.seconds), own, delegated)
+    own = _usages(bill.own)
+    claimed = None if bill.claimed is None else _usages(bill.claimed)
+    whole = Bill(clip(bill.agent, MAX_NAME), _bounded("seconds", bill.seconds), own, delegated, claimed)
     return whole if not delegated or _is_short(whole.to_json()) else replace(whole, delegated=())
+
+
+def _usages(usage: Usage) -> Usage:
+    models = itertools.islice(usage.by_model.items(), MAX_MODELS)
+    return Usage({clip(model, MAX_NAME): _usage(each) for model, each in models})
 
 
 def _is_short(value: Any) -> bool:

@@ -23,13 +23,12 @@ class SchemaCheck:
 
     def misfit(self, value: object) -> tuple[str, str] | None:
         """What does not fit: where, and why. None if the value fits, or if the schema is too broken to say."""
-        if self._is_trusted and validation.fits(self._quick, value):
-            return None
         return validation.misfit(self._validator, value)
 
-    @cached_property
-    def _quick(self) -> Any:
-        return validation.quick_validator(self._schema)
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is no JSON schema, so that nothing can be checked against it."""
+        return self._validator is None
 
     @cached_property
     def _validator(self) -> Any:

@@ -23,13 +23,17 @@ from agentloop.turn import Block
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _SILENT = "The tool failed and gave no reason."
+_MOST_MISFITS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """How a tool is described: to a model, to MCP clients, to people.
 
-    The hints mean what they mean in MCP's tool annotations, with MCP's defaults, which assume the worst.
+    `read_only`, `destructive`, `idempotent` and `open_world` mean what they mean in MCP's tool annotations. None, the
+    default, is "not said": the hint is not published, and here such a tool is treated as one that may change anything.
+    MCP clients assume of a hint that is missing that the tool is destructive and reaches an open world, and that it is
+    neither read-only nor idempotent.
     """
 
     name: str
@@ -37,10 +41,10 @@ class ToolSpec:
     input_schema: Mapping[str, Any]
     title: str | None = None
     output_schema: Mapping[str, Any] | None = None
-    read_only: bool = False
-    destructive: bool = True
-    idempotent: bool = False
-    open_world: bool = True
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    open_world: bool | None = None
     is_agent: bool = False
     """Whether it asks a model, and so spends money and takes a `Handover`."""
 
@@ -71,10 +75,14 @@ class ToolSpec:
             "description": self.description,
             "inputSchema": self.input_schema,
             "outputSchema": self.output_schema,
-            "annotations": {theirs: getattr(self, ours) for theirs, ours in _HINTS.items()},
+            "annotations": self._hints() or None,
             "_meta": {AGENT: True} if self.is_agent else None,
         }
         return {key: value for key, value in entry.items() if value is not None}
+
+    def _hints(self) -> dict[str, bool]:
+        said = {theirs: getattr(self, ours) for theirs, ours in _HINTS.items()}
+        return {hint: value for hint, value in said.items() if value is not None}
 
 
 _HINTS = {
@@ -103,22 +111,34 @@ class ToolOutput:
 
     @classmethod
     def of(cls, value: object) -> ToolOutput:
-        """Turn what a function returned into an output: text as it is, everything else as JSON."""
+        """Turn what a function returned into an output: text as it is, everything else as JSON.
+
+        Raises:
+            ToolError: the value cannot be written as JSON, or not so that others can read it.
+        """
         if isinstance(value, ToolOutput):
             return value
         if isinstance(value, str):
             return cls(_text(value))
         if isinstance(value, BaseModel):
             value = value.model_dump(mode="json", exclude_none=True)
-        text = exact_json.dumps(value)
-        return cls(_text(text), exact_json.loads_as_floats(text) if isinstance(value, Mapping) else None)
+        text = _json(value)
+        return cls(_text(text), _read(text) if isinstance(value, Mapping) else None)
 
     @classmethod
     def error(cls, text: str, **rest: Any) -> ToolOutput:
         return cls(_text(text) or _text(_SILENT), is_error=True, **rest)
 
     def sendable(self) -> ToolOutput:
-        """The output without what the API refuses: blank text, half characters, an error that says nothing."""
+        """The output without what others refuse: blank text, half characters, an error that says nothing.
+
+        Raises:
+            ToolError: as `of`.
+        """
+        if self.structured is not None:
+            structured = _read(_json(self.structured))
+            if structured != self.structured:
+                return replace(self, structured=structured).sendable()
         content = tuple(clean for block in self.content for clean in _sendable(block))
         if content == self.content and (content or not self.is_error):
             return self
@@ -143,8 +163,30 @@ class ToolOutput:
 
 def _text(text: str) -> tuple[Block, ...]:
     """One text block, or none for blank text, which the API refuses."""
-    clean = text if text.isascii() else text.encode("utf-8", "replace").decode()
+    clean = _clean(text)
     return ({"type": "text", "text": clean},) if clean.strip() else ()
+
+
+def _json(value: object) -> str:
+    try:
+        return _clean(exact_json.dumps(value))
+    except RecursionError:
+        raise ToolError("The tool's result is nested too deeply.") from None
+    except (TypeError, ValueError) as error:
+        raise ToolError(f"The tool's result is not JSON: {error}") from None
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        value: Mapping[str, Any] = exact_json.loads_as_floats(text)
+    except ValueError as error:
+        raise ToolError(f"The tool's result cannot be sent: {error}") from None
+    return value
+
+
+def _clean(text: str) -> str:
+    """The text without halves of characters, which cannot be sent."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _sendable(block: Block) -> tuple[Block, ...]:
@@ -182,7 +224,7 @@ class Tool:
     @property
     def is_harmless(self) -> bool:
         """Whether calling it once too often does no harm."""
-        return self.is_trusted and (self.spec.read_only or self.spec.idempotent)
+        return self.is_trusted and bool(self.spec.read_only or self.spec.idempotent)
 
     @cached_property
     def is_async(self) -> bool:
@@ -220,7 +262,8 @@ class Tool:
     ) -> Tool:
         """Make a tool of a function: its name, docstring and type hints are the specification.
 
-        A first parameter annotated `CallContext` gets the call's context. Further keywords are fields of `ToolSpec`.
+        A first parameter annotated `CallContext` gets the call's context. Further keywords are fields of `ToolSpec`,
+        for example `read_only=True`; hints that are not given are not said.
 
         Raises:
             ConfigurationError: a parameter has no annotation, or is `*args` or `**kwargs`.
@@ -252,15 +295,24 @@ def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Para
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
+def _misfits(error: ValidationError) -> str:
+    """The first things that do not fit: where, and why."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_MISFITS]
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in problems)
+
+
 def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., Any]:
-    """The tool's function, called with what its annotations say instead of plain JSON."""
+    """The tool's function, called with what its annotations say instead of plain JSON.
+
+    The arguments fit the schema already, which takes "3" for no number. Only what a schema cannot say fails here.
+    """
     function = tool.function
 
     def typed(arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
             parsed = model.model_validate(arguments)
         except ValidationError as error:
-            raise ToolError(f"Invalid arguments for {tool.name}: {error}") from None
+            raise ToolError(f"Invalid arguments for {tool.name}: {_misfits(error)}") from None
         return {name: getattr(parsed, name) for name in model.model_fields}
 
     async def call_async(*context: CallContext, **arguments: Any) -> Any:

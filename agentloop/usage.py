@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
+MAX_COUNT = 10**12
+"""Requests, tokens or dollars that are believed of another process. What is more is counted as this."""
+MAX_MODELS = 100
+"""Models of one usage that are read."""
+MAX_NAME = 200
+"""Characters of the name of a model or an agent that are read."""
+MAX_DELEGATED = 1_000
+"""Delegated runs of one bill that are read."""
+
 _NOTHING = Decimal(0)
+_LONGEST_NUMBER = 100
+_LARGE = 10**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +78,33 @@ class ModelUsage:
         """Of prompts and answers, cached or not."""
         return self.prompt_tokens + self.output_tokens
 
+    def at_most(self, usd: Decimal | None, tokens: int | None, requests: int | None) -> ModelUsage:
+        """The same with no figure above a bound; None is no bound.
+
+        A cost that is not known counts as all of its bound.
+        """
+        counts = {name: getattr(self, name) for name in COUNTS}
+        if requests is not None:
+            counts["requests"] = min(counts["requests"], max(0, requests))
+        for name in COUNTS[1:]:
+            if tokens is not None:
+                counts[name] = min(counts[name], max(0, tokens))
+                tokens -= counts[name]
+        cost = self.usd if usd is None else max(_NOTHING, usd if self.usd is None else min(self.usd, usd))
+        return ModelUsage(**counts, usd=cost)
+
     def to_json(self) -> dict[str, Any]:
-        """The field names as keys; `usd` is a number or null."""
+        """The field names as keys; `usd` is a number, not rounded, or null."""
         counts: dict[str, Any] = {name: getattr(self, name) for name in COUNTS}
-        return counts | {"usd": usd_to_json(self.usd)}
+        return counts | {"usd": _usd_unrounded(self.usd)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ModelUsage:
-        """Read a usage object; missing, null, negative and non-integer figures count as 0, a bad `usd` as unknown."""
-        figures = [value.get(name) for name in COUNTS]
-        counts = [figure if isinstance(figure, int) and figure > 0 else 0 for figure in figures]
-        requests, input_tokens, output_tokens, written, read = counts
+        """Read a usage object, from another process perhaps.
+
+        Missing, negative and non-integer figures count as 0, those above `MAX_COUNT` as that, a bad `usd` as unknown.
+        """
+        requests, input_tokens, output_tokens, written, read = (_count(value.get(name)) for name in COUNTS)
         usd = _usd(value["usd"]) if "usd" in value else _NOTHING
         return cls(requests, input_tokens, output_tokens, written, read, usd)
 
@@ -117,6 +145,16 @@ class Usage:
         amounts = [usage.usd for usage in self.by_model.values()]
         return None if None in amounts else sum((amount for amount in amounts if amount), _NOTHING)
 
+    def at_most(self, usd: Decimal | None, tokens: int | None, requests: int | None) -> Usage:
+        """The same with no sum above a bound, as `ModelUsage.at_most`."""
+        counted = {}
+        for model, used in self.by_model.items():
+            counted[model] = part = used.at_most(usd, tokens, requests)
+            usd = usd if usd is None or part.usd is None else usd - part.usd
+            tokens = None if tokens is None else tokens - part.tokens
+            requests = None if requests is None else requests - part.requests
+        return Usage(counted)
+
     def to_json(self) -> dict[str, dict[str, Any]]:
         """`{model: {requests, input_tokens, ...}}`."""
         return {model: usage.to_json() for model, usage in self.by_model.items()}
@@ -126,7 +164,8 @@ class Usage:
         """Read `to_json`'s shape, from another process perhaps: what does not fit it is left out."""
         if not isinstance(value, Mapping):
             return cls()
-        return cls({str(m): ModelUsage.from_json(u) for m, u in value.items() if isinstance(u, Mapping)})
+        items = islice(value.items(), MAX_MODELS)
+        return cls({str(m)[:MAX_NAME]: ModelUsage.from_json(u) for m, u in items if isinstance(u, Mapping)})
 
 
 _FIGURES = attrgetter(*COUNTS, "usd")
@@ -149,50 +188,103 @@ def _sum_of(parts: list[ModelUsage]) -> ModelUsage:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What one run cost: by itself (`own`), and through the runs it delegated to. `seconds` is its wall time."""
+    """What one run cost: by itself (`own`), and through the runs it delegated to. `seconds` is its wall time.
+
+    `claimed` is set for a run at a server that is not trusted, and is what that server says the run cost. `own` and
+    `delegated` are then what counts: no more than was handed to the server.
+    """
 
     agent: str
     seconds: float = 0.0
     own: Usage = field(default_factory=Usage)
     delegated: tuple[Bill, ...] = ()
+    claimed: Usage | None = None
 
     @property
     def total(self) -> Usage:
         return sum((bill.total for bill in self.delegated), self.own)
 
+    @property
+    def claims(self) -> Usage:
+        """What servers that are not trusted say their part of it cost; empty if there were none."""
+        return sum((bill.claims for bill in self.delegated), Usage()) if self.claimed is None else self.claimed
+
+    def as_claim(self, usd: Decimal | None, tokens: int | None, requests: int | None) -> Bill:
+        """The bill as the claim of a server that was handed these amounts, of which None is no bound."""
+        claimed = self.total
+        counted = claimed.at_most(usd, tokens, requests)
+        if counted == claimed:
+            return replace(self, claimed=claimed)
+        return Bill(self.agent, self.seconds, counted, claimed=claimed)
+
     def to_json(self) -> dict[str, Any]:
-        """`usd` is the total's; `models` is the run's own usage; `delegated` are bills again."""
-        return {
+        """`usd` is the total's, not rounded; `models` is the run's own usage; `delegated` are bills again."""
+        value = {
             "agent": self.agent,
             "seconds": round(self.seconds, 4),
-            "usd": usd_to_json(self.total.usd),
+            "usd": _usd_unrounded(self.total.usd),
             "models": self.own.to_json(),
             "delegated": [bill.to_json() for bill in self.delegated],
         }
+        return value if self.claimed is None else value | {"claimed": self.claimed.to_json()}
 
     @classmethod
     def from_json(cls, value: object, *, depth: int = 16) -> Bill | None:
         """Read `to_json`'s shape, from another process perhaps; None if it is something else or too deep."""
         if depth == 0 or not isinstance(value, Mapping) or not isinstance(value.get("models"), Mapping):
             return None
-        seconds, delegated = value.get("seconds"), value.get("delegated")
-        bills = [cls.from_json(each, depth=depth - 1) for each in delegated] if isinstance(delegated, list) else []
+        agent, below, claimed = value.get("agent"), value.get("delegated"), value.get("claimed")
+        below = below[:MAX_DELEGATED] if isinstance(below, list) else []
+        bills = [cls.from_json(each, depth=depth - 1) for each in below]
         return cls(
-            agent=str(value.get("agent", "")),
-            seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+            agent=agent[:MAX_NAME] if isinstance(agent, str) else "",
+            seconds=_seconds(value.get("seconds")),
             own=Usage.from_json(value["models"]),
             delegated=tuple(bill for bill in bills if bill is not None),
+            claimed=Usage.from_json(claimed) if isinstance(claimed, Mapping) else None,
         )
 
 
 def usd_to_json(usd: Decimal | None) -> float | None:
-    """An amount as a JSON number, to a millionth of a dollar."""
-    return None if usd is None else float(round(usd, 6))
+    """An amount as a JSON number for people, to a millionth of a dollar."""
+    return None if usd is None else round(float(usd), 6)
+
+
+def _usd_unrounded(usd: Decimal | None) -> float | None:
+    """An amount as a JSON number for programs that add up: exact up to 15 digits."""
+    return None if usd is None else float(usd)
+
+
+def _count(value: object) -> int:
+    return min(value, MAX_COUNT) if type(value) is int and value > 0 else 0
+
+
+def _seconds(value: object) -> float:
+    seconds = decimal_of(value) if isinstance(value, int | float) else None
+    return 0.0 if seconds is None else float(max(_NOTHING, min(seconds, Decimal(MAX_COUNT))))
 
 
 def _usd(value: object) -> Decimal | None:
+    amount = decimal_of(value)
+    return None if amount is None or amount < 0 else min(amount, Decimal(MAX_COUNT))
+
+
+def decimal_of(value: object) -> Decimal | None:
+    """The number that somebody else wrote, a float as it prints; None if it is none, or not finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, int):
+        value = max(-_LARGE, min(value, _LARGE))  # a much longer one cannot be printed
+    text = str(value)
     try:
-        amount = Decimal(str(value))
+        amount = Decimal(text if len(text) <= _LONGEST_NUMBER else "NaN")
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() else None
+
+
+def shown(value: object) -> str:
+    """A value that is not a number, or not one that is wanted, for an error message."""
+    if isinstance(value, int) and abs(value) > _LARGE:
+        return "a larger one"
+    return f"{value!r}"[:_LONGEST_NUMBER] if isinstance(value, int | float | str | Decimal) else type(value).__name__

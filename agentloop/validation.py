@@ -11,9 +11,8 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, NoReturn
+from typing import Any
 
-import jsonschema_rs
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import SchemaError, best_match
 from referencing import Registry
@@ -43,26 +42,6 @@ def validator(schema: Mapping[str, Any], *, is_trusted: bool) -> Any:
     kind = Draft202012Validator if is_trusted else _Wary
     # An empty registry: a `$ref` to a URL is never fetched.
     return kind(schema, registry=Registry())
-
-
-def quick_validator(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator | None:
-    """A compiled validator of a trusted schema, which does not say why; None if the schema cannot be compiled."""
-    try:
-        return jsonschema_rs.Draft202012Validator(dict(schema), retriever=_fetch_nothing)
-    except (ValueError, TypeError, RecursionError):
-        return None
-
-
-def _fetch_nothing(uri: str) -> NoReturn:
-    raise ValueError(f"{uri} is not fetched")
-
-
-def fits(validator: jsonschema_rs.Draft202012Validator | None, value: object) -> bool:
-    """Whether the value fits for sure."""
-    try:
-        return validator is not None and validator.is_valid(value)
-    except (ValueError, TypeError, RecursionError):
-        return False
 
 
 def misfit(validator: Any, value: object) -> tuple[str, str] | None:

@@ -19,8 +19,6 @@ SERVER = (sys.executable, "-m", "mcp_calc_server")
 CLIENT = (sys.executable, "-m", "orchestrator_client", "--quiet", "3 stores each sold notebooks, pens and folders.")
 AT_REST = """
 import asyncio, sys
-from orchestrator_client.__main__ import import_lean
-import_lean()
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import choose_model
 from agentloop.mcp.client.config import servers_to_use

@@ -196,7 +196,7 @@ class Chat:
             click.echo(f"local, in this conversation: {', '.join(local)}")
 
     def _usage(self, _argument: str) -> None:
-        for line in usage_lines(self._transcript.usage):
+        for line in usage_lines(self._transcript.usage, self._transcript.claims):
             click.echo(line)
         if self._settings.ledger.left.is_bounded:
             click.echo(f"left of the budget: {self._settings.ledger.left}")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,9 @@ class _Usd(click.ParamType[Decimal]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            amount = Decimal("NaN")
-        if not amount.is_finite() or amount < 0:
+            return Budget(usd=value).usd or Decimal(0)
+        except ConfigurationError:
             self.fail(f"{value!r} is not an amount of money.", param, ctx)
-        return amount
 
 
 def _which_servers(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,9 +132,9 @@ def _read_again(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer(question: str | None, options: Mapping[str, Any], run: DurableRun | None = None) -> None:
     """Answer the question, or be a chat, and end the process."""
-    budget = Budget(options["max_usd"], options["max_tokens"], options["max_turns"])
     _calm_logging()
     try:
+        budget = Budget(options["max_usd"], options["max_tokens"], options["max_turns"])
         if question is not None and options["durable"] and run is None:
             run = DurableRun.begun(options["durable_dir"], question, options)
         setup = setup_from(options, say, run)

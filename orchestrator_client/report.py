@@ -38,12 +38,16 @@ class Delegation:
 
 @dataclass
 class Report:
-    """Grows with `observe`. Knows the outermost run; what happens below it is in its delegations."""
+    """Grows with `observe`. Knows the outermost run; what happens below it is in its delegations.
+
+    `claims` is what servers that are not trusted say their part of it cost.
+    """
 
     delegations: list[Delegation] = field(default_factory=list)
     answer: str | None = None
     error: str | None = None
     usage: Usage = field(default_factory=Usage)
+    claims: Usage = field(default_factory=Usage)
     _run: str | None = None
     _began: float = field(default_factory=time.monotonic)
     _started: dict[str, float] = field(default_factory=dict)
@@ -59,14 +63,16 @@ class Report:
             case ToolFinished():
                 self.delegations.append(self._delegation(event))
             case RunFinished():
-                self.answer, self.error, self.usage = event.answer, event.error, event.bill.total
+                self.answer, self.error = event.answer, event.error
+                self.usage, self.claims = event.bill.total, event.bill.claims
 
     def settle(self, output: ToolOutput) -> None:
         """Take what came of a run from its output, if there were no events: it had ended before."""
         if self._run is not None:
             return
         bill = Bill.from_json((output.structured or {}).get("usage"))
-        self.usage = self.usage if bill is None else bill.total
+        if bill is not None:
+            self.usage, self.claims = bill.total, bill.claims
         if output.is_error:
             self.error = output.text
         else:
@@ -96,7 +102,7 @@ class Report:
         return any(each.tool == error.tool and each.started >= error.finished for each in self.finished)
 
     def to_json(self, *, ok: bool, seconds: float, servers: Mapping[str, Any]) -> dict[str, Any]:
-        """The object `--json` prints. `seconds` is what the user waited."""
+        """The object `--json` prints. `seconds` is what the user waited; `claimed` is there if there are claims."""
         report: dict[str, Any] = {
             "ok": ok,
             "answer": self.answer,
@@ -106,4 +112,6 @@ class Report:
             "servers": servers,
             "seconds": round(seconds, 4),
         }
+        if self.claims:
+            report["claimed"] = {"usage": self.claims.to_json(), "usd": usd_to_json(self.claims.usd)}
         return report if self.error is None else report | {"error": self.error}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from agentloop import Conversation, Usage
 from agentloop.narration import clip, printable
@@ -21,6 +22,11 @@ class Transcript:
     @property
     def usage(self) -> Usage:
         return sum((report.usage for _, report in self.exchanges), Usage())
+
+    @property
+    def claims(self) -> Usage:
+        """What servers that are not trusted say their part of it cost."""
+        return sum((report.claims for _, report in self.exchanges), Usage())
 
     def add(self, question: str, report: Report) -> None:
         self.exchanges.append((question, report))
@@ -39,8 +45,8 @@ class Transcript:
         return json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n"
 
 
-def usage_lines(usage: Usage) -> Iterator[str]:
-    """A line for each model and, if there is more than one, their sum."""
+def usage_lines(usage: Usage, claims: Usage) -> Iterator[str]:
+    """A line for each model, their sum if there is more than one, and what is only claimed if something is."""
     if not usage:
         yield "Nothing has been used yet."
     for model, used in usage.by_model.items():
@@ -48,10 +54,13 @@ def usage_lines(usage: Usage) -> Iterator[str]:
         yield f"{clip(model, 80)}: {used.requests} requests, {tokens}, {_usd(used.usd)}"
     if len(usage.by_model) > 1:
         yield f"together: {usage.requests} requests, {usage.tokens:,} tokens, {_usd(usage.usd)}"
+    if claims:
+        about = f"{claims.requests} requests, {claims.tokens:,} tokens, {_usd(claims.usd)}"
+        yield f"servers that are not trusted claim: {about}"
 
 
-def _usd(amount: object) -> str:
-    return "cost not known" if amount is None else f"${amount:.4f}"
+def _usd(amount: Decimal | None) -> str:
+    return "cost not known" if amount is None else f"${amount:,.4f}"
 
 
 def _markdown(question: str, report: Report) -> Sequence[str]:

@@ -43,14 +43,18 @@ class Picture:
 
 
 def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -> Picture:
-    """The rows in columns: what, how long, tokens, cost, where it is served from. Narrow ones have fewer columns."""
+    """The rows in columns: what, how long, tokens, cost, where it is served from. Narrow ones have fewer columns.
+
+    A cost with a question mark is what a server says that is not trusted.
+    """
     columns = [name for name in reversed(WIDE) if width >= WIDE[name]]
     left = max(1, width - sum(1 + _WIDTHS[name] for name in ("seconds", *columns)))
     lines = []
     for row in shown:
         usage = sum_of(node.usage for node in row.nodes)
         elapsed = max(node.finished or now for node in row.nodes) - min(node.started for node in row.nodes)
-        cells = {"tokens": tokens(usage), "usd": usd(usage), "served_by": _served_by(row.nodes)}
+        claimed = "?" if any(node.is_claimed for node in row.nodes) and usage.usd else ""
+        cells = {"tokens": tokens(usage), "usd": usd(usage) + claimed, "served_by": _served_by(row.nodes)}
         line = _what(row, now, unicode=unicode)
         line.truncate(left, overflow="ellipsis", pad=True)
         line.append(f" {_fitted(seconds(elapsed), 'seconds')}")

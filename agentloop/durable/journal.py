@@ -21,7 +21,7 @@ is_recording: ContextVar[bool] = ContextVar("durable_runs_is_recording", default
 
 def is_computed(tool: Tool) -> bool:
     """Whether a tool's answer is rather computed again than remembered: it costs nothing and changes nothing."""
-    return tool.is_harmless and not tool.spec.open_world and not tool.spec.is_agent
+    return tool.is_harmless and tool.spec.open_world is False and not tool.spec.is_agent
 
 
 class DurableJournal:

@@ -40,6 +40,7 @@ class Node:
     """A run, a tool call, or a call together with the run it started. Times are on the `time.monotonic` clock.
 
     `asked` is the prompt or the arguments, `step` what was heard last, `result` what came back: as others wrote it.
+    `is_claimed` says that what it costs is only what a server says that is not trusted.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Node:
     served_by: str = ""
     result: str | None = None
     is_agent: bool = False
+    is_claimed: bool = False
     children: list[Node] = field(default_factory=list)
     spent: Usage = field(default_factory=Usage)
     billed: Usage | None = None
@@ -110,6 +112,7 @@ class Tree:
         call.is_agent = True
         call.asked = event.prompt[:DETAIL]
         call.served_by = event.served_by
+        call.is_claimed = event.is_claimed
         self._runs[event.run] = call
 
     def _start_call(self, event: ToolStarted, run: Node) -> None:

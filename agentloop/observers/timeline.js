@@ -32,6 +32,11 @@ function dollars(value) {
   return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 })}`;
 }
 
+/** What a lane cost; "claimed" if only a server says so that is not trusted. */
+function cost(lane) {
+  return `${dollars(lane.usd)}${lane.claimed ? " (claimed)" : ""}`;
+}
+
 function plural(count, noun) {
   return `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
@@ -166,7 +171,7 @@ class Page {
     const cells = [];
     const note = [
       ...(lane.error ? ["failed"] : []), lane.end === null ? "not finished" : seconds(lane.end - lane.begin),
-      ...(lane.requests ? [`${number.format(lane.tokens)} tokens`, dollars(lane.usd)] : []), where(lane.where),
+      ...(lane.requests ? [`${number.format(lane.tokens)} tokens`, cost(lane)] : []), where(lane.where),
     ].join(" · ");
     const name = make("button", { type: "button", class: "name", tabindex: "-1" }, make("b", {}, lane.agent, lane.call ? make("i", {}, ` #${lane.call.number}`) : null), make("span", {}, note));
     this.things.set(name, { lane });
@@ -282,7 +287,7 @@ class Page {
     const around = call && call.end !== null && lane.end !== null ? call.end - call.begin - (lane.end - lane.begin) : null;
     return [
       make("p", { class: "kind" }, "Agent"), make("h3", {}, laneName(lane)),
-      this.facts([...this.when(lane), ["Served", where(lane.where)], ["Tokens", number.format(lane.tokens)], ["Cost", dollars(lane.usd)],
+      this.facts([...this.when(lane), ["Served", where(lane.where)], ["Tokens", number.format(lane.tokens)], ["Cost", cost(lane)],
         ["Requests", number.format(lane.requests)], ["Called as", call?.name], ["To and fro", around === null ? "" : seconds(Math.max(0, around))]]),
       lane.error ? make("p", { class: "bad" }, lane.error) : null,
       ...this.text("Asked", lane.prompt), ...this.text("Answer", lane.answer), ...this.text("Notices", lane.notices.join("\n")),

@@ -63,7 +63,10 @@ class Call:
 
 @dataclass(slots=True)
 class Lane:
-    """One run of an agent. `spent` are the parts of what it cost by itself so far; `bill` comes with its end."""
+    """One run of an agent. `spent` are the parts of what it cost by itself so far; `bill` comes with its end.
+
+    `is_claimed` says that what it cost is only what a server says that is not trusted.
+    """
 
     run: str
     agent: str
@@ -71,6 +74,7 @@ class Lane:
     began: float
     served_by: str
     above: Call | None = None
+    is_claimed: bool = False
     ended: float | None = None
     answer: str | None = None
     error: str | None = None
@@ -132,7 +136,7 @@ class Timeline:
         if event.run in self.lanes:
             return
         above = self._calls.get(event.parent_call or "")
-        lane = Lane(event.run, event.agent, event.prompt, event.at, event.served_by, above)
+        lane = Lane(event.run, event.agent, event.prompt, event.at, event.served_by, above, event.is_claimed)
         self.lanes[event.run] = lane
         if above is not None:
             above.runs.append(lane)

@@ -96,6 +96,7 @@ class _Data:
             "begin": self._time(lane.began),
             "end": self._end(lane),
             "where": self._cut(lane.served_by),
+            "claimed": lane.is_claimed,
             "prompt": self._cut(lane.prompt),
             "answer": self._cut(lane.answer),
             "error": self._cut(lane.error),

@@ -1,16 +1,20 @@
 """What a tree of runs costs is what the server counted, whatever became of its requests."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentloop import Agent, CallContext, Limits, Tool, create_agent_tool_async, create_agent_tool_sync
 from agentloop.events import Event, Spent
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
-from agentloop.usage import Bill, ModelUsage, Usage
+from agentloop.usage import COUNTS, MAX_COUNT, Bill, ModelUsage, Usage, usd_to_json
 
 Serve = Callable[[Script], ScriptedMessages]
 Wrap = Callable[..., Tool]
@@ -108,3 +112,52 @@ async def test_an_answer_in_time_is_not_cancelled(scripted_messages: Serve) -> N
     agent = Agent("quick", "quick", client=server.client, limits=Limits(run_timeout=30))
     async with asyncio.timeout(30):
         assert (await agent.run("go")).usage.requests == 1
+
+
+def test_amounts_below_a_millionth_add_up_across_processes() -> None:
+    leaf = Bill("leaf", 0.5, Usage({"m": ModelUsage(1, 4, usd=Decimal("0.0000004"))}))
+    read = [Bill.from_json(leaf.to_json()) for _ in range(1000)]
+    boss = Bill("boss", 1.0, delegated=tuple(bill for bill in read if bill is not None))
+    assert boss.total.usd == Decimal("0.0004")
+    assert usd_to_json(boss.total.usd) == 0.0004
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [-1, True, "3", 1.5, None, float("nan"), float("inf"), 10**400, [], {}, "NaN", "1e22", "9" * 5000, -(10**400)],
+    ids=lambda figure: type(figure).__name__,
+)
+def test_whatever_stands_in_a_bill_its_figures_are_bounded_numbers(figure: Any) -> None:
+    figures = dict.fromkeys([*COUNTS, "usd"], figure)
+    below = {"agent": figure, "seconds": figure, "models": {"m": figures}, "delegated": figure, "claimed": figure}
+    bill = Bill.from_json({"agent": "a", "models": {}, "delegated": [figure, below], "claimed": {"m": figures}})
+    assert bill is not None
+    (far,) = bill.delegated
+    for used in (far.own.by_model["m"], bill.claims.by_model["m"]):
+        assert all(0 <= getattr(used, name) <= MAX_COUNT for name in COUNTS)
+        assert used.usd is None or 0 <= used.usd <= MAX_COUNT
+    assert 0 <= far.seconds <= MAX_COUNT
+    json.dumps(bill.to_json(), allow_nan=False)
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, 3))), st.data())
+def test_what_counts_of_a_claim_is_never_more_than_the_bounds(
+    used: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    by_model = {
+        str(number): ModelUsage(requests, tokens, tokens, usd=Decimal(tokens) / 7)
+        for number, (tokens, _, requests) in enumerate(used)
+    }
+    whole = Usage(by_model)
+    usd, tokens, requests = (data.draw(st.none() | st.integers(0, 100)) for _ in range(3))
+    bound = None if usd is None else Decimal(usd)
+    counted = Bill("far", own=whole).as_claim(bound, tokens, requests)
+    assert counted.claims == whole
+    for amount, most, all_of_it in (
+        (counted.total.usd, bound, whole.usd),
+        (counted.total.tokens, tokens, whole.tokens),
+        (counted.total.requests, requests, whole.requests),
+    ):
+        assert amount is not None
+        assert all_of_it is not None
+        assert abs(amount - (all_of_it if most is None else min(all_of_it, most))) < Decimal("1e-20")

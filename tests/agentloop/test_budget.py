@@ -3,15 +3,24 @@
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from agentloop import Agent, BudgetExceeded, CallContext, Tool, create_agent_tool_async, create_agent_tool_sync
-from agentloop.budget import Budget, Ledger
-from agentloop.prices import price_of, priced
+from agentloop import (
+    Agent,
+    BudgetExceeded,
+    CallContext,
+    ConfigurationError,
+    Tool,
+    create_agent_tool_async,
+    create_agent_tool_sync,
+)
+from agentloop.budget import Budget, Ledger, cost_of
+from agentloop.prices import price_of, priced, register
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
-from agentloop.usage import ModelUsage
+from agentloop.usage import ModelUsage, Usage
 
 Serve = Callable[[Script], ScriptedMessages]
 
@@ -108,3 +117,71 @@ def test_prices_are_those_of_the_table() -> None:
     assert priced("claude-haiku-5-5", usage).usd == Decimal("0.5"), "long prompts cost more"
     assert priced("somebody-elses-model", usage).usd is None
     assert price_of("claude-sonnet-5") != price_of("claude-opus-5")
+
+
+@pytest.mark.parametrize("usd", [0.5, "0.5", "0.50", Decimal("0.5"), 1])
+def test_an_amount_may_be_any_kind_of_number(usd: float | str | Decimal) -> None:
+    assert Budget(usd=usd).usd == Decimal(str(usd))
+    assert Budget(usd=0.1).usd == Decimal("0.1"), "a float counts as what it prints as"
+    assert Budget(tokens=1e3, turns="7") == Budget(tokens=1000, turns=7)
+
+
+@pytest.mark.parametrize("kind", ["usd", "tokens", "turns"])
+@pytest.mark.parametrize(
+    "amount",
+    [
+        *(float("nan"), float("inf"), "NaN", Decimal("-Infinity"), -1, "-0.01", 1e30, 10**5000, "1e999999999"),
+        *("9" * 5000, "many", "", True, [], object()),
+    ],
+    ids=lambda amount: type(amount).__name__,
+)
+def test_what_is_no_amount_is_refused_with_a_word_on_what_to_write(kind: str, amount: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"Budget\({kind}=...\) takes a number from 0 to [\d,]+, for example"):
+        Budget(**{kind: amount})
+    with pytest.raises(ValueError, match="takes a number"):
+        Budget(**{kind: amount})
+
+
+def test_tokens_and_turns_are_whole() -> None:
+    with pytest.raises(ConfigurationError, match=r"whole number, not 1\.5"):
+        Budget(tokens=1.5)
+
+
+def test_shares_of_money_never_add_up_to_more_than_there_was() -> None:
+    budget = Budget(usd=2)
+    for parts in range(1, 50):
+        share = budget.share(parts).usd
+        assert share is not None
+        assert 0 <= Decimal(2) - share * parts < Decimal("1e-10")
+    assert str(Ledger(budget).reserve_share(4, "part").amount) == "0.5 usd"
+
+
+async def test_what_a_reservation_cost_counts_as_all_of_it_if_it_is_not_known() -> None:
+    ledger = Ledger(Budget(usd=1, tokens=100))
+    ledger.reserve_share(2, "part").settle(cost_of(Usage({"m": ModelUsage(1, 10, usd=None)})))
+    assert ledger.left == Budget(usd=Decimal("0.5"), tokens=90)
+
+
+async def test_a_budget_in_money_for_a_model_without_a_price_is_refused_before_the_first_request(
+    scripted_messages: Serve,
+) -> None:
+    server = scripted_messages([says("done"), says("done")])
+    agent = Agent("a", "a", model="house-model-1", client=server.client)
+    context = CallContext(ledger=Ledger(Budget(usd=1)))
+    with pytest.raises(ConfigurationError, match=r"prices\.register\('house-model-1', input=\.\.\., output=\.\.\.\)"):
+        await agent.run("go", context=context)
+    assert server.requests == []
+    await agent.run("go", context=CallContext(ledger=Ledger(Budget(tokens=1_000_000))))
+    register("house-model-1", input=1.5, output="6")
+    result = await agent.run("go", context=context)
+    used = result.usage.by_model["house-model-1"]
+    assert result.usage.usd == (used.input_tokens * Decimal("1.5") + used.output_tokens * 6) / 1_000_000
+
+
+@pytest.mark.parametrize(
+    "price", [-1, float("nan"), "a lot", 10**7, 10**5000, None], ids=lambda price: type(price).__name__
+)
+def test_what_is_no_price_is_refused(price: Any) -> None:
+    with pytest.raises(ConfigurationError, match="A price is a number of USD"):
+        register("house-model-2", input=price, output=1)
+    assert price_of("house-model-2") is None

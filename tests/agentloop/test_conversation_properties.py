@@ -99,7 +99,7 @@ def test_every_request_of_any_run_is_one_the_api_takes(
 def test_what_was_said_is_kept_unchanged_except_for_blank_text(content: list[Block]) -> None:
     turn = said(1, "tool_use", content, itertools.count())
     talk = Exchange(Conversation().ask("go"), max_tokens=10)
-    talk.answer(turn, [])
+    talk.answer(turn, [result_block(use, ToolOutput.error("no")) for use in turn.tool_uses])
     kept = [dict(b) for m in talk.conversation.messages if m["role"] == "assistant" for b in m["content"]]
     said_ = [b for b in content if b["type"] != "text" or b["text"].strip()]
     assert [b["type"] for b in kept] == [b["type"] for b in said_]

@@ -18,7 +18,7 @@ from agentloop import (
     create_agent_tool_async,
     create_agent_tool_sync,
 )
-from agentloop.delegate import OUTPUT_SCHEMA
+from agentloop.delegate import INPUT_SCHEMA, OUTPUT_SCHEMA
 from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, calls, fails, refuses, says
 from agentloop.testing.server import Script
 from agentloop.usage import Bill
@@ -257,3 +257,86 @@ def test_run_sync_works_again_and_again(scripted_messages: Serve) -> None:
     assert first.answer == "one"
     assert worker.run_sync(first.conversation.ask("and then?")).answer == "two"
     assert len(server.requests[1].body["messages"]) == 3
+
+
+@both
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "object", "required": ["sum"]}, "'sum' is a required property"),
+        ({"type": "object", "properties": {"answer": {"type": "number"}}}, "answer: .* is not of type 'number'"),
+        ({"type": "array"}, "is not of type 'array'"),
+        ({"properties": {"answer": True}, "additionalProperties": False}, "Additional properties are not allowed"),
+        ({"type": "nonsense"}, "not a valid JSON schema"),
+    ],
+)
+def test_an_output_schema_no_result_can_satisfy_is_refused_when_the_tool_is_made(
+    wrap: Any, schema: dict[str, Any], said: str
+) -> None:
+    spec = ToolSpec("other", "Other.", INPUT_SCHEMA, output_schema=schema)
+    with pytest.raises(ConfigurationError, match=f"^other: .*{said}"):
+        wrap(Agent("worker", "Work."), spec=spec)
+
+
+@both
+@pytest.mark.parametrize(
+    "schema",
+    [
+        OUTPUT_SCHEMA,
+        {"type": "object"},
+        {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string", "minLength": 1}}},
+        {"properties": {"exact": {"const": True}}},
+        {"properties": {"steps": {"minItems": 1}}},
+        {"properties": {"steps": {"maxItems": 0}, "exact": {"type": "null"}}},
+    ],
+)
+def test_an_output_schema_that_some_result_satisfies_is_taken(wrap: Any, schema: dict[str, Any]) -> None:
+    spec = ToolSpec("other", "Other.", INPUT_SCHEMA, output_schema=schema)
+    assert wrap(Agent("worker", "Work."), spec=spec).spec is spec
+
+
+@both
+def test_an_agent_takes_no_argument_but_its_prompt(wrap: Any) -> None:
+    schema = {"type": "object", "properties": {"prompt": {"type": "string"}, "city": {"type": "string"}}}
+    with pytest.raises(ConfigurationError, match="no argument but `prompt`; the input schema has city"):
+        wrap(Agent("worker", "Work."), spec=ToolSpec("other", "Other.", schema))
+
+
+@both
+def test_an_agent_is_as_harmless_as_its_tools_say_and_those_who_say_it_are_believed(wrap: Any) -> None:
+    def look() -> str:
+        return "seen"
+
+    reads = Tool.from_function(look, name="look", read_only=True, destructive=False, idempotent=True)
+    silent = Tool.from_function(look, name="silent")
+    far = replace(Tool.from_function(look, name="far", read_only=True, destructive=False), is_trusted=False)
+
+    def hints(*tools: Tool) -> tuple[bool | None, ...]:
+        spec = wrap(Agent("worker", "Work.", tools)).spec
+        return spec.read_only, spec.destructive, spec.idempotent
+
+    assert hints() == (True, False, True)
+    assert hints(reads) == (True, False, True)
+    assert hints(reads, silent) == (None, None, None)
+    assert hints(reads, far) == (None, None, None)
+    assert hints(silent, Tool.from_function(look, name="drop", destructive=True, read_only=False)) == (
+        False,
+        True,
+        None,
+    )
+    assert wrap(Agent("worker", "Work.", [reads])).is_harmless
+    assert not wrap(Agent("worker", "Work.", [reads, far])).is_harmless
+
+
+@both
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_agent_that_uses_a_tool_that_is_not_trusted_never_starts_early(wrap: Any, *, is_told: bool) -> None:
+    def look() -> str:
+        return "seen"
+
+    far = replace(Tool.from_function(look, read_only=True), is_trusted=False)
+    spec = ToolSpec("worker_agent", "Works.", INPUT_SCHEMA, read_only=True, is_agent=True) if is_told else None
+    worker = wrap(Agent("worker", "Work.", [far]), spec=spec)
+    boss = wrap(Agent("boss", "Delegate.", [worker]))
+    assert not worker.is_harmless
+    assert not boss.is_harmless, "however far down it is"

@@ -295,3 +295,31 @@ async def test_who_served_a_call_is_the_tool_unless_the_output_says_otherwise() 
     answer = ToolOutput.of("x")
     moved = ToolOutput(answer.content, served_by="twin")
     assert (await agent(lambda: moved, served_by="shop").call_tool("f", {})).served_by == "twin"
+
+
+async def test_the_threads_of_each_agent_on_a_loop_are_limited_as_its_limits_say() -> None:
+    """Three calls of each agent meet in threads; of the agent with two threads only two are ever there at once."""
+    lock = threading.Lock()
+    inside, most = 0, 0
+    meeting, pair = threading.Barrier(3), threading.Barrier(2)
+
+    def meet() -> str:
+        meeting.wait(LONG)
+        return "met"
+
+    def count() -> str:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        pair.wait(LONG)
+        with lock:
+            inside -= 1
+        return "counted"
+
+    wide = Agent("wide", "Call.", [Tool.from_function(meet)], limits=Limits(threads=3))
+    narrow = Agent("narrow", "Call.", [Tool.from_function(count)], limits=Limits(threads=2))
+    for called, name, times in ((wide, "meet", 3), (narrow, "count", 6), (wide, "meet", 3)):
+        outputs = await asyncio.gather(*(called.call_tool(name, {}) for _ in range(times)))
+        assert not any(output.is_error for output in outputs), outputs
+    assert most == 2

@@ -31,8 +31,9 @@ from agentloop.events import (
     TurnFinished,
     TurnStarted,
 )
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, refuses, says
+from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, refuses, says
 from agentloop.testing.server import Script
+from agentloop.usage import ModelUsage
 
 Serve = Callable[[Script], ScriptedMessages]
 Kind = TypeVar("Kind", bound=Event)
@@ -215,3 +216,23 @@ def test_who_hears_events_later_hears_all_of_them_in_order_and_few_are_kept() ->
         assert len(heard) == number - number % MOST_KEPT
     later.catch_up()
     assert heard == events
+
+
+async def test_a_turn_carries_what_it_cost_and_the_turns_add_up_to_the_bill(scripted_messages: Serve) -> None:
+    server = scripted_messages([cut(says("x"), after=3), calls(("double", {"number": 4})), says("8")])
+    heard: list[Event] = []
+    result = await agent(server, "doubler", Tool.from_function(double)).run("go", observe=heard.append)
+    turns = [turn.usage for turn in of_kind(heard, TurnFinished)]
+    assert [turn.requests for turn in turns] == [2, 1], "the attempt that was cut off was paid too"
+    assert all(turn.usd for turn in turns)
+    assert sum(turns, ModelUsage()) == result.usage.by_model["claude-sonnet-5-5"]
+
+
+async def test_a_handler_and_a_context_both_receive_the_events(scripted_messages: Serve) -> None:
+    server = scripted_messages([calls(("double", {"number": 4})), says("8")])
+    mine, above = list[Event](), list[Event]()
+    await agent(server, "doubler", Tool.from_function(double)).run(
+        "go", observe=mine.append, context=CallContext(emit=above.append)
+    )
+    assert mine == above
+    assert [type(event) for event in mine][-1] is RunFinished

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from anthropic import AsyncAnthropic, RateLimitError
 
-from agentloop import Agent, Limits, Tool, create_agent_tool_async
+from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, create_agent_tool_async
 from agentloop.governor import FIRST_AT_ONCE, Governor
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, says
 from agentloop.testing.server import Script
@@ -207,8 +207,9 @@ async def test_the_first_requests_to_an_unknown_model_teach_the_limits_to_the_ot
     assert inside == FIRST_AT_ONCE + 5
 
 
+@pytest.mark.parametrize("budget", [None, Budget(tokens=10**9)], ids=["no budget", "a budget"])
 async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
-    scripted_messages: Serve, monkeypatch: pytest.MonkeyPatch
+    scripted_messages: Serve, monkeypatch: pytest.MonkeyPatch, budget: Budget | None
 ) -> None:
     monkeypatch.setattr("agentloop.governor.LEARNING_TIME", 1000.0)
     crowd = FIRST_AT_ONCE + 5
@@ -235,9 +236,9 @@ async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
     child = create_agent_tool_async(Agent("child", "child", model="small", client=server.client))
     limits = Limits(max_tool_calls=crowd)
     boss = Agent("boss", "boss", [child], client=server.client, limits=limits)
-    await boss.run("one")
+    await boss.run("one", context=CallContext(ledger=Ledger(budget)))
     async with asyncio.timeout(20):
-        await boss.run("many")
+        await boss.run("many", context=CallContext(ledger=Ledger(budget)))
     assert inside == 1 + crowd
 
 

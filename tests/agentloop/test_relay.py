@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentloop import Bill, CallContext, ModelUsage, Usage
+from agentloop import Bill, Budget, CallContext, ModelUsage, Usage
 from agentloop.event_json import event_to_json
 from agentloop.events import (
     Event,
@@ -27,7 +27,11 @@ from agentloop.events import (
     ToolStarted,
     TurnStarted,
 )
+from agentloop.observers.live import Tree, rows
+from agentloop.observers.timeline import Timeline
+from agentloop.observers.timeline_page import page_data
 from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_TEXT, MAX_WAITING, FarClocks, Incoming, Outgoing, Told
+from orchestrator_client.tree_picture import picture_of
 
 ABOVE = "0123456789ab.7"
 
@@ -39,9 +43,9 @@ def message(first: int, *events: Any) -> Told:
 class Caller:
     """The side that called: an `Incoming`, and what it emitted."""
 
-    def __init__(self) -> None:
+    def __init__(self, **about: Any) -> None:
         self.heard: list[Event] = []
-        self.incoming = Incoming(CallContext(emit=self.heard.append, call=ABOVE, depth=1), "far")
+        self.incoming = Incoming(CallContext(emit=self.heard.append, call=ABOVE, depth=1), "far", **about)
         self.incoming.sent(FarClocks())
         self._next = 0
 
@@ -354,3 +358,40 @@ def test_what_is_sent_is_numbered_bounded_and_counted_from_the_calls_start() -> 
     assert sent.clock == Told(**Outgoing().message(0, [])).clock
     outgoing.count = MAX_EVENTS
     assert outgoing.add(Notice(run="r", agent="a", text="x")) is None
+
+
+def spent(usd: str, tokens: int, run: str = "far1") -> Spent:
+    return Spent(run=run, agent="w", at=0.0, model="m", usage=ModelUsage(1, tokens, usd=Decimal(usd)))
+
+
+@pytest.mark.requirement("events-across-processes")
+def test_events_of_a_server_that_is_not_trusted_never_cost_more_than_was_handed_to_it() -> None:
+    caller = Caller(is_trusted=False, share=Budget(usd="0.5", tokens=100, turns=2))
+    caller.take(started(), called(), started("far2", "far1.1"))
+    heard = caller.take(spent("0.4", 60), spent("1000000", 10**12, "far2"), spent("1", 1))
+    assert [
+        (event.usage.usd, event.usage.tokens, event.usage.requests) for event in heard if isinstance(event, Spent)
+    ] == [
+        (Decimal("0.4"), 60, 1),
+        (Decimal("0.1"), 40, 1),
+        (0, 0, 0),
+    ]
+    enormous = Bill("w", 1.0, Usage({"m": ModelUsage(10**9, 10**9, usd=Decimal(10**9))}))
+    (end,) = caller.take(RunFinished(run="far2", agent="w", at=0.0, bill=enormous, answer="x"))
+    assert isinstance(end, RunFinished)
+    assert end.bill.own == Usage({"m": ModelUsage(1, 40, usd=Decimal("0.1"))})
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_whether_a_cost_is_only_claimed_is_shown(*, is_trusted: bool) -> None:
+    caller = Caller(is_trusted=is_trusted)
+    caller.take(started(), called(), started("far2", "far1.1", is_claimed=True), spent("0.25", 10), ended())
+    claimed = [event.is_claimed for event in caller.heard if isinstance(event, RunStarted)]
+    assert claimed == [not is_trusted, True], "what a trusted server says of another is passed on"
+    tree, timeline = Tree(), Timeline()
+    for event in caller.heard:
+        tree.observe(event)
+        timeline.observe(event)
+    assert [lane["claimed"] for lane in page_data(timeline)["lanes"]] == claimed
+    (line, *_) = picture_of(rows(tree, 5), 0.0, width=120, unicode=True).lines
+    assert ("$0.25?" in line.plain) is not is_trusted

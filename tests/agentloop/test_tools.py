@@ -125,7 +125,7 @@ def test_a_specification_comes_through_the_contract_as_it_was() -> None:
 def test_hints_that_are_not_booleans_count_as_not_given() -> None:
     entry = {"name": "f", "inputSchema": OBJECT, "annotations": {"readOnlyHint": "yes", "idempotentHint": True}}
     spec = ToolSpec.from_json(entry)
-    assert (spec.read_only, spec.idempotent, spec.description) == (False, True, "")
+    assert (spec.read_only, spec.idempotent, spec.description) == (None, True, "")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ async def test_a_function_that_returns_no_json_is_an_error_for_the_model() -> No
 
     output = await Agent("a", "", [Tool.from_function(shelf)]).call_tool("shelf", {})
     assert output.is_error
-    assert output.text == "shelf failed: TypeError: set is not JSON"
+    assert output.text == "The tool's result is not JSON: set is not JSON"
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
@@ -189,3 +189,14 @@ def test_two_tools_of_one_name_are_refused() -> None:
 def test_names_are_checked_however_a_tool_is_made(made: Callable[[], Tool]) -> None:
     with pytest.raises(ConfigurationError):
         made()
+
+
+def test_what_nobody_said_of_a_function_is_not_published() -> None:
+    def look() -> str:
+        return "seen"
+
+    assert "annotations" not in Tool.from_function(look).spec.to_json()
+    assert not Tool.from_function(look).is_harmless
+    said = Tool.from_function(look, read_only=True, destructive=False).spec
+    assert said.to_json()["annotations"] == {"readOnlyHint": True, "destructiveHint": False}
+    assert ToolSpec.from_json(said.to_json()) == said

@@ -106,8 +106,17 @@ def test_nothing_left_at_the_start_asks_nobody() -> None:
     assert "0 tokens left" in report["error"]
 
 
-@pytest.mark.parametrize("amount", ["a lot", "-1", "NaN", "inf"])
+@pytest.mark.parametrize("amount", ["a lot", "-1", "NaN", "inf", "1e999999999"])
 def test_what_is_no_amount_of_money_is_wrong_usage(amount: str) -> None:
     result = invoke(f"--max-usd={amount}")
     assert result.exit_code == 2
     assert "is not an amount of money" in result.stderr
+
+
+def test_a_budget_in_money_for_a_model_without_a_price_says_what_to_do_and_asks_nobody() -> None:
+    with ScriptedMessages(Api()) as server:
+        env = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "scripted"}
+        result = invoke("--max-usd", "1", "--model", "house-model", env=env)
+    assert (result.exit_code, server.requests) == (1, [])
+    assert "the price of house-model is not known" in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr

@@ -146,7 +146,8 @@ class RemoteCall:
         ask = partial(self.connection.call, self.name, arguments, _reporter(context), patience=patience)
         if not self.is_agent:
             return self._output(await ask())
-        with Delegation(context, self.name, self.connection.name) as delegation:
+        server = self.connection
+        with Delegation(context, self.name, server.name, is_trusted=server.is_trusted) as delegation:
             result = await ask(listener=delegation)
             output = self._output(result)
             delegation.answered(output)

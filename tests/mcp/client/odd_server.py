@@ -21,6 +21,7 @@ TOOLS = [
     types.Tool(name="structured_only", input_schema=OBJECT),
     types.Tool(name="costly", input_schema=OBJECT, _meta={AGENT: True}),
     types.Tool(name="boastful", input_schema=OBJECT, _meta={AGENT: True}),
+    types.Tool(name="claims", input_schema=OBJECT, _meta={AGENT: True}),
     types.Tool(name="silent_failure", input_schema=OBJECT),
     types.Tool(name="noisy", input_schema=OBJECT),
     types.Tool(name="protocol_error", input_schema=OBJECT),
@@ -103,6 +104,9 @@ async def boast(context: Context) -> None:
 async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
     if params.name == "boastful":
         await boast(context)
+    if params.name == "claims":
+        usage = json.loads((params.arguments or {})["usage"])
+        return types.CallToolResult(content=[types.TextContent(text="done")], structured_content={"usage": usage})
     if params.name == "noisy":
         await context.session.report_progress(1, None, "half\n\x1b[31mway" + "!" * 500)
     if params.name == "protocol_error":

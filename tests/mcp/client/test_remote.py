@@ -40,6 +40,7 @@ USABLE = [
     "structured_only",
     "costly",
     "boastful",
+    "claims",
     "silent_failure",
     "noisy",
     "protocol_error",
