@@ -28,7 +28,6 @@ NOT_FOR_A_SERVER_AT_REST = {
     "mcp.server.mcpserver.server",
     "mcp_calc_server.web",
     "sse_starlette.sse",
-    "stamina",
     "uvicorn",
 }
 NOT_FOR_A_CLIENT_AT_REST = {

@@ -17,7 +17,6 @@ from offline_model.wire import sse_event, sse_events
 
 Serve = Callable[[Script], ScriptedMessages]
 
-pytestmark = pytest.mark.usefixtures("each_wire")
 ANSWER = list(
     sse_events(
         {"id": "m", "model": "m", "content": [{"type": "text", "text": "42"}], "stop_reason": "end_turn", "usage": {}}
