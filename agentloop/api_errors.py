@@ -42,6 +42,10 @@ _PUBLIC_HEADERS = re.compile(
 _REQUEST_ID = re.compile(r"[\w-]{1,100}")
 _HOST = re.compile(r"[\w.:-]{1,255}")
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH}
+_NOT_SENDABLE = (
+    "the address or a header cannot be sent; see ANTHROPIC_BASE_URL, which may hold no user name or password, and "
+    "ANTHROPIC_CUSTOM_HEADERS"
+)
 _MISSING = "No credentials for the Messages API: set ANTHROPIC_API_KEY."
 
 
@@ -170,16 +174,17 @@ def _cause(error: BaseException) -> tuple[str, bool]:
     """Why a connection failed, and whether it may work later."""
     chain = list(_chain(error))
     for kinds, why, is_passing in (
-        (httpx2.UnsupportedProtocol, "its address must begin with http:// or https://", False),
+        (httpx2.UnsupportedProtocol, "its address is no http:// or https:// address", False),
         (httpx2.ProxyError, "the proxy cannot be reached or refuses the connection", True),
         (ssl.SSLCertVerificationError, "its TLS certificate is not trusted", False),
         (ssl.SSLError, "no TLS connection could be made", True),
         (socket.gaierror, "name not found", True),
         (httpx2.ConnectTimeout, "no connection in time", True),
         ((httpx2.TimeoutException, TimeoutError), "nothing came in time", True),
-        (httpx2.DecodingError, "its compression cannot be read", True),
-        ((aiohttp.ClientResponseError, httpx2.RemoteProtocolError), "what it sent is not valid HTTP", True),
+        (httpx2.DecodingError, "its answer is compressed wrongly", True),
+        ((aiohttp.ClientResponseError, httpx2.RemoteProtocolError), "its answer is not valid HTTP", True),
         (ConnectionRefusedError, "connection refused", True),
+        (ValueError, _NOT_SENDABLE, False),
     ):
         if any(isinstance(each, kinds) for each in chain):
             return why, is_passing

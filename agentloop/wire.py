@@ -118,7 +118,7 @@ async def _events(stream: anthropic.AsyncStream[object]) -> AsyncIterator[Mappin
         if response.headers.get("content-type", "").startswith(_BEDROCK):
             async for decoded in stream:
                 event: Any = _checked(decoded)
-                yield event if isinstance(event, dict) else {}
+                yield event if _is_event(event) else {}
         else:
             async for raw in anthropic.AsyncStream.raw_events(response):
                 event = _parsed(raw.data)
@@ -134,7 +134,7 @@ def _parsed(data: str) -> dict[str, Any]:
         event = json.loads(data or "{}")
         if data.count("{") + data.count("[") > MAX_NESTING or "\\ud" in data or "\\uD" in data:
             event = _checked(event)
-        if not isinstance(event, dict):
+        if not _is_event(event):
             return {}
         block = event.get("content_block")
         if isinstance(block, dict) and block.get("type") == "tool_use" and block.get("input"):
@@ -142,7 +142,12 @@ def _parsed(data: str) -> dict[str, Any]:
             block["input"] = exact_json.loads(data)["content_block"]["input"]
     except (ValueError, RecursionError):
         raise StreamBroken("The Messages API sent an event that is not JSON, or nested too deeply.") from None
-    return event
+    parsed: dict[str, Any] = event
+    return parsed
+
+
+def _is_event(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str)
 
 
 def _checked(event: Any) -> Any:
