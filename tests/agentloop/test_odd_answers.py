@@ -65,16 +65,18 @@ CALL = [
     stop(3),
 ]
 RECORDED = [BEGUN, *BLOCKS, *CALL, {"type": "ping"}, *ended("tool_use")]
-REFUSED = [BEGUN, *BLOCKS, *ended("refusal")]
+REFUSED = [BEGUN, *ended("refusal")]
 ERROR = [BEGUN, {"type": "error", "error": {"type": "invalid_request_error", "message": "no"}}]
 DONE = [BEGUN, start(0, type="text", text="done"), stop(0), *ended("end_turn")]
 
 deep: Any = []
 for _ in range(450):
     deep = [deep]
-VALUES: list[Any] = [None, True, -1, 7, 1.5, 10**4290, "text", "\ud800", [], ["x"], {}, {"x": 1}, deep]
+VALUES: list[Any] = [None, True, -1, 7.5, 10**4290, "\ud800", ["x"], {"x": 1}, deep]
 """Of every JSON type."""
-PYTHONS = re.compile(r"unhashable|NoneType|not subscriptable|KeyError|TypeError|ValueError|expected str|recursion depth|digits")
+PYTHONS = re.compile(
+    r"unhashable|NoneType|not subscriptable|KeyError|TypeError|ValueError|expected str|recursion depth|digits"
+)
 
 
 def encoded(event: Any) -> bytes:
@@ -136,7 +138,7 @@ async def test_every_field_of_every_event_may_be_of_every_json_type(recording: l
             failures.append(f"{name}: {problem}")
     await client.close()
     assert failures == []
-    assert len(todo) > 150
+    assert len(todo) > 100
 
 
 async def problem_of(agent: Agent) -> str | None:
