@@ -7,6 +7,7 @@ from agentloop.conversation import Conversation
 from agentloop.delegate import create_agent_tool_async, create_agent_tool_sync
 from agentloop.errors import (
     AgentError,
+    ApiUnreachable,
     BudgetExceeded,
     ConfigurationError,
     ContextWindowExceeded,
@@ -26,11 +27,13 @@ from agentloop.limits import Limits
 from agentloop.loop import RunResult, Step
 from agentloop.tools import Tool, ToolOutput, ToolSpec
 from agentloop.usage import Bill, ModelUsage, Usage
+from agentloop.wire import sdk_client
 
 __all__ = [
     "Abandoned",
     "Agent",
     "AgentError",
+    "ApiUnreachable",
     "Bill",
     "Budget",
     "BudgetExceeded",
@@ -61,4 +64,5 @@ __all__ = [
     "Usage",
     "create_agent_tool_async",
     "create_agent_tool_sync",
+    "sdk_client",
 ]

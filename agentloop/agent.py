@@ -18,9 +18,10 @@ from agentloop.governor import Governor
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.loop import Run, RunResult
-from agentloop.model import Clients, ClientSource, Effort, ModelSettings, sdk_client
+from agentloop.model import Clients, ClientSource, Effort, ModelSettings
 from agentloop.stream import RunStream
 from agentloop.tools import Tool, ToolOutput
+from agentloop.wire import sdk_client
 
 
 @dataclass(frozen=True)

@@ -6,26 +6,29 @@ pass is tried again.
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import random
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
 from agentloop.errors import ConfigurationError, ModelError
 from agentloop.governor import Governor, Slot
-from agentloop.imports import lazy
 from agentloop.limits import Limits
 from agentloop.model import Hear, Request, stream_turn
 from agentloop.prices import price_of, priced
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
-from agentloop.wire import Wire
+from agentloop.wire import ApiClient
 
-if TYPE_CHECKING:
-    import stamina
-else:
-    stamina = lazy("stamina")
+Retried = Callable[[ModelError, int, float], None]
+"""Takes the failure, the number of the attempt that failed, and the seconds until the next."""
 
+FIRST_PAUSE = 0.5
+"""Seconds before the second attempt, when the API does not say how long; it doubles up to `LONGEST_PAUSE`."""
+LONGEST_PAUSE = 8.0
 UNSEEN_TOKENS = 1000
 """Prompt tokens that the API may add by itself, for tools say."""
 BYTES_PER_TOKEN = 4
@@ -35,7 +38,7 @@ _COUNTED = {"message_start", "message_delta"}
 
 
 class Asking:
-    """Asks for the turns of one run, all of them from the same model.
+    """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
 
     `spent` hears of every part of the cost as soon as it is known; `hear` of every event of the streams.
     """
@@ -47,6 +50,7 @@ class Asking:
         *,
         ledger: Ledger,
         governor: Governor,
+        deadline: float,
         spent: Callable[[ModelUsage], None],
         hear: Hear,
     ) -> None:
@@ -54,64 +58,65 @@ class Asking:
         self._limits = limits
         self._ledger = ledger
         self._governor = governor
+        self._deadline = deadline
         self._spent = spent
         self._hear = hear
         self._known: tuple[int, int] | None = None
 
-    async def ask(self, wire: Wire, request: Request, retried: Callable[[ModelError], None]) -> Turn:
-        """Ask for one turn; `retried` hears of each failure after which it is asked for again.
+    async def ask(self, client: ApiClient, request: Request, retried: Retried) -> Turn:
+        """Ask for one turn; `retried` is called after each failure after which it is asked for again.
 
         Raises:
-            ModelError: there is no answer, also after the last attempt.
+            ModelError: there is no answer, also after the last attempt, or none in the time there is.
             BudgetExceeded: the budget does not cover the request.
         """
-        try:
-            return await self._until_admitted(wire, request, retried)
-        except ModelError as error:
-            return await self._ask_again(wire, request, retried, error)
-
-    async def _ask_again(
-        self, wire: Wire, request: Request, retried: Callable[[ModelError], None], first: ModelError | None
-    ) -> Turn:
-        """The attempts after the `first`, which counts as one."""
-        attempts = self._limits.attempts
-        async for attempt in stamina.retry_context(on=_wait, attempts=attempts, timeout=None, wait_max=8.0):
-            with attempt:
-                try:
-                    if first is None:
-                        return await self._until_admitted(wire, request, retried)
-                    failed, first = first, None
-                    raise failed
-                except ModelError as error:
-                    if _wait(error) is not False and attempt.num < attempts:
-                        retried(error)
-                    raise
-        raise AssertionError("stamina returns or raises")
-
-    async def _until_admitted(self, wire: Wire, request: Request, retried: Callable[[ModelError], None]) -> Turn:
-        """Send the request again as long as the API has too much to do; the governor spaces that."""
-        give_up = time.monotonic() + self._limits.overload_timeout
-        while True:
+        give_up = min(self._deadline, time.monotonic() + self._limits.overload_timeout)
+        failures = 0
+        for attempt in itertools.count(1):
             try:
-                return await self._attempt(wire, request)
+                return await self._attempt(client, request)
             except ModelError as error:
-                if not error.is_overload or not error.is_passing or time.monotonic() > give_up:
+                failures += not error.is_overload
+                if not error.is_passing or failures >= self._limits.attempts:
                     raise
-                retried(error)
+                pause = self._pause_after(error, failures, give_up - time.monotonic())
+                retried(error, attempt, pause)
+                is_overload = error.is_overload
+            if not is_overload:  # then the governor waits
+                await asyncio.sleep(pause)
+        raise AssertionError("it returns or raises")
 
-    async def _attempt(self, wire: Wire, request: Request) -> Turn:
+    def _pause_after(self, error: ModelError, failures: int, left: float) -> float:
+        """Seconds until the next attempt, of which there are `left`.
+
+        Raises:
+            ModelError: it is the given one, or says that the API wants more time than is left.
+        """
+        if error.retry_after is not None and error.retry_after > left:
+            if error.retry_after < 1:
+                raise error
+            asked, there_are = f"{error.retry_after:,.0f} s", f"{max(0, left):,.0f} s"
+            raise error.but(f"It asks to wait {asked}, and this run can wait {there_are} at most.")
+        if not error.is_overload:
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)) * random.uniform(0.75, 1)  # noqa: S311
+            return pause if error.retry_after is None else error.retry_after
+        if left <= 0:
+            raise error
+        return self._governor.seconds_paused(self._model)
+
+    async def _attempt(self, client: ApiClient, request: Request) -> Turn:
         reservation = await self._reserve(request)
         count = _Count(self._model, self._spent)
         try:
             async with self._governor.admit(self._model, self._prompt_estimate(request)) as slot:
-                turn = await self._send(wire, request, slot, count)
+                turn = await self._send(client, request, slot, count)
         finally:
             if reservation is not None:
                 reservation.settle(cost_of(Usage({self._model: count.usage})))
-        self._known = (len(request.body), count.usage.tokens)
+        self._known = (request.size, count.usage.tokens)
         return turn
 
-    async def _send(self, wire: Wire, request: Request, slot: Slot, count: _Count) -> Turn:
+    async def _send(self, client: ApiClient, request: Request, slot: Slot, count: _Count) -> Turn:
         builder = TurnBuilder()
 
         def hear(event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
@@ -121,7 +126,7 @@ class Asking:
 
         count.now(builder.usage)
         try:
-            turn = await stream_turn(wire, request, builder, hear=hear, answered=slot.answered)
+            turn = await stream_turn(client, request, builder, hear=hear, answered=slot.answered)
         except ModelError as error:
             if error.is_overload:
                 slot.refused(error.retry_after)
@@ -145,15 +150,15 @@ class Asking:
     def _most_prompt_tokens(self, request: Request) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
         if self._known is None:
-            return len(request.body) + UNSEEN_TOKENS
+            return request.size + UNSEEN_TOKENS
         size, tokens = self._known
-        return tokens + max(0, len(request.body) - size)
+        return tokens + max(0, request.size - size)
 
     def _prompt_estimate(self, request: Request) -> int:
         if self._known is None:
-            return len(request.body) // BYTES_PER_TOKEN
+            return request.size // BYTES_PER_TOKEN
         size, tokens = self._known
-        return tokens + max(0, len(request.body) - size) // BYTES_PER_TOKEN
+        return tokens + max(0, request.size - size) // BYTES_PER_TOKEN
 
 
 class _Count:
@@ -176,10 +181,3 @@ def _most(model: str, prompt_tokens: int, max_tokens: int) -> Budget:
     price = price_of(model, prompt_tokens=prompt_tokens)
     worst = ModelUsage(1, cache_creation_input_tokens=prompt_tokens, output_tokens=max_tokens)
     return cost_of(Usage({model: worst.costing(None if price is None else price.of(worst))}))
-
-
-def _wait(error: Exception) -> bool | float:
-    """Whether to try again, or after how many seconds."""
-    if not isinstance(error, ModelError) or not error.is_passing or error.is_overload:
-        return False
-    return True if error.retry_after is None else error.retry_after

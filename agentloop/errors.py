@@ -7,7 +7,8 @@ result. Everything else is for the operator:
     ├── ConfigurationError       wrong before anything was sent
     └── RunError                 a run that ended without an answer; carries its conversation and usage
         ├── ModelError           the Messages API, or the way to it, failed
-        │   └── StreamBroken     ... after it had begun to answer
+        │   ├── ApiUnreachable   ... before it answered
+    │   └── StreamBroken     ... after it had begun to answer
         ├── Refused              the model declined
         ├── Truncated            the answer did not fit in max_tokens, twice
         ├── ContextWindowExceeded
@@ -77,10 +78,38 @@ class ModelError(RunError):
         self.is_passing = is_passing
         self.retry_after = retry_after
 
+    def but(self, text: str) -> ModelError:
+        """The same error with one more sentence."""
+        return ModelError(
+            f"{str(self).rstrip('.')}. {text}",
+            status=self.status,
+            kind=self.kind,
+            request_id=self.request_id,
+            is_passing=self.is_passing,
+            retry_after=self.retry_after,
+        )
+
     @property
     def is_overload(self) -> bool:
         """Whether the API has too much to do: from this client (429) or altogether (529)."""
         return self.status in {429, 529} or self.kind in {"rate_limit_error", "overloaded_error"}
+
+    @property
+    def reason(self) -> str:
+        """What went wrong, in one or two words."""
+        if self.status == 429 or self.kind == "rate_limit_error":  # noqa: PLR2004
+            return "rate limited"
+        if self.is_overload:
+            return "overloaded"
+        return "failed" if self.status is None else f"status {self.status}"
+
+
+class ApiUnreachable(ModelError):
+    """No answer came."""
+
+    @property
+    def reason(self) -> str:
+        return "not reachable"
 
 
 class StreamBroken(ModelError):
@@ -88,6 +117,10 @@ class StreamBroken(ModelError):
 
     def __init__(self, text: str, *, kind: str | None = None) -> None:
         super().__init__(text, kind=kind, is_passing=True)
+
+    @property
+    def reason(self) -> str:
+        return "overloaded" if self.is_overload else "answer cut off"
 
 
 class Refused(RunError):

@@ -73,10 +73,17 @@ class TurnFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRetried(Event):
-    """The request failed or its stream broke; the turn is asked for again."""
+    """The request failed or its stream broke; the turn is asked for again in `next_try_in` seconds.
+
+    `attempt` is the number of the attempt that failed, `reason` why in a word or two: `overloaded`, `rate limited`,
+    `not reachable`, `answer cut off`, `status 500`, `failed`.
+    """
 
     number: int
     error: str
+    attempt: int = 1
+    reason: str = "failed"
+    next_try_in: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,21 @@ def _refuse_unpaired_surrogates(value: Any) -> None:
         raise ValueError("an unpaired surrogate in a string") from None
 
 
+def encodable(value: Any) -> Any:
+    """The JSON value, with U+FFFD for each unpaired surrogate in its text, which UTF-8 cannot encode."""
+    text = dumps(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(encodable_text(text))
+    return value
+
+
+def encodable_text(text: str) -> str:
+    """The text, with U+FFFD for each unpaired surrogate."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def dumps(value: Any) -> str:
     """Write JSON; a `Decimal` is written with all its digits, as text where it has no float equal.
 

@@ -12,8 +12,9 @@ from agentloop.delegate import create_agent_tool_async
 from agentloop.errors import ConfigurationError
 from agentloop.limits import Limits
 from agentloop.loading import load_attribute
-from agentloop.model import ClientSource, sdk_client
+from agentloop.model import ClientSource
 from agentloop.tools import Tool
+from agentloop.wire import sdk_client
 
 MODELS = {
     "haiku": "claude-haiku-5-5",

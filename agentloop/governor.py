@@ -27,6 +27,8 @@ JITTER = 0.1
 PAUSE = 0.5
 """Seconds of the first pause when the API does not say how long; it doubles up to `LONGEST_PAUSE`."""
 LONGEST_PAUSE = 30.0
+LONGEST_RETRY_AFTER = 300.0
+"""Seconds. An API that says more gets a pause as if it had not said how long: the runs fail that cannot wait."""
 
 _HEADERS = {
     kind: (f"anthropic-ratelimit-{kind}-limit", f"anthropic-ratelimit-{kind}-remaining")
@@ -58,6 +60,12 @@ class Governor:
         finally:
             with self._changing(lane):
                 lane.leave(slot)
+
+    def seconds_paused(self, model: str) -> float:
+        """Seconds until the API may be asked again after it was too busy."""
+        with self._lock:
+            lane = self._lanes.get(model)
+            return 0.0 if lane is None else lane.seconds_paused()
 
     async def _wait(self, lane: _Lane, slot: Slot) -> None:
         with self._lock:
@@ -152,8 +160,12 @@ class _Bucket:
     at: float
 
     def refill(self, now: float) -> None:
-        self.available = min(self.limit, self.available + self.rate * (now - self.at))
+        self.set(self.available + self.rate * (now - self.at))
         self.at = now
+
+    def set(self, available: float) -> None:
+        """Whatever the API says, an empty bucket is the worst: it is filled again within two minutes."""
+        self.available = max(-self.limit, min(self.limit, available))
 
 
 class _Lane:
@@ -171,6 +183,9 @@ class _Lane:
         self._pause = PAUSE
         self._paused_until = 0.0
         self._output_estimate = 200.0
+
+    def seconds_paused(self) -> float:
+        return max(0.0, self._paused_until - time.monotonic())
 
     def seconds_to_wait(self, slot: Slot) -> float | None:
         """0: it may go. None: until another request is over."""
@@ -227,11 +242,12 @@ class _Lane:
             bucket = self._buckets.get(kind)
             known = remaining - sum(slot.costs.get(kind, 0.0) for slot in unanswered)
             if bucket is None:
-                self._buckets[kind] = _Bucket(limit, _rate(headers, kind, limit, remaining), known, now)
+                bucket = self._buckets[kind] = _Bucket(limit, _rate(headers, kind, limit, remaining), known, now)
+                bucket.set(known)
             else:
                 bucket.refill(now)
                 bucket.limit, bucket.rate = limit, _rate(headers, kind, limit, remaining, bucket.rate)
-                bucket.available = known if not unanswered else min(bucket.available, known)
+                bucket.set(known if not unanswered else min(bucket.available, known))
 
     def succeeded(self, slot: Slot, prompt_tokens: int, output_tokens: int) -> None:
         self._output_estimate += _LEARNING * (output_tokens - self._output_estimate)
@@ -240,11 +256,13 @@ class _Lane:
         used = {"tokens": prompt_tokens + output_tokens, "input-tokens": prompt_tokens, "output-tokens": output_tokens}
         for kind, tokens in used.items():
             if kind in slot.costs:
-                self._buckets[kind].available += slot.costs[kind] - tokens
+                bucket = self._buckets[kind]
+                bucket.set(bucket.available + slot.costs[kind] - tokens)
 
     def refused(self, slot: Slot, retry_after: float | None) -> None:
         now = time.monotonic()
-        seconds = self._pause if retry_after is None else retry_after
+        is_told = retry_after is not None and retry_after <= LONGEST_RETRY_AFTER
+        seconds = retry_after if retry_after is not None and is_told else self._pause
         self._paused_until = max(self._paused_until, now + seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
         if slot.began < self._last_refusal:
             return  # sent before the last refusal: it says nothing new about how many may go at once
@@ -254,18 +272,21 @@ class _Lane:
 
 
 def _number(header: str | None) -> float | None:
+    """The header's number, if it is one that can be counted with."""
     try:
-        return None if header is None else float(header)
+        number = float(header or "nan")
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _rate(headers: Mapping[str, str], kind: str, limit: float, remaining: float, known: float | None = None) -> float:
-    """What is refilled in a second: `reset` is when the bucket will be full. Limits are meant for a minute."""
-    with suppress(KeyError, ValueError):
+    """What is refilled in a second: `reset` is when the bucket will be full, which takes a minute at most."""
+    slowest = limit / 60
+    with suppress(KeyError, ValueError, TypeError):  # a TypeError if the time has no zone
         reset = headers[f"anthropic-ratelimit-{kind}-reset"]
         seconds = (datetime.fromisoformat(reset) - datetime.now(UTC)).total_seconds()
         # In whole seconds a time that is near says nothing about the rate.
         if limit > remaining and seconds > (0.05 if "." in reset else 5.0):
-            return (limit - remaining) / seconds
-    return known or limit / 60
+            return max(slowest, (limit - remaining) / seconds)
+    return known or slowest

@@ -23,7 +23,7 @@ from agentloop.model import Request
 from agentloop.tools import ToolOutput
 from agentloop.turn import Block, ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
-from agentloop.wire import Wire
+from agentloop.wire import ApiClient
 
 if TYPE_CHECKING:
     from agentloop.agent import Agent
@@ -71,6 +71,7 @@ class Run:
             agent.limits,
             ledger=context.ledger,
             governor=governor,
+            deadline=self._deadline,
             spent=self._spend,
             hear=self._hear,
         )
@@ -115,15 +116,15 @@ class Run:
 
     async def _within_deadline(self) -> str:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
-        async with within(seconds_left(self._deadline), late), self._agent.clients.lease() as wire:
-            return await self._turn_by_turn(wire)
+        async with within(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
+            return await self._turn_by_turn(client)
 
-    async def _turn_by_turn(self, wire: Wire) -> str:
+    async def _turn_by_turn(self, client: ApiClient) -> str:
         for number in range(1, self._agent.limits.max_turns + 1):
             async with dispatch.Calls(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._tape = self._new_tape()
-                turn = await self._agent.journal.model_said(partial(self._ask, wire, number), self._tape)
+                turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._tape)
                 match self._exchange.take(turn):
                     case Answered(text):
                         return text
@@ -134,21 +135,28 @@ class Run:
         limit = self._agent.limits.max_turns
         raise TurnLimitExceeded(f"{self._agent.name} had no answer after {limit} turns, its limit.")
 
-    async def _ask(self, wire: Wire, number: int) -> Turn:
+    async def _ask(self, client: ApiClient, number: int) -> Turn:
         """One turn of the model, asked for again if it fails in a way that may pass."""
         self._emit(events.TurnStarted, number=number, model=self._settings.model)
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
         request = Request(self._settings, self._exchange.conversation.messages, self._exchange.max_tokens)
 
-        def retried(error: ModelError) -> None:
+        def retried(error: ModelError, attempt: int, pause: float) -> None:
             if self._now_calling is not None:
                 self._now_calling.drop()
-            self._emit(events.TurnRetried, number=number, error=str(error))
+            self._emit(
+                events.TurnRetried,
+                number=number,
+                error=str(error),
+                attempt=attempt,
+                reason=error.reason,
+                next_try_in=pause,
+            )
 
         before = self._own_usage
         async with within(seconds, late):
-            turn = await self._asking.ask(wire, request, retried)
+            turn = await self._asking.ask(client, request, retried)
         self._emit(
             events.TurnFinished,
             number=number,

@@ -15,44 +15,36 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-from pydantic_core import from_json
-
-from agentloop import exact_json
+from agentloop import exact_json, wire
+from agentloop.api_errors import ApiError, client_unusable
 from agentloop.conversation import Message
-from agentloop.errors import ConfigurationError, ModelError, StreamBroken
+from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
-from agentloop.wire import Direct, Head, Refusal, ThroughSdk, Wire
+from agentloop.wire import ApiClient, SdkClient
 
 if TYPE_CHECKING:
     import anthropic
     import httpx2
-    from anthropic import AsyncAnthropic
 else:
     anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
 
-UNAUTHORIZED = 401
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
-ClientSource = Union["AsyncAnthropic", Callable[[], "AsyncAnthropic"]]
+ClientSource = SdkClient | Callable[[], SdkClient]
 Hear = Callable[[Mapping[str, Any], ToolUse | None], None]
-
-
-def sdk_client() -> AsyncAnthropic:
-    """An SDK client as the environment configures it."""
-    return anthropic.AsyncAnthropic()
 
 
 def prepare() -> None:
     """Import what the first request would import: for a thread, while something else is waited for."""
-    httpx2.AsyncHTTPTransport()  # imports what it is made of
-    for name in ("aiohttp", "anthropic", "agentloop.validation"):
+    for name in ("aiohttp", "agentloop.bounded", "agentloop.validation"):
         import_module(name)
+    wire.tls_context()
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ class ModelSettings:
 
     @cached_property
     def frame(self) -> dict[str, Any]:
-        """The arguments of `messages.create` that stay the same."""
+        """The part of a request's body that stays the same."""
         frame: dict[str, Any] = {"model": self.model}
         if self.system_prompt:
             frame["system"] = self.system_prompt
@@ -83,50 +75,45 @@ class ModelSettings:
                 frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
         if self.effort:
             frame["output_config"] = {"effort": self.effort}
-        return frame
+        encodable: dict[str, Any] = exact_json.encodable(frame)
+        return encodable
 
     @cached_property
-    def encoded_frame(self) -> str:
-        return exact_json.dumps(self.frame)[:-1]
+    def frame_size(self) -> int:
+        return len(exact_json.dumps(self.frame).encode())
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request for a turn, as arguments for the SDK and as bytes."""
+    """One request for a turn."""
 
     settings: ModelSettings
     messages: Sequence[Message]
     max_tokens: int
 
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of `messages.create`."""
-        return {**self.settings.frame, "max_tokens": self.max_tokens, "messages": list(self.messages)}
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """What is sent, but for how it is to be answered. Text that has no encoding is repaired."""
+        messages = exact_json.encodable(list(self.messages))
+        return {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
 
     @cached_property
-    def body(self) -> bytes:
-        """What is sent for a streamed answer."""
-        messages = exact_json.dumps(self.messages)
-        text = (
-            f'{self.settings.encoded_frame}, "max_tokens": {self.max_tokens}, "stream": true, "messages": {messages}}}'
-        )
-        return text.encode("utf-8", "replace")
+    def size(self) -> int:
+        """Bytes of the body, roughly."""
+        return self.settings.frame_size + len(exact_json.dumps(self.body["messages"]).encode())
 
 
 class Clients:
-    """Where the SDK clients of an agent come from, and the wires of its runs.
+    """The SDK clients of an agent: one for each event loop, for as long as any run on that loop needs it.
 
-    Connections belong to the event loop that opened them: there is one wire for each event loop while any run on that
-    loop needs it. A plain client (see `wire`) that a factory makes is only asked what a request looks like, once; it is
-    made again when the API no longer takes its credentials. Any other serves one wire and is closed with it. A client
-    that is given instead of a factory is left open: its owner closes it.
+    Connections belong to the event loop that opened them. A client that a factory made is closed with the last run that
+    uses it. A client that is given instead of a factory is left open: its owner closes it.
     """
 
     def __init__(self, source: ClientSource) -> None:
         self._source = source
         self._lock = threading.Lock()
-        self._leases: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Wire, int]] = WeakKeyDictionary()
-        self._head: Head | None = None
-        self._asked: list[AsyncAnthropic] = []
+        self._leases: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[ApiClient, int]] = WeakKeyDictionary()
 
     def require_factory(self, purpose: str) -> None:
         """Refuse a ready-made client where a new event loop is about to run.
@@ -141,48 +128,39 @@ class Clients:
             )
 
     @asynccontextmanager
-    async def lease(self) -> AsyncIterator[Wire]:
-        """The wire of the running event loop."""
+    async def lease(self) -> AsyncIterator[ApiClient]:
+        """The client of the running event loop.
+
+        Raises:
+            ConfigurationError: the SDK cannot make a client of what it finds in the environment.
+        """
         loop = asyncio.get_running_loop()
         with self._lock:
-            wire, holders = self._leases.get(loop) or (self._open(), 0)
-            self._leases[loop] = (wire, holders + 1)
+            client, holders = self._leases.get(loop) or (self._open(), 0)
+            self._leases[loop] = (client, holders + 1)
         try:
-            await self._close_asked()
-            yield wire
-        except ModelError as error:
-            if error.status == UNAUTHORIZED:
-                self._head = None
-            raise
+            yield client
         finally:
             with self._lock:
-                wire, holders = self._leases[loop]
+                client, holders = self._leases[loop]
                 if holders > 1:
-                    self._leases[loop] = (wire, holders - 1)
+                    self._leases[loop] = (client, holders - 1)
                 else:
                     del self._leases[loop]
-            if holders == 1 and (isinstance(wire, Direct) or callable(self._source)):
-                await wire.close()
+            if holders == 1 and callable(self._source):
+                await client.close()
 
-    def _open(self) -> Wire:
-        if self._head is not None:
-            return Direct(self._head)
-        client = self._source() if callable(self._source) else self._source
-        head = Head.of(client)
-        if head is None:
-            return ThroughSdk(client)
-        if callable(self._source):
-            self._head = head
-            self._asked.append(client)
-        return Direct(head)
-
-    async def _close_asked(self) -> None:
-        while self._asked:
-            await self._asked.pop().close()
+    def _open(self) -> ApiClient:
+        if not callable(self._source):
+            return ApiClient(self._source)
+        try:
+            return ApiClient(self._source())
+        except (ValueError, httpx2.InvalidURL, anthropic.AnthropicError) as error:
+            raise client_unusable(error, "No client of the Messages API can be made") from None
 
 
 async def stream_turn(
-    wire: Wire,
+    client: ApiClient,
     request: Request,
     builder: TurnBuilder,
     *,
@@ -200,24 +178,14 @@ async def stream_turn(
         ConfigurationError: there are no credentials.
     """
     try:
-        async with wire.send(request) as answer:
+        async with client.send(request.body) as answer:
             answered(answer.headers)
-            async for data_that_came in answer:
-                for data in data_that_came:
-                    event = _parsed(data)
-                    moved_on = builder.feed(event)
-                    if moved_on is None and event.get("type") == _DELTA and event["delta"].get("type") == _INPUT:
-                        continue
-                    hear(event, moved_on)
+            async for event in answer.events:
+                moved_on = builder.feed(event)
+                if moved_on is None and event.get("type") == _DELTA and event["delta"].get("type") == _INPUT:
+                    continue
+                hear(event, moved_on)
         return builder.finish()
-    except Refusal as refusal:
-        answered(refusal.headers)
+    except ApiError as error:
+        answered(error.headers)
         raise
-
-
-def _parsed(data: str | bytes) -> Mapping[str, Any]:
-    try:
-        event = from_json(data or "{}")
-    except ValueError:
-        raise StreamBroken(f"The Messages API sent an event that is not JSON: {data[:200]!r}") from None
-    return event if isinstance(event, dict) else {}

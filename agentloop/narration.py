@@ -47,8 +47,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
         case ToolFinished(result=result, is_error=is_error, served_by=served_by, seconds=seconds):
             verb = "failed" if is_error else "answered"
             return f"{_call(event)} {verb} after {seconds:.2f} s ({served_by}): {result}"
-        case TurnRetried(error=error):
-            return f"asks again: {error}"
+        case TurnRetried(attempt=attempt, reason=reason, next_try_in=seconds, error=error):
+            return f"attempt {attempt}, {reason}, next try in {_seconds(seconds)}: {error}"
         case Notice(text=text):
             return text
         case RunFinished(error=str(error)):
@@ -75,6 +75,10 @@ def printable(text: str) -> str:
 
 def _call(event: ToolStarted | ToolProgress | ToolFinished) -> str:
     return f"{event.tool}#{_number(event.call)}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 1 else f"{seconds:.0f} s"
 
 
 def _number(call: str) -> str:

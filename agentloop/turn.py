@@ -18,6 +18,13 @@ from agentloop.usage import ModelUsage
 
 Block = dict[str, Any]
 
+MAX_BLOCKS = 2_000
+"""Content blocks of one message."""
+MAX_NESTING = 100
+"""Objects and lists within each other in the arguments of a call."""
+MAX_TOKENS = 10**12
+"""Tokens of one request that are believed."""
+
 _PASSING = {None, "api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
 """Kinds of API error that may not come again when the same request is sent once more."""
 
@@ -27,6 +34,8 @@ _PIECES = {
     "thinking_delta": ("thinking", "thinking"),
     "signature_delta": ("signature", "signature"),
 }
+_TEXTS = {"text": "text", "thinking": "thinking", "redacted_thinking": "data"}
+"""The field of each kind of block that must be text."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,8 @@ class ToolUse:
             raise ToolError(f"The arguments were not valid JSON ({error}): {self.raw[:200]!r}") from None
         if not isinstance(value, dict):
             raise ToolError(f"The arguments must be a JSON object, not {self.raw[:200]!r}")
+        if exact_json.nesting(value, MAX_NESTING) > MAX_NESTING:
+            raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
         return value
 
     @cached_property
@@ -58,7 +69,8 @@ class ToolUse:
             value = exact_json.loads_as_floats(self.raw or "{}")
         except ValueError:
             return {}
-        return value if isinstance(value, dict) else {}
+        fits = isinstance(value, dict) and exact_json.nesting(value, MAX_NESTING) <= MAX_NESTING
+        return value if fits else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,42 +112,55 @@ class TurnBuilder:
     def feed(self, event: Mapping[str, Any]) -> ToolUse | None:
         """Take the next event. Returns a tool call when the model has moved on from it.
 
-        Unknown events are ignored: the API adds kinds without a new version.
+        Unknown events and deltas are ignored: the API adds kinds without a new version.
 
         Raises:
             StreamBroken: the event is the API's `error`, or makes no sense where it stands.
+            ModelError: the message has more blocks than are taken, or the `error` will not pass.
         """
-        try:
-            return self._feed(event)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise StreamBroken(f"The Messages API sent an event that cannot be read: {error!r}") from None
-
-    def _feed(self, event: Mapping[str, Any]) -> ToolUse | None:
-        match event.get("type"):
+        kind = event.get("type")
+        match kind:
             case "content_block_delta":
-                self._extend(event["index"], event["delta"])
+                self._extend(self._known_index(event), _object(event, "delta"))
             case "message_start":
-                self.model = str(event["message"].get("model", ""))
-                self._take_counts(event["message"].get("usage"))
+                message = _object(event, "message")
+                self.model = model if isinstance(model := message.get("model"), str) else ""
+                self._take_counts(message.get("usage"))
             case "content_block_start":
                 moved_on = self._take_closed_call()
-                self._blocks[event["index"]] = _opened(event["content_block"])
-                self._pieces[event["index"]] = {}
-                self._uses.pop(event["index"], None)
+                self._open(event)
                 return moved_on
             case "content_block_stop":
-                if self._blocks[event["index"]]["type"] == "tool_use":
-                    self._closed_call = event["index"]
+                index = self._known_index(event)
+                if self._blocks[index]["type"] == "tool_use":
+                    self._closed_call = index
             case "message_delta":
-                self._stop = event["delta"]
+                self._stop = _object(event, "delta")
                 self._take_counts(event.get("usage"))
                 if self._stop.get("stop_reason") == "tool_use":
                     return self._take_closed_call()
             case "message_stop":
                 self._ended = True
             case "error":
-                raise _api_error(event.get("error") or {})
+                error = event.get("error")
+                raise error_of_event(error if isinstance(error, dict) else {})
         return None
+
+    def _open(self, event: Mapping[str, Any]) -> None:
+        index = event.get("index")
+        if type(index) is not int or index < 0:
+            raise _unreadable("content_block_start", "index")
+        if len(self._blocks) >= MAX_BLOCKS:
+            raise ModelError(f"The model's message has more than {MAX_BLOCKS:,} blocks.")
+        self._blocks[index] = _opened(_object(event, "content_block"))
+        self._pieces[index] = {}
+        self._uses.pop(index, None)
+
+    def _known_index(self, event: Mapping[str, Any]) -> int:
+        index = event.get("index")
+        if type(index) is not int or index not in self._blocks:
+            raise _unreadable(str(event["type"]), "index")
+        return index
 
     def finish(self) -> Turn:
         """The whole turn.
@@ -146,30 +171,42 @@ class TurnBuilder:
         reason = self._stop.get("stop_reason")
         if not self._ended or reason is None:
             raise StreamBroken("The Messages API's answer ended before it was complete.")
+        if not isinstance(reason, str):
+            raise _unreadable("message_delta", "stop_reason")
+        details = self._stop.get("stop_details")
         return Turn(
             content=tuple(self._finished(index) for index in sorted(self._blocks)),
             stop_reason=reason,
             tool_uses=tuple(self._tool_use(i) for i in sorted(self._blocks) if self._blocks[i]["type"] == "tool_use"),
-            stop_details=self._stop.get("stop_details"),
+            stop_details=_texts_of(details) if isinstance(details, dict) else None,
             model=self.model,
             usage=self.usage,
         )
 
-    def _take_counts(self, counts: Mapping[str, Any] | None) -> None:
+    def _take_counts(self, counts: object) -> None:
         """Those of the message so far; what is not counted anew is null or not there."""
-        known = {kind: count for kind, count in (counts or {}).items() if count is not None}
+        known = {
+            kind: count for kind, count in (counts if isinstance(counts, dict) else {}).items() if _is_count(count)
+        }
         self._counts |= known | {"requests": 1}
         self._usage = None
 
     def _extend(self, index: int, delta: Mapping[str, Any]) -> None:
         """Keep a piece of a block: joining them as they come would copy a long text as often as it has pieces."""
-        kind = delta["type"]
-        if kind in _PIECES:
+        kind = delta.get("type")
+        if kind == "citations_delta":
+            citations = self._blocks[index].get("citations")
+            self._blocks[index]["citations"] = [
+                *(citations if isinstance(citations, list) else []),
+                delta.get("citation"),
+            ]
+        elif isinstance(kind, str) and kind in _PIECES:
             target, source = _PIECES[kind]
-            self._pieces[index].setdefault(target, []).append("" + delta[source])  # a TypeError if it is no text
-        elif kind == "citations_delta":
-            block = self._blocks[index]
-            block["citations"] = [*(block.get("citations") or []), delta["citation"]]
+            piece = delta.get(source)
+            is_text = target == "input" or isinstance(self._blocks[index].get(target) or "", str)
+            if not isinstance(piece, str) or not is_text:
+                raise _unreadable(kind, source)
+            self._pieces[index].setdefault(target, []).append(piece)
 
     def _take_closed_call(self) -> ToolUse | None:
         index, self._closed_call = self._closed_call, None
@@ -203,12 +240,37 @@ class TurnBuilder:
 
 
 def _opened(block: Mapping[str, Any]) -> Block:
-    if block["type"] == "tool_use" and not (isinstance(block["id"], str) and isinstance(block["name"], str)):
-        raise TypeError("a tool_use block without id or name")
+    kind = block.get("type")
+    for name in ("type", "id", "name") if kind == "tool_use" else ("type",):
+        if not isinstance(block.get(name), str):
+            raise _unreadable("content_block_start", f"content_block.{name}")
+    text = _TEXTS.get(str(kind), "")
+    if not isinstance(block.get(text) or "", str):
+        raise _unreadable("content_block_start", f"content_block.{text}")
     return dict(block)
 
 
-def _api_error(error: Mapping[str, Any]) -> ModelError:
-    kind = error.get("type")
-    text = f"The Messages API broke off: {error.get('message') or kind or 'no reason given'}"
+def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = event.get(name)
+    if not isinstance(value, dict):
+        raise _unreadable(str(event["type"]), name)
+    return value
+
+
+def _texts_of(details: Mapping[str, Any]) -> dict[str, str]:
+    return {name: text for name, text in details.items() if isinstance(text, str)}
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_TOKENS
+
+
+def _unreadable(kind: str, field: str) -> StreamBroken:
+    return StreamBroken(f"The Messages API sent a `{kind}` that cannot be read: see its `{field}`.")
+
+
+def error_of_event(error: Mapping[str, Any]) -> ModelError:
+    """What to raise for the `error` of an `error` event."""
+    kind, message = (value if isinstance(value := error.get(name), str) else None for name in ("type", "message"))
+    text = f"The Messages API broke off: {message or kind or 'no reason given'}"
     return StreamBroken(text, kind=kind) if kind in _PASSING else ModelError(text, kind=kind)

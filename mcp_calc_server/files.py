@@ -9,7 +9,7 @@ from pathlib import Path
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.agent_files import AgentFile, Problem, load_agents
 from agentloop.file_agents import Publishable, publishable
-from agentloop.model import sdk_client
+from agentloop.wire import sdk_client
 from offline_model.choice import ModelChoice
 
 

@@ -6,13 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offline_model import MODEL
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from anthropic import AsyncAnthropic
 
 
@@ -50,9 +52,17 @@ def choose_model(claude: str, *, offline: bool = False) -> ModelChoice:
 
 def claude_client(api_key: str | None = None) -> AsyncAnthropic:
     """An SDK client as the environment configures it."""
-    from anthropic import AsyncAnthropic  # noqa: PLC0415 - as long to import as all else: not before it is needed
+    from anthropic import AsyncAnthropic, DefaultAioHttpClient  # noqa: PLC0415 - as long to import as all else
 
-    return AsyncAnthropic(api_key=api_key)
+    return AsyncAnthropic(api_key=api_key, http_client=DefaultAioHttpClient(verify=_tls_context()))
+
+
+@cache
+def _tls_context() -> SSLContext:
+    """Loading the certificates takes 40 ms, and every event loop has a client of its own."""
+    import httpx2  # noqa: PLC0415
+
+    return httpx2.create_ssl_context()
 
 
 def offline_client() -> AsyncAnthropic:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from agentloop import AgentError, ModelError
+from agentloop import AgentError, ApiUnreachable, ModelError
 from agentloop.narration import printable
 from orchestrator_client.report import Report
 
@@ -50,5 +50,7 @@ def printable_json(value: Any) -> str:
 
 def advice(error: AgentError) -> str:
     """What to do about it, to be put behind the error; often nothing."""
+    if isinstance(error, ApiUnreachable):
+        return " Check the network or proxy, or use --offline."
     refused = isinstance(error, ModelError) and error.status in NO_ACCESS
     return " (check ANTHROPIC_API_KEY, or use --offline)" if refused else ""

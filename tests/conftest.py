@@ -3,7 +3,6 @@
 import os
 
 import pytest
-import stamina
 from hypothesis import settings
 
 pytest_plugins = ["agentloop.testing.fixtures"]
@@ -22,5 +21,5 @@ def _no_real_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting_between_retries() -> None:
-    stamina.set_testing(True, attempts=10, cap=True)
+def _no_waiting_between_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentloop.asking.FIRST_PAUSE", 0.0)

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agentloop.testing.script import Reply
+from agentloop.wire import sdk_client
 from offline_model.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
 
 Script = Iterable[Reply] | Callable[["Request"], Reply | Awaitable[Reply]]
@@ -102,7 +103,7 @@ class ScriptedMessages:
 
     def client(self) -> AsyncAnthropic:
         """A real SDK client of this server; the method itself is an agent's `client`."""
-        return AsyncAnthropic(base_url=self.url, api_key="scripted", max_retries=2)
+        return sdk_client(base_url=self.url, api_key="scripted", max_retries=2)
 
     def counted(self, model: str) -> dict[str, int]:
         """Requests for a model, and the tokens it has reported for them: what a bill should say."""

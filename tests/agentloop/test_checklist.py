@@ -32,7 +32,6 @@ from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
 
-pytestmark = pytest.mark.usefixtures("each_wire")
 ENDLESS = replace(says("never"), seconds_per_event=60.0)
 
 

@@ -4,31 +4,26 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from agentloop import Agent, ModelError
+from agentloop import Agent, sdk_client
 from agentloop.model import Clients
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, fails, says
+from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, says
 from agentloop.testing.server import Script
-from agentloop.wire import Wire
+from agentloop.wire import ApiClient
 
 Serve = Callable[[Script], ScriptedMessages]
 
 
 class Factory:
-    """Makes plain clients, or with `http` clients with an HTTP client of their owner's, and keeps them."""
+    """Makes clients and keeps them."""
 
-    def __init__(self, *, http: bool = False) -> None:
+    def __init__(self) -> None:
         self.made: list[AsyncAnthropic] = []
-        self._http = http
 
     def __call__(self) -> AsyncAnthropic:
-        http = (
-            httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(500))) if self._http else None
-        )
-        self.made.append(AsyncAnthropic(api_key="scripted", http_client=http))
+        self.made.append(sdk_client(api_key="scripted"))
         return self.made[-1]
 
     @property
@@ -36,8 +31,8 @@ class Factory:
         return [one.is_closed() for one in self.made]
 
 
-async def test_a_client_that_is_not_plain_serves_one_loop_as_long_as_anybody_needs_it() -> None:
-    factory = Factory(http=True)
+async def test_a_client_serves_one_loop_as_long_as_anybody_needs_it() -> None:
+    factory = Factory()
     clients = Clients(factory)
     async with clients.lease() as first:
         async with clients.lease() as second:
@@ -52,33 +47,8 @@ async def test_a_client_that_is_not_plain_serves_one_loop_as_long_as_anybody_nee
     assert factory.closed == [True, True]
 
 
-async def test_a_plain_client_is_asked_once_and_its_wire_lives_as_long_as_anybody_needs_it() -> None:
-    factory = Factory()
-    clients = Clients(factory)
-    async with clients.lease() as first, clients.lease() as second:
-        assert second is first
-    async with clients.lease() as fresh:
-        assert fresh is not first
-    assert factory.closed == [True]
-
-
-async def test_a_plain_client_is_made_again_when_its_credentials_are_refused(scripted_messages: Serve) -> None:
-    server = scripted_messages([fails(401, "authentication_error"), says("hello"), says("hello again")])
-    made: list[AsyncAnthropic] = []
-
-    def counted() -> AsyncAnthropic:
-        made.append(server.client())
-        return made[-1]
-
-    agent = Agent("tester", "Test.", client=counted)
-    with pytest.raises(ModelError, match="401"):
-        await agent.run("go")
-    assert [(await agent.run("go")).answer, (await agent.run("go")).answer] == ["hello", "hello again"]
-    assert [one.is_closed() for one in made] == [True, True]
-
-
 async def test_whoever_leaves_first_the_client_closes_with_the_last() -> None:
-    factory = Factory(http=True)
+    factory = Factory()
     clients = Clients(factory)
     early, late = clients.lease(), clients.lease()
     await early.__aenter__()
@@ -89,9 +59,8 @@ async def test_whoever_leaves_first_the_client_closes_with_the_last() -> None:
     assert factory.closed == [True]
 
 
-@pytest.mark.parametrize("http", [False, True], ids=["plain", "own_http_client"])
-async def test_a_client_is_closed_when_its_user_fails(*, http: bool) -> None:
-    factory = Factory(http=http)
+async def test_a_client_is_closed_when_its_user_fails() -> None:
+    factory = Factory()
     lease = Clients(factory).lease()
     await lease.__aenter__()
     assert not await lease.__aexit__(ZeroDivisionError, ZeroDivisionError(), None)
@@ -115,11 +84,10 @@ async def test_a_factory_that_fails_leaves_nothing_behind() -> None:
     assert factory.closed == [True]
 
 
-@pytest.mark.parametrize(("http", "made"), [(False, 1), (True, 3)], ids=["plain", "own_http_client"])
-def test_each_event_loop_has_connections_of_its_own_and_plain_clients_are_made_once(*, http: bool, made: int) -> None:
-    factory, meeting = Factory(http=http), threading.Barrier(3, timeout=10)
+def test_each_event_loop_has_a_client_of_its_own() -> None:
+    factory, meeting = Factory(), threading.Barrier(3, timeout=10)
     clients = Clients(factory)
-    leased: list[Wire] = []
+    leased: list[ApiClient] = []
 
     async def lease() -> None:
         async with clients.lease() as one:
@@ -132,7 +100,7 @@ def test_each_event_loop_has_connections_of_its_own_and_plain_clients_are_made_o
     for thread in threads:
         thread.join(10)
     assert len({id(one) for one in leased}) == 3
-    assert factory.closed == [True] * made
+    assert factory.closed == [True] * 3
 
 
 async def test_a_given_client_is_used_and_left_open_for_its_owner(scripted_messages: Serve) -> None:

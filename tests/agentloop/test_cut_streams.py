@@ -12,7 +12,6 @@ from offline_model.wire import sse_events
 
 Serve = Callable[[Script], ScriptedMessages]
 
-pytestmark = pytest.mark.usefixtures("each_wire")
 ASKED = calls(("note", '{"a": 1.25, "b": 3.75}'), ("note", '{"a": 10.5, "b": 3.75}'))
 EVENTS = len(list(sse_events({"id": "m", "model": "m", "content": ASKED.content, "stop_reason": "x", "usage": {}})))
 
@@ -32,14 +31,14 @@ def cutting() -> Iterator[ScriptedMessages]:
 
 @pytest.mark.parametrize("by", ["eof", "error", "reset"])
 @pytest.mark.parametrize("after", range(EVENTS))
-async def test_no_call_of_a_cut_turn_is_run(cutting: ScriptedMessages, after: int, by: str, each_wire: str) -> None:
+async def test_no_call_of_a_cut_turn_is_run(cutting: ScriptedMessages, after: int, by: str) -> None:
     ran: list[tuple[float, float]] = []
 
     def note(a: float, b: float) -> None:
         ran.append((a, b))
 
     one = Agent("tester", "Test.", [Tool.from_function(note)], client=cutting.client)
-    assert (await one.run(f"{after} {by} {each_wire}")).answer == "asked again"
+    assert (await one.run(f"{after} {by}")).answer == "asked again"
     assert ran == []
     assert [request.outcome for request in cutting.requests[-2:]] == ["cut", "complete"]
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import heapq
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -303,3 +305,33 @@ async def test_one_governor_serves_runs_in_several_threads() -> None:
 
     async with asyncio.timeout(10):
         await asyncio.gather(*(asyncio.to_thread(elsewhere) for _ in range(4)))
+
+
+ABSURD = ["nan", "-inf", "inf", "-1", "0", "1e-300", "1e300", "-1e300", "many", ""]
+
+
+RESETS = [None, "9999-12-31T23:59:59Z", "2026-11-23", "soon", "0001-01-01T00:00:00+00:00"]
+KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
+
+
+@pytest.mark.parametrize("limit", [*ABSURD, "50"])
+async def test_no_limits_that_the_api_claims_stop_requests(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However absurd, the wait is for a bucket that fills within two minutes."""
+    governor, later = Governor(), SimpleNamespace(monotonic=lambda: time.monotonic() + 125)
+    for remaining, reset, kind in itertools.product(ABSURD, RESETS, KINDS):
+        model = f"{remaining} {reset} {kind}"
+        claimed = {"limit": limit, "remaining": remaining} | ({} if reset is None else {"reset": reset})
+        async with governor.admit(model, 10) as slot:
+            slot.answered({f"anthropic-ratelimit-{kind}-{name}": value for name, value in claimed.items()})
+            slot.used(10**12, 10**12)
+        with monkeypatch.context() as patch:
+            patch.setattr("agentloop.governor.time", later)
+            async with asyncio.timeout(5), governor.admit(model, 10):
+                pass
+
+
+async def test_a_pause_without_end_is_as_one_of_unknown_length() -> None:
+    governor = Governor()
+    async with governor.admit("m", 10) as slot:
+        slot.refused(1e9)
+    assert 0 < governor.seconds_paused("m") < 1

@@ -1,7 +1,9 @@
 """What goes wrong between the loop and the Messages API, and who hears of it."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,15 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from agentloop import Agent, ConfigurationError, Limits, ModelError, StreamBroken, Tool
+from agentloop import Agent, ApiUnreachable, ConfigurationError, Limits, ModelError, StreamBroken, Tool
 from agentloop.events import Event, TurnRetried
+from agentloop.narration import Narrator
 from agentloop.testing import ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
 from offline_model.wire import sse_event, sse_events
 
 Serve = Callable[[Script], ScriptedMessages]
 
-pytestmark = pytest.mark.usefixtures("each_wire")
 ANSWER = list(
     sse_events(
         {"id": "m", "model": "m", "content": [{"type": "text", "text": "42"}], "stop_reason": "end_turn", "usage": {}}
@@ -73,6 +75,69 @@ async def test_an_api_that_stays_overloaded_is_given_up_in_time(scripted_message
     assert len(server.requests) > 2
 
 
+@pytest.mark.requirement("bounded-retry-after")
+@pytest.mark.parametrize(("status", "kind"), [(429, "rate_limit_error"), (529, "overloaded_error"), (500, "api_error")])
+async def test_an_api_that_wants_more_patience_than_there_is_fails_the_run_and_nobody_else(
+    scripted_messages: Serve, status: int, kind: str
+) -> None:
+    server = scripted_messages([fails(status, kind, retry_after=10**9), says("42"), says("43")])
+    agent = asking(server)
+    async with asyncio.timeout(10):
+        with pytest.raises(
+            ModelError, match=r"asks to wait 1,000,000,000 s, and this run can wait \d+ s at most"
+        ) as caught:
+            await agent.run("go")
+        assert (caught.value.status, caught.value.kind, caught.value.retry_after) == (status, kind, 10**9)
+        assert [(await agent.run("go")).answer for _ in range(2)] == ["42", "43"]
+
+
+@pytest.mark.requirement("bounded-retry-after")
+async def test_a_wait_beyond_the_deadline_is_not_begun(scripted_messages: Serve) -> None:
+    server = scripted_messages([fails(429, "rate_limit_error", retry_after=60)])
+    async with asyncio.timeout(10):
+        with pytest.raises(ModelError, match="asks to wait 60 s"):
+            await asking(server, limits=Limits(run_timeout=30)).run("go")
+
+
+@pytest.mark.requirement("bounded-retry-after")
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-5", "1e999", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_a_retry_after_that_is_no_time_is_as_none(scripted_messages: Serve, value: str) -> None:
+    refused = replace(fails(500, "api_error"), headers={"retry-after": value})
+    async with asyncio.timeout(10):
+        assert (await asking(scripted_messages([refused, says("42")])).run("go")).answer == "42"
+
+
+async def test_a_retry_says_which_attempt_failed_why_and_when_the_next_is(
+    scripted_messages: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Event] = []
+    server = scripted_messages(
+        [
+            fails(529, "overloaded_error", retry_after=0.2),
+            fails(429, "rate_limit_error", retry_after=0.01),
+            fails(503, "api_error", retry_after=0.1),
+            cut(says("4"), after=3),
+            says("42"),
+        ]
+    )
+    await asking(server).run("go", observe=heard.append)
+    retried = [event for event in heard if isinstance(event, TurnRetried)]
+    assert [(event.attempt, event.reason) for event in retried] == [
+        (1, "overloaded"),
+        (2, "rate limited"),
+        (3, "status 503"),
+        (4, "answer cut off"),
+    ]
+    assert 0.15 < retried[0].next_try_in < 0.25
+    assert retried[2].next_try_in == 0.1
+    line = Narrator().tell(replace(retried[0], next_try_in=8.2, attempt=3))
+    assert (
+        line
+        == "tester: attempt 3, overloaded, next try in 8 s: The Messages API answered 529: scripted overloaded_error"
+    )
+    assert caplog.text == ""
+
+
 async def test_a_failure_that_does_not_pass_is_given_up_after_the_last_attempt(scripted_messages: Serve) -> None:
     server = scripted_messages(lambda _: fails(500, "api_error", retry_after=0.01))
     with pytest.raises(ModelError, match="500") as caught:
@@ -89,7 +154,7 @@ async def test_an_api_that_cannot_be_reached_is_a_model_error() -> None:
         "Test.",
         client=lambda: AsyncAnthropic(base_url="http://127.0.0.1:9", api_key="scripted", max_retries=0),
     )
-    with pytest.raises(ModelError, match="could not be reached") as caught:
+    with pytest.raises(ApiUnreachable, match=r"^Cannot reach 127\.0\.0\.1:9: connection refused\.$") as caught:
         await nobody.run("go")
     assert caught.value.status is None
 
