@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
-from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from anyio import BrokenResourceError, EndOfStream
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
@@ -71,7 +71,7 @@ class MessageStream:
 
 
 class WatchedStream(MessageStream):
-    """Another stream, and a call of `on_end` when it has ended, before its reader acts on that."""
+    """Another stream, and a call of `on_end` when it has ended or failed, before its reader acts on that."""
 
     def __init__(self, stream: ReceiveStream, on_end: Callable[[], None]) -> None:
         self._stream = stream
@@ -85,7 +85,7 @@ class WatchedStream(MessageStream):
     async def receive(self) -> SessionMessage | Exception:
         try:
             return await self._stream.receive()
-        except (EndOfStream, ClosedResourceError):
+        except Exception:
             self._on_end()
             raise
 

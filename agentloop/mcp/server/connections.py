@@ -49,13 +49,27 @@ class Connections:
     for loopback and for trusted `proxies`, which speak for many.
     """
 
-    def __init__(self, limit: int, proxies: Proxies) -> None:
+    def __init__(
+        self,
+        limit: int,
+        proxies: Proxies,
+        *,
+        request_timeout: float = REQUEST_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
+    ) -> None:
+        self.request_timeout = request_timeout
+        self.read_timeout = read_timeout
         self._limit = limit
         self._proxies = proxies
         self._open: dict[Peer, GuardedProtocol] = {}
         self._addresses: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
         self._made_room = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     def opened(self, connection: GuardedProtocol) -> bool:
         """Count a new connection, and close the oldest without a request if there are too many. Whether it may stay."""
@@ -198,5 +212,6 @@ class GuardedProtocol(asyncio.Protocol):
             self._deadline.cancel()
             self._deadline = None
         if self._is_open and (self._is_stalled or self.is_waiting):
-            seconds = READ_TIMEOUT if self._is_stalled else REQUEST_TIMEOUT
+            limits = self._connections
+            seconds = limits.read_timeout if self._is_stalled else limits.request_timeout
             self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)
