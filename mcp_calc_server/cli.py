@@ -42,7 +42,13 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
 @click.option("--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the offline model (rule-based).")
-@click.option("--publish", multiple=True, metavar="MODULE:ATTRIBUTE", help="Publish this Agent, or list of them.")
+@click.option(
+    "--publish",
+    multiple=True,
+    envvar="MCP_CALC_PUBLISH",
+    metavar="MODULE:ATTRIBUTE",
+    help="Publish this Agent, or list of them.",
+)
 @click.option("--no-calculator", is_flag=True, help="Publish only what --publish names.")
 @click.option("--max-agents", type=click.IntRange(min=1), default=MAX_AGENTS, show_default=True)
 @click.option("--calls-per-minute", type=click.IntRange(min=1), default=CALLS_PER_MINUTE, show_default=True)
