@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from agentloop.mcp.server.proxies import Proxies
 
-MAX_CONNECTIONS = 2_000
+MAX_CONNECTIONS = 4_000
 """Open connections. Fewer if the process may open fewer descriptors."""
 RESERVED = 32
 """Connections kept free of long requests, for health checks and for telling others to come back."""
