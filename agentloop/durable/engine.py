@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import os
 import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
 
 from dbos import (
@@ -31,23 +29,20 @@ from dbos import (
 from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop import Agent, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
-from agentloop.durable.journal import DurableJournal, is_computed, is_recording
+from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_computed, is_recording
+from agentloop.durable.runs import ATTEMPTS, POISON, RESUMABLE, STATUS, Order, RunState, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of
-from agentloop.events import Event, Observer, RunStarted, ignore
+from agentloop.events import Event, Observer, ignore
 from agentloop.governor import Governor
 
 QUEUE = "agents"
 VERSION = "runs-1"
 """Names the order of steps. Runs of another version are left to processes of that version."""
-POISON = "poison"
-"""The attribute of a run that was stopped because it takes its process down."""
-ATTEMPTS = 5
-"""How often a run is begun again that takes its process down with it; then it has failed."""
 KEPT = 7 * 24 * 3600.0
 """Seconds a finished run is kept."""
 SWEEP = 600.0
@@ -64,64 +59,6 @@ WAITING_PER_PLACE = 4
 THREADS = 32
 
 _log = logging.getLogger(__name__)
-
-Status = Literal["working", "completed", "failed", "cancelled"]
-
-_STATUS: Mapping[str, Status] = {
-    "ENQUEUED": "working",
-    "DELAYED": "working",
-    "PENDING": "working",
-    "SUCCESS": "completed",
-    "ERROR": "failed",
-    "CANCELLED": "cancelled",
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
-}
-_AGAIN = {"CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
-"""What can be gone on with when the call is made again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a run is to do: call `tool`, an agent mostly. `deadline` is in seconds since the epoch."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    owner: str
-    depth: int = 1
-    deadline: float | None = None
-    budget: Budget = field(default_factory=Budget)
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the call. What the caller can still spend, and how long it waits, changes when it calls again."""
-        return hashlib.sha256(json.dumps([self.tool, self.arguments, self.owner], sort_keys=True).encode()).hexdigest()
-
-    def run_id(self, key: str | None) -> str:
-        """The same for the same owner and key; nobody else can guess it."""
-        if key is None:
-            return secrets.token_hex(20)
-        return hashlib.sha256(json.dumps([self.owner, key]).encode()).hexdigest()[:40]
-
-    def to_json(self) -> dict[str, Any]:
-        about: dict[str, Any] = {"tool": self.tool, "arguments": dict(self.arguments), "owner": self.owner}
-        return about | {"depth": self.depth, "deadline": self.deadline, "budget": self.budget.to_json()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Order:
-        return cls(**{**value, "budget": Budget.from_json(value["budget"])})
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """A run as the store has it. Times are in seconds since the epoch; `output` is there when it has completed."""
-
-    id: str
-    status: Status
-    created: float
-    updated: float
-    owner: str
-    output: ToolOutput | None = None
-    error: str | None = None
 
 
 class Engine:
@@ -265,11 +202,11 @@ class Engine:
                     "This idempotency key was used before, for a call with other arguments. "
                     "Use a new key for a new call."
                 )
-            if status.status in _AGAIN:
+            if status.status in RESUMABLE:
                 await DBOS.resume_workflow_async(run_id, queue_name=QUEUE if self._store.is_shared else None)
                 status = await DBOS.get_workflow_status_async(run_id)
                 assert status is not None
-        return _state(status)
+        return state_of(status)
 
     async def _begin(self, order: Order) -> None:
         if not self._store.is_shared:
@@ -284,7 +221,7 @@ class Engine:
         """The run, if there is one and it is the owner's."""
         with _telling_of_the_store():
             status = await DBOS.get_workflow_status_async(run_id)
-        state = None if status is None else _state(status)
+        state = None if status is None else state_of(status)
         return state if state is not None and state.owner == owner else None
 
     async def ended(self, run_id: str) -> RunState:
@@ -300,7 +237,7 @@ class Engine:
                 status = await DBOS.get_workflow_status_async(run_id)
             if status is None:
                 raise StoreFailed(f"The run {run_id} is no longer in the store.")
-            state = _state(status)
+            state = state_of(status)
             if state.status != "working":
                 return state
             if run_id in self._broken:
@@ -392,7 +329,7 @@ class Engine:
         async with self._places:
             left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
             context = CallContext(
-                emit=_FromTheBeginning(lambda event: self._tell(run_id, event)),
+                emit=FromTheBeginning(lambda event: self._tell(run_id, event)),
                 trace=self._trace,
                 run=run_id[:12],
                 depth=order.depth,
@@ -422,7 +359,7 @@ class Engine:
         """Delete the runs that have been kept long enough; how many."""
         before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - self.kept))
         old = await DBOS.list_workflows_async(
-            status=[status for status, ours in _STATUS.items() if ours != "working"],
+            status=[status for status, ours in STATUS.items() if ours != "working"],
             completed_before=before,
             load_input=False,
             load_output=False,
@@ -431,26 +368,6 @@ class Engine:
         if old:
             await DBOS.delete_workflows_async([each.workflow_id for each in old])
         return len(old)
-
-
-class _FromTheBeginning:
-    """Holds the first event back until the next one says whether the run is replayed, and so began earlier."""
-
-    def __init__(self, tell: Observer) -> None:
-        self._tell = tell
-        self._first: Event | None = None
-        self._is_under_way = False
-
-    def __call__(self, event: Event) -> None:
-        if not self._is_under_way:
-            self._is_under_way = True
-            if isinstance(event, RunStarted):
-                self._first = event
-                return
-        first, self._first = self._first, None
-        if first is not None:
-            self._tell(replace(first, at=event.at, replayed=True) if event.replayed else first)
-        self._tell(event)
 
 
 def _queue_of(tool: str) -> str:
@@ -463,26 +380,6 @@ def _durable_tool(agent: Agent) -> Tool:
     return create_agent_tool_async(
         replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), eager=False)
     )
-
-
-def _state(status: WorkflowStatus) -> RunState:
-    about = status.attributes or {}
-    ours = "failed" if about.get(POISON) and status.status == "CANCELLED" else _STATUS[status.status]
-    return RunState(
-        id=status.workflow_id,
-        status=ours,
-        created=(status.created_at or 0) / 1000,
-        updated=(status.updated_at or 0) / 1000,
-        owner=str(about.get("owner")),
-        output=records.output_from_json(status.output) if ours == "completed" else None,
-        error=_failure(status) if ours == "failed" else None,
-    )
-
-
-def _failure(status: WorkflowStatus) -> str:
-    if status.error is not None:
-        return str(status.error)
-    return f"The run took its process down {ATTEMPTS} times and is not begun again by itself."
 
 
 @contextmanager
