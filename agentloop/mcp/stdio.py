@@ -38,6 +38,13 @@ class ReceiveStream(Protocol):
     async def aclose(self) -> None: ...
 
 
+class SendStream(Protocol):
+    """The same of a stream that messages are sent to."""
+
+    async def send(self, item: SessionMessage, /) -> None: ...
+    async def aclose(self) -> None: ...
+
+
 class MessageStream:
     """A stream of messages as the SDK reads them; subclasses define `receive`."""
 

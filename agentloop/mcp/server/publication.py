@@ -94,7 +94,7 @@ class Publication:
     """What a server publishes.
 
     At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
-    make `calls_per_minute`, and list the tools as often. With a `keeper` the agents it keeps are run by it.
+    make `calls_per_minute`, and list or read as often. With a `keeper` the agents it keeps are run by it.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -119,7 +119,7 @@ class Publication:
         self._limits = limits or Limits()
         self._admission = Admission(max_agents)
         self._rate = RateLimit(calls_per_minute)
-        self._list_rate = RateLimit(calls_per_minute)
+        self._read_rate = RateLimit(calls_per_minute)
         self._governor = Governor()
         self._courier = Courier()
         self._trace = trace
@@ -129,10 +129,7 @@ class Publication:
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        try:
-            await self._list_rate.admit(owner_of(context))
-        except ToolError as error:
-            raise MCPError(types.INVALID_REQUEST, str(error)) from None
+        await self.admit_read(context)
         listings = [types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
         result = types.ListToolsResult(
             tools=[
@@ -143,6 +140,17 @@ class Publication:
         if _speaks_ours(context):
             result.meta = {CLOCK: clock_now()}
         return result
+
+    async def admit_read(self, context: Context) -> None:
+        """Count a request that lists or reads something.
+
+        Raises:
+            MCPError: its owner has made too many.
+        """
+        try:
+            await self._read_rate.admit(owner_of(context))
+        except ToolError as error:
+            raise MCPError(types.INVALID_REQUEST, str(error)) from None
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """What arguments are like that the tool wants in headers too; None if it wants none there, or is not there."""

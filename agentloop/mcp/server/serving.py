@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
+from mcp.types import ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResult
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.events import Observer, ignore
 from agentloop.imports import lazy
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.mcp.server.later import get_run_tool
-from agentloop.mcp.server.publication import Publication
+from agentloop.mcp.server.publication import Context, Publication
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
 
@@ -58,6 +59,15 @@ class Durable:
 
 def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> Server[Any]:
     """An MCP server for any transport. It speaks all revisions the SDK knows."""
+
+    async def list_limited(context: Context, page: PaginatedRequestParams | None) -> ListResourcesResult:
+        await publication.admit_read(context)
+        return await list_resources(context, page)
+
+    async def read_limited(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+        await publication.admit_read(context)
+        return await read_resource(context, params)
+
     server: Server[Any] = Server(
         info.name,
         title=info.title,
@@ -67,8 +77,8 @@ def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> S
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
-        on_list_resources=list_resources,
-        on_read_resource=read_resource,
+        on_list_resources=list_limited,
+        on_read_resource=read_limited,
     )
     server.extensions.update(EXTENSIONS)
     return server

@@ -44,6 +44,7 @@ from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.publication import LEFT
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
 from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
+from agentloop.mcp.server.unanswered import Unanswered
 
 BACKLOG = 2048
 SHUTDOWN_GRACE = 1
@@ -232,7 +233,8 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
                 await refusal(scope, receive, send)
                 return
             async with sse.connect_sse(scope, receive, send) as (reading, writing):
-                await server.run(reading, writing, server.create_initialization_options())
+                unanswered = Unanswered(reading, writing)
+                await server.run(unanswered, unanswered.answers, server.create_initialization_options())
 
     posts = JsonBody(sse.handle_post_message, _check_message)
     return Starlette(routes=[Route(address.path, Events()), Mount(messages, posts)])
