@@ -92,7 +92,7 @@ class KeySet:
         ) as error:
             _log.warning("The keys of the authorization server cannot be fetched: %s: %s", type(error).__name__, error)
             return
-        self._keys = {key.key_id: key for key in keys if key.key_id is not None}
+        self._keys = {key.key_id: key for key in keys if key.key_id and key.public_key_use in ("sig", None)}
         self._fetched = time.monotonic()
 
 
