@@ -87,7 +87,8 @@ class DurableRun:
             ConfigurationError: the run is under way in another process, its store cannot be used, or the servers now
                 offer other tools than those it began with.
         """
-        from agentloop.durable.engine import Engine, Order  # noqa: PLC0415 - the engine is loaded only when asked for
+        from agentloop.durable.engine import Engine  # noqa: PLC0415 - the engine is loaded only when asked for
+        from agentloop.durable.runs import Order  # noqa: PLC0415
         from agentloop.durable.store import Store  # noqa: PLC0415
 
         until = None if deadline is None else time.time() + deadline

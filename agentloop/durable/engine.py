@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
+import logging
 import os
 import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextvars import copy_context
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
 
 from dbos import (
@@ -27,30 +27,30 @@ from dbos import (
     WorkflowStatus,
 )
 from dbos import error as dbos_error
+from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop import Agent, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
-from agentloop.durable.journal import DurableJournal, is_computed, is_recording
+from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_computed, is_recording
+from agentloop.durable.runs import ATTEMPTS, POISON, RESUMABLE, STATUS, Order, RunState, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of
-from agentloop.events import Event, Observer, RunStarted, ignore
+from agentloop.events import Event, Observer, ignore
 from agentloop.governor import Governor
 
 QUEUE = "agents"
 VERSION = "runs-1"
 """Names the order of steps. Runs of another version are left to processes of that version."""
-POISON = "poison"
-"""The attribute of a run that was stopped because it takes its process down."""
-ATTEMPTS = 5
-"""How often a run is begun again that takes its process down with it; then it has failed."""
 KEPT = 7 * 24 * 3600.0
 """Seconds a finished run is kept."""
 SWEEP = 600.0
 """Seconds between looks for runs that have been kept long enough."""
 LOOK = 0.25
 """Seconds between looks at a run of another process."""
+LOOK_LEFT = 2.0
+"""Seconds between looks for runs that a process without their agent has left."""
 SOON = 0.005
 OUTCOME_TIMEOUT = 5.0
 """Seconds for the outcome of a run to get into the store."""
@@ -58,63 +58,7 @@ WAITING_PER_PLACE = 4
 """Runs that may wait for each one that runs."""
 THREADS = 32
 
-Status = Literal["working", "completed", "failed", "cancelled"]
-
-_STATUS: Mapping[str, Status] = {
-    "ENQUEUED": "working",
-    "DELAYED": "working",
-    "PENDING": "working",
-    "SUCCESS": "completed",
-    "ERROR": "failed",
-    "CANCELLED": "cancelled",
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
-}
-_AGAIN = {"CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
-"""What can be gone on with when the call is made again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a run is to do: call `tool`, an agent mostly. `deadline` is in seconds since the epoch."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    owner: str
-    depth: int = 1
-    deadline: float | None = None
-    budget: Budget = field(default_factory=Budget)
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the call. What the caller can still spend, and how long it waits, changes when it calls again."""
-        return hashlib.sha256(json.dumps([self.tool, self.arguments, self.owner], sort_keys=True).encode()).hexdigest()
-
-    def run_id(self, key: str | None) -> str:
-        """The same for the same owner and key; nobody else can guess it."""
-        if key is None:
-            return secrets.token_hex(20)
-        return hashlib.sha256(json.dumps([self.owner, key]).encode()).hexdigest()[:40]
-
-    def to_json(self) -> dict[str, Any]:
-        about: dict[str, Any] = {"tool": self.tool, "arguments": dict(self.arguments), "owner": self.owner}
-        return about | {"depth": self.depth, "deadline": self.deadline, "budget": self.budget.to_json()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Order:
-        return cls(**{**value, "budget": Budget.from_json(value["budget"])})
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """A run as the store has it. Times are in seconds since the epoch; `output` is there when it has completed."""
-
-    id: str
-    status: Status
-    created: float
-    updated: float
-    owner: str
-    output: ToolOutput | None = None
-    error: str | None = None
+_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -158,6 +102,7 @@ class Engine:
         """What the store said to runs of this process that could not go on."""
         self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._stack = AsyncExitStack()
+        self._outside = copy_context()
 
     @property
     def tools(self) -> Sequence[str]:
@@ -174,8 +119,7 @@ class Engine:
                 await self._stack.enter_async_context(takeover.watching())
             self._executor = executor
             self._launch(engine, executor)
-            if self._store.is_shared:
-                await self._register_queue()
+            await self._register_queues()
             sweeper = asyncio.create_task(self._sweep())
             self._stack.push_async_callback(cancel_and_wait, [sweeper])
         except BaseException:
@@ -191,14 +135,20 @@ class Engine:
         await cancel_and_wait(self._workflows)
         await self._stack.aclose()
 
-    async def _register_queue(self) -> None:
+    async def _register_queues(self) -> None:
+        """Register the queue that all processes of a shared store use, and one for each tool: see `_leave`."""
         sharing = self._sharing
-        limits: dict[str, Any] = {"global_concurrency": sharing.at_once, "worker_concurrency": sharing.per_worker}
-        if sharing.per_owner is not None:
-            limits["partition_concurrency"] = sharing.per_owner
-        if sharing.starts_per_minute is not None:
-            limits["limiter"] = {"limit": sharing.starts_per_minute, "period": 60.0}
-        await DBOS.register_queue_async(QUEUE, **limits, polling_interval_sec=LOOK, on_conflict="always_update")
+        limits: dict[str, Any] = {}
+        if self._store.is_shared:
+            limits = {"global_concurrency": sharing.at_once, "worker_concurrency": sharing.per_worker}
+            if sharing.per_owner is not None:
+                limits["partition_concurrency"] = sharing.per_owner
+            if sharing.starts_per_minute is not None:
+                limits["limiter"] = {"limit": sharing.starts_per_minute, "period": 60.0}
+            await DBOS.register_queue_async(QUEUE, **limits, polling_interval_sec=LOOK, on_conflict="always_update")
+        for tool in self._tools:
+            name = _queue_of(tool)
+            await DBOS.register_queue_async(name, **limits, polling_interval_sec=LOOK_LEFT, on_conflict="always_update")
 
     def _launch(self, engine: Any, executor: str) -> None:
         sharing = self._sharing
@@ -222,8 +172,7 @@ class Engine:
             return await self._work(run_id, Order.from_json(order))
 
         self._workflow = DBOS.workflow(name="agent_run", max_recovery_attempts=ATTEMPTS)(agent_run)
-        if not self._sharing.works:
-            DBOS.listen_queues([])
+        DBOS.listen_queues([QUEUE, *map(_queue_of, self._tools)] if self._sharing.works else [])
         try:
             DBOS.launch()
         except Exception as error:
@@ -253,11 +202,11 @@ class Engine:
                     "This idempotency key was used before, for a call with other arguments. "
                     "Use a new key for a new call."
                 )
-            if status.status in _AGAIN:
+            if status.status in RESUMABLE:
                 await DBOS.resume_workflow_async(run_id, queue_name=QUEUE if self._store.is_shared else None)
                 status = await DBOS.get_workflow_status_async(run_id)
                 assert status is not None
-        return _state(status)
+        return state_of(status)
 
     async def _begin(self, order: Order) -> None:
         if not self._store.is_shared:
@@ -272,7 +221,7 @@ class Engine:
         """The run, if there is one and it is the owner's."""
         with _telling_of_the_store():
             status = await DBOS.get_workflow_status_async(run_id)
-        state = None if status is None else _state(status)
+        state = None if status is None else state_of(status)
         return state if state is not None and state.owner == owner else None
 
     async def ended(self, run_id: str) -> RunState:
@@ -288,7 +237,7 @@ class Engine:
                 status = await DBOS.get_workflow_status_async(run_id)
             if status is None:
                 raise StoreFailed(f"The run {run_id} is no longer in the store.")
-            state = _state(status)
+            state = state_of(status)
             if state.status != "working":
                 return state
             if run_id in self._broken:
@@ -336,6 +285,8 @@ class Engine:
 
     async def _work(self, run_id: str, order: Order) -> dict[str, Any]:
         """The workflow."""
+        if order.tool not in self._tools:
+            await self._leave(run_id, order.tool)
         workflow = asyncio.current_task()
         assert workflow is not None
         self._workflows.add(workflow)
@@ -358,15 +309,27 @@ class Engine:
             raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was cancelled.")
         return records.output_to_json(work.result())
 
+    async def _leave(self, run_id: str, tool: str) -> NoReturn:
+        """Leave a run of an agent that is not published here to the processes that publish it, by way of its own queue.
+
+        A process takes what is at the head of the common queue before it can know whose it is.
+        """
+        _log.warning("The run %s is of %s, which is not published here. It is left to a process with it.", run_id, tool)
+        # Outside the workflow's context: inside it would be one of its steps.
+        leaving = asyncio.get_running_loop().create_task(
+            DBOS.resume_workflow_async(run_id, queue_name=_queue_of(tool)), context=self._outside
+        )
+        with suppress(SQLAlchemyError):  # it stays with this process, and is left at its next start
+            await leaving
+        raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was left to another process.")
+
     async def _answer(self, run_id: str, order: Order) -> ToolOutput:
-        tool = self._tools.get(order.tool)
-        if tool is None:
-            return ToolOutput.error(f"{order.tool} is no longer published here, so the run cannot go on.")
+        tool = self._tools[order.tool]
         is_recording.set(True)
         async with self._places:
             left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
             context = CallContext(
-                emit=_FromTheBeginning(lambda event: self._tell(run_id, event)),
+                emit=FromTheBeginning(lambda event: self._tell(run_id, event)),
                 trace=self._trace,
                 run=run_id[:12],
                 depth=order.depth,
@@ -396,7 +359,7 @@ class Engine:
         """Delete the runs that have been kept long enough; how many."""
         before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - self.kept))
         old = await DBOS.list_workflows_async(
-            status=[status for status, ours in _STATUS.items() if ours != "working"],
+            status=[status for status, ours in STATUS.items() if ours != "working"],
             completed_before=before,
             load_input=False,
             load_output=False,
@@ -407,24 +370,9 @@ class Engine:
         return len(old)
 
 
-class _FromTheBeginning:
-    """Holds the first event back until the next one says whether the run is replayed, and so began earlier."""
-
-    def __init__(self, tell: Observer) -> None:
-        self._tell = tell
-        self._first: Event | None = None
-        self._is_under_way = False
-
-    def __call__(self, event: Event) -> None:
-        if not self._is_under_way:
-            self._is_under_way = True
-            if isinstance(event, RunStarted):
-                self._first = event
-                return
-        first, self._first = self._first, None
-        if first is not None:
-            self._tell(replace(first, at=event.at, replayed=True) if event.replayed else first)
-        self._tell(event)
+def _queue_of(tool: str) -> str:
+    """The queue of runs that processes without the tool have left."""
+    return f"{QUEUE}:{tool}"
 
 
 def _durable_tool(agent: Agent) -> Tool:
@@ -432,26 +380,6 @@ def _durable_tool(agent: Agent) -> Tool:
     return create_agent_tool_async(
         replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), eager=False)
     )
-
-
-def _state(status: WorkflowStatus) -> RunState:
-    about = status.attributes or {}
-    ours = "failed" if about.get(POISON) and status.status == "CANCELLED" else _STATUS[status.status]
-    return RunState(
-        id=status.workflow_id,
-        status=ours,
-        created=(status.created_at or 0) / 1000,
-        updated=(status.updated_at or 0) / 1000,
-        owner=str(about.get("owner")),
-        output=records.output_from_json(status.output) if ours == "completed" else None,
-        error=_failure(status) if ours == "failed" else None,
-    )
-
-
-def _failure(status: WorkflowStatus) -> str:
-    if status.error is not None:
-        return str(status.error)
-    return f"The run took its process down {ATTEMPTS} times and is not begun again by itself."
 
 
 @contextmanager

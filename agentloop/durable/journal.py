@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from dbos import DBOS
 
 from agentloop import ConfigurationError, RunError, Tool, ToolOutput
 from agentloop.durable import records
+from agentloop.events import Event, Observer, RunStarted
 from agentloop.journal import Tape
 from agentloop.turn import ToolUse, Turn
 
@@ -86,3 +88,23 @@ async def _step(
     if "error" in record:
         raise records.error_from_json(record["error"])
     return from_json(record["value"])
+
+
+class FromTheBeginning:
+    """Holds the first event back until the next one says whether the run is replayed, and so began earlier."""
+
+    def __init__(self, tell: Observer) -> None:
+        self._tell = tell
+        self._first: Event | None = None
+        self._is_under_way = False
+
+    def __call__(self, event: Event) -> None:
+        if not self._is_under_way:
+            self._is_under_way = True
+            if isinstance(event, RunStarted):
+                self._first = event
+                return
+        first, self._first = self._first, None
+        if first is not None:
+            self._tell(replace(first, at=event.at, replayed=True) if event.replayed else first)
+        self._tell(event)

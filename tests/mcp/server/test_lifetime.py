@@ -7,14 +7,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from agentloop.mcp.stdio import MAX_LINE
 from agentloop.testing import ScriptedMessages, says
 from mcp_calc_server.calculator import AGENT_TOOL
 from mcp_calc_server.cli import main
+from tests.mcp.server.wire import Wire
 from tests.processes import SERVER, environment, finished, started
 from tests.promptly import within
 
@@ -31,41 +32,6 @@ def chat() -> str:
 
 asyncio.run(serve([Tool.from_function(chat)]))
 """
-
-
-class Wire:
-    """A client made by hand, which sees the raw lines."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._number = 0
-        self.lines: list[bytes] = []
-
-    async def send(self, method: str, params: dict[str, Any], **more: Any) -> None:
-        assert self._process.stdin is not None
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
-        self._process.stdin.write(json.dumps(message).encode() + b"\n")
-        await self._process.stdin.drain()
-
-    async def request(self, method: str, params: dict[str, Any]) -> None:
-        self._number += 1
-        await self.send(method, params, id=self._number)
-
-    async def answer(self, method: str, params: dict[str, Any]) -> Any:
-        await self.request(method, params)
-        assert self._process.stdout is not None
-        while True:
-            line = await asyncio.wait_for(self._process.stdout.readline(), 60)
-            assert line, "the server ended"
-            self.lines.append(line)
-            message = json.loads(line)
-            if message.get("id") == self._number:
-                return message["result"]
-
-    async def initialize(self) -> None:
-        client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "0"}}
-        await self.answer("initialize", client)
-        await self.send("notifications/initialized", {})
 
 
 @pytest.mark.requirement("protocol-stdout")
@@ -94,6 +60,22 @@ async def test_a_line_that_is_not_protocol_does_not_end_the_server() -> None:
         await finished(process)
     for line in wire.lines:
         assert json.loads(line)["jsonrpc"] == "2.0"
+
+
+async def test_a_line_that_is_too_long_is_refused_and_the_server_goes_on() -> None:
+    async with started([*SERVER, "--offline"]) as process:
+        wire = Wire(process)
+        await wire.initialize()
+        for length in (MAX_LINE + 1, 3 * MAX_LINE):
+            answer = await wire.raw(b'{"jsonrpc": "2.0", "id": 1, "method": "' + b"x" * length + b'"}')
+            assert (answer["id"], answer["error"]["code"]) == (None, -32700)
+            assert "more than 16 MiB" in answer["error"]["message"]
+        result = await wire.answer("tools/call", {"name": "sum_numbers", "arguments": {"numbers": [1, 2]}})
+        assert result["structuredContent"]["result"] == "3"
+        end = await finished(process)
+    assert end.code == 0
+    assert len(end.err.splitlines()) == 2, end.err
+    assert "a message has more than 16 MiB" in end.err
 
 
 @pytest.mark.requirement("clean-end")
