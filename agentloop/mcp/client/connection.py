@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, cast
+from typing import Any, Protocol, Self, TextIO, cast
 
 import httpx2
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
@@ -44,19 +43,16 @@ from pydantic import BaseModel, ValidationError
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SOON, SPENT, Handover
-from agentloop.imports import lazy
+from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SOON, SPENT, Handover
 from agentloop.limits import within
+from agentloop.mcp.client.bounded_http import http_client
 from agentloop.mcp.client.breaker import Breaker, State
+from agentloop.mcp.client.catalog import Catalog, read_catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.tasks import ID as TASKS
 from agentloop.mcp.client.tasks import TasksClient, ToldMessage, listening
+from agentloop.narration import clip
 from agentloop.relay import FarClocks, Incoming
-
-if TYPE_CHECKING:
-    from agentloop.mcp.client import http_calls
-else:
-    http_calls = lazy("agentloop.mcp.client.http_calls")
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
@@ -68,10 +64,10 @@ MAX_CALLS = 100
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 """Seconds between attempts to connect, doubling from the first to the longest, and varied by half."""
-MAX_TOOLS = 1000
-"""Tools of one server. More than that, page after page, is a server gone wrong."""
 MAX_FRAME = 16 * 1024 * 1024
 """Characters of one message from a server. A longer one ends the connection: it might never end."""
+MAX_REASON = 500
+"""Characters of what a server says went wrong."""
 STOP_TIMEOUT = 0.5
 """Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
 
@@ -181,12 +177,12 @@ class Connection:
     ) -> None:
         self.name = name
         self.keeps_runs = False
-        self.tools: tuple[McpTool, ...] = ()
+        self.catalog = Catalog()
         self.error: str | None = None
         self.reconnects = 0
         self.breaker = Breaker()
         self.is_trusted = entry.trusted
-        self._entry = entry
+        self.entry = entry
         self._keys = keys or secrets.token_hex(16)
         self._connect_timeout = connect_timeout
         self._server_log = server_log
@@ -222,6 +218,16 @@ class Connection:
         if self._owner is not None:
             await asyncio.wait({self._owner}, timeout=CLOSE_TIMEOUT)
             await cancel_and_wait([self._owner])
+
+    @property
+    def tools(self) -> tuple[McpTool, ...]:
+        """The tools that are used, as the server listed them when it was last up."""
+        return self.catalog.tools
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Which of its tools are not used, and why, in a sentence each."""
+        return self.catalog.left_out
 
     @property
     def is_up(self) -> bool:
@@ -282,7 +288,7 @@ class Connection:
     async def announce(self) -> None:
         """Calls to agents may come soon: a server that was started for us, and has some, may get ready meanwhile."""
         client = self._client
-        if client is None or self._entry.command is None or not any(AGENT in (tool.meta or {}) for tool in self.tools):
+        if client is None or self.entry.command is None or not any(AGENT in (tool.meta or {}) for tool in self.tools):
             return
         with suppress(Exception):  # whatever is wrong, the calls will show
             async with asyncio.timeout(ANNOUNCE_TIMEOUT):
@@ -319,7 +325,11 @@ class Connection:
         listening.set(listener)  # for the task made here
         call = asyncio.create_task(
             client.call_tool(
-                tool, dict(arguments), read_timeout_seconds=CALL_TIMEOUT, progress_callback=progress, meta=meta
+                tool,
+                dict(arguments),
+                read_timeout_seconds=self.entry.seconds or CALL_TIMEOUT,
+                progress_callback=progress,
+                meta=meta,
             )
         )
         self._calls.add(call)
@@ -348,12 +358,12 @@ class Connection:
             return call.result()
         except MCPError as error:
             if error.message.startswith(_LOST.get(error.code, ())):
-                raise self._gone(client, "connection closed") from error
+                raise self._gone(client, "connection closed") from None
             if error.code == REQUEST_TIMEOUT:
-                raise ToolError(f"{self.name} gave no result in time: {error.message}") from error
-            raise ToolError(f"{self.name} refused the call: {error.message}") from error
+                raise ToolError(f"{self.name} gave no result in time: {self._shown(error.message)}") from None
+            raise ToolError(f"{self.name} refused the call: {self._shown(error.message)}") from None
         except (OSError, httpx2.HTTPError) as error:
-            raise self._gone(client, _reason(error)) from error
+            raise self._gone(client, self._reason(error)) from None
 
     def _gone(self, client: Client, reason: str) -> ToolUnavailable:
         """The connection a call went through is lost; another one may be there already."""
@@ -363,6 +373,16 @@ class Connection:
             self._up.clear()
             self._lost.set()
         return self._unavailable()
+
+    def _reason(self, error: BaseException) -> str:
+        """The first real cause in a nest of groups, in words."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        return self._shown(f"{type(error).__name__}: {error}".rstrip(": "))
+
+    def _shown(self, text: str) -> str:
+        """What may be shown of a text that others wrote: one line, without secrets of the entry."""
+        return clip(self.entry.without_secrets(text), MAX_REASON)
 
     def _unavailable(self) -> ToolUnavailable:
         """The same words each time, so that a server that is gone can be mentioned once."""
@@ -389,21 +409,21 @@ class Connection:
                 async with within(self._connect_timeout, late):
                     extensions = [_Extension(self._listeners), TasksClient(lambda: self.is_up)]
                     client = await stack.enter_async_context(
-                        _client(self._entry, self._server_log, extensions, self._lost.set)
+                        _client(self.entry, self._server_log, extensions, self._lost.set)
                     )
                     self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
-                    self.tools = await _list_tools(client, self._clocks)
+                    self.catalog = await read_catalog(client, self._clocks, self.name, self.entry)
                 was_up = self._is_now(client)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
         except TimeoutError as error:
-            self.error = str(error) if error is late else _reason(error)
+            self.error = str(error) if error is late else self._reason(error)
         except asyncio.CancelledError:
             if self._owner is not None and self._owner.cancelling():
                 raise
             self.error = "connection lost"  # the transport's own way of saying that the server died
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it is this server's alone
-            self.error = _reason(error)
+            self.error = self._reason(error)
         finally:
             self._client = None
             self._up.clear()
@@ -441,12 +461,12 @@ async def _client(
             stdio.TextReceiveStream = _BoundedText  # type: ignore[attr-defined]
             transport = stdio.stdio_client(server, errlog=server_log)
         elif entry.type == "sse":
-            transport = sse_client(str(entry.url), headers=dict(entry.headers))
+            transport = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=http_client)
         else:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
-            http = http_calls.http_client(dict(entry.headers))
+            http = http_client(entry.all_headers)
             await stack.enter_async_context(http)
-            transport = streamable_http_client(str(entry.url), http_client=http, max_sse_event_size=MAX_FRAME)
+            transport = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_FRAME)
         client = await stack.enter_async_context(Client(_Watched(transport, ended), extensions=extensions))
         # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
         client.session.validate_tool_result = _unchecked  # type: ignore[method-assign, assignment]
@@ -545,27 +565,3 @@ class _BoundedText(TextReceiveStream):
             _ending.get()()  # the SDK would only read on, and listen no more
             raise BrokenResourceError
         return text
-
-
-async def _list_tools(client: Client, clocks: FarClocks) -> tuple[McpTool, ...]:
-    """All tools; `clocks` learns how long a round trip takes, and what time it is there."""
-    tools: list[McpTool] = []
-    cursor: str | None = None
-    while len(tools) < MAX_TOOLS:
-        sent = time.monotonic()
-        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
-        heard = time.monotonic()
-        clocks.travel = (heard - sent) / 2
-        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, heard=heard)
-        tools += page.tools
-        cursor = page.next_cursor
-        if cursor is None or not page.tools:
-            break
-    return tuple(tools[:MAX_TOOLS])
-
-
-def _reason(error: BaseException) -> str:
-    """The first real cause in a nest of groups, in words."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}".rstrip(": ")
