@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from agentloop import Agent
 from agentloop.dispatch import cancel_and_wait
-from agentloop.mcp.client import connection
+from agentloop.mcp.client import catalog, connection
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says

@@ -109,8 +109,8 @@ def with_fallbacks(tools: Sequence[Tool], fallbacks: Sequence[Tool], warn: Warn,
     """The same tools, prepared for their servers to go away.
 
     One that equals a local fallback (the same name at its server, schemas and annotations) and may be called twice is
-    answered by that. One without waits a little for its server to come back, and is called again if it was lost in the call and doing that is
-    harmless.
+    answered by that. One without waits a little for its server to come back, and is called again if it was lost in the
+    call and doing that is harmless.
     """
     by_name = {fallback.name: fallback for fallback in fallbacks}
     found = [by_name.get(_listed_name(tool)) for tool in tools]

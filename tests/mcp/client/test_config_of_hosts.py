@@ -120,8 +120,8 @@ def test_the_format_of_vs_code_is_read(tmp_path: Path) -> None:
         ('{"mcpServers": {"a": {"url": "http://h", "type": "stdio"}}}', r"`type` is stdio, which needs a `command`"),
         ('{"mcpServers": {"a": {"command": "x", "tools": [], "allowedTools": []}}}', r"`tools` and `allowedTools`"),
         (
-            '{"mcpServers": {"a": {"command": "x", "envFile": "/nonexistent"}}}',
-            r"cannot read /nonexistent: No such file",
+            '{"mcpServers": {"a": {"command": "x", "envFile": "/dev/null/x"}}}',
+            r"cannot read /dev/null/x: Not a dir",
         ),
         ('{"mcpServers": {"a": 7}}', r"mcpServers\.a: an object is needed"),
         ('{"mcpServers": {"a": {"url": "http://h", "headers": {"A": "b\\nc"}}}}', r"no HTTP header can have"),

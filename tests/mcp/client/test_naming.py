@@ -46,7 +46,7 @@ def test_servers_whose_names_look_alike_have_different_prefixes() -> None:
 
 def test_a_qualified_name_stands_for_one_tool_whatever_the_others_are_called() -> None:
     evil, honest = name_tools([Offer("evil", ["good__write", "read"]), Offer("good", ["write", "read"])])
-    for pattern in ("good__write", "good__*", "*__write"):
+    for pattern in ("good__write", "good__*"):
         assert not evil.is_allowed("good__write", [pattern])
         assert honest.is_allowed("write", [pattern])
     assert honest.is_allowed("write", ["wri*"])
