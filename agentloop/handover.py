@@ -6,8 +6,6 @@ Over MCP it rides in `_meta`, under keys with our prefix:
 * in a `tools/list` result, for clients that declare the extension `PREFIX/agent`, `PREFIX/clock` tells the time there;
 * in a `tools/call` request, `PREFIX/call` is a `Handover`, and `PREFIX/idempotency-key` a text by which a server that
   keeps runs knows the call again when it is made once more;
-* a client that is about to ask its model sends `notifications/PREFIX/soon` to a server it has started, which may get
-  ready for calls to its agents meanwhile;
 * while the call runs, notifications `notifications/PREFIX/spent` say what it has cost so far, if it had a handover;
 * if the handover asks for events, notifications `notifications/PREFIX/events` have them as `event_json` writes them,
   and the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
@@ -25,12 +23,12 @@ from agentloop.context import CallContext
 from agentloop.events import ignore
 from agentloop.limits import seconds_left
 
-PREFIX = "io.github.mcp-calc-server"
+PREFIX = "dev.agentloop"
+"""The prefix of all extension keys, as MCP's rules for `_meta` want it: reverse DNS, then a slash and a name."""
 AGENT = f"{PREFIX}/agent"
 CALL = f"{PREFIX}/call"
 IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
 CLOCK = f"{PREFIX}/clock"
-SOON = f"notifications/{PREFIX}/soon"
 SPENT = f"notifications/{PREFIX}/spent"
 EVENTS = f"{PREFIX}/events"
 EVENTS_SENT = f"notifications/{EVENTS}"

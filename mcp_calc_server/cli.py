@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,9 +15,10 @@ import click
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.events import Observer
 from agentloop.imports import lazy
+from agentloop.mcp.server import logs
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.mcp.server.publish import find_agents
-from agentloop.mcp.server.serving import Durable, serve, work
+from agentloop.mcp.server.serving import Durable, ServerInfo, serve, work
 from agentloop.observers import export
 from mcp_calc_server.calculator import CALCULATOR_MODEL, agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.install import HOSTS, entry, plan
@@ -25,10 +26,11 @@ from offline_model.choice import choose_model
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
-    from agentloop.mcp.server import access, web
+    from agentloop.mcp.server import access, proxies, web
 else:
     # Only for HTTP.
     access, web = lazy("agentloop.mcp.server.access"), lazy("agentloop.mcp.server.web")
+    proxies = lazy("agentloop.mcp.server.proxies")
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 _PUBLISHED = ("model", "offline", "publish", "no_calculator")
@@ -49,6 +51,9 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
 @click.option("--path", help="Where the transport is; /mcp, or /sse, if not given.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further host name clients use.")
+@click.option(
+    "--trusted-proxy", multiple=True, metavar="ADDRESS", help="A reverse proxy whose X-Forwarded-For is believed."
+)
 @click.option("--token-file", type=click.Path(path_type=Path), help=f"Require its token; ${TOKEN_VARIABLE} does too.")
 @click.option("--oauth-issuer", metavar="URL", help="Require a token of this authorization server.")
 @click.option("--oauth-audience", metavar="URL", help="This server's own URL, which tokens must be meant for.")
@@ -80,11 +85,11 @@ def main(context: click.Context, /, **options: Any) -> None:
 
     The agent uses Claude if the anthropic SDK finds credentials (ANTHROPIC_API_KEY, say) or ANTHROPIC_BASE_URL is set,
     and otherwise a built-in offline model, which is rule-based. At most --max-agents agent calls run at once, and each
-    client may make --calls-per-minute calls. --publish and --allow-host may be given more than once.
+    client may make --calls-per-minute calls. --publish, --allow-host and --trusted-proxy may be given more than once.
     """
     if context.invoked_subcommand is not None:
         return
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logs.configure()
     try:
         tools, agents, calculators = _published(
             **{name: options[name] for name in ("model", "offline", "publish", "no_calculator")}
@@ -94,6 +99,7 @@ def main(context: click.Context, /, **options: Any) -> None:
             serve(
                 tools,
                 agents,
+                info=_info(with_calculator=bool(calculators)),
                 address=address,
                 announce=lambda url: click.echo(f"mcp-calc-server: listening at {url}", err=True),
                 max_agents=options["max_agents"],
@@ -108,6 +114,12 @@ def main(context: click.Context, /, **options: Any) -> None:
         raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {error}") from None
     finally:
         export.finish()
+
+
+def _info(*, with_calculator: bool) -> ServerInfo:
+    return ServerInfo(
+        "mcp-calc-server", title="Calculator" if with_calculator else None, version=version("mcp-calc-server")
+    )
 
 
 def _tracing() -> Observer:
@@ -177,6 +189,7 @@ def _address(options: dict[str, Any]) -> web.Address | None:
         port=options["port"],
         path=path,
         names=tuple(options["allow_host"]),
+        proxies=proxies.Proxies(options["trusted_proxy"]),
         access=_access(options),
     )
 
@@ -202,7 +215,7 @@ def worker(context: click.Context) -> None:
     """
     assert context.parent is not None
     options = context.parent.params
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logs.configure()
     try:
         _, agents, calculators = _published(**{name: options[name] for name in _PUBLISHED})
         durable = _to_work_off(options, [*calculators, *agents])

@@ -141,7 +141,6 @@ class Chat:
             ledger=self._settings.ledger,
             governor=self._governor,
         )
-        await self._session.announce()
         self._running = asyncio.create_task(self._agent.run(self._conversation.ask(question), context=context))
         try:
             async with self._progress.shown():

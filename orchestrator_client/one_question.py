@@ -96,7 +96,6 @@ async def _orchestrate(
             Session(replace(setup, server_log=log), progress.say, context.emit) as session,
         ):
             try:
-                await session.announce()
                 await ask(session.orchestrator(), context)
             finally:
                 servers.update(session.to_json())

@@ -117,11 +117,6 @@ class Session:
             eager=self._setup.eager,
         )
 
-    async def announce(self) -> None:
-        """A question is about to be asked: servers get ready while the model thinks."""
-        for connection in self.connections:
-            await connection.announce()
-
     def to_json(self) -> dict[str, Any]:
         """The state of each server, by name."""
         return {connection.name: connection.to_json() for connection in self.connections}

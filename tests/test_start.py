@@ -1,7 +1,5 @@
 """What the commands load before they are of use: a start is slow for what it imports, and this does not flake."""
 
-import asyncio
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +7,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.connection import Connection
 from agentloop.testing import ScriptedMessages, says
 from tests.processes import OwnedClient, environment, run
 
@@ -155,24 +151,6 @@ async def test_a_request_loads_only_the_part_of_the_sdk_it_needs(
     end = await run(*LOOKS, "-m", "orchestrator_client", "What is 2 + 2?", env=env)
     assert (end.code, end.out) == (0, "4\n")
     assert imported(end.err) & NOT_FOR_A_REQUEST == set()
-
-
-async def test_a_server_that_is_told_calls_come_soon_loads_what_they_need() -> None:
-    reading, writing = os.pipe()
-    entry = ServerEntry(
-        command=sys.executable, args=("-v", "-m", "mcp_calc_server"), env=environment(ANTHROPIC_API_KEY="a-key")
-    )
-
-    def until_loaded() -> bool:
-        with os.fdopen(reading, encoding="utf-8", errors="replace") as log:
-            return any(line.startswith("import 'httpcore2'") for line in log)
-
-    waiting = asyncio.create_task(asyncio.to_thread(until_loaded))
-    with os.fdopen(writing, "w") as log:
-        async with asyncio.timeout(60), Connection("calc", entry, connect_timeout=30, server_log=log) as connection:
-            await connection.announce()
-            log.close()
-            assert await waiting
 
 
 async def test_what_is_prepared_is_all_that_the_first_client_needs() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import secrets
 import socket
@@ -12,9 +13,10 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 from weakref import WeakValueDictionary
 
 from dbos import (
@@ -27,6 +29,7 @@ from dbos import (
     WorkflowStatus,
 )
 from dbos import error as dbos_error
+from sqlalchemy.exc import SQLAlchemyError
 
 from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
@@ -51,12 +54,16 @@ SWEEP = 600.0
 """Seconds between looks for runs that have been kept long enough."""
 LOOK = 0.25
 """Seconds between looks at a run of another process."""
+LOOK_LEFT = 2.0
+"""Seconds between looks for runs that a process without their agent has left."""
 SOON = 0.005
 OUTCOME_TIMEOUT = 5.0
 """Seconds for the outcome of a run to get into the store."""
 WAITING_PER_PLACE = 4
 """Runs that may wait for each one that runs."""
 THREADS = 32
+
+_log = logging.getLogger(__name__)
 
 Status = Literal["working", "completed", "failed", "cancelled"]
 
@@ -158,6 +165,7 @@ class Engine:
         """What the store said to runs of this process that could not go on."""
         self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._stack = AsyncExitStack()
+        self._outside = copy_context()
 
     @property
     def tools(self) -> Sequence[str]:
@@ -174,8 +182,7 @@ class Engine:
                 await self._stack.enter_async_context(takeover.watching())
             self._executor = executor
             self._launch(engine, executor)
-            if self._store.is_shared:
-                await self._register_queue()
+            await self._register_queues()
             sweeper = asyncio.create_task(self._sweep())
             self._stack.push_async_callback(cancel_and_wait, [sweeper])
         except BaseException:
@@ -191,14 +198,20 @@ class Engine:
         await cancel_and_wait(self._workflows)
         await self._stack.aclose()
 
-    async def _register_queue(self) -> None:
+    async def _register_queues(self) -> None:
+        """Register the queue that all processes of a shared store use, and one for each tool: see `_leave`."""
         sharing = self._sharing
-        limits: dict[str, Any] = {"global_concurrency": sharing.at_once, "worker_concurrency": sharing.per_worker}
-        if sharing.per_owner is not None:
-            limits["partition_concurrency"] = sharing.per_owner
-        if sharing.starts_per_minute is not None:
-            limits["limiter"] = {"limit": sharing.starts_per_minute, "period": 60.0}
-        await DBOS.register_queue_async(QUEUE, **limits, polling_interval_sec=LOOK, on_conflict="always_update")
+        limits: dict[str, Any] = {}
+        if self._store.is_shared:
+            limits = {"global_concurrency": sharing.at_once, "worker_concurrency": sharing.per_worker}
+            if sharing.per_owner is not None:
+                limits["partition_concurrency"] = sharing.per_owner
+            if sharing.starts_per_minute is not None:
+                limits["limiter"] = {"limit": sharing.starts_per_minute, "period": 60.0}
+            await DBOS.register_queue_async(QUEUE, **limits, polling_interval_sec=LOOK, on_conflict="always_update")
+        for tool in self._tools:
+            name = _queue_of(tool)
+            await DBOS.register_queue_async(name, **limits, polling_interval_sec=LOOK_LEFT, on_conflict="always_update")
 
     def _launch(self, engine: Any, executor: str) -> None:
         sharing = self._sharing
@@ -222,8 +235,7 @@ class Engine:
             return await self._work(run_id, Order.from_json(order))
 
         self._workflow = DBOS.workflow(name="agent_run", max_recovery_attempts=ATTEMPTS)(agent_run)
-        if not self._sharing.works:
-            DBOS.listen_queues([])
+        DBOS.listen_queues([QUEUE, *map(_queue_of, self._tools)] if self._sharing.works else [])
         try:
             DBOS.launch()
         except Exception as error:
@@ -336,6 +348,8 @@ class Engine:
 
     async def _work(self, run_id: str, order: Order) -> dict[str, Any]:
         """The workflow."""
+        if order.tool not in self._tools:
+            await self._leave(run_id, order.tool)
         workflow = asyncio.current_task()
         assert workflow is not None
         self._workflows.add(workflow)
@@ -358,10 +372,22 @@ class Engine:
             raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was cancelled.")
         return records.output_to_json(work.result())
 
+    async def _leave(self, run_id: str, tool: str) -> NoReturn:
+        """Leave a run of an agent that is not published here to the processes that publish it, by way of its own queue.
+
+        A process takes what is at the head of the common queue before it can know whose it is.
+        """
+        _log.warning("The run %s is of %s, which is not published here. It is left to a process with it.", run_id, tool)
+        # Outside the workflow's context: inside it would be one of its steps.
+        leaving = asyncio.get_running_loop().create_task(
+            DBOS.resume_workflow_async(run_id, queue_name=_queue_of(tool)), context=self._outside
+        )
+        with suppress(SQLAlchemyError):  # it stays with this process, and is left at its next start
+            await leaving
+        raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was left to another process.")
+
     async def _answer(self, run_id: str, order: Order) -> ToolOutput:
-        tool = self._tools.get(order.tool)
-        if tool is None:
-            return ToolOutput.error(f"{order.tool} is no longer published here, so the run cannot go on.")
+        tool = self._tools[order.tool]
         is_recording.set(True)
         async with self._places:
             left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
@@ -425,6 +451,11 @@ class _FromTheBeginning:
         if first is not None:
             self._tell(replace(first, at=event.at, replayed=True) if event.replayed else first)
         self._tell(event)
+
+
+def _queue_of(tool: str) -> str:
+    """The queue of runs that processes without the tool have left."""
+    return f"{QUEUE}:{tool}"
 
 
 def _durable_tool(agent: Agent) -> Tool:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agentloop.durable.errors import StoreError
+from agentloop.redaction import without_passwords
 
 LOCK_PATIENCE = 3.0
 """Seconds a process that is just ending, a server that is being restarted say, has to let go of the store."""
@@ -25,7 +26,7 @@ BUSY = 30_000
 class Store:
     """`path` is the SQLite file; None: it is PostgreSQL at `url`."""
 
-    url: str
+    _url: sa.URL
     path: Path | None = None
 
     @classmethod
@@ -36,12 +37,24 @@ class Store:
             StoreError: it is something else.
         """
         if name.startswith(("postgresql://", "postgres://")):
-            return cls("postgresql://" + name.partition("://")[2])
+            try:
+                return cls(sa.make_url("postgresql://" + name.partition("://")[2]))
+            except (sa.exc.ArgumentError, ValueError):
+                raise StoreError(f"{without_passwords(name)!r} is no URL of a PostgreSQL database.") from None
         scheme, colon, place = name.partition(":")
         if scheme != "sqlite" or not colon:
-            raise StoreError(f"A store is sqlite:PATH or postgresql://USER@HOST/DATABASE, not {name!r}.")
+            shown = without_passwords(name)
+            raise StoreError(f"A store is sqlite:PATH or postgresql://USER@HOST/DATABASE, not {shown!r}.")
+        if place == ":memory:":
+            raise StoreError("A store in memory keeps no run. Give sqlite:PATH, or leave --durable out.")
         path = Path(place).expanduser().absolute() if place else _default_path()
-        return cls(f"sqlite:///{path}", path)
+        # Not by a text: in one, `?` and `%` have a meaning, and the runs would be in another file than the lock's.
+        return cls(sa.URL.create("sqlite", database=str(path)), path)
+
+    @property
+    def url(self) -> str:
+        """The URL as a text, with its password."""
+        return self._url.render_as_string(hide_password=False)
 
     @property
     def is_shared(self) -> bool:
@@ -49,7 +62,7 @@ class Store:
         return self.path is None
 
     def __str__(self) -> str:
-        return str(self.path) if self.path else sa.make_url(self.url).render_as_string(hide_password=True)
+        return str(self.path) if self.path else self._url.render_as_string(hide_password=True)
 
     @contextmanager
     def held(self) -> Iterator[sa.Engine | None]:
@@ -65,7 +78,7 @@ class Store:
             return
         with _locked(self.path):
             _check(self.path)
-            engine = _sqlite(self.url)
+            engine = _sqlite(self._url)
             try:
                 yield engine
             finally:
@@ -82,7 +95,8 @@ def _locked(path: Path) -> Iterator[None]:
     """A lock that ends with the process, however it ends: SQLite's own, on a file beside the store."""
     beside = path.with_name(path.name + ".lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _create(beside)
         lock = sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"The store {path} cannot be used: {error}.") from None
@@ -102,7 +116,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _check(path: Path) -> None:
     """Create the file, readable by its owner alone: prompts and answers are in it as they are. Check what is there."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        _create(path)
         with closing(sqlite3.connect(path)) as connection:
             (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except (OSError, sqlite3.Error) as error:
@@ -114,7 +128,14 @@ def _check(path: Path) -> None:
         )
 
 
-def _sqlite(url: str) -> sa.Engine:
+def _create(path: Path) -> None:
+    """Create the file, readable by its owner alone, or make one that is there so. SQLite's further files follow it."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with suppress(PermissionError):  # it belongs to somebody else, who lets us write
+        path.chmod(0o600)
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url)
 
     @sa.event.listens_for(engine, "connect")
@@ -136,7 +157,7 @@ def failure_of(error: BaseException | None) -> str | None:
     while seen is not None:
         if isinstance(seen, sa.exc.SQLAlchemyError):
             with suppress(AttributeError):
-                return str(seen.orig)  # type: ignore[attr-defined]
-            return str(seen)
+                return without_passwords(str(seen.orig))  # type: ignore[attr-defined]
+            return without_passwords(str(seen))
         seen = seen.__cause__
     return None

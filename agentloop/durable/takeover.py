@@ -19,6 +19,7 @@ from dbos import DBOS, WorkflowStatus
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.errors import StoreError
+from agentloop.redaction import without_passwords
 
 EVERY = 2.0
 """Seconds between looks for dead processes."""
@@ -49,7 +50,8 @@ class Takeover:
         try:
             connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=10)
         except psycopg.Error as error:
-            raise StoreError(f"The store of runs cannot be reached: {' '.join(str(error).split())}") from None
+            reason = without_passwords(" ".join(str(error).split()))
+            raise StoreError(f"The store of runs cannot be reached: {reason}") from None
         async with connection:
             if not await _try(connection, "pg_try_advisory_lock", self._executor):
                 raise StoreError(f"There is another process with the name {self._executor}.")

@@ -118,7 +118,7 @@ def test_a_result_without_a_timeline_is_shown_as_its_text(host: Callable[..., Wa
     page = host().page
     tell(page, "tool-result", {"content": [{"type": "text", "text": "<b>It is four.</b>"}], "isError": False})
     view(page).get_by_text("<b>It is four.</b>").wait_for()
-    tell(page, "tool-result", {"content": [], "_meta": {"io.github.mcp-calc-server/timeline": {"too_large": True}}})
+    tell(page, "tool-result", {"content": [], "_meta": {"dev.agentloop/timeline": {"too_large": True}}})
     view(page).get_by_text("This timeline is too large to be shown here.").wait_for()
 
 

@@ -2,10 +2,12 @@
 
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreError
 from agentloop.durable.store import Store
 from tests.processes import SERVER, run
@@ -53,10 +55,36 @@ def test_a_file_with_a_hole_is_found_out_before_it_is_used(tmp_path: Path) -> No
         pass
 
 
-def test_only_its_owner_reads_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "runs"
-    with Store.named(f"sqlite:{path}").held():
-        assert path.stat().st_mode & 0o777 == 0o600
+@pytest.mark.parametrize("name", ["mysql://me:planted@here/runs", "postgresql://me:planted@here:port/runs"])
+def test_a_refused_url_is_told_without_its_password(name: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        Store.named(name)
+    assert "planted" not in str(refused.value)
+
+
+def test_a_store_in_memory_is_refused() -> None:
+    with pytest.raises(StoreError, match="keeps no run"):
+        Store.named("sqlite::memory:")
+
+
+@pytest.mark.requirement("durable-store")
+@pytest.mark.parametrize("name", ["runs?mode=memory", "a %41#%"])
+async def test_runs_are_in_the_file_that_was_named_and_only_its_owner_reads_what_is_beside_it(
+    tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for stranger in (name, f"{name}.lock"):
+        (folder / stranger).touch(0o644)
+    async with Engine(Store.named(f"sqlite:{folder / name}"), []):
+        files = {path.name: path.stat() for path in folder.iterdir()}
+        assert set(files) <= {name, *(f"{name}{end}" for end in (".lock", "-wal", "-shm", ".lock-journal"))}
+        assert {name, f"{name}.lock"} <= set(files)
+        assert {stat.st_mode & 0o777 for stat in files.values()} == {0o600}
+        with pytest.raises(StoreError, match="in use"), Store.named(f"sqlite:{folder / name}").held():
+            pass
+    with closing(sqlite3.connect(folder / name)) as connection:
+        assert connection.execute("SELECT count(*) FROM workflow_status").fetchone() == (0,)
 
 
 @pytest.mark.requirement("durable-store")

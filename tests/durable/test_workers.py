@@ -21,7 +21,7 @@ import pytest
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
 from tests.durable.bell import Bell
 from tests.durable.scripted import ThreeTurns, call, essence, finished, turn_of
-from tests.durable.test_kill_and_restart import BOUNDARIES, ONCE_EACH, expected
+from tests.durable.test_kill_and_restart import BOUNDARIES, ONCE_EACH, expected, told
 from tests.durable.test_tasks import Declaring, Handle, ended, handed_out, state
 from tests.processes import SERVER, run, started
 from tests.surface import ROOT, Served, scripted_env, serving, text
@@ -325,6 +325,26 @@ async def test_in_a_rolling_upgrade_each_version_works_off_its_own_runs(store: s
                 async with worker(store, env, *old):
                     assert (await ended(client, handle.task_id)).status == "completed"
             assert not [line for line in upgraded.said if "took over" in line]
+
+
+@pytest.mark.requirement("durable-workers")
+async def test_a_worker_without_the_agent_leaves_the_run_to_one_with_it(store: str, expected: dict[str, Any]) -> None:
+    publish = ("--publish", "tests.durable.published:noter")
+    with ScriptedMessages(ThreeTurns()) as model:
+        async with Bell() as bell:
+            env = scripted_env(model.url, BELL=str(bell.port))
+            limits = ("--queue-runs", str(LIMIT), "--queue-runs-per-worker", "10", "--queue-runs-per-owner", "5")
+            async with (
+                front(store, env, *publish, "--queue-runs-per-owner", "5") as served,
+                served.client() as client,
+                worker(store, env, *limits) as without,
+            ):
+                calling = asyncio.create_task(call(client))
+                await told(without.said, "noter_agent, which is not published here")
+                assert model.requests == []
+                async with worker(store, env, *limits, *publish):
+                    result = essence(await asyncio.wait_for(calling, TAKEOVER))
+    assert result == expected
 
 
 @pytest.mark.requirement("durable-store")

@@ -12,53 +12,44 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO, cast
 
 import httpx2
-from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
-from anyio.streams.text import TextReceiveStream
-from mcp import Client, MCPError, StdioServerParameters
-from mcp.client import stdio
-from mcp.client._transport import ReadStream, TransportStreams
+from mcp import Client, MCPError
 from mcp.client.extension import ClientExtension, NotificationBinding
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.dispatcher import ProgressFnT
-from mcp.shared.message import SessionMessage
 from mcp.types import (
     CONNECTION_CLOSED,
     INVALID_REQUEST,
     REQUEST_TIMEOUT,
     CallToolResult,
-    ClientNotification,
-    Notification,
-    NotificationParams,
     RequestParamsMeta,
 )
 from mcp.types import Tool as McpTool
-from opentelemetry import propagate
 from pydantic import BaseModel, ValidationError
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SOON, SPENT, Handover
+from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
 from agentloop.limits import within
 from agentloop.mcp.client.bounded_http import http_client
 from agentloop.mcp.client.breaker import Breaker, State
 from agentloop.mcp.client.catalog import Catalog, read_catalog
 from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.server_process import server_process
 from agentloop.mcp.client.tasks import ID as TASKS
 from agentloop.mcp.client.tasks import TasksClient, ToldMessage, listening
+from agentloop.mcp.stdio import WatchedStream
 from agentloop.narration import clip
 from agentloop.relay import FarClocks, Incoming
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
-ANNOUNCE_TIMEOUT = 1.0
 CLOSE_TIMEOUT = 5.0
-"""Seconds closing a connection may take. A started server is long gone by then: see `STOP_TIMEOUT`."""
+"""Seconds closing a connection may take. A started server is long gone by then."""
 MAX_CALLS = 100
 """Calls under way at once on one connection."""
 FIRST_PAUSE = 0.2
@@ -68,8 +59,6 @@ MAX_FRAME = 16 * 1024 * 1024
 """Characters of one message from a server. A longer one ends the connection: it might never end."""
 MAX_REASON = 500
 """Characters of what a server says went wrong."""
-STOP_TIMEOUT = 0.5
-"""Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
 
 _LOST = {
     CONNECTION_CLOSED: ("Connection closed", "SSE stream"),
@@ -77,10 +66,6 @@ _LOST = {
 }
 """The SDK's words for a lost connection, or a session a restarted server no longer knows. Its codes for that are ones
 that servers use for errors of all kinds."""
-
-
-_ending: ContextVar[Callable[[], None]] = ContextVar("orchestrator_client_ending")
-"""How the SDK's tasks for one connection say that it has to end."""
 
 
 class _Spent(BaseModel):
@@ -285,15 +270,6 @@ class Connection:
             finally:
                 self._tell()
 
-    async def announce(self) -> None:
-        """Calls to agents may come soon: a server that was started for us, and has some, may get ready meanwhile."""
-        client = self._client
-        if client is None or self.entry.command is None or not any(AGENT in (tool.meta or {}) for tool in self.tools):
-            return
-        with suppress(Exception):  # whatever is wrong, the calls will show
-            async with asyncio.timeout(ANNOUNCE_TIMEOUT):
-                await client.session.send_notification(_soon())
-
     def _tell_breaker_of_loss(self, client: Client | None) -> None:
         """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
         self._last_loss = self.error or self._last_loss
@@ -409,7 +385,7 @@ class Connection:
                 async with within(self._connect_timeout, late):
                     extensions = [_Extension(self._listeners), TasksClient(lambda: self.is_up)]
                     client = await stack.enter_async_context(
-                        _client(self.entry, self._server_log, extensions, self._lost.set)
+                        _client(self.entry, self._server_log, extensions, self._ended)
                     )
                     self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
                     self.catalog = await read_catalog(client, self._clocks, self.name, self.entry)
@@ -432,6 +408,10 @@ class Connection:
                 call.cancel()
         return was_up
 
+    def _ended(self, reason: str) -> None:
+        self.error = self.error or reason
+        self._lost.set()
+
     def _is_now(self, client: Client) -> bool:
         self.reconnects += self._settled.is_set()
         self._client, self.error = client, None
@@ -443,31 +423,23 @@ class Connection:
 
 @asynccontextmanager
 async def _client(
-    entry: ServerEntry, server_log: TextIO, extensions: Sequence[ClientExtension], ended: Callable[[], None]
+    entry: ServerEntry, server_log: TextIO, extensions: Sequence[ClientExtension], on_end: Callable[[str], None]
 ) -> AsyncIterator[Client]:
-    """The SDK's client for what the entry says. `ended` is called when the server's messages end."""
+    """The SDK's client for what the entry says. `on_end` is called with a reason when the server's messages end."""
     async with AsyncExitStack() as stack:
+        transport: AbstractAsyncContextManager[Any]
         if entry.command is not None:
-            server = StdioServerParameters(
-                command=entry.command,
-                args=list(entry.args),
-                env=dict(entry.env),
-                cwd=entry.cwd,
-                encoding_error_handler="replace",  # at a bad byte the SDK would go deaf without a word
-            )
-            _ending.set(ended)
-            # The SDK takes 4 s, and cancelling it in the middle would leave the process behind.
-            stdio.PROCESS_TERMINATION_TIMEOUT = stdio.FORCE_KILL_TIMEOUT = STOP_TIMEOUT
-            stdio.TextReceiveStream = _BoundedText  # type: ignore[attr-defined]
-            transport = stdio.stdio_client(server, errlog=server_log)
+            transport = server_process(entry, server_log, on_end)
         elif entry.type == "sse":
-            transport = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=http_client)
+            streams = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=http_client)
+            transport = _watched(streams, on_end)
         else:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
             http = http_client(entry.all_headers)
             await stack.enter_async_context(http)
-            transport = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_FRAME)
-        client = await stack.enter_async_context(Client(_Watched(transport, ended), extensions=extensions))
+            streams = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_FRAME)
+            transport = _watched(streams, on_end)
+        client = await stack.enter_async_context(Client(transport, extensions=extensions))
         # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
         client.session.validate_tool_result = _unchecked  # type: ignore[method-assign, assignment]
         yield client
@@ -484,84 +456,12 @@ async def _all_events(listener: Listener, result: CallToolResult) -> None:
     await listener.events.complete(told.count)
 
 
-def _soon() -> ClientNotification:
-    """The SDK passes the trace's context on with requests only."""
-    context: dict[str, Any] = {}
-    propagate.inject(context)
-    params = NotificationParams.model_validate({"_meta": context})
-    return cast("ClientNotification", Notification[NotificationParams, str](method=SOON, params=params))
-
-
 async def _unchecked(_name: str, _result: CallToolResult) -> None:
     pass
 
 
-class _Watched:
-    """A transport that tells when the server's messages have ended. The SDK tells only those who call then."""
-
-    def __init__(self, transport: AbstractAsyncContextManager[TransportStreams], ended: Callable[[], None]) -> None:
-        self._transport = transport
-        self._ended = ended
-
-    async def __aenter__(self) -> TransportStreams:
-        reading, writing = await self._transport.__aenter__()
-        return _WatchedStream(reading, self._ended), writing
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._transport.__aexit__(kind, error, traceback)
-
-
-class _WatchedStream:
-    def __init__(self, stream: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
-        self._stream = stream
-        self._ended = ended
-
-    @property
-    def last_context(self) -> Any:
-        """For the SDK, which looks for it by name."""
-        return getattr(self._stream, "last_context", None)
-
-    async def receive(self) -> SessionMessage | Exception:
-        try:
-            return await self._stream.receive()
-        except (EndOfStream, ClosedResourceError):
-            self._ended()
-            raise
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> SessionMessage | Exception:
-        try:
-            return await self.receive()
-        except EndOfStream:
-            raise StopAsyncIteration from None
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def __aenter__(self) -> Self:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._stream.__aexit__(kind, error, traceback)
-
-
-class _BoundedText(TextReceiveStream):
-    """A started server's stdout. The SDK collects a line however long it is, copying it for every piece."""
-
-    _since_newline = 0
-
-    async def receive(self) -> str:
-        text = await super().receive()
-        _, newline, rest = text.rpartition("\n")
-        self._since_newline = len(rest) + (0 if newline else self._since_newline)
-        if self._since_newline > MAX_FRAME:
-            _ending.get()()  # the SDK would only read on, and listen no more
-            raise BrokenResourceError
-        return text
+@asynccontextmanager
+async def _watched(transport: AbstractAsyncContextManager[Any], on_end: Callable[[str], None]) -> AsyncIterator[Any]:
+    """A transport that reports the end of the server's messages, which the SDK reports only to those who call then."""
+    async with transport as (reading, writing):
+        yield WatchedStream(reading, lambda: on_end("connection closed")), writing

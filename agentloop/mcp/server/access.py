@@ -6,9 +6,10 @@ of an OAuth authorization server, for which this server is a resource server (RF
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,11 @@ from mcp.server.auth.provider import AccessToken, TokenVerifier
 from pydantic import AnyHttpUrl
 
 from agentloop import ConfigurationError
+from agentloop.mcp.server.jwks import KeySet, algorithms_for
 
 SHORTEST_TOKEN = 16
-JWKS_LIFESPAN = 300.0
-"""Seconds keys of an authorization server are kept before they are asked for again."""
-JWKS_TIMEOUT = 5.0
-_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signatures with a public key only: with a shared-secret algorithm the public key would be the secret."""
+MAX_TOKEN = 16_000
+"""Characters of a token. Longer ones are not looked into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +48,40 @@ class SharedToken(TokenVerifier):
 
 
 class OAuthTokens(TokenVerifier):
-    """Accepts JWTs that `oauth.issuer` signed for `oauth.audience`."""
+    """Accepts JWTs that `oauth.issuer` signed for `oauth.audience`. Use it inside the block of `keys.running`."""
 
     def __init__(self, oauth: OAuth) -> None:
         self._oauth = oauth
-        self._keys = jwt.PyJWKClient(oauth.jwks, lifespan=JWKS_LIFESPAN, timeout=JWKS_TIMEOUT)
+        self.keys = KeySet(oauth.jwks)
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        try:
-            claims = await asyncio.to_thread(self._claims, token)
-        except jwt.PyJWTError:
+        if len(token) > MAX_TOKEN:
             return None
-        client = str(claims.get("client_id") or claims.get("azp") or claims["sub"])
+        try:
+            name = jwt.get_unverified_header(token).get("kid")
+            key = await self.keys.key(name) if isinstance(name, str) else None
+            return None if key is None else self._access_token(token, key)
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            # What a stranger can put into a token raises more than the library's own errors.
+            return None
+
+    def _access_token(self, token: str, key: jwt.PyJWK) -> AccessToken:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=algorithms_for(key),
+            audience=self._oauth.audience,
+            issuer=self._oauth.issuer,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
         return AccessToken(
             token="",
-            client_id=client,
+            client_id=str(claims.get("client_id") or claims.get("azp") or claims["sub"]),
             scopes=str(claims.get("scope", "")).split(),
             expires_at=int(claims["exp"]),
             resource=self._oauth.audience,
             subject=str(claims["sub"]),
         )
-
-    def _claims(self, token: str) -> dict[str, Any]:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            self._keys.get_signing_key_from_jwt(token).key,
-            algorithms=_ALGORITHMS,
-            audience=self._oauth.audience,
-            issuer=self._oauth.issuer,
-            options={"require": ["exp", "iss", "aud", "sub"]},
-        )
-        return claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,15 @@ class Access:
     verifier: TokenVerifier | None = None
     resource: AnyHttpUrl | None = None
     issuers: list[AnyHttpUrl] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def verifying(self) -> AsyncIterator[None]:
+        """Tokens can be verified in the block."""
+        if isinstance(self.verifier, OAuthTokens):
+            async with self.verifier.keys.running():
+                yield
+        else:
+            yield
 
 
 def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = None) -> Access:

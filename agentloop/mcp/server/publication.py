@@ -15,8 +15,8 @@ from typing import Any, Protocol, cast
 
 import anyio
 from mcp import types
-from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import X_MCP_HEADER_KEY
 from starlette.requests import Request
 
@@ -40,9 +40,9 @@ from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Hand
 from agentloop.limits import deadline_after
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from agentloop.mcp.server.courier import Courier, EventReports
-from agentloop.mcp.server.progress import HEARTBEAT, Notify, Reports, Telling, reporting
+from agentloop.mcp.server.owners import owner_of_request
+from agentloop.mcp.server.progress import Notify, Reports, Telling, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
-from agentloop.model import prepare
 from agentloop.relay import Outgoing, clock_now
 
 MAX_ARGUMENTS = 200_000
@@ -55,7 +55,7 @@ MAX_STRUCTURED = 500_000
 MAX_KEY = 200
 """Characters of an idempotency key."""
 
-LEFT = "mcp_calc_server.left"
+LEFT = "agentloop.left"
 """Where the scope of an HTTP request has the event that its client is gone."""
 
 Context = ServerRequestContext[Any, Any]
@@ -94,7 +94,7 @@ class Publication:
     """What a server publishes.
 
     At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
-    make `calls_per_minute`. With a `keeper` the agents it keeps are run by it.
+    make `calls_per_minute`, and list the tools as often. With a `keeper` the agents it keeps are run by it.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -119,9 +119,9 @@ class Publication:
         self._limits = limits or Limits()
         self._admission = Admission(max_agents)
         self._rate = RateLimit(calls_per_minute)
+        self._list_rate = RateLimit(calls_per_minute)
         self._governor = Governor()
         self._courier = Courier()
-        self._is_ready = False
         self._trace = trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
@@ -129,6 +129,10 @@ class Publication:
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        try:
+            await self._list_rate.admit(owner_of(context))
+        except ToolError as error:
+            raise MCPError(types.INVALID_REQUEST, str(error)) from None
         listings = [types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
         result = types.ListToolsResult(
             tools=[
@@ -140,25 +144,9 @@ class Publication:
             result.meta = {CLOCK: clock_now()}
         return result
 
-    async def get_ready(self, _context: Context, _params: types.NotificationParams) -> None:
-        """Calls to agents are about to come: load what the first of them would load, while nobody waits for it."""
-        if not self._is_ready:
-            self._is_ready = True
-            await asyncio.to_thread(prepare)
-
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """What arguments are like that the tool wants in headers too; None if it wants none there, or is not there."""
         return self._in_headers.get(name)
-
-    def is_brief(self, name: str) -> bool:
-        """Whether a call of the tool is over before there would be something to tell of it, and need not be stopped."""
-        tool = self._tools.get(name)
-        return (
-            tool is not None
-            and not tool.takes_context
-            and (tool.timeout or HEARTBEAT) < HEARTBEAT
-            and not self._is_kept(tool)
-        )
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Answer `tools/call`."""
@@ -189,9 +177,6 @@ class Publication:
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
         handover = call.handover
         deadline = None if handover.seconds is None else deadline_after(handover.seconds)
-        if self.is_brief(call.tool.name):
-            circumstances = CallContext(deadline=deadline, governor=self._governor)
-            return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
         outgoing = Outgoing() if handover.call and handover.events else None
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
         async with self._reporting(context, call, outgoing) as reports:
@@ -254,12 +239,8 @@ def _speaks_ours(context: Context) -> bool:
 
 
 def owner_of(context: Context) -> str:
-    """Whose calls count together: the holder of a token, or whoever calls from one address."""
-    token = get_access_token()
-    if token is not None:
-        return f"{token.client_id} {token.subject or ''}"
-    request = context.request
-    return request.client.host if isinstance(request, Request) and request.client else "stdio"
+    """Whose the request is: see `owners`."""
+    return owner_of_request(context.request)
 
 
 @asynccontextmanager
@@ -281,7 +262,10 @@ async def _while_client_stays(context: Context) -> AsyncIterator[None]:
 def _check_size(arguments: Mapping[str, Any]) -> None:
     if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
         raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
-    characters = len(exact_json.dumps(arguments))
+    try:
+        characters = len(exact_json.dumps(arguments))
+    except ValueError:
+        raise ToolError("The arguments have a number beyond what a 64-bit float holds. Send it as text.") from None
     if characters > MAX_ARGUMENTS:
         raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
 

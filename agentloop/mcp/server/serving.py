@@ -7,32 +7,22 @@ for open streams without bound.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from anyio import ClosedResourceError, EndOfStream
 from mcp.server.lowlevel import Server
-from mcp.shared._stream_protocols import ReadStream
-from mcp.shared.message import SessionMessage
-from mcp.types import NotificationParams
 
 from agentloop import Agent, ConfigurationError, Tool
-from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore
-from agentloop.handover import SOON
 from agentloop.imports import lazy
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.mcp.server.later import get_run_tool
-from agentloop.mcp.server.pipes import Messages, standard_streams
 from agentloop.mcp.server.publication import Publication
+from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
-from agentloop.observers import export
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
@@ -42,12 +32,15 @@ if TYPE_CHECKING:
 else:
     web = lazy("agentloop.mcp.server.web")
 
-STOP_GRACE = 1.0
-"""Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
-LAST_SPANS = 0.5
-"""Seconds the last spans have to go out after a signal."""
 
-NAME = "mcp-calc-server"
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What a server says of itself to its clients. `instructions` may be given to the client's model."""
+
+    name: str = "agentloop"
+    title: str | None = None
+    version: str = ""
+    instructions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +56,13 @@ class Durable:
     sharing: Sharing | None = None
 
 
-def build_server(publication: Publication) -> Server[Any]:
+def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> Server[Any]:
     """An MCP server for any transport. It speaks all revisions the SDK knows."""
     server: Server[Any] = Server(
-        NAME,
-        title="Calculator",
-        version=version(NAME),
+        info.name,
+        title=info.title,
+        version=info.version,
+        instructions=info.instructions,
         # Without it the SDK lists all tools for each call over HTTP and looks through the schema, a third of the call.
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
@@ -76,7 +70,6 @@ def build_server(publication: Publication) -> Server[Any]:
         on_list_resources=list_resources,
         on_read_resource=read_resource,
     )
-    server.add_notification_handler(SOON, NotificationParams, publication.get_ready)
     server.extensions.update(EXTENSIONS)
     return server
 
@@ -85,6 +78,7 @@ async def serve(
     tools: Sequence[Tool],
     agents: Sequence[Agent] = (),
     *,
+    info: ServerInfo = ServerInfo(),
     address: Address | None = None,
     announce: Callable[[str], None] = lambda _url: None,
     max_agents: int = MAX_AGENTS,
@@ -114,13 +108,13 @@ async def serve(
             trace=trace,
         )
         stopping = (lambda: None) if keeper is None else keeper.stopping
-        server = build_server(publication)
+        server = build_server(publication, info)
         if keeper is not None:
             _offer_tasks(server, publication, keeper)
         if address is not None:
-            await web.serve_web(server, address, announce, is_brief=publication.is_brief, stopping=stopping)
+            await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=calls_per_minute)
         else:
-            await _until_signalled(_serve_stdio(server, stopping), stopping)
+            await serve_stdio(server, stopping)
 
 
 async def work(
@@ -165,60 +159,3 @@ def _offer_tasks(server: Server[Any], publication: Publication, keeper: KeptRuns
     from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
 
     Tasks(keeper).install(server, publication)
-
-
-async def _until_signalled(serving: Coroutine[Any, Any, None], on_signal: Callable[[], None]) -> None:
-    """Wait for `serving`. On a signal cancel it and leave the process: nothing else ends the thread at stdin."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    task = asyncio.create_task(serving, name="stdio")
-    stopping = asyncio.create_task(stop.wait(), name="signals")
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    await cancel_and_wait([stopping])
-    if task.done():
-        task.result()
-        return
-    on_signal()
-    task.cancel()
-    await asyncio.wait({task}, timeout=STOP_GRACE)
-    export.finish(LAST_SPANS)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-async def _serve_stdio(server: Server[Any], stopping: Callable[[], None]) -> None:
-    try:
-        async with standard_streams() as (reading, writing):
-            try:
-                await server.run(_UntilEnd(reading, stopping), writing, server.create_initialization_options())
-            finally:
-                # What tools printed goes to stderr only as long as the standard streams are diverted.
-                sys.stdout.flush()
-    except* BrokenPipeError:
-        pass  # the client is gone, and nobody is left to tell
-
-
-class _UntilEnd(Messages):
-    """What the client sends. Tells when it has ended, before the calls that are under way are cancelled for it."""
-
-    def __init__(self, stream: ReadStream[SessionMessage | Exception], ended: Callable[[], None]) -> None:
-        self._stream = stream
-        self._ended = ended
-
-    @property
-    def last_context(self) -> Any:
-        """For the SDK, which looks for it by name."""
-        return getattr(self._stream, "last_context", None)
-
-    async def receive(self) -> SessionMessage | Exception:
-        try:
-            return await self._stream.receive()
-        except (EndOfStream, ClosedResourceError):
-            self._ended()
-            raise
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

@@ -1,7 +1,7 @@
 """Serving over HTTP: streamable HTTP, or the older SSE transport.
 
 Agent calls need responses that stream (no `json_response`) and state for older clients (no `stateless_http`): without
-them a client's cancel never arrives. Only what is brief is answered without: see `_Endpoint`.
+them a client's cancel never arrives.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import uvicorn
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
@@ -24,21 +23,29 @@ from mcp.server.lowlevel import Server
 from mcp.server.sse import SseServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from mcp.types import jsonrpc_message_adapter
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from agentloop.mcp.json_check import check_json
 from agentloop.mcp.server.access import Access
-from agentloop.mcp.server.gathering import GatheringProtocol
+from agentloop.mcp.server.admission import CALLS_PER_MINUTE, RateLimit
+from agentloop.mcp.server.connections import Connections, guarded, max_connections
+from agentloop.mcp.server.owners import owner_of_request
+from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.publication import LEFT
+from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
+from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
 
-MAX_BODY = 1024 * 1024
-"""Bytes of one request."""
+BACKLOG = 2048
 SHUTDOWN_GRACE = 1
 """Seconds open responses have to end once the server is asked to stop; then their calls are cancelled."""
 
@@ -47,7 +54,10 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where and how to listen. Port 0 picks a free one. `names` are further host names clients may use."""
+    """Where and how to listen. Port 0 picks a free one.
+
+    `names` are further host names clients may use. `proxies` are reverse proxies whose `X-Forwarded-For` is believed.
+    """
 
     transport: Literal["streamable-http", "sse"]
     host: str = "127.0.0.1"
@@ -55,6 +65,7 @@ class Address:
     path: str = "/mcp"
     names: tuple[str, ...] = ()
     access: Access = field(default_factory=Access)
+    proxies: Proxies = field(default_factory=Proxies)
 
     def security(self) -> TransportSecuritySettings:
         """Names under which a browser may have been led here: no others, or any web page could call the tools."""
@@ -68,47 +79,62 @@ class Address:
         )
 
 
-class _Web(uvicorn.Server):
-    stopping: Callable[[], None] = staticmethod(lambda: None)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Every stream that is cut off from now on would be logged as a failure.
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        self.stopping()
-        super().handle_exit(sig, frame)
-
-
 async def serve_web(
     server: Server[Any],
     address: Address,
     announce: Callable[[str], None],
     *,
-    is_brief: Callable[[str], bool],
     stopping: Callable[[], None] = lambda: None,
+    sessions_per_minute: int = CALLS_PER_MINUTE,
 ) -> None:
-    """Serve until a signal comes, and call `stopping` then. `announce` gets the URL once the port is bound."""
+    """Serve until SIGTERM or SIGINT comes, and call `stopping` then. `announce` gets the URL once the port is bound.
+
+    A client of a revision before 2026-07-28 may open `sessions_per_minute`.
+    """
     listening = listen(address)
-    app = web_app(server, address, is_brief)
+    connections = Connections(max_connections(), address.proxies)
+    app = web_app(server, address, sessions_per_minute)
+    outer = RequestLimit(_behind(address.proxies, app), connections)
     config = uvicorn.Config(
-        app,
-        http=GatheringProtocol,
+        outer,
+        http="h11",
         ws="none",
+        interface="asgi3",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
-        backlog=2048,
+        proxy_headers=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_GRACE,
     )
+    config.load()
+    config.http_protocol_class = guarded(config.http_protocol_class, connections)
+    web = uvicorn.Server(config)
+    app.state.is_stopping = lambda: web.should_exit
+    app.state.on_started = lambda: _stop_on_signals(web, stopping)
+    asyncio.get_running_loop().set_exception_handler(connections.on_loop_error)
     host = f"[{address.host}]" if ":" in address.host else address.host
     announce(f"http://{host}:{listening.getsockname()[1]}{address.path}")
-    web = _Web(config)
-    web.stopping = stopping
-    app.state.stopping = lambda: web.should_exit
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn ends on these and then raises them again, for whoever was there before it.
-        loop.add_signal_handler(number, lambda: None)
     await web.serve(sockets=[listening])
+
+
+def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
+    """Replace uvicorn's own signal handlers, which raise the signal again once it has stopped."""
+
+    def stop() -> None:
+        # Every stream that is cut off from now on would be logged as a failure.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        stopping()
+        web.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _behind(proxies: Proxies, app: ASGIApp) -> ASGIApp:
+    """The application, which sees the address a trusted proxy names as its client's."""
+    return cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), proxies.trusted)) if proxies.trusted else app
 
 
 def listen(address: Address) -> socket.socket:
@@ -118,85 +144,70 @@ def listen(address: Address) -> socket.socket:
         OSError: it cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listening = socket.create_server((address.host, address.port), family=family, backlog=2048)
+    listening = socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
     # asyncio sees to it only for sockets it has made itself. Without it an event waits for the ACK of the one before.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
-def web_app(server: Server[Any], address: Address, is_brief: Callable[[str], bool]) -> Starlette:
+def web_app(server: Server[Any], address: Address, sessions_per_minute: int = CALLS_PER_MINUTE) -> Starlette:
     """The ASGI application: the transport at `address.path`, `/health` and `/ready`.
 
-    `is_brief` says of which tools a call is over before there would be something to tell of it.
+    `app.state.is_stopping` says whether the server stops, and `app.state.on_started` is called once it serves.
     """
-    inner = (
-        _http_app(server, address, is_brief) if address.transport == "streamable-http" else _sse_app(server, address)
-    )
     access = address.access
-    routes = [Route("/health", _health), Route("/ready", _ready)]
-    if access.verifier is None:
-        inner.router.routes += routes  # an app round it costs each call 0.03 ms
-        return inner
-    metadata = build_resource_metadata_url(access.resource) if access.resource else None
-    backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
-    middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
-    endpoint = RequireAuthMiddleware(inner, [], metadata)
-    if access.resource is not None:
-        routes += create_protected_resource_routes(access.resource, access.issuers)
+    inner = (
+        _http_app(server, address, sessions_per_minute)
+        if address.transport == "streamable-http"
+        else _sse_app(server, address)
+    )
+    routes: list[BaseRoute] = [Route("/health", _health), Route("/ready", _ready)]
+    middleware: list[Middleware] = []
+    endpoint: ASGIApp = inner
+    if access.verifier is not None:
+        metadata = build_resource_metadata_url(access.resource) if access.resource else None
+        backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
+        middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
+        endpoint = RequireAuthMiddleware(inner, [], metadata)
+        if access.resource is not None:
+            routes += create_protected_resource_routes(access.resource, access.issuers)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with access.verifying(), inner.router.lifespan_context(inner):
+            app.state.on_started()
+            yield
+
+    app = Starlette(routes=[*routes, Mount("/", endpoint)], middleware=middleware, lifespan=lifespan)
+    app.state.is_stopping = lambda: False
+    app.state.on_started = lambda: None
+    return app
+
+
+def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -> Starlette:
+    manager = StreamableHTTPSessionManager(
+        server, security_settings=address.security(), max_request_body_size=MAX_BODY, max_sessions=2 * MAX_SESSIONS
+    )
+    sessions = Sessions(manager, owner_of_request, RateLimit(sessions_per_minute))
+
+    class Endpoint:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            version = Headers(scope=scope).get("mcp-protocol-version")
+            if version in MODERN_PROTOCOL_VERSIONS:
+                await manager.handle_request(scope, receive, send)
+            else:
+                await sessions.handle_request(scope, _telling_of_leaving(scope, receive), send)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with inner.router.lifespan_context(inner):
+        async with manager.run():
             yield
 
-    return Starlette(routes=[*routes, Mount("/", endpoint)], middleware=middleware, lifespan=lifespan)
-
-
-def _http_app(server: Server[Any], address: Address, is_brief: Callable[[str], bool]) -> Starlette:
-    def manager(*, plain: bool) -> StreamableHTTPSessionManager:
-        return StreamableHTTPSessionManager(
-            server, json_response=plain, security_settings=address.security(), max_request_body_size=MAX_BODY
-        )
-
-    streaming, plain = manager(plain=False), manager(plain=True)
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with streaming.run(), plain.run():
-            yield
-
-    return Starlette(routes=[Route(address.path, _Endpoint(streaming, plain, is_brief))], lifespan=lifespan)
-
-
-class _Endpoint:
-    """Streams what calls have to tell, and ends a call when its client goes. Brief calls are neither told of nor ended.
-
-    The SDK sees to that for clients of today with two tasks and a stream for each request, a third of what a brief call
-    costs. It lets calls of older clients run on, for streams that are resumed. Ours are not: `scope[LEFT]` is an event
-    that such a client is gone.
-    """
-
-    def __init__(
-        self,
-        streaming: StreamableHTTPSessionManager,
-        plain: StreamableHTTPSessionManager,
-        is_brief: Callable[[str], bool],
-    ) -> None:
-        self._streaming = streaming
-        self._plain = plain
-        self._is_brief = is_brief
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        manager = self._streaming
-        if headers.get(b"mcp-protocol-version") not in MODERN_PROTOCOL_VERSIONS:
-            receive = _telling_of_leaving(scope, receive)
-        elif headers.get(b"mcp-method") == "tools/call" and self._is_brief(headers.get(b"mcp-name", "")):
-            manager = self._plain
-        await manager.handle_request(scope, receive, send)
+    return Starlette(routes=[Route(address.path, JsonBody(Endpoint()))], lifespan=lifespan)
 
 
 def _telling_of_leaving(scope: Scope, receive: Receive) -> Receive:
+    """`receive`, which sets `scope[LEFT]` when the client goes: the SDK lets calls of older clients run on."""
     left = scope[LEFT] = asyncio.Event()
 
     async def receive_and_look() -> Message:
@@ -223,7 +234,17 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
             async with sse.connect_sse(scope, receive, send) as (reading, writing):
                 await server.run(reading, writing, server.create_initialization_options())
 
-    return Starlette(routes=[Route(address.path, Events()), Mount(messages, sse.handle_post_message)])
+    posts = JsonBody(sse.handle_post_message, _check_message)
+    return Starlette(routes=[Route(address.path, Events()), Mount(messages, posts)])
+
+
+def _check_message(body: bytes) -> None:
+    """Check that a body is a JSON-RPC message; the SDK logs one that is not with a traceback."""
+    check_json(body)
+    try:
+        jsonrpc_message_adapter.validate_json(body, by_name=False)
+    except ValueError:
+        raise ValueError("not a JSON-RPC message") from None
 
 
 async def _health(_request: Request) -> Response:
@@ -231,5 +252,5 @@ async def _health(_request: Request) -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    stopping = request.app.state.stopping()
+    stopping = request.app.state.is_stopping()
     return JSONResponse({"status": "stopping" if stopping else "ready"}, status_code=503 if stopping else 200)

@@ -137,7 +137,7 @@ async def main(port: int) -> None:
             publication = Fixture(tools(), keeper=runs)
             server = build_server(publication)
             Tasks(runs).install(server, publication)
-            await serve_web(server, address, announce, is_brief=publication.is_brief)
+            await serve_web(server, address, announce)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""An MCP server as a process of ours: started with two pipes, and ended with everything it has started.
+
+The SDK's `stdio_client` reads lines of any length and takes four seconds to end a process; neither can be set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, BinaryIO, TextIO
+
+import anyio
+from anyio import EndOfStream
+from mcp import StdioServerParameters
+from mcp.client.stdio import get_default_environment, stdio_client
+
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.stdio import InvalidLine, WatchedStream, pipe_streams
+
+STOP_TIMEOUT = 0.5
+"""Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
+KILL_TIMEOUT = 2.0
+"""Seconds until a killed process is gone. Only one that hangs in the kernel takes longer; it is left behind."""
+
+
+@asynccontextmanager
+async def server_process(entry: ServerEntry, log: TextIO, on_end: Callable[[str], None]) -> AsyncIterator[Any]:
+    """Start the entry's command and yield the two streams the SDK wants; at the end of the block stop the process.
+
+    The process sees `entry.env` and the few variables that the SDK passes on; its stderr goes to `log`, which needs a
+    file descriptor. `on_end` is called with a reason when it will send no more messages.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    if sys.platform == "win32":
+        # Job objects and the search for `.cmd` files are the SDK's there.
+        parameters = StdioServerParameters(
+            command=str(entry.command), args=list(entry.args), env=dict(entry.env), cwd=entry.cwd
+        )
+        async with stdio_client(parameters, errlog=log) as (reading, writing):
+            yield WatchedStream(reading, lambda: on_end("connection closed")), writing
+        return
+
+    async def end_if_too_long(error: InvalidLine) -> None:
+        # A request would wait for the answer that was dropped.
+        if error.is_too_long:
+            on_end(str(error))
+            raise EndOfStream
+
+    process, stdout, stdin = await _started(entry, log)
+    try:
+        with stdout, stdin:
+            async with pipe_streams(stdout, stdin, on_invalid=end_if_too_long) as (lines, writing):
+                try:
+                    yield WatchedStream(lines, lambda: on_end("connection closed")), writing
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await writing.aclose()
+                        await _has_exited(process, STOP_TIMEOUT)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _stop(process)
+
+
+async def _started(entry: ServerEntry, log: TextIO) -> tuple[asyncio.subprocess.Process, BinaryIO, BinaryIO]:
+    """The process, our end of its stdout, and our end of its stdin."""
+    its_stdin, our_stdin = os.pipe()
+    our_stdout, its_stdout = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            str(entry.command),
+            *entry.args,
+            stdin=its_stdin,
+            stdout=its_stdout,
+            stderr=log,
+            env={**get_default_environment(), **entry.env},
+            cwd=entry.cwd,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(our_stdin)
+        os.close(our_stdout)
+        raise
+    finally:
+        os.close(its_stdin)
+        os.close(its_stdout)
+    return process, os.fdopen(our_stdout, "rb"), os.fdopen(our_stdin, "wb")
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """End the process, if it has not ended yet, and all it has started, first politely."""
+    try:
+        if process.returncode is None:
+            _signal_group(process, signal.SIGTERM)
+            await _has_exited(process, STOP_TIMEOUT)
+    finally:
+        if process.returncode is None or _signal_group(process, 0):
+            _signal_group(process, signal.SIGKILL)
+    await _has_exited(process, KILL_TIMEOUT)
+
+
+async def _has_exited(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await process.wait()
+    return process.returncode is not None
+
+
+def _signal_group(process: asyncio.subprocess.Process, number: int) -> bool:
+    """Send a signal to the process and its descendants. Whether there were any."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,50 @@
+"""What is refused in JSON from outside before anything reads it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from agentloop import exact_json
+
+MAX_NESTING = 100
+"""Objects and arrays within each other in one message."""
+
+
+def check_json(data: bytes) -> None:
+    """Check that `data` is one JSON value that every JSON library reads alike.
+
+    Raises:
+        ValueError: it is not UTF-8 or not JSON (NaN and Infinity are not), an object has the same key twice, a text has
+            an unpaired surrogate, an integer has more than 4,300 digits, or the value is nested too deeply.
+    """
+    text = data.decode()
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        value = None
+        depth = MAX_NESTING + 1
+    else:
+        depth = exact_json.nesting(value, MAX_NESTING)
+    if depth > MAX_NESTING:
+        raise ValueError(f"objects and arrays are nested more than {MAX_NESTING} deep")
+    if "\\ud" in text.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text has an unpaired surrogate") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"an object has the key {next(key for key in keys if keys.count(key) > 1)[:100]!r} twice")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_unique)

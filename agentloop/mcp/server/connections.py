@@ -1,0 +1,202 @@
+"""Limits on the connections of an HTTP server, so that nobody can take all of its descriptors.
+
+uvicorn bounds neither how many connections are open nor how long one may wait before its first request. `guarded` wraps
+its protocol: a connection without a request is closed after a while, and the oldest of these makes room when there are
+too many. A connection whose peer does not read what it is sent is closed too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from agentloop.mcp.server.proxies import Proxies
+
+MAX_CONNECTIONS = 2_000
+"""Open connections. Fewer if the process may open fewer descriptors."""
+RESERVED = 32
+"""Connections kept free of long requests, for health checks and for telling others to come back."""
+REQUEST_TIMEOUT = 10.0
+"""Seconds until a connection has sent the head of its next request."""
+READ_TIMEOUT = 60.0
+"""Seconds a peer may leave a full buffer unread."""
+_OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+Peer = tuple[str, int]
+_log = logging.getLogger(__name__)
+
+
+def max_connections() -> int:
+    """Three quarters of the descriptors this process may open, at most `MAX_CONNECTIONS`."""
+    if sys.platform == "win32":
+        return MAX_CONNECTIONS
+    import resource  # noqa: PLC0415 - not on Windows
+
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if descriptors < 0 else min(MAX_CONNECTIONS, descriptors * 3 // 4)
+
+
+class Connections:
+    """The open connections and the requests under way on them.
+
+    At most `limit` connections are open and `limit - RESERVED` requests under way; of one address half of these, but
+    for loopback and for trusted `proxies`, which speak for many.
+    """
+
+    def __init__(self, limit: int, proxies: Proxies) -> None:
+        self._limit = limit
+        self._proxies = proxies
+        self._open: dict[Peer, GuardedProtocol] = {}
+        self._addresses: Counter[str] = Counter()
+        self._requests: Counter[str] = Counter()
+        self._made_room = 0.0
+
+    def opened(self, connection: GuardedProtocol) -> bool:
+        """Count a new connection, and close the oldest without a request if there are too many. Whether it may stay."""
+        address = connection.peer[0]
+        has_room = len(self._open) < self._limit or self._close_one(lambda _peer: True)
+        if has_room and self._addresses[address] >= self._share(address, self._limit):
+            has_room = self._close_one(lambda peer: peer[0] == address)
+        if has_room:
+            self._open[connection.peer] = connection
+            self._addresses[address] += 1
+        return has_room
+
+    def closed(self, connection: GuardedProtocol) -> None:
+        if self._open.get(connection.peer) is connection:
+            del self._open[connection.peer]
+            _subtract(self._addresses, connection.peer[0])
+
+    @contextmanager
+    def request(self, peer: Peer) -> Iterator[bool]:
+        """A request that is under way in the block. Whether there was room for it."""
+        address, connection = peer[0], self._open.get(peer)
+        limit = self._limit - RESERVED
+        has_room = self._requests.total() < limit and self._requests[address] < self._share(address, limit)
+        if connection is not None:
+            connection.request_began()
+        self._requests[address] += 1
+        try:
+            yield has_room
+        finally:
+            _subtract(self._requests, address)
+            if connection is not None:
+                connection.request_ended()
+
+    def close_waiting(self) -> None:
+        """Close every connection that has no request."""
+        while self._close_one(lambda _peer: True):
+            pass
+
+    def _share(self, address: str, limit: int) -> int:
+        return limit if self._proxies.may_speak_for_many(address) else limit // 2
+
+    def _close_one(self, which: Callable[[Peer], bool]) -> bool:
+        oldest = next((each for each in self._open.values() if each.is_waiting and which(each.peer)), None)
+        if oldest is None:
+            return False
+        oldest.abort()
+        self.closed(oldest)
+        return True
+
+    def on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The event loop's exception handler: asyncio reports that no connection can be accepted, a thousand times."""
+        error = context.get("exception")
+        if "socket" in context and isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
+            if loop.time() > self._made_room + 1:
+                self._made_room = loop.time()
+                _log.warning("No more connections can be accepted for now: %s", error.strerror)
+                self.close_waiting()
+            return
+        loop.default_exception_handler(context)
+
+
+def _subtract(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]
+
+
+def guarded(protocol: Callable[..., asyncio.Protocol], connections: Connections) -> type[asyncio.Protocol]:
+    """A protocol class for uvicorn's `Config.http_protocol_class`: `protocol`, guarded."""
+
+    def make(**options: Any) -> GuardedProtocol:
+        return GuardedProtocol(protocol(**options), connections)
+
+    return cast("type[asyncio.Protocol]", make)
+
+
+class GuardedProtocol(asyncio.Protocol):
+    """Passes everything to the inner protocol, and closes the connection when it waits or stalls for too long."""
+
+    def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
+        self._inner = inner
+        self._connections = connections
+        self._requests = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_open = False
+        self._is_stalled = False
+        self.peer: Peer = ("", 0)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has no request under way."""
+        return self._requests == 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self.peer = tuple(transport.get_extra_info("peername") or ("", id(self)))[:2]
+        if not self._connections.opened(self):
+            self._transport.abort()
+            return
+        self._is_open = True
+        self._inner.connection_made(transport)
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.closed(self)
+        if self._is_open:
+            self._is_open = False
+            self._inner.connection_lost(exc)
+        self._set_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._is_stalled = True
+        self._set_deadline()
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._is_stalled = False
+        self._set_deadline()
+        self._inner.resume_writing()
+
+    def request_began(self) -> None:
+        self._requests += 1
+        self._set_deadline()
+
+    def request_ended(self) -> None:
+        self._requests -= 1
+        self._set_deadline()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _set_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._is_open and (self._is_stalled or self.is_waiting):
+            seconds = READ_TIMEOUT if self._is_stalled else REQUEST_TIMEOUT
+            self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)

@@ -1,0 +1,117 @@
+"""The keys an authorization server signs with, fetched from its JWKS URL (RFC 7517) and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import jwt
+
+FRESH = 300.0
+"""Seconds after which keys are fetched again; those at hand answer meanwhile."""
+KEPT = 24 * 3600.0
+"""Seconds keys are used without having been fetched again."""
+INTERVAL = 10.0
+"""Seconds between two attempts to fetch them."""
+TIMEOUT = 5.0
+"""Seconds one attempt may take."""
+MAX_JWKS = 1024 * 1024
+"""Bytes of a key set."""
+
+_log = logging.getLogger(__name__)
+
+
+class KeySet:
+    """The keys at a URL, by id. A known key is answered at once, whatever the authorization server does.
+
+    At most one fetch is under way, and one begins at most every `INTERVAL` seconds; whoever asks for an unknown key
+    waits for the one under way. Use it inside the block of `running`, which owns that task.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._keys: Mapping[str, jwt.PyJWK] = {}
+        self._fetched = 0.0
+        self._attempted: float | None = None
+        self._fetching: asyncio.Task[None] | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                yield
+            finally:
+                self._tasks = None
+                if self._fetching is not None:
+                    self._fetching.cancel()
+
+    async def key(self, name: str) -> jwt.PyJWK | None:
+        """The key with that id, or None: there is none, or the keys cannot be fetched."""
+        age = time.monotonic() - self._fetched
+        if name not in self._keys or age > KEPT:
+            fetching = self._fetch()
+            if fetching is not None:
+                await asyncio.wait({fetching})
+        elif age > FRESH:
+            self._fetch()
+        is_kept = time.monotonic() - self._fetched <= KEPT
+        return self._keys.get(name) if is_kept else None
+
+    def _fetch(self) -> asyncio.Task[None] | None:
+        """The fetch that is under way, or a new one unless the last one was just now."""
+        now = time.monotonic()
+        if self._fetching is not None and not self._fetching.done():
+            return self._fetching
+        if self._tasks is None or (self._attempted is not None and now < self._attempted + INTERVAL):
+            return None
+        self._attempted = now
+        self._fetching = self._tasks.create_task(self._fetch_now())
+        return self._fetching
+
+    async def _fetch_now(self) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                document = json.loads(await _body(self._url))
+            keys = jwt.PyJWKSet.from_dict(document).keys
+        except (
+            OSError,
+            httpx2.HTTPError,
+            ValueError,
+            RecursionError,
+            AttributeError,
+            TypeError,
+            jwt.PyJWTError,
+        ) as error:
+            _log.warning("The keys of the authorization server cannot be fetched: %s: %s", type(error).__name__, error)
+            return
+        self._keys = {key.key_id: key for key in keys if key.key_id is not None}
+        self._fetched = time.monotonic()
+
+
+async def _body(url: str) -> bytes:
+    body = b""
+    async with httpx2.AsyncClient(timeout=TIMEOUT) as http, http.stream("GET", url) as response:
+        response.raise_for_status()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > MAX_JWKS:
+                raise ValueError(f"more than {MAX_JWKS} bytes")
+    return body
+
+
+def algorithms_for(key: jwt.PyJWK) -> list[str]:
+    """The signatures that a key of its type may be used for: with a public key only, never with a shared secret."""
+    families: dict[Any, list[str]] = {
+        "RSA": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+        "EC": ["ES256", "ES384", "ES512"],
+        "OKP": ["EdDSA"],
+    }
+    return families.get(key.key_type, [])

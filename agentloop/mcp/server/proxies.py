@@ -1,0 +1,35 @@
+"""Whom a server believes about where a request comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
+
+from agentloop import ConfigurationError
+
+
+class Proxies:
+    """The trusted reverse proxies, by address (`10.0.0.2`) or network (`10.0.0.0/8`).
+
+    Their `X-Forwarded-For` is believed; everybody else is who the connection comes from.
+
+    Raises:
+        ConfigurationError: one of them is no address.
+    """
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        self.trusted = list(trusted)
+        try:
+            self._networks = [ipaddress.ip_network(each) for each in trusted]
+        except ValueError as error:
+            raise ConfigurationError(f"--trusted-proxy: {error}. Give an IP address or a network.") from None
+        self.may_speak_for_many = lru_cache(1000)(self._may_speak_for_many)
+
+    def _may_speak_for_many(self, address: str) -> bool:
+        """Whether many clients may come from the address: it is a trusted proxy's, or this machine's own."""
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return ip.is_loopback or any(ip in network for network in self._networks)

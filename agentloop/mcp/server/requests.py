@@ -1,0 +1,144 @@
+"""ASGI middleware: how many requests are answered at once, and how much of a body is read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from mcp.types import PARSE_ERROR
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agentloop.mcp.json_check import check_json
+from agentloop.mcp.server.connections import Connections
+from agentloop.narration import LINE, clip
+
+MAX_BODY = 1024 * 1024
+"""Bytes of one request."""
+MAX_DISCARDED = 8 * MAX_BODY
+"""Bytes of a larger body that are read and dropped: many clients look for a response only once they have sent all."""
+BODY_TIMEOUT = 30.0
+"""Seconds a body may take to arrive."""
+ALWAYS = {"/health", "/ready"}
+"""Paths that are answered however many requests are under way."""
+
+
+class RequestLimit:
+    """Answers 503 to requests beyond the limits of `connections`, and closes a connection rather than read on.
+
+    uvicorn reads the rest of a body that nobody wants. A response that is sent before a large body has been read ends
+    the connection.
+    """
+
+    def __init__(self, app: ASGIApp, connections: Connections) -> None:
+        self._app = app
+        self._connections = connections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = _Body(scope, receive, send)
+        peer = scope.get("client") or ("", 0)
+        with self._connections.request((peer[0], peer[1])) as has_room:
+            app = self._app if has_room or scope["path"] in ALWAYS else _busy
+            await app(scope, body.receive, body.send)
+
+
+class _Body:
+    """The body of one request, as far as it has been read."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "")
+        self._is_large = int(length) > MAX_BODY if length.isdecimal() else "transfer-encoding" in headers
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if not message.get("more_body", False):
+            self._is_large = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self._is_large:
+            message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+        await self._send(message)
+
+
+async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
+    headers = {"retry-after": "1", "connection": "close"}
+    await Response("Too many requests are under way.", status_code=503, headers=headers)(scope, receive, send)
+
+
+class JsonBody:
+    """Reads the body of a POST request, and passes on only JSON that `check` accepts.
+
+    Answers 413 to a body of more than `MAX_BODY` bytes, 408 to one that takes longer than `BODY_TIMEOUT` seconds, and
+    400 to one that `check` raises ValueError for.
+    """
+
+    def __init__(self, app: ASGIApp, check: Callable[[bytes], object] = check_json) -> None:
+        self._app = app
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT):
+                body = await _read(scope, receive)
+            self._check(body)
+        except _Gone:
+            return
+        except _TooLarge:
+            await Response("Request body too large", status_code=413)(scope, receive, send)
+        except TimeoutError:
+            response = Response("The request body took too long.", status_code=408, headers={"connection": "close"})
+            await response(scope, receive, send)
+        except ValueError as error:
+            reason = clip(f"Parse error: {error}", LINE)
+            problem = {"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": reason}}
+            await JSONResponse(problem, status_code=400)(scope, receive, send)
+        else:
+            await self._app(scope, _first({"type": "http.request", "body": body, "more_body": False}, receive), send)
+
+
+class _TooLarge(Exception):
+    """The body has more bytes than are read."""
+
+
+class _Gone(Exception):
+    """The client has left before its request was complete."""
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    length = Headers(scope=scope).get("content-length", "")
+    if length.isdecimal() and int(length) > MAX_DISCARDED:
+        raise _TooLarge
+    body = bytearray()
+    received = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        piece = message.get("body", b"")
+        received += len(piece)
+        body += piece if received <= MAX_BODY else b""
+        if received > MAX_DISCARDED or (received > MAX_BODY and not message.get("more_body", False)):
+            raise _TooLarge
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _first(message: Message, receive: Receive) -> Receive:
+    """`receive`, but `message` comes first."""
+    messages = [message]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay

@@ -1,0 +1,119 @@
+"""Sessions of clients that speak a revision before 2026-07-28, over streamable HTTP: bounded for each owner and in all.
+
+The SDK bounds their number only in all, so that one client could take every session for half an hour.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from agentloop import ToolError
+from agentloop.mcp.server.admission import RateLimit
+
+SESSION_HEADER = "mcp-session-id"
+MAX_SESSIONS = 1_000
+MAX_OWNER_SESSIONS = 64
+
+
+@dataclass(slots=True)
+class _Session:
+    owner: str
+    opened_by: Scope
+    requests: int = 0
+    """Requests under way, an open stream among them."""
+
+
+class Sessions:
+    """Passes requests to the SDK's manager. A new session ends the owner's least recently used one if it has too many.
+
+    A session that has a request or a stream open is not ended for another. `owner_of` says whose a request is; one
+    owner may open as many sessions a minute as `rate` allows.
+    """
+
+    def __init__(
+        self, manager: StreamableHTTPSessionManager, owner_of: Callable[[Request], str], rate: RateLimit
+    ) -> None:
+        self._manager = manager
+        self._owner_of = owner_of
+        self._rate = rate
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+
+    async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = Headers(scope=scope).get(SESSION_HEADER)
+        if name is None:
+            await self._open(scope, receive, send)
+        elif name in self._sessions:
+            await self._use(name, scope, receive, send)
+        else:
+            await self._manager.handle_request(scope, receive, send)
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        owner = self._owner_of(Request(scope))
+        try:
+            await self._rate.admit(owner)
+        except ToolError as error:
+            await Response(str(error), status_code=429, headers={"retry-after": "1"})(scope, receive, send)
+            return
+        if not (await self._make_room(MAX_OWNER_SESSIONS, owner) and await self._make_room(MAX_SESSIONS, None)):
+            await Response("Too many sessions are open.", status_code=503)(scope, receive, send)
+            return
+
+        async def register(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400:  # noqa: PLR2004
+                name = Headers(raw=message["headers"]).get(SESSION_HEADER)
+                if name is not None:
+                    self._sessions[name] = _Session(owner, scope)
+            await send(message)
+
+        await self._manager.handle_request(scope, receive, register)
+
+    async def _use(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        session = self._sessions[name]
+        self._sessions.move_to_end(name)
+        session.requests += 1
+
+        async def forget_if_ended(message: Message) -> None:
+            if scope["method"] == "DELETE" and message.get("status", 500) < 400:  # noqa: PLR2004
+                self._sessions.pop(name, None)
+            await send(message)
+
+        try:
+            await self._manager.handle_request(scope, receive, forget_if_ended)
+        finally:
+            session.requests -= 1
+
+    async def _make_room(self, limit: int, owner: str | None) -> bool:
+        """End the least recently used session, of `owner` if given, when there are `limit`. Whether there is room."""
+        mine = [name for name, session in self._sessions.items() if owner in (None, session.owner)]
+        if len(mine) < limit:
+            return True
+        idle = next((name for name in mine if not self._sessions[name].requests), None)
+        if idle is None:
+            return False
+        await self._end(idle)
+        return True
+
+    async def _end(self, name: str) -> None:
+        """End a session the way its client would, with a DELETE request."""
+        opened_by = self._sessions.pop(name).opened_by
+        kept = [(key, value) for key, value in opened_by["headers"] if key == b"host"]
+        scope = {**opened_by, "method": "DELETE", "headers": [*kept, (SESSION_HEADER.encode(), name.encode())]}
+        with suppress(Exception):  # it may have ended by itself meanwhile
+            await self._manager.handle_request(scope, _empty_body, _discard)
+
+
+async def _empty_body() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _discard(_message: Message) -> None:
+    pass

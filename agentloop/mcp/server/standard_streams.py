@@ -1,0 +1,124 @@
+"""Serving one client on stdin and stdout.
+
+The process ends when stdin ends or a signal comes, whatever is under way: the SDK's own loop waits for its thread at
+stdin. While serving, stdin is empty and stdout leads to stderr, so that nothing a tool prints is taken for protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any, BinaryIO
+
+from anyio import BrokenResourceError
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
+from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError
+
+from agentloop.dispatch import cancel_and_wait
+from agentloop.mcp.json_check import check_json
+from agentloop.mcp.stdio import InvalidLine, LineWriter, WatchedStream, pipe_streams
+from agentloop.narration import LINE, clip
+from agentloop.observers import export
+
+STOP_GRACE = 1.0
+"""Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
+LAST_SPANS = 0.5
+"""Seconds the last spans have to go out after a signal."""
+
+_log = logging.getLogger(__name__)
+
+
+async def serve_stdio(server: Server[Any], on_stop: Callable[[], None]) -> None:
+    """Serve until stdin ends; on SIGTERM or SIGINT cancel what is under way and leave the process.
+
+    `on_stop` is called before running calls are cancelled.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    serving = asyncio.create_task(_serve(server, on_stop), name="stdio")
+    signalled = asyncio.create_task(stop.wait(), name="signals")
+    await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    await cancel_and_wait([signalled])
+    if serving.done():
+        serving.result()
+        return
+    on_stop()
+    serving.cancel()
+    await asyncio.wait({serving}, timeout=STOP_GRACE)
+    export.finish(LAST_SPANS)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+async def _serve(server: Server[Any], on_end: Callable[[], None]) -> None:
+    streams: AbstractAsyncContextManager[Any] = _own_streams() if _are_pipes() else stdio_server()
+    try:
+        async with streams as (reading, writing):
+            try:
+                options = server.create_initialization_options()
+                await server.run(WatchedStream(reading, on_end), writing, options)
+            finally:
+                # What tools printed goes to stderr only as long as the standard streams are diverted.
+                sys.stdout.flush()
+    except* (BrokenPipeError, BrokenResourceError):
+        pass  # the client is gone
+
+
+@asynccontextmanager
+async def _own_streams() -> AsyncIterator[Any]:
+    """Stdin and stdout. A line that is no message is answered with an error, and reading goes on."""
+    with _diverted() as (stdin, stdout):
+        writers: list[LineWriter] = []
+
+        async def refuse(error: InvalidLine) -> None:
+            if error.is_too_long:
+                _log.warning("A message of the client was refused: %s.", error)
+            refusal = ErrorData(code=PARSE_ERROR, message=clip(f"Parse error: {error}", LINE))
+            await writers[0].send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=None, error=refusal)))
+
+        async with pipe_streams(stdin, stdout, on_invalid=refuse, check=check_json) as (reading, writing):
+            writers.append(writing)
+            yield reading, writing
+
+
+def _are_pipes() -> bool:
+    """Whether both are pipes or sockets that nobody else in this process writes to: they will not block any more."""
+    if sys.platform == "win32":
+        return False
+    try:
+        stdin, stdout, stderr = (os.fstat(number) for number in (0, 1, 2))
+    except OSError:
+        return False
+    are_pipes = all(stat.S_ISFIFO(each.st_mode) or stat.S_ISSOCK(each.st_mode) for each in (stdin, stdout))
+    return are_pipes and len({(each.st_dev, each.st_ino) for each in (stdin, stdout, stderr)}) == 3  # noqa: PLR2004
+
+
+@contextmanager
+def _diverted() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Private copies of stdin and stdout, whose numbers lead to nothing and to stderr during the block."""
+    sys.stdout.flush()
+    stdin, stdout = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(stdin), "rb") as reading, os.fdopen(os.dup(stdout), "wb") as writing:
+            yield reading, writing
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdin, 0)
+        os.dup2(stdout, 1)
+        os.close(stdin)
+        os.close(stdout)

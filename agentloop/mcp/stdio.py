@@ -1,0 +1,226 @@
+"""Newline-delimited JSON-RPC over pipes: the stdio transport of MCP, for servers and for clients.
+
+The event loop reads and writes the pipes itself, and the length of a line is bounded. The SDK's transports read in
+worker threads, which nothing can interrupt, and collect a line however long it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self
+
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from mcp.shared.message import SessionMessage
+from mcp.types import jsonrpc_message_adapter
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of one message."""
+
+
+class InvalidLine(ValueError):
+    """A line that is not a JSON-RPC message, or is longer than `MAX_LINE` bytes (`is_too_long`)."""
+
+    def __init__(self, problem: str, *, is_too_long: bool = False) -> None:
+        super().__init__(problem)
+        self.is_too_long = is_too_long
+
+
+OnInvalid = Callable[[InvalidLine], Awaitable[None]]
+
+
+class ReceiveStream(Protocol):
+    """As much of a stream of messages as the SDK's and ours have in common."""
+
+    async def receive(self) -> SessionMessage | Exception: ...
+    async def aclose(self) -> None: ...
+
+
+class MessageStream:
+    """A stream of messages as the SDK reads them; subclasses define `receive`."""
+
+    async def receive(self) -> SessionMessage | Exception:
+        """The next message.
+
+        Raises:
+            EndOfStream: there is none.
+        """
+        raise NotImplementedError
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class WatchedStream(MessageStream):
+    """Another stream, and a call of `on_end` when it has ended, before its reader acts on that."""
+
+    def __init__(self, stream: ReceiveStream, on_end: Callable[[], None]) -> None:
+        self._stream = stream
+        self._on_end = on_end
+
+    @property
+    def last_context(self) -> Any:
+        """Read by the SDK: the context of whoever sent the last message."""
+        return getattr(self._stream, "last_context", None)
+
+    async def receive(self) -> SessionMessage | Exception:
+        try:
+            return await self._stream.receive()
+        except (EndOfStream, ClosedResourceError):
+            self._on_end()
+            raise
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class LineReader(MessageStream):
+    """Reads messages, one a line. `on_invalid` is awaited with each line that is none; then reading goes on."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, on_invalid: OnInvalid, check: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._reader = reader
+        self._on_invalid = on_invalid
+        self._check = check
+
+    async def receive(self) -> SessionMessage | Exception:
+        while True:
+            try:
+                line = await self._line()
+                if not line:
+                    raise EndOfStream
+                if line.strip():
+                    return self._message(line)
+            except InvalidLine as error:
+                await self._on_invalid(error)
+                return error
+
+    def _message(self, line: bytes) -> SessionMessage:
+        try:
+            if self._check is not None:
+                self._check(line)
+            text = line.decode(errors="replace")
+            return SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
+        except ValueError as error:
+            raise InvalidLine(str(error)) from None
+
+    async def _line(self) -> bytes:
+        """The next line, or b"" at the end. One that is too long is read to its end and dropped.
+
+        Raises:
+            InvalidLine: it was too long.
+        """
+        is_too_long = False
+        while True:
+            try:
+                line = await self._reader.readuntil(b"\n")
+            except asyncio.IncompleteReadError as error:
+                line = error.partial
+            except asyncio.LimitOverrunError as error:
+                is_too_long = True
+                await self._reader.readexactly(error.consumed)
+                continue
+            if is_too_long:
+                raise InvalidLine(f"a message has more than {MAX_LINE // 2**20} MiB", is_too_long=True)
+            return line
+
+
+class LineWriter:
+    """Writes messages, one a line."""
+
+    def __init__(self, transport: asyncio.WriteTransport, flow: _Flow) -> None:
+        self._transport = transport
+        self._flow = flow
+
+    async def send(self, message: SessionMessage) -> None:
+        """Write a message, as soon as there is room for it.
+
+        Raises:
+            BrokenResourceError: the other side is gone.
+        """
+        line = message.message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
+        if not self._flow.is_lost:
+            self._transport.write(line.encode())
+        await self._flow.has_room.wait()
+        if self._flow.is_lost:
+            raise BrokenResourceError
+
+    async def aclose(self) -> None:
+        """Write what is left, then close."""
+        self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class _Flow(asyncio.BaseProtocol):
+    """Whether there is room to write."""
+
+    def __init__(self) -> None:
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+        self.is_lost = False
+
+    def pause_writing(self) -> None:
+        self.has_room.clear()
+
+    def resume_writing(self) -> None:
+        self.has_room.set()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.is_lost = True
+        self.has_room.set()
+
+
+@asynccontextmanager
+async def pipe_streams(
+    reading: BinaryIO,
+    writing: BinaryIO,
+    *,
+    on_invalid: OnInvalid | None = None,
+    check: Callable[[bytes], None] | None = None,
+) -> AsyncIterator[tuple[LineReader, LineWriter]]:
+    """The two streams the SDK wants, over two pipes, which are closed at the end of the block.
+
+    `check` raises `ValueError` for the JSON it refuses. `on_invalid` is awaited with each line that is no message.
+    """
+    loop = asyncio.get_running_loop()
+    reader, flow = asyncio.StreamReader(limit=MAX_LINE), _Flow()
+    source, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), reading)
+    try:
+        sink, _ = await loop.connect_write_pipe(lambda: flow, writing)
+        try:
+            yield LineReader(reader, on_invalid or _ignore, check), LineWriter(sink, flow)
+        finally:
+            sink.close()
+    finally:
+        source.close()
+
+
+async def _ignore(_error: InvalidLine) -> None:
+    pass
