@@ -293,10 +293,14 @@ def install(host: str, *, offline: bool, model: str | None, env: Sequence[str], 
         if dry_run:
             click.echo(f"{change.path} would be:", err=True)
             click.echo(change.text, nl=False)
-            return
-        change.apply()
+        else:
+            change.apply()
     except (ConfigurationError, OSError) as error:
         raise click.ClickException(str(error)) from None
+    for line in change.changes if change.needed else ():
+        click.echo(f"  {line}", err=True)
+    if dry_run:
+        return
     if not change.needed:
         click.echo(f"{change.path} has the entry already.", err=True)
         return

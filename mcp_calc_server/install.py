@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
+from agentloop.mcp.client.config_file import parse_json
 
 NAME = "calculator"
 
@@ -41,12 +44,16 @@ HOSTS: Mapping[str, Callable[[], Path]] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What would be written: the whole file's new text. `backup` is where the old one goes, None if there is none."""
+    """What would be written: the whole file's new text. `backup` is where the old one goes, None if there is none.
+
+    `changes` says in a few words each what becomes of an entry that is there already.
+    """
 
     path: Path
     text: str
     backup: Path | None
     needed: bool
+    changes: Sequence[str] = ()
 
     def apply(self) -> None:
         """Write the file, its old content first to `backup`. The file is replaced whole or not at all."""
@@ -55,12 +62,19 @@ class Change:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.backup is not None:
             shutil.copy2(self.path, self.backup)
-        new = self.path.with_name(self.path.name + ".new")
-        new.touch(mode=0o600)
-        new.write_text(self.text, encoding="utf-8")
-        if self.path.exists():
-            shutil.copymode(self.path, new)
-        new.replace(self.path)
+        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # readable by its owner
+        new = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(self.text)
+                file.flush()
+                os.fsync(file.fileno())
+            if self.path.exists():
+                shutil.copymode(self.path, new)
+            new.replace(self.path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
 
 
 def entry(arguments: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
@@ -70,7 +84,10 @@ def entry(arguments: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def plan(host: str, new: Mapping[str, Any], *, path: Path | None = None) -> Change:
-    """How the configuration of `host` would have to change to have the entry `new`; all else in it stays.
+    """How the configuration of `host` would have to change to have the entry `new`.
+
+    All else in the file stays, and so does what an entry that is there already has besides: variables of its `env` that
+    `new` does not set, and other keys.
 
     Raises:
         ConfigurationError: the file is there and is not a JSON object with an object `mcpServers`.
@@ -82,10 +99,40 @@ def plan(host: str, new: Mapping[str, Any], *, path: Path | None = None) -> Chan
     servers = config.setdefault("mcpServers", {})
     if not isinstance(servers, dict):
         raise ConfigurationError(f"{path}: `mcpServers` is not an object. Nothing was changed.")
-    needed = servers.get(NAME) != new
-    servers[NAME] = dict(new)
-    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    return Change(path, text, _free_backup(path) if old_text else None, needed)
+    old = servers.get(NAME)
+    merged = _merged(old, new) if isinstance(old, dict) else dict(new)
+    servers[NAME] = merged
+    text = json.dumps(config, indent=_indent(old_text), ensure_ascii=False) + "\n"
+    changes = _changes(old, merged) if isinstance(old, dict) else ()
+    return Change(path, text, _free_backup(path) if old_text else None, old != merged, tuple(changes))
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The old entry with the new one's values. An entry for another way to reach the server loses that."""
+    merged = {key: value for key, value in old.items() if key not in {"url", "type", "headers"}} | dict(new)
+    env = old.get("env")
+    return merged | ({"env": {**env, **new.get("env", {})}} if isinstance(env, dict) else {})
+
+
+def _changes(old: Mapping[str, Any], merged: Mapping[str, Any]) -> Iterator[str]:
+    """`args: replaced`. Never values, some of which are secrets."""
+    for key in [*old, *(key for key in merged if key not in old)]:
+        if key == "env" and isinstance(old.get(key), dict):
+            for name, value in merged[key].items():
+                was = old[key].get(name)
+                yield f"env {name}: {'added' if was is None else 'kept' if was == value else 'replaced'}"
+        elif key not in merged:
+            yield f"{key}: removed"
+        elif key not in old:
+            yield f"{key}: added"
+        else:
+            yield f"{key}: {'kept' if old[key] == merged[key] else 'replaced'}"
+
+
+def _indent(text: str) -> int | str:
+    """What a level of the file is indented by: two spaces unless the file does it otherwise."""
+    found = re.search(r"^[{\[]\s*?\n([ \t]+)", text)
+    return found[1] if found else 2
 
 
 def _read(path: Path) -> str:
@@ -96,10 +143,16 @@ def _read(path: Path) -> str:
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
+    if text.startswith("\ufeff"):
+        raise ConfigurationError(
+            f"{path}: begins with a byte order mark. Save it as UTF-8 without one. Nothing was changed."
+        )
     try:
-        config = json.loads(text) if text.strip() else {}
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{path}:{error.lineno}: not JSON: {error.msg}. Nothing was changed.") from None
+        config = parse_json(text, path) if text.strip() else {}
+    except RecursionError:
+        raise ConfigurationError(f"{path}: objects and lists are nested too deeply. Nothing was changed.") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}. Nothing was changed.") from None
     if not isinstance(config, dict):
         raise ConfigurationError(f"{path}: not a JSON object. Nothing was changed.")
     return config

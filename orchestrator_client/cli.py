@@ -71,6 +71,13 @@ def _which_servers(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(cls=CommandWithOthers, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("prompt", required=False)
 @_which_servers
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="PATTERN",
+    help="Let tools of servers that are not trusted change things: names, server__name, or patterns like git_*. May be "
+    "given again.",
+)
 @click.option("--model", envvar="ORCHESTRATOR_MODEL", default=ORCHESTRATOR_MODEL, show_default=True)
 @click.option("--calculator-model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
 @click.option("--offline", is_flag=True, help="Use the built-in offline model, which is rule-based, and no other.")
@@ -170,7 +177,7 @@ def timeline(recording: Path, output: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def tools(config: Path | None, words: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
     """List the servers, how they are, and their tools. Exit status: 0 all are up, 1 not all."""
-    servers = servers_from(config, words, choose_model(CALCULATOR_MODEL, offline=False))
+    servers = servers_from(config, words, choose_model(CALCULATOR_MODEL, offline=False), say)
     _calm_logging()
     try:
         status = asyncio.run(list_tools(servers, connect_timeout, as_json=as_json))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -14,8 +13,10 @@ from mcp.types import Tool as McpTool
 from agentloop.handover import AGENT
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from orchestrator_client.answer import EXIT_FAILED, printable_json
+from orchestrator_client.progress import say
 
 _WIDTH = 100
 _NAME = 64
@@ -24,9 +25,9 @@ _NAME = 64
 async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float, *, as_json: bool) -> int:
     """Connect to the servers and print what they offer; the exit status."""
     async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(server_log(say))
         connections = [
-            Connection(name, entry, connect_timeout=connect_timeout, server_log=sys.stderr)
-            for name, entry in servers.items()
+            Connection(name, entry, connect_timeout=connect_timeout, server_log=log) for name, entry in servers.items()
         ]
         for connection in connections:
             stack.push_async_exit(connection)
@@ -48,6 +49,8 @@ def listing(connections: Sequence[Connection]) -> Iterator[str]:
         else:
             yield f"{name}: down: {clip(connection.error or 'not connected', 200)}"
         widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
+        for reason in connection.left_out:
+            yield f"  {reason}"
         for tool in connection.tools:
             start = f"  {clip(tool.name, _NAME):{widest}}  {'agent' if _is_agent(tool) else '':5}  "
             first_line = (tool.description or "").strip().partition("\n")[0]

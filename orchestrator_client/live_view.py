@@ -22,6 +22,7 @@ from rich.segment import ControlType
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Later
+from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from agentloop.observers.live import Tree, rows
 from orchestrator_client.progress import LINE
@@ -32,9 +33,6 @@ FRAMES_PER_SECOND = 5
 MAX_LOG = 100
 """Lines of started servers that are shown for one question."""
 FEWEST_ROWS = 4
-
-_LOG_LINE = 16 * 1024
-_LOG_FLUSH = 1.0
 
 
 class LiveView:
@@ -76,32 +74,15 @@ class LiveView:
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:
         """Where started servers write: their lines appear above the tree, `MAX_LOG` for each question."""
-        reading, writing = os.pipe()
-        reader = asyncio.StreamReader(limit=_LOG_LINE)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
-        )
-        telling = asyncio.create_task(self._tell_log(reader), name="server log")
-        try:
-            with os.fdopen(writing, "w", encoding="utf-8") as log:
-                yield log
-            await asyncio.wait({telling}, timeout=_LOG_FLUSH)
-        finally:
-            await cancel_and_wait([telling])
-            transport.close()
+        async with server_log(self._tell_log) as log:
+            yield log
 
-    async def _tell_log(self, reader: asyncio.StreamReader) -> None:
-        """Read to the end, or a server would stop at a full pipe."""
-        rest = b""
-        while chunk := await reader.read(_LOG_LINE):
-            *lines, rest = (rest + chunk).split(b"\n")
-            rest = rest[:_LOG_LINE]
-            for line in lines:
-                self._logged += 1
-                if self._logged <= MAX_LOG:
-                    self.say(line.decode("utf-8", "replace"))
-                elif self._logged == MAX_LOG + 1:
-                    self.say(f"(Servers have more than {MAX_LOG} lines to say; the rest is left out.)")
+    def _tell_log(self, line: str) -> None:
+        self._logged += 1
+        if self._logged <= MAX_LOG:
+            self.say(line)
+        elif self._logged == MAX_LOG + 1:
+            self.say(f"(Servers have more than {MAX_LOG} lines to say; the rest is left out.)")
 
     async def _draw(self, live: Live) -> None:
         while True:

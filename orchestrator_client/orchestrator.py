@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,7 +15,7 @@ from agentloop import Agent, ConfigurationError, Limits, Tool
 from agentloop.events import Observer, ServerChanged, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
-from agentloop.mcp.client.remote import Warn, remote_tools, with_twins
+from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
 from agentloop.model import ClientSource
 from agentloop.narration import LINE, clip
 
@@ -38,14 +38,18 @@ Answer in plain text: the result of each part, then the result of the whole."""
 class Setup:
     """Who orchestrates, and with what.
 
-    `twins` are local sync tools that answer when their server cannot; with no `servers` they are all there is.
-    `max_calls` bounds the calls under way at once on each server.
+    `fallbacks` are local sync tools that answer when a server that offers the same ones cannot; with no `servers` they
+    are all there is. `fallback_servers` are the names of servers known to offer them, even if they never answer.
+    `allow` are patterns for names of tools that may change things. `max_calls` bounds the calls under way at once on
+    each server.
     """
 
     model: str
     client: ClientSource
     servers: Mapping[str, ServerEntry]
-    twins: Sequence[Tool]
+    fallbacks: Sequence[Tool]
+    fallback_servers: Collection[str] = ()
+    allow: Sequence[str] = ()
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
     eager: bool = True
@@ -101,7 +105,7 @@ class Session:
         """An orchestrator for one conversation, with the tools of the servers that are up now.
 
         Raises:
-            ConfigurationError: no server could be reached and there are no twins.
+            ConfigurationError: no server could be reached and there are no local fallbacks for one.
         """
         return Agent(
             name="orchestrator",
@@ -132,16 +136,34 @@ class Session:
             self._tell(text)
 
     def _tools(self) -> list[Tool]:
-        """What the servers offer, and for servers that are down, the twins of what nobody offers."""
+        """What the servers offer, and the local fallbacks for servers that are down and offer the same."""
+        fallbacks = self._setup.fallbacks
         up = [connection for connection in self.connections if connection.is_up]
         down = [connection for connection in self.connections if not connection.is_up]
-        tools = with_twins(remote_tools(up, self._warn), self._setup.twins, self._warn, Limits())
-        offered = {tool.name for tool in tools}
-        is_needed = bool(down) or not self.connections
-        stand_ins = [twin for twin in self._setup.twins if twin.name not in offered] if is_needed else []
+        covered = [connection for connection in down if self._has_fallbacks(connection)]
+        offered = {tool.name for connection in up if self._has_fallbacks(connection) for tool in connection.tools}
+        stand_ins = [
+            fallback
+            for fallback in fallbacks
+            if fallback.name not in offered
+            and (not self.connections or any(each.entry.uses(each.name, fallback.name) for each in covered))
+        ]
+        reserved = {fallback.name for fallback in stand_ins}
+        remote = remote_tools(up, self._warn, reserved=reserved, allow=self._setup.allow)
+        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins
         for connection in down:
-            action = "Its calls are answered by local threads." if stand_ins else "It is left out."
+            action = "Its calls are answered by local threads." if connection in covered else "It is left out."
             self._warn(f"{connection.name} cannot be reached: {connection.error}. {action}")
-        if not tools and not stand_ins:
+        if not tools:
             raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
-        return tools + stand_ins
+        return tools
+
+    def _has_fallbacks(self, connection: Connection) -> bool:
+        """Whether the local fallbacks are what the server offers: by its configuration, or by what it listed."""
+        if connection.name in self._setup.fallback_servers:
+            return True
+        listed = {tool.name: spec_of(tool) for tool in connection.tools}
+        return bool(self._setup.fallbacks) and all(
+            fallback.name in listed and is_same_contract(listed[fallback.name], fallback.spec)
+            for fallback in self._setup.fallbacks
+        )

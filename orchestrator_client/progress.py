@@ -12,6 +12,7 @@ from typing import Protocol, TextIO
 import click
 
 from agentloop.events import Event
+from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import Narrator, clip
 
 LINE = 500
@@ -62,7 +63,8 @@ class Lines:
 
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:
-        yield sys.stderr
+        async with server_log(say) as log:
+            yield log
 
 
 def progress_on_stderr(*, is_quiet: bool) -> Progress:

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from agentloop import ConfigurationError, prices
-from agentloop.mcp.client.config import ServerEntry, read_config, servers_to_use
+from agentloop.mcp.client.config import ServerEntry, servers_to_use
+from agentloop.mcp.client.config_file import read_config
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
@@ -33,11 +34,14 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
             prices.register(choice.model, input=0, output=0)
     if orchestrator.notice and not options["quiet"]:
         say(orchestrator.notice)
+    servers = {} if options["local"] else servers_from(options["config"], options["words"], calculator, say, run)
     return Setup(
         model=orchestrator.model,
         client=orchestrator.client,
-        servers={} if options["local"] else servers_from(options["config"], options["words"], calculator, run),
-        twins=local_twins(calculator_assistant(model=calculator.model, client=calculator.client)),
+        servers=servers,
+        fallbacks=local_twins(calculator_assistant(model=calculator.model, client=calculator.client)),
+        fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
+        allow=options.get("allow", ()),
         connect_timeout=options["connect_timeout"],
         max_calls=options["max_calls"],
         eager=not options["no_eager"],
@@ -46,18 +50,30 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
 
 
 def servers_from(
-    config: Path | None, words: Sequence[str], calculator: ModelChoice, run: DurableRun | None = None
+    config: Path | None,
+    servers: Sequence[str],
+    calculator: ModelChoice,
+    say: Callable[[str], None],
+    run: DurableRun | None = None,
 ) -> dict[str, ServerEntry]:
-    """The servers that `--config` and `--server` name; `calculator` is whom our own server asks.
+    """The servers that `--config` and `--server` name; `calculator` is the model that our own server asks.
+
+    `say` receives a line for each key of the configuration that has no effect.
 
     Raises:
         click.UsageError: a server's configuration is wrong.
     """
     try:
-        configured = {} if config is None else read_config(config)
-        return servers_to_use(words, configured, _own_env(calculator, run))
+        configured = {} if config is None else read_config(config, say)
+        return servers_to_use(servers, configured, _own_env(calculator, run))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
+
+
+def is_calculator(entry: ServerEntry) -> bool:
+    """Whether the entry starts the calculator's server, whose tools are the local fallbacks."""
+    command = [Path(word).name.removesuffix(".exe") for word in (entry.command or "", *entry.args)]
+    return bool({"mcp-calc-server", "mcp_calc_server"} & set(command)) and "--no-calculator" not in command
 
 
 def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:

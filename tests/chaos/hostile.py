@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from agentloop import Agent
 from agentloop.dispatch import cancel_and_wait
-from agentloop.mcp.client import connection
+from agentloop.mcp.client import catalog, connection
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
@@ -156,7 +156,7 @@ async def _never_ready(part: Part, model: ScriptedMessages, url: str, log: TextI
         _note_worst(part, "connecting beside endless pages, silence and noise", time.monotonic() - began)
         tools = {connection.name: len(connection.tools) for connection in session.connections}
         part.figures["tools taken of an endless list"] = f"{tools['pages']:,}"
-        part.expect(tools["pages"] <= connection.MAX_TOOLS, f"{tools['pages']} tools of an endless list")
+        part.expect(tools["pages"] <= catalog.MAX_TOOLS, f"{tools['pages']} tools of an endless list")
         output = await session.orchestrator().call_tool("sum_numbers", {"numbers": ["0.1", "0.2"]})
         part.expect('"0.3"' in output.text, f"honest call: {output.text[:200]}")
         part.expect(not session.connections[1].is_up, "a deaf server counts as connected")

@@ -38,7 +38,7 @@ def session_over(
         model="claude-sonnet-5-5",
         client=client or model.client,
         servers=servers,
-        twins=local_twins(calculator),
+        fallbacks=local_twins(calculator),
         connect_timeout=connect_timeout,
         server_log=log,
     )

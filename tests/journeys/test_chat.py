@@ -100,7 +100,10 @@ async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: P
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/mcp"
     with ScriptedMessages(count_questions) as model:
-        async with chatting(model, tmp_path, "--server", url) as terminal:
+        broken = {"command": str(tmp_path / "mcp-calc-server")}  # local functions stand in for it
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"mcpServers": {"broken": broken, "later": {"url": url}}}), encoding="utf-8")
+        async with chatting(model, tmp_path, "--config", str(config)) as terminal:
             assert "cannot be reached" in terminal.text
             serve = [*SERVER, "--offline", "--transport", "streamable-http", "--port", str(port)]
             async with started(serve):

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,14 +15,23 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
+from agentloop.testing import ScriptedMessages, calls, says
 from orchestrator_client.cli import main
 from tests.journeys.test_timeline import page_data
-from tests.processes import CLIENT, Finished, run
+from tests.mcp.client.test_bounds import HOSTILE
+from tests.mcp.client.test_remote import ODD_SERVER
+from tests.processes import CLIENT, Finished, environment, run
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 ANSWER = "Toy Town: $59.99\nBook Barn: $77.70\nGarden Gate: $53.43\nTotal: $191.12\n"
 AGENT_TOOL = "calculator_assistant_agent"
+
+
+def configured(folder: Path, **servers: Any) -> Path:
+    path = folder / "config.json"
+    path.write_text(json.dumps({"mcpServers": servers}), encoding="utf-8")
+    return path
 
 
 @dataclass(frozen=True)
@@ -157,14 +167,55 @@ async def test_the_demo_is_drawn_with_the_calculators_of_the_server_overlapping(
 
 
 @pytest.mark.requirement("fallback-unreachable")
-async def test_a_server_that_cannot_be_started_is_replaced_with_one_line_saying_so() -> None:
-    end = await run(*CLIENT, "--demo", "--json", "--quiet", "--server", "false")
+async def test_a_server_that_cannot_be_started_is_replaced_with_one_line_saying_so(tmp_path: Path) -> None:
+    config = configured(tmp_path, calculator={"command": str(tmp_path / "mcp-calc-server")})
+    end = await run(*CLIENT, "--demo", "--json", "--quiet", "--config", config)
     report = json.loads(end.out)
     assert (end.code, report["answer"] + "\n") == (0, ANSWER)
     assert {each["served_by"] for each in report["delegations"]} == {"local"}
     (line,) = end.err.splitlines()
-    assert line.startswith("false cannot be reached: ")
+    assert line.startswith("calculator cannot be reached: ")
     assert line.endswith("Its calls are answered by local threads.")
+
+
+@pytest.mark.requirement("fallback-unreachable")
+async def test_the_calculators_functions_do_not_stand_in_for_other_servers(tmp_path: Path) -> None:
+    only = await run(*CLIENT, "--demo", "--quiet", "--server", "false")
+    assert (only.code, only.out) == (1, "")
+    down, nothing = only.err.splitlines()
+    assert down.startswith("false cannot be reached: ")
+    assert down.endswith(" It is left out.")
+    assert "nothing to delegate to" in nothing
+    odd = {"command": sys.executable, "args": [str(ODD_SERVER)], "tools": ["echo"]}
+    with ScriptedMessages([says("fine")]) as model:
+        config = configured(tmp_path, odd=odd, gone={"command": "false"}, off=odd | {"disabled": True})
+        env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
+        beside = await run(*CLIENT, "--quiet", "--config", config, "go on", env=env)
+        (request,) = model.requests
+    assert (beside.code, beside.out) == (0, "fine\n")
+    assert [tool["name"] for tool in request.body["tools"]] == ["echo"]
+    (line,) = beside.err.splitlines()
+    assert line.startswith("gone cannot be reached: ")
+    assert line.endswith(" It is left out.")
+
+
+@pytest.mark.requirement("allow")
+@pytest.mark.requirement("terminal-safe")
+async def test_a_tool_that_changes_things_needs_allow_and_the_line_says_which() -> None:
+    hostile = shlex.join([sys.executable, str(HOSTILE), json.dumps({"names": ["git_reset"]})])
+    with ScriptedMessages(lambda request: says("done") if request.results else calls(("git_reset", {}))) as model:
+        env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
+        command = [*CLIENT, "--quiet", "--server", hostile]
+        refused = await run(*command, "reset", env=env)
+        assert "the user has not allowed it" in str(model.requests[-1].results)
+        (option,) = re.findall(r"To allow it: (--allow \S+)$", refused.err, re.MULTILINE)
+        allowed = await run(*command, *option.split(), "reset", env=env)
+        assert "refused the call" in str(model.requests[-1].results)
+    assert (refused.code, allowed.code) == (1, 1)  # a part has failed
+    assert "--allow" not in allowed.err
+    for end in (refused, allowed):
+        assert "from the server" in end.err
+        assert all(line.isprintable() for line in end.err.splitlines())
 
 
 @pytest.mark.requirement("console-scripts")

@@ -136,6 +136,54 @@ def test_model_and_environment_are_written(tmp_path: Path) -> None:
     assert entry(tmp_path)["env"] == {"ANTHROPIC_API_KEY": "sk=1", "B": ""}
 
 
+@pytest.mark.requirement("install-keeps")
+def test_installing_again_keeps_what_the_user_added_and_says_what_changed(tmp_path: Path) -> None:
+    path = configured(tmp_path)
+    install(tmp_path, "cursor", "--offline")
+    config = json.loads(path.read_text(encoding="utf-8"))
+    added = {"disabled": False, "env": {"ANTHROPIC_API_KEY": "planted-secret", "A": "1"}, "autoApprove": ["power"]}
+    config["mcpServers"] = {"calculator": config["mcpServers"]["calculator"] | added} | config["mcpServers"]
+    config["mcpServers"]["calculator"] = added | config["mcpServers"]["calculator"] | added
+    path.write_text(json.dumps(config, indent="\t"), encoding="utf-8")
+    done = install(tmp_path, "cursor", "--model", "claude-x", "--env", "A=2", "--env", "B=3")
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert entry(tmp_path)["env"] == {"ANTHROPIC_API_KEY": "planted-secret", "A": "2", "B": "3"}
+    assert entry(tmp_path)["args"] == ["-m", "mcp_calc_server", "--model", "claude-x"]
+    assert entry(tmp_path)["autoApprove"] == ["power"]
+    assert list(written["mcpServers"]) == ["calculator", "other"]
+    assert list(written["mcpServers"]["calculator"]) == ["disabled", "env", "autoApprove", "command", "args"]
+    assert "\n\t\t" in path.read_text(encoding="utf-8")
+    for line in (
+        "env ANTHROPIC_API_KEY: kept",
+        "env A: replaced",
+        "env B: added",
+        "args: replaced",
+        "autoApprove: kept",
+    ):
+        assert f"  {line}\n" in done.stderr
+    assert "planted-secret" not in done.stderr
+    assert "already" in install(tmp_path, "cursor", "--model", "claude-x").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{\n  // mine\n  "mcpServers": {}\n}', ":2:3: not JSON: comments are not allowed. Nothing was changed"),
+        ('\ufeff{"mcpServers": {}}', "byte order mark. Save it as UTF-8 without one. Nothing was changed"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deeply. Nothing was changed"),
+        ('{"a": ' + "9" * 5000 + "}", "a number of 5,000 digits. Nothing was changed"),
+        ('{"a": "\\ud800"}', "half a character (a lone surrogate). Nothing was changed"),
+    ],
+    ids=["comment", "byte order mark", "deep", "long number", "half a character"],
+)
+def test_a_file_that_would_not_stay_as_it_is_gets_a_sentence(text: str, said: str, tmp_path: Path) -> None:
+    path = configured(tmp_path, text)
+    done = install(tmp_path, "cursor")
+    assert (done.exit_code, path.read_text(encoding="utf-8")) == (1, text)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_environment_variable_without_a_value_is_refused(tmp_path: Path) -> None:
     assert install(tmp_path, "cursor", "--env", "ANTHROPIC_API_KEY").exit_code == 2
     assert files(tmp_path) == {}

@@ -1,159 +1,240 @@
-"""Which servers to use: the `mcpServers` JSON of Claude Desktop and Claude Code, or words on the command line."""
+"""Which servers to use: entries of an `mcpServers` configuration, or what `--server` names."""
 
 from __future__ import annotations
 
-import json
-import os
+import base64
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from agentloop import ConfigurationError
 
 OWN_SERVER = "mcp-calc-server"
+LONGEST_NAME = 100
+"""Characters of a server's name."""
+SHORTEST_TIMEOUT = 1000.0
+"""Milliseconds. Claude Code ignores a smaller `timeout`; other hosts mean seconds by it."""
+SHORTEST_SECRET = 6
+"""Characters. Shorter values are not looked for in messages: too many words contain them."""
 
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-(?P<text>[^}]*))?\}")
-_EXPANDED = ("command", "args", "env", "url", "headers")
+_TRANSPORTS = {
+    "stdio": "stdio",
+    "http": "http",
+    "streamable-http": "http",
+    "streamablehttp": "http",
+    "streamable_http": "http",
+    "sse": "sse",
+}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-Header = Annotated[str, Field(repr=False)]
+
+def _transport(value: Any) -> Any:
+    return _TRANSPORTS.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _patterns(value: Any) -> Any:
+    """One pattern, or `true` for all tools, as a list."""
+    match value:
+        case str():
+            return (value,)
+        case bool():
+            return ("*",) if value else ()
+        case _:
+            return value
+
+
+def _variables(value: Any) -> Any:
+    """VS Code allows numbers, and `null` for a variable that is not set."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: str(each) if isinstance(each, int | float) and not isinstance(each, bool) else each
+        for name, each in value.items()
+        if each is not None
+    }
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 
 
 class ServerEntry(BaseModel):
     """One entry of `mcpServers`: a `command` to start, or a `url` to connect to.
 
     A started server sees its own `env` and a few harmless variables (PATH, HOME, ...), never a key it was not given.
+    Further names of a field are those that hosts use. Patterns are those of `fnmatch`, for names of tools.
+
+    Example:
+        >>> ServerEntry(command="uvx", args=("mcp-server-git",), disabled_tools=("git_reset",))
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
     command: str | None = None
-    args: tuple[str, ...] = ()
-    env: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    args: tuple[str, ...] = Field(default=(), repr=False)
+    env: Annotated[Mapping[str, str], BeforeValidator(_variables)] = Field(default_factory=dict, repr=False)
     cwd: Path | None = None
-    url: str | None = None
-    type: Literal["stdio", "http", "streamable-http", "sse"] | None = None
-    headers: Mapping[str, Header] = Field(default_factory=dict, repr=False)
+    url: str | None = Field(default=None, repr=False)
+    type: Annotated[Literal["stdio", "http", "sse"] | None, BeforeValidator(_transport)] = Field(
+        default=None, validation_alias=AliasChoices("type", "transport")
+    )
+    headers: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    disabled: bool = False
+    enabled: bool = True
+    tools: Patterns = Field(
+        default=("*",), validation_alias=AliasChoices("tools", "allowedTools", "enabledTools", "includeTools")
+    )
+    """The tools that are used; all others are left out."""
+    disabled_tools: Patterns = Field(default=(), validation_alias=AliasChoices("disabledTools", "excludeTools"))
+    """Tools that are left out."""
+    allow: Patterns = Field(default=(), validation_alias=AliasChoices("allow", "alwaysAllow", "autoApprove"))
+    """Tools that may change things without being asked for."""
+    timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Milliseconds one call may take."""
     trusted: bool = False
     """Whether what the server says of its tools' side effects is believed."""
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of an HTTP header")
+            if not (value.isascii() and value.replace("\t", " ").isprintable()):
+                raise ValueError(f"{name}: its value has characters that no HTTP header can have")
+        return headers
+
+    @field_validator("url")
+    @classmethod
+    def _is_web_address(cls, url: str | None) -> str | None:
+        if url is not None and not _is_url(url):
+            raise ValueError("is not an http:// or https:// address")
+        return url
 
     @model_validator(mode="after")
     def _one_way_to_reach_it(self) -> ServerEntry:
         if (self.command is None) == (self.url is None):
             raise ValueError("needs either a `command` to start or a `url` to connect to")
+        if self.type is not None and (self.type == "stdio") != (self.command is not None):
+            raise ValueError(f"`type` is {self.type}, which needs a `{'command' if self.type == 'stdio' else 'url'}`")
         return self
 
+    @property
+    def is_enabled(self) -> bool:
+        return self.enabled and not self.disabled
 
-class _Config(BaseModel):
-    servers: Mapping[str, ServerEntry] = Field(alias="mcpServers")
+    def uses(self, server: str, tool: str) -> bool:
+        """Whether a tool of the server of that name is used."""
+        return matches(server, tool, self.tools) and not matches(server, tool, self.disabled_tools)
+
+    @property
+    def seconds(self) -> float | None:
+        """The `timeout`, in seconds; None if there is none that counts."""
+        return None if self.timeout is None or self.timeout < SHORTEST_TIMEOUT else self.timeout / 1000
+
+    @property
+    def address(self) -> str:
+        """The URL without the user and password it may have, which go into a header."""
+        parts = urlsplit(str(self.url))
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """The headers, and those of the URL's user and password."""
+        parts = urlsplit(self.url or "")
+        headers = dict(self.headers)
+        if parts.username is not None and "authorization" not in {name.lower() for name in headers}:
+            userinfo = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(userinfo.encode()).decode()}"
+        return headers
+
+    def without_secrets(self, text: str) -> str:
+        """The text without values of `env` and `headers`, and without the secrets of the URL."""
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> Collection[str]:
+        parts = urlsplit(self.url or "")
+        values = [*self.env.values(), *self.all_headers.values(), *(value for _, value in parse_qsl(parts.query))]
+        words = [word for value in self.all_headers.values() for word in value.split()]
+        userinfo = [parts.netloc.rpartition("@")[0], parts.password or "", unquote(parts.password or ""), parts.query]
+        return {each for each in (*values, *words, *userinfo) if len(each) >= SHORTEST_SECRET}
 
 
-def read_config(path: Path) -> dict[str, ServerEntry]:
-    """The servers of an `mcpServers` file, by name, with `${VAR}` and `${VAR:-default}` taken from the environment.
+def matches(server: str, tool: str, patterns: Iterable[str]) -> bool:
+    """Whether a tool has a name that one of the patterns describes. Claude Code calls it `mcp__server__tool`."""
+    own = f"mcp__{server}__"
+    return any(fnmatchcase(tool, pattern) or fnmatchcase(tool, pattern.removeprefix(own)) for pattern in patterns)
 
-    Raises:
-        ConfigurationError: the file cannot be read, an entry is wrong, or a variable is not set; says where.
-    """
+
+def _is_url(url: str) -> bool:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"Cannot read the configuration {path}: {error}") from None
-    try:
-        return dict(_Config.model_validate(_with_variables(json.loads(text))).servers)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "mcpServers"
-        raise ConfigurationError(f"{path}: {place}: {first['msg']}") from None
-    except _UnsetError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
-
-
-class _UnsetError(Exception):
-    """A variable without a value."""
-
-
-def _with_variables(config: Any) -> Any:
-    """The configuration with the variables of its entries replaced. What has another shape stays as it is."""
-    servers = config.get("mcpServers") if isinstance(config, dict) else None
-    if not isinstance(servers, dict):
-        return config
-    return config | {"mcpServers": {name: _entry_expanded(entry, name) for name, entry in servers.items()}}
-
-
-def _entry_expanded(entry: Any, name: str) -> Any:
-    if not isinstance(entry, dict):
-        return entry
-    place = f"mcpServers.{name}"
-    return entry | {key: _expanded(entry[key], f"{place}.{key}") for key in _EXPANDED if key in entry}
-
-
-def _expanded(value: Any, place: str) -> Any:
-    if isinstance(value, list):
-        return [_expanded(item, f"{place}.{index}") for index, item in enumerate(value)]
-    if isinstance(value, dict):
-        return {key: _expanded(item, f"{place}.{key}") for key, item in value.items()}
-    return _VARIABLE.sub(lambda found: _value(found, place), value) if isinstance(value, str) else value
-
-
-def _value(found: re.Match[str], place: str) -> str:
-    value = os.environ.get(found["name"])
-    if value is None or (value == "" and found["default"]):
-        if not found["default"]:
-            raise _UnsetError(f"{place}: the environment variable {found['name']} is not set.")
-        return found["text"]
-    return value
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable() and " " not in url
 
 
 def servers_to_use(
-    words: Sequence[str], configured: Mapping[str, ServerEntry], own_env: Mapping[str, str]
+    servers: Sequence[str], configured: Mapping[str, ServerEntry], own_env: Mapping[str, str]
 ) -> dict[str, ServerEntry]:
-    """The servers named by `--server` words, or all configured ones, or this project's own.
+    """The servers named by `--server`, or all configured ones that are enabled, or this project's own.
 
-    A word is the name of a configured server, a URL, or a command line. This project's own server is started with
-    `own_env`.
+    Each of `servers` is the name of a configured server, a URL, or a command line. This project's own server is
+    started with `own_env`.
 
     Raises:
-        ConfigurationError: a word is none of these.
+        ConfigurationError: one is none of these, or is disabled in the configuration.
     """
-    if not words and not configured:
-        words = [OWN_SERVER]
-    chosen = {} if words else dict(configured)
-    for word in words:
-        if word in configured:
-            chosen[word] = configured[word]
-        else:
-            name, entry = _entry(word, own_env)
+    if not servers and not configured:
+        servers = [OWN_SERVER]
+    chosen = {} if servers else {name: entry for name, entry in configured.items() if entry.is_enabled}
+    if not servers and not chosen:
+        raise ConfigurationError(f"All servers of the configuration are disabled: {', '.join(configured)}.")
+    for given in servers:
+        if given not in configured:
+            name, entry = _entry(given, own_env)
             chosen[_unused(name, {**configured, **chosen})] = entry
+        elif configured[given].is_enabled:
+            chosen[given] = configured[given]
+        else:
+            raise ConfigurationError(f"--server {given}: the configuration has this server disabled.")
     return chosen
 
 
-def _entry(word: str, own_env: Mapping[str, str]) -> tuple[str, ServerEntry]:
-    if word.startswith(("http://", "https://")):
-        return word, ServerEntry(url=word)
-    if word.startswith(("sse+http://", "sse+https://")):
-        return word, ServerEntry(url=word.removeprefix("sse+"), type="sse")
+def _entry(given: str, own_env: Mapping[str, str]) -> tuple[str, ServerEntry]:
+    url = given.removeprefix("sse+")
+    if url.startswith(("http://", "https://")):
+        if not _is_url(url):
+            raise ConfigurationError("--server: this is not an http:// or https:// address with a host.")
+        entry = ServerEntry(url=url, type="http" if url == given else "sse")
+        name = urlsplit(entry.address)._replace(query="", fragment="").geturl()
+        return (name if url == given else f"sse+{name}")[:LONGEST_NAME], entry
     try:
-        command, *args = shlex.split(word) or [""]
+        command, *args = shlex.split(given) or [""]
     except ValueError as error:
-        raise _not_a_server(word, str(error)) from None
+        raise _not_a_server(given, str(error)) from None
     if not command:
-        raise _not_a_server(word, "it is empty")
+        raise _not_a_server(given, "it is empty")
     if command == OWN_SERVER:
         # Not by PATH: the server that belongs to this installation.
         return OWN_SERVER, ServerEntry(
             command=sys.executable, args=("-m", "mcp_calc_server", *args), env=own_env, trusted=True
         )
-    return Path(command).name, ServerEntry(command=command, args=tuple(args))
+    name = "".join(each if each.isprintable() else "?" for each in Path(command).name)
+    return name[:LONGEST_NAME] or "server", ServerEntry(command=command, args=tuple(args))
 
 
-def _not_a_server(word: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"--server {word!r} is neither a configured server, a URL nor a command: {reason}")
+def _not_a_server(given: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"--server {given!r} is neither a configured server, a URL nor a command: {reason}")
 
 
 def _unused(name: str, taken: Mapping[str, ServerEntry]) -> str:

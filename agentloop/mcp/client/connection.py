@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, cast
+from typing import Any, Protocol, Self, TextIO, cast
 
 import httpx2
 from mcp import Client, MCPError
@@ -34,21 +33,18 @@ from pydantic import BaseModel, ValidationError
 
 from agentloop import ToolError, ToolUnavailable, Usage
 from agentloop.dispatch import cancel_and_wait
-from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
-from agentloop.imports import lazy
+from agentloop.handover import AGENT, CALL, EVENTS, EVENTS_SENT, IDEMPOTENCY_KEY, SPENT, Handover
 from agentloop.limits import within
+from agentloop.mcp.client.bounded_http import http_client
 from agentloop.mcp.client.breaker import Breaker, State
+from agentloop.mcp.client.catalog import Catalog, read_catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.server_process import server_process
 from agentloop.mcp.client.tasks import ID as TASKS
 from agentloop.mcp.client.tasks import TasksClient, ToldMessage, listening
 from agentloop.mcp.stdio import WatchedStream
+from agentloop.narration import clip
 from agentloop.relay import FarClocks, Incoming
-
-if TYPE_CHECKING:
-    from agentloop.mcp.client import http_calls
-else:
-    http_calls = lazy("agentloop.mcp.client.http_calls")
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call, whatever the caller allows. The SDK has no bound of its own."""
@@ -59,10 +55,10 @@ MAX_CALLS = 100
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 """Seconds between attempts to connect, doubling from the first to the longest, and varied by half."""
-MAX_TOOLS = 1000
-"""Tools of one server. More than that, page after page, is a server gone wrong."""
 MAX_FRAME = 16 * 1024 * 1024
 """Characters of one message from a server. A longer one ends the connection: it might never end."""
+MAX_REASON = 500
+"""Characters of what a server says went wrong."""
 
 _LOST = {
     CONNECTION_CLOSED: ("Connection closed", "SSE stream"),
@@ -166,12 +162,12 @@ class Connection:
     ) -> None:
         self.name = name
         self.keeps_runs = False
-        self.tools: tuple[McpTool, ...] = ()
+        self.catalog = Catalog()
         self.error: str | None = None
         self.reconnects = 0
         self.breaker = Breaker()
         self.is_trusted = entry.trusted
-        self._entry = entry
+        self.entry = entry
         self._keys = keys or secrets.token_hex(16)
         self._connect_timeout = connect_timeout
         self._server_log = server_log
@@ -207,6 +203,16 @@ class Connection:
         if self._owner is not None:
             await asyncio.wait({self._owner}, timeout=CLOSE_TIMEOUT)
             await cancel_and_wait([self._owner])
+
+    @property
+    def tools(self) -> tuple[McpTool, ...]:
+        """The tools that are used, as the server listed them when it was last up."""
+        return self.catalog.tools
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Which of its tools are not used, and why, in a sentence each."""
+        return self.catalog.left_out
 
     @property
     def is_up(self) -> bool:
@@ -295,7 +301,11 @@ class Connection:
         listening.set(listener)  # for the task made here
         call = asyncio.create_task(
             client.call_tool(
-                tool, dict(arguments), read_timeout_seconds=CALL_TIMEOUT, progress_callback=progress, meta=meta
+                tool,
+                dict(arguments),
+                read_timeout_seconds=self.entry.seconds or CALL_TIMEOUT,
+                progress_callback=progress,
+                meta=meta,
             )
         )
         self._calls.add(call)
@@ -324,12 +334,12 @@ class Connection:
             return call.result()
         except MCPError as error:
             if error.message.startswith(_LOST.get(error.code, ())):
-                raise self._gone(client, "connection closed") from error
+                raise self._gone(client, "connection closed") from None
             if error.code == REQUEST_TIMEOUT:
-                raise ToolError(f"{self.name} gave no result in time: {error.message}") from error
-            raise ToolError(f"{self.name} refused the call: {error.message}") from error
+                raise ToolError(f"{self.name} gave no result in time: {self._shown(error.message)}") from None
+            raise ToolError(f"{self.name} refused the call: {self._shown(error.message)}") from None
         except (OSError, httpx2.HTTPError) as error:
-            raise self._gone(client, _reason(error)) from error
+            raise self._gone(client, self._reason(error)) from None
 
     def _gone(self, client: Client, reason: str) -> ToolUnavailable:
         """The connection a call went through is lost; another one may be there already."""
@@ -339,6 +349,16 @@ class Connection:
             self._up.clear()
             self._lost.set()
         return self._unavailable()
+
+    def _reason(self, error: BaseException) -> str:
+        """The first real cause in a nest of groups, in words."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        return self._shown(f"{type(error).__name__}: {error}".rstrip(": "))
+
+    def _shown(self, text: str) -> str:
+        """What may be shown of a text that others wrote: one line, without secrets of the entry."""
+        return clip(self.entry.without_secrets(text), MAX_REASON)
 
     def _unavailable(self) -> ToolUnavailable:
         """The same words each time, so that a server that is gone can be mentioned once."""
@@ -365,21 +385,21 @@ class Connection:
                 async with within(self._connect_timeout, late):
                     extensions = [_Extension(self._listeners), TasksClient(lambda: self.is_up)]
                     client = await stack.enter_async_context(
-                        _client(self._entry, self._server_log, extensions, self._ended)
+                        _client(self.entry, self._server_log, extensions, self._ended)
                     )
                     self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
-                    self.tools = await _list_tools(client, self._clocks)
+                    self.catalog = await read_catalog(client, self._clocks, self.name, self.entry)
                 was_up = self._is_now(client)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
         except TimeoutError as error:
-            self.error = str(error) if error is late else _reason(error)
+            self.error = str(error) if error is late else self._reason(error)
         except asyncio.CancelledError:
             if self._owner is not None and self._owner.cancelling():
                 raise
             self.error = "connection lost"  # the transport's own way of saying that the server died
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it is this server's alone
-            self.error = _reason(error)
+            self.error = self._reason(error)
         finally:
             self._client = None
             self._up.clear()
@@ -411,12 +431,13 @@ async def _client(
         if entry.command is not None:
             transport = server_process(entry, server_log, on_end)
         elif entry.type == "sse":
-            transport = _watched(sse_client(str(entry.url), headers=dict(entry.headers)), on_end)
+            streams = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=http_client)
+            transport = _watched(streams, on_end)
         else:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
-            http = http_calls.http_client(dict(entry.headers))
+            http = http_client(entry.all_headers)
             await stack.enter_async_context(http)
-            streams = streamable_http_client(str(entry.url), http_client=http, max_sse_event_size=MAX_FRAME)
+            streams = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_FRAME)
             transport = _watched(streams, on_end)
         client = await stack.enter_async_context(Client(transport, extensions=extensions))
         # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
@@ -444,27 +465,3 @@ async def _watched(transport: AbstractAsyncContextManager[Any], on_end: Callable
     """A transport that reports the end of the server's messages, which the SDK reports only to those who call then."""
     async with transport as (reading, writing):
         yield WatchedStream(reading, lambda: on_end("connection closed")), writing
-
-
-async def _list_tools(client: Client, clocks: FarClocks) -> tuple[McpTool, ...]:
-    """All tools; `clocks` learns how long a round trip takes, and what time it is there."""
-    tools: list[McpTool] = []
-    cursor: str | None = None
-    while len(tools) < MAX_TOOLS:
-        sent = time.monotonic()
-        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
-        heard = time.monotonic()
-        clocks.travel = (heard - sent) / 2
-        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, heard=heard)
-        tools += page.tools
-        cursor = page.next_cursor
-        if cursor is None or not page.tools:
-            break
-    return tuple(tools[:MAX_TOOLS])
-
-
-def _reason(error: BaseException) -> str:
-    """The first real cause in a nest of groups, in words."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,13 +1,10 @@
-"""Tools of MCP servers as tools of an agent, with local twins for when a server is gone."""
+"""Tools of MCP servers as tools of an agent, with local fallbacks for when a server is gone."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -29,84 +26,130 @@ from agentloop import (
     ToolUnavailable,
     dispatch,
 )
+from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.naming import Offer, ServerNames, name_tools
+from agentloop.mcp.client.permissions import needs_permission, refusal
 from agentloop.narration import LINE, clip
 from agentloop.schema_check import SchemaCheck
 
 Warn = Callable[[str], None]
 
-LONGEST_NAME = 64
 PATIENCE = 5.0
-"""Seconds a call without a twin waits for its server to come back."""
+"""Seconds a call without a fallback waits for its server to come back."""
 RETURN = 30.0
 """Seconds a call waits for a server that keeps runs and went away in it."""
 RETURNS = 3
 """How often such a server may go away in one call."""
-MAX_DESCRIPTION = 100_000
-"""Characters of a tool's description and schemas. One with more would fill the model's context window."""
+MAX_ALL = 512_000
+"""Characters of the names, descriptions and input schemas of all tools, which a model reads with every request."""
+MAX_PROBLEMS = 5
+"""Lines about one server's tools."""
 MAX_IMAGE = 5 * 1024 * 1024
 """Characters of an image in base64 that the Messages API takes."""
 MAX_LINES = 1000
 """Progress lines of one call that are told; a server that sends more floods."""
 
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
 _IMAGES = {"image/gif", "image/jpeg", "image/png", "image/webp"}
 """What the Messages API takes; it refuses the whole conversation for any other."""
 
 
-def remote_tools(connections: Sequence[Connection], warn: Warn) -> list[Tool]:
+def remote_tools(
+    connections: Sequence[Connection], warn: Warn, *, reserved: Collection[str] = (), allow: Sequence[str] = ()
+) -> list[Tool]:
     """Every tool of every server that is up, each an async tool.
 
-    Names that more than one server uses are prefixed with the server's name. A tool no model could be given is left
-    out, and `warn` hears of it.
+    No server's tool gets the name of another server's, or one of `reserved`: see `name_tools`. A tool that may change
+    things, of a server that is not trusted, answers with an error unless a pattern of `allow`, or of the server's
+    entry, matches its name. A tool no model could be given is left out. `warn` receives a line for each such thing.
     """
-    listed = [(connection, tool) for connection in connections for tool in connection.tools]
-    uses = Counter(tool.name for _, tool in listed)
+    offers = [Offer(each.name, [tool.name for tool in each.tools], is_trusted=each.is_trusted) for each in connections]
     tools: dict[str, Tool] = {}
-    for connection, listing in listed:
-        prefix = "" if uses[listing.name] == 1 else f"{_NOT_IN_NAMES.sub('_', connection.name)}__"
-        try:
-            tool = _remote_tool(connection, listing, prefix)
-        except ConfigurationError as error:
-            warn(f"{connection.name}: {clip(str(error), 200)} The tool is left out.")
-            continue
-        if tools.setdefault(tool.name, tool) is not tool:
-            warn(f"{connection.name}: There is another tool named {tool.name}. The tool is left out.")
+    space = MAX_ALL
+    for connection, names in zip(connections, name_tools(offers, reserved), strict=True):
+        problems = list(connection.left_out)
+        for listing in connection.tools:
+            try:
+                tool = _remote_tool(connection, listing, names.shown(listing.name))
+            except (ConfigurationError, ValueError) as error:
+                problems.append(f"{clip(str(error), 200)} The tool is left out.")
+                continue
+            size = len(json.dumps(tool.spec.for_model()))
+            if size > space:
+                problems.append(f"{tool.name} is left out: the tools of all servers may have {MAX_ALL:,} characters.")
+            elif tool.name in tools:
+                problems.append(f"It lists {tool.name} twice. The second one is left out.")
+            else:
+                space -= size
+                tools[tool.name] = _guarded(tool, listing.name, connection, names, allow, warn)
+        _warn_of(problems, connection.name, warn)
     return list(tools.values())
 
 
-def with_twins(tools: Sequence[Tool], twins: Sequence[Tool], warn: Warn, limits: Limits) -> list[Tool]:
+def _guarded(  # noqa: PLR0917
+    tool: Tool, listed: str, connection: Connection, names: ServerNames, allow: Sequence[str], warn: Warn
+) -> Tool:
+    if not needs_permission(tool.spec, is_trusted=connection.is_trusted):
+        return tool
+    if names.is_allowed(listed, allow) or matches(connection.name, listed, connection.entry.allow):
+        return tool
+    refuse = refusal(tool.name, connection.name, names.to_allow(listed), warn)
+    return replace(tool, function=refuse, takes_context=False)
+
+
+def _warn_of(problems: Sequence[str], server: str, warn: Warn) -> None:
+    for problem in problems[:MAX_PROBLEMS]:
+        warn(f"{server}: {problem}")
+    if len(problems) > MAX_PROBLEMS:
+        warn(f"{server}: {len(problems) - MAX_PROBLEMS:,} more problems of this kind.")
+
+
+def with_fallbacks(tools: Sequence[Tool], fallbacks: Sequence[Tool], warn: Warn, limits: Limits) -> list[Tool]:
     """The same tools, prepared for their servers to go away.
 
-    One with a local twin, of the same name at its server and the same input schema, falls back on it. One without waits
-    a little for its server to come back, and is called again if it was lost in the call and doing that is harmless.
+    One that equals a local fallback (the same name at its server, schemas and annotations) and may be called twice is
+    answered by that. One without waits a little for its server to come back, and is called again if it was lost in the
+    call and doing that is harmless.
     """
-    by_name = {twin.name: twin for twin in twins}
-    return [_with_twin(tool, by_name.get(_listed_name(tool)), warn, limits) or _patient(tool) for tool in tools]
+    by_name = {fallback.name: fallback for fallback in fallbacks}
+    found = [by_name.get(_listed_name(tool)) for tool in tools]
+    pairs = [
+        (tool, each if each and _may_fall_back(tool.spec, each.spec) else None)
+        for tool, each in zip(tools, found, strict=True)
+    ]
+    partly = {tool.served_by for tool, fallback in pairs if fallback is None}
+    return [
+        _patient(tool) if fallback is None else _with_fallback(tool, fallback, warn, limits, tool.served_by in partly)
+        for tool, fallback in pairs
+    ]
 
 
-def _remote_tool(connection: Connection, listing: McpTool, prefix: str) -> Tool:
-    described = listing.model_dump_json(by_alias=True, exclude_none=True)
-    if len(described) > MAX_DESCRIPTION:
-        raise ConfigurationError(f"Tool {listing.name[:100]!r}: its description has {len(described):,} characters.")
-    spec = ToolSpec.from_json(json.loads(described))
+def _may_fall_back(spec: ToolSpec, fallback: ToolSpec) -> bool:
+    """A lost server may have done already what was asked of it."""
+    return (spec.read_only or spec.idempotent) and is_same_contract(spec, fallback)
+
+
+def is_same_contract(spec: ToolSpec, other: ToolSpec) -> bool:
+    """Whether two tools take, answer and do the same, as far as they say. Names, titles and words may differ."""
+    return replace(spec, name="", title=None, description="") == replace(other, name="", title=None, description="")
+
+
+def spec_of(listing: McpTool) -> ToolSpec:
+    """What a server says of a tool."""
+    return ToolSpec.from_json(listing.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _remote_tool(connection: Connection, listing: McpTool, shown_name: str) -> Tool:
+    spec = spec_of(listing)
     promise = None if spec.output_schema is None else SchemaCheck(spec.output_schema, is_trusted=connection.is_trusted)
     return Tool(
-        replace(spec, name=_prefixed(prefix, listing.name)),
+        replace(spec, name=shown_name),
         RemoteCall(connection, listing.name, is_agent=spec.is_agent, promise=promise),
         takes_context=True,
         served_by=connection.name,
         is_trusted=connection.is_trusted,
     )
-
-
-def _prefixed(prefix: str, name: str) -> str:
-    """The name with its prefix, cut to what the Messages API takes; the end tells names apart, the same every time."""
-    whole = prefix + name
-    if len(whole) <= LONGEST_NAME or len(name) > LONGEST_NAME:
-        return whole
-    return f"{whole[: LONGEST_NAME - 9]}_{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +229,15 @@ def _patient(tool: Tool) -> Tool:
     return replace(tool, function=replace(tool.function, patience=PATIENCE, may_repeat=tool.is_harmless))
 
 
-def _with_twin(tool: Tool, twin: Tool | None, warn: Warn, limits: Limits) -> Tool | None:
-    if twin is None or not (tool.spec.read_only or tool.spec.idempotent):
-        return None
-    if twin.spec.input_schema != tool.spec.input_schema:
-        warn(f"{tool.name}: {tool.served_by} describes other arguments than the local twin, which is not used.")
-        return None
+def _with_fallback(tool: Tool, fallback: Tool, warn: Warn, limits: Limits, is_one_of_several: bool) -> Tool:  # noqa: FBT001
+    whose = f"Calls of {_listed_name(tool)}" if is_one_of_several else "Its calls"
 
     async def call(context: CallContext, /, **arguments: Any) -> ToolOutput:
         try:
             output: ToolOutput = await tool.function(context, **arguments)
         except ToolUnavailable as error:
-            warn(f"{error}. Its calls are answered by local threads.")
-            return replace(await dispatch.call(twin, arguments, context, limits), served_by=twin.served_by)
+            warn(f"{error}. {whose} are answered by local threads.")
+            return replace(await dispatch.call(fallback, arguments, context, limits), served_by=fallback.served_by)
         return output
 
     return replace(tool, function=call)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agentloop import ConfigurationError
-from agentloop.mcp.client.config import OWN_SERVER, ServerEntry, read_config, servers_to_use
+from agentloop.mcp.client.config import OWN_SERVER, ServerEntry, servers_to_use
+from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.client.connection import Connection
 
 OWN_ENV = {"ANTHROPIC_API_KEY": "own-secret"}
@@ -40,10 +41,10 @@ def test_a_config_as_hosts_write_it_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ('{\n  "mcpServers": {,}\n}', r"config\.json:2: not JSON: "),
-        ("", r"config\.json:1: not JSON: "),
+        ('{\n  "mcpServers": {,}\n}', r"config\.json:2:\d+: not JSON: "),
+        ("", r"config\.json:1:1: not JSON: "),
         ([], r"config\.json: mcpServers: "),
-        ({"servers": {}}, r"config\.json: mcpServers: Field required"),
+        ({"mcpservers": {}}, r"config\.json: mcpServers: is missing"),
         ({"mcpServers": {"good": {"command": "x"}, "bad": {"command": 7}}}, r"mcpServers\.bad\.command: .*string"),
         ({"mcpServers": {"bad": {"command": "x", "args": [1]}}}, r"mcpServers\.bad\.args\.0: "),
         ({"mcpServers": {"bad": {"command": "x", "url": "http://h"}}}, r"mcpServers\.bad: .*either a `command`"),
@@ -103,13 +104,13 @@ def test_a_configured_server_comes_before_the_own_one_of_the_same_name() -> None
 @pytest.mark.parametrize(
     ("word", "url", "kind"),
     [
-        ("http://127.0.0.1:8000/mcp", "http://127.0.0.1:8000/mcp", None),
-        ("https://example.com/mcp", "https://example.com/mcp", None),
+        ("http://127.0.0.1:8000/mcp", "http://127.0.0.1:8000/mcp", "http"),
+        ("https://example.com/mcp", "https://example.com/mcp", "http"),
         ("sse+http://127.0.0.1:8000/sse", "http://127.0.0.1:8000/sse", "sse"),
         ("sse+https://example.com/sse", "https://example.com/sse", "sse"),
     ],
 )
-def test_a_word_may_be_a_url(word: str, url: str, kind: str | None) -> None:
+def test_a_word_may_be_a_url(word: str, url: str, kind: str) -> None:
     ((name, entry),) = servers_to_use([word], {}, OWN_ENV).items()
     assert (name, entry.url, entry.type, entry.command) == (word, url, kind, None)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentloop import ConfigurationError
-from agentloop.mcp.client.config import ServerEntry, read_config
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.config_file import read_config
 
 
 def read(folder: Path, entry: dict[str, object]) -> ServerEntry:

@@ -1,4 +1,4 @@
-"""Tools of servers as tools of an agent, and the local twins that stand in for them."""
+"""Tools of servers as tools of an agent, their names, and the local fallbacks that stand in for them."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ from agentloop import (
 from agentloop.events import Event, RunStarted, together
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
-from agentloop.mcp.client.remote import remote_tools, with_twins
+from agentloop.mcp.client.remote import remote_tools, with_fallbacks
 from agentloop.testing import ScriptedMessages, calls, says
 from mcp_calc_server.calculator import math_tools
 from orchestrator_client.report import Report
@@ -45,7 +45,7 @@ USABLE = [
     "noisy",
     "protocol_error",
     "die",
-    "odd__twice",
+    "twice",
     "broken_schema",
 ]
 
@@ -62,9 +62,13 @@ async def connection() -> AsyncIterator[Connection]:
         yield connection
 
 
+def usable(connections: list[Connection]) -> list[Tool]:
+    return remote_tools(connections, lambda _text: None, allow=["*"])
+
+
 @pytest.fixture
 def agent(connection: Connection) -> Agent:
-    return Agent("caller", "Call.", remote_tools([connection], lambda _text: None))
+    return Agent("caller", "Call.", usable([connection]))
 
 
 @pytest.mark.requirement("remote-tools")
@@ -78,16 +82,16 @@ async def test_every_page_of_tools_is_listed_and_what_no_model_could_be_given_is
     assert {tool.served_by for tool in tools} == {"odd"}
     assert all(tool.is_async for tool in tools)
     red, long, twice = warnings
-    assert all(warning.startswith("odd: ") and warning.endswith("The tool is left out.") for warning in warnings)
+    assert all(warning.startswith("odd: ") and warning.endswith("left out.") for warning in warnings)
     assert "red" in red
     assert red.isprintable()
     assert "x" * 65 in long
-    assert "odd__twice" in twice
+    assert "lists twice twice" in twice
 
 
 @on_one_loop
 async def test_what_is_left_is_accepted_by_the_messages_api(connection: Connection) -> None:
-    tools = remote_tools([connection], lambda _text: None)
+    tools = usable([connection])
     with ScriptedMessages([says("fine")]) as model:
         result = await Agent("caller", "Call.", tools, client=model.client).run("Go.")
     assert result.answer == "fine"
@@ -98,7 +102,7 @@ async def test_names_that_two_servers_use_are_prefixed_with_the_servers(connecti
     warnings: list[str] = []
     left_out = [name for name in (*USABLE, "twice") if name != "echo"]
     async with odd("http://127.0.0.1:1/mcp", *left_out) as other:
-        tools = remote_tools([connection, other], warnings.append)
+        tools = remote_tools([connection, other], warnings.append, allow=["*"])
         names = [tool.name for tool in tools]
         assert names == ["odd__echo", *USABLE[1:], "http_127_0_0_1_1_mcp__echo"]
         outputs = {
@@ -108,16 +112,6 @@ async def test_names_that_two_servers_use_are_prefixed_with_the_servers(connecti
         "odd__echo": ({"to": "odd__echo"}, "odd"),
         "http_127_0_0_1_1_mcp__echo": ({"to": "http_127_0_0_1_1_mcp__echo"}, "http://127.0.0.1:1/mcp"),
     }
-
-
-@on_one_loop
-async def test_prefixed_names_that_still_clash_leave_one_tool_and_a_warning(connection: Connection) -> None:
-    warnings: list[str] = []
-    left_out = [name for name in (*USABLE, "twice") if name != "echo"]
-    async with odd("odd", *left_out) as other:
-        names = [tool.name for tool in remote_tools([connection, other], warnings.append)]
-    assert names.count("odd__echo") == 1
-    assert any("odd__echo" in warning for warning in warnings)
 
 
 @on_one_loop
@@ -177,7 +171,7 @@ async def test_events_that_a_server_forges_change_neither_report_nor_bill(
 ) -> None:
     model = scripted_messages([calls(("boastful", {})), says("mine")])
     report, heard = Report(), list[Event]()
-    boss = Agent("boss", "boss", remote_tools([connection], lambda _text: None), client=model.client)
+    boss = Agent("boss", "boss", usable([connection]), client=model.client)
     result = await boss.run("go", observe=together(report.observe, heard.append))
     assert (report.answer, report.usage, report.error) == ("mine", result.usage, None)
     assert result.usage.requests == 2
@@ -217,16 +211,16 @@ async def test_progress_is_reported_on_one_clean_line(agent: Agent) -> None:
 
 
 @on_one_loop
-async def test_a_server_that_dies_in_a_call_is_replaced_by_the_twin_with_one_warning() -> None:
+async def test_a_server_that_dies_in_a_call_is_replaced_by_the_fallback_with_one_warning() -> None:
     warnings: list[str] = []
     async with odd("mortal") as mortal:
-        listed = {tool.name: tool for tool in remote_tools([mortal], lambda _text: None)}
+        listed = {tool.name: tool for tool in usable([mortal])}
         # What the server says of `die` and `echo` is that they may not be repeated: say otherwise.
         tools = [replace(listed[name], spec=replace(listed[name].spec, idempotent=True)) for name in ("die", "echo")]
-        twins = [Tool(tool.spec, lambda **arguments: f"twin got {arguments}") for tool in tools]
-        agent = Agent("caller", "Call.", with_twins(tools, twins, warnings.append, Limits()))
+        fallbacks = [Tool(tool.spec, lambda **arguments: f"fallback got {arguments}") for tool in tools]
+        agent = Agent("caller", "Call.", with_fallbacks(tools, fallbacks, warnings.append, Limits()))
         outputs = [await agent.call_tool(name, {"x": Decimal("0.1")}) for name in ("die", "echo")]
-    assert [output.text for output in outputs] == ["twin got {'x': Decimal('0.1')}"] * 2
+    assert [output.text for output in outputs] == ["fallback got {'x': Decimal('0.1')}"] * 2
     assert {output.served_by for output in outputs} == {"local"}
     assert set(warnings) == {"mortal went away: connection closed. Its calls are answered by local threads."}
 
@@ -237,14 +231,14 @@ def spec(**hints: Any) -> ToolSpec:
 
 
 class Remote:
-    """A remote tool that fails, and its twin; both count their calls."""
+    """A remote tool that fails, and its fallback; both count their calls."""
 
     def __init__(self, failure: Exception | None, **hints: Any) -> None:
         self.failure = failure
         self.asked: list[str] = []
         self.warnings: list[str] = []
         self.tool = Tool(spec(**hints), self.far, served_by="far", takes_context=True)
-        self.twin = Tool(self.tool.spec, self.near)
+        self.fallback = Tool(self.tool.spec, self.near)
 
     async def far(self, _context: CallContext, /, **_arguments: Any) -> ToolOutput:
         self.asked.append("far")
@@ -256,14 +250,14 @@ class Remote:
         self.asked.append("near")
         return "from near"
 
-    async def call(self, twin: Tool | None = None) -> ToolOutput:
-        tools = with_twins([self.tool], [twin or self.twin], self.warnings.append, Limits())
+    async def call(self, fallback: Tool | None = None) -> ToolOutput:
+        tools = with_fallbacks([self.tool], [fallback or self.fallback], self.warnings.append, Limits())
         return await Agent("caller", "Call.", tools).call_tool("count", {"a": 1})
 
 
 @pytest.mark.requirement("fallback-killed")
 @pytest.mark.parametrize("hint", ["read_only", "idempotent"])
-async def test_a_call_that_may_be_repeated_falls_back_on_the_twin(hint: str) -> None:
+async def test_a_call_that_may_be_repeated_falls_back_on_the_fallback(hint: str) -> None:
     remote = Remote(ToolUnavailable("far went away: kicked"), **{hint: True})
     output = await remote.call()
     assert (output.text, output.served_by, output.is_error) == ("from near", "local", False)
@@ -279,7 +273,7 @@ async def test_a_call_that_may_not_be_repeated_never_falls_back() -> None:
 
 
 @pytest.mark.parametrize("failure", [ToolError("b is 0"), ValueError("unexpected"), None])
-async def test_only_an_unavailable_server_makes_the_twin_answer(failure: Exception | None) -> None:
+async def test_only_an_unavailable_server_makes_the_fallback_answer(failure: Exception | None) -> None:
     remote = Remote(failure, read_only=True)
     output = await remote.call()
     assert output.is_error == (failure is not None)
@@ -288,24 +282,27 @@ async def test_only_an_unavailable_server_makes_the_twin_answer(failure: Excepti
     assert remote.warnings == []
 
 
-async def test_a_twin_that_takes_other_arguments_is_not_used_and_that_is_said() -> None:
+@pytest.mark.parametrize(
+    "difference", [{"input_schema": {"type": "object"}}, {"output_schema": {"type": "object"}}, {"destructive": False}]
+)
+async def test_a_fallback_with_another_contract_is_not_used(difference: dict[str, Any]) -> None:
     remote = Remote(ToolUnavailable("far went away: kicked"), read_only=True)
-    output = await remote.call(Tool(replace(remote.twin.spec, input_schema={"type": "object"}), remote.near))
+    output = await remote.call(Tool(replace(remote.fallback.spec, **difference), remote.near))
     assert output.is_error
     assert remote.asked == ["far"]
-    assert remote.warnings == ["count: far describes other arguments than the local twin, which is not used."]
+    assert remote.warnings == []
 
 
-async def test_an_error_of_the_twin_is_the_twins() -> None:
+async def test_an_error_of_the_fallback_is_the_fallbacks() -> None:
     remote = Remote(ToolUnavailable("far went away: kicked"), read_only=True)
 
     def fail(**_arguments: Any) -> str:
-        raise ToolError("the twin cannot either")
+        raise ToolError("the fallback cannot either")
 
     output = await remote.call(Tool(remote.tool.spec, fail))
-    assert (output.text, output.served_by, output.is_error) == ("the twin cannot either", "local", True)
+    assert (output.text, output.served_by, output.is_error) == ("the fallback cannot either", "local", True)
 
 
-def test_a_tool_without_a_twin_stays_as_it_is() -> None:
+def test_a_tool_without_a_fallback_stays_as_it_is() -> None:
     tool = Tool(spec(read_only=True), lambda: "x", served_by="far")
-    assert with_twins([tool], math_tools(), pytest.fail, Limits()) == [tool]
+    assert with_fallbacks([tool], math_tools(), pytest.fail, Limits()) == [tool]

@@ -1,0 +1,283 @@
+"""Reading an `mcpServers` file, as Claude Desktop, Claude Code, Cursor and VS Code have it.
+
+References: https://code.claude.com/docs/en/mcp, https://cursor.com/docs/mcp,
+https://code.visualstudio.com/docs/agents/reference/mcp-configuration
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, ValidationError
+
+from agentloop import ConfigurationError
+from agentloop.mcp.client.config import LONGEST_NAME, SHORTEST_TIMEOUT, ServerEntry
+from agentloop.narration import clip
+
+Warn = Callable[[str], None]
+
+MOST_DIGITS = 100
+"""Digits of a number in a configuration."""
+
+_VARIABLE = re.compile(
+    r"\$\{(?P<host>[A-Za-z]+:)?(?P<name>[A-Za-z_/][A-Za-z0-9_.-]*?)(?P<default>:-(?P<text>[^}]*))?\}"
+)
+_EXPANDED = ("command", "args", "env", "url", "headers", "cwd", "envFile")
+_LONE_SURROGATE = re.compile(
+    r"\\u[dD][89a-bA-B][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89a-bA-B]..)\\u[dD][c-fC-F].."
+)
+_SETTING = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
+
+_FIELDS = [
+    tuple(map(str, field.validation_alias.choices)) if isinstance(field.validation_alias, AliasChoices) else (name,)
+    for name, field in ServerEntry.model_fields.items()
+]
+"""The names of each field."""
+_FOR_HOSTS_ONLY = {"name", "description", "icon", "version", "gallery", "dev", "alwaysLoad"}
+"""What matters to a host's user interface only, and changes nothing here."""
+_WITHOUT_EFFECT = {
+    "oauth": "there is no OAuth login here; give a token in `headers`",
+    "auth": "there is no OAuth login here; give a token in `headers`",
+    "headersHelper": "headers are not computed by a command here; give them in `headers`",
+    "sandbox": "the server runs without a sandbox",
+    "sandboxEnabled": "the server runs without a sandbox",
+}
+_EXPECTED = {
+    "string_type": "a string is needed",
+    "tuple_type": "a list is needed",
+    "mapping_type": "an object is needed",
+    "dict_type": "an object is needed",
+    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false is needed",
+    "float_type": "a number is needed",
+    "float_parsing": "a number is needed",
+    "finite_number": "a finite number is needed",
+    "greater_than_equal": "a number that is not negative is needed",
+    "literal_error": "must be stdio, http (or streamable-http) or sse",
+}
+
+
+def read_config(path: Path, warn: Warn = lambda _text: None) -> dict[str, ServerEntry]:
+    """The servers of a configuration file, by name.
+
+    `${VAR}`, `${VAR:-default}` and `${env:VAR}` are taken from the environment; `${workspaceFolder}` is the current
+    directory. `warn` receives a line for each key that has no effect here.
+
+    Raises:
+        ConfigurationError: the file cannot be read, an entry is wrong, or a variable is not set; says where.
+    """
+    try:
+        return _servers(parse_json(_text_of(path), path), path, warn)
+    except RecursionError:
+        raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
+
+
+def _servers(config: Any, path: Path, warn: Warn) -> dict[str, ServerEntry]:
+    key = "servers" if isinstance(config, dict) and "mcpServers" not in config and "servers" in config else "mcpServers"
+    servers = config.get(key) if isinstance(config, dict) else None
+    if not isinstance(servers, dict):
+        problem = "an object with the servers is needed" if config and key in config else "is missing"
+        raise ConfigurationError(f"{path}: {key}: {problem}")
+    return {
+        name: _entry(value, path, f"{key}.{_checked_name(name, path, key)}", warn) for name, value in servers.items()
+    }
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the configuration {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"Cannot read the configuration {path}: byte {error.start} is not UTF-8") from None
+
+
+def parse_json(text: str, path: Path) -> Any:
+    """The JSON value of a file's text.
+
+    Raises:
+        ConfigurationError: it is not JSON, or has numbers, nesting or characters that nothing can be done with.
+    """
+    try:
+        config = json.loads(text, parse_int=_int, parse_float=_float, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        reason = "not JSON: comments are not allowed" if text[error.pos :].startswith(("//", "/*")) else error.msg
+        reason = reason if reason.startswith("not JSON") else f"not JSON: {reason}"
+        raise ConfigurationError(f"{path}:{error.lineno}:{error.colno}: {reason}") from None
+    except _NumberError as error:
+        raise ConfigurationError(f"{_place(path, text, text.find(error.text))}: {error.reason}") from None
+    if _has_half_characters(config):
+        found = _LONE_SURROGATE.search(text)
+        raise ConfigurationError(
+            f"{_place(path, text, found.start() if found else 0)}: half a character (a lone surrogate)"
+        )
+    return config
+
+
+class _NumberError(Exception):
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        self.reason = reason
+
+
+def _int(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise _NumberError(text, f"a number of {len(text):,} digits")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise _NumberError(text, "a number that is too large")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise _NumberError(text, f"{text} is not a JSON number")
+
+
+def _place(path: Path, text: str, position: int) -> str:
+    before = text[: max(0, position)]
+    return f"{path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def _has_half_characters(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _checked_name(name: str, path: Path, key: str) -> str:
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        shown = clip(name, 40)
+        raise ConfigurationError(
+            f"{path}: {key}: the server name {shown!r} is wrong: use 1 to {LONGEST_NAME} printable characters"
+        )
+    return name
+
+
+def _entry(value: Any, path: Path, place: str, warn: Warn) -> ServerEntry:
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{path}: {place}: an object is needed")
+    try:
+        expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in _EXPANDED if key in value}
+        _check_keys(expanded, place)
+        if "envFile" in expanded:
+            env = expanded.get("env") or {}
+            from_file = _env_file(expanded["envFile"], f"{place}.envFile")
+            expanded["env"] = from_file | env if isinstance(env, dict) else env
+        entry = ServerEntry.model_validate(expanded)
+    except _EntryError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {place}{_described(error)}") from None
+    for line in _without_effect(value, entry):
+        warn(f"{path}: {place}: {line}")
+    return entry
+
+
+class _EntryError(Exception):
+    """What is wrong with an entry, with its place."""
+
+
+def _described(error: ValidationError) -> str:
+    """The first thing that is wrong: `.args.0: a string is needed`. Never the value, which may be a secret."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = "".join(f".{clip(str(part), 40)}" for part in first["loc"])
+    reason = (
+        str(first["ctx"]["error"]) if first["type"] == "value_error" else _EXPECTED.get(first["type"], first["msg"])
+    )
+    return f"{where}: {reason}"
+
+
+def _check_keys(entry: Mapping[str, Any], place: str) -> None:
+    for names in _FIELDS:
+        given = [name for name in names if name in entry]
+        if len(given) > 1:
+            raise _EntryError(f"{place}: `{given[0]}` and `{given[1]}` mean the same; give one of them")
+    for path, text in _texts(entry, place):
+        if "\0" in text:
+            raise _EntryError(f"{path}: has a NUL character")
+
+
+def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield place, value
+        case list():
+            for index, each in enumerate(value):
+                yield from _texts(each, f"{place}.{index}")
+        case dict():
+            for key, each in value.items():
+                yield from _texts(key, place)
+                yield from _texts(each, f"{place}.{key}")
+
+
+def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[str]:
+    known = {name for names in _FIELDS for name in names} | _FOR_HOSTS_ONLY | {"envFile"}
+    for key in value:
+        if key in _WITHOUT_EFFECT:
+            yield f"`{key}` has no effect: {_WITHOUT_EFFECT[key]}"
+        elif key not in known and not key.startswith(("_", "$", "/", "#")):
+            yield f"`{clip(key, 40)}` is not known here and has no effect"
+    if entry.timeout is not None and entry.seconds is None:
+        yield f"`timeout` is in milliseconds; less than {SHORTEST_TIMEOUT:.0f} has no effect"
+
+
+def _env_file(value: Any, place: str) -> dict[str, str]:
+    """The variables of a file with `NAME=VALUE` lines."""
+    if not isinstance(value, str):
+        raise _EntryError(f"{place}: a string is needed")
+    try:
+        lines = Path(value).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise _EntryError(f"{place}: cannot read {value}: {reason}") from None
+    found: dict[str, str] = {}
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        setting = _SETTING.fullmatch(line)
+        if setting is None:
+            raise _EntryError(f"{place}: {value}:{number}: NAME=VALUE is needed")
+        text = setting["value"]
+        is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+        found[setting["name"]] = text[1:-1] if is_quoted else text
+    return found
+
+
+def _expanded(value: Any, place: str) -> Any:
+    if isinstance(value, list):
+        return [_expanded(item, f"{place}.{index}") for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: _expanded(item, f"{place}.{key}") for key, item in value.items()}
+    return _VARIABLE.sub(lambda found: _value(found, place), value) if isinstance(value, str) else value
+
+
+def _value(found: re.Match[str], place: str) -> str:
+    host, name = found["host"], found["name"]
+    if host not in (None, "env:"):
+        raise _EntryError(
+            f"{place}: ${{{host}{name}}} is known to VS Code only; use an environment variable, ${{NAME}}"
+        )
+    known = {
+        "workspaceFolder": str(Path.cwd()),
+        "workspaceFolderBasename": Path.cwd().name,
+        "userHome": os.path.expanduser("~"),  # noqa: PTH111 - no exception without a home
+        "pathSeparator": os.sep,
+        "/": os.sep,
+    }
+    value = os.environ.get(name, known.get(name) if host is None else None)
+    if value is None or (value == "" and found["default"]):
+        if not found["default"]:
+            raise _EntryError(f"{place}: the environment variable {name} is not set.")
+        return found["text"]
+    return value

@@ -1,0 +1,101 @@
+"""Names of servers' tools, such that no server can take the name of another's tool."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+LONGEST = 64
+"""Characters of a name that the Messages API takes."""
+LONGEST_PREFIX = 30
+SEPARATOR = "__"
+
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The tools that a server lists, by name."""
+
+    server: str
+    names: Sequence[str]
+    is_trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNames:
+    """How one server's tools are named. `plain` are those whose names stay as they are."""
+
+    prefix: str
+    plain: frozenset[str]
+
+    def shown(self, name: str) -> str:
+        """The tool's name for the model."""
+        return name if name in self.plain else self.qualified(name)
+
+    def qualified(self, name: str) -> str:
+        """`server__tool`, cut to what the Messages API takes; a hash tells names apart, the same every time."""
+        whole = f"{self.prefix}{SEPARATOR}{name}"
+        if len(whole) <= LONGEST or len(name) > LONGEST:
+            return whole
+        return f"{whole[: LONGEST - 9]}_{_hash(whole)}"
+
+    def is_allowed(self, name: str, patterns: Iterable[str]) -> bool:
+        """Whether a pattern describes the tool: one with `__` its qualified name, any other the name it has alone."""
+        return any(
+            fnmatchcase(self.qualified(name), pattern)
+            if SEPARATOR in pattern
+            else pattern == "*" or (name in self.plain and fnmatchcase(name, pattern))
+            for pattern in patterns
+        )
+
+    def to_allow(self, name: str) -> str:
+        """The pattern that describes this tool alone."""
+        return name if name in self.plain and SEPARATOR not in name else self.qualified(name)
+
+
+def name_tools(offers: Sequence[Offer], reserved: Collection[str] = ()) -> list[ServerNames]:
+    """How the tools of each server are named.
+
+    A name that one server alone uses stays. If several use it, the only trusted one keeps it, and all others get
+    prefixes: `server__name`. `reserved` names are kept by nobody, nor is a name that begins like a server's prefix.
+    """
+    prefixes = _prefixes([offer.server for offer in offers])
+    uses = Counter(name for offer in offers for name in set(offer.names))
+    trusted = Counter(name for offer in offers if offer.is_trusted for name in set(offer.names))
+
+    def is_plain(name: str, offer: Offer) -> bool:
+        if name in reserved or _is_forged(name, prefixes):
+            return False
+        return uses[name] == 1 or (offer.is_trusted and trusted[name] == 1)
+
+    return [
+        ServerNames(prefix, frozenset(name for name in offer.names if is_plain(name, offer)))
+        for prefix, offer in zip(prefixes, offers, strict=True)
+    ]
+
+
+def _is_forged(name: str, prefixes: Collection[str]) -> bool:
+    head, separator, _ = name.partition(SEPARATOR)
+    return bool(separator) and head.lower() in {prefix.lower() for prefix in prefixes}
+
+
+def _prefixes(servers: Sequence[str]) -> list[str]:
+    """A prefix for each server, all different. None has the separator in it, so that it ends where that begins."""
+    found: list[str] = []
+    for server in servers:
+        prefix = _NOT_IN_NAMES.sub("_", server).strip("_") or "server"
+        if len(prefix) > LONGEST_PREFIX:
+            prefix = f"{prefix[: LONGEST_PREFIX - 9].rstrip('_')}_{_hash(server)}"
+        candidates = (prefix, *(f"{prefix}_{number}" for number in range(2, len(servers) + 2)))
+        taken = {each.lower() for each in found}
+        found.append(next(each for each in candidates if each.lower() not in taken))
+    return found
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
