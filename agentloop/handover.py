@@ -36,7 +36,7 @@ EVENTS_SENT = f"notifications/{EVENTS}"
 
 MAX_ID = 200
 MAX_DEPTH = 1_000
-MAX_SECONDS = 10**9
+MAX_SECONDS = 1e9
 """What is read of a handover: characters of its id, and its depth and seconds, of which more counts as this."""
 
 
@@ -94,4 +94,4 @@ def _seconds(value: object) -> float:
     seconds = decimal_of(value) if isinstance(value, int | float) else None
     if seconds is None:
         raise ValueError("a handover's `seconds` is a number")
-    return float(min(seconds, MAX_SECONDS))
+    return min(float(seconds), MAX_SECONDS)

@@ -129,8 +129,15 @@ def test_amounts_below_a_millionth_add_up_across_processes() -> None:
 )
 def test_whatever_stands_in_a_bill_its_figures_are_bounded_numbers(figure: Any) -> None:
     figures = dict.fromkeys([*COUNTS, "usd"], figure)
-    below = {"agent": figure, "seconds": figure, "models": {"m": figures}, "delegated": figure, "claimed": figure}
-    bill = Bill.from_json({"agent": "a", "models": {}, "delegated": [figure, below], "claimed": {"m": figures}})
+    below: dict[str, Any] = {
+        "agent": figure,
+        "seconds": figure,
+        "models": {"m": figures},
+        "delegated": figure,
+        "claimed": figure,
+    }
+    whole: dict[str, Any] = {"agent": "a", "models": {}, "delegated": [figure, below], "claimed": {"m": figures}}
+    bill = Bill.from_json(whole)
     assert bill is not None
     (far,) = bill.delegated
     for used in (far.own.by_model["m"], bill.claims.by_model["m"]):
@@ -153,11 +160,13 @@ def test_what_counts_of_a_claim_is_never_more_than_the_bounds(
     bound = None if usd is None else Decimal(usd)
     counted = Bill("far", own=whole).as_claim(bound, tokens, requests)
     assert counted.claims == whole
-    for amount, most, all_of_it in (
+    checked: tuple[tuple[Decimal | int | None, Decimal | int | None, Decimal | int | None], ...] = (
         (counted.total.usd, bound, whole.usd),
         (counted.total.tokens, tokens, whole.tokens),
         (counted.total.requests, requests, whole.requests),
-    ):
+    )
+    for amount, most, all_of_it in checked:
         assert amount is not None
         assert all_of_it is not None
-        assert abs(amount - (all_of_it if most is None else min(all_of_it, most))) < Decimal("1e-20")
+        wanted = Decimal(all_of_it) if most is None else min(Decimal(all_of_it), Decimal(most))
+        assert abs(amount - wanted) < Decimal("1e-20")

@@ -69,7 +69,9 @@ async def test_a_claim_takes_no_more_of_a_budget_than_was_handed_over(
     assert left.usd is not None
     assert left.tokens is not None
     assert left.turns is not None
-    assert min(left.usd, left.tokens, left.turns) > 0, "it got half of it"
+    assert left.usd > 0, "it got half of it"
+    assert left.tokens > 0
+    assert left.turns > 0
     assert result.usage.usd is not None
     assert result.usage.usd <= 1
     assert result.usage.tokens <= 200_000
