@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from agentloop import exact_json
 
@@ -15,8 +15,9 @@ def check_json(data: bytes) -> None:
     """Check that `data` is one JSON value that every JSON library reads alike.
 
     Raises:
-        ValueError: it is not UTF-8 or not JSON (NaN and Infinity are not), an object has the same key twice, a text has
-            an unpaired surrogate, an integer has more than 4,300 digits, or the value is nested too deeply.
+        ValueError: it is not UTF-8 or not JSON, an object has the same key twice, a text has an unpaired surrogate, an
+            integer has more than 4,300 digits, or the value is nested too deeply. NaN and Infinity, which are not JSON but
+            which Python's `json` writes, are left for the tool call to refuse, so that the caller gets an answer.
     """
     text = data.decode()
     try:
@@ -43,8 +44,4 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_unique)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)

@@ -14,8 +14,6 @@ from tests.surface import Held, Served, serving
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 REFUSED = {
-    "NaN": '{"numbers": [NaN]}',
-    "infinity": '{"numbers": [-Infinity]}',
     "deep": '{"numbers": ' + "[" * 1000 + "]" * 1000 + "}",
     "very deep": '{"numbers": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "surrogate": '{"numbers": ["\\ud800"]}',
@@ -26,9 +24,17 @@ REFUSED = {
     "not UTF-8": '{"numbers": ["\udcff"]}',
 }
 """By JSON-RPC."""
-ERRORS = {"beyond a float": '{"numbers": [1e400]}', "nested": '{"numbers": ' + "[" * 40 + "]" * 40 + "}"}
+ERRORS = {
+    "NaN": '{"numbers": [NaN]}',
+    "infinity": '{"numbers": [-Infinity]}',
+    "nested": '{"numbers": ' + "[" * 40 + "]" * 40 + "}",
+}
 """As a result of the tool."""
-ANSWERED = {"minus zero": '{"numbers": [-0, 1]}', "tiny": '{"numbers": [5e-324, 1]}'}
+ANSWERED = {
+    "minus zero": '{"numbers": [-0, 1]}',
+    "tiny": '{"numbers": [5e-324, 1]}',
+    "beyond a float": '{"numbers": [1e400]}',
+}
 
 
 def message(arguments: str, *, meta: str = "{}") -> bytes:
