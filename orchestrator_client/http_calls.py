@@ -1,7 +1,7 @@
 """Requests of the MCP SDK's HTTP client over `aiohttp`.
 
 What `httpx2` has under it looks at every connection for every request: with 500 calls under way that is most of what a
-call costs. See docs/decisions/direct-wire.md.
+call costs. See docs/performance.md.
 """
 
 from __future__ import annotations
