@@ -11,7 +11,7 @@ import hashlib
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -42,9 +42,10 @@ Hear = Callable[[Mapping[str, Any], ToolUse | None], None]
 
 def prepare() -> None:
     """Import what the first request would import: for a thread, while something else is waited for."""
-    for name in ("aiohttp", "agentloop.bounded", "agentloop.validation"):
+    for name in ("agentloop.bounded", "agentloop.validation"):
         import_module(name)
-    wire.tls_context()
+    with suppress(ValueError):  # for example a proxy's address, which the request will complain of
+        wire.sdk_client(api_key="of nobody", base_url="http://127.0.0.1")
 
 
 @dataclass(frozen=True)

@@ -100,9 +100,8 @@ async def test_runs_of_one_agent_share_nothing(scripted_messages: Serve) -> None
         assert result.usage.requests == 2
 
 
-@pytest.mark.parametrize("parallel", [True, False])
-async def test_runs_use_one_client_between_them(scripted_messages: Serve, parallel: bool) -> None:  # noqa: FBT001
-    meeting = Rendezvous(3 if parallel else 1, SECONDS)
+async def test_runs_at_once_use_one_client_between_them(scripted_messages: Serve) -> None:
+    meeting = Rendezvous(3, SECONDS)
     made: list[object] = []
 
     async def script(_request: Request) -> Reply:
@@ -116,9 +115,5 @@ async def test_runs_use_one_client_between_them(scripted_messages: Serve, parall
         return made[-1]
 
     one = Agent("tester", "Test.", client=client)
-    if parallel:
-        await asyncio.gather(*(one.run("go") for _ in range(3)))
-    else:
-        for _ in range(3):
-            await one.run("go")
+    await asyncio.gather(*(one.run("go") for _ in range(3)))
     assert len(made) == 1

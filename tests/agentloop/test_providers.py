@@ -160,8 +160,8 @@ async def test_a_package_that_a_provider_needs_is_named(monkeypatch: pytest.Monk
 
 @pytest.mark.requirement("no-redirects")
 async def test_redirects_are_refused_also_by_a_client_that_follows_them() -> None:
-    http = httpx2.AsyncClient(follow_redirects=True, transport=httpx2.MockTransport(lambda _: redirect))
     redirect = httpx2.Response(307, headers={"location": "http://elsewhere.invalid/v1/messages"})
+    http = httpx2.AsyncClient(follow_redirects=True, transport=httpx2.MockTransport(lambda _: redirect))
     agent = Agent("tester", "Test.", client=AsyncAnthropic(api_key=KEY, base_url="http://m.invalid", http_client=http))
     with pytest.raises(ModelError, match=r"m\.invalid redirects to elsewhere\.invalid"):
         await agent.run("go")

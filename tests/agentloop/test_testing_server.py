@@ -201,10 +201,11 @@ async def test_each_request_has_an_outcome(scripted_messages: Serve) -> None:
                 model="m", max_tokens=10, messages=[{"role": "user", "content": "go"}], stream=True
             )
             assert [event async for event in stream]
-        await client.messages.create(
+        stream = await client.messages.create(
             model="m", max_tokens=10, messages=[{"role": "user", "content": "go"}], stream=True
         )
         assert server.requests[2].outcome is None
+        await stream.close()
     await server.until(lambda: server.requests[2].outcome is not None)
     assert [request.outcome for request in server.requests] == ["complete", "cut", "cancelled"]
 

@@ -1,0 +1,47 @@
+"""An API that fails: what is left in answers, files, results and logs, and in which words it is told."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.processes import CLIENT, environment, run
+from tests.raw_http import RawRequest, raw_server
+
+KEY = "sk-ant-SECRET-0123456789abcdef"
+
+
+@pytest.mark.requirement("no-secret-leaks")
+async def test_a_key_is_in_nothing_that_a_question_leaves_behind(tmp_path: Path) -> None:
+    """The calculator in the server fails, and then the orchestrator."""
+
+    async def answer(request: RawRequest, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 401 X\r\n\r\n" + request.head.encode() if request.number % 2 else b"HTTP/1.1 abc\r\n\r\n"
+        )
+        await writer.drain()
+
+    events, timeline = tmp_path / "events.jsonl", tmp_path / "timeline.html"
+    async with raw_server(answer) as api:
+        env = environment(ANTHROPIC_BASE_URL=api.url, ANTHROPIC_API_KEY=KEY)
+        end = await run(
+            *CLIENT, "--json", "--events", str(events), "--timeline", str(timeline), "What is 2+3?", env=env
+        )
+    assert end.code == 1
+    assert api.requests
+    left = {"stdout": end.out, "stderr": end.err, "events": events.read_text(), "timeline": timeline.read_text()}
+    assert [name for name, text in left.items() if KEY in text or "SECRET" in text] == []
+    assert "answered 401" in json.loads(end.out)["error"]
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)], ids=["told", "quiet"])
+async def test_without_a_network_one_sentence_says_what_to_do(quiet: tuple[str, ...]) -> None:
+    env = environment(ANTHROPIC_BASE_URL="http://no-such-host.invalid", ANTHROPIC_API_KEY=KEY)
+    end = await run(*CLIENT, *quiet, "--local", "What is 2+3?", env=env)
+    told = "no answer: Cannot reach no-such-host.invalid: name not found. Check the network or proxy, or use --offline."
+    assert (end.code, end.out) == (1, "")
+    assert told in end.err
+    assert "stamina" not in end.err
+    if quiet:
+        assert end.err.count("\n") == 1
