@@ -27,8 +27,7 @@ async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float,
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(server_log(say))
         connections = [
-            Connection(name, entry, connect_timeout=connect_timeout, server_log=log)
-            for name, entry in servers.items()
+            Connection(name, entry, connect_timeout=connect_timeout, server_log=log) for name, entry in servers.items()
         ]
         for connection in connections:
             stack.push_async_exit(connection)
