@@ -42,7 +42,7 @@ class DurableRun:
         _require_the_extra()
         run = cls(folder or default_folder(), secrets.token_hex(6), question, _plain(options))
         try:
-            run.folder.mkdir(parents=True, exist_ok=True)
+            run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             run._note({"question": question, "options": run.options})
         except OSError as error:
             raise ConfigurationError(f"Cannot keep the run in {run.folder}: {error.strerror}.") from None
@@ -104,17 +104,23 @@ class DurableRun:
     def _check_frame(self, frame: str) -> None:
         """What the model was told of the tools may not change in a run, because its thinking is bound to that."""
         path = self.folder / f"{self.id}.frame"
-        if path.exists() and path.read_text(encoding="utf-8") != frame:
-            raise ConfigurationError(
-                f"Run {self.id} began with another model, or other tools than the servers offer now, "
-                "so it cannot go on. Resume it when they are as they were, or ask anew."
-            )
-        path.write_text(frame, encoding="utf-8")
+        if path.exists():
+            if path.read_text(encoding="utf-8") != frame:
+                raise ConfigurationError(
+                    f"Run {self.id} began with another model, or other tools than the servers offer now, "
+                    "so it cannot go on. Resume it when they are as they were, or ask anew."
+                )
+        else:
+            _write_own(path, frame)
 
     def _note(self, note: Mapping[str, Any]) -> None:
-        path = self.folder / f"{self.id}.json"
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-            json.dump(note, file)
+        _write_own(self.folder / f"{self.id}.json", json.dumps(note))
+
+
+def _write_own(path: Path, text: str) -> None:
+    """Write a new file that its owner alone may read: questions and options may be private."""
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def default_folder() -> Path:
@@ -125,10 +131,9 @@ def default_folder() -> Path:
 def _require_the_extra() -> None:
     try:
         import agentloop.durable.engine  # noqa: F401, PLC0415 - fails when the extra is not installed
-    except ImportError as error:
+    except ImportError:
         raise ConfigurationError(
-            f"Durable runs need the extra 'durable', which is not installed ({error}). "
-            "In a clone of the project: pip install '.[durable]'"
+            "Durable runs need the extra `durable`. In the project's folder: pip install '.[durable]'"
         ) from None
 
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from agentloop import Agent
 from agentloop.dispatch import cancel_and_wait
-from agentloop.mcp.client import catalog, connection
+from agentloop.mcp.client import catalog, sdk_session
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
@@ -63,7 +63,7 @@ def entry(mode: str, url: str) -> ServerEntry:
 
 async def play(part: Part, times: int, seed: int, folder: Path, log: TextIO) -> None:
     """Each kind of harm `times` times, an honest server beside it; then what the command's user sees of it."""
-    usual, connection.CALL_TIMEOUT = connection.CALL_TIMEOUT, CALL_TIMEOUT
+    usual, sdk_session.CALL_TIMEOUT = sdk_session.CALL_TIMEOUT, CALL_TIMEOUT
     try:
         async with _listener() as (url, visits):
             with ScriptedMessages(Model(seed)) as model:
@@ -73,7 +73,7 @@ async def play(part: Part, times: int, seed: int, folder: Path, log: TextIO) -> 
             part.add("$ref addresses fetched", len(visits))
             part.expect(not visits, f"a $ref was fetched {len(visits)} times")
     finally:
-        connection.CALL_TIMEOUT = usual
+        sdk_session.CALL_TIMEOUT = usual
 
 
 async def _side_by_side(part: Part, times: int, model: ScriptedMessages, url: str, log: TextIO) -> None:

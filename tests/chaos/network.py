@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
 
-from agentloop.mcp.client import connection
+from agentloop.mcp.client import sdk_session
 from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
 from agentloop.testing import ScriptedMessages
 from tests.chaos.counts import Part
 from tests.chaos.problems import Model, Problem
@@ -27,7 +28,7 @@ HARMS: tuple[Harm, ...] = ("delay", "cut", "truncate", "corrupt", "stall")
 async def play(part: Part, times: int, seed: int, folder: Path, log: TextIO) -> None:
     """`times` runs with each kind of harm; half of the connections have it."""
     del folder
-    usual, connection.CALL_TIMEOUT = connection.CALL_TIMEOUT, CALL_TIMEOUT
+    usual, sdk_session.CALL_TIMEOUT = sdk_session.CALL_TIMEOUT, CALL_TIMEOUT
     try:
         async with AsyncExitStack() as stack:
             model = stack.enter_context(ScriptedMessages(Model(seed)))
@@ -37,7 +38,7 @@ async def play(part: Part, times: int, seed: int, folder: Path, log: TextIO) -> 
             for harm in HARMS:
                 await _with_harm(part, harm, times=times, seed=seed, proxy=proxy, model=model, entry=entry, log=log)
     finally:
-        connection.CALL_TIMEOUT = usual
+        sdk_session.CALL_TIMEOUT = usual
 
 
 async def _with_harm(
@@ -73,7 +74,7 @@ async def _with_harm(
     part.expect(proxy.done[harm] > 0, f"no connection was harmed by {harm}")
 
 
-async def _until_up(part: Part, far: connection.Connection, after: str) -> None:
+async def _until_up(part: Part, far: Connection, after: str) -> None:
     try:
         async with asyncio.timeout(BOUND):
             while not far.is_up:  # noqa: ASYNC110 - a state, not an event

@@ -133,3 +133,13 @@ def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
         end = CliRunner().invoke(main, ["resume", run_id, "--durable-dir", str(tmp_path)])
         assert (end.exit_code, end.stdout) == (2, "")
         assert said in " ".join(end.stderr.split())
+
+
+@pytest.mark.requirement("durable-resume")
+async def test_what_is_kept_of_a_run_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    end = await run(*CLIENT, "--local", "--quiet", "--durable", "--durable-dir", str(folder), "1 + 1")
+    assert (end.code, end.out) == (0, "Answer: 2\n")
+    kept = [folder, *folder.iterdir()]
+    assert {path.suffix for path in kept} >= {".json", ".frame", ".sqlite"}
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []

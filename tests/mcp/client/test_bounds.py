@@ -19,8 +19,9 @@ from starlette.routing import Route
 from agentloop import Agent, ToolError, ToolUnavailable
 from agentloop.mcp.client.catalog import MAX_SERVER, MAX_TOOLS
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.connection import MAX_REASON, Connection
+from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
+from agentloop.mcp.client.sdk_session import MAX_REASON
 
 HOSTILE = Path(__file__).with_name("hostile_server.py")
 OBJECT = {"type": "object"}

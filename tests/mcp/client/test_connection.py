@@ -174,7 +174,7 @@ async def test_a_callers_cancel_reaches_the_server_and_a_refused_call_does_not_e
 async def test_a_call_the_server_takes_too_long_for_is_a_tool_error(
     scripted_messages: Callable[..., ScriptedMessages], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentloop.mcp.client.connection.CALL_TIMEOUT", 0.2)
+    monkeypatch.setattr("agentloop.mcp.client.sdk_session.CALL_TIMEOUT", 0.2)
     model = held_model(scripted_messages)
     async with connect(SERVER, ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted") as connection:
         with pytest.raises(ToolError, match="calc gave no result in time: ") as caught:
