@@ -86,6 +86,7 @@ class JsonBody:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        body = b""
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await _read(scope, receive)
