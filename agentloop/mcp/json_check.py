@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agentloop import exact_json
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
 
-MAX_NESTING = 100
+from agentloop import exact_json
+from agentloop.narration import LINE, clip
+
+MAX_NESTING = 150
 """Objects and arrays within each other in one message."""
 
 
@@ -16,8 +19,8 @@ def check_json(data: bytes) -> None:
 
     Raises:
         ValueError: it is not UTF-8 or not JSON, an object has the same key twice, a text has an unpaired surrogate, an
-            integer has more than 4,300 digits, or the value is nested too deeply. NaN and Infinity, which Python's `json`
-            writes although they are not JSON, are left for the tool call to refuse, so that the caller gets an answer.
+            integer has more than 4,300 digits, or the value is nested too deeply. NaN and Infinity, which Python's
+            `json` writes although they are not JSON, are left for the tool call to refuse, so that the caller gets an answer.
     """
     text = data.decode()
     try:
@@ -34,6 +37,24 @@ def check_json(data: bytes) -> None:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise ValueError("a text has an unpaired surrogate") from None
+
+
+def refusal(data: bytes, problem: str) -> JSONRPCError:
+    """The answer to a message that was refused: an invalid request if it can be told which, or else a parse error."""
+    request = _request_id(data)
+    code, what = (PARSE_ERROR, "Parse error") if request is None else (INVALID_REQUEST, "Invalid request")
+    error = ErrorData(code=code, message=clip(f"{what}: {problem}", LINE))
+    return JSONRPCError(jsonrpc="2.0", id=request, error=error)
+
+
+def _request_id(data: bytes) -> int | str | None:
+    try:
+        message = json.loads(data)
+        request = message["id"] if "method" in message else None
+        str(request).encode()
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return request if isinstance(request, int | str) and not isinstance(request, bool) else None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

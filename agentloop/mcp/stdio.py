@@ -23,11 +23,11 @@ MAX_LINE = 16 * 1024 * 1024
 
 
 class InvalidLine(ValueError):
-    """A line that is not a JSON-RPC message, or is longer than `MAX_LINE` bytes (`is_too_long`)."""
+    """A line that is not a JSON-RPC message, or None for one of more than `MAX_LINE` bytes."""
 
-    def __init__(self, problem: str, *, is_too_long: bool = False) -> None:
+    def __init__(self, problem: str, line: bytes | None) -> None:
         super().__init__(problem)
-        self.is_too_long = is_too_long
+        self.line = line
 
 
 OnInvalid = Callable[[InvalidLine], Awaitable[None]]
@@ -111,6 +111,7 @@ class LineReader(MessageStream):
         self._reader = reader
         self._on_invalid = on_invalid
         self._check = check
+        self._is_dropping = False
 
     async def receive(self) -> SessionMessage | Exception:
         while True:
@@ -128,32 +129,38 @@ class LineReader(MessageStream):
         try:
             if self._check is not None:
                 self._check(line)
+        except ValueError as error:
+            raise InvalidLine(str(error), line) from None
+        try:
             text = line.decode(errors="replace")
             message = jsonrpc_message_adapter.validate_json(text, by_name=False)
-        except ValueError as error:
-            raise InvalidLine(str(error)) from None
+        except ValueError:
+            raise InvalidLine("not a JSON-RPC message", line) from None
         exact_arguments.restore(message, text)
         return SessionMessage(message)
 
     async def _line(self) -> bytes:
-        """The next line, or b"" at the end. One that is too long is read to its end and dropped.
+        """The next line, or b"" at the end. The rest of one that was too long is dropped.
 
         Raises:
-            InvalidLine: it was too long.
+            InvalidLine: it is too long; raised before its end, which may never come.
         """
-        is_too_long = False
         while True:
             try:
                 line = await self._reader.readuntil(b"\n")
             except asyncio.IncompleteReadError as error:
                 line = error.partial
             except asyncio.LimitOverrunError as error:
-                is_too_long = True
                 await self._reader.readexactly(error.consumed)
+                if not self._is_dropping:
+                    self._is_dropping = True
+                    raise InvalidLine(f"a message has more than {MAX_LINE // 2**20} MiB", None) from None
                 continue
-            if is_too_long:
-                raise InvalidLine(f"a message has more than {MAX_LINE // 2**20} MiB", is_too_long=True)
-            return line
+            if not self._is_dropping:
+                return line
+            self._is_dropping = False
+            if not line:
+                return line
 
 
 class LineWriter:

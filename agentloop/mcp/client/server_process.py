@@ -48,7 +48,7 @@ async def server_process(entry: ServerEntry, log: TextIO, on_end: Callable[[str]
 
     async def end_if_too_long(error: InvalidLine) -> None:
         # A request would wait for the answer that was dropped.
-        if error.is_too_long:
+        if error.line is None:
             on_end(str(error))
             raise EndOfStream
 

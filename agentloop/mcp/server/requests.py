@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mcp.types import PARSE_ERROR
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentloop.mcp.exact_arguments import BODY
-from agentloop.mcp.json_check import check_json
+from agentloop.mcp.json_check import check_json, refusal
 from agentloop.mcp.server.connections import Connections
-from agentloop.narration import LINE, clip
 
 MAX_BODY = 1024 * 1024
 """Bytes of one request."""
@@ -89,6 +87,7 @@ class JsonBody:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        body = b""
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await _read(scope, receive)
@@ -101,8 +100,7 @@ class JsonBody:
             response = Response("The request body took too long.", status_code=408, headers={"connection": "close"})
             await response(scope, receive, send)
         except ValueError as error:
-            reason = clip(f"Parse error: {error}", LINE)
-            problem = {"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": reason}}
+            problem = refusal(body, str(error)).model_dump(mode="json", exclude_unset=True)
             await JSONResponse(problem, status_code=400)(scope, receive, send)
         else:
             scope[BODY] = body

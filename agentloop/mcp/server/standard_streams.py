@@ -20,12 +20,10 @@ from anyio import BrokenResourceError
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
-from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError
 
 from agentloop.dispatch import cancel_and_wait
-from agentloop.mcp.json_check import check_json
+from agentloop.mcp.json_check import check_json, refusal
 from agentloop.mcp.stdio import InvalidLine, LineWriter, WatchedStream, pipe_streams
-from agentloop.narration import LINE, clip
 from agentloop.observers import export
 
 STOP_GRACE = 1.0
@@ -82,10 +80,9 @@ async def _own_streams() -> AsyncIterator[Any]:
         writers: list[LineWriter] = []
 
         async def refuse(error: InvalidLine) -> None:
-            if error.is_too_long:
+            if error.line is None:
                 _log.warning("A message of the client was refused: %s.", error)
-            refusal = ErrorData(code=PARSE_ERROR, message=clip(f"Parse error: {error}", LINE))
-            await writers[0].send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=None, error=refusal)))
+            await writers[0].send(SessionMessage(refusal(error.line or b"", str(error))))
 
         async with pipe_streams(stdin, stdout, on_invalid=refuse, check=check_json) as (reading, writing):
             writers.append(writing)

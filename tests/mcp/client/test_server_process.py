@@ -17,7 +17,7 @@ NOISE = (
     "import sys\n"
     "print('no message'); print()\n"
     """print('{"jsonrpc": "2.0", "method": "notifications/one"}')\n"""
-    "print('x' * int(sys.argv[1])); sys.stdout.flush(); sys.stdin.read()"
+    "print('x' * int(sys.argv[1]), end='', flush=True); sys.stdin.read()"
 )
 
 
@@ -66,7 +66,7 @@ async def test_what_outlives_a_server_that_ended_by_itself_is_ended_too(tmp_path
         await line.ended()
 
 
-async def test_a_line_that_is_too_long_ends_the_stream_and_says_so(tmp_path: Path) -> None:
+async def test_a_line_that_is_too_long_and_may_never_end_ends_the_stream_and_says_so(tmp_path: Path) -> None:
     reasons: list[str] = []
     noisy = entry(sys.executable, "-c", NOISE, str(MAX_LINE + 1))
     with (tmp_path / "log").open("w") as file:
