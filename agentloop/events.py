@@ -67,10 +67,17 @@ class TurnFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRetried(Event):
-    """The request failed or its stream broke; the turn is asked for again."""
+    """The request failed or its stream broke; the turn is asked for again.
+
+    `attempt` is the number of the next attempt (0: not known), `reason` why the last one failed, in a few words
+    (`overloaded`), and `delay` the seconds until the next one.
+    """
 
     number: int
     error: str
+    attempt: int = 0
+    reason: str = ""
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +128,17 @@ class Notice(Event):
     """Something the operator should know and the model need not."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStarting(Event):
+    """A server is being started, or connected to if `is_remote`. The next `ServerChanged` of it ends that.
+
+    It concerns all runs that use the server, so `run` and `agent` are empty.
+    """
+
+    server: str
+    is_remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

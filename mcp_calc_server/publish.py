@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from agentloop import Agent, ConfigurationError
+
+_IMPORTERS = {__file__, importlib.__file__}
+"""Files that are on the way to a user's module and not of it."""
 
 
 def find_agents(name: str) -> list[Agent]:
@@ -39,8 +43,26 @@ def _import(module_name: str, name: str) -> Any:
     try:
         with _stdout_on_stderr():
             return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise ConfigurationError(
+                f"--publish {name}: there is no module {error.name} in this folder or on Python's path."
+            ) from None
+        raise _failed(name, module_name, error) from error
     except Exception as error:
-        raise ConfigurationError(f"--publish {name}: importing {module_name} failed: {error!r}") from error
+        raise _failed(name, module_name, error) from error
+
+
+def _failed(name: str, module_name: str, error: Exception) -> ConfigurationError:
+    """Says where in the user's module, or the module it imports, the error is."""
+    if isinstance(error, SyntaxError):
+        place, reason = f"{error.filename}:{error.lineno}", error.msg
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if not frame.filename.startswith("<") and frame.filename not in _IMPORTERS]
+        place = f"{own[-1].filename}:{own[-1].lineno}" if own else module_name
+        reason = str(error) or "an error without a text"
+    return ConfigurationError(f"--publish {name}: {place}: {reason}")
 
 
 @contextmanager

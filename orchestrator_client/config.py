@@ -61,7 +61,8 @@ def read_config(path: Path) -> dict[str, ServerEntry]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"Cannot read the configuration {path}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"Cannot read the configuration {path}: {reason}.") from None
     try:
         return dict(_Config.model_validate(_with_variables(json.loads(text))).servers)
     except json.JSONDecodeError as error:
@@ -69,9 +70,16 @@ def read_config(path: Path) -> dict[str, ServerEntry]:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "mcpServers"
-        raise ConfigurationError(f"{path}: {place}: {first['msg']}") from None
+        own = first.get("ctx", {}).get("error")  # what a validator of ours says
+        raise ConfigurationError(f"{path}: {place}: {own or first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: not JSON that can be read: {_unreadable(error)}.") from None
     except _UnsetError as error:
         raise ConfigurationError(f"{path}: {error}") from None
+
+
+def _unreadable(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else "it has a number with too many digits"
 
 
 class _UnsetError(Exception):

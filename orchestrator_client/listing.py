@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-import click
 from mcp.types import Tool as McpTool
 
+from agentloop.command_line import EXIT_FAILED, print_result
 from agentloop.handover import AGENT
 from agentloop.narration import clip
-from orchestrator_client.answer import EXIT_FAILED, printable_json
+from orchestrator_client.answer import printable_json
 from orchestrator_client.config import ServerEntry
 from orchestrator_client.connection import Connection
 
@@ -32,9 +32,9 @@ async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float,
             stack.push_async_exit(connection)
         await asyncio.gather(*(connection.__aenter__() for connection in connections))
         if as_json:
-            click.echo(printable_json({"servers": listing_json(connections)}))
+            print_result(printable_json({"servers": listing_json(connections)}), wrap=False)
         for line in () if as_json else listing(connections):
-            click.echo(line)
+            print_result(line)
         return 0 if all(connection.is_up for connection in connections) else EXIT_FAILED
 
 

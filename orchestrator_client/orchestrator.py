@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 import anyio
 
 from agentloop import Agent, ConfigurationError, Limits, Tool
-from agentloop.events import Observer, ServerChanged, ignore
+from agentloop.events import Observer, ServerChanged, ServerStarting, ignore
 from agentloop.model import ClientSource
 from agentloop.narration import LINE, clip
 from orchestrator_client.config import ServerEntry
@@ -81,6 +81,8 @@ class Session:
 
     async def __aenter__(self) -> Self:
         """Connect to all servers at once."""
+        for name, entry in self._setup.servers.items():
+            self._observe(ServerStarting(run="", agent="", server=name, is_remote=entry.command is None))
         for connection in self.connections:
             self._stack.push_async_exit(connection)
         try:

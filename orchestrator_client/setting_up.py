@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,13 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
     """
     orchestrator = choose_model(options["model"], offline=options["offline"])
     calculator = choose_model(options["calculator_model"], offline=options["offline"])
+    servers = {} if options["local"] else servers_from(options["config"], options["words"], calculator, run)
     if orchestrator.notice and not options["quiet"]:
         say(orchestrator.notice)
     return Setup(
         model=orchestrator.model,
         client=orchestrator.client,
-        servers={} if options["local"] else servers_from(options["config"], options["words"], calculator, run),
+        servers=servers,
         twins=local_twins(calculator_assistant(model=calculator.model, client=calculator.client)),
         connect_timeout=options["connect_timeout"],
         max_calls=options["max_calls"],
@@ -52,9 +54,21 @@ def servers_from(
     """
     try:
         configured = {} if config is None else read_config(config)
-        return servers_to_use(words, configured, _own_env(calculator, run))
+        chosen = servers_to_use(words, configured, _own_env(calculator, run))
+        _check_commands(chosen, configured)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
+    return chosen
+
+
+def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:
+    """A --server that is meant to be a command has to be one: it may be a configured server's name, misspelled."""
+    for name, entry in chosen.items():
+        if name not in configured and entry.command is not None and shutil.which(entry.command) is None:
+            known = f" Configured are: {', '.join(configured)}." if configured else ""
+            raise ConfigurationError(
+                f"--server {entry.command!r} is neither a configured server, a URL nor a command that is there.{known}"
+            )
 
 
 def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:

@@ -71,7 +71,7 @@ asyncio.run(main())
 
 PREPARED = """
 import sys
-from mcp_calc_server.__main__ import lean
+from agentloop.imports import lean
 lean("anthropic", "mcp")
 from agentloop.model import prepare
 from offline_model.choice import claude_client

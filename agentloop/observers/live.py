@@ -16,6 +16,8 @@ from agentloop.events import (
     Event,
     RunFinished,
     RunStarted,
+    ServerChanged,
+    ServerStarting,
     Spent,
     TextDelta,
     ToolFinished,
@@ -24,6 +26,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
+from agentloop.narration import retry_text
 from agentloop.usage import Usage, sum_of
 
 State = Literal["running", "done", "failed"]
@@ -52,6 +55,7 @@ class Node:
     served_by: str = ""
     result: str | None = None
     is_agent: bool = False
+    is_replayed: bool = False
     children: list[Node] = field(default_factory=list)
     spent: Usage = field(default_factory=Usage)
     billed: Usage | None = None
@@ -81,10 +85,14 @@ class Node:
 
 
 class Tree:
-    """Grows with `observe`; `roots` are the runs that no call of another one started."""
+    """Grows with `observe`; `roots` are the runs that no call of another one started.
+
+    `starting` are the servers that are being started or connected to, with the event that said so.
+    """
 
     def __init__(self) -> None:
         self.roots: list[Node] = []
+        self.starting: dict[str, ServerStarting] = {}
         self._runs: dict[str, Node] = {}
         self._calls: dict[str, Node] = {}
         self._numbers: Counter[tuple[str, str]] = Counter()
@@ -99,6 +107,10 @@ class Tree:
                 self._calls[event.call].step = message[:DETAIL]
             case ToolFinished() if event.call in self._calls:
                 _finish_call(event, self._calls[event.call])
+            case ServerStarting():
+                self.starting[event.server] = event
+            case ServerChanged():
+                self.starting.pop(event.server, None)
             case _ if event.run in self._runs:
                 _within(event, self._runs[event.run])
 
@@ -115,7 +127,7 @@ class Tree:
     def _start_call(self, event: ToolStarted, run: Node) -> None:
         self._numbers[event.run, event.tool] += 1
         number = self._numbers[event.run, event.tool]
-        node = Node(f"{event.tool}#{number}", event.tool, event.arguments, event.at)
+        node = Node(f"{event.tool}#{number}", event.tool, event.arguments, event.at, is_replayed=event.replayed)
         self._calls[event.call] = node
         run.children.append(node)
 
@@ -127,8 +139,8 @@ def _within(event: Event, run: Node) -> None:
             run.step = f"asks {model}, turn {number}"
         case TextDelta():
             run.step = "writes"
-        case TurnRetried(error=error):
-            run.step = f"asks again: {error}"[:DETAIL]
+        case TurnRetried():
+            run.step = retry_text(event)[:DETAIL]
         case Spent(model=model, usage=usage):
             run.spent = run.spent.plus(model, usage)
         case RunFinished():
