@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
@@ -19,6 +20,7 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 MAX_USD = 1_000_000_000
 """A larger amount is a slip of the hand."""
+NO_HOME = "/nonexistent"
 FEW_COLUMNS = 80
 """Of a terminal that does not say how wide it is."""
 
@@ -55,7 +57,7 @@ class CommandLine(click.Command):
         if isinstance(self, click.Group):
             write_commands(formatter, "Commands", self.commands)
 
-    def main(  # type: ignore[override] - one signature for all of its overloads
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -66,6 +68,7 @@ class CommandLine(click.Command):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         open_standard_streams()
+        _have_home()
         try:
             sys.exit(super().main(args, prog_name, complete_var, standalone_mode=False, **extra) or 0)
         except click.ClickException as error:
@@ -134,18 +137,18 @@ def say(text: str) -> None:
         click.echo(for_terminal(text, sys.stderr), err=True)
 
 
-def print_result(text: str, *, wrap: bool = True) -> None:
-    """Write to stdout, on a terminal wrapped at words if `wrap`.
+def print_result(text: str, *, wrap: bool = True, indent: int = 0) -> None:
+    """Write to stdout, on a terminal wrapped at words if `wrap`; see `wrapped` for `indent`.
 
     Raises:
         OSError: stdout is closed or takes no more.
     """
-    click.echo(for_terminal(text, sys.stdout) if wrap else text)
+    click.echo(for_terminal(text, sys.stdout, indent) if wrap else text)
 
 
-def for_terminal(text: str, stream: TextIO) -> str:
-    """The text with its lines wrapped at words if the stream is a terminal; indented lines keep their indentation."""
-    return wrapped(text, _columns(stream)) if stream.isatty() else text
+def for_terminal(text: str, stream: TextIO, indent: int = 0) -> str:
+    """The text, wrapped at words if the stream is a terminal."""
+    return wrapped(text, _columns(stream), indent) if stream.isatty() else text
 
 
 def _columns(stream: TextIO) -> int:
@@ -155,16 +158,19 @@ def _columns(stream: TextIO) -> int:
         return FEW_COLUMNS
 
 
-def wrapped(text: str, columns: int) -> str:
-    """The text with lines that are wider than `columns` broken between words."""
-    return "\n".join(_wrapped_line(line, columns) for line in text.split("\n"))
+def wrapped(text: str, columns: int, indent: int = 0) -> str:
+    """The text with lines that are wider than `columns` broken between words.
+
+    What follows such a break is indented as the line is, and at least by `indent`.
+    """
+    return "\n".join(_wrapped_line(line, columns, indent) for line in text.split("\n"))
 
 
-def _wrapped_line(line: str, columns: int) -> str:
+def _wrapped_line(line: str, columns: int, indent: int) -> str:
     if len(line) <= columns:
         return line
-    indent = line[: len(line) - len(line.lstrip())][: columns // 2]
-    return textwrap.fill(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    margin = " " * min(max(indent, len(line) - len(line.lstrip())), columns // 2)
+    return textwrap.fill(line, columns, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)
 
 
 def open_standard_streams() -> None:
@@ -187,6 +193,14 @@ class _Closed(io.TextIOBase):
 
     def write(self, _text: str, /) -> int:
         raise OSError(errno.EBADF, "it is closed")
+
+
+def _have_home() -> None:
+    """A user whom the system does not know, and who has no `HOME`, gets one without files: libraries look into it."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = NO_HOME
 
 
 def _forget_stdout() -> None:

@@ -370,8 +370,10 @@ def install(host: str, *, offline: bool, model: str | None, env: Sequence[str], 
             print_result(change.text.removesuffix("\n"), wrap=False)
             return
         change.apply()
-    except (ConfigurationError, OSError) as error:
+    except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from None
     if not change.needed:
         say(f"{change.path} has the entry already.")
         return

@@ -25,7 +25,7 @@ from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
 from orchestrator_client.answer import advice, print_answer
 from orchestrator_client.line_editor import line_editor
-from orchestrator_client.listing import listing
+from orchestrator_client.listing import print_listing
 from orchestrator_client.observing import began_at
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.progress import Progress, progress_on_stderr, say
@@ -195,11 +195,10 @@ class Chat:
 
     def _help(self, _argument: str) -> None:
         for name, what in COMMANDS.items():
-            print_result(f"{name:18}{what}")
+            print_result(f"{name:18}{what}", indent=18)
 
     def _tools(self, _argument: str) -> None:
-        for line in listing(self._session.connections):
-            print_result(line)
+        print_listing(self._session.connections)
         local = [tool.name for tool in self._agent.tools if tool.served_by == "local"]
         if local:
             print_result(f"local, in this conversation: {', '.join(local)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -18,6 +19,9 @@ from orchestrator_client.config import ServerEntry
 from orchestrator_client.connection import Connection
 
 _WIDTH = 100
+_SHORTEST = 30
+_INDENT = 4
+_DESCRIPTION = 500
 _NAME = 64
 
 
@@ -33,9 +37,15 @@ async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float,
         await asyncio.gather(*(connection.__aenter__() for connection in connections))
         if as_json:
             print_result(printable_json({"servers": listing_json(connections)}), wrap=False)
-        for line in () if as_json else listing(connections):
-            print_result(line)
+        else:
+            print_listing(connections)
         return 0 if all(connection.is_up for connection in connections) else EXIT_FAILED
+
+
+def print_listing(connections: Sequence[Connection]) -> None:
+    """Write the listing to stdout."""
+    for line in listing(connections):
+        print_result(line, indent=_INDENT)
 
 
 def listing(connections: Sequence[Connection]) -> Iterator[str]:
@@ -50,8 +60,8 @@ def listing(connections: Sequence[Connection]) -> Iterator[str]:
         widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
         for tool in connection.tools:
             start = f"  {clip(tool.name, _NAME):{widest}}  {'agent' if _is_agent(tool) else '':5}  "
-            first_line = (tool.description or "").strip().partition("\n")[0]
-            yield start + clip(first_line, max(1, _WIDTH - len(start)))
+            first_line = clip((tool.description or "").strip().partition("\n")[0], _DESCRIPTION)
+            yield start + textwrap.shorten(first_line, max(_SHORTEST, _WIDTH - len(start)), placeholder=" …")
 
 
 def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:

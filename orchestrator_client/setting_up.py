@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def servers_from(
 def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:
     """A --server that is meant to be a command has to be one: it may be a configured server's name, misspelled."""
     for name, entry in chosen.items():
-        if name not in configured and entry.command is not None and shutil.which(entry.command) is None:
+        if name in configured or entry.command in {None, sys.executable}:  # the latter is our own server
+            continue
+        if shutil.which(str(entry.command)) is None:
             known = f" Configured are: {', '.join(configured)}." if configured else ""
             raise ConfigurationError(
                 f"--server {entry.command!r} is neither a configured server, a URL nor a command that is there.{known}"
