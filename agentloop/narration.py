@@ -16,14 +16,29 @@ from agentloop.events import (
     ToolProgress,
     ToolStarted,
     TurnRetried,
+    TurnStarted,
 )
 
 LINE = 200
 """Characters in a line at most: MCP clients cut longer progress messages."""
 REPLAYED = "(replayed)"
-"""What is said of an event that happened before a crash and was read from the store."""
+"""What is said of an event that happened before a crash and was read from the store, and of a call that such a turn
+asked for: harmless ones are made again."""
 LINE_BREAK = " \N{RETURN SYMBOL} "
 """Stands for the end of a line where a text is shown on one: without it figures of two lines run together."""
+
+
+class Replays:
+    """Knows which runs are in a turn that was read from a store. Give it every event, in order."""
+
+    def __init__(self) -> None:
+        self._runs: set[str] = set()
+
+    def covers(self, event: Event) -> bool:
+        """Whether the event is replayed, or is of a call that a replayed turn asked for."""
+        if isinstance(event, TurnStarted | RunFinished):
+            (self._runs.add if event.replayed else self._runs.discard)(event.run)
+        return event.replayed or (isinstance(event, ToolStarted | ToolFinished) and event.run in self._runs)
 
 
 class Narrator:
@@ -31,6 +46,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._speakers: dict[str, str] = {}
+        self._replays = Replays()
 
     def tell(self, event: Event) -> str | None:
         """The line for an event, the speaker first: `calculator_assistant#2: calls ...`."""
@@ -38,10 +54,11 @@ class Narrator:
             return clip(starting_text(event.server, is_remote=event.is_remote), LINE)
         if isinstance(event, RunStarted) and event.parent_call:
             self._speakers[event.run] = f"{event.agent}#{_number(event.parent_call)}"
+        is_replayed = self._replays.covers(event)
         line = describe(event)
         if line is None:
             return None
-        mark = f"{REPLAYED} " if event.replayed else ""
+        mark = f"{REPLAYED} " if is_replayed else ""
         return clip(f"{self._speakers.get(event.run, event.agent)}: {mark}{line}", LINE)
 
 

@@ -26,7 +26,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.narration import retry_text
+from agentloop.narration import Replays, retry_text
 from agentloop.usage import Usage, sum_of
 
 State = Literal["running", "done", "failed"]
@@ -96,13 +96,15 @@ class Tree:
         self._runs: dict[str, Node] = {}
         self._calls: dict[str, Node] = {}
         self._numbers: Counter[tuple[str, str]] = Counter()
+        self._replays = Replays()
 
     def observe(self, event: Event) -> None:
+        is_replayed = self._replays.covers(event)
         match event:
             case RunStarted():
                 self._start_run(event)
             case ToolStarted() if event.run in self._runs:
-                self._start_call(event, self._runs[event.run])
+                self._start_call(event, self._runs[event.run], is_replayed=is_replayed)
             case ToolProgress(message=message) if event.call in self._calls:
                 self._calls[event.call].step = message[:DETAIL]
             case ToolFinished() if event.call in self._calls:
@@ -124,10 +126,10 @@ class Tree:
         call.served_by = event.served_by
         self._runs[event.run] = call
 
-    def _start_call(self, event: ToolStarted, run: Node) -> None:
+    def _start_call(self, event: ToolStarted, run: Node, *, is_replayed: bool) -> None:
         self._numbers[event.run, event.tool] += 1
         number = self._numbers[event.run, event.tool]
-        node = Node(f"{event.tool}#{number}", event.tool, event.arguments, event.at, is_replayed=event.replayed)
+        node = Node(f"{event.tool}#{number}", event.tool, event.arguments, event.at, is_replayed=is_replayed)
         self._calls[event.call] = node
         run.children.append(node)
 

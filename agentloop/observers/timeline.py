@@ -172,8 +172,9 @@ class Timeline:
 
     def _take_call(self, lane: Lane, event: ToolStarted | ToolProgress | ToolFinished) -> None:
         if isinstance(event, ToolStarted):
-            turn = lane.turns[-1].number if lane.turns else 0
-            call = Call(event.call, event.tool, event.arguments, event.at, turn, is_replayed=event.replayed)
+            turn = lane.turns[-1] if lane.turns else None
+            call = Call(event.call, event.tool, event.arguments, event.at, turn.number if turn else 0)
+            call.is_replayed = event.replayed or (turn is not None and turn.is_replayed)
             self._calls[event.call] = call
             lane.calls.append(call)
             return
