@@ -81,7 +81,7 @@ class CommandLine(click.Command):
             if error.errno not in _STREAM_ERRORS or error.filename is not None:
                 raise
             say(f"Cannot write to stdout: {error.strerror}.")
-            _forget_stdout()
+            _forget(sys.stdout)
             sys.exit(EXIT_FAILED)
 
 
@@ -133,8 +133,10 @@ class Seconds(click.ParamType[float]):
 
 def say(text: str) -> None:
     """Write a line to stderr, wrapped at words on a terminal. A stderr that takes no more is no reason to fail."""
-    with suppress(OSError, ValueError):
+    try:
         click.echo(for_terminal(text, sys.stderr), err=True)
+    except (OSError, ValueError):
+        _forget(sys.stderr)
 
 
 def print_result(text: str, *, wrap: bool = True, indent: int = 0) -> None:
@@ -203,7 +205,7 @@ def _have_home() -> None:
         os.environ["HOME"] = NO_HOME
 
 
-def _forget_stdout() -> None:
-    """What stdout still holds cannot be written, and Python would try again at its end."""
+def _forget(stream: TextIO) -> None:
+    """What the stream still holds cannot be written, and Python would try again at its end, and fail."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -220,9 +220,11 @@ def _answer(question: str | None, options: Mapping[str, Any], run: DurableRun | 
     try:
         if question is not None and options["durable"] and run is None:
             run = DurableRun.begun(options["durable_dir"], question, options)
-        setup = setup_from(options, say, run)
+        setup, notice = setup_from(options, run)
         name_it, force = not options["quiet"], options["force"]
         with kept(options["events"], options["timeline"], say, name_it=name_it, force=force) as observers:
+            if notice and name_it:
+                say(notice)
             if question is None:
                 from orchestrator_client.chat import chat  # noqa: PLC0415 - its libraries are for chats only
 

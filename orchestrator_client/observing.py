@@ -40,12 +40,12 @@ def kept(
             except OSError as error:
                 raise _unwritable("events", events, error) from None
         if timeline is not None:
+            _try_writing(timeline, force=force)
             drawn = Timeline()
             later = Later(drawn.observe)
             observers.append(later.observe)
             stack.callback(_write_at_end, drawn, timeline, say, name_it=name_it, force=force)
             stack.callback(later.catch_up)
-            _try_writing(timeline, force=force)
         yield observers
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from orchestrator_client.orchestrator import Setup
 _HANDED_ON = re.compile(r"ANTHROPIC_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
 
 
-def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: DurableRun | None = None) -> Setup:
-    """What the options ask for, for a `run` that is kept or none. `say` hears which model it is if none was chosen.
+def setup_from(options: Mapping[str, Any], run: DurableRun | None = None) -> tuple[Setup, str | None]:
+    """What the options ask for, for a `run` that is kept or none; and which model it is, if the user did not choose.
 
     Raises:
         click.UsageError: a server's configuration is wrong.
@@ -31,9 +31,7 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
     orchestrator = choose_model(options["model"], offline=options["offline"])
     calculator = choose_model(options["calculator_model"], offline=options["offline"])
     servers = {} if options["local"] else servers_from(options["config"], options["words"], calculator, run)
-    if orchestrator.notice and not options["quiet"]:
-        say(orchestrator.notice)
-    return Setup(
+    setup = Setup(
         model=orchestrator.model,
         client=orchestrator.client,
         servers=servers,
@@ -43,6 +41,7 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
         eager=not options["no_eager"],
         keys=None if run is None else run.id,
     )
+    return setup, orchestrator.notice
 
 
 def servers_from(

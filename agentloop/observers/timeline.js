@@ -221,7 +221,7 @@ class Page {
       ...(lane.requests ? [dollars(lane.usd), `${number.format(lane.tokens)} tokens`] : []),
     ].join(" · ");
     const task = lane.server ? (lane.bars[0].name === "starting" ? "server, started" : "server, connected to") : start(lane.prompt, 300);
-    const name = make("button", { type: "button", class: "name", tabindex: "-1" }, make("b", {}, make("em", {}, lane.agent), lane.call ? make("i", {}, ` #${lane.call.number}`) : null),
+    const name = make("button", { type: "button", class: "name", tabindex: "-1" }, make("b", {}, make("span", { class: "agent" }, lane.agent), lane.call ? make("i", {}, ` #${lane.call.number}`) : null),
       make("span", { class: "task", dir: "auto" }, task), make("span", {}, note));
     this.things.set(name, { lane });
     cells.push(name);
