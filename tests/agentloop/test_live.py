@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,13 @@ def test_servers_that_are_starting_and_retries_are_told() -> None:
     assert list(office.tree.starting) == ["calc"]
     office.tell(ServerChanged(run="", agent="", server="calc", is_up=True, breaker="closed", at=3.0))
     assert office.tree.starting == {}
-    retry = {"number": 1, "error": "529: overloaded_error", "attempt": 3, "reason": "overloaded", "delay": 8.0}
+    retry: dict[str, Any] = {
+        "number": 1,
+        "error": "529: overloaded_error",
+        "attempt": 3,
+        "reason": "overloaded",
+        "delay": 8.0,
+    }
     office.tell(TurnRetried(run="run0", agent="helper", **retry))
     assert office.tree.roots[0].children[0].doing == "attempt 3, overloaded, next try in 8 s"
 
