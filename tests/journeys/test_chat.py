@@ -70,7 +70,7 @@ async def test_questions_follow_each_other_and_commands_tell_about_them(tmp_path
     asked = [message["content"][0]["text"] for message in model.requests[1].body["messages"]]
     assert asked == ["What is one?", "Question 1 answered.", "What is one?"]
     assert (tmp_path / "chat.md").read_text().count("## What is one?") == 2
-    assert json.loads((tmp_path / "chat.json").read_text())["messages"] == []
+    assert len(json.loads((tmp_path / "chat.json").read_text())["messages"]) == 4
     assert "<html" in (tmp_path / "chat.html").read_text()
     history = tmp_path / ".local" / "state" / "orchestrator-client" / "history"
     assert "What is one?" in history.read_text()
