@@ -19,8 +19,8 @@ def check_json(data: bytes) -> None:
 
     Raises:
         ValueError: it is not UTF-8 or not JSON, an object has the same key twice, a text has an unpaired surrogate, an
-            integer has more than 4,300 digits, or the value is nested too deeply. NaN and Infinity, which Python's
-            `json` writes although they are not JSON, are left for the tool call to refuse, so that the caller gets an answer.
+            integer has more than 4,300 digits, or the value is nested too deeply. NaN and Infinity are not JSON, but
+            Python's `json` writes them: the tool call refuses them, so that the caller gets an answer.
     """
     text = data.decode()
     try:

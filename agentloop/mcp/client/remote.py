@@ -127,7 +127,7 @@ def with_fallbacks(tools: Sequence[Tool], fallbacks: Sequence[Tool], warn: Warn,
 
 def _may_fall_back(spec: ToolSpec, fallback: ToolSpec) -> bool:
     """A lost server may have done already what was asked of it."""
-    return (spec.read_only or spec.idempotent) and is_same_contract(spec, fallback)
+    return bool(spec.read_only or spec.idempotent) and is_same_contract(spec, fallback)
 
 
 def is_same_contract(spec: ToolSpec, other: ToolSpec) -> bool:
