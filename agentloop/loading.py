@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from agentloop.errors import ConfigurationError
+
+_IMPORTERS = {__file__, importlib.__file__}
+"""Files whose frames are on the way to a user's module and not of it."""
 
 
 def load_attribute(name: str) -> Any:
@@ -38,8 +42,23 @@ def _import(module_name: str) -> Any:
     try:
         with _stdout_on_stderr():
             return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise ConfigurationError(f"there is no module {error.name} in this folder or on Python's path.") from None
+        raise _failed(module_name, error) from error
     except (Exception, SystemExit) as error:
-        raise ConfigurationError(f"importing {module_name} failed: {error!r}") from error
+        raise _failed(module_name, error) from error
+
+
+def _failed(module_name: str, error: Exception | SystemExit) -> ConfigurationError:
+    """Says where in the user's module, or a module it imports, the error is."""
+    if isinstance(error, SyntaxError):
+        return ConfigurationError(f"{error.filename}:{error.lineno}: {error.msg}")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith("<") and frame.filename not in _IMPORTERS]
+    place = f"{own[-1].filename}:{own[-1].lineno}" if own else module_name
+    reason = "it ends the program" if isinstance(error, SystemExit) else str(error) or type(error).__name__
+    return ConfigurationError(f"{place}: {reason}")
 
 
 @contextmanager

@@ -11,14 +11,34 @@ from agentloop.events import (
     Notice,
     RunFinished,
     RunStarted,
+    ServerStarting,
     ToolFinished,
     ToolProgress,
     ToolStarted,
     TurnRetried,
+    TurnStarted,
 )
 
 LINE = 200
 """Characters in a line at most: MCP clients cut longer progress messages."""
+REPLAYED = "(replayed)"
+"""What is said of an event that happened before a crash and was read from the store, and of a call that such a turn
+asked for: harmless ones are made again."""
+LINE_BREAK = " \N{RETURN SYMBOL} "
+"""Stands for the end of a line where a text is shown on one: without it figures of two lines run together."""
+
+
+class Replays:
+    """Knows which runs are in a turn that was read from a store. Give it every event, in order."""
+
+    def __init__(self) -> None:
+        self._runs: set[str] = set()
+
+    def covers(self, event: Event) -> bool:
+        """Whether the event is replayed, or is of a call that a replayed turn asked for."""
+        if isinstance(event, TurnStarted | RunFinished):
+            (self._runs.add if event.replayed else self._runs.discard)(event.run)
+        return event.replayed or (isinstance(event, ToolStarted | ToolFinished) and event.run in self._runs)
 
 
 class Narrator:
@@ -26,13 +46,20 @@ class Narrator:
 
     def __init__(self) -> None:
         self._speakers: dict[str, str] = {}
+        self._replays = Replays()
 
     def tell(self, event: Event) -> str | None:
         """The line for an event, the speaker first: `calculator_assistant#2: calls ...`."""
+        if isinstance(event, ServerStarting):
+            return clip(starting_text(event.server, is_remote=event.is_remote), LINE)
         if isinstance(event, RunStarted) and event.parent_call:
             self._speakers[event.run] = f"{event.agent}#{_number(event.parent_call)}"
+        is_replayed = self._replays.covers(event)
         line = describe(event)
-        return None if line is None else clip(f"{self._speakers.get(event.run, event.agent)}: {line}", LINE)
+        if line is None:
+            return None
+        mark = f"{REPLAYED} " if is_replayed else ""
+        return clip(f"{self._speakers.get(event.run, event.agent)}: {mark}{line}", LINE)
 
 
 def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind of event
@@ -62,8 +89,13 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
 def clip(text: str, characters: int) -> str:
     """The text on one line, cut to `characters`; nothing in it can steer a terminal."""
     is_clean = text.isprintable() and "  " not in text and not text.startswith(" ") and not text.endswith(" ")
-    line = text if is_clean else printable(" ".join(text.split()))
+    line = text if is_clean else _on_one_line(text[: 10 * characters])
     return line if len(line) <= characters else line[: characters - 1] + "…"
+
+
+def _on_one_line(text: str) -> str:
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return printable(LINE_BREAK.join(line for line in lines if line))
 
 
 def printable(text: str) -> str:
@@ -87,3 +119,15 @@ def _number(call: str) -> str:
 
 def _arguments(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={exact_json.dumps(value)}" for name, value in arguments.items())
+
+
+def retry_text(event: TurnRetried) -> str:
+    """`attempt 3, overloaded, next try in 8 s`, with the error where the reason says no more than that it failed."""
+    reason = event.error if event.reason == "failed" else event.reason
+    return f"attempt {event.attempt}, {reason}, next try in {_seconds(event.next_try_in)}"
+
+
+def starting_text(server: str, *, is_remote: bool, seconds: float | None = None) -> str:
+    """`starting calculator, 3 s`; `connecting to https://...` for a server that is not started here."""
+    verb = "connecting to" if is_remote else "starting"
+    return f"{verb} {server}" if seconds is None else f"{verb} {server}, {seconds:.0f} s"

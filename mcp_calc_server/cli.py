@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from agentloop import Agent, ConfigurationError, Tool, prices
+from agentloop.command_line import CommandLine, Seconds, option, print_result, say
 from agentloop.events import Observer
 from agentloop.imports import lazy
 from agentloop.mcp.server import logs
@@ -36,41 +39,146 @@ TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 _PUBLISHED = ("model", "offline", "publish", "agents", "no_calculator")
 _LIMITS = ("queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute")
 _QUEUE = (*_LIMITS, "queue_version", "queue_only")
+_HTTP_ONLY = (
+    "host",
+    "port",
+    "path",
+    "allow_host",
+    "trusted_proxy",
+    "token_file",
+    "oauth_issuer",
+    "oauth_audience",
+    "oauth_jwks",
+)
+WAITING = (
+    "waiting for an MCP client on stdin; Ctrl-C ends it. Clients start this command themselves: `mcp-calc-server "
+    "install claude-desktop` tells one to. To serve over HTTP: mcp-calc-server --transport streamable-http --port 8000"
+)
 DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
-@click.option("--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the offline model (rule-based).")
-@click.option(
+class _Server(CommandLine, click.Group):
+    pass
+
+
+_PUBLISHES, _TRANSPORT, _ACCESS = "What is published", "Transport", "Access and limits"
+_RUNS, _QUEUE_GROUP = "Durable runs", "Durable runs of several processes (PostgreSQL)"
+
+EPILOG = """\b
+Examples:
+  mcp-calc-server                                      over stdio, for an MCP client that starts it
+  mcp-calc-server --transport streamable-http --port 8000
+  mcp-calc-server --publish my_agents:writer
+  mcp-calc-server --agents .claude/agents --no-calculator
+  mcp-calc-server install claude-desktop
+\b
+Credentials: Claude is used if the anthropic SDK finds any (ANTHROPIC_API_KEY, say)
+or if ANTHROPIC_BASE_URL is set. Without, the agent uses the built-in offline
+model, which is rule-based.
+\b
+Shell completion, here for bash (also zsh, fish):
+  eval "$(_MCP_CALC_SERVER_COMPLETE=bash_source mcp-calc-server)"
+"""
+
+
+@click.group(
+    "mcp-calc-server",
+    cls=_Server,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
+)
+@option(
+    _PUBLISHES,
+    "--model",
+    envvar="CALCULATOR_MODEL",
+    default=CALCULATOR_MODEL,
+    show_default=True,
+    help="The calculator agent's model.",
+)
+@option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the offline model (rule-based).")
+@option(
+    _PUBLISHES,
     "--publish",
     multiple=True,
     envvar="MCP_CALC_PUBLISH",
     metavar="MODULE:ATTRIBUTE",
-    help="Publish this Agent, or list of them.",
+    help="Publish this Agent, or list of them. May be given again.",
 )
-@click.option(
+@option(
+    _PUBLISHES,
     "--agents",
     multiple=True,
     type=click.Path(path_type=Path, exists=True),
-    help="Publish the agents in this Markdown file, or in all of this directory.",
+    metavar="DIR|FILE",
+    help="Publish the agents in this Markdown file, or in all of this directory. May be given again.",
 )
-@click.option("--no-calculator", is_flag=True, help="Publish only what --publish and --agents name.")
-@click.option("--max-agents", type=click.IntRange(min=1), default=MAX_AGENTS, show_default=True)
-@click.option("--calls-per-minute", type=click.IntRange(min=1), default=CALLS_PER_MINUTE, show_default=True)
-@click.option("--transport", type=click.Choice(["stdio", "sse", "streamable-http"]), default="stdio", show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Elsewhere than on loopback a token is required.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
-@click.option("--path", help="Where the transport is; /mcp, or /sse, if not given.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="A further host name clients use.")
-@click.option(
-    "--trusted-proxy", multiple=True, metavar="ADDRESS", help="A reverse proxy whose X-Forwarded-For is believed."
+@option(_PUBLISHES, "--no-calculator", is_flag=True, help="Publish only what --publish and --agents name.")
+@option(
+    _TRANSPORT,
+    "--transport",
+    type=click.Choice(["stdio", "sse", "streamable-http"]),
+    default="stdio",
+    show_default=True,
+    help="How clients reach the server: as a process they start, or over HTTP.",
 )
-@click.option("--token-file", type=click.Path(path_type=Path), help=f"Require its token; ${TOKEN_VARIABLE} does too.")
-@click.option("--oauth-issuer", metavar="URL", help="Require a token of this authorization server.")
-@click.option("--oauth-audience", metavar="URL", help="This server's own URL, which tokens must be meant for.")
-@click.option("--oauth-jwks", metavar="URL", help="The authorization server's keys.")
-@click.option(
+@option(
+    _TRANSPORT,
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen at. Elsewhere than on loopback a token is required.",
+)
+@option(
+    _TRANSPORT,
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port to listen at; 0 picks a free one.",
+)
+@option(_TRANSPORT, "--path", help="The path of the URL; /mcp, or /sse, if not given.")
+@option(
+    _TRANSPORT,
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A further host name clients use. May be given again.",
+)
+@option(
+    _TRANSPORT,
+    "--trusted-proxy",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A reverse proxy whose X-Forwarded-For is believed. May be given again.",
+)
+@option(
+    _ACCESS,
+    "--max-agents",
+    type=click.IntRange(min=1),
+    default=MAX_AGENTS,
+    show_default=True,
+    help="Agent calls that run at once; others wait.",
+)
+@option(
+    _ACCESS,
+    "--calls-per-minute",
+    type=click.IntRange(min=1),
+    default=CALLS_PER_MINUTE,
+    show_default=True,
+    help="Calls that each client may make.",
+)
+@option(
+    _ACCESS,
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help=f"Require the token that is in this file; ${TOKEN_VARIABLE} does too.",
+)
+@option(_ACCESS, "--oauth-issuer", metavar="URL", help="Require a token of this authorization server.")
+@option(_ACCESS, "--oauth-audience", metavar="URL", help="This server's own URL, which tokens must be meant for.")
+@option(_ACCESS, "--oauth-jwks", metavar="URL", help="The authorization server's keys.")
+@option(
+    _RUNS,
     "--durable",
     envvar="MCP_CALC_DURABLE",
     is_flag=False,
@@ -78,41 +186,57 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
     metavar="[STORE]",
     help="Keep agent runs in sqlite:PATH or postgresql://...; runs that a crash interrupts go on.",
 )
-@click.option(
+@option(
+    _RUNS,
     "--answer-within",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     metavar="SECONDS",
     help="Then hand back a run id, for which the tool get_run has the answer later. Needs --durable.",
 )
-@click.option("--queue-runs", type=click.IntRange(min=1), help="Runs at once in all processes of a PostgreSQL store.")
-@click.option("--queue-runs-per-worker", type=click.IntRange(min=1), help="Of these, runs at once in one process.")
-@click.option("--queue-runs-per-owner", type=click.IntRange(min=1), help="Of these, runs at once of one owner.")
-@click.option("--queue-starts-per-minute", type=click.IntRange(min=1), help="Runs that may begin in all processes.")
-@click.option("--queue-version", help="Leave runs of another version to its processes, for rolling upgrades.")
-@click.option("--queue-only", is_flag=True, help="Leave the runs to workers: take calls and answer them only.")
+@option(
+    _QUEUE_GROUP,
+    "--queue-runs",
+    type=click.IntRange(min=1),
+    help="Runs at once in all processes of a PostgreSQL store.",
+)
+@option(
+    _QUEUE_GROUP,
+    "--queue-runs-per-worker",
+    type=click.IntRange(min=1),
+    help="Of these, runs at once in one process.",
+)
+@option(_QUEUE_GROUP, "--queue-runs-per-owner", type=click.IntRange(min=1), help="Of these, runs at once of one owner.")
+@option(
+    _QUEUE_GROUP,
+    "--queue-starts-per-minute",
+    type=click.IntRange(min=1),
+    help="Runs that may begin in all processes in a minute.",
+)
+@option(_QUEUE_GROUP, "--queue-version", help="Leave runs of another version to its processes, for rolling upgrades.")
+@option(_QUEUE_GROUP, "--queue-only", is_flag=True, help="Leave the runs to workers: take calls and answer them only.")
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
     """Publish six exact math functions and a calculator agent over MCP.
 
-    The agent uses Claude if the anthropic SDK finds credentials (ANTHROPIC_API_KEY, say) or ANTHROPIC_BASE_URL is set,
-    and otherwise a built-in offline model, which is rule-based. At most --max-agents agent calls run at once, and each
-    client may make --calls-per-minute calls. --publish, --agents, --allow-host and --trusted-proxy may be given more
-    than once.
+    Without --transport it speaks MCP on stdin and stdout, and waits for a client there.
     """
     if context.invoked_subcommand is not None:
         return
+    _check_transport(context)
     logs.configure()
     try:
-        tools, agents, calculators = _published(**{name: options[name] for name in _PUBLISHED})
         address = _address(options)
+        tools, agents, calculators = _published(**{name: options[name] for name in _PUBLISHED})
+        if address is None and sys.stdin.isatty():
+            _say(WAITING)
         asyncio.run(
             serve(
                 tools,
                 agents,
                 info=_info(with_calculator=bool(calculators)),
                 address=address,
-                announce=lambda url: click.echo(f"mcp-calc-server: listening at {url}", err=True),
+                announce=lambda url: _say(f"listening at {url}"),
                 max_agents=options["max_agents"],
                 calls_per_minute=options["calls_per_minute"],
                 durable=_durable(options, [*calculators, *agents]),
@@ -122,9 +246,16 @@ def main(context: click.Context, /, **options: Any) -> None:
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {error}") from None
+        if options["transport"] == "stdio":
+            raise
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"cannot listen on {options['host']}:{options['port']}: {reason}") from None
     finally:
         export.finish()
+
+
+def _say(text: str) -> None:
+    say(f"mcp-calc-server: {text}")
 
 
 def _info(*, with_calculator: bool) -> ServerInfo:
@@ -133,8 +264,19 @@ def _info(*, with_calculator: bool) -> ServerInfo:
     )
 
 
+def _check_transport(context: click.Context) -> None:
+    """Refuse options that mean nothing without HTTP: who gives them expects a server that listens."""
+    if context.params["transport"] != "stdio":
+        return
+    for name in _HTTP_ONLY:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} needs --transport streamable-http (or sse): over stdio nothing listens."
+            )
+
+
 def _tracing() -> Observer:
-    return export.tracing("mcp-calc-server", lambda text: click.echo(f"mcp-calc-server: {text}", err=True))
+    return export.tracing("mcp-calc-server", _say)
 
 
 def _durable(options: dict[str, Any], agents: Sequence[Agent]) -> Durable | None:
@@ -187,7 +329,7 @@ def _published(
     if choice.offline:
         prices.register(choice.model, input=0, output=0)
     if choice.notice:
-        click.echo(f"mcp-calc-server: {choice.notice}", err=True)
+        _say(choice.notice)
     calculator = calculator_assistant(model=choice.model, client=choice.client)
     return [*math_tools_async(), agent_tool_async(calculator), *tools], modules, [calculator, *behind]
 
@@ -199,7 +341,7 @@ def _of_files(
     from mcp_calc_server import files  # noqa: PLC0415 - with a YAML parser, only when asked for
 
     checked = files.check_files(paths, choice, model=model, offline=offline)
-    return files.published_files(checked, lambda text: click.echo(f"mcp-calc-server: {text}", err=True))
+    return files.published_files(checked, _say)
 
 
 def _address(options: dict[str, Any]) -> web.Address | None:
@@ -230,7 +372,7 @@ def _access(options: dict[str, Any]) -> access.Access:
     return access.access_for(options["host"], token=token, oauth=access.OAuth(*given) if all(given) else None)
 
 
-@main.command()
+@main.command(cls=CommandLine)
 @click.pass_context
 def worker(context: click.Context) -> None:
     """Work off the runs of a PostgreSQL store, and serve nobody.
@@ -248,7 +390,7 @@ def worker(context: click.Context) -> None:
         asyncio.run(
             work(
                 durable,
-                lambda: click.echo("mcp-calc-server: working", err=True),
+                lambda: _say("working"),
                 max_agents=options["max_agents"],
                 trace=_tracing(),
             )
@@ -259,7 +401,7 @@ def worker(context: click.Context) -> None:
         export.finish()
 
 
-@main.command()
+@main.command(cls=CommandLine)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="DIR|FILE...")
 @click.pass_context
 def check(context: click.Context, paths: Sequence[Path]) -> None:
@@ -272,16 +414,18 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
     assert context.parent is not None
     model, offline = context.parent.params["model"], context.parent.params["offline"]
     checked = files.check_files(paths, choose_model(model, offline=offline), model=model, offline=offline)
-    click.echo(files.report(checked))
+    print_result(files.report(checked))
     context.exit(1 if checked.errors else 0)
 
 
-@main.command()
+@main.command(cls=CommandLine)
 @click.argument("host", type=click.Choice(list(HOSTS)))
-@click.option("--offline", is_flag=True, help="Let the agent use the built-in offline model (rule-based).")
-@click.option("--model", help="Model of the calculator agent.")
-@click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable for the server. Repeatable.")
-@click.option("--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")
+@option("Options", "--offline", is_flag=True, help="Let the agent use the built-in offline model (rule-based).")
+@option("Options", "--model", help="Model of the calculator agent.")
+@option(
+    "Options", "--env", multiple=True, metavar="NAME=VALUE", help="An environment variable for the server. Repeatable."
+)
+@option("Options", "--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")
 def install(host: str, *, offline: bool, model: str | None, env: Sequence[str], dry_run: bool) -> None:
     """Write the server into the configuration of HOST. What was there is backed up beside it."""
     arguments = [*(["--offline"] if offline else []), *(["--model", model] if model else [])]
@@ -291,18 +435,20 @@ def install(host: str, *, offline: bool, model: str | None, env: Sequence[str], 
     try:
         change = plan(host, entry(arguments, {name: value for name, _, value in pairs}))
         if dry_run:
-            click.echo(f"{change.path} would be:", err=True)
-            click.echo(change.text, nl=False)
+            say(f"{change.path} would be:")
+            print_result(change.text.removesuffix("\n"), wrap=False)
         else:
             change.apply()
-    except (ConfigurationError, OSError) as error:
+    except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from None
     for line in change.changes if change.needed else ():
-        click.echo(f"  {line}", err=True)
+        say(f"  {line}")
     if dry_run:
         return
     if not change.needed:
-        click.echo(f"{change.path} has the entry already.", err=True)
+        say(f"{change.path} has the entry already.")
         return
     backup = f" The old file is {change.backup}." if change.backup else ""
-    click.echo(f"Wrote {change.path}.{backup} Restart {host} to use it.", err=True)
+    say(f"Wrote {change.path}.{backup} Restart {host} to use it.")

@@ -6,14 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import click
-
 from agentloop import AgentError, ApiUnreachable, ModelError
+from agentloop.command_line import print_result, say
 from agentloop.narration import printable
 from orchestrator_client.report import Report
-
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 NO_ACCESS = {401, 403}
 """HTTP statuses that mean that the credentials are wrong."""
@@ -29,7 +25,7 @@ def is_ok(report: Report, policy: str) -> bool:
 def print_answer(report: Report, policy: str, tell: Callable[[str], None]) -> None:
     """The answer to stdout; what is missing, and why, to stderr and to `tell`: each reason once."""
     if report.answer is not None:
-        click.echo(printable(report.answer))
+        print_result(printable(report.answer))
     said = f"{report.answer} {report.error}"
     for part in report.failed:
         if part.result not in said:
@@ -38,7 +34,7 @@ def print_answer(report: Report, policy: str, tell: Callable[[str], None]) -> No
         return
     for part in report.finished:
         text = f"{part.tool}({part.arguments}):\n{part.result}"
-        click.echo(printable(text), err=policy != "best-effort")
+        (print_result if policy == "best-effort" else say)(printable(text))
     tell(f"no answer: {report.error}")
 
 

@@ -5,26 +5,28 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import click
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop import AgentError, Budget, CallContext, Conversation, Ledger, RunResult
+from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Observer, ServerChanged, ignore, together
 from agentloop.governor import Governor
 from agentloop.limits import deadline_after
 from agentloop.model import prepare
 from agentloop.observers import export
+from agentloop.observers.own_files import new_own
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
-from orchestrator_client.answer import EXIT_FAILED, EXIT_INTERRUPTED, advice, print_answer
+from orchestrator_client.answer import advice, print_answer
 from orchestrator_client.line_editor import line_editor
-from orchestrator_client.listing import listing
+from orchestrator_client.listing import print_listing
+from orchestrator_client.observing import began_at
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.progress import Progress, progress_on_stderr, say
 from orchestrator_client.report import Report
@@ -37,9 +39,11 @@ COMMANDS = {
     "/usage": "what the chat has cost",
     "/timeline [FILE]": "draw the last question's timeline, as one HTML page",
     "/save [FILE]": "save the chat as Markdown, or what the model has been told as .json",
-    "/new": "begin a new conversation, with the tools of the servers that are up now",
-    "/quit": "end the chat; so does Ctrl-D. Ctrl-C stops a question.",
+    "/new, /clear": "begin a new conversation, with the tools of the servers that are up now",
+    "/quit, /exit": "end the chat; so does Ctrl-D. Ctrl-C stops a question.",
 }
+WITHOUT_SLASH = {"help", "exit", "quit", "clear"}
+"""Lines that are commands although they have no slash: nobody asks a model that."""
 
 
 @dataclass
@@ -76,10 +80,12 @@ async def _connected_chat(setup: Setup, settings: ChatSettings, progress: Progre
     talk = Chat(progress, settings)
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
     try:
-        async with (
-            progress.server_log() as log,
-            Session(replace(setup, server_log=log), progress.say, together(talk.hear, *settings.observers)) as session,
-        ):
+        observe = together(talk.hear, progress.observe, *settings.observers)
+        async with progress.server_log() as log, AsyncExitStack() as stack:
+            async with progress.shown():
+                session = await stack.enter_async_context(
+                    Session(replace(setup, server_log=log), progress.say, observe)
+                )
             await talk.run(session)
     finally:
         await preparing
@@ -105,7 +111,7 @@ class Chat:
         self._session = session
         self._begin()
         self._progress.say("Ask, or /help. Ctrl-C stops a question, Ctrl-D ends.")
-        editor = line_editor(tuple(COMMANDS))
+        editor = line_editor([name.split()[0] for names in COMMANDS for name in names.split(", ")])
         with self._ctrl_c_stops_a_question():
             while True:
                 try:
@@ -115,6 +121,8 @@ class Chat:
                     continue
                 except EOFError:
                     return
+                if line.lower() in WITHOUT_SLASH:
+                    line = f"/{line.lower()}"
                 if line in {"/quit", "/exit"}:
                     return
                 if line.startswith("/"):
@@ -177,6 +185,7 @@ class Chat:
             "/timeline": self._draw_timeline,
             "/save": self._save,
             "/new": self._new,
+            "/clear": self._new,
         }
         if name in commands:
             commands[name](argument.strip())
@@ -185,26 +194,29 @@ class Chat:
 
     def _help(self, _argument: str) -> None:
         for name, what in COMMANDS.items():
-            click.echo(f"{name:18}{what}")
+            print_result(f"{name:18}{what}", indent=18)
 
     def _tools(self, _argument: str) -> None:
-        for line in listing(self._session.connections):
-            click.echo(line)
+        print_listing(self._session.connections)
         local = [tool.name for tool in self._agent.tools if tool.served_by == "local"]
         if local:
-            click.echo(f"local, in this conversation: {', '.join(local)}")
+            print_result(f"local, in this conversation: {', '.join(local)}")
 
     def _usage(self, _argument: str) -> None:
         for line in usage_lines(self._transcript.usage, self._transcript.claims):
-            click.echo(line)
+            print_result(line)
         if self._settings.ledger.left.is_bounded:
-            click.echo(f"left of the budget: {self._settings.ledger.left}")
+            print_result(f"left of the budget: {self._settings.ledger.left}")
 
     def _draw_timeline(self, argument: str) -> None:
         if self._timeline is None or not self._timeline.lanes:
             self._progress.say("There is no timeline before the first question.")
             return
-        self._write(Path(argument or "timeline.html"), timeline_page(self._timeline), is_named=bool(argument))
+        self._write(
+            Path(argument or "timeline.html"),
+            timeline_page(self._timeline, began_at(self._timeline)),
+            is_named=bool(argument),
+        )
 
     def _save(self, argument: str) -> None:
         path = Path(argument or "conversation.md")
@@ -221,7 +233,7 @@ class Chat:
         paths = [path] if is_named else [path, *(path.with_stem(f"{path.stem}-{n}") for n in range(2, 1000))]
         for each in paths:
             try:
-                with each.expanduser().open("x", encoding="utf-8") as file:
+                with open(each.expanduser(), "x", encoding="utf-8", opener=new_own) as file:
                     file.write(text)
             except FileExistsError:
                 continue

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from agentloop import Budget, ConfigurationError
+from agentloop.command_line import EXIT_INTERRUPTED, Seconds, Usd, option
 from agentloop.mcp.client.connection import MAX_CALLS
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.choice import choose_model
-from orchestrator_client.answer import EXIT_INTERRUPTED
 from orchestrator_client.command import CommandWithOthers
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.listing import list_tools
@@ -36,77 +37,162 @@ DEMO = (
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_SERVERS, _MODELS, _LIMITS, _OUTPUT, _DURABLE = "Servers", "Models", "Limits", "Output", "Runs that can be resumed"
+
+EPILOG = """\b
+Examples:
+  orchestrator-client What is 12 percent of 250
+  orchestrator-client "What is (2 + 3) ^ 2 / 5?"       quote what the shell would read
+  echo '3 shirts at $12.50 each' | orchestrator-client -
+  orchestrator-client --server http://127.0.0.1:8000/mcp --max-usd 0.50 "..."
+  orchestrator-client --timeline run.html "..."
+  orchestrator-client                                  a chat
+\b
+Credentials: Claude is used if the anthropic SDK finds any (ANTHROPIC_API_KEY, say)
+or if ANTHROPIC_BASE_URL is set. Without, the built-in offline model answers; it
+is rule-based.
+\b
+Shell completion, here for bash (also zsh, fish):
+  eval "$(_ORCHESTRATOR_CLIENT_COMPLETE=bash_source orchestrator-client)"
+"""
 
 
-class _Usd(click.ParamType[Decimal]):
-    name = "USD"
+def _options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several options as one decorator."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        try:
-            return Budget(usd=value).usd or Decimal(0)
-        except ConfigurationError:
-            self.fail(f"{value!r} is not an amount of money.", param, ctx)
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(options):
+            function = each(function)
+        return function
 
-
-def _which_servers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which servers to use."""
-    options = [
-        click.option(
-            "--config", type=click.Path(path_type=Path), help="A file with `mcpServers`, as Claude Desktop has it."
-        ),
-        click.option(
-            "--server",
-            "words",
-            multiple=True,
-            metavar="NAME|URL|COMMAND",
-            help="Use this server: a name from --config, a URL, or a command to start. May be given again.",
-        ),
-        click.option("--connect-timeout", type=click.FloatRange(min=0.1), default=CONNECT_TIMEOUT, show_default=True),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return add
 
 
-@click.command(cls=CommandWithOthers, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("prompt", required=False)
+def _other_commands(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return main.names_of_others(ctx, parameter, incomplete)
+
+
+_which_servers = _options(
+    option(
+        _SERVERS,
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A file with `mcpServers`, as Claude Desktop has it.",
+    ),
+    option(
+        _SERVERS,
+        "--server",
+        "words",
+        multiple=True,
+        metavar="NAME|URL|COMMAND",
+        help="Use this server: a name from --config, a URL, or a command to start. May be given again.",
+    ),
+    option(
+        _SERVERS,
+        "--connect-timeout",
+        type=Seconds(least=0.1),
+        default=CONNECT_TIMEOUT,
+        show_default=True,
+        help="How long a server may take to start, or to be connected to.",
+    ),
+)
+_as_json = option(_OUTPUT, "--json", "as_json", is_flag=True, help="Print one JSON object instead of the answer.")
+_kept_files = _options(
+    option(_OUTPUT, "--quiet", is_flag=True, help="No progress on stderr."),
+    option(_OUTPUT, "--events", type=_FILE, help="Record everything that happens in this file, as JSON lines."),
+    option(_OUTPUT, "--timeline", type=_FILE, help="Draw who did what when in this file, as one HTML page."),
+    option(
+        _OUTPUT, "--force", is_flag=True, help="Let --events and --timeline overwrite any file, not only their own."
+    ),
+)
+_durable_dir = option(
+    _DURABLE, "--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="The folder in which runs are kept."
+)
+
+
+@click.command(
+    "orchestrator-client",
+    cls=CommandWithOthers,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
+)
+@click.argument(
+    "words_of_prompt",
+    metavar="[PROMPT]...",
+    nargs=-1,
+    shell_complete=_other_commands,
+)
 @_which_servers
-@click.option(
+@option(_SERVERS, "--local", is_flag=True, help="Use no server: local threads do the work.")
+@option(
+    _SERVERS,
     "--allow",
     multiple=True,
     metavar="PATTERN",
     help="Let tools of servers that are not trusted change things: names, server__name, or patterns like git_*. May be "
     "given again.",
 )
-@click.option("--model", envvar="ORCHESTRATOR_MODEL", default=ORCHESTRATOR_MODEL, show_default=True)
-@click.option("--calculator-model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
-@click.option("--offline", is_flag=True, help="Use the built-in offline model, which is rule-based, and no other.")
-@click.option("--local", is_flag=True, help="Use no server: local threads do the work.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the answer.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--demo", is_flag=True, help="Ask about three stores.")
-@click.option("--events", type=_FILE, help="Record everything that happens in this file, as JSON lines.")
-@click.option("--timeline", type=_FILE, help="Draw who did what when in this file, as one HTML page.")
-@click.option("--max-usd", type=_Usd(), help="What the run and its agents may cost, estimated from list prices.")
-@click.option("--max-tokens", type=click.IntRange(min=0), help="Tokens of all prompts and answers, agents included.")
-@click.option("--max-turns", type=click.IntRange(min=0), help="Model turns, agents included.")
-@click.option("--deadline", type=click.FloatRange(min=0, min_open=True), help="Seconds the run may take.")
-@click.option("--policy", type=click.Choice(["all", "best-effort"]), default="all", show_default=True)
-@click.option("--no-eager", is_flag=True, help="Start calls only when the model's message is complete.")
-@click.option("--max-calls", type=click.IntRange(min=1), default=MAX_CALLS, show_default=True, help="On each server.")
-@click.option("--durable", is_flag=True, help="Keep the run, so that `resume` can finish it after a crash.")
-@click.option("--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="Where --durable keeps runs.")
+@option(
+    _SERVERS,
+    "--max-calls",
+    type=click.IntRange(min=1),
+    default=MAX_CALLS,
+    show_default=True,
+    help="Calls under way at once on each server; others wait.",
+)
+@option(
+    _MODELS,
+    "--model",
+    envvar="ORCHESTRATOR_MODEL",
+    default=ORCHESTRATOR_MODEL,
+    show_default=True,
+    help="The model that splits the question and delegates its parts.",
+)
+@option(
+    _MODELS,
+    "--calculator-model",
+    envvar="CALCULATOR_MODEL",
+    default=CALCULATOR_MODEL,
+    show_default=True,
+    help="The model of the calculator agents.",
+)
+@option(_MODELS, "--offline", is_flag=True, help="Use the built-in offline model, which is rule-based, and no other.")
+@option(
+    _LIMITS,
+    "--max-usd",
+    type=Usd(),
+    help="What the run and its agents may cost, in US dollars, estimated from list prices.",
+)
+@option(_LIMITS, "--max-tokens", type=click.IntRange(min=0), help="Tokens of all prompts and answers, agents included.")
+@option(_LIMITS, "--max-turns", type=click.IntRange(min=0), help="Model turns, agents included.")
+@option(_LIMITS, "--deadline", type=Seconds(), help="Seconds the run may take; in a chat, each question.")
+@option(
+    _LIMITS,
+    "--policy",
+    type=click.Choice(["all", "best-effort"]),
+    default="all",
+    show_default=True,
+    help="Whether a run fails if a part of it fails, or is answered with what is there.",
+)
+@option(_LIMITS, "--no-eager", is_flag=True, help="Start calls only when the model's message is complete.")
+@_as_json
+@_kept_files
+@option(_OUTPUT, "--demo", is_flag=True, help="Ask about three stores.")
+@option(_DURABLE, "--durable", is_flag=True, help="Keep the run, so that `resume` can finish it after a crash.")
+@_durable_dir
 @click.version_option(package_name="mcp-calc-server")
-def main(prompt: str | None, **options: Any) -> None:
+def main(words_of_prompt: Sequence[str], **options: Any) -> None:
     """Answer PROMPT (or stdin, with -) by delegating its parts to the agents and functions that MCP servers offer.
 
-    Without PROMPT, on a terminal, it is a chat: each question knows what was said before.
+    PROMPT may be several words. Without one, on a terminal, it is a chat: each question knows what was said before.
 
     The answer goes to stdout, everything else to stderr. Exit status: 0 answered, 1 failed, 2 usage, 130 interrupted.
 
     With --policy all a run has failed if a part of it has; with best-effort it is answered if it has an answer, and
     without one the finished parts are printed instead, if there are any.
     """
+    prompt = " ".join(words_of_prompt) if words_of_prompt else None
     is_chat = prompt is None and not options["demo"] and not options["as_json"] and _is_interactive()
     question = None if is_chat else _question(prompt, demo=options["demo"])
     if is_chat and options["durable"]:
@@ -116,11 +202,9 @@ def main(prompt: str | None, **options: Any) -> None:
 
 @main.command("resume")
 @click.argument("run_id")
-@click.option("--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="Where the run is kept.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the answer.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--events", type=_FILE, help="Record everything that happens in this file, as JSON lines.")
-@click.option("--timeline", type=_FILE, help="Draw who did what when in this file, as one HTML page.")
+@_durable_dir
+@_as_json
+@_kept_files
 def resume(run_id: str, durable_dir: Path | None, **options: Any) -> None:
     """Finish a run that was begun with --durable and interrupted. What is done already is not done again."""
     try:
@@ -144,8 +228,11 @@ def _answer(question: str | None, options: Mapping[str, Any], run: DurableRun | 
         budget = Budget(options["max_usd"], options["max_tokens"], options["max_turns"])
         if question is not None and options["durable"] and run is None:
             run = DurableRun.begun(options["durable_dir"], question, options)
-        setup = setup_from(options, say, run)
-        with kept(options["events"], options["timeline"], say, name_it=not options["quiet"]) as observers:
+        setup, notice = setup_from(options, say, run)
+        name_it, force = not options["quiet"], options["force"]
+        with kept(options["events"], options["timeline"], say, name_it=name_it, force=force) as observers:
+            if notice and name_it:
+                say(notice)
             if question is None:
                 from orchestrator_client.chat import chat  # noqa: PLC0415 - its libraries are for chats only
 
@@ -159,14 +246,15 @@ def _answer(question: str | None, options: Mapping[str, Any], run: DurableRun | 
 
 @main.command("timeline")
 @click.argument("recording", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("-o", "--output", type=_FILE, help="The page to write.  [default: RECORDING with the ending .html]")
-def timeline(recording: Path, output: Path | None) -> None:
+@option(_OUTPUT, "-o", "--output", type=_FILE, help="The page to write.  [default: RECORDING with the ending .html]")
+@option(_OUTPUT, "--force", is_flag=True, help="Overwrite any file, not only an earlier timeline.")
+def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
     """Draw the timeline of a recording, made with --events, as one HTML page."""
     page = output or recording.with_suffix(".html")
     if page == recording:
         raise click.UsageError(f"{recording} is the recording; say with -o where to write the page.")
     try:
-        render(recording, page, say)
+        render(recording, page, say, force=force)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     say(f"timeline: {page}")
@@ -174,7 +262,7 @@ def timeline(recording: Path, output: Path | None) -> None:
 
 @main.command("tools")
 @_which_servers
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@option(_OUTPUT, "--json", "as_json", is_flag=True, help="Print one JSON object.")
 def tools(config: Path | None, words: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
     """List the servers, how they are, and their tools. Exit status: 0 all are up, 1 not all."""
     servers = servers_from(config, words, choose_model(CALCULATOR_MODEL, offline=False), say)
@@ -188,8 +276,8 @@ def tools(config: Path | None, words: Sequence[str], connect_timeout: float, *, 
 
 
 def _calm_logging() -> None:
-    """What a server does wrong is told in a line; the SDK would print a traceback for each broken frame."""
-    logging.getLogger("mcp").addHandler(logging.NullHandler())
+    """What goes wrong is said in a line of our own; libraries would log it in theirs, some with tracebacks."""
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _is_interactive() -> bool:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from agentloop.command_line import CommandLine, write_commands
 
 
-class CommandWithOthers(click.Command):
+class CommandWithOthers(CommandLine):
     """Takes every command line that does not begin with the name of one of the others, which its help lists.
 
     A click group takes no argument of its own before a command's name.
@@ -20,7 +23,7 @@ class CommandWithOthers(click.Command):
 
     def command(self, name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
         """Make a function another command."""
-        make: Any = click.command(name, context_settings=self.context_settings, **attributes)
+        make: Any = click.command(name, cls=CommandLine, context_settings=self.context_settings, **attributes)
 
         def add(function: Callable[..., Any]) -> click.Command:
             self.others[name] = make(function)
@@ -39,8 +42,15 @@ class CommandWithOthers(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
+    def names_of_others(self, ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What a shell may complete the first word to: the names of the other commands."""
+        assert parameter.name is not None
+        if ctx.params.get(parameter.name):
+            return []
+        names = [name for name in self.others if name.startswith(incomplete)]
+        return [CompletionItem(name, help=self.others[name].get_short_help_str()) for name in names]
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)
         if self.others:
-            with formatter.section("Other commands"):
-                formatter.write_dl([(name, other.get_short_help_str()) for name, other in self.others.items()])
+            write_commands(formatter, "Other commands", self.others)

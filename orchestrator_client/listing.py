@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-import click
 from mcp.types import Tool as McpTool
 
+from agentloop.command_line import EXIT_FAILED, print_result
 from agentloop.handover import AGENT
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
-from orchestrator_client.answer import EXIT_FAILED, printable_json
+from orchestrator_client.answer import printable_json
 from orchestrator_client.progress import say
 
 _WIDTH = 100
+_SHORTEST = 30
+_INDENT = 4
+_DESCRIPTION = 500
 _NAME = 64
 
 
@@ -33,10 +37,16 @@ async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float,
             stack.push_async_exit(connection)
         await asyncio.gather(*(connection.__aenter__() for connection in connections))
         if as_json:
-            click.echo(printable_json({"servers": listing_json(connections)}))
-        for line in () if as_json else listing(connections):
-            click.echo(line)
+            print_result(printable_json({"servers": listing_json(connections)}), wrap=False)
+        else:
+            print_listing(connections)
         return 0 if all(connection.is_up for connection in connections) else EXIT_FAILED
+
+
+def print_listing(connections: Sequence[Connection]) -> None:
+    """Write the listing to stdout."""
+    for line in listing(connections):
+        print_result(line, indent=_INDENT)
 
 
 def listing(connections: Sequence[Connection]) -> Iterator[str]:
@@ -53,8 +63,8 @@ def listing(connections: Sequence[Connection]) -> Iterator[str]:
             yield f"  {reason}"
         for tool in connection.tools:
             start = f"  {clip(tool.name, _NAME):{widest}}  {'agent' if _is_agent(tool) else '':5}  "
-            first_line = (tool.description or "").strip().partition("\n")[0]
-            yield start + clip(first_line, max(1, _WIDTH - len(start)))
+            first_line = clip((tool.description or "").strip().partition("\n")[0], _DESCRIPTION)
+            yield start + textwrap.shorten(first_line, max(_SHORTEST, _WIDTH - len(start)), placeholder=" …")
 
 
 def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TextIO
 
 from rich.cells import cell_len
@@ -20,6 +20,7 @@ from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
 
+from agentloop.command_line import wrapped
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Later
 from agentloop.mcp.client.server_log import server_log
@@ -27,7 +28,7 @@ from agentloop.narration import clip
 from agentloop.observers.live import Tree, rows
 from orchestrator_client.progress import LINE
 from orchestrator_client.terminal import undone_on_sigterm, without_echo
-from orchestrator_client.tree_picture import Picture, picture_of
+from orchestrator_client.tree_picture import Picture, picture_of, starting_lines
 
 FRAMES_PER_SECOND = 5
 MAX_LOG = 100
@@ -55,7 +56,8 @@ class LiveView:
 
     def say(self, text: str) -> None:
         """A line above the tree."""
-        self.console.print(clip(text, LINE), soft_wrap=True)
+        with suppress(OSError):  # a terminal that is gone
+            self.console.print(wrapped(clip(text, LINE), self.console.size.width), soft_wrap=True)
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
@@ -87,7 +89,7 @@ class LiveView:
     async def _draw(self, live: Live) -> None:
         while True:
             self._seen.catch_up()
-            if self._tree.roots:
+            if self._tree.roots or self._tree.starting:
                 self._forget_wrapped_rows()
                 live.refresh()
             await asyncio.sleep(1 / FRAMES_PER_SECOND)
@@ -95,11 +97,16 @@ class LiveView:
     def picture(self) -> Picture | Group:
         """The tree as it is now, in at most half of the screen."""
         self._seen.catch_up()
-        if not self._tree.roots:
-            return Group()
-        size = self.console.size
+        now, size = time.monotonic(), self.console.size
         height = max(FEWEST_ROWS, size.height // 2)
-        picture = picture_of(rows(self._tree, height), time.monotonic(), width=size.width, unicode=self._has_unicode)
+        shown, unicode = list(self._tree.starting.values())[:height], self._has_unicode
+        lines = starting_lines(shown, now, width=size.width, unicode=unicode)
+        if self._tree.roots:
+            below = picture_of(rows(self._tree, height), now, width=size.width, unicode=unicode)
+            lines += below.lines
+        elif not lines:
+            return Group()
+        picture = Picture(lines)
         self._drawn, self._drawn_in = picture, size.width
         return picture
 

@@ -8,16 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import click
-
 from agentloop import Agent, AgentError, Budget, CallContext, Ledger
+from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.events import Observer, together
 from agentloop.limits import deadline_after
 from agentloop.model import prepare
 from agentloop.observers import export
 from orchestrator_client.answer import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
     advice,
     is_ok,
     print_answer,
@@ -63,7 +60,7 @@ def answer_one(
     ok = is_ok(report, options["policy"])
     if options["as_json"]:
         value = report.to_json(ok=ok, seconds=time.monotonic() - began, servers=servers)
-        click.echo(printable_json(value))
+        print_result(printable_json(value), wrap=False)
     else:
         print_answer(report, options["policy"], say)
     return 0 if ok else EXIT_FAILED

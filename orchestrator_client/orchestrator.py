@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 import anyio
 
 from agentloop import Agent, ConfigurationError, Limits, Tool
-from agentloop.events import Observer, ServerChanged, ignore
+from agentloop.events import Observer, ServerChanged, ServerStarting, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
@@ -85,6 +85,8 @@ class Session:
 
     async def __aenter__(self) -> Self:
         """Connect to all servers at once."""
+        for name, entry in self._setup.servers.items():
+            self._observe(ServerStarting(run="", agent="", server=name, is_remote=entry.command is None))
         for connection in self.connections:
             self._stack.push_async_exit(connection)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -9,19 +10,21 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TextIO
 
-import click
-
-from agentloop.events import Event
+from agentloop import command_line
+from agentloop.dispatch import cancel_and_wait
+from agentloop.events import Event, ServerChanged, ServerStarting
 from agentloop.mcp.client.server_log import server_log
-from agentloop.narration import Narrator, clip
+from agentloop.narration import Narrator, clip, starting_text
 
 LINE = 500
 """Characters of a line at most."""
+SLOW_START = 3.0
+"""Seconds between the lines that say that a server is still being started."""
 
 
 def say(text: str) -> None:
-    """A line on stderr."""
-    click.echo(clip(text, LINE), err=True)
+    """A line on stderr, without anything that could steer a terminal."""
+    command_line.say(clip(text, LINE))
 
 
 class Progress(Protocol):
@@ -41,17 +44,36 @@ class Progress(Protocol):
 
 
 class Lines:
-    """A line for each event worth one, with the seconds since the question; none if `is_quiet`."""
+    """A line for each event worth one, with the seconds since the question; none if `is_quiet`.
+
+    The seconds are those at which the line was written: events of agents in other processes arrive a little later than
+    they happened, and the lines are in the order of their times.
+    """
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
         self._narrator = Narrator()
         self._began = time.monotonic()
+        self._starting: dict[str, ServerStarting] = {}
 
     def observe(self, event: Event) -> None:
-        line = None if self._is_quiet else self._narrator.tell(event)
+        if self._is_quiet:
+            return
+        if isinstance(event, ServerStarting):
+            self._starting[event.server] = event
+        if isinstance(event, ServerChanged):
+            self._end_start(event)
+        line = self._narrator.tell(event)
         if line is not None:
-            say(f"{event.at - self._began:7.3f}s {line}")
+            self._write(line)
+
+    def _end_start(self, event: ServerChanged) -> None:
+        started = self._starting.pop(event.server, None)
+        if started is not None and event.is_up:
+            self._write(f"{event.server} is up after {event.at - started.at:.1f} s")
+
+    def _write(self, line: str) -> None:
+        say(f"{time.monotonic() - self._began:7.3f}s {line}")
 
     def say(self, text: str) -> None:
         say(text)
@@ -59,7 +81,18 @@ class Lines:
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
         self._narrator, self._began = Narrator(), time.monotonic()
-        yield
+        waiting = asyncio.create_task(self._tell_of_slow_starts(), name="slow starts")
+        try:
+            yield
+        finally:
+            await cancel_and_wait([waiting])
+
+    async def _tell_of_slow_starts(self) -> None:
+        while True:
+            await asyncio.sleep(SLOW_START)
+            for event in self._starting.values():
+                seconds = time.monotonic() - event.at
+                self._write(starting_text(event.server, is_remote=event.is_remote, seconds=seconds))
 
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,12 @@ from orchestrator_client.orchestrator import Setup
 _HANDED_ON = re.compile(r"ANTHROPIC_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
 
 
-def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: DurableRun | None = None) -> Setup:
-    """What the options ask for, for a `run` that is kept or none. `say` hears which model it is if none was chosen.
+def setup_from(
+    options: Mapping[str, Any], say: Callable[[str], None], run: DurableRun | None = None
+) -> tuple[Setup, str | None]:
+    """What the options ask for, for a `run` that is kept or none; and which model it is, if the user did not choose.
+
+    `say` receives a line for each key of the configuration that has no effect.
 
     Raises:
         click.UsageError: a server's configuration is wrong.
@@ -32,10 +38,8 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
-    if orchestrator.notice and not options["quiet"]:
-        say(orchestrator.notice)
     servers = {} if options["local"] else servers_from(options["config"], options["words"], calculator, say, run)
-    return Setup(
+    setup = Setup(
         model=orchestrator.model,
         client=orchestrator.client,
         servers=servers,
@@ -47,6 +51,7 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
         eager=not options["no_eager"],
         keys=None if run is None else run.id,
     )
+    return setup, orchestrator.notice
 
 
 def servers_from(
@@ -65,9 +70,23 @@ def servers_from(
     """
     try:
         configured = {} if config is None else read_config(config, say)
-        return servers_to_use(servers, configured, _own_env(calculator, run))
+        chosen = servers_to_use(servers, configured, _own_env(calculator, run))
+        _check_commands(chosen, configured)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
+    return chosen
+
+
+def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:
+    """A --server that is meant to be a command has to be one: it may be a configured server's name, misspelled."""
+    for name, entry in chosen.items():
+        if name in configured or entry.command in {None, sys.executable}:  # the latter is our own server
+            continue
+        if shutil.which(str(entry.command)) is None:
+            known = f" Configured are: {', '.join(configured)}." if configured else ""
+            raise ConfigurationError(
+                f"--server {entry.command!r} is neither a configured server, a URL nor a command that is there.{known}"
+            )
 
 
 def is_calculator(entry: ServerEntry) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,7 +12,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from agentloop import Usage, exact_json
-from agentloop.narration import clip
+from agentloop.events import ServerStarting
+from agentloop.narration import REPLAYED, clip, starting_text
 from agentloop.observers.live import Node, Row
 from agentloop.usage import sum_of
 
@@ -23,6 +24,9 @@ WIDE = {"served_by": 90, "usd": 60, "tokens": 50}
 
 _WIDTHS = {"seconds": 7, "served_by": 16, "usd": 8, "tokens": 10}
 _DETAIL = 200
+_NAME_SHARE = 0.6
+_SHORTEST_NAME = 10
+"""How much of a row a name may take, and its characters at least: the rest tells rows of one tool apart."""
 _MINUTE = 60
 _SPINNER = {True: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", False: "|/-\\"}
 _MARKS = {True: {"done": "✓", "failed": "✗"}, False: {"done": "+", "failed": "x"}}
@@ -42,6 +46,19 @@ class Picture:
             yield from line.render(console, end="\n")
 
 
+def starting_lines(starting: Iterable[ServerStarting], now: float, *, width: int, unicode: bool) -> list[Text]:
+    """A line for each server that is being started: `starting calculator, 3 s`."""
+    lines = []
+    for event in starting:
+        seconds_so_far = max(0.0, now - event.at)
+        name = shortened(clip(event.server, _DETAIL), max(8, width - 24))
+        text = starting_text(name, is_remote=event.is_remote, seconds=seconds_so_far)
+        line = Text.assemble((f"{_spinner(now, unicode=unicode)} ", _STYLES["running"]), text)
+        line.truncate(width, overflow="ellipsis")
+        lines.append(line)
+    return lines
+
+
 def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -> Picture:
     """The rows in columns: what, how long, tokens, cost, where it is served from. Narrow ones have fewer columns.
 
@@ -55,7 +72,7 @@ def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -
         elapsed = max(node.finished or now for node in row.nodes) - min(node.started for node in row.nodes)
         claimed = "?" if any(node.is_claimed for node in row.nodes) and usage.usd else ""
         cells = {"tokens": tokens(usage), "usd": usd(usage) + claimed, "served_by": _served_by(row.nodes)}
-        line = _what(row, now, unicode=unicode)
+        line = _what(row, now, left, unicode=unicode)
         line.truncate(left, overflow="ellipsis", pad=True)
         line.append(f" {_fitted(seconds(elapsed), 'seconds')}")
         for name in columns:
@@ -73,16 +90,30 @@ def _fitted(text: str, column: str) -> str:
     return text + space if column == "served_by" else space + text
 
 
-def _what(row: Row, now: float, *, unicode: bool) -> Text:
+def shortened(name: str, width: int) -> str:
+    """The name in at most `width` characters: the middle is left out, for names differ at their ends."""
+    if len(name) <= width:
+        return name
+    end = (width - 1) // 2
+    return f"{name[: width - 1 - end]}…{name[len(name) - end :]}"
+
+
+def _spinner(now: float, *, unicode: bool) -> str:
+    return _SPINNER[unicode][int(now * SPINS) % len(_SPINNER[unicode])]
+
+
+def _what(row: Row, now: float, width: int, *, unicode: bool) -> Text:
     guide = row.guide if unicode else row.guide.translate(_PLAIN_GUIDES)
     state = _state(row.nodes)
-    spinner = _SPINNER[unicode]
-    mark = _MARKS[unicode].get(state) or spinner[int(now * SPINS) % len(spinner)]
+    mark = _MARKS[unicode].get(state) or _spinner(now, unicode=unicode)
     text = Text.assemble((guide, "dim"), (f"{mark} ", _STYLES[state]))
     node = row.node
     if node is None:
         return text.append(_summary(row), "bold")
-    text.append(clip(node.name, 80), "bold" if node.is_agent else "")
+    room = max(_SHORTEST_NAME, int((width - len(guide) - 2) * _NAME_SHARE))
+    text.append(shortened(clip(node.name, 80), room), "bold" if node.is_agent else "")
+    if node.is_replayed:
+        text.append(f" {REPLAYED}", "dim")
     if node.doing and (row.hidden or not node.children or not row.guide):
         text.append(f"  {clip(node.doing, _DETAIL)}", _STYLES[state])
     return text.append(f"  {_detail(node)}", "red" if state == "failed" else "dim")

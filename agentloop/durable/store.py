@@ -20,6 +20,7 @@ LOCK_PATIENCE = 3.0
 """Seconds a process that is just ending, a server that is being restarted say, has to let go of the store."""
 BUSY = 30_000
 """Milliseconds a thread waits for another one's transaction."""
+OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _locked(path: Path) -> Iterator[None]:
         _create(beside)
         lock = sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"The store {path} cannot be used: {error}.") from None
+        raise StoreError(f"The store {path} cannot be used: {_words(error)}.") from None
     with closing(lock):
         try:
             lock.execute("BEGIN EXCLUSIVE")
@@ -113,6 +114,10 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def _words(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def _check(path: Path) -> None:
     """Create the file, readable by its owner alone: prompts and answers are in it as they are. Check what is there."""
     try:
@@ -120,7 +125,7 @@ def _check(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection:
             (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"The store {path} cannot be used: {error}.") from None
+        raise StoreError(f"The store {path} cannot be used: {_words(error)}.") from None
     if problem != "ok":
         raise StoreError(
             f"The store {path} is damaged: {' '.join(str(problem).split())}. "

@@ -5,6 +5,7 @@ Works without `opentelemetry-sdk`, which the extra `trace` installs, as long as 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -53,6 +54,7 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
     exporters = [exporter for exporter in (_exporter(name, warn) for name in names) if exporter is not None]
     if not exporters:
         return ignore
+    _tell_of_failures(warn)
     os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", DELAY)
     if not records_content() and not any(name in os.environ for name in _SIZES):
         os.environ.update(zip(_SIZES, map(str, (BATCH, QUEUE)), strict=True))
@@ -76,6 +78,26 @@ def finish(seconds: float = FLUSH) -> None:
         thread = threading.Thread(target=shutdown, daemon=True, name="last spans")
         thread.start()
         thread.join(seconds)
+
+
+class _Failures(logging.Handler):
+    """Says once that exporting fails, which the SDK logs again and again."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._warn: Callable[[str], None] | None = warn
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        warn, self._warn = self._warn, None
+        if warn is not None:
+            warn("Traces cannot be exported to where OTEL_* says; the run goes on without.")
+
+
+def _tell_of_failures(warn: Callable[[str], None]) -> None:
+    exporting = logging.getLogger("opentelemetry")
+    exporting.addHandler(_Failures(warn))
+    exporting.propagate = False
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # logs each of the exporter's attempts
 
 
 def _exporters() -> list[str]:

@@ -16,6 +16,8 @@ from agentloop.events import (
     Event,
     RunFinished,
     RunStarted,
+    ServerChanged,
+    ServerStarting,
     Spent,
     TextDelta,
     ToolFinished,
@@ -24,6 +26,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
+from agentloop.narration import Replays, retry_text
 from agentloop.usage import Usage, sum_of
 
 State = Literal["running", "done", "failed"]
@@ -54,6 +57,7 @@ class Node:
     result: str | None = None
     is_agent: bool = False
     is_claimed: bool = False
+    is_replayed: bool = False
     children: list[Node] = field(default_factory=list)
     spent: Usage = field(default_factory=Usage)
     billed: Usage | None = None
@@ -83,24 +87,34 @@ class Node:
 
 
 class Tree:
-    """Grows with `observe`; `roots` are the runs that no call of another one started."""
+    """Grows with `observe`; `roots` are the runs that no call of another one started.
+
+    `starting` are the servers that are being started or connected to, with the event that said so.
+    """
 
     def __init__(self) -> None:
         self.roots: list[Node] = []
+        self.starting: dict[str, ServerStarting] = {}
         self._runs: dict[str, Node] = {}
         self._calls: dict[str, Node] = {}
         self._numbers: Counter[tuple[str, str]] = Counter()
+        self._replays = Replays()
 
     def observe(self, event: Event) -> None:
+        is_replayed = self._replays.covers(event)
         match event:
             case RunStarted():
                 self._start_run(event)
             case ToolStarted() if event.run in self._runs:
-                self._start_call(event, self._runs[event.run])
+                self._start_call(event, self._runs[event.run], is_replayed=is_replayed)
             case ToolProgress(message=message) if event.call in self._calls:
                 self._calls[event.call].step = message[:DETAIL]
             case ToolFinished() if event.call in self._calls:
                 _finish_call(event, self._calls[event.call])
+            case ServerStarting():
+                self.starting[event.server] = event
+            case ServerChanged():
+                self.starting.pop(event.server, None)
             case _ if event.run in self._runs:
                 _within(event, self._runs[event.run])
 
@@ -115,10 +129,10 @@ class Tree:
         call.is_claimed = event.is_claimed
         self._runs[event.run] = call
 
-    def _start_call(self, event: ToolStarted, run: Node) -> None:
+    def _start_call(self, event: ToolStarted, run: Node, *, is_replayed: bool) -> None:
         self._numbers[event.run, event.tool] += 1
         number = self._numbers[event.run, event.tool]
-        node = Node(f"{event.tool}#{number}", event.tool, event.arguments, event.at)
+        node = Node(f"{event.tool}#{number}", event.tool, event.arguments, event.at, is_replayed=is_replayed)
         self._calls[event.call] = node
         run.children.append(node)
 
@@ -130,8 +144,8 @@ def _within(event: Event, run: Node) -> None:
             run.step = f"asks {model}, turn {number}"
         case TextDelta():
             run.step = "writes"
-        case TurnRetried(error=error):
-            run.step = f"asks again: {error}"[:DETAIL]
+        case TurnRetried():
+            run.step = retry_text(event)[:DETAIL]
         case Spent(model=model, usage=usage):
             run.spent = run.spent.plus(model, usage)
         case RunFinished():

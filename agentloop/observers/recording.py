@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,27 +15,35 @@ from typing import Self, TextIO
 from agentloop import exact_json
 from agentloop.event_json import VERSION, event_from_json, event_to_json
 from agentloop.events import Event
+from agentloop.observers.own_files import open_own
 
 _HEADER = "recording"
+MARK = json.dumps({"v": VERSION, "event": _HEADER})[:-1]
+"""What a recording begins with."""
+_LONGEST_HEADER = 1000
 
 
 class Recording:
     """Writes events to a file, which it makes anew. `at` is counted from when the recording began.
 
-    A file that can no longer be written ends the recording, not the run: `warn` hears of it once.
+    A file that can no longer be written ends the recording, not the run: `warn` hears of it once. An earlier recording
+    is overwritten, and with `force` any file.
 
     Raises:
+        FileExistsError: on entering, if the file is there and is no recording.
         OSError: on entering, if the file cannot be made.
     """
 
-    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, warn: Callable[[str], None], *, force: bool = False) -> None:
         self._path = path
+        self._force = force
         self._warn = warn
         self._file: TextIO | None = None
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._file = self._path.open("w", encoding="ascii", newline="\n")
+        file = open_own(self._path, MARK, force=self._force)
+        self._file = os.fdopen(file, "w", encoding="ascii", newline="\n")
         began = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._write({"v": VERSION, "event": _HEADER, "began": began})
         return self
@@ -84,3 +93,13 @@ def read_recording(path: Path, warn: Callable[[str], None]) -> Iterator[Event]:
                 continue
             if event is not None:
                 yield event
+
+
+def recorded_at(path: Path) -> datetime | None:
+    """When a recording began: the moment from which its times are counted. None if the file does not say."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            header = json.loads(file.readline(_LONGEST_HEADER))
+        return datetime.fromisoformat(header["began"]) if header["event"] == _HEADER else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

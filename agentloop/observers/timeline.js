@@ -27,9 +27,11 @@ function seconds(value) {
   return value < 100 ? `${value.toFixed(2)} s` : `${number.format(Math.round(value))} s`;
 }
 
+/* Cents, and of less than a dollar four digits that count. */
 function dollars(value) {
   if (value === null) return "unknown";
-  return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 })}`;
+  const decimals = value > 0 && value < 1 ? Math.min(10, 3 - Math.floor(Math.log10(value))) : 2;
+  return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: decimals })}`;
 }
 
 /** What a lane cost; "claimed" if only a server says so that is not trusted. */
@@ -43,11 +45,33 @@ function plural(count, noun) {
 
 function where(server) {
   if (!server) return "";
-  return server === "local" ? "here" : `by ${server}`;
+  return server === "local" ? "in the client's process" : `on ${server}`;
+}
+
+const STOPPED = {
+  tool_use: "to call tools", end_turn: "with its answer", max_tokens: "at the limit of tokens", stop_sequence: "at a stop sequence",
+  pause_turn: "paused by the API", refusal: "with a refusal", model_context_window_exceeded: "because the context window was full",
+};
+
+function ended(turn) {
+  return STOPPED[turn.stop] ?? turn.stop;
+}
+
+/* The start of a text, on one line. */
+function start(text, length) {
+  const line = (text ?? "").replace(/\s+/g, " ").trim();
+  return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
 }
 
 function laneName(lane) {
   return lane.call ? `${lane.agent} #${lane.call.number}` : lane.agent;
+}
+
+/* The start of a server as a lane of one bar. */
+function serverLane(server) {
+  const { begin, end, error, remote } = server;
+  const bar = { kind: "start", name: remote ? "connecting" : "starting", begin, end, failed: Boolean(error), result: error, track: 0 };
+  return { server: true, agent: server.name, depth: 0, begin, end, error, bars: [bar] };
 }
 
 class Page {
@@ -59,6 +83,9 @@ class Page {
     this.pinned = null;
     this.current = null;
     this.folded = new Set();
+    this.lanes = [...data.servers.map(serverLane), ...data.lanes];
+    this.slowestFirst = false;
+    this.failedOnly = false;
     this.things = new Map();
     this.rows = [];
   }
@@ -68,7 +95,7 @@ class Page {
   }
 
   draw() {
-    this.find(".question").textContent = visible(this.data.title || "Nothing was asked.");
+    this.drawTop();
     this.drawTotals();
     this.drawBusy();
     this.drawLanes();
@@ -77,14 +104,34 @@ class Page {
     this.find(".table").addEventListener("toggle", () => this.drawTable(), { once: true });
     this.listen();
     this.root.hidden = false;
+    const root = this.lanes.find((lane) => !lane.server);
+    if (root) this.find(".details").replaceChildren(...this.laneDetails(root));
+  }
+
+  /* When it was, and each question with its answer. */
+  drawTop() {
+    const { began, questions } = this.data;
+    if (began) {
+      const time = new Date(began);
+      const text = time.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "medium" });
+      this.find(".when").replaceChildren(make("time", { datetime: began }, text));
+    }
+    const region = (kind, name, text) => make("p", { class: kind, dir: "auto", tabindex: "0", role: "region", "aria-label": name }, text);
+    this.find(".asked").replaceChildren(...questions.flatMap(({ prompt, answer, error }, index) => {
+      const number_ = questions.length > 1 ? ` ${index + 1}` : "";
+      const answered = error ? region("answer bad", `Error${number_}`, error) : answer === null ? make("p", { class: "answer" }, "Not finished.") : region("answer", `Answer${number_}`, answer);
+      return [region("question", `Question${number_}`, prompt || "Nothing was asked."), answered];
+    }));
+    document.title = visible(questions.length ? `${start(questions[0].prompt, 80)} · timeline` : "Timeline");
   }
 
   drawTotals() {
     const t = this.data.totals;
     const cards = [
       ["Wall time", seconds(t.wall), "question to answer"],
+      ...(t.starting > 0 ? [["Starting servers", seconds(t.starting), "not part of the wall time"]] : []),
       ["Sum of work", seconds(t.work), "one after the other"],
-      ["Speed-up", t.wall > 0 ? `${(t.work / t.wall).toFixed(2)}×` : "–", "work ÷ wall time"],
+      ["Speed-up", t.at_work > 0 ? `${(t.work / t.at_work).toFixed(2)}×` : "–", t.at_work > 0 ? `done in ${seconds(t.at_work)} of working time` : ""],
       ["Critical path", seconds(t.critical), t.wall > 0 ? `${Math.round((100 * t.critical) / t.wall)}% of wall time` : "", "marked"],
       ["Tokens", number.format(t.tokens), plural(t.requests, "request")],
       ["Cost", dollars(t.usd), t.usd === null ? "a price is not known" : "from list prices"],
@@ -130,7 +177,7 @@ class Page {
   }
 
   drawAxis() {
-    const width = (this.find(".chart").clientWidth - this.find(".corner").offsetWidth) * this.zoom;
+    const width = this.find(".ticks").offsetWidth;
     const room = Math.max(3, Math.floor(width / 110));
     const rough = this.span / room;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -151,18 +198,23 @@ class Page {
   }
 
   drawLanes() {
-    const lanes = this.data.lanes;
+    const { lanes } = this;
     const above = [];
     lanes.forEach((lane, index) => {
       above.length = lane.depth;
       lane.above = lane.depth ? above[lane.depth - 1] : null;
       above.push(index);
       lane.hasBelow = lanes[index + 1]?.depth > lane.depth;
+      lane.failed = Boolean(lane.error || lane.call?.failed || lane.bars.some((bar) => bar.failed));
     });
+    for (const lane of lanes.toReversed()) if (lane.failed && lane.above !== null) lanes[lane.above].failed = true;
     this.find(".lanes").replaceChildren(...lanes.map((lane, index) => this.lane(lane, index)));
     const flat = !this.rows.some((row) => row.fold);
     this.find(".lanes").classList.toggle("flat", flat);
+    this.byIndex = [...this.rows];
     this.find('[data-do="fold"]').hidden = flat;
+    this.find('[data-do="slowest"]').hidden = lanes.filter((lane) => lane.above !== null).length < 2;
+    this.find('[data-do="failed"]').hidden = !lanes.some((lane) => lane.failed) || lanes.length < 3;
     const first = this.rows[0]?.cells[0];
     if (first) { first.tabIndex = 0; this.current = first; }
   }
@@ -171,9 +223,11 @@ class Page {
     const cells = [];
     const note = [
       ...(lane.error ? ["failed"] : []), lane.end === null ? "not finished" : seconds(lane.end - lane.begin),
-      ...(lane.requests ? [`${number.format(lane.tokens)} tokens`, cost(lane)] : []), where(lane.where),
+      ...(lane.requests ? [cost(lane), `${number.format(lane.tokens)} tokens`] : []),
     ].join(" · ");
-    const name = make("button", { type: "button", class: "name", tabindex: "-1" }, make("b", {}, lane.agent, lane.call ? make("i", {}, ` #${lane.call.number}`) : null), make("span", {}, note));
+    const task = lane.server ? (lane.bars[0].name === "starting" ? "server, started" : "server, connected to") : start(lane.prompt, 300);
+    const name = make("button", { type: "button", class: "name", tabindex: "-1" }, make("b", {}, make("span", { class: "agent" }, lane.agent), lane.call ? make("i", {}, ` #${lane.call.number}`) : null),
+      make("span", { class: "task", dir: "auto" }, task), make("span", {}, note));
     this.things.set(name, { lane });
     cells.push(name);
     const fold = lane.hasBelow ? make("button", { type: "button", class: "fold", "aria-expanded": "true", "aria-label": visible(`Agents below ${laneName(lane)}`) }) : null;
@@ -191,9 +245,9 @@ class Page {
     }
     if (lane.bars.length) parts.push(bars);
     const tracks = 1 + lane.bars.reduce((most, bar) => Math.max(most, bar.track), 0);
-    const item = make("li", { class: `lane${lane.error ? " error" : ""}${tracks > 8 ? " tall" : ""}`, "--depth": lane.depth, "--tracks": tracks },
+    const item = make("li", { class: `lane${lane.error ? " error" : ""}${tracks > 8 ? " tall" : ""}${lane.server ? " server" : ""}`, "--depth": lane.depth, "--tracks": tracks },
       make("div", { class: "who" }, fold, name), make("div", { class: "tracks" }, ...parts));
-    item.style.containIntrinsicBlockSize = `auto max(2.9rem, calc(${tracks} * var(--row) + 0.7rem))`;
+    item.style.containIntrinsicBlockSize = `auto max(4rem, calc(${tracks} * var(--row) + 0.7rem))`;
     this.rows.push({ item, cells, index, fold });
     return item;
   }
@@ -201,39 +255,41 @@ class Page {
   bar(bar) {
     const open = bar.end === null;
     const took = seconds((bar.end ?? this.span) - bar.begin);
-    const what = bar.kind === "turn" ? `Turn ${bar.number} of ${bar.name}` : bar.name;
+    const what = bar.kind === "turn" ? `Turn ${bar.number} of ${bar.name}` : bar.kind === "start" ? `${bar.name} the server`.replace("connecting", "connecting to") : bar.name;
     const extra = [
       bar.failed ? "failed" : "", open ? "not finished" : "", bar.retries?.length ? plural(bar.retries.length, "retry").replace("retrys", "retries") : "",
-      bar.critical ? "on the critical path" : "",
+      bar.critical ? "on the critical path" : "", bar.replayed ? "replayed" : "",
     ].filter(Boolean);
     return make("button", {
       type: "button", tabindex: "-1", class: `bar ${bar.kind}${bar.failed ? " failed" : ""}${open ? " open" : ""}`,
       "aria-label": visible([`${what}, ${took} from ${seconds(bar.begin)}`, ...extra].join(", ")),
       "--track": bar.track, ...this.place(bar.begin, bar.end),
-    }, (bar.failed ? "✕ " : "") + (bar.retries?.length ? "↻ " : "") + (bar.kind === "turn" ? `turn ${bar.number}` : bar.name));
+    }, (bar.failed ? "✕ " : "") + (bar.retries?.length ? "↻ " : "") + (bar.replayed ? "⟲ " : "") + (bar.kind === "turn" ? `turn ${bar.number}` : bar.name));
+  }
+
+  /* A table whose cells know the names of their columns, which a narrow page shows beside them. */
+  table(columns, rows) {
+    const heads = columns.map(([name, kind]) => make("th", { scope: "col", class: kind }, name));
+    const cells = (row) => row.map((text, at) => (at === 0 ? make("th", { scope: "row" }, text) : make("td", { class: columns[at][1], "data-column": columns[at][0] }, text)));
+    return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells(row)))));
   }
 
   drawModels() {
-    const kinds = [["requests", "Requests"], ["input_tokens", "Input"], ["output_tokens", "Output"],
-      ["cache_creation_input_tokens", "Cache writes"], ["cache_read_input_tokens", "Cache reads"]];
-    const rows = Object.entries(this.data.models).map(([model, usage]) => make("tr", {}, make("th", { scope: "row" }, model),
-      ...kinds.map(([kind]) => make("td", { class: "n" }, number.format(usage[kind]))), make("td", { class: "n" }, dollars(usage.usd))));
-    const heads = [make("th", { scope: "col" }, "Model"), ...[...kinds.map(([, name]) => name), "Cost"].map((name) => make("th", { scope: "col", class: "n" }, name))];
-    this.find(".models .scroll").replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+    const kinds = ["requests", "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"];
+    const columns = [["Model"], ...["Requests", "Input tokens", "Output tokens", "Cache writes", "Cache reads", "Cost"].map((name) => [name, "n"])];
+    const rows = Object.entries(this.data.models).map(([model, usage]) => [model, ...kinds.map((kind) => number.format(usage[kind])), dollars(usage.usd)]);
+    this.find(".models .scroll").replaceChildren(this.table(columns, rows));
   }
 
   drawTable() {
-    const rows = [];
-    for (const lane of this.data.lanes) {
-      for (const bar of [...(lane.call ? [lane.call] : []), ...lane.bars]) {
-        const said = bar.kind === "turn" ? `turn ${bar.number}: ${bar.stop || "not finished"}` : this.json(bar.arguments);
-        rows.push(make("tr", {}, make("th", { scope: "row" }, laneName(lane)), make("td", {}, bar.name), make("td", { class: "n" }, seconds(bar.begin)),
-          make("td", { class: "n" }, bar.end === null ? "open" : seconds(bar.end - bar.begin)), make("td", {}, bar.critical ? "yes" : ""),
-          make("td", { class: "t" }, said.slice(0, 500)), make("td", { class: "t" }, (bar.failed ? "failed: " : "") + (bar.result ?? "").slice(0, 500))));
-      }
-    }
-    const heads = ["Agent", "Model or tool", "Begins", "Takes", "Critical", "Asked", "Result"].map((name) => make("th", { scope: "col" }, name));
-    this.find(".table .scroll").replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+    const columns = [["Agent"], ["Model or tool"], ["Begins", "n"], ["Takes", "n"], ["Cost", "n"], ["Critical path"], ["Asked", "t"], ["Result", "t"]];
+    const rows = this.data.lanes.flatMap((lane) => [...(lane.call ? [lane.call] : []), ...lane.bars].map((bar) => [
+      laneName(lane), bar.name, seconds(bar.begin), bar.end === null ? "not finished" : seconds(bar.end - bar.begin),
+      bar.kind === "turn" && bar.requests ? dollars(bar.usd) : "", bar.critical ? "yes" : "",
+      (bar.kind === "turn" ? `turn ${bar.number}${bar.stop ? `, ended ${ended(bar)}` : ""}` : this.json(bar.arguments)).slice(0, 500),
+      ((bar.failed ? "failed: " : "") + (bar.result ?? "")).slice(0, 500),
+    ]));
+    this.find(".table .scroll").replaceChildren(this.table(columns, rows));
   }
 
   json(value) {
@@ -269,28 +325,33 @@ class Page {
   }
 
   barDetails(bar, lane) {
+    if (bar.kind === "start") return this.laneDetails(lane);
     const turn = bar.kind === "turn";
     const facts = [["Agent", laneName(lane)], ...this.when(bar)];
-    if (turn) facts.push(["Stopped", bar.stop], ["Asked for", plural(bar.calls, "call")], ["Tokens", bar.requests ? number.format(bar.tokens) : ""], ["Cost", bar.requests ? dollars(bar.usd) : ""]);
-    else facts.push(["Served", where(bar.where)]);
+    if (turn) facts.push(["Ended", ended(bar)], ["Tool calls", number.format(bar.calls)], ["Tokens", bar.requests ? number.format(bar.tokens) : ""], ["Cost", bar.requests ? dollars(bar.usd) : ""]);
+    else facts.push(["Ran", where(bar.where)]);
     return [
       make("p", { class: "kind" }, turn ? `Turn ${bar.number}` : "Tool call"), make("h3", {}, bar.name), this.facts(facts),
       bar.critical ? make("p", { class: "note" }, "On the critical path: the answer waited for this.") : null,
+      bar.replayed ? make("p", { class: "note" }, "Replayed: done before a crash, and read from the store.") : null,
       bar.failed ? make("p", { class: "bad" }, "Failed.") : null,
       ...(turn ? [] : this.text("Arguments", this.json(bar.arguments))), ...(turn ? [] : this.text(bar.failed ? "Error" : "Result", bar.result)),
-      ...this.text("Steps", bar.progress?.join("\n")), ...this.text("Asked again", bar.retries?.join("\n")),
+      ...this.text("Progress", bar.progress?.join("\n")), ...this.text("Retries", bar.retries?.join("\n")),
     ].filter(Boolean);
   }
 
   laneDetails(lane) {
+    if (lane.server) {
+      return [make("p", { class: "kind" }, `Server, ${lane.bars[0].name}`), make("h3", {}, lane.agent), this.facts(this.when(lane)), lane.error ? make("p", { class: "bad" }, lane.error) : null].filter(Boolean);
+    }
     const call = lane.call;
     const around = call && call.end !== null && lane.end !== null ? call.end - call.begin - (lane.end - lane.begin) : null;
     return [
       make("p", { class: "kind" }, "Agent"), make("h3", {}, laneName(lane)),
-      this.facts([...this.when(lane), ["Served", where(lane.where)], ["Tokens", number.format(lane.tokens)], ["Cost", cost(lane)],
-        ["Requests", number.format(lane.requests)], ["Called as", call?.name], ["To and fro", around === null ? "" : seconds(Math.max(0, around))]]),
+      this.facts([...this.when(lane), ["Ran", where(lane.where)], ["Tokens", number.format(lane.tokens)], ["Cost", cost(lane)],
+        ["Requests", number.format(lane.requests)], ["Tool", call?.name], ["Waiting and transport", around === null ? "" : seconds(Math.max(0, around))]]),
       lane.error ? make("p", { class: "bad" }, lane.error) : null,
-      ...this.text("Asked", lane.prompt), ...this.text("Answer", lane.answer), ...this.text("Notices", lane.notices.join("\n")),
+      ...this.text(call ? "Task" : "Question", lane.prompt), ...this.text("Answer", lane.answer), ...this.text("Notices", lane.notices.join("\n")),
       ...(call ? this.text("Result of the call", call.result === lane.answer ? "" : call.result) : []),
     ].filter(Boolean);
   }
@@ -309,6 +370,8 @@ class Page {
       if (what === "fit") this.zoomTo(1);
       if (what === "fold") this.foldAll();
       if (what === "path") this.followPath();
+      if (what === "slowest") this.sort(!this.slowestFirst);
+      if (what === "failed") { this.failedOnly = !this.failedOnly; this.showFolds(); }
     });
     this.find(".chart").addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return;
@@ -361,7 +424,7 @@ class Page {
   followPath() {
     const path = [...this.things].filter(([, { bar }]) => bar?.critical).sort((a, b) => a[1].bar.critical[0] - b[1].bar.critical[0]).map(([element]) => element);
     if (!path.length) return;
-    if (this.folded.size) { this.folded.clear(); this.showFolds(); }
+    if (this.folded.size || this.failedOnly) { this.folded.clear(); this.failedOnly = false; this.showFolds(); }
     this.goTo(path[(path.indexOf(this.current) + 1) % path.length]);
   }
 
@@ -384,7 +447,7 @@ class Page {
 
   zoomTo(zoom, x) {
     const chart = this.find(".chart");
-    const who = this.find(".corner").offsetWidth;
+    const who = this.find(".ticks").offsetLeft;
     const box = chart.getBoundingClientRect();
     const at = x === undefined ? (chart.clientWidth - who) / 2 : x - box.left - who;
     const share = (chart.scrollLeft + at) / ((chart.clientWidth - who) * this.zoom);
@@ -409,14 +472,34 @@ class Page {
   }
 
   showFolds() {
-    const lanes = this.data.lanes;
-    for (const row of this.rows) {
-      const above = lanes[row.index].above;
-      row.item.hidden = above !== null && (this.folded.has(above) || this.rows[above].item.hidden);
+    for (const row of this.byIndex) {
+      const { above, failed } = this.lanes[row.index];
+      row.item.hidden = (this.failedOnly && !failed) || (above !== null && (this.folded.has(above) || this.byIndex[above].item.hidden));
       row.fold?.setAttribute("aria-expanded", String(!this.folded.has(row.index)));
     }
     this.find('[data-do="fold"]').setAttribute("aria-pressed", String(this.folded.size > 0));
-    if (this.current?.closest(".lane").hidden) this.rove(this.rows[0].cells[0]);
+    this.find('[data-do="failed"]').setAttribute("aria-pressed", String(this.failedOnly));
+    if (this.current?.closest(".lane").hidden) this.rove(this.rows.find((row) => !row.item.hidden).cells[0]);
+  }
+
+  /* The agents below each agent in the order of their calls, or the slowest first. */
+  sort(slowestFirst) {
+    this.slowestFirst = slowestFirst;
+    const below = new Map();
+    for (const row of this.byIndex) {
+      const { above } = this.lanes[row.index];
+      if (!below.has(above)) below.set(above, []);
+      below.get(above).push(row);
+    }
+    const took = ({ index }) => {
+      const { begin, end } = this.lanes[index].call ?? this.lanes[index];
+      return (end ?? this.span) - begin;
+    };
+    if (slowestFirst) for (const [above, rows] of below) if (above !== null) rows.sort((a, b) => took(b) - took(a));
+    const walk = (row) => [row, ...(below.get(row.index) ?? []).flatMap(walk)];
+    this.rows = (below.get(null) ?? []).flatMap(walk);
+    this.find(".lanes").append(...this.rows.map((row) => row.item));
+    this.find('[data-do="slowest"]').setAttribute("aria-pressed", String(slowestFirst));
   }
 }
 

@@ -6,7 +6,7 @@ until the latest event.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from agentloop.events import (
     Notice,
     RunFinished,
     RunStarted,
+    ServerChanged,
+    ServerStarting,
     Spent,
     ToolFinished,
     ToolProgress,
@@ -23,6 +25,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
+from agentloop.narration import retry_text
 from agentloop.usage import Bill, ModelUsage, Usage, sum_of
 
 MAX_LINES = 100
@@ -42,6 +45,18 @@ class Turn:
     stop_reason: str = ""
     usage: ModelUsage = field(default_factory=ModelUsage)
     retries: list[str] = field(default_factory=list)
+    is_replayed: bool = False
+
+
+@dataclass(slots=True)
+class Startup:
+    """The start of a server, or the way to one that `is_remote`. `error` says why it did not come up."""
+
+    server: str
+    is_remote: bool
+    began: float
+    ended: float | None = None
+    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +74,7 @@ class Call:
     served_by: str = ""
     progress: list[str] = field(default_factory=list)
     runs: list[Lane] = field(default_factory=list)
+    is_replayed: bool = False
 
 
 @dataclass(slots=True)
@@ -108,14 +124,29 @@ class Timeline:
     def __init__(self) -> None:
         self.lanes: dict[str, Lane] = {}
         self.roots: list[Lane] = []
+        self.startups: list[Startup] = []
         self.latest = 0.0
         self._calls: dict[str, Call] = {}
 
     def observe(self, event: Event) -> None:
-        self.latest = event.at if not self.lanes else max(self.latest, event.at)
-        if isinstance(event, RunStarted):
-            self._start(event)
-            return
+        self.latest = event.at if not self.lanes and not self.startups else max(self.latest, event.at)
+        match event:
+            case RunStarted():
+                self._start(event)
+            case ServerStarting():
+                self.startups.append(Startup(event.server, event.is_remote, event.at))
+            case ServerChanged():
+                self._end_startup(event)
+            case _:
+                self._take(event)
+
+    def _end_startup(self, event: ServerChanged) -> None:
+        for startup in self.startups:
+            if startup.server == event.server and startup.ended is None:
+                startup.ended = event.at
+                startup.error = None if event.is_up else event.reason or "did not come up"
+
+    def _take(self, event: Event) -> None:
         lane = self.lanes.get(event.run)
         if lane is None:
             return
@@ -145,8 +176,9 @@ class Timeline:
 
     def _take_call(self, lane: Lane, event: ToolStarted | ToolProgress | ToolFinished) -> None:
         if isinstance(event, ToolStarted):
-            turn = lane.turns[-1].number if lane.turns else 0
-            call = Call(event.call, event.tool, event.arguments, event.at, turn)
+            turn = lane.turns[-1] if lane.turns else None
+            call = Call(event.call, event.tool, event.arguments, event.at, turn.number if turn else 0)
+            call.is_replayed = event.replayed or (turn is not None and turn.is_replayed)
             self._calls[event.call] = call
             lane.calls.append(call)
             return
@@ -161,9 +193,10 @@ class Timeline:
 
     @property
     def began(self) -> float:
-        return min((lane.began for lane in self.roots), default=self.latest)
+        starts = [*(lane.began for lane in self.roots), *(startup.began for startup in self.startups)]
+        return min(starts, default=self.latest)
 
-    def end(self, what: Lane | Turn | Call) -> float:
+    def end(self, what: Lane | Turn | Call | Startup) -> float:
         """When it ended; what is open lasts until the latest event."""
         return self.latest if what.ended is None else what.ended
 
@@ -171,6 +204,17 @@ class Timeline:
     def wall(self) -> float:
         """Seconds in which a question was open."""
         return sum(self.end(lane) - lane.began for lane in self.roots)
+
+    @property
+    def starting(self) -> float:
+        """Seconds in which at least one server was being started or connected to."""
+        return _covered((startup.began, self.end(startup)) for startup in self.startups)
+
+    @property
+    def at_work(self) -> float:
+        """Seconds in which at least one turn, or one call that is no run's, was going on: the rest is waiting."""
+        leaves = (each for lane in self.lanes.values() for each in _leaves(lane))
+        return _covered((each.began, self.end(each)) for each in leaves)
 
     @property
     def work(self) -> float:
@@ -240,15 +284,24 @@ class Timeline:
 
 def _take_turn(lane: Lane, event: TurnStarted | TurnRetried | TurnFinished) -> None:
     if isinstance(event, TurnStarted):
-        lane.turns.append(Turn(event.number, event.model, event.at))
+        lane.turns.append(Turn(event.number, event.model, event.at, is_replayed=event.replayed))
         return
     turn = lane.turns[-1] if lane.turns else None
     if turn is None or turn.number != event.number:
         return
     if isinstance(event, TurnRetried):
-        turn.retries += [event.error] * (len(turn.retries) < MAX_LINES)
+        turn.retries += [retry_text(event)] * (len(turn.retries) < MAX_LINES)
     else:
         turn.ended, turn.stop_reason, turn.usage = event.at, event.stop_reason, event.usage
+
+
+def _covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The length of the union of spans of time."""
+    total, reached = 0.0, float("-inf")
+    for began, ended in sorted(spans):
+        total += max(0.0, ended - max(began, reached))
+        reached = max(reached, ended)
+    return total
 
 
 def _leaves(lane: Lane) -> Iterator[Turn | Call]:

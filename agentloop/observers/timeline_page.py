@@ -11,14 +11,18 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from agentloop.observers.timeline import Call, Lane, Segment, Timeline, Turn
+from agentloop.observers.timeline import Call, Lane, Segment, Startup, Timeline, Turn
 from agentloop.usage import ModelUsage, Usage, usd_to_json
 
 MAX_TEXT = 10_000
 """Characters of one text on the page. A recording has the rest."""
+
+MARK = "<!DOCTYPE html>\n<!-- agentloop timeline -->"
+"""What the page begins with."""
 
 NARROWEST = 0.006
 """Part of the whole width that a bar has at least: 3 pixels of 500."""
@@ -27,9 +31,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 
 
-def timeline_page(timeline: Timeline) -> str:
-    """The page for what the timeline has now."""
-    return html_page(page_data(timeline))
+def timeline_page(timeline: Timeline, began: datetime | None = None) -> str:
+    """The page for what the timeline has now. `began` is the date and time of its beginning, for people."""
+    return html_page(page_data(timeline, began))
 
 
 def html_page(data: Mapping[str, Any] | None, *more_scripts: str) -> str:
@@ -46,9 +50,9 @@ def html_page(data: Mapping[str, Any] | None, *more_scripts: str) -> str:
     return head + "".join(parts[name] + text for name, _, text in (part.partition("}}") for part in rest))
 
 
-def page_data(timeline: Timeline, *, max_text: int = MAX_TEXT) -> dict[str, Any]:
+def page_data(timeline: Timeline, began: datetime | None = None, *, max_text: int = MAX_TEXT) -> dict[str, Any]:
     """What the page shows. Times are in seconds since the timeline's beginning, rounded to a microsecond."""
-    return _Data(timeline, max_text).whole()
+    return _Data(timeline, max_text).whole() | {"began": None if began is None else began.isoformat()}
 
 
 class _Data:
@@ -63,13 +67,16 @@ class _Data:
     def whole(self) -> dict[str, Any]:
         timeline = self._timeline
         ordered = list(timeline.in_order())
-        places = {lane.run: place for place, (lane, _) in enumerate(ordered)}
         return {
-            "title": self._cut(timeline.roots[0].prompt) if timeline.roots else "",
+            "questions": [
+                {"prompt": self._cut(root.prompt), "answer": self._cut(root.answer), "error": self._cut(root.error)}
+                for root in timeline.roots
+            ],
             "seconds": self._time(timeline.latest),
             "totals": self._totals(),
             "models": self._usage.to_json(),
-            "lanes": [self._lane(lane, depth, places) for lane, depth in ordered],
+            "servers": [self._startup(startup) for startup in timeline.startups],
+            "lanes": [self._lane(lane, depth) for lane, depth in ordered],
         }
 
     def _totals(self) -> dict[str, Any]:
@@ -79,6 +86,8 @@ class _Data:
         return {
             "wall": round(timeline.wall, 6),
             "work": round(timeline.work, 6),
+            "at_work": round(timeline.at_work, 6),
+            "starting": round(timeline.starting, 6),
             "critical": round(sum(segment.seconds for segment in self._path), 6),
             "tokens": self._usage.tokens,
             "usd": usd_to_json(self._usage.usd),
@@ -88,7 +97,16 @@ class _Data:
             "failed": sum(call.is_error for call in calls),
         }
 
-    def _lane(self, lane: Lane, depth: int, places: Mapping[str, int]) -> dict[str, Any]:
+    def _startup(self, startup: Startup) -> dict[str, Any]:
+        return {
+            "name": self._cut(startup.server),
+            "remote": startup.is_remote,
+            "begin": self._time(startup.began),
+            "end": self._end(startup),
+            "error": self._cut(startup.error),
+        }
+
+    def _lane(self, lane: Lane, depth: int) -> dict[str, Any]:
         above = lane.above
         value: dict[str, Any] = {
             "agent": self._cut(lane.agent),
@@ -101,13 +119,13 @@ class _Data:
             "answer": self._cut(lane.answer),
             "error": self._cut(lane.error),
             "notices": [self._cut(text) for text in lane.notices],
-            "bars": self._bars(lane, places),
+            "bars": self._bars(lane),
         } | _cost(lane.own)
         if above is not None:
             value["call"] = self._call(above) | {"number": above.id.rpartition(".")[2]}
         return value
 
-    def _bars(self, lane: Lane, places: Mapping[str, int]) -> list[dict[str, Any]]:
+    def _bars(self, lane: Lane) -> list[dict[str, Any]]:
         """Turns, and the calls that started no run, each on a track where it overlaps with nothing.
 
         A call is drawn wider than it is if that is too narrow to be seen. Then it is not on the track of the turns.
@@ -122,11 +140,11 @@ class _Data:
                 end, first = what.began + narrowest, bool(lane.turns)
             free = next(track for track in itertools.count(first) if tracks.get(track, what.began) <= what.began)
             tracks[free] = end
-            bar = self._turn(what, lane, places) if isinstance(what, Turn) else self._call(what)
+            bar = self._turn(what, lane) if isinstance(what, Turn) else self._call(what)
             bars.append(bar | {"track": free})
         return bars
 
-    def _turn(self, turn: Turn, lane: Lane, places: Mapping[str, int]) -> dict[str, Any]:
+    def _turn(self, turn: Turn, lane: Lane) -> dict[str, Any]:
         asked = [call for call in lane.calls if call.turn == turn.number]
         return (
             {
@@ -138,7 +156,7 @@ class _Data:
                 "stop": self._cut(turn.stop_reason),
                 "retries": [self._cut(text) for text in turn.retries],
                 "calls": len(asked),
-                "lanes": [places[run.run] for call in asked for run in call.runs],
+                "replayed": turn.is_replayed,
             }
             | _cost(turn.usage if turn.usage.requests else ModelUsage())
             | self._on_path(turn)
@@ -154,6 +172,7 @@ class _Data:
             "result": self._cut(call.result),
             "failed": call.is_error,
             "where": self._cut(call.served_by),
+            "replayed": call.is_replayed,
             "progress": [self._cut(text) for text in call.progress],
         } | self._on_path(call)
 
@@ -161,7 +180,7 @@ class _Data:
         segment: Segment | None = self._critical.get(id(what))
         return {} if segment is None else {"critical": [self._time(segment.began), self._time(segment.ended)]}
 
-    def _end(self, what: Lane | Turn | Call) -> float | None:
+    def _end(self, what: Lane | Turn | Call | Startup) -> float | None:
         return None if what.ended is None else self._time(what.ended)
 
     def _arguments(self, arguments: Mapping[str, Any]) -> Any:

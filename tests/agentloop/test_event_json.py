@@ -17,6 +17,7 @@ from agentloop.events import (
     RunFinished,
     RunStarted,
     ServerChanged,
+    ServerStarting,
     Spent,
     TextDelta,
     ToolFinished,
@@ -69,6 +70,7 @@ KINDS = [
     ToolFinished,
     Notice,
     ServerChanged,
+    ServerStarting,
     RunFinished,
 ]
 EVENTS = st.one_of(*(st.builds(kind, **{f.name: BY_TYPE[f.type] for f in fields(kind)}) for kind in KINDS))

@@ -79,7 +79,7 @@ def test_python_functions_and_tools_are_loaded_by_module_and_name() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("no_such_module:f", "importing no_such_module failed"),
+        ("no_such_module:f", "there is no module no_such_module"),
         (f"{FUNCTIONS}:nothing", f"{FUNCTIONS} has no nothing."),
         (f"{FUNCTIONS}:NUMBER", "that is int, not a function or a Tool."),
         (f"{FUNCTIONS}:Tool", "that is type, not a function or a Tool."),

@@ -3,13 +3,25 @@
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentloop import Agent, Bill, Tool, Usage, create_agent_tool_async
-from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolProgress, ToolStarted
+from agentloop.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    ServerChanged,
+    ServerStarting,
+    Spent,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnRetried,
+)
 from agentloop.observers.live import Node, Tree, rows
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
@@ -50,6 +62,23 @@ async def test_the_tree_has_the_run_its_calls_and_the_runs_below_with_what_they_
     assert (doubles[0].detail, doubles[0].result) == ("number=1", "2")
     assert "too large" in (doubles[1].result or "")
     assert sum((call.usage for call in root.children), root.spent) == root.usage
+
+
+def test_servers_that_are_starting_and_retries_are_told() -> None:
+    office = Office(1)
+    office.tell(ServerStarting(run="", agent="", server="calc", at=0.0))
+    assert list(office.tree.starting) == ["calc"]
+    office.tell(ServerChanged(run="", agent="", server="calc", is_up=True, breaker="closed", at=3.0))
+    assert office.tree.starting == {}
+    retry: dict[str, Any] = {
+        "number": 1,
+        "error": "529: overloaded_error",
+        "attempt": 3,
+        "reason": "overloaded",
+        "next_try_in": 8.0,
+    }
+    office.tell(TurnRetried(run="run0", agent="helper", **retry))
+    assert office.tree.roots[0].children[0].doing == "attempt 3, overloaded, next try in 8 s"
 
 
 class Office:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentloop.events import Notice
-from agentloop.observers.recording import Recording, read_recording
+from agentloop.observers.recording import Recording, read_recording, recorded_at
 
 
 def notice(text: str, at: float = 1.0) -> Notice:
@@ -26,6 +26,25 @@ def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
     assert [event.text for event in read if isinstance(event, Notice)] == [event.text for event in events]
     assert [event.at for event in read] == [pytest.approx(2.0)] * 3
     assert len((tmp_path / "run.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.requirement("own-files")
+def test_only_a_recording_is_overwritten_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    notes, path = tmp_path / "notes.txt", tmp_path / "run.jsonl"
+    notes.write_text("mine")
+    with pytest.raises(FileExistsError), Recording(notes, pytest.fail):
+        pass
+    assert notes.read_text() == "mine"
+    with Recording(notes, pytest.fail, force=True) as record:
+        record.observe(notice("forced"))
+    for text in ("one", "two"):
+        with Recording(path, pytest.fail) as record:
+            record.observe(notice(text))
+    assert [event.text for event in read_recording(path, pytest.fail) if isinstance(event, Notice)] == ["two"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    recorded = recorded_at(path)
+    assert recorded is not None
+    assert recorded.tzinfo is not None
 
 
 CRASHES = """

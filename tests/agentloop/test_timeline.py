@@ -3,6 +3,8 @@
 import html.parser
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -16,6 +18,8 @@ from agentloop.events import (
     Event,
     RunFinished,
     RunStarted,
+    ServerChanged,
+    ServerStarting,
     Spent,
     ToolFinished,
     ToolStarted,
@@ -126,6 +130,64 @@ def test_of_calls_that_end_at_once_the_one_that_worked_to_the_end_is_on_the_path
     assert [segment.ended for segment in path if isinstance(segment.what, Turn)] == [0, 9.9]
 
 
+def starting(server: str, began: float, *, remote: bool = False) -> ServerStarting:
+    return ServerStarting(run="", agent="", at=began, server=server, is_remote=remote)
+
+
+def changed(server: str, at: float, reason: str | None = None) -> ServerChanged:
+    return ServerChanged(run="", agent="", at=at, server=server, is_up=reason is None, breaker="closed", reason=reason)
+
+
+@pytest.mark.requirement("timeline")
+def test_the_start_of_a_server_is_a_span_of_its_own_and_no_part_of_the_speed_up() -> None:
+    """A server that takes 10 s to start, and then two turns of which one works while the other does."""
+    begun, ended = call("boss.1", 11, 13)
+    timeline = folded(
+        starting("slow", 0),
+        starting("gone", 1, remote=True),
+        changed("gone", 4, "nobody there"),
+        changed("slow", 10),
+        changed("slow", 12, "a later change"),
+        run("boss", 10),
+        *turn("boss", 1, 10, 11),
+        begun,
+        run("worker", 12, "boss.1"),
+        *turn("worker", 1, 12, 13),
+        over("worker", 13),
+        ended,
+        *turn("boss", 2, 12.5, 14),
+        over("boss", 14),
+    )
+    data = page_data(timeline)
+    assert data["servers"] == [
+        {"name": "slow", "remote": False, "begin": 0, "end": 10, "error": None},
+        {"name": "gone", "remote": True, "begin": 1, "end": 4, "error": "nobody there"},
+    ]
+    assert (timeline.starting, timeline.wall, timeline.work, timeline.at_work) == (10, 4, 3.5, 3)
+    assert (data["seconds"], data["lanes"][0]["begin"]) == (14, 10)
+
+
+def test_the_page_says_when_it_was() -> None:
+    timeline = folded(run("boss", 5), over("boss", 6))
+    began = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+    assert page_data(timeline, began)["began"] == "2026-11-28T12:00:00+00:00"
+    assert page_data(timeline)["began"] is None
+
+
+def test_a_call_that_a_replayed_turn_asked_for_is_replayed() -> None:
+    start, end = turn("boss", 1, 0, 1)
+    timeline = folded(
+        run("boss", 0),
+        replace(start, replayed=True),
+        replace(end, replayed=True),
+        *call("boss.1", 1, 2),
+        *turn("boss", 2, 2, 3),
+        *call("boss.2", 3, 4),
+        over("boss", 4),
+    )
+    assert [bar["replayed"] for bar in page_data(timeline)["lanes"][0]["bars"]] == [True, True, False, False]
+
+
 def test_the_cost_is_that_of_the_bills_and_without_one_what_was_spent() -> None:
     assert delegating().usage == Usage({"m": ModelUsage(3, 30, 15, usd=Decimal("0.003"))})
     spent = Spent(run="boss", agent="boss", at=1, model="m", usage=USAGE)
@@ -183,7 +245,10 @@ def test_a_turn_that_was_asked_for_again_says_so() -> None:
     start, end = turn("boss", 1, 0, 1)
     again = TurnRetried(run="boss", agent="boss", at=0.5, number=1, error="overloaded")
     (bar,) = page_data(folded(run("boss", 0), start, again, end, over("boss", 1)))["lanes"][0]["bars"]
-    assert bar["retries"] == ["overloaded"]
+    assert bar["retries"] == ["attempt 1, overloaded, next try in 0.0 s"]
+    known = replace(again, attempt=3, reason="overloaded", next_try_in=8.2)
+    (bar,) = page_data(folded(run("boss", 0), start, known, end, over("boss", 1)))["lanes"][0]["bars"]
+    assert bar["retries"] == ["attempt 3, overloaded, next try in 8 s"]
 
 
 async def test_a_real_run_is_folded(scripted_messages: Serve) -> None:
@@ -253,7 +318,7 @@ def test_no_text_can_be_anything_but_text(text: str) -> None:
     plain = timeline_page(folded(run("boss", 0)))
     assert parsed(page).tags == parsed(plain).tags
     data = json.loads(parsed(page).scripts[0])
-    assert data["title"] == text
+    assert data["questions"] == [{"prompt": text, "answer": None, "error": text}]
     assert data["lanes"][0]["bars"][1]["arguments"] == {text: [text]}
     page.encode()
 
@@ -270,5 +335,5 @@ def test_the_page_needs_no_network_and_lets_only_its_own_script_run() -> None:
 def test_texts_on_the_page_are_bounded() -> None:
     timeline = folded(run("boss", 0, prompt="x" * 3 * MAX_TEXT), *call("boss.1", 1, 2, arguments={"a": "y" * MAX_TEXT}))
     data = page_data(timeline)
-    assert data["title"].endswith(f"… ({2 * MAX_TEXT:,} more characters)")
+    assert data["questions"][0]["prompt"].endswith(f"… ({2 * MAX_TEXT:,} more characters)")
     assert len(data["lanes"][0]["bars"][0]["arguments"]) < MAX_TEXT + 100

@@ -1,7 +1,7 @@
 """Make the pictures of the documentation anew: `python -m tests.browser.pictures`, or `make pictures`.
 
-They show the demo, whose offline model is slowed down to about the pace of a language model: at its own pace most of
-the time goes into starting.
+They show the demo. The offline model plays Claude's part at about the pace of a language model, so the tokens are its
+counts of words, and the costs those at Claude's prices.
 """
 
 import os
@@ -17,7 +17,6 @@ from agentloop.testing import Reply, Request, ScriptedMessages
 from offline_model.answering import answer
 from tests.browser.conftest import FLAGS
 
-SLOWED = "offline-slowed-down"
 SECONDS_PER_EVENT = 0.06
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
@@ -41,7 +40,7 @@ def slowly(request: Request) -> Reply:
 def run_demo(url: str, *options: str) -> None:
     """The demo with the model at `url`."""
     env = os.environ | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "scripted"}
-    command = (sys.executable, "-m", "orchestrator_client", "--demo", "--model", SLOWED, "--calculator-model", SLOWED)
+    command = (sys.executable, "-m", "orchestrator_client", "--demo")
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL, env=env, timeout=120)
 
 
@@ -49,13 +48,13 @@ def take_timeline(page: Path, picture: Path) -> None:
     """The page of the demo as it is drawn, with a calculator's details shown."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        view = browser.new_page(viewport={"width": 1280, "height": 760}, color_scheme="light", reduced_motion="reduce")
+        view = browser.new_page(viewport={"width": 1280, "height": 1200}, color_scheme="light", reduced_motion="reduce")
         view.goto(page.as_uri())
-        view.locator(".lane").nth(1).locator(".name").click()
+        view.locator(".lane").nth(2).locator(".name").click()
         box = view.locator(".work").bounding_box()
         assert box is not None
         clip = {"x": 0.0, "y": 0.0, "width": 1280.0, "height": box["y"] + box["height"] + 20}
-        view.screenshot(path=picture, clip=clip, full_page=True)
+        view.screenshot(path=picture, clip=clip)
         browser.close()
     print(f"{picture} is a picture of the demo's timeline", file=sys.stderr)  # noqa: T201
 

@@ -1,6 +1,7 @@
 """Runs to draw: many calls at once, and one in which everything that comes from outside is hostile."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,8 @@ from agentloop.events import (
     Event,
     RunFinished,
     RunStarted,
+    ServerChanged,
+    ServerStarting,
     ToolFinished,
     ToolStarted,
     TurnFinished,
@@ -93,6 +96,19 @@ def fan_out(agents: int) -> Iterator[Event]:
     yield from (finished for _, finished in calls)
     yield from boss.turn(2, 5.5, 6)
     yield boss.end(6, 2, below=agents)
+
+
+def started(agents: int) -> Iterator[Event]:
+    """The same after a server that takes 2 s to start; the last agent fails, and the second one takes longest."""
+    yield ServerStarting(run="", agent="", at=-2.0, server="far")
+    yield ServerChanged(run="", agent="", at=0.0, server="far", is_up=True, breaker="closed")
+    for event in fan_out(agents):
+        if isinstance(event, RunFinished) and event.run == f"worker {agents - 1}":
+            yield replace(event, answer=None, error="It did not work.")
+        elif isinstance(event, ToolFinished) and event.call == "boss.1":
+            yield replace(event, at=5.5)
+        else:
+            yield event
 
 
 def many_calls(count: int) -> Iterator[Event]:

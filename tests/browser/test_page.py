@@ -4,15 +4,19 @@ import base64
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
+from agentloop.events import RunStarted
 from agentloop.observers.timeline import Timeline
+from agentloop.observers.timeline_page import timeline_page
 from tests.browser.conftest import PIXELS, SCHEMES, Watched, axe
-from tests.browser.runs import NASTY, drawn, fan_out, hostile, many_calls
+from tests.browser.runs import NASTY, drawn, fan_out, hostile, many_calls, started
 
 Open = Callable[..., Watched]
 in_both_schemes = pytest.mark.parametrize("scheme", SCHEMES)
@@ -51,7 +55,7 @@ def test_the_page_has_the_structure_it_had(opened: Open) -> None:
 @pytest.mark.requirement("timeline-browser")
 @in_both_schemes
 def test_what_is_seen_is_lanes_of_bars_that_overlap(opened: Open, new_page: Open, ten: Timeline, scheme: str) -> None:
-    watched = opened(ten, color_scheme=scheme)
+    watched = opened(ten, color_scheme=scheme, viewport={"width": 1400, "height": 1400})
     page = watched.page
     picture = watched.see(f"ten-{scheme}")
     turns, calls = boxes(page, ".bar.turn"), boxes(page, ".bar.call")
@@ -106,7 +110,7 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(opened: Open) -> None:
     page.locator(".table summary").click()
     page.wait_for_selector(".table tbody tr")
     assert page.locator("img").count() == 0
-    assert page.title() == "Timeline"
+    assert page.title() == f"{visible} · timeline"
     assert [url for url in watched.requests if not url.startswith("file:")] == []
 
 
@@ -116,7 +120,7 @@ def test_the_policy_stops_a_script_that_is_not_the_pages_own(opened: Open, ten: 
     watched.page.evaluate(
         "document.body.append(Object.assign(document.createElement('script'), {textContent: 'document.title = 1'}))"
     )
-    assert watched.page.title() == "Timeline"
+    assert watched.page.title() == "Ask 10 workers. · timeline"
     assert "Content Security Policy" in watched.errors[0]
     watched.errors.clear()
 
@@ -132,9 +136,85 @@ def test_the_sums_that_are_seen_are_those_of_the_bill(opened: Open, ten: Timelin
     assert cards["Tokens"].startswith(f"{usage.tokens:,}\n{usage.requests} requests")
     assert cards["Cost"].startswith(f"${usage.usd}\n")
     assert cards["Wall time"].startswith("6.00 s")
-    assert cards["Speed-up"].startswith(f"{ten.work / ten.wall:.2f}\N{MULTIPLICATION SIGN}")
+    assert cards["Speed-up"].startswith(f"{ten.work / ten.at_work:.2f}\N{MULTIPLICATION SIGN}")
     row = page.locator(".models tbody tr").inner_text().split("\t")
     assert row == ["scripted-model", "22", "19,800", "2,200", "0", "0", f"${usage.usd}"]
+
+
+@pytest.mark.requirement("timeline-browser")
+def test_the_top_has_the_question_the_answer_and_the_date(new_page: Open, tmp_path: Path, ten: Timeline) -> None:
+    file = tmp_path / "run.html"
+    file.write_text(timeline_page(ten, datetime(2026, 11, 28, 12, 0, tzinfo=UTC)), encoding="utf-8")
+    page = new_page(timezone_id="Europe/Oslo").page
+    page.goto(file.as_uri())
+    assert page.locator(".question").inner_text() == "Ask 10 workers."
+    assert page.locator(".answer").inner_text() == "It is 3.5."
+    assert page.locator("time").inner_text() == "28 November 2026 at 13:00:00"
+
+
+@pytest.mark.requirement("timeline-browser")
+def test_the_start_of_a_server_is_a_lane_and_agents_can_be_sorted_and_filtered(opened: Open) -> None:
+    watched = opened(drawn(started(10)))
+    page = watched.page
+    tasks = page.locator(".lane:visible .task")
+    assert tasks.all_text_contents()[:4] == ["server, started", "Ask 10 workers.", "Part 0", "Part 1"]
+    assert focused_text(page, ".bar.start") == "starting the server, 2.00 s from 0 s"
+    cards = dict(
+        zip(page.locator(".totals dt").all_inner_texts(), page.locator(".totals dd").all_inner_texts(), strict=True)
+    )
+    assert cards["Starting servers"].startswith("2.00 s")
+    page.get_by_role("button", name="Slowest first").click()
+    assert tasks.all_text_contents()[:5] == ["server, started", "Ask 10 workers.", "Part 1", "Part 9", "Part 8"]
+    page.locator(".name").nth(1).focus()
+    page.keyboard.press("ArrowDown")
+    assert focused(page).startswith("worker #1\n")
+    page.get_by_role("button", name="Failed only").click()
+    assert tasks.all_text_contents() == ["Ask 10 workers.", "Part 9"]
+    watched.see("failed-only")
+    page.get_by_role("button", name="Follow critical path").click()
+    assert len(tasks.all_text_contents()) == 12
+    page.get_by_role("button", name="Slowest first").click()
+    assert tasks.all_text_contents()[2:4] == ["Part 0", "Part 1"]
+
+
+@pytest.mark.requirement("timeline-browser")
+def test_on_a_phone_everything_can_be_read(opened: Open) -> None:
+    question = "What do 3 shirts at $12.50 each, 2 hats at $8.25 each and shipping of $5.99 cost in all? " * 3
+    timeline = Timeline()
+    for event in started(5):
+        is_root = isinstance(event, RunStarted) and event.parent_call is None
+        timeline.observe(replace(event, prompt=question) if is_root and isinstance(event, RunStarted) else event)
+    watched = opened(timeline, viewport={"width": 390, "height": 800})
+    page = watched.page
+    page.locator(".table summary").click()
+    page.wait_for_selector(".table tbody tr")
+    watched.see("phone")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cut = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1).length"
+    assert page.locator(".question, .answer, .name .agent, .totals dd, .scroll").evaluate_all(cut) == 0
+    right = max(box["x"] + box["w"] for box in boxes(page, ".scroll td, .scroll th, .name, .bar"))
+    assert right <= 390
+    assert axe(page) == []
+
+
+@pytest.mark.requirement("timeline-browser")
+def test_on_paper_there_is_no_scrollbar_no_grey_and_no_lane_on_two_pages(opened: Open) -> None:
+    watched = opened(drawn(started(30)), color_scheme="dark")
+    page = watched.page
+    page.emulate_media(media="print")
+    watched.see("print")
+    scrolled = "all => all.filter(e => /auto|scroll/.test(getComputedStyle(e).overflow)).map(e => e.className)"
+    assert page.locator("main *:visible").evaluate_all(scrolled) == []
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    broken = "all => new Set(all.map(e => getComputedStyle(e).breakInside)).size"
+    assert page.locator(".lane").evaluate_all(broken) == 1
+    assert page.locator(".lane").first.evaluate("e => getComputedStyle(e).breakInside") == "avoid"
+    assert not page.locator(".details").is_visible()
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def focused_text(page: Page, selector: str) -> str:
+    return page.locator(selector).first.get_attribute("aria-label") or ""
 
 
 def focused(page: Page) -> str:
@@ -153,12 +233,12 @@ def test_the_keyboard_reaches_everything(opened: Open, ten: Timeline) -> None:
         return focused(page)
 
     page.locator(".question").focus()
-    stops = [press("Tab") for _ in range(7)]
-    assert stops[-1].startswith("boss\n6.00 s · ")
+    stops = [press("Tab") for _ in range(9)]
+    assert stops[-1].startswith("boss\nAsk 10 workers.\n6.00 s · ")
     assert press("ArrowRight").startswith("Turn 1 of scripted-model, 1.00 s from 0 s, on the critical path")
     assert press("ArrowRight").startswith("Turn 2 of scripted-model")
     assert press("ArrowDown").startswith("Turn 2 of scripted-model")
-    assert press("Home").startswith("worker #0\n3.10 s · ")
+    assert press("Home").startswith("worker #0\nPart 0\n3.10 s · ")
     assert press("End").startswith("Turn 2")
     assert press("ArrowDown", "ArrowDown", "ArrowUp", "Home").startswith("worker #1\n")
     assert press("ArrowRight", "ArrowRight").startswith("sum_numbers, 500 ms from")

@@ -57,12 +57,16 @@ async def test_questions_follow_each_other_and_commands_tell_about_them(tmp_path
             await asks(terminal, f"/save {tmp_path}/chat.md", "exists already")
             await asks(terminal, f"/save {tmp_path}/chat.json", "chat.json")
             await asks(terminal, f"/timeline {tmp_path}/chat.html", "chat.html")
+            await asks(terminal, "help", "/quit, /exit")
+            await asks(terminal, "Clear", "A new conversation.")
             await asks(terminal, "/nonsense", "There is no command /nonsense. /help lists them.")
             await asks(terminal, "/new", "A new conversation.")
-            terminal.type(CTRL_D)
+            terminal.type("exit\r")
             assert await terminal.ended() == 0
             assert terminal.shows_cursor
             assert terminal.echoes
+    assert len(model.requests) == 2, "no command went to the model"
+    assert all((tmp_path / name).stat().st_mode & 0o777 == 0o600 for name in ("chat.md", "chat.json", "chat.html"))
     asked = [message["content"][0]["text"] for message in model.requests[1].body["messages"]]
     assert asked == ["What is one?", "Question 1 answered.", "What is one?"]
     assert (tmp_path / "chat.md").read_text().count("## What is one?") == 2
@@ -71,6 +75,21 @@ async def test_questions_follow_each_other_and_commands_tell_about_them(tmp_path
     history = tmp_path / ".local" / "state" / "orchestrator-client" / "history"
     assert "What is one?" in history.read_text()
     assert history.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.requirement("own-files")
+async def test_the_history_does_not_follow_a_link(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    history = tmp_path / ".local" / "state" / "orchestrator-client" / "history"
+    history.parent.mkdir(parents=True)
+    history.symlink_to(notes)
+    with ScriptedMessages(count_questions) as model:
+        async with chatting(model, tmp_path, "--local") as terminal:
+            await asks(terminal, "What is one?", "Question 1 answered.")
+            terminal.type(CTRL_D)
+            assert await terminal.ended() == 0
+    assert notes.read_text() == "mine"
 
 
 @pytest.mark.requirement("chat-interrupt")

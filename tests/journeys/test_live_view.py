@@ -87,6 +87,32 @@ async def test_a_hundred_agents_take_half_of_the_screen_and_ctrl_c_leaves_it_cle
         office.go_on.set()
 
 
+@pytest.mark.requirement("live-tree")
+@pytest.mark.parametrize("columns", [80, 40])
+async def test_a_server_that_does_not_start_is_seen_at_once_and_lines_break_between_words(columns: int) -> None:
+    command = (*CLIENT, "--offline", "--server", "sleep 60", "--connect-timeout", "2", "2 + 3")
+    async with on_terminal(*command, env=environment(), columns=columns) as terminal:
+        await terminal.until_shown("starting sleep, 0 s")
+        await terminal.until_shown("starting sleep, 1 s")
+        assert await terminal.ended() == 0
+        assert "starting" not in terminal.text
+        said = " ".join(terminal.lines)
+        assert "sleep cannot be reached: no connection within 2 s. Its calls are answered by local threads." in said
+        assert terminal.lines[-1] == "Answer: 5"
+
+
+@pytest.mark.requirement("live-tree")
+async def test_rows_of_a_narrow_terminal_can_be_told_apart() -> None:
+    office = HeldOffice(3)
+    with ScriptedMessages(office) as claude:
+        async with on_terminal(*CLIENT, "--local", "Three.", env=env_of(claude), columns=40) as terminal:
+            await terminal.until(lambda: terminal.text.count("sum_numbers#1") == 3)
+            for number in (1, 2, 3):
+                assert re.search(rf"^[├└] \S calculat…agent#{number}  \S", terminal.text, re.MULTILINE)
+            office.go_on.set()
+            assert await terminal.ended() == 0
+
+
 async def test_sigterm_leaves_the_terminal_as_it_was() -> None:
     office = HeldOffice(1)
     with ScriptedMessages(office) as claude:

@@ -80,14 +80,19 @@ async def test_stdout_is_exactly_the_answer(told: Finished) -> None:
 async def test_stderr_tells_who_does_what_and_when(told: Finished) -> None:
     clock, *lines = r"^ *\d+\.\d{3}s ", *told.err.splitlines()[1:]
     assert all(re.match(clock, line) for line in lines)
+    times = [float(line.split("s", 1)[0]) for line in lines]
+    assert times == sorted(times)
     said = [re.sub(clock, "", line) for line in lines]
-    assert said[0].startswith("orchestrator: asked: I am ordering from three stores.")
+    assert said[0] == "starting mcp-calc-server"
+    assert re.fullmatch(r"mcp-calc-server is up after \d+\.\d s", said[1])
+    assert said[2].startswith("orchestrator: asked: I am ordering from three stores.")
     assert sum(line.startswith(f"orchestrator: calls {AGENT_TOOL}#") and '(prompt="' in line for line in said) == 3
     assert 'calculator_assistant#1: calls multiply_numbers#1(numbers=[3, "12.50"])' in said
     answer = r'calculator_assistant#1: multiply_numbers#1 answered after .*\(mcp-calc-server\): .*"result": "37.5"'
     assert any(re.match(answer, line) for line in said)
     assert sum(f" {AGENT_TOOL}#" in line and "(mcp-calc-server): " in line for line in said) == 3
     assert said[-1].startswith("orchestrator: answered after ")
+    assert " \N{RETURN SYMBOL} Book Barn: $77.70 \N{RETURN SYMBOL} " in said[-1], "lines do not run together"
 
 
 @pytest.mark.requirement("progress-lines")

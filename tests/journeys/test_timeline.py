@@ -43,6 +43,36 @@ def test_a_file_that_cannot_be_written_is_told_before_the_run(option: str, tmp_p
     assert "Cannot write the" in result.stderr
 
 
+@pytest.mark.requirement("own-files")
+@pytest.mark.parametrize("option", ["--events", "--timeline"])
+def test_a_file_of_somebody_else_is_kept_unless_forced(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "report"
+    path.write_text("mine")
+    refused = invoke("--local", option, str(path), "1 + 1")
+    assert (refused.exit_code, refused.stdout, path.read_text()) == (2, "", "mine")
+    assert "The file exists and is not one of ours" in refused.stderr
+    assert "--force" in refused.stderr
+    for arguments in (["--force"], []):  # and then it is ours
+        result = invoke("--local", "--quiet", option, str(path), *arguments, "1 + 1")
+        assert (result.exit_code, result.stdout) == (0, "Answer: 2\n")
+    path.unlink()
+    invoke("--local", option, str(path), "1 + 1")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.requirement("own-files")
+def test_the_page_of_a_recording_overwrites_only_a_page(tmp_path: Path) -> None:
+    recording, page = tmp_path / "run.jsonl", tmp_path / "run.html"
+    invoke("--local", "--events", str(recording), "1 + 1")
+    page.write_text("mine")
+    assert invoke("timeline", str(recording)).exit_code == 2
+    assert page.read_text() == "mine"
+    assert invoke("timeline", str(recording), "--force").exit_code == 0
+    assert page_data(page)["questions"][0]["answer"] == "Answer: 2"
+    assert re.match(r"\d{4}-\d\d-\d\dT", page_data(page)["began"])
+    assert invoke("timeline", str(recording)).exit_code == 0
+
+
 @pytest.mark.requirement("exit-status")
 def test_what_is_no_recording_is_wrong_usage(tmp_path: Path) -> None:
     recording = tmp_path / "notes.txt"
@@ -67,4 +97,5 @@ def test_questions_and_commands_share_the_command_line() -> None:
     assert shown.startswith("Usage: ")
     assert "[PROMPT]" in shown
     assert re.search(r"Other commands:\n(.*\n)*  timeline +Draw", shown)
+    assert "..." not in shown[shown.index("Other commands") : shown.index("Examples")]
     assert "  --events FILE" in shown

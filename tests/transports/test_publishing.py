@@ -76,7 +76,7 @@ async def test_what_a_published_module_prints_does_not_reach_the_protocol(tmp_pa
     [
         (["--publish", f"{AGENTS}:looped"] * 2, "More than one tool is published as looped_agent"),
         (["--publish", f"{AGENTS}:looped", "--publish", f"{AGENTS}:agents"], "published as looped_agent"),
-        (["--publish", "no_such_module:x"], "importing no_such_module failed"),
+        (["--publish", "no_such_module:x"], "there is no module no_such_module"),
         (["--publish", f"{AGENTS}:nothing"], f"{AGENTS} has no nothing"),
         (["--publish", f"{AGENTS}:HELPER"], "that is str, not an Agent or a list of Agents"),
         (["--publish", AGENTS], "write module:attribute"),

@@ -206,7 +206,7 @@ async def test_progress_is_reported_on_one_clean_line(agent: Agent) -> None:
     output = await agent.call_tool("noisy", {}, context=CallContext(report=lines.append))
     assert output.text == "done"
     (line,) = lines
-    assert line.startswith("half \N{REPLACEMENT CHARACTER}[31mway!")
+    assert line.startswith("half \N{RETURN SYMBOL} \N{REPLACEMENT CHARACTER}[31mway!")
     assert len(line) == 200
 
 

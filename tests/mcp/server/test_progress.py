@@ -60,7 +60,7 @@ async def test_a_line_is_one_line_of_at_most_200_characters_without_control_char
     (line,) = client.lines
     assert line is not None
     assert len(line) == 200
-    assert line.startswith("two lines \N{REPLACEMENT CHARACTER}[31mx")
+    assert line.startswith("two \N{RETURN SYMBOL} lines \N{REPLACEMENT CHARACTER}[31mx")
 
 
 async def test_the_called_runs_start_and_end_go_without_saying_and_nested_runs_are_named() -> None:

@@ -1,0 +1,211 @@
+"""What the commands have in common: help in groups, errors in one sentence, exit statuses, closed streams."""
+
+from __future__ import annotations
+
+import errno
+import io
+import math
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import click
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+MAX_USD = 1_000_000_000
+"""A larger amount is a slip of the hand."""
+NO_HOME = "/nonexistent"
+FEW_COLUMNS = 80
+"""Of a terminal that does not say how wide it is."""
+
+_LONGEST = 200
+_STREAM_ERRORS = {errno.EBADF, errno.EIO, errno.ENOSPC, errno.EPIPE}
+
+
+def option(group: str, *names: str, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`click.option`, listed in the help under `group`."""
+    return click.option(*names, cls=_GroupedOption, group=group, **attributes)
+
+
+class _GroupedOption(click.Option):
+    def __init__(self, *arguments: Any, group: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.group = group
+
+
+class CommandLine(click.Command):
+    """A command whose help has its options in groups, and whose errors are one sentence on stderr with status 2.
+
+    Ctrl-C is status 130. An output that stdout does not take is status 1.
+    """
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                groups.setdefault(getattr(parameter, "group", "Other"), []).append(record)
+        for name, records in groups.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+        if isinstance(self, click.Group):
+            write_commands(formatter, "Commands", self.commands)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's own signature
+        **extra: Any,
+    ) -> Any:
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode, **extra)
+        open_standard_streams()
+        _have_home()
+        try:
+            sys.exit(super().main(args, prog_name, complete_var, standalone_mode=False, **extra) or 0)
+        except click.ClickException as error:
+            say(_one_sentence(error, self.name))
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            say("interrupted")
+            sys.exit(EXIT_INTERRUPTED)
+        except OSError as error:
+            if error.errno not in _STREAM_ERRORS or error.filename is not None:
+                raise
+            say(f"Cannot write to stdout: {error.strerror}.")
+            _forget(sys.stdout)
+            sys.exit(EXIT_FAILED)
+
+
+def write_commands(formatter: click.HelpFormatter, title: str, commands: Mapping[str, click.Command]) -> None:
+    """A section of the help, with the first sentence of each command's help, however long."""
+    with formatter.section(title):
+        formatter.write_dl([(name, command.get_short_help_str(_LONGEST)) for name, command in commands.items()])
+
+
+def _one_sentence(error: click.ClickException, name: str | None) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else name
+    return f"{path}: {' '.join(error.format_message().split())}"
+
+
+class Usd(click.ParamType[Decimal]):
+    """An amount of US dollars: finite, not negative, at most `MAX_USD`."""
+
+    name = "USD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite() or not 0 <= amount <= MAX_USD:
+            self.fail(f"{value!r} is not an amount of money from 0 to {MAX_USD:,} US dollars.", param, ctx)
+        return amount
+
+
+class Seconds(click.ParamType[float]):
+    """A number of seconds: finite, and at least `least` or, if that is 0, more."""
+
+    name = "SECONDS"
+
+    def __init__(self, least: float = 0.0) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds) or seconds < self._least or seconds <= 0:
+            bound = f"of at least {self._least:g} seconds" if self._least else "of seconds above 0"
+            self.fail(f"{value!r} is not a number {bound}.", param, ctx)
+        return seconds
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, wrapped at words on a terminal. A stderr that takes no more is no reason to fail."""
+    try:
+        click.echo(for_terminal(text, sys.stderr), err=True)
+    except (OSError, ValueError):
+        _forget(sys.stderr)
+
+
+def print_result(text: str, *, wrap: bool = True, indent: int = 0) -> None:
+    """Write to stdout, on a terminal wrapped at words if `wrap`; see `wrapped` for `indent`.
+
+    Raises:
+        OSError: stdout is closed or takes no more.
+    """
+    click.echo(for_terminal(text, sys.stdout, indent) if wrap else text)
+
+
+def for_terminal(text: str, stream: TextIO, indent: int = 0) -> str:
+    """The text, wrapped at words if the stream is a terminal."""
+    return wrapped(text, _columns(stream), indent) if stream.isatty() else text
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or FEW_COLUMNS
+    except (OSError, ValueError):
+        return FEW_COLUMNS
+
+
+def wrapped(text: str, columns: int, indent: int = 0) -> str:
+    """The text with lines that are wider than `columns` broken between words.
+
+    What follows such a break is indented as the line is, and at least by `indent`.
+    """
+    return "\n".join(_wrapped_line(line, columns, indent) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, columns: int, indent: int) -> str:
+    if len(line) <= columns:
+        return line
+    margin = " " * min(max(indent, len(line) - len(line.lstrip())), columns // 2)
+    return textwrap.fill(line, columns, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)
+
+
+def open_standard_streams() -> None:
+    """Open what the caller has closed of stdin, stdout and stderr, so that no other file gets their numbers.
+
+    What is read from such a stdin is empty, what goes to such a stderr is lost, and writing to such a stdout fails.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stdout = sys.stdout or cast("TextIO", _Closed())
+
+
+class _Closed(io.TextIOBase):
+    """A stdout that is closed."""
+
+    def write(self, _text: str, /) -> int:
+        raise OSError(errno.EBADF, "it is closed")
+
+
+def _have_home() -> None:
+    """A user whom the system does not know, and who has no `HOME`, gets one without files: libraries look into it."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = NO_HOME
+
+
+def _forget(stream: TextIO) -> None:
+    """What the stream still holds cannot be written, and Python would try again at its end, and fail."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
