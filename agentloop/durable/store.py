@@ -20,7 +20,6 @@ LOCK_PATIENCE = 3.0
 """Seconds a process that is just ending, a server that is being restarted say, has to let go of the store."""
 BUSY = 30_000
 """Milliseconds a thread waits for another one's transaction."""
-OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True, slots=True)

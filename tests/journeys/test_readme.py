@@ -75,7 +75,7 @@ async def run(command: str, clone: Path) -> None:
 @pytest.mark.requirement("readme")
 async def test_every_command_works_in_the_order_printed(clone: Path) -> None:
     ran: list[str] = []
-    async with asyncio.timeout(55), AsyncExitStack() as background:
+    async with asyncio.timeout(150), AsyncExitStack() as background:
         for language, block in BLOCK.findall(README):
             if language == "python":
                 (clone / block.split()[1]).write_text(block, encoding="utf-8")

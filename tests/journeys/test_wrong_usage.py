@@ -27,6 +27,7 @@ FILES = {
     "broken_agents.py": "import json\n\nagent = nothing\n",
     "unparsable_agents.py": "agent = = 1\n",
     "importing_agents.py": "import a_module_that_is_not_there\n",
+    "quitting_agents.py": "import sys\n\nsys.exit(3)\n",
     "no_agents.py": "agent = 1\n",
 }
 CASES: list[tuple[Callable[..., Result], str, str]] = [
@@ -39,14 +40,14 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (client, "--deadline inf 1", "'inf' is not a number of seconds above 0"),
     (client, "--connect-timeout 0 1", "'0' is not a number of at least 0.1 seconds"),
     (client, "--policy none 1", "'none' is not one of 'all', 'best-effort'"),
-    (client, "--config missing.json 1", "Cannot read the configuration missing.json: No such file or directory."),
-    (client, "tools --config missing.json", "Cannot read the configuration missing.json: No such file or directory."),
+    (client, "--config missing.json 1", "Cannot read the configuration missing.json: No such file or directory"),
+    (client, "tools --config missing.json", "Cannot read the configuration missing.json: No such file or directory"),
     (client, "timeline missing.jsonl", "Cannot read missing.jsonl: No such file or directory."),
     (client, "timeline", "Missing argument 'RECORDING'"),
-    (client, "--config broken.json 1", "broken.json:2: not JSON: "),
+    (client, "--config broken.json 1", "broken.json:2:3: not JSON: "),
     (client, "--config empty-entry.json 1", "empty-entry.json: mcpServers.calc: needs either a `command` to start or"),
-    (client, "--config deep.json 1", "deep.json: not JSON that can be read: it is nested too deeply."),
-    (client, "--config digits.json 1", "digits.json: not JSON that can be read: it has a number with too many digits."),
+    (client, "--config deep.json 1", "deep.json: objects and lists are nested too deeply"),
+    (client, "--config digits.json 1", "digits.json:1:16: a number of 5,000 digits"),
     (client, "--config one.json --server clac 1", "a command that is there. Configured are: calc."),
     (client, "--server no-such-command 1", "--server 'no-such-command' is neither a configured server, a URL nor a"),
     (
@@ -68,6 +69,8 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (server, "--port 9000", "--port needs --transport streamable-http (or sse): over stdio nothing listens."),
     (server, "--host 0.0.0.0", "--host needs --transport"),
     (server, "--path /mcp", "--path needs --transport"),
+    (server, "--trusted-proxy 127.0.0.1", "--trusted-proxy needs --transport"),
+    (server, "--publish quitting_agents:agent", "quitting_agents.py:3: it ends the program"),
 ]
 
 

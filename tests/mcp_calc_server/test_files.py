@@ -49,7 +49,7 @@ def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: P
         "a.md:4: error: effort: one of low, mediu",
         "a.md:5: error: maxTurns: input should be",
         "b.md:4: error: mcpServers is not support",
-        "b.md:5: error: no_such:f: there is no m",
+        "b.md:5: error: no_such:f: there is no mo",
         "Nothing would be published: 4 errors, 0 ",
     ]
 

@@ -27,7 +27,7 @@ from tests.processes import environment, run
 Serve = Callable[..., ScriptedMessages]
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
-ODD_SERVER = Path(__file__).with_name("odd_server.py")
+ODD_SERVER = Path(__file__).parents[1] / "mcp" / "client" / "odd_server.py"
 OWN_MODEL = "claude-sonnet-5-5"
 
 DEEP = "[" * 100 + "]" * 100
@@ -52,7 +52,7 @@ async def connection() -> AsyncIterator[Connection]:
 
 
 def boss(connection: Connection, model: ScriptedMessages) -> Agent:
-    return Agent("boss", "boss", remote_tools([connection], lambda _text: None), client=model.client)
+    return Agent("boss", "boss", remote_tools([connection], lambda _text: None, allow=["claims"]), client=model.client)
 
 
 @on_one_loop
@@ -134,7 +134,7 @@ async def test_the_command_prints_its_answer_whatever_a_server_claims(tmp_path: 
     config.write_text(json.dumps({"mcpServers": {"odd": entry}}), encoding="utf-8")
     env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
     page, events = tmp_path / "page.html", tmp_path / "events.jsonl"
-    more: list[Any] = ["--config", config, "--max-usd", "2", "--json", "--timeline", page, "--events", events]
+    more: list[Any] = ["--config", config, "--allow", "claims", "--max-usd", "2", "--json", "--timeline", page, "--events", events]
     end = await run(sys.executable, "-m", "orchestrator_client", *map(str, more), "go", env=env)
     report = json.loads(end.out)
     assert (end.code, report["answer"]) == (0, "done"), end.err
