@@ -8,13 +8,14 @@ from typing import Any
 from offline_model import MODEL
 from offline_model.calculator import calculate
 from offline_model.conversation import Asked, Call, asked
-from offline_model.lexeme import Unread
+from offline_model.problem import NoResult, Unread
+from offline_model.reading import FORMS
 from offline_model.orchestrator import orchestrate
 from offline_model.planning import TOOLS
 
 ABOUT = (
-    "This is the offline model, which is rule-based and reads only arithmetic problems in words and forms it knows. "
-    "Set ANTHROPIC_API_KEY to use Claude instead."
+    "This is the built-in reader, which follows fixed rules and is not a language model. With an API key (ANTHROPIC_API_KEY) or a "
+    "local model (docs/local-models.md) any wording is read."
 )
 
 _COUNTED = re.compile(r"\w+|[^\w\s]")
@@ -33,9 +34,9 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
         place = f"{conversation.digest}_{conversation.position}"
         said = _said(conversation, body)
     except Unread as reason:
-        text = f"I could not read this: {reason}. {ABOUT}"
-        details = {"type": "refusal", "category": None, "explanation": text}
-        return _message(body, place, [_text(text)], "refusal", details)
+        return _refused(body, place, f"I could not place {reason}. I read, for example, {FORMS}.\n{ABOUT}")
+    except NoResult as reason:
+        return _refused(body, place, str(reason))
     if isinstance(said, str):
         return _message(body, place, [_text(said)], "end_turn")
     if (body.get("tool_choice") or {}).get("disable_parallel_tool_use"):
@@ -45,6 +46,11 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
         for n, call in enumerate(said)
     ]
     return _message(body, place, blocks, "tool_use")
+
+
+def _refused(body: Mapping[str, Any], place: str, text: str) -> dict[str, Any]:
+    details = {"type": "refusal", "category": None, "explanation": text}
+    return _message(body, place, [_text(text)], "refusal", details)
 
 
 def count_input(body: Mapping[str, Any]) -> int:
@@ -64,7 +70,7 @@ def _said(conversation: Asked, body: Mapping[str, Any]) -> str | list[Call]:
         return orchestrate(conversation, _PREFERRED if _PREFERRED in agents else agents[0])
     offered = TOOLS & {tool["name"] for tool in tools}
     if not offered:
-        raise Unread("this request offers no tool to calculate with")
+        raise Unread("a request that offers no tool to calculate with")
     return calculate(conversation, offered)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offline_model.lexeme import Unread
+from offline_model.problem import Unread
 
 Blocks = Sequence[Mapping[str, Any]]
 
@@ -44,10 +44,10 @@ def asked(messages: Sequence[Mapping[str, Any]]) -> Asked:
     """Earlier questions and their answers are history; the last one counts."""
     at = max((index for index, message in enumerate(messages) if _is_question(message)), default=None)
     if at is None:
-        raise Unread("no message asks anything in words")
+        raise Unread("a conversation without a question in words")
     blocks = _blocks(messages[at])
     if other := sorted({block["type"] for block in blocks} - {"text"}):
-        raise Unread(f"the question comes with {', '.join(other)}: only text is read")
+        raise Unread(f"a question with {', '.join(other)}: only text is read")
     question = "\n".join(block["text"] for block in blocks)
     calls, outcomes, turns = _calls(messages[at:])
     found = {calls[identity].key: outcome for identity, outcome in outcomes.items() if identity in calls}

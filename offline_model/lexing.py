@@ -1,157 +1,239 @@
-"""Text -> lexemes -> segments (sentences and lines). Checks every bound before it looks at anything closely."""
+"""Text of purchases -> tokens. What is a number but no part of the arithmetic (dates, phone numbers, ages) is left out."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from offline_model.lexeme import Lexeme, Segment, Unread
-from offline_model.lexicon import CONTRACTIONS, NUMERALS, SHOPPING, Vocabulary
-from offline_model.number_words import joined
+from offline_model.numbers import decimal, figures, spoken
+from offline_model.problem import Unread
 
-# What a turn of 100 ms can bear.
-MAX_CHARACTERS = 5_000
-MAX_WORDS = 800
-MAX_NESTING = 50
-MAX_DIGITS = 1_000
+MOST_CHARACTERS = 10_000
+_MOST_TOKENS = 2_000
+_MOST_DIGITS = 30
 
-_BULLETS = frozenset({"-", "*", "\N{BULLET}", "\N{EN DASH}"})
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_LONG_NUMBER = re.compile(rf"(?<![0-9,.])[0-9][0-9,.]{{{MAX_DIGITS},}}")
-_MINUSES = re.compile(f"(?:[-\N{MINUS SIGN}\N{EN DASH}][ \\t]*){{{MAX_NESTING + 1}}}")
-_SCAN = re.compile(
-    r"(?P<newline>\n)"
-    r"|(?P<space>[ \t\u00a0\u202f]+)"
-    r"|(?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
-    r"|(?P<cross>(?<=[0-9])[xX](?=[0-9.]))"
-    r"|(?P<word>[A-Za-z\u00c0-\u024f][A-Za-z0-9\u00c0-\u024f]*(?:['\u2019-][A-Za-z0-9\u00c0-\u024f]+)*['\u2019]?)"
-    r"|(?P<symbol>\*\*|.)",
-    re.DOTALL,
+_SYMBOLS = r"(?:US|CA|AU|NZ|HK|C|A|R|S)?\$|[£€¥₹₩₽₺₪฿₱₫₴]|Rs\.?(?=\s?\d)"
+_CODES = r"USD|EUR|GBP|JPY|CNY|INR|CAD|AUD|NZD|CHF|SEK|NOK|DKK|PLN|MXN|BRL|ZAR|SGD|HKD|KRW|CZK|HUF|TRY|ILS|THB"
+_NAMES = {
+    **dict.fromkeys("dollar dollars buck bucks usd us$".split(), "$"),
+    **dict.fromkeys("euro euros eur".split(), "€"),
+    **dict.fromkeys("gbp quid".split(), "£"),
+    **dict.fromkeys("yen jpy".split(), "¥"),
+    **dict.fromkeys("rupee rupees inr rs rs.".split(), "₹"),
+    **dict.fromkeys("franc francs".split(), "CHF "),
+    **dict.fromkeys("kr krona kronor kroner".split(), "kr "),
+    **dict.fromkeys("zloty zlotys zł".split(), "PLN "),
+    **dict.fromkeys("peso pesos".split(), "MXN "),
+    **dict.fromkeys("krw won".split(), "₩"),
+}
+_MINOR = {**dict.fromkeys("cent cents ¢ c".split(), ""), **dict.fromkeys("pence penny p".split(), "£")}
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
 )
+_ASIDES = re.compile(
+    rf"""
+    https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+
+  | \(\d{{3}}\)[ ]?\d{{3}}-\d{{4}}\b | (?<![\d$£€.])\d{{3}}[-.]\d{{3}}[-.]\d{{4}}\b | \b\d{{3}}-\d{{4}}\b | \+\d{{1,3}}(?:[ -]\d{{2,4}}){{2,4}}\b
+  | \b\d{{4}}-\d\d-\d\d\b | \b\d{{1,2}}[/.]\d{{1,2}}[/.](?:19|20)?\d\d\b | \b(?:on|dated?)[ ]\d{{1,2}}/\d{{1,2}}\b
+  | \b{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th)?,?[ ](?:19|20)\d\d\b | \b\d{{1,2}}(?:st|nd|rd|th)?(?:[ ]of)?[ ]{_MONTH}(?:,?[ ](?:19|20)\d\d\b)
+  | \bon[ ]{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th)?\b | \b{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th|(?=[ ]*(?:[,.;:)](?:\s|$)|\n|$)))
+  | \b{_MONTH}[ ](?:19|20)\d\d\b | \b(?:in|since|year|spring|summer|autumn|fall|winter|christmas)[ ](?:19|20)\d\d\b
+  | \b\d{{1,2}}:\d\d(?::\d\d)?(?:[ ]?[ap]\.?m\b\.?)? | \b\d{{1,2}}[ ]?(?:[ap]m\b|[ap]\.m\.|o'clock\b) | \b24/7\b
+  | \b\w+[ -]years?[ -]olds?\b | \b(?:aged?|turn(?:s|ed|ing)?)[ ]\d{{1,3}}\b
+  | (?:\b(?:inv|invoice|order|receipt|acct|account|ref|po|customer|member|ticket|table)\b[ .:]*)?\#[ ]?[a-z]{{0,4}}-?\d[\w-]*
+  | \b(?:order|receipt|acct|account|customer|member|ticket|card|phone|table|po|ref|invoice|inv)[ ](?:no\.?|number|nr\.?|id)[ ]?:?[ ]?[a-z]{{0,4}}-?\d[\w-]*
+  | \b(?:inv|invoice|acct|ref|receipt|sku|flight|route|highway|aisle|row|apt|zip|page|exit|gate|room|suite)\.?[ ][a-z]{{0,3}}-?\d[\w-]*(?=[ ]*(?:[,.;:)\n]|-[ ]|$))
+  | \b(?:tel|phone|fax|mobile|cell|call)\b[ .:]{{0,3}}(?:us[ ]on[ ]|at[ ])?[+(]?\d[\d ()-]{{5,20}}\d
+  | \b(?:family|party|group|team|crew|table)[ ]of[ ]\w+ | \bsizes?[ ]\d+(?:\.5)?\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_ADDRESS = re.compile(
+    r"\b\d{1,5}\s(?:[A-Z][a-z]+\s){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Blvd|Boulevard|Way|Court)\b\.?"
+)
+_NUMBER = r"\d+(?:[.,]\d+)*|\.\d+"
+_TOKEN = re.compile(
+    rf"""
+    (?P<newline>\n)
+  | (?P<dims>(?:\d+(?:[.,]\d+)?)(?:[x×X](?:\d+(?:[.,]\d+)?))+(?![\w]))
+  | (?P<prefixed>(?<![\w])(?:{_SYMBOLS}|\b(?:{_CODES}))\s?(?:{_NUMBER})(?![\w]))
+  | (?P<percent>(?:{_NUMBER})\s?(?:%|per\s?cent\b))
+  | (?P<suffixed>(?:{_NUMBER})\s?(?:[£€¥₹¢]|\$|(?:{_CODES})\b|(?:dollars?|bucks?|euros?|quid|cents?|pence|yen|rupees?|francs?|kr|kron\w\w?|z[lł]oty?s?|zł|pesos?|won)\b|[pc](?![\w'])))
+  | (?P<fraction>\d+\s\d/\d\d?(?![\d/"”″])|(?<![\d/])\d/\d\d?(?![\d/"”″])|\d*[½¼¾])
+  | (?P<times>\d+\s?[x×X](?=\s)|(?<!\w)[xX×*](?=[ ]?\d))
+  | (?P<number>(?:{_NUMBER})(?![\w"”″]|-[A-Za-z0-9]))
+  | (?P<measure>\d+(?:[.,]\d+)?(?=(?:kg|g|lbs?|oz|l|ml|ft|m|yds?|yards?|gal|dz|doz|pcs?|ea)\b))
+  | (?P<code>[a-z]/\d[\d.]*\d|\w*\d(?:[\w.+/'’-]*\w)?|(?:[^\W\d_]+-)+\d[\w.]*\w?)
+  | (?P<word>[^\W\d_]+(?:['’.&-][^\W\d_]+)*'?\.?|_+)
+  | (?P<mark>\*\*|--+|==+|[^\s])
+    """,
+    re.VERBOSE,
+)
+_TITLES = frozenset("mr mrs ms dr st no vs inc co approx ea lb lbs oz doz dz qty pc pcs pkg gal qt pt ft".split())
+_BEFORE_NAMES = frozenset("at to from in the".split())
+_ENDS_SENTENCE = frozenset("ea lb lbs oz doz dz pc pcs pkg gal qt pt ft inc co".split())
 
 
-def check_bounds(text: str) -> None:
-    if len(text) > MAX_CHARACTERS:
-        raise Unread(f"the text has {len(text)} characters; at most {MAX_CHARACTERS} are read")
-    if found := _CONTROL.search(text):
-        raise Unread(f"the text holds the control character {found[0]!r}")
-    if _LONG_NUMBER.search(text):
-        raise Unread(f"a number has more than {MAX_DIGITS} digits")
-    if _MINUSES.search(text):
-        raise Unread(f"more than {MAX_NESTING} minus signs in a row")
-    depth = 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if depth > MAX_NESTING:
-            raise Unread(f"parentheses are nested more than {MAX_NESTING} deep")
+@dataclass(frozen=True)
+class Token:
+    """`kind` is number, money, percent, code, word, mark, times ("3 x") or newline; `text` is in lower case."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    value: str = ""
+    currency: str = ""
+    written: str = ""
+    """As in the text, if it may be part of a name."""
+
+    @property
+    def is_amount(self) -> bool:
+        return self.kind in {"number", "money", "percent"}
 
 
-def segments(text: str) -> list[Segment]:
-    """The sentences and lines of the text, without their final marks; bullets and line numbers are taken off."""
-    lines = list(_split(lexemes(text, SHOPPING), {"NEWLINE"}))
-    numbers = [line[0].text for line in lines if _is_numbered(line, text)]
-    numbered = len(numbers) > 1 and numbers == [str(count) for count in range(1, len(numbers) + 1)]
-    found = []
-    for line in lines:
-        rest, bullet = line, False
-        if numbered and _is_numbered(line, text):
-            rest, bullet = line[2:], True
-        elif len(lines) > 1 and line[0].text in _BULLETS and text[line[0].end : line[0].end + 1].isspace():
-            rest, bullet = line[1:], True
-        found += [Segment(tuple(part), bullet) for part in _split(rest, {"END"})]
-    return found
+def without_asides(text: str) -> str:
+    """Dates, times, phone and order numbers, ages and the like become spaces: every place stays what it is."""
+    for pattern in (_ASIDES, _ADDRESS):
+        text = pattern.sub(lambda match: " " * len(match[0]), text)
+    return text
 
 
-def lexemes(text: str, vocabulary: Vocabulary) -> list[Lexeme]:
-    found = list(_scan(text))
-    if len(found) > MAX_WORDS:
-        raise Unread(f"the text has {len(found)} words, numbers and marks; at most {MAX_WORDS} are read")
-    return list(_phrased(joined(found), vocabulary))
+def lex(text: str) -> list[Token]:
+    """Raises Unread for a number whose value is uncertain and for a text that is too long."""
+    tokens = [replace(token, written=text[token.start : token.end]) for token in _spoken(list(_scan(text)), text)]
+    european = any(token.kind == "money" and re.search(r",\d\d?(?!\d)", token.text) for token in tokens)
+    for token in tokens:
+        if token.kind in {"money", "number"} and _is_ambiguous(token, european=european):
+            raise Unread(f'"{token.text}", which may be a decimal or thousands')
+    return tokens
 
 
-def _split(lexemes: Sequence[Lexeme], kinds: set[str]) -> Iterator[list[Lexeme]]:
-    part: list[Lexeme] = []
-    for lexeme in lexemes:
-        if lexeme.kind in kinds:
-            if part:
-                yield part
-            part = []
+def _is_ambiguous(token: Token, *, european: bool) -> bool:
+    figures_only = re.sub(r"[^\d.,]", "", token.text).strip(".,")
+    if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", figures_only):
+        return True
+    return bool(re.fullmatch(r"\d{1,3},\d{3}", figures_only)) and (european or token.currency == "€")
+
+
+def _scan(text: str) -> Iterator[Token]:
+    count = 0
+    for match in _TOKEN.finditer(text):
+        count += 1
+        kind, written = str(match.lastgroup), match[0]
+        if count > _MOST_TOKENS:
+            raise Unread(f"a text of more than {_MOST_TOKENS} words")
+        made = _token(kind, written, match.start(), match.end())
+        if made.kind == "word" and written.endswith(".") and len(written) > 1:
+            yield from _dotted(text, made)
         else:
-            part.append(lexeme)
-    if part:
-        yield part
+            yield made
 
 
-def _is_numbered(line: Sequence[Lexeme], text: str) -> bool:
-    """Whether the line begins like "1. " or "1) "."""
-    if len(line) < 3 or line[0].kind != "NUMBER" or line[1].text not in {".", ")"}:  # noqa: PLR2004
-        return False
-    return text[line[0].start : line[1].end + 1].endswith((" ", "\t"))
+def _dotted(text: str, token: Token) -> Iterator[Token]:
+    """The dot of an abbreviation belongs to it, any other ends a sentence."""
+    word = token.text[:-1]
+    following = text[token.end : token.end + 3].strip()
+    if word in _TITLES and not (word in _ENDS_SENTENCE and (not following or following[0].isupper())):
+        yield Token("word", word, token.start, token.end)
+    else:
+        yield Token("word", word, token.start, token.end - 1)
+        yield Token("mark", ".", token.end - 1, token.end)
 
 
-def _scan(text: str) -> Iterator[Lexeme]:
-    spaced = True
-    for match in _SCAN.finditer(text):
-        kind, word = match.lastgroup, match[0]
-        if kind == "number":
-            glued = text[match.end() : match.end() + 2]
-            yield _number(match, glued, spaced=spaced)
-        elif kind == "word":
-            yield from _words(match)
-        elif word == "!" and text[match.start() - 1 : match.start()].strip(")0123456789") == "" and match.start():
-            yield Lexeme("CHANGING", word, match.start(), match.end())  # a factorial, it may be
-        elif kind != "space":
-            yield Lexeme("NEWLINE" if kind == "newline" else "SYMBOL", word, match.start(), match.end())
-        spaced = kind != "word"
+def _token(kind: str, written: str, start: int, end: int) -> Token:
+    low = written.lower()
+    if kind in {"newline", "code"}:
+        return Token(kind, low, start, end)
+    if kind == "dims":
+        return Token("dims", low, start, end)
+    if kind == "times":
+        digits = re.match(r"\d+", low)
+        return Token("times", low, start, end, digits[0] if digits else "")
+    if kind in {"number", "percent", "measure"}:
+        digits = re.match(_NUMBER, low)
+        assert digits is not None
+        value = _figures(digits[0])
+        return Token("code" if value is None else "number" if kind == "measure" else kind, low, start, end, value or "")
+    if kind == "fraction":
+        return Token("number", low, start, end, decimal(_fraction(low)))
+    if kind in {"prefixed", "suffixed"}:
+        return _money(low, written, start, end)
+    return Token("mark" if kind == "mark" else "word", low.replace("’", "'"), start, end)
 
 
-def _number(match: re.Match[str], after: str, *, spaced: bool) -> Lexeme:
-    """A decimal number; one that runs into letters, digits or marks (5kg, 1st, 1,5, 1.2.3) is a CODE instead."""
-    clean = not after[:1].isalnum() or (after[:1] in "xX" and not after[1:2].isalpha())
-    if (after[:1] in {",", "."} and after[1:2].isdigit()) or (match[0] == "0" and after[:1] in {"x", "X"}):
-        clean = False
-    if not (clean and spaced):
-        return Lexeme("CODE", match[0], match.start(), match.end())
-    text = match[0].replace(",", "").lstrip("0")
-    return Lexeme("NUMBER", f"0{text}" if text[:1] in {"", "."} else text, match.start(), match.end())
+def _figures(digits: str) -> str | None:
+    if len(digits) > _MOST_DIGITS:
+        raise Unread("a number of so many digits")
+    return figures(digits)
 
 
-def _words(match: re.Match[str]) -> Iterator[Lexeme]:
-    plain = match[0].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    for word in CONTRACTIONS.get(plain.lower(), (plain,)):
-        if word.lower() in NUMERALS:
-            yield Lexeme("NUMBER", str(NUMERALS[word.lower()]), match.start(), match.end(), spoken=True)
-        else:
-            yield Lexeme("SYMBOL", word, match.start(), match.end())
+def _fraction(text: str) -> Fraction:
+    whole, _, part = text.rpartition(" ")
+    if text[-1] in "½¼¾":
+        return Fraction(text[:-1] or 0) + {"½": Fraction(1, 2), "¼": Fraction(1, 4), "¾": Fraction(3, 4)}[text[-1]]
+    top, bottom = part.split("/")
+    if int(bottom) == 0:
+        raise Unread(f'"{text}"')
+    return Fraction(whole or 0) + Fraction(int(top), int(bottom))
 
 
-def _phrased(rest: Sequence[Lexeme], vocabulary: Vocabulary) -> Iterator[Lexeme]:
-    """Gives each word or run of words its kind from the tables, longest run first."""
+def _money(low: str, written: str, start: int, end: int) -> Token:
+    digits = re.search(_NUMBER, low)
+    assert digits is not None
+    value = _figures(digits[0])
+    if value is None:
+        raise Unread(f'"{written}"')
+    name = (low[: digits.start()] + low[digits.end() :]).strip()
+    if name in _MINOR:
+            return Token("money", low, start, end, decimal(Fraction(value) / 100), _MINOR[name] or "minor")
+    symbol = _NAMES.get(name) or (name.upper() if len(name) < 3 else f"{name.upper()} ")
+    return Token("money", low, start, end, value, {"US$": "$", "RS": "₹", "RS.": "₹", "GBP ": "£", "EUR ": "€"}.get(symbol, symbol))
+
+
+def _is_capitalised(tokens: list[Token], text: str) -> bool:
+    """Such as "Six Flags"."""
+    return len(tokens) > 1 and all(token.kind == "word" and text[token.start : token.end].istitle() for token in tokens)
+
+
+def _spoken(tokens: list[Token], text: str) -> Iterator[Token]:
+    """Runs of words that are a number become one, "a dozen" too; "six dozen" keeps the dozen as its unit."""
     at = 0
-    while at < len(rest):
-        if rest[at].kind != "SYMBOL":
-            yield rest[at]
+    while at < len(tokens):
+        if at and tokens[at - 1].text in _BEFORE_NAMES and _is_capitalised(tokens[at : at + 2], text):
+            yield tokens[at]
             at += 1
             continue
-        length, kind = _longest(rest, at, vocabulary)
-        last = rest[at + length - 1]
-        yield Lexeme(kind, " ".join(lexeme.text for lexeme in rest[at : at + length]), rest[at].start, last.end)
-        at += length
-
-
-def _longest(rest: Sequence[Lexeme], at: int, vocabulary: Vocabulary) -> tuple[int, str]:
-    run: list[str] = []
-    for lexeme in rest[at : at + vocabulary.longest]:
-        if lexeme.kind != "SYMBOL" and not lexeme.text.isalpha():
-            break
-        run.append(lexeme.text.lower())
-    for length in range(len(run), 0, -1):
-        if kind := vocabulary.phrases.get(tuple(run[:length])):
-            return length, kind
-    return 1, _unknown(run[0], vocabulary.changing)
-
-
-def _unknown(word: str, changing: frozenset[str]) -> str:
-    if not word[0].isalpha():
-        return "CHANGING"
-    if word.endswith("n't") or any(part in changing or part in NUMERALS for part in re.split("['-]", word)):
-        return "CHANGING"
-    return "CODE" if any(character.isdigit() for character in word) else "WORD"
+        run: list[str] = []
+        for token in tokens[at : at + 8]:
+            if token.kind != "word":
+                break
+            run.append(token.text)
+        value, length = spoken(run) if run else (None, 0)
+        if run[:3] == ["half", "a", "dozen"]:
+            yield Token("number", "half a dozen", tokens[at].start, tokens[at + 2].end, "6")
+            at += 3
+        elif run[:2] in (["a", "dozen"], ["one", "dozen"]):
+            yield Token("number", "1", tokens[at].start, tokens[at].end, "1")
+            at += 1
+        elif value is not None:
+            last = tokens[at + length - 1]
+            name = decimal(value)
+            after = tokens[at + length].text if at + length < len(tokens) else ""
+            words = " ".join(run[:length])
+            if after in _NAMES and after != "won":
+                yield Token("money", words, tokens[at].start, tokens[at + length].end, name, _NAMES[after])
+                length += 1
+            elif after in _MINOR and len(after) > 1:
+                yield _money(f"{name} {after}", words, tokens[at].start, tokens[at + length].end)
+                length += 1
+            elif after in {"percent", "%"}:
+                yield Token("percent", words, tokens[at].start, tokens[at + length].end, name)
+                length += 1
+            else:
+                yield Token("number", words, tokens[at].start, last.end, name)
+            at += length
+        else:
+            yield tokens[at]
+            at += 1

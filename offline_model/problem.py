@@ -5,36 +5,38 @@ from fractions import Fraction
 from typing import TypeAlias
 
 
+class Unread(Exception):
+    """The text cannot be read with certainty; the message names what could not be placed."""
+
+
+class NoResult(Exception):
+    """The problem was read and has no result, such as a division by zero."""
+
+
 @dataclass(frozen=True)
 class Number:
     text: str
-    """A decimal number as the tools take it."""
-    currency: str = ""
-
-    @property
-    def value(self) -> Fraction:
-        return Fraction(self.text)
-
-    def __str__(self) -> str:
-        return self.currency + self.text
+    """A decimal or a fraction as the tools take it."""
+    shown: str = ""
+    """How it is written in an expression if not as `text`: "$12.50", "15%"."""
 
 
 @dataclass(frozen=True)
 class Unknown:
     """What an equation is solved for."""
 
-    name: str
-
 
 @dataclass(frozen=True)
-class Negation:
-    operand: "Expression"
+class PartTotal:
+    """The total of one of the problem's parts."""
+
+    index: int
 
 
 @dataclass(frozen=True)
 class Sum:
     terms: tuple[tuple[bool, "Expression"], ...]
-    """Each with whether it is added (True) or taken away."""
+    """Each with whether it is added (True) or subtracted."""
 
 
 @dataclass(frozen=True)
@@ -54,112 +56,99 @@ class Root:
     operand: "Expression"
 
 
-Expression: TypeAlias = Number | Unknown | Negation | Sum | Product | Power | Root
-
-
-@dataclass(frozen=True)
-class Item:
-    quantity: Number
-    goods: str
-    price: Number
-
-    def __str__(self) -> str:
-        each = "" if self.quantity.value == 1 else " each"
-        return f"{self.quantity} {self.goods} at {self.price}{each}"
-
-
-@dataclass(frozen=True)
-class Fee:
-    name: str
-    amount: Number
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.amount}"
+Expression: TypeAlias = Number | Unknown | PartTotal | Sum | Product | Power | Root
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is bought in one place; `name` is empty if the text names none."""
+    """A store, trip, person, month: `read` says how each of its entries was read."""
 
     name: str
-    entries: tuple[Item | Fee, ...]
-
-    def __str__(self) -> str:
-        heading = f"{self.name}: " if self.name else ""
-        return f"{heading}{', '.join(map(str, self.entries))}. What is the total?"
-
-
-@dataclass(frozen=True)
-class Purchases:
-    parts: tuple[Part, ...]
-    currency: str
+    read: tuple[str, ...]
+    total: Expression
+    prompt: str
+    """In words."""
 
     @property
-    def read(self) -> tuple[str, ...]:
-        """What was taken from the text, in words."""
-        return tuple(str(entry) for part in self.parts for entry in part.entries)
+    def expression(self) -> str:
+        """The total as a calculation in figures."""
+        return written(self.total)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How one of several answers is shown: currency and unit as in `Calculation`, and whose it is, if of somebody."""
+class Goal:
+    """Something that is asked. With `pick` ("least", "most") it is one of the parts and `value` is not used."""
 
-    currency: str
-    unit: str
-    name: str = ""
+    label: str
+    value: Expression
+    pick: str = ""
 
 
 @dataclass(frozen=True)
-class Calculation:
-    """One value, the several solutions of an equation, or the answers to several questions."""
-
-    expressions: tuple[Expression, ...]
-    source: str
-    """The text it was read from; read again it gives the same calculation."""
+class Problem:
+    goals: tuple[Goal, ...]
+    parts: tuple[Part, ...] = ()
+    read: tuple[str, ...] = ()
+    """What was read that belongs to no part: a tax on everything, the words that stand for a number."""
+    source: str = ""
+    """A calculation's text, which gives the same problem when it is read again."""
     currency: str = ""
     unit: str = ""
-    """"%" if the value is to be shown as a percentage, "money" if as an amount of money."""
-    read: tuple[str, ...] = ()
-    """What was taken from the text, in words."""
-    shown: tuple[Shown, ...] = ()
-    """How each value is shown, if there are answers to several questions, or for several."""
-    unused: tuple[str, ...] = ()
-    """What is beside the point, in words."""
-
-    @property
-    def money(self) -> bool:
-        return self.unit == "money"
-
-    def __str__(self) -> str:
-        return self.source
+    """"money", "%" or "fraction": how results are shown."""
+    alternatives: bool = False
+    """Whether the goals are the several solutions of one equation."""
 
 
-@dataclass(frozen=True)
-class Share:
-    """One of several things that are worked out independently: a store, a person, a trip, a month."""
+def value(expression: Expression) -> Fraction | None:
+    """The value, to compare readings with: None if it is not rational or too large to be worth knowing.
 
-    name: str
-    expression: Expression
-    source: str
-    """A text that asks for this part alone."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Several parts and what is asked of them together."""
-
-    parts: tuple[Share, ...]
-    ask: str
-    """ "total", "average", "least" or "most", or "difference": of the first and the second part."""
-    currency: str = ""
-    unit: str = ""
-    read: tuple[str, ...] = ()
-    gap: bool = False
-    """Whether it is also asked by how much the least or the most of two differs: the first part is the greater."""
-
-    @property
-    def money(self) -> bool:
-        return self.unit == "money"
+    Raises:
+        NoResult: it divides by zero.
+    """
+    match expression:
+        case Number(text=text):
+            return Fraction(text)
+        case Sum(terms=pairs) | Product(factors=pairs):
+            return _folded(expression, [(forward, value(each)) for forward, each in pairs])
+        case Power(base=base, exponent=exponent):
+            one, other = value(base), value(exponent)
+            if one is None or other is None or other.denominator != 1 or abs(other) > 99 or abs(one) > 10**9:  # noqa: PLR2004
+                return None
+            if one == 0 and other < 0:
+                raise NoResult("This divides by zero, which has no result.")
+            return Fraction(one**other)
+    return None
 
 
-Problem: TypeAlias = Purchases | Calculation | Comparison
+def _folded(expression: Expression, pairs: list[tuple[bool, Fraction | None]]) -> Fraction | None:
+    if isinstance(expression, Product) and any(not forward and each == 0 for forward, each in pairs):
+        raise NoResult("This divides by zero, which has no result.")
+    total = Fraction(isinstance(expression, Product))
+    for forward, each in pairs:
+        if each is None:
+            return None
+        if isinstance(expression, Product):
+            total = total * each if forward else total / each
+        else:
+            total = total + each if forward else total - each
+    return total
+
+
+def written(expression: Expression) -> str:
+    """The expression as a calculation that can be read again."""
+    match expression:
+        case Number(text=text, shown=shown):
+            return shown or (f"({text})" if {"-", "/"} & set(text) else text)
+        case Sum(terms=pairs):
+            signs = (" + ", " - ")
+        case Product(factors=pairs):
+            signs = (" * ", " / ")
+        case _:
+            raise TypeError(expression)
+    texts = [(forward, _bracketed(each)) for forward, each in pairs]
+    return texts[0][1] + "".join(signs[not forward] + text for forward, text in texts[1:])
+
+
+def _bracketed(expression: Expression) -> str:
+    text = written(expression)
+    return text if isinstance(expression, Number) else f"({text})"

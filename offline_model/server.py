@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from offline_model.service import MOST_BYTES, Reply, refused, respond, too_large
-from offline_model.wire import WireError
+from agentloop.testing.wire import WireError
 
 _GRACE = 2  # seconds for answers under way when the server is told to stop
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from offline_model.answering import answer, count_input
-from offline_model.wire import (
+from agentloop.testing.wire import (
     JSON_HEADERS,
     SSE_HEADERS,
     WireError,

@@ -1,95 +1,86 @@
-"""Grammars compiled ahead of time: lark takes 0.1 s to compile one of ours, and what it made is loaded in 5 ms."""
+"""Tables in a text: markdown, pipes, tabs and CSV with a header -> rows of cells under known headings."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+import csv
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import PurePosixPath
-from typing import Any
 
-from lark.grammar import NonTerminal, Rule, RuleOptions, Symbol, Terminal
+from offline_model.problem import Unread
 
-Document = Mapping[str, Any]
-"""What is kept of a compiled grammar: see `offline_model.compiling`."""
+_COLUMNS = (
+    # the words of a heading -> what the column holds; the first that fits
+    (r"unit\s?price|price\s?(?:each|per|/)|unit\s?cost|cost\s?(?:each|per|/)|^price|^rate|each|\bprice$", "price"),
+    (r"line\s?total|^total|amount|sub\s?total|ext", "total"),
+    (r"^cost$|^cost\W", "cost"),
+    (r"qty|quantity|^units?$|count|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
+    (r"item|product|description|name|what|article|goods|service", "item"),
+    (r"store|shop|vendor|supplier|place|trip|month|department|dept|market|retailer|person|who|where|site|category|day|week|seller|team|location|city|event|project|quarter|room", "part"),
+)
 
 
 @dataclass(frozen=True)
-class Grammar:
-    """A grammar file of the package."""
-
-    path: str
-    starts: tuple[str, ...]
-    terminals: frozenset[str]
-    ambiguous: bool = False
-    """Parsed with Earley, which gives every parse, and not with LALR(1)."""
-
-    @property
-    def source(self) -> str:
-        text = files("offline_model").joinpath(self.path).read_text(encoding="utf-8")
-        return f"{text}\n%declare {' '.join(sorted(self.terminals))}\n"
-
-    @property
-    def document_path(self) -> str:
-        return f"compiled/{PurePosixPath(self.path).stem}.json"
+class Row:
+    cells: dict[str, str]
+    written: str
 
 
-def digest(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()
+def take_tables(text: str) -> tuple[str, list[Row]]:
+    """The text without its tables, and their rows."""
+    lines = text.split("\n")
+    rows: list[Row] = []
+    at = 0
+    while at < len(lines):
+        block = _block(lines, at)
+        found = _rows(block) if len(block) > 1 else []
+        if found:
+            rows += found
+            lines[at : at + len(block)] = [""] * len(block)
+        at += len(block) if found else 1
+    return "\n".join(lines), rows
 
 
-class Tables:
-    """A compiled grammar as lark's parsers take it."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self._names: dict[str, Symbol] = {}
-        self.rules = [self._rule(*fields) for fields in document["rules"]]
-
-    @classmethod
-    def load(cls, grammar: Grammar) -> "Tables":
-        """Those in the package, or, while somebody works on the grammar and they are out of date, compiled now."""
-        source = grammar.source
-        document = json.loads(files("offline_model").joinpath(grammar.document_path).read_bytes())
-        if document["source"] != digest(source):
-            from offline_model.compiling import compiled  # noqa: PLC0415 - takes 0.1 s, and is not to be needed
-
-            document = compiled(grammar)
-        return cls(document)
-
-    @property
-    def symbols(self) -> frozenset[Symbol]:
-        return frozenset(self._names.values())
-
-    def named(self, names: Iterable[str]) -> list[Symbol]:
-        return [self._symbol(name) for name in names]
-
-    def _symbol(self, name: str) -> Symbol:
-        if name not in self._names:
-            self._names[name] = _Terminal(name) if name.isupper() else _NonTerminal(name)
-        return self._names[name]
-
-    def _rule(self, origin: str, expansion: str, alias: str, flag: str, order: int) -> Rule:
-        options = RuleOptions(keep_all_tokens=flag == "!", expand1=flag == "?")
-        start: Any = self._symbol(origin)
-        return _Rule(start, self.named(expansion.split()), order, alias or None, options)
+def _block(lines: Sequence[str], at: int) -> list[str]:
+    """The lines from here on that have the separator of the first."""
+    first = lines[at]
+    for separator, least in (("|", 2), ("\t", 1), (",", 2), (";", 2)):
+        if first.count(separator) >= least and not re.search(r"\d", first):
+            end = at + 1
+            while end < len(lines) and lines[end].count(separator) >= least:
+                end += 1
+            return list(lines[at:end])
+    return [first]
 
 
-# Lark compares symbols and rules by name, which is half of an Earley parser's time. Here is one object for each, so
-# it is enough to compare those.
-class _Terminal(Terminal):
-    __eq__ = object.__eq__
-    __ne__ = object.__ne__
-    __hash__ = object.__hash__
+def _rows(block: Sequence[str]) -> list[Row]:
+    """Empty if the first line is no header that is understood."""
+    cells = [_cells(line) for line in block]
+    header = [_column(cell) for cell in cells[0]]
+    if "price" not in header and "total" not in header and "cost" not in header:
+        return []
+    known = [column for column in header if column]
+    if len(known) != len(set(known)):
+        return []
+    body = [(row, line) for row, line in zip(cells[1:], block[1:], strict=True) if not _is_rule(line)]
+    if any(len(row) != len(header) for row, _ in body):
+        return []
+    for at, name in enumerate(header):
+        strange = not name and any(re.search(r"\d", row[at]) for row, _ in body)
+        if strange and not re.search(r"\b(date|sku|id|size|code|ref|notes?|when|barcode|#)\b|^$", cells[0][at].lower()):
+            raise Unread(f'the column "{cells[0][at]}"')
+    return [Row({name: cell for name, cell in zip(header, row, strict=True) if name}, line) for row, line in body]
 
 
-class _NonTerminal(NonTerminal):
-    __eq__ = object.__eq__
-    __ne__ = object.__ne__
-    __hash__ = object.__hash__
+def _is_rule(line: str) -> bool:
+    return not re.search(r"\w", line)
 
 
-class _Rule(Rule):
-    __eq__ = object.__eq__
-    __ne__ = object.__ne__
-    __hash__ = object.__hash__
+def _cells(line: str) -> list[str]:
+    if "|" in line:
+        return [cell.strip(" *") for cell in line.strip().strip("|").split("|")]
+    separator = "\t" if "\t" in line else ";" if line.count(";") > line.count(",") else ","
+    return [cell.strip(" *") for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+
+
+def _column(cell: str) -> str:
+    heading = cell.lower().replace("_", " ").strip()
+    return next((kind for pattern, kind in _COLUMNS if re.search(pattern, heading)), "")

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from offline_model.checks import WireError, check_request
+from agentloop.testing.checks import WireError, check_request
 
 __all__ = [
     "JSON_HEADERS",
