@@ -15,14 +15,18 @@ _SHARERS = (
 ).split()
 _MONEY = r"([$£€¥₹]\s?\d[\d.,]*\d|[$£€¥₹]\s?\d|\d[\d.,]*\s?(?:€|£|dollars?|bucks|euros?|quid)|\d+)"
 _SPLIT = re.compile(
-    rf"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w*\sin)\b|\beach\sof\sus\b|\beach\s(?:\w+\s)?(?:person\s)?(?:pay|owe|contribute|chip)s?\b", re.I
+    rf"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w*\sin)\b|\beach\sof\sus\b|\beach\s(?:\w+\s)?(?:person\s)?(?:pay|owe|contribute|chip)s?\b",
+    re.I,
 )
 _SHARES = re.compile(
     rf"\b(?:the\s)?{_NUMBER}(?:\s|-)(?:\w+\s)?(?:{'|'.join(_SHARERS)})\b(?:\sevenly|\sequally)?"
     rf"|\b(?:between|among|amongst|by|into)\s(?:the\s|all\s)?{_NUMBER}\b(?:\s(?:equal\s)?\w+)?",
     re.I,
 )
-_WITH_ME = re.compile(r"\b(?:me|myself|i)\s(?:and|plus)\b|\b(?:and|with|plus)\s(?:me|myself|my|i)\b|\bwith\s\w+\s(?:friends|others|people)", re.I)
+_WITH_ME = re.compile(
+    r"\b(?:me|myself|i)\s(?:and|plus)\b|\b(?:and|with|plus)\s(?:me|myself|my|i)\b|\bwith\s\w+\s(?:friends|others|people)",
+    re.I,
+)
 _BUDGET = re.compile(
     rf"""
     \bbudget\b[^.;\n?\d$£€]{{0,20}}{_MONEY} | {_MONEY}\s(?:\w+\s)?(?:budget|limit|allowance)\b
@@ -34,9 +38,13 @@ _BUDGET = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_LEFT = re.compile(r"\b(?:left(?:\sover)?|change\s(?:do|will|would|should|did|back|from|for)|how much change|over budget|under budget|within budget|afford)\b", re.I)
+_LEFT = re.compile(
+    r"\b(?:left(?:\sover)?|change\s(?:do|will|would|should|did|back|from|for)|how much change|over budget|under budget|within budget|afford)\b",
+    re.I,
+)
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€]){_NUMBER}[ ]((?:different[ ]|separate[ ]|local[ ]|online[ ]|more[ ])?[a-z]+)\b(?!\s(?:at|@|for|each)\b|\s?[$£€])", re.I
+    rf"(?<![\w.,$£€]){_NUMBER}[ ]((?:different[ ]|separate[ ]|local[ ]|online[ ]|more[ ])?[a-z]+)\b(?!\s(?:at|@|for|each)\b|\s?[$£€])",
+    re.I,
 )
 _KINDS = {
     "difference": r"\bdifference\b|\bhow\smuch\s(?:more|less|cheaper|dearer)\b|\bby\show\smuch\b",
@@ -70,7 +78,11 @@ def read_question(text: str) -> tuple[str, Asked]:
             raise Unread("more than one budget")
         budget = next(group for group in found[0].groups() if group)
         text = _blank(text, found[0])
-    if not budget and _LEFT.search(text) and (paid := re.search(rf"\b(?:paid|pay|handed)\s(?:\w+\s){{0,3}}?{_MONEY}", text, re.I)):
+    if (
+        not budget
+        and _LEFT.search(text)
+        and (paid := re.search(rf"\b(?:paid|pay|handed)\s(?:\w+\s){{0,3}}?{_MONEY}", text, re.I))
+    ):
         budget, text = paid[1], _blank(text, paid)
     if not budget and _LEFT.search(text):
         raise Unread("what the change is from")
@@ -79,8 +91,14 @@ def read_question(text: str) -> tuple[str, Asked]:
 
 
 def asks_for_each(text: str) -> bool:
-    for match in re.finditer(r"\b(?:each|every|per|by|both)\s([a-z]+)|\b(subtotals?|breakdown|totals|respectively|separately|individually)\b", text, re.I):
-        if match[2] or (stem(match[1].lower()) in PARTS and not re.search(r"[$£€\d]\s?$|\d\s?\w*\s?$", text[: match.start()][-12:])):
+    for match in re.finditer(
+        r"\b(?:each|every|per|by|both)\s([a-z]+)|\b(subtotals?|breakdown|totals|respectively|separately|individually)\b",
+        text,
+        re.I,
+    ):
+        if match[2] or (
+            stem(match[1].lower()) in PARTS and not re.search(r"[$£€\d]\s?$|\d\s?\w*\s?$", text[: match.start()][-12:])
+        ):
             return True
     return False
 
@@ -109,7 +127,19 @@ def _counts(text: str) -> tuple[str, tuple[int, ...]]:
         noun = stem(match[2].lower().split()[-1])
         line_start = text.rfind("\n", 0, match.start()) + 1
         begins = not text[line_start : match.start()].strip(" -*•")
-        if noun in PARTS - {"person", "people", "week", "day", "night", "class", "room", "leg", "order", "purchase", "basket"} and not (begins and ":" in text[match.end() : match.end() + 2]):
+        if noun in PARTS - {
+            "person",
+            "people",
+            "week",
+            "day",
+            "night",
+            "class",
+            "room",
+            "leg",
+            "order",
+            "purchase",
+            "basket",
+        } and not (begins and ":" in text[match.end() : match.end() + 2]):
             number = match[1].lower()
             counts.append(int(number) if number.isdigit() else int(spoken([number])[0] or 0))
             text = _blank(text, match)

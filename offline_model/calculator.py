@@ -21,7 +21,11 @@ class _Progress:
     pending: list[Call] = field(default_factory=list)
 
     def known(self, operand: Operand) -> Result | None:
-        return self.results.get(operand.step) if isinstance(operand, Ref) else Result(operand, is_exact=True, approximation="")
+        return (
+            self.results.get(operand.step)
+            if isinstance(operand, Ref)
+            else Result(operand, is_exact=True, approximation="")
+        )
 
     def is_exact(self, operand: Operand) -> bool:
         return self.exact[operand.step] if isinstance(operand, Ref) else True

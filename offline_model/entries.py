@@ -22,11 +22,13 @@ from offline_model.words import (
 
 _BEFORE_PRICE = frozenset("@ at à for cost costs costing is was = price priced : - – — of".split())
 _EACH = frozenset("each ea apiece".split())
-_LEADING = VERBS | frozenset((
-    "i we he she they you it i'd i'll we'd we'll a an the x my our your his her their also of just and for plus with qty quantity if when "
-    "to like how much would cost costs what what's whats is are price total sum hey hi hello ok okay so please calculate compute "
-    "first second third next finally then additionally only about one item items from both all together up in"
-).split())
+_LEADING = VERBS | frozenset(
+    (
+        "i we he she they you it i'd i'll we'd we'll a an the x my our your his her their also of just and for plus with qty quantity if when "
+        "to like how much would cost costs what what's whats is are price total sum hey hi hello ok okay so please calculate compute "
+        "first second third next finally then additionally only about one item items from both all together up in"
+    ).split()
+)
 _ENDS_NAME = frozenset("with at for how what what's from per on in that which to so is was total costs cost".split())
 _ARTICLES = frozenset({"a", "an"})
 
@@ -65,7 +67,9 @@ def _is_bare_price(tokens: Sequence[Token], at: int) -> bool:
     before, after = _text(tokens, at - 1), _text(tokens, at + 1)
     if after == "@" or stem(after) in SIZES or (tokens[at].text[-1:].isalpha() and tokens[at].text[:1].isdigit()):
         return False
-    if before in {"@", "=", "cost", "costs", "price"} or (at and tokens[at - 1].kind == "times" and at == len(tokens) - 1):
+    if before in {"@", "=", "cost", "costs", "price"} or (
+        at and tokens[at - 1].kind == "times" and at == len(tokens) - 1
+    ):
         return True
     if _each_after(tokens, at):
         return True
@@ -84,7 +88,12 @@ def _each_after(tokens: Sequence[Token], at: int) -> str:
     if after in _EACH or (after == "for" and unit in {"one", "each", "every"}) or (after == "per" and unit in EACH):
         return "each"
     if after in {"per", "/", "a", "an"} and unit and tokens[at + 2].kind == "word":
-        if after in _ARTICLES and stem(unit) not in EACH and len(tokens) > at + 3 and stem(unit) not in CONTAINERS | MEASURES:
+        if (
+            after in _ARTICLES
+            and stem(unit) not in EACH
+            and len(tokens) > at + 3
+            and stem(unit) not in CONTAINERS | MEASURES
+        ):
             return ""
         return "each" if stem(unit) in EACH else stem(unit)
     return ""
@@ -142,7 +151,9 @@ def _without_parentheses(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _quantity_at(tokens: Sequence[Token], price: int, unit: str) -> int | None:
-    numbers = [at for at, token in enumerate(tokens) if token.kind in {"number", "times"} and token.value and at != price]
+    numbers = [
+        at for at, token in enumerate(tokens) if token.kind in {"number", "times"} and token.value and at != price
+    ]
     if unit == "each":
         numbers = [at for at in numbers if not (at == price + 2 and tokens[price + 1].text == "for")]
     if direct := [at for at in numbers if _is_direct(tokens, at)]:
@@ -184,7 +195,12 @@ def _begins(tokens: Sequence[Token], at: int) -> bool:
     """Whether only words come before that belong to no name: "we need", "for"; or the price itself."""
     before = tokens[:at]
     if any(token.kind == "money" for token in before):
-        return all(token.text in _LEADING | _EACH | {"per", "/"} or token.kind == "money" or _text(tokens, n - 1) in {"per", "/", "a"} for n, token in enumerate(before))
+        return all(
+            token.text in _LEADING | _EACH | {"per", "/"}
+            or token.kind == "money"
+            or _text(tokens, n - 1) in {"per", "/", "a"}
+            for n, token in enumerate(before)
+        )
     return all(token.kind == "mark" or token.text in _LEADING for token in before)
 
 
@@ -241,15 +257,29 @@ def _marked(tokens: Sequence[Token], at: int, price: int, nouns: Sequence[str], 
     direct = _is_direct(tokens, at)
     marked = before in {"@", "at", "à"} or _text(tokens, price + 1) == "@" or (direct and price in {at + 1, at - 2})
     after = tokens[price + 1] if price + 1 < len(tokens) else None
-    marked = marked or (price == at + 1 and after is not None and after.kind == "word" and after.text not in _BEFORE_PRICE)
-    measured = bool(nouns) and nouns[0] in MEASURES - {"count", "ct", "pk", "night", "month", "hour"} | {"dozen", "doz", "dz"}
+    marked = marked or (
+        price == at + 1 and after is not None and after.kind == "word" and after.text not in _BEFORE_PRICE
+    )
+    measured = bool(nouns) and nouns[0] in MEASURES - {"count", "ct", "pk", "night", "month", "hour"} | {
+        "dozen",
+        "doz",
+        "dz",
+    }
     if not marked and not (before in {"price", "priced"}) or (measured and not direct and before != "@"):
         raise Unread(f'whether the price in "{_shown(tokens)}" is for one or for all')
     return number.value
 
 
 def _same_unit(unit: str, nouns: Sequence[str]) -> bool:
-    aliases = {"lb": "pound", "lbs": "pound", "doz": "dozen", "dz": "dozen", "kilo": "kg", "kilogram": "kg", "litre": "l"}
+    aliases = {
+        "lb": "pound",
+        "lbs": "pound",
+        "doz": "dozen",
+        "dz": "dozen",
+        "kilo": "kg",
+        "kilogram": "kg",
+        "litre": "l",
+    }
     aliases |= {"liter": "l", "yd": "yard", "gal": "gallon", "foot": "ft", "feet": "ft", "oz": "ounce", "hr": "hour"}
     aliases |= {"metre": "m", "meter": "m", "qt": "quart", "pt": "pint", "g": "gram", "packet": "pack", "pk": "pack"}
     return aliases.get(unit, unit) in {aliases.get(noun, noun) for noun in nouns}

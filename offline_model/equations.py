@@ -43,9 +43,7 @@ def _quadratic(a: Fraction, b: Fraction, c: Fraction) -> tuple[Expression, ...]:
     if not size:
         return (Product(((True, minus_b), (False, divisor))),)
     root = Root(discriminant)
-    return tuple(
-        Product(((True, Sum(((True, minus_b), (plus, root)))), (False, divisor))) for plus in (False, True)
-    )
+    return tuple(Product(((True, Sum(((True, minus_b), (plus, root)))), (False, divisor))) for plus in (False, True))
 
 
 def _polynomial(expression: Expression) -> _Polynomial:
@@ -55,7 +53,9 @@ def _polynomial(expression: Expression) -> _Polynomial:
         case Sum(terms=terms):
             total = [Fraction(0)] * 3
             for forward, term in terms:
-                total = [each + (more if forward else -more) for each, more in zip(total, _polynomial(term), strict=True)]
+                total = [
+                    each + (more if forward else -more) for each, more in zip(total, _polynomial(term), strict=True)
+                ]
             return total[0], total[1], total[2]
         case Product(factors=factors):
             made: _Polynomial = (Fraction(1), Fraction(0), Fraction(0))

@@ -13,7 +13,9 @@ _AT = frozenset("at from in to".split())
 _KEYS = frozenset("item qty quantity price cost name product description unit units each amount".split())
 _LONGEST_LABEL = 7  # words
 _NO_LABEL_END = frozenset("tax vat gst fee total cost price rate charge discount tip coupon subtotal budget".split())
-_NO_LABEL = FEES | ADDITIONS | DISCOUNTS | frozenset("total totals subtotal budget price cost sum answer question rate".split())
+_NO_LABEL = (
+    FEES | ADDITIONS | DISCOUNTS | frozenset("total totals subtotal budget price cost sum answer question rate".split())
+)
 
 
 @dataclass
@@ -88,7 +90,9 @@ def _without_bullet(text: str, line: _Line) -> _Line:
     if numbered and tokens[0].end == tokens[1].start and tokens[2].start > tokens[1].end:
         line.bullet, tokens = True, tokens[2:]
     rule = all(token.kind == "mark" for token in tokens)
-    return replace(line, tokens=[] if rule else [token for token in tokens if token.text not in {"**", "_", "`", '"', "“", "”"}])
+    return replace(
+        line, tokens=[] if rule else [token for token in tokens if token.text not in {"**", "_", "`", '"', "“", "”"}]
+    )
 
 
 def _mark_headings(text: str, lines: Sequence[_Line]) -> None:
@@ -128,7 +132,14 @@ def _label(text: str, tokens: Sequence[Token]) -> str:
     if colons and colons[-1] < len(tokens) - 1:
         tokens = tokens[colons[-1] + 1 :]
     words = [token.text for token in tokens if token.kind in {"word", "code"}]
-    if not words or (words[0] in _KEYS and len(tokens) == 1) or len(tokens) > _LONGEST_LABEL or NOT_NAMES & set(words) or stem(words[-1]) in _NO_LABEL_END or all(stem(word) in _NO_LABEL for word in words):
+    if (
+        not words
+        or (words[0] in _KEYS and len(tokens) == 1)
+        or len(tokens) > _LONGEST_LABEL
+        or NOT_NAMES & set(words)
+        or stem(words[-1]) in _NO_LABEL_END
+        or all(stem(word) in _NO_LABEL for word in words)
+    ):
         return ""
     if words[0] in _AT | {"the", "for", "on"} and len(words) == 1:
         return ""
@@ -201,7 +212,11 @@ def _is_only_price(tokens: Sequence[Token]) -> bool:
     found = _stretch(tokens)
     if any(token.text == ":" or token.text in _DASHES or token.kind == "times" for token in found):
         return False
-    rest = [token for token in found if token.kind == "word" and stem(token.text) not in EACH | CONTAINERS | {"per", "a", "an", "total"}]
+    rest = [
+        token
+        for token in found
+        if token.kind == "word" and stem(token.text) not in EACH | CONTAINERS | {"per", "a", "an", "total"}
+    ]
     return not rest and any(token.is_amount for token in found) and sum(token.is_amount for token in found) == 1
 
 
@@ -209,7 +224,11 @@ def _spoken_label(text: str, tokens: Sequence[Token], at: int) -> tuple[str, int
     """ "At the toy shop I bought", "From Staples we need", "Ann bought": the label and where it ends."""
     begin = at + (tokens[at].text in _AT)
     end = begin
-    while end < len(tokens) and tokens[end].kind in {"word", "code"} and tokens[end].text not in PRONOUNS | VERBS | _JOINING:
+    while (
+        end < len(tokens)
+        and tokens[end].kind in {"word", "code"}
+        and tokens[end].text not in PRONOUNS | VERBS | _JOINING
+    ):
         end += 1
     words = [token.text for token in tokens[begin:end]]
     if not words or len(words) > 5 or end == len(tokens):  # noqa: PLR2004

@@ -187,9 +187,16 @@ def _money(low: str, written: str, start: int, end: int) -> Token:
         raise Unread(f'"{written}"')
     name = (low[: digits.start()] + low[digits.end() :]).strip()
     if name in _MINOR:
-            return Token("money", low, start, end, decimal(Fraction(value) / 100), _MINOR[name] or "minor")
+        return Token("money", low, start, end, decimal(Fraction(value) / 100), _MINOR[name] or "minor")
     symbol = _NAMES.get(name) or (name.upper() if len(name) < 3 else f"{name.upper()} ")
-    return Token("money", low, start, end, value, {"US$": "$", "RS": "₹", "RS.": "₹", "GBP ": "£", "EUR ": "€"}.get(symbol, symbol))
+    return Token(
+        "money",
+        low,
+        start,
+        end,
+        value,
+        {"US$": "$", "RS": "₹", "RS.": "₹", "GBP ": "£", "EUR ": "€"}.get(symbol, symbol),
+    )
 
 
 def _is_capitalised(tokens: list[Token], text: str) -> bool:

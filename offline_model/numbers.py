@@ -13,7 +13,17 @@ _SMALL = {word: number for number, word in enumerate(_ONES)}
 _SMALL |= {word: 20 + 10 * at for at, word in enumerate(_TENS)} | {"fourty": 40}
 _SMALL |= {f"{tens}-{one}": _SMALL[tens] + _SMALL[one] for tens in _TENS for one in _ONES[1:10]}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
+PARTS = {
+    "half": 2,
+    "halves": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
+}
 PARTS |= {f"{name}s": parts for name, parts in PARTS.items() if name not in {"half", "halves"}}
 WORDS = frozenset(_SMALL) | frozenset(_SCALES) | {"dozen", "dozens"}
 

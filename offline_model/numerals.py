@@ -87,7 +87,9 @@ def answered(texts: Sequence[str]) -> Answer | None:
             value = number(last["exact"] or last["sign"] + last["number"].replace(",", "").rstrip("."))
             shown = last[0].partition(":")[2].strip()
             return None if value is None else Answer(value, shown, last["currency"].strip())
-    return next((Answer(value, text) for text in _documents(texts) if (value := number(text.strip())) is not None), None)
+    return next(
+        (Answer(value, text) for text in _documents(texts) if (value := number(text.strip())) is not None), None
+    )
 
 
 def explained(texts: Sequence[str]) -> list[str]:

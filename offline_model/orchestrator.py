@@ -10,7 +10,20 @@ from offline_model.calculator import chosen
 from offline_model.conversation import Asked, Call, Outcome
 from offline_model.numbers import decimal
 from offline_model.numerals import Answer, answered, explained, money
-from offline_model.problem import Expression, NoResult, Number, PartTotal, Power, Problem, Product, Root, Sum, Unread, value, written
+from offline_model.problem import (
+    Expression,
+    NoResult,
+    Number,
+    PartTotal,
+    Power,
+    Problem,
+    Product,
+    Root,
+    Sum,
+    Unread,
+    value,
+    written,
+)
 from offline_model.reading import prompt_for, read
 
 
@@ -23,7 +36,9 @@ def orchestrate(conversation: Asked, agent: str) -> str | list[Call]:
     calls = [Call(agent, {"prompt": prompt_for(part)}) for part in problem.parts]
     if pending := _pending(calls, conversation):
         return pending
-    totals = _answers(problem, {part.name: each for part, each in zip(problem.parts, _outcomes(calls, conversation), strict=True)})
+    totals = _answers(
+        problem, {part.name: each for part, each in zip(problem.parts, _outcomes(calls, conversation), strict=True)}
+    )
     goals: list[Answer] = []
     further: list[Call] = []
     for goal in problem.goals:
@@ -71,7 +86,9 @@ def _answers(problem: Problem, outcomes: Mapping[str, Outcome]) -> list[Answer]:
 
 
 def _is_sum_of_parts(expression: Expression) -> bool:
-    return isinstance(expression, Sum) and all(forward and isinstance(each, PartTotal) for forward, each in expression.terms)
+    return isinstance(expression, Sum) and all(
+        forward and isinstance(each, PartTotal) for forward, each in expression.terms
+    )
 
 
 def _with_totals(expression: Expression, totals: list[Answer], currency: str) -> Expression:
@@ -97,5 +114,8 @@ def _final(problem: Problem, totals: list[Answer], goals: list[Answer]) -> str:
         lines += [f"{named}: {total.text}"] if named else []
         lines += [f"  {line}" if named else line for line in part.read]
     lines += problem.read
-    lines += [f"{goal.label}: {chosen(problem, goal, totals, answer)}" for goal, answer in zip(problem.goals, goals, strict=True)]
+    lines += [
+        f"{goal.label}: {chosen(problem, goal, totals, answer)}"
+        for goal, answer in zip(problem.goals, goals, strict=True)
+    ]
     return "\n".join(lines)

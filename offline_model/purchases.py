@@ -10,7 +10,19 @@ from offline_model.entries import Entry, numbers_in, price_at, read_entry
 from offline_model.layout import Piece, lay_out
 from offline_model.lexing import MOST_CHARACTERS, Token, lex, without_asides
 from offline_model.numbers import decimal, figures
-from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Problem, Product, Sum, Unread, value, written
+from offline_model.problem import (
+    Expression,
+    Goal,
+    Number,
+    Part,
+    PartTotal,
+    Problem,
+    Product,
+    Sum,
+    Unread,
+    value,
+    written,
+)
 from offline_model.tables import Row, take_tables
 from offline_model.words import (
     ADDITIONS,
@@ -30,7 +42,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _STATED = frozenset("total subtotal balance change cash paid visa mastercard tendered sum due saved savings".split())
 _ONE = Number("1")
-_ONLY_PRICE = EACH | CONTAINERS | frozenset("price priced cost costs costing at for per a an is was were are each total which that they it".split())
+_ONLY_PRICE = (
+    EACH
+    | CONTAINERS
+    | frozenset("price priced cost costs costing at for per a an is was were are each total which that they it".split())
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,11 @@ def _with_pounds(text: str) -> str:
     """ "5 pounds" is money if no other currency stands in the text and nothing is sold by the pound."""
     if re.search(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", text, re.I):
         return text
-    return re.sub(r"(\d[\d.,]*)(\s)pounds?\b(?!\sof)", lambda match: f"£{match[1]}" + " " * (len(match[0]) - len(match[1]) - 1), text)
+    return re.sub(
+        r"(\d[\d.,]*)(\s)pounds?\b(?!\sof)",
+        lambda match: f"£{match[1]}" + " " * (len(match[0]) - len(match[1]) - 1),
+        text,
+    )
 
 
 def _add_row(bill: _Bill, row: Row) -> None:
@@ -123,7 +143,10 @@ def _add_row(bill: _Bill, row: Row) -> None:
     currency = bill.minor if price.currency == "minor" else price.currency
     name = cells.get("item", "")
     fee = bool(FEES & {stem(word) for word in name.lower().split()})
-    bill.add(Entry(name, quantity, price.value, currency, is_fee=fee, is_counted="quantity" in cells), Piece([], cells.get("part", ""), 0, 0))
+    bill.add(
+        Entry(name, quantity, price.value, currency, is_fee=fee, is_counted="quantity" in cells),
+        Piece([], cells.get("part", ""), 0, 0),
+    )
 
 
 def _cell(text: str, row: Row) -> Token:
@@ -154,8 +177,10 @@ def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:
 
 def _has_price(tokens: Sequence[Token]) -> bool:
     tokens, _ = _without_result(list(tokens))
-    return price_at(tokens) is not None or any(token.kind in {"dims"} for token in tokens) and not any(
-        token.is_amount for token in tokens
+    return (
+        price_at(tokens) is not None
+        or any(token.kind in {"dims"} for token in tokens)
+        and not any(token.is_amount for token in tokens)
     )
 
 
@@ -168,19 +193,36 @@ def _completes(piece: Piece, waiting: Piece) -> bool:
     waits_counted = bool(numbers_in(waiting.tokens))
     if not waits_counted:
         starts_with_number = bool(piece.tokens) and piece.tokens[0].kind in {"number", "money"}
-        bare = all(token.kind != "word" or stem(token.text) in _ONLY_PRICE | {"unit", "piece", "pc", "units", "pair"} for token in piece.tokens)
-        return bool(named) and len(named) <= 4 and (starts_with_number or piece.tokens[0].text in {"qty", "price"}) and bare and piece.joined == ","  # noqa: PLR2004
+        bare = all(
+            token.kind != "word" or stem(token.text) in _ONLY_PRICE | {"unit", "piece", "pc", "units", "pair"}
+            for token in piece.tokens
+        )
+        return (
+            bool(named)
+            and len(named) <= 4
+            and (starts_with_number or piece.tokens[0].text in {"qty", "price"})
+            and bare
+            and piece.joined == ","
+        )  # noqa: PLR2004
     if not _has_price(piece.tokens):
         return _is_unpriced_rest(piece, waiting)
     at = price_at(_without_result(piece.tokens)[0])
     rest = [token for n, token in enumerate(piece.tokens) if n != at]
     unit = at is not None and at + 2 < len(piece.tokens) and piece.tokens[at + 1].text in {"per", "/", "a"}
     rest = [token for token in rest if not (unit and at is not None and token is piece.tokens[at + 2])]
-    if all(token.kind != "word" or stem(token.text) in _ONLY_PRICE for token in rest) and piece.joined in {",", "and", "", "then"}:
+    if all(token.kind != "word" or stem(token.text) in _ONLY_PRICE for token in rest) and piece.joined in {
+        ",",
+        "and",
+        "",
+        "then",
+    }:
         return all(token.text == "one" or not token.is_amount for token in rest)
     opens = piece.tokens[0]
-    return piece.joined in {"and", "&"} and not counted and opens.text not in {"a", "an", "the", "shipping", "delivery"} and any(
-        token.text in {"each", "apiece", "ea", "@"} for token in piece.tokens
+    return (
+        piece.joined in {"and", "&"}
+        and not counted
+        and opens.text not in {"a", "an", "the", "shipping", "delivery"}
+        and any(token.text in {"each", "apiece", "ea", "@"} for token in piece.tokens)
     )
 
 
@@ -196,26 +238,46 @@ def _add_piece(bill: _Bill, piece: Piece) -> bool:
         return False
     words = {stem(token.text) for token in tokens if token.kind == "word"}
     if not _has_price(tokens):
-        if all(_passes(tokens, at) or _is_of_label(tokens, at, bill.labels) for at, token in enumerate(tokens) if token.kind in {"number", "times"}):
+        if all(
+            _passes(tokens, at) or _is_of_label(tokens, at, bill.labels)
+            for at, token in enumerate(tokens)
+            if token.kind in {"number", "times"}
+        ):
             return False
         raise Unread(f'no price for "{_shown(tokens)}"')
-    if words and words <= _STATED | {"amount", "due", "grand", "order", "sub", "by", "in", "is", "the", "on", "card"} and _STATED & words:
+    if (
+        words
+        and words <= _STATED | {"amount", "due", "grand", "order", "sub", "by", "in", "is", "the", "on", "card"}
+        and _STATED & words
+    ):
         raise Unread(f'"{_shown(tokens)}"')
-    of_each_part = _of_each_part(tokens) and bool(words & FEES) and not any(token.kind in {"number", "times"} for token in tokens)
+    of_each_part = (
+        _of_each_part(tokens) and bool(words & FEES) and not any(token.kind in {"number", "times"} for token in tokens)
+    )
     if of_each_part:
         tokens = [token for token in tokens if token.text not in {"each", "every", "per", "both"}]
     tokens, stated = _without_result(tokens)
     entry = read_entry(tokens, bill.minor)
     if stated is not None and Fraction(stated.value) != Fraction(entry.quantity) * Fraction(entry.price):
         raise Unread(f'the total in "{_shown(piece.tokens)}"')
-    minus = any(token.text in {"-", "−", "–"} and at + 1 < len(tokens) and tokens[at + 1].kind == "money" and token.end == tokens[at + 1].start for at, token in enumerate(tokens))
+    minus = any(
+        token.text in {"-", "−", "–"}
+        and at + 1 < len(tokens)
+        and tokens[at + 1].kind == "money"
+        and token.end == tokens[at + 1].start
+        for at, token in enumerate(tokens)
+    )
     if minus or (DISCOUNTS & words and not any(token.kind == "percent" for token in piece.tokens)):
         _take_off(bill, piece, entry, words)
     elif of_each_part:
         if not entry.is_fee or entry.quantity != "1":
             raise Unread(f'"{_shown(piece.tokens)}"')
         bill.for_each_part.append(entry)
-    elif entry.is_fee and EVERYTHING & words and not any(each.sentence == piece.sentence and each.line == piece.line for each in bill.places):
+    elif (
+        entry.is_fee
+        and EVERYTHING & words
+        and not any(each.sentence == piece.sentence and each.line == piece.line for each in bill.places)
+    ):
         bill.overall.append(entry)
     else:
         bill.add(entry, piece)
@@ -233,7 +295,10 @@ def _without_result(tokens: list[Token]) -> tuple[list[Token], Token | None]:
 
 def _of_each_part(tokens: Sequence[Token]) -> bool:
     texts = [token.text for token in tokens]
-    return any(word in {"each", "every", "per", "both"} and stem(after) in PARTS for word, after in zip(texts, texts[1:], strict=False))
+    return any(
+        word in {"each", "every", "per", "both"} and stem(after) in PARTS
+        for word, after in zip(texts, texts[1:], strict=False)
+    )
 
 
 def _is_of_label(tokens: Sequence[Token], at: int, labels: Sequence[str]) -> bool:
@@ -245,9 +310,13 @@ def _passes(tokens: Sequence[Token], at: int) -> bool:
     """A number beside the purchases: "my 3 kids", "20 minutes"."""
     after = [stem(token.text) for token in tokens[at + 1 : at + 3]]
     before = tokens[at - 1].text if at else ""
-    return tokens[at].text == "one" or any(word in PEOPLE | PASSING for word in after[:1]) or (
-        len(after) > 1 and after[1] in PEOPLE - {"of", "us"}
-    ) or (after[:2] == ["of", "us"]) or stem(before) in {"trip", "store", "shop", "visit", "stop", "number", "part", "version", "step"}
+    return (
+        tokens[at].text == "one"
+        or any(word in PEOPLE | PASSING for word in after[:1])
+        or (len(after) > 1 and after[1] in PEOPLE - {"of", "us"})
+        or (after[:2] == ["of", "us"])
+        or stem(before) in {"trip", "store", "shop", "visit", "stop", "number", "part", "version", "step"}
+    )
 
 
 def _take_off(bill: _Bill, piece: Piece, entry: Entry, words: set[str]) -> None:
@@ -266,7 +335,9 @@ def _take_off(bill: _Bill, piece: Piece, entry: Entry, words: set[str]) -> None:
 def _rate(bill: _Bill, piece: Piece, before: int, pieces: Sequence[Piece]) -> _Rate:
     """The percentage in the piece and what it is of. `before` entries stand before it."""
     found = [token for token in piece.tokens if token.kind == "percent"]
-    sentence = [each for each in pieces if each.sentence == piece.sentence and (each is piece or not numbers_in(each.tokens))]
+    sentence = [
+        each for each in pieces if each.sentence == piece.sentence and (each is piece or not numbers_in(each.tokens))
+    ]
     words = {stem(token.text) for each in sentence for token in each.tokens if token.kind in {"word", "code"}}
     own = {stem(token.text) for token in piece.tokens if token.kind in {"word", "code"}}
     kinds = own if own & (DISCOUNTS | ADDITIONS | {"charge", "fee"}) else words
@@ -284,14 +355,26 @@ def _scope(bill: _Bill, piece: Piece, before: int, words: set[str], own: set[str
     unsure = Unread(f'what "{_shown(piece.tokens)}" is of')
     in_piece = [at for at, place in enumerate(bill.places) if place is piece]
     named = [at for at, entry in enumerate(bill.entries) if not in_piece and _is_named(entry, words)]
-    spoken = re.findall(r"\b(?:off|on|of|to|from|at)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", _shown(piece.tokens))
+    spoken = re.findall(
+        r"\b(?:off|on|of|to|from|at)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)",
+        _shown(piece.tokens),
+    )
     targets = {stem(word) for word in spoken} - DISCOUNTS - ADDITIONS
     known = EVERYTHING | {stem(word) for each in bill.parts for word in each.lower().split()} | {"top", "us", "me"}
-    if targets and not named and not targets & known and not any(_is_named(bill.entries[at], targets) for at in in_piece):
+    if (
+        targets
+        and not named
+        and not targets & known
+        and not any(_is_named(bill.entries[at], targets) for at in in_piece)
+    ):
         raise unsure
     if len(named) > 1 and piece.label:
         named = [at for at in named if bill.labels[at] == piece.label] or named
-    labels = [label for label in bill.parts if label and {stem(word) for word in re.findall(r"[a-z']+", label.lower())} <= words]
+    labels = [
+        label
+        for label in bill.parts
+        if label and {stem(word) for word in re.findall(r"[a-z']+", label.lower())} <= words
+    ]
     everything = EVERYTHING & words - ({"it"} if in_piece else set())
     if in_piece and not everything:
         return "", in_piece[0]
@@ -330,22 +413,40 @@ def _part_or_all(bill: _Bill, piece: Piece, before: int, own: set[str], unsure: 
 
 def _in_blocks(bill: _Bill) -> bool:
     """Whether the parts are lists under headings, of which the last line may be the last part's."""
-    lines = [{place.line for place, label in zip(bill.places, bill.labels, strict=True) if label == name} for name in bill.parts]
+    lines = [
+        {place.line for place, label in zip(bill.places, bill.labels, strict=True) if label == name}
+        for name in bill.parts
+    ]
     return any(len(each) > 1 for each in lines)
 
 
 def _is_named(entry: Entry, words: set[str]) -> bool:
-    own = {stem(word) for word in entry.name.lower().split()} - EVERYTHING - {"of", "the", "and", "in", "for", "size", "a"}
+    own = (
+        {stem(word) for word in entry.name.lower().split()}
+        - EVERYTHING
+        - {"of", "the", "and", "in", "for", "size", "a"}
+    )
     return bool(own & words)
 
 
 def _check_words(bill: _Bill, pieces: Sequence[Piece]) -> None:
     """A tax, tip or discount that is spoken of must have its number somewhere; a delivery may be free."""
-    used = {stem(word) for entry in (*bill.entries, *bill.overall, *bill.for_each_part) for word in entry.name.lower().split()}
-    used |= {word for piece in pieces if numbers_in(piece.tokens) for word in (stem(token.text) for token in piece.tokens)}
+    used = {
+        stem(word)
+        for entry in (*bill.entries, *bill.overall, *bill.for_each_part)
+        for word in entry.name.lower().split()
+    }
+    used |= {
+        word for piece in pieces if numbers_in(piece.tokens) for word in (stem(token.text) for token in piece.tokens)
+    }
     for piece in pieces:
         words = {stem(token.text) for token in piece.tokens}
-        for kind in ({"tax", "vat", "gst"}, {"tip", "gratuity"}, {"discount", "coupon", "rebate", "off"}, {"shipping", "delivery", "postage", "freight", "fee"}):
+        for kind in (
+            {"tax", "vat", "gst"},
+            {"tip", "gratuity"},
+            {"discount", "coupon", "rebate", "off"},
+            {"shipping", "delivery", "postage", "freight", "fee"},
+        ):
             spoken = words & kind
             if spoken and not used & kind and not {"free", "no", "included"} & words:
                 raise Unread(f'"{min(spoken)}" without an amount')
@@ -353,7 +454,9 @@ def _check_words(bill: _Bill, pieces: Sequence[Piece]) -> None:
 
 def _problem(bill: _Bill, asked: Asked, text: str) -> Problem:
     if not bill.entries:
-        raise Unread("no quantity with a price")
+        raise Unread("any quantity with a price")
+    if not any(entry.is_counted or entry.currency or "." in entry.price for entry in bill.entries):
+        raise Unread("numbers without a currency or a quantity")
     currency = _currency(bill, text)
     labels = bill.parts
     if bill.for_each_part:
@@ -377,7 +480,9 @@ def _problem(bill: _Bill, asked: Asked, text: str) -> Problem:
 def _are_parts(bill: _Bill) -> bool:
     """Whether there are only names and amounts, so that each of them is a part: "January $450, February $380"."""
     names = {entry.name for entry in bill.entries}
-    plain = all(entry.quantity == "1" and entry.name and not entry.taken_off and not entry.is_fee for entry in bill.entries)
+    plain = all(
+        entry.quantity == "1" and entry.name and not entry.taken_off and not entry.is_fee for entry in bill.entries
+    )
     return plain and len(names) == len(bill.entries) > 1
 
 
@@ -387,7 +492,9 @@ def _currency(bill: _Bill, text: str) -> str:
         raise Unread(f"more than one currency: {', '.join(sorted(each.strip() for each in found))}")
     if found:
         return found.pop()
-    spoken = re.search(r"\b(?:in|all)\s(?:\w+\s)?(euros?|dollars?|pounds|sterling|eur|usd|gbp|rupees|yen)\b", text, re.I)
+    spoken = re.search(
+        r"\b(?:in|all)\s(?:\w+\s)?(euros?|dollars?|pounds|sterling|eur|usd|gbp|rupees|yen)\b", text, re.I
+    )
     symbols = {"e": "€", "d": "$", "u": "$", "p": "£", "s": "£", "g": "£", "r": "₹", "y": "¥"}
     return symbols[spoken[1][0].lower()] if spoken else ""
 
@@ -414,7 +521,9 @@ def _part(bill: _Bill, label: str, currency: str) -> Part:
         total = Product(((True, total), (True, rate.factor)))
         read.append(f"{rate} on all of it" if not rate.off else f"{rate} all of it")
     plain = not rates and not any(each.entry >= 0 and bill.labels[each.entry] == label for each in bill.rates)
-    prompt = f"{label}: {', '.join(natural)}. What is the total?" if label else f"{', '.join(natural)}. What is the total?"
+    prompt = (
+        f"{label}: {', '.join(natural)}. What is the total?" if label else f"{', '.join(natural)}. What is the total?"
+    )
     return Part(label, tuple(read), total, prompt if plain else written(total))
 
 
@@ -449,7 +558,10 @@ def _goals(bill: _Bill, asked: Asked, parts: Sequence[Part], currency: str) -> t
     if bill.overall:
         total = Sum((*totals, *((not entry.taken_off, _cost(entry, currency)) for entry in bill.overall)))
         read += [_line(entry, currency) for entry in bill.overall]
-    if len([each for each in overall_rates if each.off]) > 1 or len([each for each in overall_rates if not each.off]) > 1:
+    if (
+        len([each for each in overall_rates if each.off]) > 1
+        or len([each for each in overall_rates if not each.off]) > 1
+    ):
         raise Unread("which of two percentages comes first")
     for rate in overall_rates:
         _check_fees(bill, rate, None)
@@ -475,7 +587,9 @@ def _goals(bill: _Bill, asked: Asked, parts: Sequence[Part], currency: str) -> t
     return tuple(goals), tuple(read)
 
 
-def _compared(kinds: frozenset[str], parts: Sequence[Part], totals: tuple[tuple[bool, PartTotal], ...]) -> Iterator[Goal]:
+def _compared(
+    kinds: frozenset[str], parts: Sequence[Part], totals: tuple[tuple[bool, PartTotal], ...]
+) -> Iterator[Goal]:
     if "average" in kinds:
         yield Goal("Average", Product(((True, Sum(totals)), (False, Number(str(len(parts)))))))
     for kind in ("most", "least"):

@@ -14,7 +14,10 @@ _COLUMNS = (
     (r"^cost$|^cost\W", "cost"),
     (r"qty|quantity|^units?$|count|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
     (r"item|product|description|name|what|article|goods|service", "item"),
-    (r"store|shop|vendor|supplier|place|trip|month|department|dept|market|retailer|person|who|where|site|category|day|week|seller|team|location|city|event|project|quarter|room", "part"),
+    (
+        r"store|shop|vendor|supplier|place|trip|month|department|dept|market|retailer|person|who|where|site|category|day|week|seller|team|location|city|event|project|quarter|room",
+        "part",
+    ),
 )
 
 

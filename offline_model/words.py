@@ -47,7 +47,9 @@ FEES = _set(
 )
 DISCOUNTS = _set("off discount coupon rebate markdown savings reduction promo minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
-EVERYTHING = _set("everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores")
+EVERYTHING = _set(
+    "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores"
+)
 VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering purchased "
     "purchase need needs needed want wants picked grabbed grab pick had has have was were is are took take takes found "
@@ -62,7 +64,9 @@ NOT_NAMES = PRONOUNS | _set(
 )
 
 _APPROXIMATE = r"about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than|less than|fewer than|at least|at most|up to|between|some|maybe|perhaps|or so|every|minimum|maximum|from"
-_AMOUNT = r"(?:[$£€¥₹]\s?)?(?:\d|an?\s(?:hundred|dozen)\b|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
+_AMOUNT = (
+    r"(?:[$£€¥₹]\s?)?(?:\d|an?\s(?:hundred|dozen)\b|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
+)
 
 CHANGING = re.compile(
     rf"""
@@ -95,7 +99,16 @@ CHANGING = re.compile(
 def stem(word: str) -> str:
     """The singular, near enough to compare by."""
     word = word.removesuffix("'s").removesuffix("'")
-    for ending, singular in (("ies", "y"), ("ves", "f"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("xes", "x"), ("oes", "o"), ("s", "")):
+    for ending, singular in (
+        ("ies", "y"),
+        ("ves", "f"),
+        ("ches", "ch"),
+        ("shes", "sh"),
+        ("sses", "ss"),
+        ("xes", "x"),
+        ("oes", "o"),
+        ("s", ""),
+    ):
         if word.endswith(ending) and len(word) > len(ending) + 1 and not word.endswith("ss"):
             return word.removesuffix(ending) + singular
     return word

@@ -13,7 +13,8 @@ import pytest
 from anthropic import AsyncAnthropic
 from anthropic.types import Message
 
-from offline_model import MODEL, OfflineTransport
+from offline_model import MODEL
+from offline_model.service import OfflineTransport
 
 
 def _tool(name: str, *properties: str) -> dict[str, Any]:

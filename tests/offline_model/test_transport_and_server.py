@@ -10,8 +10,9 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from offline_model import MODEL, OfflineTransport
-from offline_model.server import application
+from offline_model import MODEL
+from offline_model.service import OfflineTransport
+from offline_model.__main__ import application
 from offline_model.service import respond
 
 QUESTION = "Toy Town: 3 shirts at $12.50 each, 2 hats at $8.25 each, shipping $5.99. Book Barn: an atlas at $34.20."
