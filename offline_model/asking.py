@@ -1,10 +1,11 @@
 """What a text of purchases asks for, and the numbers that belong to the question and not to the purchases."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from offline_model.numbers import spoken
-from offline_model.problem import Unread
+from offline_model.numbers import figures, spoken
+from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
 from offline_model.words import PARTS, stem
 
 _WORDS = "two three four five six seven eight nine ten eleven twelve".split()
@@ -15,7 +16,7 @@ _SHARERS = (
 ).split()
 _MONEY = r"([$£€¥₹]\s?\d[\d.,]*\d|[$£€¥₹]\s?\d|\d[\d.,]*\s?(?:€|£|dollars?|bucks|euros?|quid)|\d+)"
 _SPLIT = re.compile(
-    rf"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w*\sin)\b|\beach\sof\sus\b|\beach\s(?:\w+\s)?(?:person\s)?(?:pay|owe|contribute|chip)s?\b",
+    r"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w*\sin)\b|\beach\sof\sus\b|\beach\s(?:\w+\s)?(?:person\s)?(?:pay|owe|contribute|chip)s?\b",
     re.I,
 )
 _SHARES = re.compile(
@@ -148,3 +149,34 @@ def _counts(text: str) -> tuple[str, tuple[int, ...]]:
 
 def _blank(text: str, match: re.Match[str]) -> str:
     return text[: match.start()] + " " * len(match[0]) + text[match.end() :]
+
+
+def goals_of(
+    asked: Asked, parts: Sequence[Part], whole: Expression, currency: str, *, changed_as_a_whole: bool
+) -> tuple[tuple[Goal, ...], tuple[str, ...]]:
+    """What is asked of the parts and of their total, and what was read for it. Raises Unread if the parts are not known."""
+    compared = asked.kinds - {"each"}
+    if (compared or ("each" in asked.kinds and not asked.sharers)) and (
+        len(parts) < 2 or not all(part.name for part in parts)
+    ):  # noqa: PLR2004
+        raise Unread("the parts that are asked for")
+    if changed_as_a_whole and asked.kinds - {"most", "least"}:
+        raise Unread("whether each part is asked for before or after what concerns everything")
+    goals, read = [Goal("Total", whole)], []
+    if "average" in compared:
+        goals.append(Goal("Average", over(whole, Number(str(len(parts))))))
+    goals += [Goal(kind.title(), PartTotal(0), pick=kind) for kind in ("most", "least") if kind in compared]
+    if "difference" in compared:
+        order = sorted(range(len(parts)), key=lambda at: value(parts[at].total) or 0)
+        if len(parts) > 2 and not {"most", "least"} <= compared:  # noqa: PLR2004
+            raise Unread("which two are compared")
+        goals.append(Goal("Difference", minus(PartTotal(order[-1]), PartTotal(order[0]))))
+    if asked.sharers:
+        goals.append(Goal("Each pays", over(whole, Number(asked.sharers))))
+        read.append(f"split {asked.sharers} ways")
+    if asked.budget:
+        amount = figures(re.sub(r"[^\d.,]", "", asked.budget).strip(".,"))
+        if amount is None:
+            raise Unread(f'"{asked.budget}"')
+        goals.append(Goal(f"Left of {currency}{amount}", minus(Number(amount), whole)))
+    return tuple(goals), tuple(read)

@@ -14,7 +14,22 @@ from fractions import Fraction
 
 from offline_model.equations import solutions
 from offline_model.numbers import PARTS, decimal, figures, spoken
-from offline_model.problem import Expression, Goal, Number, Power, Problem, Product, Root, Sum, Unknown, Unread, value
+from offline_model.problem import (
+    Expression,
+    Goal,
+    Number,
+    Operation,
+    Problem,
+    Unknown,
+    Unread,
+    changed,
+    minus,
+    over,
+    power,
+    product,
+    total,
+    value,
+)
 
 _NUMBER = re.compile(r"([$£€]?)(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)")
 _REPLACED = (
@@ -49,7 +64,7 @@ _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _LIST = rf"({_ARG}(?:(?:\s*,\s*and |\s*,\s*|\s+and |\s*&\s*){_ARG})+)"
 _TOKEN = re.compile(rf"{_ATOM}%?|unknown|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
-_ONE, _HUNDRED = Number("1"), Number("100")
+_HUNDRED = Number("100")
 _LONGEST, _DEEPEST, _MOST_DIGITS = 2_000, 50, 1_000
 
 
@@ -65,7 +80,9 @@ def read_calculation(text: str) -> Problem:
         found = solutions(
             *(reader.whole(re.sub(rf"(?<![a-z]){name}(?![a-z])", " unknown ", side), solving=True) for side in sides)
         )
-        return Problem(tuple(Goal("Answer", each) for each in found), source=text.strip(), alternatives=True)
+        return Problem(
+            tuple(Goal("Answer", each) for each in found),
+        )
     low = text.lower().replace("\n", " ").strip(" ?!.=")
     if form := _FORM.search(low):
         low = re.sub(
@@ -73,10 +90,10 @@ def read_calculation(text: str) -> Problem:
         )
     expression, unit = reader.share(low)
     if form and form[1] == "percent":
-        expression, unit = Product(((True, expression), (True, _HUNDRED))), "%"
+        expression, unit = product(expression, _HUNDRED), "%"
     elif form:
         unit = "fraction" if form[1] == "fraction" else ""
-        expression = Product(((True, expression), (False, _ONE))) if isinstance(expression, Number) else expression
+        expression = over(expression, Number("1")) if isinstance(expression, Number) else expression
     if isinstance(expression, Number):
         raise Unread(f'"{text.strip()[:60]}", in which there is nothing to calculate')
     value(expression)
@@ -85,7 +102,7 @@ def read_calculation(text: str) -> Problem:
         raise Unread("more than one currency, or money multiplied by money")
     goal = Goal("Answer", expression)
     currency = "".join(reader.currencies) if degree else ""
-    return Problem((goal,), (), tuple(dict.fromkeys(reader.read)), text.strip(), currency, "money" if degree else unit)
+    return Problem((goal,), (), tuple(dict.fromkeys(reader.read)), currency, "money" if degree else unit)
 
 
 def _equation(text: str) -> tuple[tuple[str, str], str]:
@@ -119,17 +136,17 @@ def _replaced(text: str) -> str:
 
 def _degree(expression: Expression) -> int:
     """1 for an amount of money, 0 for a plain number, anything else for what is neither."""
-    match expression:
-        case Number(shown=shown):
-            return int(bool(shown))
-        case Sum(terms=terms):
-            degrees = {_degree(term) for _, term in terms}
-            return max(degrees) if degrees <= {0, 1} else 9
-        case Product(factors=factors):
-            return sum(_degree(factor) if times else -_degree(factor) for times, factor in factors)
-        case Power(base=operand) | Root(operand=operand):
-            return 9 * _degree(operand)
-    return 0
+    if not isinstance(expression, Operation):
+        return int(isinstance(expression, Number) and bool(expression.shown))
+    degrees = [_degree(each) for each in expression.operands]
+    match expression.tool:
+        case "sum_numbers" | "subtract_numbers":
+            return max(degrees) if set(degrees) <= {0, 1} else 9
+        case "multiply_numbers":
+            return sum(degrees)
+        case "divide_numbers":
+            return degrees[0] - degrees[1]
+    return 9 * max(degrees)
 
 
 @dataclass
@@ -169,7 +186,7 @@ class _Rewriter:
         for pattern in patterns:
             if found := re.search(rf"(?:^|\s){pattern}$", text.strip(" ?.!")):
                 part, whole = (found["part"], found[1]) if "part" in found.groupdict() else (found[1], found[2])
-                return Product(((True, self.whole(part)), (True, _HUNDRED), (False, self.whole(whole)))), "%"
+                return over(product(self.whole(part), _HUNDRED), self.whole(whole)), "%"
         return self.whole(text), ""
 
     def numbers(self, text: str) -> str:
@@ -206,13 +223,14 @@ class _Rewriter:
 
     def functions(self, text: str, *, solving: bool = False) -> Expression:
         """Groups in parentheses and worded functions, from the inside out, then the rest."""
-        for _ in range(4 * _DEEPEST):
+        if text.count("(") > _DEEPEST:
+            raise Unread(f"more than {_DEEPEST} pairs of parentheses")
+        before = ""
+        while before != text:
             before = text
             text = re.sub(r"\(([^()a-bd-mq-z]*)\)", lambda match: self.atom(self.parsed(match[1]), "c"), text)
             for pattern, make in _FUNCTIONS:
                 text = pattern.sub(lambda match, make=make: make(self, match), text)  # type: ignore[misc]
-            if text == before:
-                break
         if more := re.search(rf"({_ATOM}) (more|less) than (.+)", text):
             text = f"{text[: more.start()]}{self.atom(self.functions(more[3], solving=solving))} {'+-'[more[2] == 'less']} {more[1]}"
         return self.parsed(_trimmed(text))
@@ -225,10 +243,10 @@ class _Rewriter:
             )
         if re.search(r"[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
             raise Unread("which of the operations comes first; parentheses would say it")
-        if changed := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
-            return self.scaled(self.at(changed[1]), self.portion(changed[3]), forward=changed[2] in "+⊕")
+        if found := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
+            return changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
         text = (
-            re.sub(rf"({_ATOM})%", lambda match: self.atom(self.portion(match[1])), text)
+            re.sub(rf"({_ATOM})%", lambda match: self.atom(Number(self.portion(match[1]))), text)
             if re.fullmatch(rf"\s*{_ATOM}%\s*", text)
             else text
         )
@@ -248,37 +266,35 @@ class _Rewriter:
                 return self.at(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 made = self.built(operand)
-                return (
-                    Number(f"-{made.text}")
-                    if isinstance(made, Number) and made.text[0] != "-" and not made.shown
-                    else Sum(((False, made),))
-                )
+                simple = isinstance(made, Number) and made.text[0] != "-" and not made.shown
+                return Number(f"-{made.text}") if isinstance(made, Number) and simple else minus(Number("0"), made)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.built(operand)
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
-                return Power(self.built(left), self.built(right))
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
-                first = self.built(left)
-                terms = first.terms if isinstance(first, Sum) and isinstance(left, ast.BinOp) else ((True, first),)
-                return Sum((*terms, (isinstance(op, ast.Add), self.built(right))))
-            case ast.BinOp(left=left, op=ast.Mult() | ast.Div() as op, right=right):
-                first = self.built(left)
-                factors = (
-                    first.factors if isinstance(first, Product) and isinstance(left, ast.BinOp) else ((True, first),)
-                )
-                return Product((*factors, (isinstance(op, ast.Mult), self.built(right))))
+                return Operation("power", (self.built(left), self.built(right)))
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                forward, backward = self.chain(node, (ast.Add, ast.Sub))
+                return minus(total(*forward), total(*backward)) if backward else total(*forward)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                forward, backward = self.chain(node, (ast.Mult, ast.Div))
+                return over(product(*forward), product(*backward)) if backward else product(*forward)
         raise ValueError(node)
 
-    def portion(self, name: str) -> Number:
+    def chain(self, node: ast.expr, signs: tuple[type, type]) -> tuple[list[Expression], list[Expression]]:
+        """a - b + c - d as a and c, b and d, so that the two sides can be worked out at the same time."""
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, signs):
+            return [self.built(node)], []
+        forward, backward = self.chain(node.left, signs)
+        (forward if isinstance(node.op, signs[0]) else backward).append(self.built(node.right))
+        return forward, backward
+
+    def portion(self, name: str) -> str:
         percent = self.at(name)
         if not isinstance(percent, Number):
             raise Unread("a percentage that is calculated")
         portion = decimal(Fraction(percent.text) / 100)
         self.read.append(f"{percent.text}% = {portion}")
-        return Number(portion)
-
-    def scaled(self, base: Expression, portion: Expression, *, forward: bool) -> Expression:
-        return Product(((True, base), (True, Sum(((True, _ONE), (forward, portion))))))
+        return portion
 
     def operands(self, text: str) -> list[Expression]:
         return [
@@ -327,17 +343,16 @@ _Maker = Callable[[_Rewriter, re.Match[str]], str]
 
 
 def _each(make: Callable[[list[Expression]], Expression]) -> _Maker:
-    return lambda reader, match: reader.atom(
-        make(reader.operands(" and ".join(each for each in match.groups() if each))), "o"
-    )
+    return lambda reader, match: reader.atom(make(reader.operands(" and ".join(filter(None, match.groups())))), "o")
 
 
-def _added(found: list[Expression]) -> Expression:
-    return Sum(tuple((True, each) for each in found))
+def _applied(make: Callable[[Expression], Expression]) -> _Maker:
+    """What was in parentheses is certainly all of the operand, as is an unknown."""
+    return lambda reader, match: reader.atom(make(reader.at(match[1])), "n" if match[1][0] in "cu" else "o")
 
 
-def _multiplied(found: list[Expression]) -> Expression:
-    return Product(tuple((True, each) for each in found))
+def _raised(exponent: str) -> _Maker:
+    return lambda reader, match: reader.atom(power(reader.at(match[1] or match[2]), exponent))
 
 
 def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
@@ -347,59 +362,44 @@ def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
         if match[1] == "of":
             raise Unread("which of the two numbers is subtracted")
         one, other = other, one
-    return reader.atom(Sum(((True, one), (False, other))), "o")
+    return reader.atom(minus(one, other), "o")
 
 
-def _changed(reader: _Rewriter, match: re.Match[str]) -> str:
-    base, forward = reader.parsed(match[2]), match[1] in {"increase", "raise"}
+def _raised_by(reader: _Rewriter, match: re.Match[str]) -> str:
+    base, off = reader.parsed(match[2]), match[1] not in {"increase", "raise"}
     if match[4]:
-        return reader.atom(reader.scaled(base, reader.portion(match[3]), forward=forward), "o")
-    return reader.atom(Sum(((True, base), (forward, reader.parsed(match[3])))), "o")
+        return reader.atom(changed(base, reader.portion(match[3]), off=off), "o")
+    return reader.atom(minus(base, reader.parsed(match[3])) if off else total(base, reader.parsed(match[3])), "o")
 
 
 def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
-    whole, portion = reader.parsed(match[4]), reader.portion(match[1]) if match[2] else reader.at(match[1])
-    made = (
-        reader.scaled(whole, portion, forward=False) if match[3] == "off" else Product(((True, portion), (True, whole)))
-    )
-    return reader.atom(made, "p")
-
-
-def _applied(make: Callable[[Expression], Expression]) -> _Maker:
-    """What was in parentheses is certainly all of the operand."""
-    return lambda reader, match: reader.atom(make(reader.parsed(match[1])), "n" if match[1][0] == "c" else "o")
+    whole = reader.at(match[4])
+    if match[3] != "of":
+        return reader.atom(changed(whole, reader.portion(match[1]), off=True), "p")
+    return reader.atom(product(Number(reader.portion(match[1])) if match[2] else reader.at(match[1]), whole), "p")
 
 
 _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
-        (rf"({_ATOM}) ?squared\b|square of ({_ATOM})", lambda r, m: r.atom(Power(r.at(m[1] or m[2]), Number("2")))),
-        (rf"({_ATOM}) ?cubed\b|cube of ({_ATOM})", lambda r, m: r.atom(Power(r.at(m[1] or m[2]), Number("3")))),
-        (rf"(?:sqrt|(?:square|sq) root|√)(?: of)? ?({_ATOM})", _applied(Root)),
-        (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda operand: Power(operand, Number("1/3")))),
-        (rf"half(?: of)? ({_ATOM})", _applied(lambda operand: Product(((True, Number("0.5")), (True, operand))))),
+        (rf"({_ATOM}) ?squared\b|square of ({_ATOM})", _raised("2")),
+        (rf"({_ATOM}) ?cubed\b|cube of ({_ATOM})", _raised("3")),
+        (rf"(?:sqrt|(?:square|sq) root|√)(?: of)? ?({_ATOM})", _applied(lambda of: Operation("square_root", (of,)))),
+        (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: power(of, "1/3"))),
+        (rf"half(?: of)? ({_ATOM})", _applied(lambda of: product(Number("0.5"), of))),
+        (rf"(?:double|twice) ({_ATOM}|unknown)", _applied(lambda of: product(Number("2"), of))),
+        (rf"triple ({_ATOM})", _applied(lambda of: product(Number("3"), of))),
+        (rf"\b({_ATOM})(%?) (of|off|off of) ({_ATOM})(?! ?%)", _shared),
+        (rf"\badd {_LIST} to ({_ARG})|\badd ({_ARG}) to ({_ARG})", _each(lambda found: total(*found))),
+        (rf"\b(?:(?:sum|total) of|add(?: up)?) {_LIST}", _each(lambda found: total(*found))),
         (
-            rf"(?:double|twice) ({_ATOM}|unknown)",
-            lambda r, m: r.atom(Product(((True, Number("2")), (True, r.at(m[1])))), "n" if m[1] == "unknown" else "o"),
+            rf"\bproduct of {_LIST}|\bmultiply {_LIST}|\bmultiply ({_ARG}) by ({_ARG})",
+            _each(lambda found: product(*found)),
         ),
-        (rf"triple ({_ATOM})", _applied(lambda operand: Product(((True, Number("3")), (True, operand))))),
-        (rf"\b({_ATOM})(%?) (of|off(?: of)?) ({_ATOM})(?!\s*%)", _shared),
-        (rf"\badd {_LIST} to ({_ARG})|\badd ({_ARG}) to ({_ARG})", _each(_added)),
-        (rf"\b(?:(?:sum|total) of|add(?: up)?) {_LIST}", _each(_added)),
-        (rf"\bproduct of {_LIST}|\bmultiply {_LIST}|\bmultiply ({_ARG}) by ({_ARG})", _each(_multiplied)),
-        (
-            rf"\b(?:average|mean|avg)(?: of)? {_LIST}",
-            _each(lambda found: Product(((True, _added(found)), (False, Number(str(len(found))))))),
-        ),
+        (rf"\b(?:average|mean|avg)(?: of)? {_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
-        (
-            rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})",
-            _each(lambda found: Product(((True, found[0]), (False, found[1])))),
-        ),
-        (
-            rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})",
-            _each(lambda found: Sum(((True, found[1]), (False, found[0])))),
-        ),
-        (rf"\b(increase|raise|decrease|reduce|lower) ({_ARG}) by ({_ARG})(%?)", _changed),
+        (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
+        (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),
+        (rf"\b(increase|raise|decrease|reduce|lower) ({_ARG}) by ({_ARG})(%?)", _raised_by),
     )
 )

@@ -1,36 +1,51 @@
 """One piece -> one entry: how many, of what, at which price."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offline_model.lexing import Token
+from offline_model.marking import ANY, Amount, M, N, shown
 from offline_model.numbers import decimal
 from offline_model.problem import Unread
 from offline_model.words import (
     CONTAINERS,
     EACH,
     FEES,
+    LEADING,
     MEASURES,
     NUMBERED,
     PEOPLE,
     SIZES,
-    VERBS,
+    UNITS,
     is_plural,
     stem,
+    stems,
 )
 
-_BEFORE_PRICE = frozenset("@ at à for cost costs costing is was = price priced : - – — of".split())
-_EACH = frozenset("each ea apiece".split())
-_LEADING = VERBS | frozenset(
-    (
-        "i we he she they you it i'd i'll we'd we'll a an the x my our your his her their also of just and for plus with qty quantity if when "
-        "to like how much would cost costs what what's whats is are price total sum hey hi hello ok okay so please calculate compute "
-        "first second third next finally then additionally only about one item items from both all together up in"
-    ).split()
+_EACH = re.compile(r"\b(?:each|ea|apiece)\b", re.IGNORECASE)
+_UNIT = re.compile(
+    r"\s*(?:(?P<each>each|ea|apiece)\b|for\s+(?:one|each|every|[\ue400-\ue7ff]$)|(?:per\s+|/\s*)(?P<per>[^\W\d_]+)"
+    r"|an?\s+(?P<a>[^\W\d_]+)(?P<more>\s+[^\W\d_]+)?)",
+    re.IGNORECASE,
 )
-_ENDS_NAME = frozenset("with at for how what what's from per on in that which to so is was total costs cost".split())
-_ARTICLES = frozenset({"a", "an"})
+_BARE = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"@\s*({N})",
+        rf"({N})\s*(?:each|ea|apiece|per|a\s+piece)\b",
+        rf"({N})\s*/",
+        rf"{N}\s?[x×*]\s?({N})$",
+        rf"\b(?:costs?|price)\s+({N})",
+        rf"\S\s+(?:at|à|for|is|was)\s+({N})(?=\s*$|\s+(?:total|altogether|how|what|at|from|euros?|dollars?)\b)",
+    )
+)
+_SIZED = re.compile(
+    rf"{N}[\s-]*({'|'.join(sorted(SIZES | MEASURES | CONTAINERS, key=len, reverse=True))})s?\b", re.IGNORECASE
+)
+_ENDS_NAME = re.compile(
+    r"(?<=\w)\s+(?:with|at|for|how|what|what's|from|per|on|in|that|which|to|so|is|was|total|costs?)\b.*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -41,288 +56,199 @@ class Entry:
     quantity: str
     price: str
     currency: str = ""
-    is_fee: bool = False
+    is_counted: bool = True
     taken_off: bool = False
-    is_counted: bool = False
-    """Whether the text gives the quantity."""
+
+    @property
+    def is_fee(self) -> bool:
+        return not self.is_counted and bool(FEES & set(stems(self.name)))
 
 
-def numbers_in(tokens: Sequence[Token]) -> list[Token]:
-    return [token for token in tokens if token.is_amount or token.kind in {"times", "dims"}]
-
-
-def price_at(tokens: Sequence[Token]) -> int | None:
+def price_at(text: str, marks: Mapping[str, Amount]) -> int | None:
     """The place of the price, None if there is none. Raises Unread if there is more than one."""
-    money = [at for at, token in enumerate(tokens) if token.kind == "money"]
-    found = money or [at for at, token in enumerate(tokens) if token.kind == "number" and _is_bare_price(tokens, at)]
-    if len(found) > 1 and not money:
-        found = [at for at in found if _each_after(tokens, at)] or found
+    found = [match.start() for match in re.finditer(M, text)]
+    for pattern in () if found else _BARE:
+        found = found or [match.start(1) for match in pattern.finditer(text)]
+    if not found:
+        last = re.search(rf"({N})(?=\s*$|\s+(?:at|from|how|what|total)\b)", text)
+        found = [last.start()] if last and re.search(r"\.\d\d$", marks[last[1]].written) else []
     if len(found) > 1:
-        raise Unread(f'two prices in "{_shown(tokens)}"')
+        raise Unread(f'two prices in "{shown(text, marks)}"')
     return found[0] if found else None
 
 
-def _is_bare_price(tokens: Sequence[Token], at: int) -> bool:
-    """A number without a currency that stands where only a price can."""
-    before, after = _text(tokens, at - 1), _text(tokens, at + 1)
-    if after == "@" or stem(after) in SIZES or (tokens[at].text[-1:].isalpha() and tokens[at].text[:1].isdigit()):
-        return False
-    if before in {"@", "=", "cost", "costs", "price"} or (
-        at and tokens[at - 1].kind == "times" and at == len(tokens) - 1
-    ):
-        return True
-    if _each_after(tokens, at):
-        return True
-    ends = at == len(tokens) - 1 or after in {"total", "altogether", "how", "what", "at", "from", "euros", "dollars"}
-    cents = len(tokens[at].text.rpartition(".")[2]) == 2 and "." in tokens[at].text  # noqa: PLR2004
-    return (before in {"at", "à", "for", "is", "was"} and ends and at > 1) or (cents and ends)
-
-
-def _text(tokens: Sequence[Token], at: int) -> str:
-    return tokens[at].text if 0 <= at < len(tokens) else ""
-
-
-def _each_after(tokens: Sequence[Token], at: int) -> str:
-    """What the price is for, if words after it say so: "each", or the word after "per", "/" or "a"."""
-    after, unit = _text(tokens, at + 1), _text(tokens, at + 2)
-    if after in _EACH or (after == "for" and unit in {"one", "each", "every"}) or (after == "per" and unit in EACH):
-        return "each"
-    if after in {"per", "/", "a", "an"} and unit and tokens[at + 2].kind == "word":
-        if (
-            after in _ARTICLES
-            and stem(unit) not in EACH
-            and len(tokens) > at + 3
-            and stem(unit) not in CONTAINERS | MEASURES
-        ):
-            return ""
-        return "each" if stem(unit) in EACH else stem(unit)
-    return ""
-
-
-def read_entry(tokens: Sequence[Token], minor: str) -> Entry:
-    """`minor` is the currency that cents without a name belong to. Raises Unread for a number without a role."""
-    tokens = _without_parentheses(tokens)
-    dims = [token for token in tokens if token.kind == "dims"]
-    if dims and not any(token.is_amount for token in tokens):
-        return _product(dims, tokens)
-    at = price_at(tokens)
+def read_entry(text: str, marks: Mapping[str, Amount]) -> Entry:
+    """Raises Unread for a number without a role."""
+    text = _without_parentheses(text, marks)
+    if (dims := re.search(r"(?<!\S)(\d+)[x×](\d+(?:\.\d+)?)(?!\S)", text)) and not re.search(ANY, text):
+        return Entry(_name(text[: dims.start()]), dims[1], dims[2])
+    at = price_at(text, marks)
     if at is None:
-        raise Unread(f'no price for "{_shown(tokens)}"')
-    unit = _each_after(tokens, at) or ("each" if any(token.text in _EACH for token in tokens) else "")
-    quantity_at = _quantity_at(tokens, at, unit)
-    price = tokens[at]
-    currency = minor if price.currency == "minor" else price.currency
-    name = _name(tokens, at, quantity_at)
-    words = {stem(token.text) for token in tokens}
-    if quantity_at is None:
-        if unit and not (unit in _articled(tokens, at)):
-            raise Unread(f'how many in "{_shown(tokens)}"')
-        return Entry(name, "1", price.value, currency, is_fee=bool(FEES & words))
-    quantity = _counted(tokens, quantity_at, at, unit)
-    return Entry(name, quantity, price.value, currency, is_counted=True)
+        raise Unread(f'no price for "{shown(text, marks)}"')
+    reader = _Reader(text, at, marks)
+    price, quantity = marks[text[at]], reader.quantity()
+    name = shown(reader.name(quantity), marks)
+    if quantity is None:
+        one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE)
+        if reader.unit and not one:
+            raise reader.unread("how many in")
+        return Entry(name, "1", price.value, price.currency, is_counted=False)
+    return Entry(name, reader.counted(quantity), price.value, price.currency)
 
 
-def _product(dims: Sequence[Token], tokens: Sequence[Token]) -> Entry:
-    """ "2x3.50"."""
-    factors = dims[0].text.replace("×", "x").split("x")
-    if len(dims) > 1 or len(factors) != 2 or "," in dims[0].text:  # noqa: PLR2004
-        raise Unread(f'"{_shown(tokens)}"')
-    return Entry(_name(tokens, tokens.index(dims[0]), None), factors[0], factors[1], is_counted=True)
-
-
-def _without_parentheses(tokens: Sequence[Token]) -> list[Token]:
+def _without_parentheses(text: str, marks: Mapping[str, Amount]) -> str:
     """Without what is in parentheses, where sizes stand, unless it is the price. Raises Unread for other numbers there."""
-    opening = next((at for at, token in enumerate(tokens) if token.text == "("), None)
-    if opening is None:
-        return [token for token in tokens if token.text != ")"]
-    closing = next((at for at in range(opening, len(tokens)) if tokens[at].text == ")"), len(tokens))
-    inside = tokens[opening + 1 : closing]
-    outside_has_price = any(token.kind == "money" for token in (*tokens[:opening], *tokens[closing:]))
-    if not outside_has_price and any(token.kind == "money" or token.text in _EACH for token in inside):
-        kept = list(inside)
-    else:
-        kept = []
-        for at, token in enumerate(inside):
-            sized = stem(_text(inside, at + 1)) in MEASURES | CONTAINERS | SIZES
-            whole = {stem(each.text) for each in (*tokens[:opening], *tokens[closing:])}
-            if token.is_amount and (not sized or stem(_text(inside, at + 1)) in whole & CONTAINERS):
-                raise Unread(f'"{_shown(inside)}"')
-    return _without_parentheses([*tokens[:opening], *kept, *tokens[closing + 1 :]])
+    for match in re.finditer(r"\(([^()]*)\)?", text):
+        outside = text.replace(match[0], " ")
+        if not re.search(M, outside) and (re.search(M, match[1]) or _EACH.search(match[1])):
+            return text.replace("(", " ").replace(")", " ")
+        sized = {stem(each[1].lower()) for each in _SIZED.finditer(match[1])}
+        if re.search(ANY, _SIZED.sub("", match[1])) or sized & CONTAINERS & set(stems(outside)):
+            raise Unread(f'"{shown(match[1], marks)}"')
+    return re.sub(r"\([^()]*\)?", " ", text)
 
 
-def _quantity_at(tokens: Sequence[Token], price: int, unit: str) -> int | None:
-    numbers = [
-        at for at, token in enumerate(tokens) if token.kind in {"number", "times"} and token.value and at != price
-    ]
-    if unit == "each":
-        numbers = [at for at in numbers if not (at == price + 2 and tokens[price + 1].text == "for")]
-    if direct := [at for at in numbers if _is_direct(tokens, at)]:
-        if len(direct) > 1:
-            raise Unread(f'which number is the quantity in "{_shown(tokens)}"')
-        chosen = direct[0]
-    else:
-        candidates = [at for at in numbers if not _is_name_or_size(tokens, at, unit)]
-        first = [at for at in candidates[:1] if _begins(tokens, at)]
-        candidates = first or [at for at in candidates if not _is_measure(tokens, at, unit)] or candidates
-        if not candidates:
-            return None
-        chosen = candidates[0]
-        sure = unit and stem(_text(tokens, chosen - 1)) not in NUMBERED and not _is_measure(tokens, chosen, unit)
-        if not _begins(tokens, chosen) and not sure and Fraction(tokens[chosen].value) != 1:
-            raise Unread(f'whether {tokens[chosen].text} is a quantity in "{_shown(tokens)}"')
-    for at in numbers:
-        known = at == chosen or _is_name_or_size(tokens, at, unit) or _is_measure(tokens, at, unit)
-        if not known and not _is_digit_of_name(tokens, at, chosen):
-            raise Unread(f'the {tokens[at].text} in "{_shown(tokens)}"')
-    return chosen
+@dataclass(frozen=True)
+class _Reader:
+    text: str
+    price: int
+    marks: Mapping[str, Amount]
 
+    def unread(self, what: str) -> Unread:
+        return Unread(f'{what} "{shown(self.text, self.marks)}"')
 
-def _is_measure(tokens: Sequence[Token], at: int, unit: str) -> bool:
-    """A number of kilograms, feet and the like, unless the price is for one of them."""
-    after = stem(_text(tokens, at + 1))
-    return after in MEASURES and not (unit and _same_unit(unit, [after]))
-
-
-def _is_direct(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the place of the number says that it is the quantity: "3 x", "qty 3", "3 @", "$2 @ 3", "200 units"."""
-    before, after = _text(tokens, at - 1), _text(tokens, at + 1)
-    if tokens[at].kind == "times" or before in {"qty", "quantity", "x"} or after in {"@", "units", "pcs", "pieces"}:
-        return True
-    return before in {"@", "times"} or (tokens[at - 1].kind == "times" and not tokens[at - 1].value if at else False)
-
-
-def _begins(tokens: Sequence[Token], at: int) -> bool:
-    """Whether only words come before that belong to no name: "we need", "for"; or the price itself."""
-    before = tokens[:at]
-    if any(token.kind == "money" for token in before):
-        return all(
-            token.text in _LEADING | _EACH | {"per", "/"}
-            or token.kind == "money"
-            or _text(tokens, n - 1) in {"per", "/", "a"}
-            for n, token in enumerate(before)
+    def word(self, at: int, *, before: bool = False) -> str:
+        """The word or sign next to a place, in lower case."""
+        found = (
+            re.search(r"([^\W\d_]+|[@x×*/=])[\s.-]*$", self.text[:at])
+            if before
+            else re.match(r"[\s-]*([^\W\d_]+|[@x×*/=])", self.text[at + 1 :])
         )
-    return all(token.kind == "mark" or token.text in _LEADING for token in before)
+        return found[1].lower() if found else ""
+
+    @property
+    def unit(self) -> str:
+        """What the price is for, if the words say so: "each", or what comes after "per", "/" or "a"."""
+        found = _UNIT.match(self.text, self.price + 1)
+        word = stem(((found["per"] or found["a"] or "each") if found else "").lower())
+        if found and found["a"] and found["more"] and word not in EACH | CONTAINERS | MEASURES:
+            word = ""
+        return "each" if word in EACH or (not word and _EACH.search(self.text)) else word
+
+    def quantity(self) -> int | None:
+        """The place of the quantity. Raises Unread for a number that is neither it nor a part of a name or a size."""
+        numbers = [match.start() for match in re.finditer(N, self.text) if match.start() != self.price]
+        numbers = [
+            at
+            for at in numbers
+            if not re.search(r"for\s+$", self.text[:at]) or self.marks[self.text[at]].written != "one"
+        ]
+        direct = [at for at in numbers if self.is_direct(at)]
+        free = [at for at in numbers if not self.is_size(at)]
+        if not free and not direct:
+            return None
+        first = [at for at in free[:1] if self.begins(at)]
+        chosen = (direct or first or [at for at in free if not self.is_measure(at)] or free)[0]
+        sure = self.unit and stem(self.word(chosen, before=True)) not in NUMBERED and not self.is_measure(chosen)
+        if len(direct) > 1 or not (direct or first or sure or Fraction(self.marks[self.text[chosen]].value) == 1):
+            raise self.unread("which number is the quantity in")
+        for at in numbers:
+            if at != chosen and not (self.is_size(at) or self.is_measure(at) or self.is_digit_of_name(at, chosen)):
+                raise self.unread(f"the {self.marks[self.text[at]].written} in")
+        return chosen
+
+    def is_direct(self, at: int) -> bool:
+        """Whether the place of the number says that it is the quantity: "3 x", "qty 3", "3 @", "$2 @ 3", "200 units"."""
+        after = self.word(at)
+        return after in {"@", "x", "×", "*", "units", "pcs", "pieces"} or self.word(at, before=True) in {
+            "qty",
+            "quantity",
+            "x",
+            "@",
+            "×",
+            "*",
+        }
+
+    def begins(self, at: int) -> bool:
+        """Whether only words come before that belong to no name, or the price itself."""
+        before = re.sub(rf"{M}\s*(?:(?:per\s+|/\s*|an?\s+)\w+)?", " ", self.text[:at], flags=re.IGNORECASE)
+        return not re.search(N, before) and all(
+            word.lower() in LEADING for word in re.findall(r"[^\W\d_]+(?:['’]\w+)?|\d\w*", before)
+        )
+
+    def is_size(self, at: int) -> bool:
+        after, before = stem(self.word(at)), stem(self.word(at, before=True))
+        held = any(word in CONTAINERS for word in stems(self.text[:at]))
+        return (
+            before in NUMBERED
+            or (after in SIZES and after != self.unit)
+            or (held and (before == "of" or self.is_measure(at)))
+        )
+
+    def is_measure(self, at: int) -> bool:
+        """A number of kilograms, feet and the like, unless the price is for one of them."""
+        after = stem(self.word(at))
+        return after in MEASURES and not (self.unit and _same(self.unit, [after]))
+
+    def is_digit_of_name(self, at: int, quantity: int) -> bool:
+        """A number that belongs to a name: "Fahrenheit 451", "555 timers" after the quantity, "hdmi 2.1 cables"."""
+        amount, after, before = self.marks[self.text[at]], self.word(at), self.word(at, before=True)
+        if stem(after) in PEOPLE | MEASURES or not amount.written[:1].isdigit() or at < quantity:
+            return False
+        large = Fraction(amount.value).denominator != 1 or Fraction(amount.value) >= 100  # noqa: PLR2004
+        return large or after in {"", "at", "for", "@", "à"} or not (is_plural(after) or is_plural(before))
+
+    def counted(self, at: int) -> str:
+        """The quantity in the unit that the price is for."""
+        amount = self.marks[self.text[at]]
+        end = self.price if self.price > at else len(self.text)
+        nouns = stems(re.split(ANY, self.text[at + 1 : end])[0])
+        dozens = nouns[:1] in (["dozen"], ["doz"], ["dz"])
+        if dozens and self.unit == "each":
+            return decimal(Fraction(amount.value) * 12)
+        if Fraction(amount.value) == 1 and self.unit in {"", "each"}:
+            return "1"
+        if not self.unit and not self.is_marked(at, nouns):
+            raise self.unread("whether the price is for one or for all in")
+        if self.unit not in {"", "each"} and not _same(self.unit, nouns):
+            if dozens or self.unit in MEASURES | CONTAINERS | PEOPLE or (nouns and nouns[0] in MEASURES | CONTAINERS):
+                raise self.unread(f"the price per {self.unit} in")
+        return amount.value
+
+    def is_marked(self, at: int, nouns: list[str]) -> bool:
+        """Whether the price is for one although no word says so: "2 hats at $8.25", not "2 hats $8.25"."""
+        before, after = self.word(self.price, before=True), self.word(self.price)
+        adjective = self.price == at + 2 and bool(after) and after not in {"for", "at", "total"}
+        touching = self.is_direct(at) and not re.search(
+            r"[^\W\d_]{2,}|\d", self.text[min(at, self.price) + 1 : max(at, self.price)]
+        )
+        measured = nouns[:1] and nouns[0] in MEASURES - {"night", "month", "hour"} | {"dozen", "doz", "dz"}
+        if measured and not self.is_direct(at) and before != "@":
+            return False
+        return before in {"@", "at", "à", "price", "priced"} or after == "@" or adjective or touching
+
+    def name(self, quantity: int | None) -> str:
+        """The words that name the item: from the quantity to the price, else before the price, else after it."""
+        unit = _UNIT.match(self.text, self.price + 1)
+        behind = self.text[unit.end() if unit else self.price + 1 :]
+        if quantity is None or quantity == self.price - 2:
+            return _name(self.text[: self.price if quantity is None else quantity]) or _name(behind)
+        own = self.text[quantity + 1 : self.price] if quantity < self.price else self.text[quantity + 1 :]
+        name = _name(own)
+        leading = _name(self.text[: min(quantity, self.price)])
+        return f"{leading} {name}".strip() if set(stems(name)) <= MEASURES | UNITS else name
 
 
-def _is_name_or_size(tokens: Sequence[Token], at: int, unit: str) -> bool:
-    before, after = stem(_text(tokens, at - 1)), stem(_text(tokens, at + 1))
-    if before in NUMBERED:
-        return True
-    if after == "-" or (after in SIZES and after != unit):
-        return True
-    container = any(stem(token.text) in CONTAINERS for token in tokens[:at])
-    if before == "of" and container and at > 1:
-        return True
-    return container and _is_measure(tokens, at, unit)
-
-
-def _is_digit_of_name(tokens: Sequence[Token], at: int, quantity: int) -> bool:
-    """A number that belongs to a name: "Fahrenheit 451", "555 timers" after the quantity, "hdmi 2.1 cables"."""
-    number, after = tokens[at], _text(tokens, at + 1)
-    if stem(after) in PEOPLE or number.kind == "times" or not number.text[:1].isdigit() or at < quantity:
-        return False
-    if Fraction(number.value).denominator != 1 or Fraction(number.value) >= 100 or after in _BEFORE_PRICE:  # noqa: PLR2004
-        return stem(after) not in MEASURES
-    return not is_plural(after) and stem(after) not in MEASURES and not is_plural(_text(tokens, at - 1))
-
-
-def _articled(tokens: Sequence[Token], price: int) -> set[str]:
-    """What there is one of: the nouns after "a", "an" or "one" before the price."""
-    found = {stem(tokens[at + 1].text) for at in range(price - 1) if tokens[at].text in _ARTICLES}
-    return found | ({"each"} if found else set())
-
-
-def _counted(tokens: Sequence[Token], at: int, price: int, unit: str) -> str:
-    """The quantity in the unit that the price is for."""
-    number = tokens[at]
-    quantity = Fraction(number.value)
-    nouns = _nouns(tokens, at, price)
-    dozens = bool(nouns) and nouns[0] in {"dozen", "doz", "dz"}
-    if dozens and unit == "each":
-        return decimal(quantity * 12)
-    if quantity == 1 and unit in {"", "each"}:
-        return "1"
-    if not unit:
-        return _marked(tokens, at, price, nouns, number)
-    if unit != "each" and not _same_unit(unit, nouns):
-        held = unit in MEASURES | CONTAINERS or (bool(nouns) and nouns[0] in MEASURES | CONTAINERS)
-        if held or unit in PEOPLE or dozens:
-            raise Unread(f'the price per {unit} in "{_shown(tokens)}"')
-    return number.value
-
-
-def _marked(tokens: Sequence[Token], at: int, price: int, nouns: Sequence[str], number: Token) -> str:
-    """The quantity where no word says that the price is for one: "2 hats at $8.25" does, "2 hats $8.25" does not."""
-    before = _text(tokens, price - 1)
-    direct = _is_direct(tokens, at)
-    marked = before in {"@", "at", "à"} or _text(tokens, price + 1) == "@" or (direct and price in {at + 1, at - 2})
-    after = tokens[price + 1] if price + 1 < len(tokens) else None
-    marked = marked or (
-        price == at + 1 and after is not None and after.kind == "word" and after.text not in _BEFORE_PRICE
-    )
-    measured = bool(nouns) and nouns[0] in MEASURES - {"count", "ct", "pk", "night", "month", "hour"} | {
-        "dozen",
-        "doz",
-        "dz",
-    }
-    if not marked and not (before in {"price", "priced"}) or (measured and not direct and before != "@"):
-        raise Unread(f'whether the price in "{_shown(tokens)}" is for one or for all')
-    return number.value
-
-
-def _same_unit(unit: str, nouns: Sequence[str]) -> bool:
-    aliases = {
-        "lb": "pound",
-        "lbs": "pound",
-        "doz": "dozen",
-        "dz": "dozen",
-        "kilo": "kg",
-        "kilogram": "kg",
-        "litre": "l",
-    }
-    aliases |= {"liter": "l", "yd": "yard", "gal": "gallon", "foot": "ft", "feet": "ft", "oz": "ounce", "hr": "hour"}
-    aliases |= {"metre": "m", "meter": "m", "qt": "quart", "pt": "pint", "g": "gram", "packet": "pack", "pk": "pack"}
-    return aliases.get(unit, unit) in {aliases.get(noun, noun) for noun in nouns}
-
-
-def _nouns(tokens: Sequence[Token], at: int, price: int) -> list[str]:
-    """The words after the quantity up to the next number or the price."""
-    found = []
-    for n in range(at + 1, len(tokens)):
-        if n == price or tokens[n].is_amount:
-            break
-        if tokens[n].kind == "word":
-            found.append(stem(tokens[n].text))
-    return found
-
-
-def _name(tokens: Sequence[Token], price: int, quantity: int | None) -> str:
-    """The words that name the item: from the quantity to the price, else before the price, else after it."""
-    after = price + 1
-    if _text(tokens, after) in {"per", "/", "a", "an", "for"}:
-        after += 2
-    begin = 0 if quantity is None or quantity > price else quantity + 1
-    before, behind = tokens[begin:price], tokens[after:]
-    if quantity is not None and quantity > price:
-        before = tokens[quantity + 1 :]
-    elif quantity is not None and quantity + 1 == price:
-        before = tokens[:quantity]
-    return _words(before) or _words(tokens[: quantity or 0]) or _words(behind)
-
-
-def _words(tokens: Sequence[Token]) -> str:
-    words = [token.written for token in tokens if token.kind in {"word", "code", "dims", "number", "measure"}]
-    skip = _LEADING | _BEFORE_PRICE | _EACH | {"qty", "quantity", "per", "of"}
-    while words and words[0].lower() in skip:
+def _name(text: str) -> str:
+    words = _ENDS_NAME.sub("", re.sub(r"[@=:/|]|(?<!\S)[x×*–—-]+(?!\w)", " ", text)).split()
+    while words and words[0].lower().strip(",.") in LEADING | {"of", "at", "@", "each"}:
         words.pop(0)
-    for at, word in enumerate(words):
-        if at and word.lower() in _ENDS_NAME:
-            words = words[:at]
-            break
-    while words and words[-1].lower() in skip:
+    while words and words[-1].lower() in LEADING | {"of", "at", "@", "each"}:
         words.pop()
-    return " ".join(words)[:80]
+    return " ".join(words)
 
 
-def _shown(tokens: Sequence[Token]) -> str:
-    return " ".join(token.text for token in tokens)[:80]
+def _same(unit: str, nouns: list[str]) -> bool:
+    pairs = "lb pound doz dozen dz dozen kilo kg kilogram kg litre l liter l yd yard gal gallon foot ft feet ft oz ounce hr hour metre m meter m qt quart pt pint g gram packet pack pk pack".split()
+    alias = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    return alias.get(unit, unit) in {alias.get(noun, noun) for noun in nouns}

@@ -25,7 +25,9 @@ PARTS = {
     "tenth": 10,
 }
 PARTS |= {f"{name}s": parts for name, parts in PARTS.items() if name not in {"half", "halves"}}
-WORDS = frozenset(_SMALL) | frozenset(_SCALES) | {"dozen", "dozens"}
+_WORD = "|".join(sorted(_SMALL, key=len, reverse=True))
+SPOKEN = rf"\b(?:an?\ (?=hundred\b|thousand\b|million\b)|(?:{_WORD})\b)(?:(?<=a\ )|\ )?(?:(?:and\ )?(?:{_WORD}|{'|'.join(_SCALES)})\b(?:\ (?=(?:and\ )?(?:{_WORD}|{'|'.join(_SCALES)})\b))?)*"
+"""A pattern, in the verbose form, for words that may begin with a number."""
 
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _EUROPEAN = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,}")

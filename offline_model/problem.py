@@ -1,7 +1,9 @@
 """The typed form between reading and planning: what a text says, once nothing about it is in doubt."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import TypeAlias
 
 
@@ -18,7 +20,7 @@ class Number:
     text: str
     """A decimal or a fraction as the tools take it."""
     shown: str = ""
-    """How it is written in an expression if not as `text`: "$12.50", "15%"."""
+    """How it is written in an expression if not as `text`: "$12.50"."""
 
 
 @dataclass(frozen=True)
@@ -34,29 +36,14 @@ class PartTotal:
 
 
 @dataclass(frozen=True)
-class Sum:
-    terms: tuple[tuple[bool, "Expression"], ...]
-    """Each with whether it is added (True) or subtracted."""
+class Operation:
+    """One of the six operations, by the name of its tool."""
+
+    tool: str
+    operands: "tuple[Expression, ...]"
 
 
-@dataclass(frozen=True)
-class Product:
-    factors: tuple[tuple[bool, "Expression"], ...]
-    """Each with whether it multiplies (True) or divides."""
-
-
-@dataclass(frozen=True)
-class Power:
-    base: "Expression"
-    exponent: "Expression"
-
-
-@dataclass(frozen=True)
-class Root:
-    operand: "Expression"
-
-
-Expression: TypeAlias = Number | Unknown | PartTotal | Sum | Product | Power | Root
+Expression: TypeAlias = Number | Unknown | PartTotal | Operation
 
 
 @dataclass(frozen=True)
@@ -66,18 +53,11 @@ class Part:
     name: str
     read: tuple[str, ...]
     total: Expression
-    prompt: str
-    """In words."""
-
-    @property
-    def expression(self) -> str:
-        """The total as a calculation in figures."""
-        return written(self.total)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Something that is asked. With `pick` ("least", "most") it is one of the parts and `value` is not used."""
+    """Something that is asked. With `pick` ("most", "least") it is one of the parts and `value` is not used."""
 
     label: str
     value: Expression
@@ -87,16 +67,39 @@ class Goal:
 @dataclass(frozen=True)
 class Problem:
     goals: tuple[Goal, ...]
+    """The several solutions if it is an equation."""
     parts: tuple[Part, ...] = ()
     read: tuple[str, ...] = ()
     """What was read that belongs to no part: a tax on everything, the words that stand for a number."""
-    source: str = ""
-    """A calculation's text, which gives the same problem when it is read again."""
     currency: str = ""
     unit: str = ""
     """"money", "%" or "fraction": how results are shown."""
-    alternatives: bool = False
-    """Whether the goals are the several solutions of one equation."""
+
+
+def total(*terms: Expression) -> Expression:
+    return terms[0] if len(terms) == 1 else Operation("sum_numbers", terms)
+
+
+def product(*factors: Expression) -> Expression:
+    return factors[0] if len(factors) == 1 else Operation("multiply_numbers", factors)
+
+
+def minus(one: Expression, other: Expression) -> Expression:
+    return Operation("subtract_numbers", (one, other))
+
+
+def over(one: Expression, other: Expression) -> Expression:
+    return Operation("divide_numbers", (one, other))
+
+
+def power(base: Expression, exponent: str) -> Expression:
+    return Operation("power", (base, Number(exponent)))
+
+
+def changed(base: Expression, portion: str, *, off: bool) -> Expression:
+    """The base with a portion of it taken off or added: 0.1 is a tenth."""
+    one, other = Number("1"), Number(portion)
+    return product(base, minus(one, other) if off else total(one, other))
 
 
 def value(expression: Expression) -> Fraction | None:
@@ -108,30 +111,34 @@ def value(expression: Expression) -> Fraction | None:
     match expression:
         case Number(text=text):
             return Fraction(text)
-        case Sum(terms=pairs) | Product(factors=pairs):
-            return _folded(expression, [(forward, value(each)) for forward, each in pairs])
-        case Power(base=base, exponent=exponent):
-            one, other = value(base), value(exponent)
-            if one is None or other is None or other.denominator != 1 or abs(other) > 99 or abs(one) > 10**9:  # noqa: PLR2004
-                return None
-            if one == 0 and other < 0:
-                raise NoResult("This divides by zero, which has no result.")
-            return Fraction(one**other)
+        case Operation(tool=tool, operands=operands):
+            known = [found for each in operands if (found := value(each)) is not None]
+            return _VALUES[tool](known) if len(known) == len(operands) else None
     return None
 
 
-def _folded(expression: Expression, pairs: list[tuple[bool, Fraction | None]]) -> Fraction | None:
-    if isinstance(expression, Product) and any(not forward and each == 0 for forward, each in pairs):
+def _quotient(known: list[Fraction]) -> Fraction:
+    if not known[1]:
         raise NoResult("This divides by zero, which has no result.")
-    total = Fraction(isinstance(expression, Product))
-    for forward, each in pairs:
-        if each is None:
-            return None
-        if isinstance(expression, Product):
-            total = total * each if forward else total / each
-        else:
-            total = total + each if forward else total - each
-    return total
+    return known[0] / known[1]
+
+
+def _power(known: list[Fraction]) -> Fraction | None:
+    base, exponent = known
+    if exponent.denominator != 1 or abs(exponent) > 99 or abs(base) > 10**9:  # noqa: PLR2004
+        return None
+    return Fraction(base**exponent) if base or exponent > 0 else _quotient([Fraction(1), Fraction(exponent == 0)])
+
+
+_VALUES: Mapping[str, Callable[[list[Fraction]], Fraction | None]] = {
+    "sum_numbers": lambda known: sum(known, Fraction(0)),
+    "multiply_numbers": lambda known: prod(known, start=Fraction(1)),
+    "subtract_numbers": lambda known: known[0] - known[1],
+    "divide_numbers": _quotient,
+    "power": _power,
+    "square_root": lambda _: None,
+}
+SIGNS = {"sum_numbers": "+", "subtract_numbers": "-", "multiply_numbers": "*", "divide_numbers": "/", "power": "^"}
 
 
 def written(expression: Expression) -> str:
@@ -139,16 +146,7 @@ def written(expression: Expression) -> str:
     match expression:
         case Number(text=text, shown=shown):
             return shown or (f"({text})" if {"-", "/"} & set(text) else text)
-        case Sum(terms=pairs):
-            signs = (" + ", " - ")
-        case Product(factors=pairs):
-            signs = (" * ", " / ")
-        case _:
-            raise TypeError(expression)
-    texts = [(forward, _bracketed(each)) for forward, each in pairs]
-    return texts[0][1] + "".join(signs[not forward] + text for forward, text in texts[1:])
-
-
-def _bracketed(expression: Expression) -> str:
-    text = written(expression)
-    return text if isinstance(expression, Number) else f"({text})"
+        case Operation(tool=tool, operands=operands):
+            texts = [f"({written(each)})" if isinstance(each, Operation) else written(each) for each in operands]
+            return f" {SIGNS[tool]} ".join(texts)
+    raise TypeError(expression)

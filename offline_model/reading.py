@@ -3,10 +3,10 @@
 from functools import lru_cache
 
 from offline_model.calculation import read_calculation
-from offline_model.lexing import MOST_CHARACTERS
-from offline_model.problem import NoResult, Part, Problem, Unread, value
+from offline_model.problem import NoResult, Part, Problem, Unread, value, written
 from offline_model.purchases import read_purchases
 
+MOST_CHARACTERS = 10_000
 FORMS = (
     '"Toy Town: 3 shirts at $12.50 each, shipping $5.99. Book Barn: 1 atlas at $34.20. What is the total?" or '
     '"15% of 80" or "3x + 7 = 31"'
@@ -28,15 +28,20 @@ def read(text: str) -> Problem:
             raise (other if _is_about_money(text) else reason) from None
 
 
-def prompt_for(part: Part) -> str:
+def prompt_for(problem: Problem, part: Part) -> str:
     """A text that asks for the part alone: in words if they are read as what they stand for, else a calculation."""
+    text = f"{part.name}: {', '.join(part.read)}. What is the total?".removeprefix(": ")
     try:
-        again = read_purchases(part.prompt)
-        if len(again.parts) == 1 and value(again.parts[0].total) == value(part.total) is not None:
-            return part.prompt
+        again = read_purchases(text)
+        if (
+            len(again.parts) == 1
+            and again.currency == problem.currency
+            and value(again.parts[0].total) == value(part.total)
+        ):
+            return text
     except (Unread, NoResult):
         pass
-    return part.expression
+    return written(part.total)
 
 
 def _is_about_money(text: str) -> bool:

@@ -7,7 +7,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-EACH = _set("each ea apiece piece item unit one pc pop")
+EACH = _set("each ea apiece piece item unit one pc pop every")
 """After "per" or "a", or alone: the price of one."""
 CONTAINERS = _set(
     "bag box case pack packet carton crate tray jar bottle can tin tub roll ream set bundle bunch pallet sack jug tube "
@@ -55,6 +55,7 @@ VERBS = _set(
     "purchase need needs needed want wants picked grabbed grab pick had has have was were is are took take takes found "
     "used added went chose sent brought charged charges will would plan plans paying adding quotes quoted offers"
 )
+UNITS = _set("unit pair piece item pc set")
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
 NOT_NAMES = PRONOUNS | _set(
     "my our me us your their his her is are was were following here here's list need needs want please add total sum calculate "
@@ -62,6 +63,13 @@ NOT_NAMES = PRONOUNS | _set(
     "those that each every per if all so then also note costs cost price prices amount help hi hello dear tell many much "
     "spend spent altogether both grand check qty quantity units number"
 )
+
+LEADING = VERBS | _set(
+    "i we he she they you it i'd i'll we'd we'll a an the x my our your his her their also of just and for plus with qty quantity if when "
+    "to like how much would cost costs what what's whats is are price total sum hey hi hello ok okay so please calculate compute "
+    "first second third next finally then additionally only about one item items from both all together up in"
+)
+"""What may stand before a quantity."""
 
 _APPROXIMATE = r"about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than|less than|fewer than|at least|at most|up to|between|some|maybe|perhaps|or so|every|minimum|maximum|from"
 _AMOUNT = (
@@ -99,19 +107,15 @@ CHANGING = re.compile(
 def stem(word: str) -> str:
     """The singular, near enough to compare by."""
     word = word.removesuffix("'s").removesuffix("'")
-    for ending, singular in (
-        ("ies", "y"),
-        ("ves", "f"),
-        ("ches", "ch"),
-        ("shes", "sh"),
-        ("sses", "ss"),
-        ("xes", "x"),
-        ("oes", "o"),
-        ("s", ""),
-    ):
+    endings = {"ies": "y", "ves": "f", "ches": "ch", "shes": "sh", "sses": "ss", "xes": "x", "oes": "o", "s": ""}
+    for ending, singular in endings.items():
         if word.endswith(ending) and len(word) > len(ending) + 1 and not word.endswith("ss"):
             return word.removesuffix(ending) + singular
     return word
+
+
+def stems(text: str) -> list[str]:
+    return [stem(word) for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", text.lower())]
 
 
 def is_plural(word: str) -> bool:
