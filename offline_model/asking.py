@@ -14,7 +14,7 @@ _SHARERS = (
     "ways? people persons of\\sus friends roommates housemates flatmates siblings brothers sisters kids cousins coworkers colleagues "
     "families members guests teammates couples partners players students adults"
 ).split()
-_MONEY = r"([$£€¥₹]\s?\d[\d.,]*\d|[$£€¥₹]\s?\d|\d[\d.,]*\s?(?:€|£|dollars?|bucks|euros?|quid)|\d+)"
+_MONEY = r"([$£€¥₹]\s?\d[\d.,]*\d|[$£€¥₹]\s?\d|\d[\d.,]*\s?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]*\s?%))"
 _SPLIT = re.compile(
     r"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w*\sin)\b|\beach\sof\sus\b|\beach\s(?:\w+\s)?(?:person\s)?(?:pay|owe|contribute|chip)s?\b",
     re.I,
@@ -48,7 +48,7 @@ _COUNT = re.compile(
     re.I,
 )
 _KINDS = {
-    "difference": r"\bdifference\b|\bhow\smuch\s(?:more|less|cheaper|dearer)\b|\bby\show\smuch\b",
+    "difference": r"\bdifference\b|\bhow\smuch\s(?:more|less|cheaper|dearer)\b|\bby\show\smuch\b|\bsaved?\b",
     "most": r"\bmost\sexpensive\b|\bdearest\b|\bpriciest\b|\bhighest\b|\b(?:cost|costs|spend|spent|pay|paid|charged|came\sto|the)\s(?:us\s|me\s)?(?:the\s)?most\b|\bbiggest\b|\blargest\b|\bwhich\s(?:\w+\s){1,4}more\b",
     "least": r"\bcheapest\b|\bleast\b|\blowest\b|\bsmallest\b|\bcheaper\b|\bwhich\s(?:\w+\s){1,4}less\b",
     "average": r"\baverage\b|\bmean\b",

@@ -43,6 +43,8 @@ _BARE = tuple(
 _SIZED = re.compile(
     rf"{N}[\s-]*({'|'.join(sorted(SIZES | MEASURES | CONTAINERS, key=len, reverse=True))})s?\b", re.IGNORECASE
 )
+_LASTING = frozenset("night day week month hour person".split())
+_NUMBERS = [chr(number) for number in range(0xE400, 0xE800)]
 _ENDS_NAME = re.compile(
     r"(?<=\w)\s+(?:with|at|for|how|what|what's|from|per|on|in|that|which|to|so|is|was|total|costs?)\b.*", re.IGNORECASE
 )
@@ -90,7 +92,9 @@ def read_entry(text: str, marks: Mapping[str, Amount]) -> Entry:
     name = shown(reader.name(quantity), marks)
     if quantity is None:
         one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE)
-        if reader.unit and not one:
+        unnamed = not name and (text[at] in _NUMBERS or re.search(r"\b(?:total|sum|bill|subtotal|balance|cost)\b", text, re.IGNORECASE))
+        listed = re.search(rf"(?:\bat|@)\s*{text[at]}", text) and is_plural(name.split()[-1] if name else "") and not one
+        if (reader.unit and not one) or unnamed or listed or (re.search(r"\bper\b", text) and not one):
             raise reader.unread("how many in")
         return Entry(name, "1", price.value, price.currency, is_counted=False)
     return Entry(name, reader.counted(quantity), price.value, price.currency)
@@ -149,8 +153,13 @@ class _Reader:
             return None
         first = [at for at in free[:1] if self.begins(at)]
         chosen = (direct or first or [at for at in free if not self.is_measure(at)] or free)[0]
-        sure = self.unit and stem(self.word(chosen, before=True)) not in NUMBERED and not self.is_measure(chosen)
+        marked = self.word(self.price, before=True) == "@" and stem(self.word(chosen)) in _LASTING | CONTAINERS
+        sure = stem(self.word(chosen, before=True)) not in NUMBERED and (marked or (self.unit and not self.is_measure(chosen)))
         if len(direct) > 1 or not (direct or first or sure or Fraction(self.marks[self.text[chosen]].value) == 1):
+            raise self.unread("which number is the quantity in")
+        between = self.text[chosen + 1 : self.price]
+        named = re.match(r"\s+(?:at|for)\s", between) and not self.begins(chosen) and not direct
+        if named or re.search(r":\s*[^\W\d_]{3,}\s+\w", between):
             raise self.unread("which number is the quantity in")
         for at in numbers:
             if at != chosen and not (self.is_size(at) or self.is_measure(at) or self.is_digit_of_name(at, chosen)):

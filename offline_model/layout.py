@@ -92,6 +92,11 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     """The sentence at commas and words like "and", but not in parentheses and not in a label."""
     label = _LABEL.match(sentence)
     kept = label.end() if label and not re.search(r",|\d", label[1]) else 0
+    if label and not name_of(label[1]) and (NOT_NAMES | VERBS) & set(label[1].lower().split()):
+        yield "", label[1]
+        sentence, kept = sentence[label.end() :], 0
+        label = _LABEL.match(sentence)
+        kept = label.end() if label and not re.search(r",|\d", label[1]) else 0
     masked = re.sub(r"\([^)]*\)", lambda match: "(" + "." * (len(match[0]) - 2) + ")", sentence)
     start, joined = 0, ""
     for match in _PIECES.finditer(masked, kept):

@@ -9,6 +9,7 @@ from offline_model.conversation import Call, Outcome
 from offline_model.numerals import Result, result
 from offline_model.problem import SIGNS, Expression, NoResult, Number, Operation, PartTotal, Problem
 
+TOOLS = frozenset(SIGNS) | {"square_root"}
 _EXACT_IN_JSON = 2**53  # integers beyond it change in clients that read JSON numbers as floats
 _MOST = 1_000  # numbers a sum or a product takes
 

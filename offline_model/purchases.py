@@ -19,9 +19,12 @@ from offline_model.words import (
     EACH,
     EVERYTHING,
     FEES,
+    LEADING,
     PARTS,
     PASSING,
     PEOPLE,
+    PRONOUNS,
+    VERBS,
     stem,
     stems,
 )
@@ -37,6 +40,8 @@ _ONLY_PRICE = (
     | CONTAINERS
     | frozenset("price priced cost costing at for per a an is wa were are total which that they it qty".split())
 )
+_ASIDE = frozenset("my our for with after about".split())
+_ASKING = re.compile(r"\b(?:how much|what)\b", re.IGNORECASE)
 _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
 
 
@@ -79,6 +84,7 @@ def read_purchases(text: str) -> Problem:
         _add(bill, piece)
     bill.rates = [read_rate(bill, piece, before, pieces) for piece, before in rated]
     _check_words(bill, pieces)
+    _check_question(bill, pieces)
     return _problem(bill, asked, text)
 
 
@@ -195,14 +201,13 @@ def _passes(text: str, at: int, bill: Bill) -> bool:
     before, after = stems(text[:at])[-1:], stems(text[at + 1 :])[:2]
     written = bill.marks[text[at]].written
     in_label = before and any(f"{before[0]} {written}" in label.lower() for label in bill.labels)
-    beside = (
-        bool(set(after[:1]) & (PEOPLE | PASSING))
-        or bool(set(after[1:]) & (PEOPLE - {"of", "us"}))
-        or after == ["of", "us"]
-    )
+    near = set(after[:1]) & (PEOPLE | PASSING) or set(after[1:]) & (PEOPLE - {"of", "us"}) or after == ["of", "us"]
+    told = set(re.findall(r"[a-z']+", text.lower())) & (VERBS | PRONOUNS | _ASIDE)
+    begins = all(word in LEADING for word in re.findall(r"[^\W\d_]+", text[:at].lower()))
+    beside = near and told and (not begins or (set(after[:1]) & PEOPLE and told & {"have", "has", "had"}))
     return (
         written == "one"
-        or beside
+        or bool(beside)
         or bool(in_label)
         or bool(set(before) & (PARTS | {"number", "part", "version", "step"}))
     )
@@ -221,6 +226,16 @@ def _check_words(bill: Bill, pieces: Sequence[Piece]) -> None:
         for words in (set(stems(piece.text)) for piece in pieces):
             if words & kind and not used & kind and not {"free", "no", "included"} & words:
                 raise Unread(f'"{min(words & kind)}" without an amount')
+
+
+def _check_question(bill: Bill, pieces: Sequence[Piece]) -> None:
+    """What is asked must not be the cost of some of the items only."""
+    names = [set(stems(entry.name)) - EVERYTHING - FEES - PARTS - {"of", "the", "and", "in"} for entry, _ in bill.entries]
+    for piece in pieces:
+        if _ASKING.search(piece.text) and not re.search(ANY, piece.text):
+            asked = [bool(name & set(stems(piece.text))) for name in names]
+            if any(asked) and not all(asked):
+                raise Unread(f'"{piece.text}", which asks for some of the items')
 
 
 def _problem(bill: Bill, asked: Asked, text: str) -> Problem:

@@ -65,7 +65,7 @@ NOT_NAMES = PRONOUNS | _set(
 )
 
 LEADING = VERBS | _set(
-    "i we he she they you it i'd i'll we'd we'll a an the x my our your his her their also of just and for plus with qty quantity if when "
+    "i we he she they you it i'd i'll we'd we'll a an à the x my our your his her their also of just and for plus with qty quantity if when "
     "to like how much would cost costs what what's whats is are price total sum hey hi hello ok okay so please calculate compute "
     "first second third next finally then additionally only about one item items from both all together up in"
 )
@@ -94,10 +94,10 @@ CHANGING = re.compile(
   | \b(?:a|per|each|every)\s(?:month|week|day|year|hour|night)\s(?:for|over|during)\b | \bfor\s(?:\w+\s)?(?:\d+|two|three|four|five|six|twelve|the\snext\s\w+)\s(?:months|weeks|days|years|hours|nights)\b | \b(?:weekly|monthly|daily|annual|yearly|biweekly|quarterly)\s(?:for|x|over)\b
   | \b(?:profit|sell|sells|sold|selling|resell|revenue|earn\w*|income|wages?|salary|interest|loan|invest\w*|margin|exchange\srate|convert\w*|in\s(?:dollars|euros|pounds)\sinstead)\b
   | \b(?:do|did|does|was|were|is|are|have|has|had|would|could|should|will|ca|wo)n't\b | \bnot\b | \bnever\b | \bno\s(?:longer|more)\b
-  | \bhow\s(?:many|long|far|old|often|come|big|heavy|fast)\b | \b(?:when|why|whose|who)\b | \b(?:should|worth|better|percent(?:age)?\sof|percentage|ratio|proportion|fraction|probability)\b
+  | \bhow\s(?:many|long|far|old|often|come|big|heavy|fast)\b | \b(?:when|why|whose)\b | \bwho\b(?!\s(?:spent|paid|spends|pays|owes)\s(?:the\s)?(?:most|least|more|less)) | \bspen[dt]\son\s(?!everything|all|average|it\b|this|these) | \b(?:should|worth|better|percent(?:age)?\sof|percentage|ratio|proportion|fraction|probability)\b
   | \bwhich\s(?:item|product|one|is\sthe\sbest)\b | \b(?:cheapest|dearest|priciest|most\sexpensive|least\sexpensive)\s(?:item|product|thing|one)\b | \b(?:item|product)\s(?:is|was|costs?|cost)\b | \bper\s(?:calorie|serving|use)\b
   | \b(?:average|mean)\s(?:price|cost|amount)?\s?(?:per|of|for)\s(?:an?\s|each\s|one\s)?(?:item|product|unit|thing|piece)s?\b | \b(?:average|mean|median)\s(?:item\s)?price\b | \bmedian\b | \brounded?\b | \bround\s(?:to|up|down)\b
-  | \b(?:buying|purchase|sale)\s(?:price\sand)\b | \b(?:discount|tax|percent)\s(?:after|before)\b | \bpre-?tax\b | \bbefore\s(?:tax|discount|shipping|the)\b | \b(?:extra|additional|further|another)\s\d+\s?% | \bbulk\b | \bif\s(?!(?:i|we|you|he|she|they)\b) | \bif\s\w+\shad\b | \bfirst\s\d | \bthereafter\b | \bfree\swith\b | \bper\s(?:additional|extra)\b | \bincl(?:\.|uding|usive|udes?|uded)?\s(?:of\s)?(?:\d|vat|tax|gst) | \b(?:vat|tax|gst)\sincl
+  | \b(?:buying|purchase|sale)\s(?:price\sand)\b | \b(?:discount|tax|percent)\s(?:after|before)\b | \bpre-?tax\b | \bbefore\s(?:tax|discount|shipping|the)\b | \b(?:extra|additional|further|another)\s\d+\s?% | \bbulk\b | \bif\s++(?!(?:i|we|you|he|she|they|split|shared|divided)\b) | \bif\s\w+\shad\b | \bfirst\s\d | \bthereafter\b | (?<!-)(?<!gluten\s)(?<!sugar\s)(?<!dairy\s)(?<!fat\s)(?<!duty\s)(?<!nut\s)\bfree\b(?![\s-](?:shipping|delivery|postage|freight|range|parking|weights?|returns?)) | \bback\b(?![\s-]to[\s-]school) | \bthe\ssame\b | %\sdown\b | \bper\s(?:additional|extra)\b | \bincl(?:\.|uding|usive|udes?|uded)?\s(?:of\s)?(?:\d|vat|tax|gst) | \b(?:vat|tax|gst)\sincl
     """,
     re.VERBOSE | re.IGNORECASE,
 )
