@@ -21,7 +21,7 @@ _SPLIT = re.compile(
 )
 _SHARES = re.compile(
     rf"\b(?:the\s)?{_NUMBER}(?:\s|-)(?:\w+\s)?(?:{'|'.join(_SHARERS)})\b(?:\sevenly|\sequally)?"
-    rf"|\b(?:between|among|amongst|by|into)\s(?:the\s|all\s)?{_NUMBER}\b(?:\s(?:equal\s)?\w+)?",
+    rf"|\b(?:between|among|amongst|by|into)\s(?:the\s|all\s)?{_NUMBER}\b(?:\s(?:equal\s)?\w+(?:\sus)?)?",
     re.I,
 )
 _WITH_ME = re.compile(
@@ -30,7 +30,8 @@ _WITH_ME = re.compile(
 )
 _BUDGET = re.compile(
     rf"""
-    \bbudget\b[^.;\n?\d$£€]{{0,20}}{_MONEY} | {_MONEY}\s(?:\w+\s)?(?:budget|limit|allowance)\b
+    \bbudget\b(?:[^.;:|\n?\d$£€]{{0,20}}(?=[$£€])|\s*(?:of|is|was|:|=)\s*){_MONEY}
+  | \b(?:stay|stayed|keep|kept|come|came|be|go|went)\s(?:\w+\s){{0,2}}?(?:under|within|below|over)\s{_MONEY} | {_MONEY}\s(?:\w+\s)?(?:budget|limit|allowance)\b
   | \b(?:i|we|she|he|they|you)(?:'ve)?(?:\sonly)?\s(?:have|had|has|brought|start(?:ed)?\swith|began\swith)\s(?:only\s)?(?:a\s)?{_MONEY}(?!\s?(?:each|per|\w+\sat))(?:\s(?:bill|note))?(?:\s(?:to\sspend|in\scash|cash|with\sme|in\smy\s\w+))?
   | \bchange\s(?:\w+\s){{0,5}}?(?:from|for|out\sof|of)\s(?:a\s|an\s|my\s)?{_MONEY}(?:\s(?:bill|note))?
   | \b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?:\s(?:him|her|them|the\s\w+))?\s(?:a\s|an\s|with\sa\s|with\s){_MONEY}\s(?:bill|note)
@@ -40,7 +41,7 @@ _BUDGET = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _LEFT = re.compile(
-    r"\b(?:left(?:\sover)?|change\s(?:do|will|would|should|did|back|from|for)|how much change|over budget|under budget|within budget|afford)\b",
+    r"\b(?:left(?:\sover)?|change\s(?:do|will|would|should|did|back|from|for)|how much change|remains?\b|over budget|under budget|within budget|afford)\b",
     re.I,
 )
 _COUNT = re.compile(
@@ -107,19 +108,17 @@ def asks_for_each(text: str) -> bool:
 def _sharers(text: str) -> tuple[str, str]:
     split = _SPLIT.search(text)
     assert split is not None
-    near = text[max(0, split.start() - 60) : split.end() + 80]
-    if _WITH_ME.search(near):
-        raise Unread("between how many it is split")
     found = {}
     for match in _SHARES.finditer(text):
-        number = (match[1] or match[2]).lower()
+        number = next(each for each in match.groups() if each).lower()
         found[number if number.isdigit() else str(spoken([number])[0])] = match
-    if len(found) != 1:
+    certain = {number: match for number, match in found.items() if re.search(r"of us|ways?$", match[0])}
+    near = text[max(0, split.start() - 60) : split.end() + 80]
+    if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
-    number, match = found.popitem()
-    if int(number) < 1:
-        raise Unread("between how many it is split")
-    return _blank(text, match), number
+    for match in found.values():
+        text = _blank(text, match)
+    return text, next(iter(certain or found))
 
 
 def _counts(text: str) -> tuple[str, tuple[int, ...]]:

@@ -59,6 +59,7 @@ _CHANGING = frozenset(
     "percent third quarter both before after ago each every unless maybe twice triple of".split()
 )
 _FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
+_RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
 _ATOM = r"[ncop]\d+"
 _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _LIST = rf"({_ARG}(?:(?:\s*,\s*and |\s*,\s*|\s+and |\s*&\s*){_ARG})+)"
@@ -167,7 +168,10 @@ class _Rewriter:
         )
         expression = self.functions(first, solving=solving)
         for step in steps:
-            found = re.fullmatch(rf"\s*(add|subtract|multiply by|divide by|[⊕⊖⊗⊘])\s*({_ARG})\s*", step.rstrip(" .!"))
+            found = re.fullmatch(
+                rf"\s*(add|subtract|multiply by|divide by|[⊕⊖⊗⊘])\s*({_ARG})\s*",
+                re.sub(_RESULT, " ", step).rstrip(" .!"),
+            )
             if not found:
                 raise Unread(f'"{step.strip()[:60]}"')
             sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])

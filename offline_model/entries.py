@@ -35,13 +35,20 @@ _BARE = tuple(
         rf"@\s*({N})",
         rf"({N})\s*(?:each|ea|apiece|per|a\s+piece)\b",
         rf"({N})\s*/",
-        rf"{N}\s?[x×*]\s?({N})$",
+        rf"(?:^|[:,])\s*{N}\s?[x×*]\s?({N})$",
         rf"\b(?:costs?|price)\s+({N})",
+        rf"(?:\bat|@)\s+({N})(?=\s+an?\s+\w)",
+        rf"\bcovers?\s+({N})",
+        rf"{N}.*\sfor\s+({N})(?!\s*[^\W\d_]+s\b)",
         rf"\S\s+(?:at|à|for|is|was)\s+({N})(?=\s*$|\s+(?:total|altogether|how|what|at|from|euros?|dollars?)\b)",
     )
 )
-_SIZED = re.compile(
+_LAST = re.compile(rf"(?<!trip)(?<!store)(?<!shop)(?<!day)(?<!week)(?<!size)(?<=[^\W\d_])\s+({N})\s*$", re.IGNORECASE)
+SIZED = re.compile(
     rf"{N}[\s-]*({'|'.join(sorted(SIZES | MEASURES | CONTAINERS, key=len, reverse=True))})s?\b", re.IGNORECASE
+)
+_FOR_ALL = re.compile(
+    r"\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+lot)|the\s+lot)\b", re.IGNORECASE
 )
 _LASTING = frozenset("night day week month hour person".split())
 _NUMBERS = [chr(number) for number in range(0xE400, 0xE800)]
@@ -69,7 +76,8 @@ class Entry:
 def price_at(text: str, marks: Mapping[str, Amount]) -> int | None:
     """The place of the price, None if there is none. Raises Unread if there is more than one."""
     found = [match.start() for match in re.finditer(M, text)]
-    for pattern in () if found else _BARE:
+    patterns = _BARE if any(re.match(M, char) for char in marks) else (*_BARE, _LAST)
+    for pattern in () if found else patterns:
         found = found or [match.start(1) for match in pattern.finditer(text)]
     if not found:
         last = re.search(rf"({N})(?=\s*$|\s+(?:at|from|how|what|total)\b)", text)
@@ -84,6 +92,13 @@ def read_entry(text: str, marks: Mapping[str, Amount]) -> Entry:
     text = _without_parentheses(text, marks)
     if (dims := re.search(r"(?<!\S)(\d+)[x×](\d+(?:\.\d+)?)(?!\S)", text)) and not re.search(ANY, text):
         return Entry(_name(text[: dims.start()]), dims[1], dims[2])
+    several = re.search(rf"{N}.*?(?:\bat|@)\s*({N})\s+for\s+({M})", text)
+    if several:  # "10 ears at 5 for $3"
+        times = Fraction(marks[several[0][0]].value) / Fraction(marks[several[1]].value)
+        if times.denominator != 1:
+            raise Unread(f'"{shown(text, marks)}"')
+        price = marks[several[2]]
+        return Entry(f"{shown(text[: several.end(1)], marks)}", decimal(times), price.value, price.currency)
     at = price_at(text, marks)
     if at is None:
         raise Unread(f'no price for "{shown(text, marks)}"')
@@ -92,8 +107,12 @@ def read_entry(text: str, marks: Mapping[str, Amount]) -> Entry:
     name = shown(reader.name(quantity), marks)
     if quantity is None:
         one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE)
-        unnamed = not name and (text[at] in _NUMBERS or re.search(r"\b(?:total|sum|bill|subtotal|balance|cost)\b", text, re.IGNORECASE))
-        listed = re.search(rf"(?:\bat|@)\s*{text[at]}", text) and is_plural(name.split()[-1] if name else "") and not one
+        unnamed = not name and (
+            text[at] in _NUMBERS or re.search(r"\b(?:total|sum|bill|subtotal|balance|cost)\b", text, re.IGNORECASE)
+        )
+        listed = (
+            re.search(rf"(?:\bat|@)\s*{text[at]}", text) and is_plural(name.split()[-1] if name else "") and not one
+        )
         if (reader.unit and not one) or unnamed or listed or (re.search(r"\bper\b", text) and not one):
             raise reader.unread("how many in")
         return Entry(name, "1", price.value, price.currency, is_counted=False)
@@ -106,8 +125,8 @@ def _without_parentheses(text: str, marks: Mapping[str, Amount]) -> str:
         outside = text.replace(match[0], " ")
         if not re.search(M, outside) and (re.search(M, match[1]) or _EACH.search(match[1])):
             return text.replace("(", " ").replace(")", " ")
-        sized = {stem(each[1].lower()) for each in _SIZED.finditer(match[1])}
-        if re.search(ANY, _SIZED.sub("", match[1])) or sized & CONTAINERS & set(stems(outside)):
+        sized = {stem(each[1].lower()) for each in SIZED.finditer(match[1])}
+        if re.search(ANY, SIZED.sub("", match[1])) or sized & CONTAINERS & set(stems(outside)):
             raise Unread(f'"{shown(match[1], marks)}"')
     return re.sub(r"\([^()]*\)?", " ", text)
 
@@ -147,18 +166,33 @@ class _Reader:
             for at in numbers
             if not re.search(r"for\s+$", self.text[:at]) or self.marks[self.text[at]].written != "one"
         ]
+        if len(numbers) == 1 and self.word(self.price, before=True) in {"x", "×", "*"}:
+            return numbers[0]
         direct = [at for at in numbers if self.is_direct(at)]
+        if len(direct) == 2 and re.fullmatch(r"\s*[x×*]\s*", self.text[direct[0] + 1 : direct[1]]):  # noqa: PLR2004
+            direct = direct if self.begins(direct[0]) else direct[1:]
         free = [at for at in numbers if not self.is_size(at)]
+        held = any(word in CONTAINERS for word in stems(self.text[: self.price])) or re.match(r"\s*an?\s", self.text)
         if not free and not direct:
+            if (
+                numbers
+                and not held
+                and self.word(self.price, before=True) in {"@", "at"}
+                and any(self.is_size(at) for at in numbers)
+            ):
+                raise self.unread("which number is the quantity in")
             return None
         first = [at for at in free[:1] if self.begins(at)]
         chosen = (direct or first or [at for at in free if not self.is_measure(at)] or free)[0]
         marked = self.word(self.price, before=True) == "@" and stem(self.word(chosen)) in _LASTING | CONTAINERS
-        sure = stem(self.word(chosen, before=True)) not in NUMBERED and (marked or (self.unit and not self.is_measure(chosen)))
+        sure = stem(self.word(chosen, before=True)) not in NUMBERED and (
+            marked or (self.unit and not self.is_measure(chosen))
+        )
         if len(direct) > 1 or not (direct or first or sure or Fraction(self.marks[self.text[chosen]].value) == 1):
             raise self.unread("which number is the quantity in")
         between = self.text[chosen + 1 : self.price]
-        named = re.match(r"\s+(?:at|for)\s", between) and not self.begins(chosen) and not direct
+        large = Fraction(self.marks[self.text[chosen]].value) >= 100  # noqa: PLR2004
+        named = large and re.match(r"\s+(?:at|for)\s", between) and not self.begins(chosen) and not direct
         if named or re.search(r":\s*[^\W\d_]{3,}\s+\w", between):
             raise self.unread("which number is the quantity in")
         for at in numbers:
@@ -202,7 +236,9 @@ class _Reader:
     def is_digit_of_name(self, at: int, quantity: int) -> bool:
         """A number that belongs to a name: "Fahrenheit 451", "555 timers" after the quantity, "hdmi 2.1 cables"."""
         amount, after, before = self.marks[self.text[at]], self.word(at), self.word(at, before=True)
-        if stem(after) in PEOPLE | MEASURES or not amount.written[:1].isdigit() or at < quantity:
+        if at < quantity:
+            return self.is_direct(quantity) and not self.begins(at)
+        if stem(after) in PEOPLE | MEASURES or not amount.written[:1].isdigit():
             return False
         large = Fraction(amount.value).denominator != 1 or Fraction(amount.value) >= 100  # noqa: PLR2004
         return large or after in {"", "at", "for", "@", "à"} or not (is_plural(after) or is_plural(before))
@@ -213,6 +249,8 @@ class _Reader:
         end = self.price if self.price > at else len(self.text)
         nouns = stems(re.split(ANY, self.text[at + 1 : end])[0])
         dozens = nouns[:1] in (["dozen"], ["doz"], ["dz"])
+        if _FOR_ALL.match(self.text, self.price + 1):
+            return "1"
         if dozens and self.unit == "each":
             return decimal(Fraction(amount.value) * 12)
         if Fraction(amount.value) == 1 and self.unit in {"", "each"}:
@@ -232,9 +270,11 @@ class _Reader:
             r"[^\W\d_]{2,}|\d", self.text[min(at, self.price) + 1 : max(at, self.price)]
         )
         measured = nouns[:1] and nouns[0] in MEASURES - {"night", "month", "hour"} | {"dozen", "doz", "dz"}
-        if measured and not self.is_direct(at) and before != "@":
+        if measured and not self.is_direct(at) and before not in {"@", "x", "×", "*"}:
             return False
-        return before in {"@", "at", "à", "price", "priced"} or after == "@" or adjective or touching
+        if at > self.price and self.word(at, before=True) in {"x", "×", "*"}:
+            return True
+        return before in {"@", "at", "à", "price", "priced", "x", "×", "*"} or after == "@" or adjective or touching
 
     def name(self, quantity: int | None) -> str:
         """The words that name the item: from the quantity to the price, else before the price, else after it."""

@@ -10,10 +10,13 @@ from offline_model.words import EACH, FEES, NOT_NAMES, PARTS, VERBS, stems
 _BULLET = re.compile(r"^\s*(?:[-*•·–+>]\s+|[#*>]+\s*|\(?\d{1,2}[.)]\s+)+")
 _SENTENCE = re.compile(
     r"(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bdr)(?<!\bst)(?<!\bno)(?<!\bvs)(?<!\bapprox)"
-    r"(?:\.(?=\s*$|\s+(?-i:[^a-z])|(?<!\bea.)(?<!\blb.)(?<!\blbs.)(?<!\boz.)(?<!\bdoz.)(?<!\bpc.)(?<!\bpcs.)(?<!\bgal.)\s)|[!?;])\s*",
+    r"(?:\.(?=\s*$|\s+(?-i:[^a-z])|(?<!\bea.)(?<!\blb.)(?<!\blbs.)(?<!\boz.)(?<!\bdoz.)(?<!\bpc.)(?<!\bpcs.)(?<!\bgal.)\s)|[!?])\s*",
     re.IGNORECASE,
 )
-_PIECES = re.compile(r"\s*([,|…])\s*|(?<!\S)(and|&|plus|\+|then|also)(?=\s)", re.IGNORECASE)
+_PIECES = re.compile(
+    r"\s*([,;|…])\s*|(?<!\S)(and|&|n|w/|plus|\+|then|also)(?=\s)|(?<=\beach)(\s)(?=[\ue400-\ue7ff])|(?<=\bea)(\s)(?=[\ue400-\ue7ff])",
+    re.IGNORECASE,
+)
 _KEYS = re.compile(r"\b(item|qty|quantity|price|cost|name|product|description|units?|each|amount)\s*:\s", re.IGNORECASE)
 _LABEL = re.compile(
     rf"\s*([^:{ANY[1:-1]}]*(?:\b[^\W\d]+ {N}[^:{ANY[1:-1]}]*)?)(?:\s*:\s|\s*:$|\s+(?:-{{1,2}}|–)\s+|\s*—\s*)"
@@ -101,7 +104,7 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     start, joined = 0, ""
     for match in _PIECES.finditer(masked, kept):
         yield joined, sentence[start : match.start()]
-        start, joined = match.end(), (match[1] or match[2]).lower()
+        start, joined = match.end(), (match[1] or match[2] or ",").lower()
     yield joined, sentence[start:]
 
 

@@ -35,7 +35,7 @@ _AMOUNT = re.compile(
     rf"""(?P<aside>
     https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+
   | \(\d{{3}}\)\ ?\d{{3}}-\d{{4}}\b | (?<![\d$£€.])\d{{3}}[-.]\d{{3}}[-.]\d{{4}}\b | \b\d{{3}}-\d{{4}}\b | \+\d{{1,3}}(?:[ -]\d{{2,4}}){{2,4}}\b
-  | \b\d{{4}}-\d\d-\d\d\b | \b\d{{1,2}}[/.]\d{{1,2}}[/.](?:19|20)?\d\d\b | \b(?:on|dated?)\ \d{{1,2}}/\d{{1,2}}\b
+  | \b\d{{4}}-\d\d-\d\d\b | \b\d{{1,2}}[/.]\d{{1,2}}[/.](?:19|20)?\d\d\b | \b(?:on|dated?)\ \d{{1,2}}/\d{{1,2}}\b | \b(?:on|dated|by)\ \d{{1,2}}(?:st|nd|rd|th)?\ {_MONTH}(?!\w)
   | \b{_MONTH}\ \d{{1,2}}(?:st|nd|rd|th)?,?\ (?:19|20)\d\d\b | \b\d{{1,2}}(?:st|nd|rd|th)?(?:\ of)?\ {_MONTH},?\ (?:19|20)\d\d\b
   | \bon\ {_MONTH}\ \d{{1,2}}(?:st|nd|rd|th)?\b | \b{_MONTH}\ \d{{1,2}}(?:st|nd|rd|th|{_ENDS})
   | \b{_MONTH}\ (?:19|20)\d\d\b | \b(?:in|since|year|spring|summer|autumn|fall|winter|christmas)\ (?:19|20)\d\d\b
@@ -43,7 +43,9 @@ _AMOUNT = re.compile(
   | \b\w+[ -]years?[ -]olds?\b | \b(?:aged?|turn(?:s|ed|ing)?)\ \d{{1,3}}\b
   | (?:\b(?:inv|invoice|order|receipt|acct|account|ref|po|customer|member|ticket|table)\b[ .:]*)?\#\ ?[a-z]{{0,4}}-?\d[\w-]*
   | \b(?:order|receipt|acct|account|customer|member|ticket|card|phone|table|po|ref|invoice|inv)\ (?:no\.?|number|nr\.?|id)\ ?:?\ ?[a-z]{{0,4}}-?\d[\w-]*
+  | \b(?:po|inv|ref|cost\ cent(?:er|re)|dept|project|job|quote|account)\ ?(?:no\.?|code|\#)?:?\ \d{{3,}}\b
   | \b(?:inv|invoice|acct|ref|receipt|sku|flight|route|highway|aisle|row|apt|zip|page|exit|gate|room|suite)\.?\ [a-z]{{0,3}}-?\d[\w-]*{_ENDS}
+  | \bext\.?\ ?\d+\b
   | \b(?:tel|phone|fax|mobile|cell|call)\b[ .:]{{0,3}}(?:us\ on\ |at\ )?[+(]?\d[\d ()-]{{5,20}}\d
   | \b\d{{1,5}}\ (?-i:(?:[A-Z][a-z]+\ ){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Blvd|Boulevard|Way|Court)\b\.?)
   | \b(?:family|party|group|team|crew|table)\ of\ \w+ | \bsizes?\ \d+(?:\.5)?\b

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from offline_model.asking import Asked, goals_of, read_question
-from offline_model.entries import Entry, price_at, read_entry
+from offline_model.entries import SIZED, Entry, price_at, read_entry
 from offline_model.layout import Piece, lay_out
 from offline_model.marking import ANY, Amount, M, N, P, mark, shown
 from offline_model.problem import Expression, Number, Part, Problem, Unread, changed, minus, product, total
@@ -22,8 +22,10 @@ from offline_model.words import (
     LEADING,
     PARTS,
     PASSING,
+    PAYMENTS,
     PEOPLE,
     PRONOUNS,
+    UNITS,
     VERBS,
     stem,
     stems,
@@ -41,7 +43,7 @@ _ONLY_PRICE = (
     | frozenset("price priced cost costing at for per a an is wa were are total which that they it qty".split())
 )
 _ASIDE = frozenset("my our for with after about".split())
-_ASKING = re.compile(r"\b(?:how much|what)\b", re.IGNORECASE)
+_ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
 _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
 
 
@@ -55,6 +57,15 @@ class Bill:
     rates: list[Rate] = field(default_factory=list)
     overall: list[Entry] = field(default_factory=list)
     for_each_part: list[Entry] = field(default_factory=list)
+    fees_too: bool = False
+    """Whether the text says that a percentage is of the fees too."""
+    rated: list[Piece] = field(default_factory=list)
+    """The pieces with percentages."""
+
+    @property
+    def is_rated_in_every_part(self) -> bool:
+        labels = [piece.label for piece in self.rated if self.stands_alone(piece)]
+        return len(labels) == len(set(labels)) and set(labels) == set(self.labels)
 
     @property
     def labels(self) -> list[str]:
@@ -81,7 +92,10 @@ def read_purchases(text: str) -> Problem:
     rated = []
     for piece in pieces:
         rated += [(piece, len(bill.entries))] if re.search(P, piece.text) else []
-        _add(bill, piece)
+        sentence = " ".join(each.text for each in pieces if each.sentence == piece.sentence)
+        told = (VERBS | PRONOUNS) & set(re.findall(r"[a-z']+", sentence.lower()))
+        _add(bill, piece, is_aside=bool(told) and not _has_price_in(sentence))
+    bill.rated = [piece for piece, _ in rated]
     bill.rates = [read_rate(bill, piece, before, pieces) for piece, before in rated]
     _check_words(bill, pieces)
     _check_question(bill, pieces)
@@ -123,7 +137,8 @@ def _joined(pieces: Sequence[Piece], marks: Mapping[str, Amount]) -> list[Piece]
     for piece in pieces:
         last = joined[-1] if joined else None
         if last and last.sentence == piece.sentence and last.label == piece.label and _completes(piece, last, marks):
-            joined[-1] = Piece(f"{last.text} {piece.text}", last.label, last.sentence, last.line, last.joined)
+            text = f"{last.text} {piece.text}" if not SIZED.search(last.text) or re.match(rf"\W*{N}", last.text) or re.match(M, piece.text) else f"{piece.text} ({last.text})"
+            joined[-1] = Piece(text, last.label, last.sentence, last.line, last.joined)
         else:
             joined.append(piece)
     return joined
@@ -132,6 +147,10 @@ def _joined(pieces: Sequence[Piece], marks: Mapping[str, Amount]) -> list[Piece]
 def _has_price(text: str, marks: Mapping[str, Amount]) -> bool:
     product_only = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
     return bool(product_only) or price_at(_without_result(text, marks)[0], marks) is not None
+
+
+def _has_price_in(sentence: str) -> bool:
+    return bool(re.search(rf"{M}|@|\b(?:each|per)\b", sentence))
 
 
 def _completes(piece: Piece, last: Piece, marks: Mapping[str, Amount]) -> bool:
@@ -143,6 +162,14 @@ def _completes(piece: Piece, last: Piece, marks: Mapping[str, Amount]) -> bool:
     )
     only = all(word in _ONLY_PRICE for word in stems(bare))
     numbers = [each for each in re.findall(N, bare) if marks[each].written != "one"]
+    sized = re.search(r"\w", SIZED.sub("", last.text)) and not re.search(ANY, SIZED.sub("", last.text))
+    if (
+        sized
+        and re.search(ANY, last.text)
+        and not re.match(rf"\W*{N}", last.text)
+        and re.match(rf"{N}\s+(?:{'|'.join(sorted(CONTAINERS | UNITS))})s?\b", piece.text)
+    ):
+        return _has_price(piece.text, marks)
     if not re.search(ANY, last.text):
         return only and bool(re.search(ANY, piece.text)) and len(stems(last.text)) <= 4 and piece.joined == ","  # noqa: PLR2004
     if not _has_price(piece.text, marks):
@@ -167,12 +194,15 @@ def _without_result(text: str, marks: Mapping[str, Amount]) -> tuple[str, str]:
     return (before, marks[stated[0]].value) if len(stated) == 1 and len(re.findall(ANY, before)) > 1 else (text, "")
 
 
-def _add(bill: Bill, piece: Piece) -> None:
+def _add(bill: Bill, piece: Piece, *, is_aside: bool) -> None:
+    """`is_aside` says that the piece's sentence tells something and holds no price."""
     text, stated = _without_result(re.sub(P, " ", piece.text), bill.marks)
     words = set(stems(text))
     if not _has_price(text, bill.marks):
         for match in re.finditer(N, text):
-            if not _passes(text, match.start(), bill):
+            if not (is_aside and set(stems(text[match.end() :])[:1]) & (PEOPLE | PASSING)) and not _passes(
+                text, match.start(), bill
+            ):
                 raise Unread(f'no price for "{shown(text, bill.marks)}"')
         return
     if words and words <= _STATED:
@@ -184,7 +214,11 @@ def _add(bill: Bill, piece: Piece) -> None:
         entry = Entry(entry.name, entry.quantity, entry.price, bill.minor, entry.is_counted)
     if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
         raise Unread(f'the total in "{shown(piece.text, bill.marks)}"')
-    if re.search(rf"(?:^|\s)[-−–]{M}", text) or (DISCOUNTS & words and not re.search(P, piece.text)):
+    paid = (
+        words & PAYMENTS
+        and {"used", "use", "using", "apply", "applied", "less", "minu", "cover", "redeem", "after"} & words
+    )
+    if paid or re.search(rf"(?:^|\s)[-−–]{M}", text) or (DISCOUNTS & words and not re.search(P, piece.text)):
         if entry.is_counted or {"each", "per", "every"} & words or not bill.entries:
             raise Unread(f'"{shown(text, bill.marks)}"')
         entry = Entry(entry.name, "1", entry.price, entry.currency, is_counted=False, taken_off=True)
@@ -205,8 +239,12 @@ def _passes(text: str, at: int, bill: Bill) -> bool:
     told = set(re.findall(r"[a-z']+", text.lower())) & (VERBS | PRONOUNS | _ASIDE)
     begins = all(word in LEADING for word in re.findall(r"[^\W\d_]+", text[:at].lower()))
     beside = near and told and (not begins or (set(after[:1]) & PEOPLE and told & {"have", "has", "had"}))
+    whole = len(bill.labels) < 2 or bill.marks[text[at]].value == str(len(bill.labels))  # noqa: PLR2004
+    noun = set(after[:1]) & (PARTS | PASSING | PEOPLE) or (not after and set(before) & {"all", "the", "these"})
+    counted = whole and _ASKING.search(text) and noun
     return (
-        written == "one"
+        bool(counted)
+        or written == "one"
         or bool(beside)
         or bool(in_label)
         or bool(set(before) & (PARTS | {"number", "part", "version", "step"}))
@@ -230,7 +268,9 @@ def _check_words(bill: Bill, pieces: Sequence[Piece]) -> None:
 
 def _check_question(bill: Bill, pieces: Sequence[Piece]) -> None:
     """What is asked must not be the cost of some of the items only."""
-    names = [set(stems(entry.name)) - EVERYTHING - FEES - PARTS - {"of", "the", "and", "in"} for entry, _ in bill.entries]
+    names = [
+        set(stems(entry.name)) - EVERYTHING - FEES - PARTS - {"of", "the", "and", "in"} for entry, _ in bill.entries
+    ]
     for piece in pieces:
         if _ASKING.search(piece.text) and not re.search(ANY, piece.text):
             asked = [bool(name & set(stems(piece.text))) for name in names]
@@ -249,6 +289,8 @@ def _problem(bill: Bill, asked: Asked, text: str) -> Problem:
         bill.entries += [(entry, Piece("", label, -1, -1)) for label in labels]
     if asked.counts and len(labels) > 1 and "" not in labels and set(asked.counts) != {len(labels)}:
         raise Unread(f"which {asked.counts[0]} parts are meant")
+    if asked.counts and len(bill.entries) < max(asked.counts):
+        raise Unread(f"which {max(asked.counts)} parts are meant")
     names = [entry.name for entry, _ in bill.entries]
     plain = not any(entry.is_counted or entry.taken_off or entry.is_fee or not entry.name for entry, _ in bill.entries)
     if len(labels) == 1 and asked.kinds - {"each"} and plain and len(set(names)) == len(names) > 1:

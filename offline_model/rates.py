@@ -13,7 +13,7 @@ from offline_model.layout import Piece, of_sentence
 from offline_model.marking import P, shown
 from offline_model.numbers import decimal
 from offline_model.problem import Unread
-from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, stem, stems
+from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, PARTS, stem, stems
 
 if TYPE_CHECKING:
     from offline_model.purchases import Bill
@@ -63,7 +63,7 @@ def check_rates(bill: Bill) -> None:
     whole = [rate for rate in bill.rates if rate.entry < 0 and not rate.label]
     if any(len([rate for rate in whole if rate.off is off]) > 1 for off in (True, False)):
         raise Unread("which of two percentages comes first")
-    for rate in (each for each in bill.rates if each.entry < 0):
+    for rate in () if bill.fees_too else (each for each in bill.rates if each.entry < 0):
         within = [entry for entry, piece in bill.entries if not rate.label or piece.label == rate.label]
         within += [] if rate.label else bill.overall + bill.for_each_part
         if doubtful := [entry for entry in within if entry.is_fee or entry.taken_off]:
@@ -77,6 +77,7 @@ def _scope(bill: Bill, piece: Piece, before: int, words: set[str], own: set[str]
     named = [at for at in named if bill.entries[at][1].label == piece.label] or named
     targets = {stem(word) for word in _TARGET.findall(piece.text.lower())} - DISCOUNTS - ADDITIONS
     known = EVERYTHING | {word for label in bill.labels for word in stems(label)} | {"top", "us", "me"}
+    known |= PARTS if "this" in own else set()
     if (
         targets
         and not named
@@ -87,20 +88,35 @@ def _scope(bill: Bill, piece: Piece, before: int, words: set[str], own: set[str]
     everything = EVERYTHING & words - ({"it"} if inside else set())
     if inside and not everything:
         return inside[0], ""
+    if piece.label and re.search(r"\bthis\b", piece.text) and targets & PARTS:
+        return -1, piece.label
     labels = [label for label in bill.labels if label and set(stems(label)) <= words]
     if named:
-        if len(named) > 1 or everything & _SURELY_ALL or (labels and bill.entries[named[0]][1].label not in labels):
+        entries = [bill.entries[at][0] for at in named]
+        fees_too = everything and all(entry.is_fee for entry in entries)
+        direct = targets and not targets & EVERYTHING and len(named) == 1
+        if not fees_too and ((everything and not direct) or len(named) > 1):
             raise unsure
-        return named[0], ""
+        if not fees_too and labels and bill.entries[named[0]][1].label not in labels:
+            raise unsure
+        if not fees_too:
+            return named[0], ""
+        bill.fees_too = True
     if len(labels) == 1:
         return -1, labels[0]
-    alone, at_edge, adds = bill.stands_alone(piece), before in {0, len(bill.entries)}, bool(own & ADDITIONS)
+    alone, at_edge, adds = (
+        bill.stands_alone(piece) or piece.joined == ";",
+        before in {0, len(bill.entries)},
+        bool(own & ADDITIONS),
+    )
     mine = [at for at, (_, place) in enumerate(bill.entries) if place.label == piece.label]
     if len(bill.labels) == 1:
         certain = everything or alone or len(bill.entries) == 1 or (adds and at_edge)
     elif everything:
         certain = alone and at_edge
-    elif mine == [before - 1] and not alone:
+    elif bill.is_rated_in_every_part and bill.stands_alone(piece):
+        return -1, piece.label
+    elif mine == [before - 1] and not bill.stands_alone(piece):
         return -1, piece.label
     else:
         lines = [{place.line for _, place in bill.entries if place.label == label} for label in bill.labels]

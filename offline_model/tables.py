@@ -20,6 +20,8 @@ _COLUMNS = (
     ),
 )
 
+_BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -67,8 +69,15 @@ def _rows(block: Sequence[str]) -> list[Row]:
     if any(len(row) != len(header) for row, _ in body):
         return []
     for at, name in enumerate(header):
+        counts = (
+            {"price"} <= set(header)
+            and "quantity" not in header
+            and all(re.fullmatch(r"\d+", row[at]) for row, _ in body)
+        )
+        if not name and counts and not _BESIDE.search(cells[0][at]):
+            header[at] = name = "quantity"
         strange = not name and any(re.search(r"\d", row[at]) for row, _ in body)
-        if strange and not re.search(r"\b(date|sku|id|size|code|ref|notes?|when|barcode|#)\b|^$", cells[0][at].lower()):
+        if strange and not _BESIDE.search(cells[0][at]):
             raise Unread(f'the column "{cells[0][at]}"')
     return [Row({name: cell for name, cell in zip(header, row, strict=True) if name}, line) for row, line in body]
 

@@ -26,7 +26,7 @@ PARTS = _set(
     "invoice receipt bill quote merchant dealer seller source stall booth grower farm restaurant cafe caterer family "
     "team client customer project week weekend day quarter event city room class order person people friend volunteer "
     "member section category errand visit contractor company campus project floor household bakery pharmacy purchase "
-    "group party shipment delivery account cart basket leg"
+    "group party shipment account cart basket leg season bid site option provider school warehouse region hotel airline garage printer butcher grocer tailor sport game po"
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate roommate "
@@ -45,6 +45,8 @@ FEES = _set(
     "shipping delivery postage freight handling fee surcharge charge deposit tip gratuity tax vat gst toll parking service "
     "packaging setup installation rush customs duty"
 )
+PAYMENTS = _set("gift voucher credit")
+"""What is paid with and so taken off, where it is used."""
 DISCOUNTS = _set("off discount coupon rebate markdown savings reduction promo minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
@@ -84,20 +86,20 @@ CHANGING = re.compile(
   | \b(?:lent|lend|except|excluding|exclude[sd]?|excl|without|instead|besides|apart\sfrom|other\sthan|rather\sthan|but\snot|not\sincluding|minus\sthe)\b
   | \bhalf[\s-](?:price|off|the|as|of)\b | \bbogo\w* | \bbuy\s\w+,?\s(?:and\s)?get\b | \bget\s\w+\s(?:\w+\s)?(?:free|half) | \bfor\sthe\sprice\sof\b
   | \b\d\s?(?:-for-|for)\s?\d\b(?!\.) | \b(?:two|three)[\s-]for[\s-](?:one|two)\b
-  | \b(?:already|prepaid|pre-paid|paid\soff|down\s?payment|deposit|owed?\sme|voucher|gift\s?cards?|store\scredit|credit(?!\scard)|points|cash\s?back|trade[\s-]?in|rebate\slater)\b
+  | \b(?:already|prepaid|pre-paid|paid\soff|down\s?payment|deposit|owed?\sme|points|cash\s?back|trade[\s-]?in|rebate\slater)\b
   | \b(?:was|were|regular(?:ly)?|normally|usually|list\sprice|msrp|rrp)\s[$£€]?\d[\d.]*[^.;\n?]{{0,15}}\b(?:now|but|today|down)\b | \bon\ssale\sfrom\b
   | \b(?:reduced|marked\sdown|down)\sfrom\b | \boriginally\b | \bnormally\b
   | \b(?:or|either|neither|nor|unless|alternatively|whichever|might|maybe|perhaps|possibly|probably|unsure|not\ssure|forgot|forget|unknown|tbd|n/?a|varies|depends|depending|don't\s(?:know|remember)|can't\sremember|no\sidea)\b
   | \b(?:some|most|half|part|one|many|none|any|two|three|several|few)\sof\s(?:the|them|those|these|my|our|it)\b | \ba\sfew\s(?!things|items|stores|places|stops|errands) | \bseveral\s(?!things|items|stores|places|stops|errands|shops|vendors) | \ba\scouple\b | \ba\sbunch\sof\s(?!\w+\s(?:at|for)) | \bhandful\b | \benough\s(?!for\sme)
-  | \bsome\s(?!help|stuff|things|shopping|groceries|supplies|errands|gifts|presents|items) | \b(?:off|on|of|for)\ssome\b | \b\d+\sof\s(?:the|them|those|these|my|our|it)\b
-  | \b(?:same\sas|last\s(?:week|month|year|time)'?s?|as\s(?:many|much)|twice|double[ds]?|triple[ds]?|thrice|times\s(?:as|the)|the\srest|remaining|remainder|leftover)\b
+  | \bsome\s(?!help|stuff|things|shopping|groceries|supplies|errands|gifts|presents|items) | \b(?:off|on|of|for)\ssome\b | \b\d+\sof\s(?:the|them|those|these|my|our)\b
+  | \b(?:same\sas|last\s(?:week|month|year|time)'s|as\s(?:many|much)|twice|double[ds]?|triple[ds]?|thrice|times\s(?:as|the)|the\srest|remaining|remainder|leftover)\b
   | \b(?:a|per|each|every)\s(?:month|week|day|year|hour|night)\s(?:for|over|during)\b | \bfor\s(?:\w+\s)?(?:\d+|two|three|four|five|six|twelve|the\snext\s\w+)\s(?:months|weeks|days|years|hours|nights)\b | \b(?:weekly|monthly|daily|annual|yearly|biweekly|quarterly)\s(?:for|x|over)\b
   | \b(?:profit|sell|sells|sold|selling|resell|revenue|earn\w*|income|wages?|salary|interest|loan|invest\w*|margin|exchange\srate|convert\w*|in\s(?:dollars|euros|pounds)\sinstead)\b
   | \b(?:do|did|does|was|were|is|are|have|has|had|would|could|should|will|ca|wo)n't\b | \bnot\b | \bnever\b | \bno\s(?:longer|more)\b
-  | \bhow\s(?:many|long|far|old|often|come|big|heavy|fast)\b | \b(?:when|why|whose)\b | \bwho\b(?!\s(?:spent|paid|spends|pays|owes)\s(?:the\s)?(?:most|least|more|less)) | \bspen[dt]\son\s(?!everything|all|average|it\b|this|these) | \b(?:should|worth|better|percent(?:age)?\sof|percentage|ratio|proportion|fraction|probability)\b
-  | \bwhich\s(?:item|product|one|is\sthe\sbest)\b | \b(?:cheapest|dearest|priciest|most\sexpensive|least\sexpensive)\s(?:item|product|thing|one)\b | \b(?:item|product)\s(?:is|was|costs?|cost)\b | \bper\s(?:calorie|serving|use)\b
+  | \bhow\s(?:many|long|far|old|often|come|big|heavy|fast)\b | \b(?:when|why|whose)\b | \bwho\b(?!\s(?:spent|paid|spends|pays|owes)\s(?:the\s)?(?:most|least|more|less)) | \bspen[dt]\son\s(?!everything|all|average|it\b|each|both|this|these) | \b(?:should|worth|better|percent(?:age)?\sof|percentage|ratio|proportion|fraction|probability)\b
+  | \bwhich\s(?:item|product|is\sthe\sbest)\b | \b(?:cheapest|dearest|priciest|most\sexpensive|least\sexpensive)\s(?:item|product|thing)\b | \b(?:item|product)\s(?:is|was|costs?|cost)\b | \bper\s(?:calorie|serving|use)\b
   | \b(?:average|mean)\s(?:price|cost|amount)?\s?(?:per|of|for)\s(?:an?\s|each\s|one\s)?(?:item|product|unit|thing|piece)s?\b | \b(?:average|mean|median)\s(?:item\s)?price\b | \bmedian\b | \brounded?\b | \bround\s(?:to|up|down)\b
-  | \b(?:buying|purchase|sale)\s(?:price\sand)\b | \b(?:discount|tax|percent)\s(?:after|before)\b | \bpre-?tax\b | \bbefore\s(?:tax|discount|shipping|the)\b | \b(?:extra|additional|further|another)\s\d+\s?% | \bbulk\b | \bif\s++(?!(?:i|we|you|he|she|they|split|shared|divided)\b) | \bif\s\w+\shad\b | \bfirst\s\d | \bthereafter\b | (?<!-)(?<!gluten\s)(?<!sugar\s)(?<!dairy\s)(?<!fat\s)(?<!duty\s)(?<!nut\s)\bfree\b(?![\s-](?:shipping|delivery|postage|freight|range|parking|weights?|returns?)) | \bback\b(?![\s-]to[\s-]school) | \bthe\ssame\b | %\sdown\b | \bper\s(?:additional|extra)\b | \bincl(?:\.|uding|usive|udes?|uded)?\s(?:of\s)?(?:\d|vat|tax|gst) | \b(?:vat|tax|gst)\sincl
+  | \b(?:buying|purchase|sale)\s(?:price\sand)\b | \b(?:discount|tax|percent)\s(?:after|before)\b | \bpre-?tax\b | \bbefore\s(?:tax|discount|shipping|the)\b | \b(?:extra|additional|further|another)\s\d+\s?% | \bbulk\b | \bif\s++(?!(?:i|we|you|he|she|they|split|shared|divided)\b) | \bif\s\w+\shad\b | \bfirst\s\d | \bthereafter\b | (?<!-)(?<!gluten\s)(?<!sugar\s)(?<!dairy\s)(?<!fat\s)(?<!duty\s)(?<!nut\s)(?<!delivery\s)(?<!shipping\s)(?<!postage\s)(?<!included\s)(?<!delivery\sis\s)(?<!shipping\sis\s)(?<!delivery\swas\s)(?<!shipping\swas\s)(?<!parking\sis\s)\bfree\b(?![\s-](?:shipping|delivery|postage|freight|range|parking|weights?|returns?)) | \bback\b(?![\s-]to[\s-]school) | \bthe\ssame\b(?=\s*(?:[.,;?!]|$|as|amount|order|items|things?|quantit|number|price)) | %\sdown\b | \b(?:get|gets|earn|receive|win)\s(?:\w+\s){{0,3}}?(?:[$£€]\d+\s)?(?:gift|voucher|store\scredit) | \bper\s(?:additional|extra)\b | \bincl(?:\.|uding|usive|udes?|uded)?\s(?:of\s)?(?:\d|vat|tax|gst) | \b(?:vat|tax|gst)\sincl
     """,
     re.VERBOSE | re.IGNORECASE,
 )
