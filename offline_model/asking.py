@@ -16,7 +16,7 @@ _SHARERS = (
 ).split()
 _MONEY = r"([$£€¥₹]\s?\d[\d.,]*\d|[$£€¥₹]\s?\d|\d[\d.,]*\s?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]*\s?%))"
 _SPLIT = re.compile(
-    r"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w*\sin)\b|\beach\sof\sus\b|\beach\s(?:\w+\s)?(?:person\s)?(?:pay|owe|contribute|chip)s?\b",
+    r"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w*\sin)\b|\beach\sof\sus\b|\beach\s(?:\w+\s)?(?:person\s)?(?:pay|owe|contribute|chip)s?\b|(?:^|[.?!]\s*)(?:and\s|how\smuch\sis\sit\s|what\sis\sit\s)?per\s(?:person|head)\b|\bwhat's\sthat\seach\b",
     re.I,
 )
 _SHARES = re.compile(
@@ -45,9 +45,10 @@ _LEFT = re.compile(
     re.I,
 )
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€]){_NUMBER}[ ]((?:different[ ]|separate[ ]|local[ ]|online[ ]|more[ ])?[a-z]+)\b(?!\s(?:at|@|for|each)\b|\s?[$£€])",
+    rf"(?<![\w.,$£€]){_NUMBER}[ ]((?:different[ ]|separate[ ]|local[ ]|online[ ]|more[ ])?[a-z]+)\b(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.I,
 )
+_NO_COUNTS = frozenset("person people week day night class room leg order purchase basket".split())
 _KINDS = {
     "difference": r"\bdifference\b|\bhow\smuch\s(?:more|less|cheaper|dearer)\b|\bby\show\smuch\b|\bsaved?\b",
     "most": r"\bmost\sexpensive\b|\bdearest\b|\bpriciest\b|\bhighest\b|\b(?:cost|costs|spend|spent|pay|paid|charged|came\sto|the)\s(?:us\s|me\s)?(?:the\s)?most\b|\bbiggest\b|\blargest\b|\bwhich\s(?:\w+\s){1,4}more\b",
@@ -75,6 +76,8 @@ def read_question(text: str) -> tuple[str, Asked]:
         kinds.add("each")
     if _SPLIT.search(text):
         text, sharers = _sharers(text)
+    if sharers:
+        kinds.discard("each")
     if found := list(_BUDGET.finditer(text)):
         if len(found) > 1:
             raise Unread("more than one budget")
@@ -125,21 +128,7 @@ def _counts(text: str) -> tuple[str, tuple[int, ...]]:
     counts = []
     for match in list(_COUNT.finditer(text)):
         noun = stem(match[2].lower().split()[-1])
-        line_start = text.rfind("\n", 0, match.start()) + 1
-        begins = not text[line_start : match.start()].strip(" -*•")
-        if noun in PARTS - {
-            "person",
-            "people",
-            "week",
-            "day",
-            "night",
-            "class",
-            "room",
-            "leg",
-            "order",
-            "purchase",
-            "basket",
-        } and not (begins and ":" in text[match.end() : match.end() + 2]):
+        if noun in PARTS - _NO_COUNTS:
             number = match[1].lower()
             counts.append(int(number) if number.isdigit() else int(spoken([number])[0] or 0))
             text = _blank(text, match)

@@ -15,9 +15,11 @@ from offline_model.words import (
     LEADING,
     MEASURES,
     NUMBERED,
+    PARTS,
     PEOPLE,
     SIZES,
     UNITS,
+    VERBS,
     is_plural,
     stem,
     stems,
@@ -184,14 +186,12 @@ class _Reader:
             return None
         first = [at for at in free[:1] if self.begins(at)]
         chosen = (direct or first or [at for at in free if not self.is_measure(at)] or free)[0]
-        marked = self.word(self.price, before=True) == "@" and stem(self.word(chosen)) in _LASTING | CONTAINERS
-        sure = stem(self.word(chosen, before=True)) not in NUMBERED and (
-            marked or (self.unit and not self.is_measure(chosen))
-        )
+        sure = stem(self.word(chosen, before=True)) not in NUMBERED and self.is_sure(chosen)
         if len(direct) > 1 or not (direct or first or sure or Fraction(self.marks[self.text[chosen]].value) == 1):
             raise self.unread("which number is the quantity in")
         between = self.text[chosen + 1 : self.price]
         large = Fraction(self.marks[self.text[chosen]].value) >= 100  # noqa: PLR2004
+        large = large and not is_plural(self.word(chosen, before=True))
         named = large and re.match(r"\s+(?:at|for)\s", between) and not self.begins(chosen) and not direct
         if named or re.search(r":\s*[^\W\d_]{3,}\s+\w", between):
             raise self.unread("which number is the quantity in")
@@ -199,6 +199,15 @@ class _Reader:
             if at != chosen and not (self.is_size(at) or self.is_measure(at) or self.is_digit_of_name(at, chosen)):
                 raise self.unread(f"the {self.marks[self.text[at]].written} in")
         return chosen
+
+    def is_sure(self, at: int) -> bool:
+        """Whether a number in the middle is the quantity: "lunch 12 sandwiches @ $4", "coats 2 at $60"."""
+        if self.unit and not self.is_measure(at):
+            return True
+        noun, price = self.word(at), self.word(self.price, before=True)
+        touching = re.fullmatch(r"\s*[^\W\d_]+\s*(?:@|at)\s*", self.text[at + 1 : self.price])
+        held = stem(noun) in _LASTING | CONTAINERS or (price == "@" and is_plural(noun) and stem(noun) not in MEASURES)
+        return bool(touching and held) or (noun == "at" and is_plural(self.word(at, before=True)))
 
     def is_direct(self, at: int) -> bool:
         """Whether the place of the number says that it is the quantity: "3 x", "qty 3", "3 @", "$2 @ 3", "200 units"."""
@@ -224,6 +233,7 @@ class _Reader:
         held = any(word in CONTAINERS for word in stems(self.text[:at]))
         return (
             before in NUMBERED
+            or (before in PARTS and self.word(at) in VERBS)
             or (after in SIZES and after != self.unit)
             or (held and (before == "of" or self.is_measure(at)))
         )
@@ -238,7 +248,11 @@ class _Reader:
         amount, after, before = self.marks[self.text[at]], self.word(at), self.word(at, before=True)
         if at < quantity:
             return self.is_direct(quantity) and not self.begins(at)
-        if stem(after) in PEOPLE | MEASURES or not amount.written[:1].isdigit():
+        if (
+            stem(after) in PEOPLE | MEASURES
+            or not amount.written[:1].isdigit()
+            or re.search(r"\.\d\d$", amount.written)
+        ):
             return False
         large = Fraction(amount.value).denominator != 1 or Fraction(amount.value) >= 100  # noqa: PLR2004
         return large or after in {"", "at", "for", "@", "à"} or not (is_plural(after) or is_plural(before))
@@ -289,6 +303,12 @@ class _Reader:
 
 
 def _name(text: str) -> str:
+    text = re.sub(
+        rf".*\b(?:{'|'.join(sorted(VERBS | {'i', 'we', 'he', 'she', 'they', 'you'}))})\s+(?=\S)",
+        "",
+        text,
+        flags=re.IGNORECASE,
+    )
     words = _ENDS_NAME.sub("", re.sub(r"[@=:/|]|(?<!\S)[x×*–—-]+(?!\w)", " ", text)).split()
     while words and words[0].lower().strip(",.") in LEADING | {"of", "at", "@", "each"}:
         words.pop(0)

@@ -14,7 +14,7 @@ _SENTENCE = re.compile(
     re.IGNORECASE,
 )
 _PIECES = re.compile(
-    r"\s*([,;|…])\s*|(?<!\S)(and|&|n|w/|plus|\+|then|also)(?=\s)|(?<=\beach)(\s)(?=[\ue400-\ue7ff])|(?<=\bea)(\s)(?=[\ue400-\ue7ff])",
+    r"\s*([,;|…]|\s/(?=\s))\s*|(?<!\S)(and|&|n|w/|plus|\+|then|also)(?=\s)|(?<=\beach)(\s)(?=[\ue400-\ue7ff])|(?<=\bea)(\s)(?=[\ue400-\ue7ff])",
     re.IGNORECASE,
 )
 _KEYS = re.compile(r"\b(item|qty|quantity|price|cost|name|product|description|units?|each|amount)\s*:\s", re.IGNORECASE)
@@ -24,9 +24,12 @@ _LABEL = re.compile(
 _NAME = r"((?:the\s+)?[^\W\d_][\w'’.&-]*(?:\s+(?:&\s+)?[\w'’.&-]+){0,4}?)"
 _VERB = rf"(?:{'|'.join(sorted(VERBS))})\b"
 _PLACE = re.compile(
-    rf"\s*(?:at|from|in|to)\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}))", re.IGNORECASE
+    rf"\s*(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}))",
+    re.IGNORECASE,
 )
-_PERSON = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?-i:[A-Z])[\w'’.&-]*){{0,3}})(?=\s{_VERB})", re.IGNORECASE)
+_PERSON = re.compile(
+    rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:of|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s{_VERB})", re.IGNORECASE
+)
 _NOT_LAST = frozenset(
     "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each".split()
 )
@@ -93,6 +96,7 @@ def _heading(raw: str, line: str, after: str) -> str:
 
 def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     """The sentence at commas and words like "and", but not in parentheses and not in a label."""
+    sentence = sentence.lstrip(" :")
     label = _LABEL.match(sentence)
     kept = label.end() if label and not re.search(r",|\d", label[1]) else 0
     if label and not name_of(label[1]) and (NOT_NAMES | VERBS) & set(label[1].lower().split()):

@@ -32,7 +32,7 @@ from offline_model.words import (
 )
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uebff]")
-_NUMBERED = re.compile(r"^[ \t]*\(?\d{1,2}[.)][ \t]+", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=[A-Z])", re.MULTILINE)
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _STATED = frozenset(
     "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub in is the on card".split()
@@ -44,6 +44,12 @@ _ONLY_PRICE = (
 )
 _ASIDE = frozenset("my our for with after about".split())
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
+_PERIODS = (
+    r"\bdaily\b|\ba day\b",
+    r"\bweekly\b|\ba week\b",
+    r"\bmonthly\b|\ba month\b",
+    r"\b(?:yearly|annual\w*|a year|per year)\b",
+)
 _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
 
 
@@ -83,7 +89,11 @@ def read_purchases(text: str) -> Problem:
     rest, rows = take_tables(_WRAPPED.sub(" ", text))
     rest, asked = read_question(rest)
     marked, marks = mark(_with_pounds(_NUMBERED.sub("- ", rest)))
-    plain = re.sub(rf" *({ANY}) *", lambda match: f" {marks[match[1]].written} ", marked)
+    plain = re.sub(ANY, lambda match: marks[match[0]].written, marked)
+    periods = [period for period in _PERIODS if re.search(period, plain, re.IGNORECASE)]
+    if len(periods) > 1:
+        raise Unread("whether it is by the week, the month or the year")
+    marked = _in_parentheses(marked)
     if found := CHANGING.search(plain):
         raise Unread(f'"{" ".join(found[0].split())}"')
     bill = Bill(marks, "€" if re.search("€|euro", text, re.I) else "£" if re.search("£|pence", text) else "$")
@@ -100,6 +110,14 @@ def read_purchases(text: str) -> Problem:
     _check_words(bill, pieces)
     _check_question(bill, pieces)
     return _problem(bill, asked, text)
+
+
+def _in_parentheses(text: str) -> str:
+    """ "Best Buy (1 TV $379.99, 2 cables $12 each)" as under a label, if there is a list like that."""
+    groups = re.compile(rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*{N}[^()]*{M}[^()]*)\)")
+    if any(len(re.findall(M, match[2])) > 1 for match in groups.finditer(text)):
+        return groups.sub(r"\1: \2;", text)
+    return text
 
 
 def _with_pounds(text: str) -> str:
@@ -137,7 +155,11 @@ def _joined(pieces: Sequence[Piece], marks: Mapping[str, Amount]) -> list[Piece]
     for piece in pieces:
         last = joined[-1] if joined else None
         if last and last.sentence == piece.sentence and last.label == piece.label and _completes(piece, last, marks):
-            text = f"{last.text} {piece.text}" if not SIZED.search(last.text) or re.match(rf"\W*{N}", last.text) or re.match(M, piece.text) else f"{piece.text} ({last.text})"
+            text = (
+                f"{last.text} {piece.text}"
+                if not SIZED.search(last.text) or re.match(rf"\W*{N}", last.text) or re.match(M, piece.text)
+                else f"{piece.text} ({last.text})"
+            )
             joined[-1] = Piece(text, last.label, last.sentence, last.line, last.joined)
         else:
             joined.append(piece)
@@ -171,7 +193,9 @@ def _completes(piece: Piece, last: Piece, marks: Mapping[str, Amount]) -> bool:
     ):
         return _has_price(piece.text, marks)
     if not re.search(ANY, last.text):
-        return only and bool(re.search(ANY, piece.text)) and len(stems(last.text)) <= 4 and piece.joined == ","  # noqa: PLR2004
+        short, uncounted = len(stems(last.text)) <= 4, not re.search(N, piece.text)  # noqa: PLR2004
+        fees = set(stems(last.text)) & FEES and uncounted and piece.joined in {"and", "&"}
+        return short and bool(re.search(ANY, piece.text)) and (bool(fees) or (only and piece.joined == ","))
     if not _has_price(piece.text, marks):
         return False
     priced = len(numbers) == (0 if re.search(M, piece.text) else 1)
@@ -281,6 +305,9 @@ def _check_question(bill: Bill, pieces: Sequence[Piece]) -> None:
 def _problem(bill: Bill, asked: Asked, text: str) -> Problem:
     if not any(entry.is_counted or entry.currency or "." in entry.price for entry, _ in bill.entries):
         raise Unread("any quantity with a price")
+    bare = any(not entry.currency and "." not in entry.price for entry, _ in bill.entries)
+    if bare and any(entry.currency and Fraction(entry.price) < 1 for entry, _ in bill.entries):
+        raise Unread("whether a price is in cents")
     currency = _currency(bill, text)
     labels = bill.labels
     for entry in bill.for_each_part:

@@ -37,8 +37,8 @@ PASSING = _set("mile km minute min hour hr block degree time ago floor year week
 """Numbers of these may stand in a text beside the purchases, where no price belongs to them."""
 NUMBERED = _set(
     "size no number model type grade version v mk level vol volume part chapter windows iphone ipad galaxy ps playstation "
-    "xbox office pixel series gen fifa nba class route room aisle row lane formula channel studio season episode day week "
-    "table gate unit suite apt catch area trip store shop supplier vendor order supplier stop"
+    "xbox office pixel series gen fifa nba class route aisle row lane formula channel studio season episode day week "
+    "apt catch area trip"
 )
 """A number after one of these is a name."""
 FEES = _set(
@@ -55,7 +55,7 @@ EVERYTHING = _set(
 VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering purchased "
     "purchase need needs needed want wants picked grabbed grab pick had has have was were is are took take takes found "
-    "used added went chose sent brought charged charges will would plan plans paying adding quotes quoted offers"
+    "used added went chose sent brought charged charges will would plan plans paying adding quotes quoted offers delivers delivered supplies asks"
 )
 UNITS = _set("unit pair piece item pc set")
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
