@@ -31,7 +31,7 @@ else:
     access, web = lazy("mcp_calc_server.access"), lazy("mcp_calc_server.web")
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
-_PUBLISHED = ("model", "offline", "publish", "no_calculator")
+_PUBLISHED = ("model", "base_url", "offline", "publish", "no_calculator")
 _LIMITS = ("queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute")
 _QUEUE = (*_LIMITS, "queue_version", "queue_only")
 DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
@@ -39,7 +39,8 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
-@click.option("--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the offline model (rule-based).")
+@click.option("--base-url", metavar="URL", help="The server of the model, such as a local one; it may need no key.")
+@click.option("--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the built-in reader of fixed rules.")
 @click.option("--publish", multiple=True, metavar="MODULE:ATTRIBUTE", help="Publish this Agent, or list of them.")
 @click.option("--no-calculator", is_flag=True, help="Publish only what --publish names.")
 @click.option("--max-agents", type=click.IntRange(min=1), default=MAX_AGENTS, show_default=True)
@@ -87,7 +88,7 @@ def main(context: click.Context, /, **options: Any) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
         tools, agents, calculators = _published(
-            **{name: options[name] for name in ("model", "offline", "publish", "no_calculator")}
+            **{name: options[name] for name in _PUBLISHED}
         )
         address = _address(options)
         asyncio.run(
@@ -149,7 +150,7 @@ def _sharing(options: Mapping[str, Any]) -> Sharing:
 
 
 def _published(
-    *, model: str, offline: bool, publish: Sequence[str], no_calculator: bool
+    *, model: str, base_url: str | None, offline: bool, publish: Sequence[str], no_calculator: bool
 ) -> tuple[list[Tool], list[Agent], list[Agent]]:
     """The tools, the user's agents, and those of the agents that are among the tools."""
     agents = [agent for name in publish for agent in find_agents(name)]
@@ -157,7 +158,7 @@ def _published(
         if not agents:
             raise ConfigurationError("--no-calculator without --publish leaves nothing to publish.")
         return [], agents, []
-    choice = choose_model(model, offline=offline)
+    choice = choose_model(model, offline=offline, base_url=base_url)
     if choice.notice:
         click.echo(f"mcp-calc-server: {choice.notice}", err=True)
     calculator = calculator_assistant(model=choice.model, client=choice.client)
@@ -222,7 +223,7 @@ def worker(context: click.Context) -> None:
 
 @main.command()
 @click.argument("host", type=click.Choice(list(HOSTS)))
-@click.option("--offline", is_flag=True, help="Let the agent use the built-in offline model (rule-based).")
+@click.option("--offline", is_flag=True, help="Let the agent use the built-in reader of fixed rules.")
 @click.option("--model", help="Model of the calculator agent.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="An environment variable for the server. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")

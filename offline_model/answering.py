@@ -11,10 +11,7 @@ from offline_model.planning import TOOLS
 from offline_model.problem import NoResult, Unread
 from offline_model.reading import FORMS
 
-ABOUT = (
-    "This is the built-in reader, which follows fixed rules and is not a language model: an API key (ANTHROPIC_API_KEY) or a "
-    "local model (--base-url) reads any wording."
-)
+ABOUT = "The built-in reader follows fixed rules; an API key, or a local model with --base-url, reads any wording."
 _PREFERRED = "calculator_assistant_agent"
 
 
@@ -26,7 +23,7 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
         place = conversation.place
         said = _said(conversation, body)
     except Unread as reason:
-        return _refused(body, place, f"I could not place {reason}. What I read looks like {FORMS}.\n{ABOUT}")
+        return _refused(body, place, f"I could not place {reason}. What is read looks like {FORMS}.\n{ABOUT}")
     except NoResult as reason:
         return _refused(body, place, str(reason))
     if isinstance(said, str):

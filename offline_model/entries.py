@@ -80,7 +80,7 @@ def price_at(text: str, marks: Mapping[str, Amount]) -> int | None:
     found = [match.start() for match in re.finditer(M, text)]
     patterns = _BARE if any(re.match(M, char) for char in marks) else (*_BARE, _LAST)
     for pattern in () if found else patterns:
-        found = found or [match.start(1) for match in pattern.finditer(text)]
+        found = found or [match.start(1) for match in pattern.finditer(text) if marks[match[1]].written[0] in "0123456789."]
     if not found:
         last = re.search(rf"({N})(?=\s*$|\s+(?:at|from|how|what|total)\b)", text)
         found = [last.start()] if last and re.search(r"\.\d\d$", marks[last[1]].written) else []

@@ -271,7 +271,7 @@ def _passes(text: str, at: int, bill: Bill) -> bool:
         or written == "one"
         or bool(beside)
         or bool(in_label)
-        or bool(set(before) & (PARTS | {"number", "part", "version", "step"}))
+        or bool(set(text[:at].lower().split()[-1:]) & (PARTS | {"number", "part", "version", "step"}))
     )
 
 

@@ -76,7 +76,8 @@ def _which_servers(function: Callable[..., Any]) -> Callable[..., Any]:
 @_which_servers
 @click.option("--model", envvar="ORCHESTRATOR_MODEL", default=ORCHESTRATOR_MODEL, show_default=True)
 @click.option("--calculator-model", envvar="CALCULATOR_MODEL", default=CALCULATOR_MODEL, show_default=True)
-@click.option("--offline", is_flag=True, help="Use the built-in offline model, which is rule-based, and no other.")
+@click.option("--base-url", metavar="URL", help="The server of the model, such as a local one; it may need no key.")
+@click.option("--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model.")
 @click.option("--local", is_flag=True, help="Use no server: local threads do the work.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the answer.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -104,6 +105,8 @@ def main(prompt: str | None, **options: Any) -> None:
     without one the finished parts are printed instead, if there are any.
     """
     is_chat = prompt is None and not options["demo"] and not options["as_json"] and _is_interactive()
+    if options["offline"] and options["base_url"]:
+        raise click.UsageError("--offline uses no server of a model: leave it or --base-url out.")
     question = None if is_chat else _question(prompt, demo=options["demo"])
     if is_chat and options["durable"]:
         raise click.UsageError("--durable keeps the run of one question; a chat is not kept.")
