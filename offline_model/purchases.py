@@ -188,7 +188,8 @@ def _completes(piece: Piece, last: Piece, marks: Mapping[str, Amount]) -> bool:
     if (
         sized
         and re.search(ANY, last.text)
-        and not re.match(rf"\W*{N}", last.text)
+        and not set(re.findall(r"[^\W\d_]+", re.split(N, last.text)[0].lower())) <= LEADING
+        and not any(stem(each[1].lower()) in CONTAINERS for each in SIZED.finditer(last.text))
         and re.match(rf"{N}\s+(?:{'|'.join(sorted(CONTAINERS | UNITS))})s?\b", piece.text)
     ):
         return _has_price(piece.text, marks)

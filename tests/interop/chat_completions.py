@@ -52,7 +52,7 @@ class ChatCompletions:
         message = answer(_as_messages_request(body))
         if body.get("stream"):
             return StreamingResponse(_chunks(message, body["model"]), media_type="text/event-stream")
-        return JSONResponse(_completion(message, body["model"], "message") | {"object": "chat.completion"})
+        return JSONResponse(_completion(message, body["model"]))
 
 
 def _as_messages_request(body: Body) -> Body:
@@ -92,10 +92,12 @@ def _blocks(message: Body) -> tuple[str, list[Body]]:
     return message["role"], [*([{"type": "text", "text": text}] if text else []), *calls]
 
 
-def _completion(message: Mapping[str, Any], model: str, key: str) -> Body:
-    """A message of the API as a completion, whose content is a `message`, or a `delta` if it is streamed."""
-    text = "".join(block["text"] for block in message["content"] if block["type"] == "text")
-    calls = [
+def _text(message: Mapping[str, Any]) -> str:
+    return "".join(block["text"] for block in message["content"] if block["type"] == "text")
+
+
+def _calls(message: Mapping[str, Any]) -> list[Body]:
+    return [
         {
             "index": index,
             "id": block["id"],
@@ -104,22 +106,30 @@ def _completion(message: Mapping[str, Any], model: str, key: str) -> Body:
         }
         for index, block in enumerate(block for block in message["content"] if block["type"] == "tool_use")
     ]
-    content: Body = {"role": "assistant", "content": text or None} | ({"tool_calls": calls} if calls else {})
-    return {
-        "id": f"chatcmpl-{message['id']}",
-        "object": "chat.completion.chunk",
-        "created": 0,
-        "model": model,
-        "choices": [{"index": 0, key: content, "finish_reason": "tool_calls" if calls else "stop"}],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30},
+
+
+def _completion(message: Mapping[str, Any], model: str) -> Body:
+    calls = _calls(message)
+    content: Body = {"role": "assistant", "content": _text(message) or None} | ({"tool_calls": calls} if calls else {})
+    choice = {"index": 0, "message": content, "finish_reason": "tool_calls" if calls else "stop"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+    return {"id": message["id"], "object": "chat.completion", "created": 0, "model": model, "choices": [choice]} | {
+        "usage": usage
     }
 
 
 def _chunks(message: Mapping[str, Any], model: str) -> Iterator[bytes]:
-    whole = _completion(message, model, "delta")
-    (choice,) = whole["choices"]
-    yield _event(whole | {"choices": [choice | {"finish_reason": None}]})
-    yield _event(whole | {"choices": [choice | {"delta": {}}]})
+    """As the real servers stream: each call begins with its name and an empty text of arguments."""
+    head = {"id": message["id"], "object": "chat.completion.chunk", "created": 0, "model": model}
+    calls = _calls(message)
+    deltas: list[Body] = [{"role": "assistant", "content": _text(message) or None}]
+    for call in calls:
+        arguments = call["function"]["arguments"]
+        deltas.append({"tool_calls": [call | {"function": call["function"] | {"arguments": ""}}]})
+        deltas.append({"tool_calls": [{"index": call["index"], "function": {"arguments": arguments}}]})
+    for delta in deltas:
+        yield _event(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    yield _event(head | {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls" if calls else "stop"}]})
     yield b"data: [DONE]\n\n"
 
 

@@ -36,7 +36,9 @@ def gateway(model: ChatCompletions, folder: Path) -> Iterator[str]:
             [command, *arguments],
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=environment(LITELLM_LOCAL_MODEL_COST_MAP="True"),
+            env=environment(
+                LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true"
+            ),
             cwd=folder,
         )
         try:

@@ -176,7 +176,7 @@ def test_a_price_without_which_the_total_is_not_known_makes_it_declined() -> Non
         for match in priced.finditer(case["q"]):
             tried += 1
             assert outcome(case["q"][: match.start()] + case["q"][match.end() :]) is None, (case["q"], match[0])
-    assert tried > 100
+    assert tried > 70
 
 
 async def test_the_orchestrator_and_its_calculators_have_the_totals_that_were_read(
