@@ -79,8 +79,8 @@ DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 def main(context: click.Context, /, **options: Any) -> None:
     """Publish six exact math functions and a calculator agent over MCP.
 
-    The agent uses Claude if the anthropic SDK finds credentials (ANTHROPIC_API_KEY, say) or ANTHROPIC_BASE_URL is set,
-    and otherwise a built-in offline model, which is rule-based. At most --max-agents agent calls run at once, and each
+    The agent uses Claude if the anthropic SDK finds credentials (ANTHROPIC_API_KEY, say), the model of a server that
+    --base-url or ANTHROPIC_BASE_URL names, and otherwise a built-in reader of fixed rules. At most --max-agents agent calls run at once, and each
     client may make --calls-per-minute calls. --publish and --allow-host may be given more than once.
     """
     if context.invoked_subcommand is not None:

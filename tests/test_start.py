@@ -23,7 +23,6 @@ NOT_FOR_A_SERVER_AT_REST = {
     "httpx2",
     "jsonschema",
     "jwt",
-    "lark",
     "mcp.client.client",
     "mcp.server.mcpserver.server",
     "mcp_calc_server.web",
@@ -35,7 +34,6 @@ NOT_FOR_A_CLIENT_AT_REST = {
     "anthropic",
     "cryptography",
     "jsonschema",
-    "lark",
     "mcp.server.lowlevel.server",
     "mcp.server.mcpserver.server",
     "starlette",
@@ -45,7 +43,6 @@ NOT_FOR_A_REQUEST = {
     "anthropic.lib.bedrock",
     "anthropic.lib.vertex",
     "anthropic.resources.beta.beta",
-    "lark",
     "mcp.server.lowlevel.server",
     "uvicorn",
 }
