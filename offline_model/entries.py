@@ -5,25 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from offline_model import words as w
 from offline_model.marking import ANY, Amount, M, N, shown
 from offline_model.numbers import decimal
 from offline_model.problem import Unread
-from offline_model.words import (
-    CONTAINERS,
-    EACH,
-    FEES,
-    LEADING,
-    MEASURES,
-    NUMBERED,
-    PARTS,
-    PEOPLE,
-    SIZES,
-    UNITS,
-    VERBS,
-    is_plural,
-    stem,
-    stems,
-)
+from offline_model.words import is_plural, stem, stems
 
 _EACH = re.compile(r"\b(?:each|ea|apiece)\b", re.IGNORECASE)
 _UNIT = re.compile(
@@ -47,7 +33,7 @@ _BARE = tuple(
 )
 _LAST = re.compile(rf"(?<!trip)(?<!store)(?<!shop)(?<!day)(?<!week)(?<!size)(?<=[^\W\d_])\s+({N})\s*$", re.IGNORECASE)
 SIZED = re.compile(
-    rf"{N}[\s-]*({'|'.join(sorted(SIZES | MEASURES | CONTAINERS, key=len, reverse=True))})s?\b", re.IGNORECASE
+    rf"{N}[\s-]*({'|'.join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))})s?\b", re.IGNORECASE
 )
 _FOR_ALL = re.compile(
     r"\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+lot)|the\s+lot)\b", re.IGNORECASE
@@ -72,7 +58,7 @@ class Entry:
 
     @property
     def is_fee(self) -> bool:
-        return not self.is_counted and bool(FEES & set(stems(self.name)))
+        return not self.is_counted and bool(w.FEES & set(stems(self.name)))
 
 
 def price_at(text: str, marks: Mapping[str, Amount]) -> int | None:
@@ -80,7 +66,9 @@ def price_at(text: str, marks: Mapping[str, Amount]) -> int | None:
     found = [match.start() for match in re.finditer(M, text)]
     patterns = _BARE if any(re.match(M, char) for char in marks) else (*_BARE, _LAST)
     for pattern in () if found else patterns:
-        found = found or [match.start(1) for match in pattern.finditer(text) if marks[match[1]].written[0] in "0123456789."]
+        found = found or [
+            match.start(1) for match in pattern.finditer(text) if marks[match[1]].written[0] in "0123456789."
+        ]
     if not found:
         last = re.search(rf"({N})(?=\s*$|\s+(?:at|from|how|what|total)\b)", text)
         found = [last.start()] if last and re.search(r"\.\d\d$", marks[last[1]].written) else []
@@ -128,7 +116,7 @@ def _without_parentheses(text: str, marks: Mapping[str, Amount]) -> str:
         if not re.search(M, outside) and (re.search(M, match[1]) or _EACH.search(match[1])):
             return text.replace("(", " ").replace(")", " ")
         sized = {stem(each[1].lower()) for each in SIZED.finditer(match[1])}
-        if re.search(ANY, SIZED.sub("", match[1])) or sized & CONTAINERS & set(stems(outside)):
+        if re.search(ANY, SIZED.sub("", match[1])) or sized & w.CONTAINERS & set(stems(outside)):
             raise Unread(f'"{shown(match[1], marks)}"')
     return re.sub(r"\([^()]*\)?", " ", text)
 
@@ -156,9 +144,9 @@ class _Reader:
         """What the price is for, if the words say so: "each", or what comes after "per", "/" or "a"."""
         found = _UNIT.match(self.text, self.price + 1)
         word = stem(((found["per"] or found["a"] or "each") if found else "").lower())
-        if found and found["a"] and found["more"] and word not in EACH | CONTAINERS | MEASURES:
+        if found and found["a"] and found["more"] and word not in w.EACH | w.CONTAINERS | w.MEASURES:
             word = ""
-        return "each" if word in EACH or (not word and _EACH.search(self.text)) else word
+        return "each" if word in w.EACH or (not word and _EACH.search(self.text)) else word
 
     def quantity(self) -> int | None:
         """The place of the quantity. Raises Unread for a number that is neither it nor a part of a name or a size."""
@@ -174,7 +162,7 @@ class _Reader:
         if len(direct) == 2 and re.fullmatch(r"\s*[x×*]\s*", self.text[direct[0] + 1 : direct[1]]):  # noqa: PLR2004
             direct = direct if self.begins(direct[0]) else direct[1:]
         free = [at for at in numbers if not self.is_size(at)]
-        held = any(word in CONTAINERS for word in stems(self.text[: self.price])) or re.match(r"\s*an?\s", self.text)
+        held = any(word in w.CONTAINERS for word in stems(self.text[: self.price])) or re.match(r"\s*an?\s", self.text)
         if not free and not direct:
             if (
                 numbers
@@ -186,7 +174,7 @@ class _Reader:
             return None
         first = [at for at in free[:1] if self.begins(at)]
         chosen = (direct or first or [at for at in free if not self.is_measure(at)] or free)[0]
-        sure = stem(self.word(chosen, before=True)) not in NUMBERED and self.is_sure(chosen)
+        sure = stem(self.word(chosen, before=True)) not in w.NUMBERED and self.is_sure(chosen)
         if len(direct) > 1 or not (direct or first or sure or Fraction(self.marks[self.text[chosen]].value) == 1):
             raise self.unread("which number is the quantity in")
         between = self.text[chosen + 1 : self.price]
@@ -206,7 +194,9 @@ class _Reader:
             return True
         noun, price = self.word(at), self.word(self.price, before=True)
         touching = re.fullmatch(r"\s*[^\W\d_]+\s*(?:@|at)\s*", self.text[at + 1 : self.price])
-        held = stem(noun) in _LASTING | CONTAINERS or (price == "@" and is_plural(noun) and stem(noun) not in MEASURES)
+        held = stem(noun) in _LASTING | w.CONTAINERS or (
+            price == "@" and is_plural(noun) and stem(noun) not in w.MEASURES
+        )
         return bool(touching and held) or (noun == "at" and is_plural(self.word(at, before=True)))
 
     def is_direct(self, at: int) -> bool:
@@ -225,23 +215,23 @@ class _Reader:
         """Whether only words come before that belong to no name, or the price itself."""
         before = re.sub(rf"{M}\s*(?:(?:per\s+|/\s*|an?\s+)\w+)?", " ", self.text[:at], flags=re.IGNORECASE)
         return not re.search(N, before) and all(
-            word.lower() in LEADING for word in re.findall(r"[^\W\d_]+(?:['’]\w+)?|\d\w*", before)
+            word.lower() in w.LEADING for word in re.findall(r"[^\W\d_]+(?:['’]\w+)?|\d\w*", before)
         )
 
     def is_size(self, at: int) -> bool:
         after, before = stem(self.word(at)), stem(self.word(at, before=True))
-        held = any(word in CONTAINERS for word in stems(self.text[:at]))
+        held = any(word in w.CONTAINERS for word in stems(self.text[:at]))
         return (
-            before in NUMBERED
-            or (before in PARTS and self.word(at) in VERBS)
-            or (after in SIZES and after != self.unit)
+            before in w.NUMBERED
+            or (before in w.PARTS and self.word(at) in w.VERBS)
+            or (after in w.SIZES and after != self.unit)
             or (held and (before == "of" or self.is_measure(at)))
         )
 
     def is_measure(self, at: int) -> bool:
         """A number of kilograms, feet and the like, unless the price is for one of them."""
         after = stem(self.word(at))
-        return after in MEASURES and not (self.unit and _same(self.unit, [after]))
+        return after in w.MEASURES and not (self.unit and _same(self.unit, [after]))
 
     def is_digit_of_name(self, at: int, quantity: int) -> bool:
         """A number that belongs to a name: "Fahrenheit 451", "555 timers" after the quantity, "hdmi 2.1 cables"."""
@@ -249,7 +239,7 @@ class _Reader:
         if at < quantity:
             return self.is_direct(quantity) and not self.begins(at)
         if (
-            stem(after) in PEOPLE | MEASURES
+            stem(after) in w.PEOPLE | w.MEASURES
             or not amount.written[:1].isdigit()
             or re.search(r"\.\d\d$", amount.written)
         ):
@@ -272,7 +262,11 @@ class _Reader:
         if not self.unit and not self.is_marked(at, nouns):
             raise self.unread("whether the price is for one or for all in")
         if self.unit not in {"", "each"} and not _same(self.unit, nouns):
-            if dozens or self.unit in MEASURES | CONTAINERS | PEOPLE or (nouns and nouns[0] in MEASURES | CONTAINERS):
+            if (
+                dozens
+                or self.unit in w.MEASURES | w.CONTAINERS | w.PEOPLE
+                or (nouns and nouns[0] in w.MEASURES | w.CONTAINERS)
+            ):
                 raise self.unread(f"the price per {self.unit} in")
         return amount.value
 
@@ -283,7 +277,7 @@ class _Reader:
         touching = self.is_direct(at) and not re.search(
             r"[^\W\d_]{2,}|\d", self.text[min(at, self.price) + 1 : max(at, self.price)]
         )
-        measured = nouns[:1] and nouns[0] in MEASURES - {"night", "month", "hour"} | {"dozen", "doz", "dz"}
+        measured = nouns[:1] and nouns[0] in w.MEASURES - {"night", "month", "hour"} | {"dozen", "doz", "dz"}
         if measured and not self.is_direct(at) and before not in {"@", "x", "×", "*"}:
             return False
         if at > self.price and self.word(at, before=True) in {"x", "×", "*"}:
@@ -299,20 +293,20 @@ class _Reader:
         own = self.text[quantity + 1 : self.price] if quantity < self.price else self.text[quantity + 1 :]
         name = _name(own)
         leading = _name(self.text[: min(quantity, self.price)])
-        return f"{leading} {name}".strip() if set(stems(name)) <= MEASURES | UNITS else name
+        return f"{leading} {name}".strip() if set(stems(name)) <= w.MEASURES | w.UNITS else name
 
 
 def _name(text: str) -> str:
     text = re.sub(
-        rf".*\b(?:{'|'.join(sorted(VERBS | {'i', 'we', 'he', 'she', 'they', 'you'}))})\s+(?=\S)",
+        rf".*\b(?:{'|'.join(sorted(w.VERBS | {'i', 'we', 'he', 'she', 'they', 'you'}))})\s+(?=\S)",
         "",
         text,
         flags=re.IGNORECASE,
     )
     words = _ENDS_NAME.sub("", re.sub(r"[@=:/|]|(?<!\S)[x×*–—-]+(?!\w)", " ", text)).split()
-    while words and words[0].lower().strip(",.") in LEADING | {"of", "at", "@", "each"}:
+    while words and words[0].lower().strip(",.") in w.LEADING | {"of", "at", "@", "each"}:
         words.pop(0)
-    while words and words[-1].lower() in LEADING | {"of", "at", "@", "each"}:
+    while words and words[-1].lower() in w.LEADING | {"of", "at", "@", "each"}:
         words.pop()
     return " ".join(words)
 

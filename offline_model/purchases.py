@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
 from offline_model.entries import SIZED, Entry, price_at, read_entry
 from offline_model.layout import Piece, lay_out
@@ -12,24 +13,7 @@ from offline_model.marking import ANY, Amount, M, N, P, mark, shown
 from offline_model.problem import Expression, Number, Part, Problem, Unread, changed, minus, product, total
 from offline_model.rates import Rate, check_rates, read_rate
 from offline_model.tables import Row, take_tables
-from offline_model.words import (
-    CHANGING,
-    CONTAINERS,
-    DISCOUNTS,
-    EACH,
-    EVERYTHING,
-    FEES,
-    LEADING,
-    PARTS,
-    PASSING,
-    PAYMENTS,
-    PEOPLE,
-    PRONOUNS,
-    UNITS,
-    VERBS,
-    stem,
-    stems,
-)
+from offline_model.words import stem, stems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uebff]")
 _NUMBERED = re.compile(r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=[A-Z])", re.MULTILINE)
@@ -38,8 +22,8 @@ _STATED = frozenset(
     "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub in is the on card".split()
 )
 _ONLY_PRICE = (
-    EACH
-    | CONTAINERS
+    w.EACH
+    | w.CONTAINERS
     | frozenset("price priced cost costing at for per a an is wa were are total which that they it qty".split())
 )
 _ASIDE = frozenset("my our for with after about".split())
@@ -94,7 +78,7 @@ def read_purchases(text: str) -> Problem:
     if len(periods) > 1:
         raise Unread("whether it is by the week, the month or the year")
     marked = _in_parentheses(marked)
-    if found := CHANGING.search(plain):
+    if found := w.CHANGING.search(" ".join(plain.split())):
         raise Unread(f'"{" ".join(found[0].split())}"')
     bill = Bill(marks, "€" if re.search("€|euro", text, re.I) else "£" if re.search("£|pence", text) else "$")
     bill.entries = [(_row_entry(row, bill.minor), Piece("", row.cells.get("part", ""), 0, 0)) for row in rows]
@@ -103,7 +87,7 @@ def read_purchases(text: str) -> Problem:
     for piece in pieces:
         rated += [(piece, len(bill.entries))] if re.search(P, piece.text) else []
         sentence = " ".join(each.text for each in pieces if each.sentence == piece.sentence)
-        told = (VERBS | PRONOUNS) & set(re.findall(r"[a-z']+", sentence.lower()))
+        told = (w.VERBS | w.PRONOUNS) & set(re.findall(r"[a-z']+", sentence.lower()))
         _add(bill, piece, is_aside=bool(told) and not _has_price_in(sentence))
     bill.rated = [piece for piece, _ in rated]
     bill.rates = [read_rate(bill, piece, before, pieces) for piece, before in rated]
@@ -188,14 +172,14 @@ def _completes(piece: Piece, last: Piece, marks: Mapping[str, Amount]) -> bool:
     if (
         sized
         and re.search(ANY, last.text)
-        and not set(re.findall(r"[^\W\d_]+", re.split(N, last.text)[0].lower())) <= LEADING
-        and not any(stem(each[1].lower()) in CONTAINERS for each in SIZED.finditer(last.text))
-        and re.match(rf"{N}\s+(?:{'|'.join(sorted(CONTAINERS | UNITS))})s?\b", piece.text)
+        and not set(re.findall(r"[^\W\d_]+", re.split(N, last.text)[0].lower())) <= w.LEADING
+        and not any(stem(each[1].lower()) in w.CONTAINERS for each in SIZED.finditer(last.text))
+        and re.match(rf"{N}\s+(?:{'|'.join(sorted(w.CONTAINERS | w.UNITS))})s?\b", piece.text)
     ):
         return _has_price(piece.text, marks)
     if not re.search(ANY, last.text):
         short, uncounted = len(stems(last.text)) <= 4, not re.search(N, piece.text)  # noqa: PLR2004
-        fees = set(stems(last.text)) & FEES and uncounted and piece.joined in {"and", "&"}
+        fees = set(stems(last.text)) & w.FEES and uncounted and piece.joined in {"and", "&"}
         return short and bool(re.search(ANY, piece.text)) and (bool(fees) or (only and piece.joined == ","))
     if not _has_price(piece.text, marks):
         return False
@@ -225,31 +209,31 @@ def _add(bill: Bill, piece: Piece, *, is_aside: bool) -> None:
     words = set(stems(text))
     if not _has_price(text, bill.marks):
         for match in re.finditer(N, text):
-            if not (is_aside and set(stems(text[match.end() :])[:1]) & (PEOPLE | PASSING)) and not _passes(
+            if not (is_aside and set(stems(text[match.end() :])[:1]) & (w.PEOPLE | w.PASSING)) and not _passes(
                 text, match.start(), bill
             ):
                 raise Unread(f'no price for "{shown(text, bill.marks)}"')
         return
     if words and words <= _STATED:
         raise Unread(f'"{shown(text, bill.marks)}"')
-    each_part = _EACH_PART.search(text) if words & FEES and not re.search(N, text) else None
-    each_part = each_part if each_part and stem(each_part[1]) in PARTS else None
+    each_part = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
+    each_part = each_part if each_part and stem(each_part[1]) in w.PARTS else None
     entry = read_entry(_EACH_PART.sub("", text) if each_part else text, bill.marks)
     if entry.currency == "minor":
         entry = Entry(entry.name, entry.quantity, entry.price, bill.minor, entry.is_counted)
     if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
         raise Unread(f'the total in "{shown(piece.text, bill.marks)}"')
     paid = (
-        words & PAYMENTS
+        words & w.PAYMENTS
         and {"used", "use", "using", "apply", "applied", "less", "minu", "cover", "redeem", "after"} & words
     )
-    if paid or re.search(rf"(?:^|\s)[-−–]{M}", text) or (DISCOUNTS & words and not re.search(P, piece.text)):
+    if paid or re.search(rf"(?:^|\s)[-−–]{M}", text) or (w.DISCOUNTS & words and not re.search(P, piece.text)):
         if entry.is_counted or {"each", "per", "every"} & words or not bill.entries:
             raise Unread(f'"{shown(text, bill.marks)}"')
         entry = Entry(entry.name, "1", entry.price, entry.currency, is_counted=False, taken_off=True)
     if each_part:
         bill.for_each_part.append(entry)
-    elif (entry.is_fee or entry.taken_off) and EVERYTHING & words and bill.stands_alone(piece):
+    elif (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and bill.stands_alone(piece):
         bill.overall.append(entry)
     else:
         bill.entries.append((entry, piece))
@@ -260,19 +244,21 @@ def _passes(text: str, at: int, bill: Bill) -> bool:
     before, after = stems(text[:at])[-1:], stems(text[at + 1 :])[:2]
     written = bill.marks[text[at]].written
     in_label = before and any(f"{before[0]} {written}" in label.lower() for label in bill.labels)
-    near = set(after[:1]) & (PEOPLE | PASSING) or set(after[1:]) & (PEOPLE - {"of", "us"}) or after == ["of", "us"]
-    told = set(re.findall(r"[a-z']+", text.lower())) & (VERBS | PRONOUNS | _ASIDE)
-    begins = all(word in LEADING for word in re.findall(r"[^\W\d_]+", text[:at].lower()))
-    beside = near and told and (not begins or (set(after[:1]) & PEOPLE and told & {"have", "has", "had"}))
+    near = (
+        set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & (w.PEOPLE - {"of", "us"}) or after == ["of", "us"]
+    )
+    told = set(re.findall(r"[a-z']+", text.lower())) & (w.VERBS | w.PRONOUNS | _ASIDE)
+    begins = all(word in w.LEADING for word in re.findall(r"[^\W\d_]+", text[:at].lower()))
+    beside = near and told and (not begins or (set(after[:1]) & w.PEOPLE and told & {"have", "has", "had"}))
     whole = len(bill.labels) < 2 or bill.marks[text[at]].value == str(len(bill.labels))  # noqa: PLR2004
-    noun = set(after[:1]) & (PARTS | PASSING | PEOPLE) or (not after and set(before) & {"all", "the", "these"})
+    noun = set(after[:1]) & (w.PARTS | w.PASSING | w.PEOPLE) or (not after and set(before) & {"all", "the", "these"})
     counted = whole and _ASKING.search(text) and noun
     return (
         bool(counted)
         or written == "one"
         or bool(beside)
         or bool(in_label)
-        or bool(set(text[:at].lower().split()[-1:]) & (PARTS | {"number", "part", "version", "step"}))
+        or bool(set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"}))
     )
 
 
@@ -294,7 +280,8 @@ def _check_words(bill: Bill, pieces: Sequence[Piece]) -> None:
 def _check_question(bill: Bill, pieces: Sequence[Piece]) -> None:
     """What is asked must not be the cost of some of the items only."""
     names = [
-        set(stems(entry.name)) - EVERYTHING - FEES - PARTS - {"of", "the", "and", "in"} for entry, _ in bill.entries
+        set(stems(entry.name)) - w.EVERYTHING - w.FEES - w.PARTS - {"of", "the", "and", "in"}
+        for entry, _ in bill.entries
     ]
     for piece in pieces:
         if _ASKING.search(piece.text) and not re.search(ANY, piece.text):
