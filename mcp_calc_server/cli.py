@@ -80,16 +80,15 @@ def main(context: click.Context, /, **options: Any) -> None:
     """Publish six exact math functions and a calculator agent over MCP.
 
     The agent uses Claude if the anthropic SDK finds credentials (ANTHROPIC_API_KEY, say), the model of a server that
-    --base-url or ANTHROPIC_BASE_URL names, and otherwise a built-in reader of fixed rules. At most --max-agents agent calls run at once, and each
-    client may make --calls-per-minute calls. --publish and --allow-host may be given more than once.
+    --base-url or ANTHROPIC_BASE_URL names, and otherwise a built-in reader of fixed rules. At most --max-agents agent
+    calls run at once, and each client may make --calls-per-minute calls. --publish and --allow-host may be given more
+    than once.
     """
     if context.invoked_subcommand is not None:
         return
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
-        tools, agents, calculators = _published(
-            **{name: options[name] for name in _PUBLISHED}
-        )
+        tools, agents, calculators = _published(**{name: options[name] for name in _PUBLISHED})
         address = _address(options)
         asyncio.run(
             serve(

@@ -1,9 +1,9 @@
 """Texts that are one calculation or one equation, in figures or words -> Problem.
 
-A text is rewritten from the inside out. Each number, and each worded function whose operands are known, becomes an atom, a
-letter with a number: n for a number or a finished group, c for what was in parentheses, o for a worded function ("sum of 3 and
-4"), p for a share ("15% of 80"). What stands after an o or a p could belong to it or to its operand, so it is declined. At
-the end atoms and signs are left, which Python's own parser puts in order.
+A text is rewritten from the inside out. Each number, and each worded function whose operands are known, becomes an
+atom, a letter with a number: n for a number or a finished group, c for what was in parentheses, o for a worded function
+("sum of 3 and 4"), p for a share ("15% of 80"). What stands after an o or a p could belong to it or to its operand, so
+it is declined. At the end atoms and signs are left, which Python's own parser puts in order.
 """
 
 import ast
@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
+from typing import TypeAlias
 
 from offline_model.equations import solutions
 from offline_model.numbers import PARTS, decimal, figures, spoken
@@ -51,12 +53,13 @@ _REPLACED = (
     (r"\bnegative (?=\d)", "-"),
 )
 _CHANGING = frozenset(
-    "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf median mode range variance deviation derivative "
-    "integral prime primes binary hex hexadecimal roman digits digit round rounded rounding nearest approximately about "
-    "absolute reciprocal inverse opposite not except without excluding consecutive even odd first last next multiples squares "
-    "cubes compound interest more less fewer than between or days weeks months hours minutes seconds years square cube root per "
-    "ratio convert miles km degrees celsius fahrenheit words estimate permutations combinations choose probability half double "
-    "percent third quarter both before after ago each every unless maybe twice triple of".split()
+    "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf median mode range variance deviation "
+    "derivative integral prime primes binary hex hexadecimal roman digits digit round rounded rounding nearest "
+    "approximately about absolute reciprocal inverse opposite not except without excluding consecutive even odd "
+    "first last next multiples squares cubes compound interest more less fewer than between or days weeks "
+    "months hours minutes seconds years square cube root per ratio convert miles km degrees celsius fahrenheit "
+    "words estimate permutations combinations choose probability half double percent third quarter both before "
+    "after ago each every unless maybe twice triple of".split()
 )
 _FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
 _RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
@@ -65,68 +68,54 @@ _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _LIST = rf"({_ARG}(?:(?:\s*,\s*and |\s*,\s*|\s+and |\s*&\s*){_ARG})+)"
 _TOKEN = re.compile(rf"{_ATOM}%?|unknown|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
-_HUNDRED = Number("100")
+_ORDER = "which of the operations comes first; parentheses would say it"
+_STEPS = re.compile(r",?\s*(?:and )?\bthen\b|,\s*(?=[⊕⊖⊗⊘])|\s+and (?=(?:add|subtract|multiply|divide)\b)")
+_STEP = re.compile(rf"\s*(add|subtract|multiply by|divide by|[⊕⊖⊗⊘])\s*({_ARG})\s*")
+_WHAT, _PART, _WHOLE = r"what (?:percent(?:age)?|%)", r"(?P<part>[^a-z]+?)", r"(?P<whole>[^a-z]+?)"
+_SHARES = (
+    rf"{_PART} is {_WHAT} of {_WHOLE}",
+    rf"{_WHAT} of {_WHOLE} is {_PART}",
+    rf"{_WHAT} is {_PART} of {_WHOLE}",
+    rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
+)
 _LONGEST, _DEEPEST, _MOST_DIGITS = 2_000, 50, 1_000
 
 
 def read_calculation(text: str) -> Problem:
     """Raises Unread if the text is not one calculation with one meaning, NoResult if it divides by zero."""
-    if re.search(r"\d!", text):
-        raise Unread("a factorial")
-    if len(text) > _LONGEST or re.search(rf"\d{{{_MOST_DIGITS}}}", text):
-        raise Unread("a calculation of this length")
-    reader = _Rewriter()
-    sides, name = _equation(text.lower().replace("\n", " "))
-    if name:
-        found = solutions(
-            *(reader.whole(re.sub(rf"(?<![a-z]){name}(?![a-z])", " unknown ", side), solving=True) for side in sides)
-        )
-        return Problem(
-            tuple(Goal("Answer", each) for each in found),
-        )
-    low = text.lower().replace("\n", " ").strip(" ?!.=")
-    if form := _FORM.search(low):
-        low = re.sub(
-            r"^(?:convert|change|turn|write|express) ", "", (low[: form.start()] + low[form.end() :]).strip(" ?=")
-        )
-    expression, unit = reader.share(low)
-    if form and form[1] == "percent":
-        expression, unit = product(expression, _HUNDRED), "%"
-    elif form:
-        unit = "fraction" if form[1] == "fraction" else ""
-        expression = over(expression, Number("1")) if isinstance(expression, Number) else expression
-    if isinstance(expression, Number):
-        raise Unread(f'"{text.strip()[:60]}", in which there is nothing to calculate')
+    if len(text) > _LONGEST or re.search(rf"\d!|\d{{{_MOST_DIGITS}}}", text):
+        raise Unread("a factorial, or a calculation of this length")
+    low, reader = " ".join(text.lower().split()), _Rewriter()
+    if sides := _equation(_replaced(low)):
+        left, right = (reader.whole(side) for side in sides)
+        return Problem(tuple(Goal("Answer", each) for each in solutions(left, right)))
+    expression, unit = reader.shaped(low.strip(" ?!.="))
     value(expression)
     degree = _degree(expression)
     if len(reader.currencies) > 1 or degree not in {0, 1}:
         raise Unread("more than one currency, or money multiplied by money")
-    goal = Goal("Answer", expression)
     currency = "".join(reader.currencies) if degree else ""
-    return Problem((goal,), (), tuple(dict.fromkeys(reader.read)), currency, "money" if degree else unit)
+    read = tuple(dict.fromkeys(reader.read))
+    return Problem((Goal("Answer", expression),), (), read, currency, "money" if degree else unit)
 
 
-def _equation(text: str) -> tuple[tuple[str, str], str]:
-    """The two sides and the name of the unknown, which is empty if the text is no equation."""
-    low = _replaced(text)
-    names = set(re.findall(r"(?<![a-z'’])[b-hj-z](?![a-z'’])", low))
-    if "unknown" in low and re.search(r"=|\bis\b", low):
-        left, _, right = re.sub(r"\bis\b", "=", low, count=0 if "=" in low else 1).strip(" ?.").partition("=")
-        return (left, right), "unknown"
-    for name in names if "=" in low else ():
+def _equation(text: str) -> list[str]:
+    """The two sides, with "unknown" for the unknown; none if the text is no equation."""
+    if "unknown" in text and re.search(r"=|\bis\b", text):
+        return [each.strip(" ?.") for each in re.split(r"=" if "=" in text else r"\bis\b", text, maxsplit=1)]
+    names = set(re.findall(r"(?<![a-z'’])[b-hj-z](?![a-z'’])", text)) if "=" in text else set()
+    for name in names:
         side = rf"((?:[\d.()+*/^\s⊕⊖⊗⊘-]|(?<![a-z]){name}(?![a-z]))+)"
-        if (found := re.search(rf"{side}={side}", low)) and name in found[1] + found[2]:
-            outside = _TOKEN.findall(low[: found.start()] + " " + low[found.end() :])
+        if (found := re.search(rf"{side}={side}", text)) and name in found[0]:
+            outside = _TOKEN.findall(text[: found.start()] + " " + text[found.end() :])
             others = (names - {name}) & set(outside)
             if others or any(word in _CHANGING or word.isdigit() or word in "=+*/^-" for word in outside):
                 raise Unread(f'"{" ".join(outside)[:60]}"')
             if re.search(rf"/\s*[\d.]+\s*[{name}(]", found[0]):
-                raise Unread("which of the operations comes first; parentheses would say it")
-            return (
-                re.sub(rf"(?<=[\d)])\s*(?=[{name}(])", "*", found[1]),
-                re.sub(rf"(?<=[\d)])\s*(?=[{name}(])", "*", found[2]),
-            ), name
-    return ("", ""), ""
+                raise Unread(_ORDER)
+            sides = (re.sub(rf"(?<=[\d)])\s*(?=[{name}(])", "*", each) for each in found.groups())
+            return [re.sub(rf"(?<![a-z]){name}(?![a-z])", " unknown ", each) for each in sides]
+    return []
 
 
 def _replaced(text: str) -> str:
@@ -150,6 +139,9 @@ def _degree(expression: Expression) -> int:
     return 9 * max(degrees)
 
 
+_Make: TypeAlias = Callable[..., Expression]
+
+
 @dataclass
 class _Rewriter:
     atoms: list[Expression] = field(default_factory=list)
@@ -160,38 +152,36 @@ class _Rewriter:
         self.atoms.append(expression)
         return f"{kind}{len(self.atoms) - 1}"
 
-    def whole(self, text: str, *, solving: bool = False) -> Expression:
+    def shaped(self, text: str) -> tuple[Expression, str]:
+        """The whole with its unit: "3/8 as a percentage", "28 is what percent of 80" or a plain calculation."""
+        form = _FORM.search(text)
+        if form:
+            text = re.sub(r"^(?:convert|change|turn|write|express) ", "", text.replace(form[0], " ").strip(" ?="))
+        for pattern in _SHARES:
+            if found := re.search(rf"(?:^|\s){pattern}$", text):
+                part, whole = (self.whole(found[name]) for name in ("part", "whole"))
+                return over(product(part, Number("100")), whole), "%"
+        expression = self.whole(text)
+        if form and form[1] == "percent":
+            return product(expression, Number("100")), "%"
+        if isinstance(expression, Number) and not form:
+            raise Unread(f'"{text[:60]}", in which there is nothing to calculate')
+        plain = isinstance(expression, Number)
+        return over(expression, Number("1")) if plain else expression, "fraction" if form and form[
+            1
+        ] == "fraction" else ""
+
+    def whole(self, text: str) -> Expression:
         """The expression that is all of the text, but for words at its ends that change nothing."""
-        text = self.numbers(_replaced(text))
-        first, *steps = re.split(
-            r",?\s*(?:and )?\bthen\b|,\s*(?=[⊕⊖⊗⊘])|\s+and (?=(?:add|subtract|multiply|divide)\b)", text
-        )
-        expression = self.functions(first, solving=solving)
+        first, *steps = _STEPS.split(self.numbers(_replaced(text)))
+        expression = self.functions(first)
         for step in steps:
-            found = re.fullmatch(
-                rf"\s*(add|subtract|multiply by|divide by|[⊕⊖⊗⊘])\s*({_ARG})\s*",
-                re.sub(_RESULT, " ", step).rstrip(" .!"),
-            )
+            found = _STEP.fullmatch(_RESULT.sub(" ", step).rstrip(" .!"))
             if not found:
                 raise Unread(f'"{step.strip()[:60]}"')
             sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])
             expression = self.parsed(f"{self.atom(expression)}{sign}{found[2]}")
         return expression
-
-    def share(self, text: str) -> tuple[Expression, str]:
-        """ "28 is what percent of 80" and the like, or else the whole."""
-        what, side = r"what (?:percent(?:age)?|%)", r"([^a-z]+?)"
-        patterns = (
-            rf"{side} is {what} of {side}",
-            rf"{what} of {side} is (?P<part>[^a-z]+)",
-            rf"{what} is {side} of {side}",
-        )
-        patterns += (rf"{side} as an? percent(?:age)? of {side}",)
-        for pattern in patterns:
-            if found := re.search(rf"(?:^|\s){pattern}$", text.strip(" ?.!")):
-                part, whole = (found["part"], found[1]) if "part" in found.groupdict() else (found[1], found[2])
-                return over(product(self.whole(part), _HUNDRED), self.whole(whole)), "%"
-        return self.whole(text), ""
 
     def numbers(self, text: str) -> str:
         """Every number an atom, those in words too; "3/4" before "of", and "2 1/2", are one."""
@@ -225,7 +215,7 @@ class _Rewriter:
             at += 2
         return "".join(parts)
 
-    def functions(self, text: str, *, solving: bool = False) -> Expression:
+    def functions(self, text: str) -> Expression:
         """Groups in parentheses and worded functions, from the inside out, then the rest."""
         if text.count("(") > _DEEPEST:
             raise Unread(f"more than {_DEEPEST} pairs of parentheses")
@@ -234,26 +224,20 @@ class _Rewriter:
             before = text
             text = re.sub(r"\(([^()a-bd-mq-z]*)\)", lambda match: self.atom(self.parsed(match[1]), "c"), text)
             for pattern, make in _FUNCTIONS:
-                text = pattern.sub(lambda match, make=make: make(self, match), text)  # type: ignore[misc]
+                text = pattern.sub(partial(make, self), text)
         if more := re.search(rf"({_ATOM}) (more|less) than (.+)", text):
-            text = f"{text[: more.start()]}{self.atom(self.functions(more[3], solving=solving))} {'+-'[more[2] == 'less']} {more[1]}"
+            sign = "+" if more[2] == "more" else "-"
+            text = f"{text[: more.start()]}{self.atom(self.functions(more[3]))} {sign} {more[1]}"
         return self.parsed(_trimmed(text))
 
     def parsed(self, text: str) -> Expression:
         """Atoms and signs, in the order of the operations."""
-        if re.search(r"o\d+\s*[-+*/^⊕⊖⊗⊘]|p\d+\s*(?:[*/^⊗⊘]|[⊕⊖](?!\s*p))", text):
-            raise Unread(
-                "what follows a worded operation, which may belong to its last number; parentheses would say it"
-            )
-        if re.search(r"[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
-            raise Unread("which of the operations comes first; parentheses would say it")
+        if re.search(r"o\d+\s*[-+*/^⊕⊖⊗⊘]|p\d+\s*(?:[*/^⊗⊘]|[⊕⊖](?!\s*p))|[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
+            raise Unread(_ORDER)
         if found := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
             return changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
-        text = (
-            re.sub(rf"({_ATOM})%", lambda match: self.atom(Number(self.portion(match[1]))), text)
-            if re.fullmatch(rf"\s*{_ATOM}%\s*", text)
-            else text
-        )
+        if found := re.fullmatch(rf"\s*({_ATOM})%\s*", text):
+            return Number(self.portion(found[1]))
         for sign, plain in zip("⊕⊖⊗⊘^", ("+", "-", "*", "/", "**"), strict=True):
             text = text.replace(sign, plain)
         try:
@@ -277,20 +261,20 @@ class _Rewriter:
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
                 return Operation("power", (self.built(left), self.built(right)))
             case ast.BinOp(op=ast.Add() | ast.Sub()):
-                forward, backward = self.chain(node, (ast.Add, ast.Sub))
-                return minus(total(*forward), total(*backward)) if backward else total(*forward)
+                return self.chain(node, (ast.Add, ast.Sub), (total, minus))
             case ast.BinOp(op=ast.Mult() | ast.Div()):
-                forward, backward = self.chain(node, (ast.Mult, ast.Div))
-                return over(product(*forward), product(*backward)) if backward else product(*forward)
+                return self.chain(node, (ast.Mult, ast.Div), (product, over))
         raise ValueError(node)
 
-    def chain(self, node: ast.expr, signs: tuple[type, type]) -> tuple[list[Expression], list[Expression]]:
-        """a - b + c - d as a and c, b and d, so that the two sides can be worked out at the same time."""
-        if not isinstance(node, ast.BinOp) or not isinstance(node.op, signs):
-            return [self.built(node)], []
-        forward, backward = self.chain(node.left, signs)
-        (forward if isinstance(node.op, signs[0]) else backward).append(self.built(node.right))
-        return forward, backward
+    def chain(self, node: ast.expr, signs: tuple[type, type], make: tuple[_Make, _Make]) -> Expression:
+        """For a - b + c - d: a and c, b and d, so that the two sides can be worked out at the same time."""
+        forward: list[Expression] = []
+        backward: list[Expression] = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, signs):
+            (forward if isinstance(node.op, signs[0]) else backward).insert(0, self.built(node.right))
+            node = node.left
+        together = make[0](self.built(node), *forward)
+        return make[1](together, make[0](*backward)) if backward else together
 
     def portion(self, name: str) -> str:
         percent = self.at(name)
@@ -343,7 +327,7 @@ def _trimmed(text: str) -> str:
     return " ".join(tokens[first : last + 1])
 
 
-_Maker = Callable[[_Rewriter, re.Match[str]], str]
+_Maker: TypeAlias = Callable[[_Rewriter, re.Match[str]], str]
 
 
 def _each(make: Callable[[list[Expression]], Expression]) -> _Maker:

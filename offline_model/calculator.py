@@ -11,7 +11,7 @@ from offline_model.reading import read
 
 
 def calculate(conversation: Asked, offered: AbstractSet[str]) -> str | list[Call]:
-    """The next calls, or the final text. Raises Unread or NoResult if the problem, a tool or a result is not to be had."""
+    """The next calls, or the final text. Raises Unread or NoResult if there is no problem, tool or result."""
     problem = read(conversation.question)
     wanted = [part.total for part in problem.parts] + [goal.value for goal in problem.goals]
     if missing := sorted(set().union(*map(tools_of, wanted)) - offered):

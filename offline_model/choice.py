@@ -39,8 +39,8 @@ class ModelChoice:
 def choose_model(model: str, *, offline: bool = False, base_url: str | None = None) -> ModelChoice:
     """Decide who answers: the language model named `model`, or the offline model.
 
-    A language model needs credentials that the anthropic SDK finds in the environment or on disk, or a server: one named
-    by `base_url` or `ANTHROPIC_BASE_URL` is taken to need no key if none is found.
+    A language model needs credentials that the anthropic SDK finds in the environment or on disk, or a server: one
+    that is named by `base_url` or `ANTHROPIC_BASE_URL` is taken to need no key if none is found.
     """
     if offline:
         return ModelChoice(MODEL, offline_client)

@@ -59,12 +59,13 @@ def _polynomial(expression: Expression) -> _Polynomial:
             return tuple(map(sum, zip(*map(_polynomial, operands), strict=True)))  # type: ignore[arg-type]
         case Operation(tool="subtract_numbers", operands=(one, other)):
             return tuple(first - second for first, second in zip(_polynomial(one), _polynomial(other), strict=True))
-        case Operation(tool="multiply_numbers", operands=operands):
-            return reduce(_times, map(_polynomial, operands))
+        case (
+            Operation(tool="multiply_numbers", operands=operands)
+            | Operation(tool="power", operands=(*operands, Number(text="2")))
+        ):
+            return reduce(_times, map(_polynomial, operands if expression.tool == "multiply_numbers" else operands * 2))
         case Operation(tool="divide_numbers", operands=(one, other)) if (by := value(other)) is not None:
             return tuple(each / by for each in _polynomial(one))
-        case Operation(tool="power", operands=(base, Number(text="2"))):
-            return _times(_polynomial(base), _polynomial(base))
     if (known := value(expression)) is None:
         raise Unread("an equation of this form")
     return known, Fraction(0), Fraction(0)

@@ -26,7 +26,8 @@ PARTS = {
 }
 PARTS |= {f"{name}s": parts for name, parts in PARTS.items() if name not in {"half", "halves"}}
 _WORD = "|".join(sorted(_SMALL, key=len, reverse=True))
-SPOKEN = rf"\b(?:an?\ (?=hundred\b|thousand\b|million\b)|(?:{_WORD})\b)(?:(?<=a\ )|\ )?(?:(?:and\ )?(?:{_WORD}|{'|'.join(_SCALES)})\b(?:\ (?=(?:and\ )?(?:{_WORD}|{'|'.join(_SCALES)})\b))?)*"
+_SCALE = "|".join(_SCALES)
+SPOKEN = rf"\b(?:an?\ (?:{_SCALE})|{_WORD})(?:\ (?:and\ )?(?:{_WORD}|{_SCALE}))*\b"
 """A pattern, in the verbose form, for words that may begin with a number."""
 
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -70,7 +71,7 @@ def spoken(words: Sequence[str]) -> tuple[Fraction | None, int]:
     else:
         return None, 0
     total, smallest = Fraction(0), 10**12
-    while at < len(words) and (words[at] in _SCALES and (_SCALES[words[at]] < smallest or number >= 1 and not total)):
+    while at < len(words) and (words[at] in _SCALES and (_SCALES[words[at]] < smallest or (number >= 1 and not total))):
         smallest = _SCALES[words[at]]
         number, at = number * smallest, at + 1
         skipped = at + 1 if words[at : at + 1] == ["and"] else at

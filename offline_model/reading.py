@@ -1,12 +1,13 @@
 """Text -> Problem: a calculation if the whole text is one, otherwise purchases."""
 
+import re
 from functools import lru_cache
 
 from offline_model.calculation import read_calculation
 from offline_model.problem import NoResult, Part, Problem, Unread, value, written
 from offline_model.purchases import read_purchases
 
-MOST_CHARACTERS = 10_000
+_MOST_CHARACTERS, _MOST_MARKS, _LONGEST_WORD, _LONGEST_SENTENCE = 5_000, 500, 300, 800
 FORMS = '"Toy Town: 3 shirts at $12.50 each, shipping $5.99" or "15% of 80"'
 """Forms that are read."""
 
@@ -14,8 +15,12 @@ FORMS = '"Toy Town: 3 shirts at $12.50 each, shipping $5.99" or "15% of 80"'
 @lru_cache(maxsize=64)
 def read(text: str) -> Problem:
     """Raises Unread if the text has no certain meaning, NoResult if what it asks for does not exist."""
-    if len(text) > MOST_CHARACTERS:
-        raise Unread(f"a text of more than {MOST_CHARACTERS:,} characters")
+    if len(text) > _MOST_CHARACTERS:
+        raise Unread(f"a text of more than {_MOST_CHARACTERS:,} characters")
+    if re.search(rf"\S{{{_LONGEST_WORD}}}|[^.,;:?!\n]{{{_LONGEST_SENTENCE}}}", text):
+        raise Unread("a word or a sentence of this length")
+    if len(re.findall(r"[:;.?!|\n]", text)) > _MOST_MARKS:
+        raise Unread("so many lines and sentences")
     try:
         return read_calculation(text)
     except Unread as reason:

@@ -37,7 +37,8 @@ def print_answer(report: Report, policy: str, tell: Callable[[str], None]) -> No
     for part in report.finished:
         text = f"{part.tool}({part.arguments}):\n{part.result}"
         click.echo(printable(text), err=policy != "best-effort")
-    tell(f"no answer: {report.error}")
+    for line in f"no answer: {report.error}".splitlines():
+        tell(line)
 
 
 def printable_json(value: Any) -> str:

@@ -68,9 +68,7 @@ class _Pieces(httpx2.AsyncByteStream):
             yield piece
 
 
-def respond(
-    answer: AnswerFunction, method: str, path: str, headers: Mapping[str, str], content: bytes
-) -> HttpReply:
+def respond(answer: AnswerFunction, method: str, path: str, headers: Mapping[str, str], content: bytes) -> HttpReply:
     """The response to one request: POST /v1/messages, or /v1/messages/count_tokens."""
     try:
         return _respond(answer, method, path, headers, content)
@@ -78,9 +76,7 @@ def respond(
         return _refused(error)
 
 
-def _respond(
-    answer: AnswerFunction, method: str, path: str, headers: Mapping[str, str], content: bytes
-) -> HttpReply:
+def _respond(answer: AnswerFunction, method: str, path: str, headers: Mapping[str, str], content: bytes) -> HttpReply:
     counting = path == "/v1/messages/count_tokens"
     if method != "POST" or (path != "/v1/messages" and not counting):
         raise WireError(404, "not_found_error", f"{method} {path}: not found")

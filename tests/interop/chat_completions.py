@@ -1,4 +1,4 @@
-"""A server of OpenAI's chat completions, as Ollama, LM Studio, llama.cpp and vLLM have it. The offline model plays the model."""
+"""A server of OpenAI's chat completions, as local servers have it. The offline model plays the model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class ChatCompletions:
     def __enter__(self) -> Self:
         self._socket = socket.create_server(("127.0.0.1", 0))
         routes = [Route("/v1/chat/completions", self._answer, methods=["POST"])]
-        config = uvicorn.Config(Starlette(routes=routes), log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            Starlette(routes=routes), log_level="error", lifespan="off", timeout_graceful_shutdown=1
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self._thread.start()

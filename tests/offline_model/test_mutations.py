@@ -62,8 +62,28 @@ class Store:
         return sum((quantity * price for quantity, _, price in self.items), self.shipping)
 
 
-NAMES = ("Toy Town", "Book Barn", "Garden Gate", "Lowe's", "B&Q", "O'Reilly", "Trader Joe's", "Micro Center", "7-Eleven")
-GOODS = ("shirts", "hats", "bags of rice", "HDMI cables", "pots", "novels", "boxes of pens", "M8 bolts", "tins of paint")
+NAMES = (
+    "Toy Town",
+    "Book Barn",
+    "Garden Gate",
+    "Lowe's",
+    "B&Q",
+    "O'Reilly",
+    "Trader Joe's",
+    "Micro Center",
+    "7-Eleven",
+)
+GOODS = (
+    "shirts",
+    "hats",
+    "bags of rice",
+    "HDMI cables",
+    "pots",
+    "novels",
+    "boxes of pens",
+    "M8 bolts",
+    "tins of paint",
+)
 
 
 def stores(rng: random.Random) -> tuple[Store, ...]:
@@ -113,7 +133,9 @@ def bullets(parts: tuple[Store, ...]) -> str:
 def table(parts: tuple[Store, ...]) -> str:
     rows = ["| Store | Item | Qty | Unit price |", "|---|---|---|---|"]
     for store in parts:
-        rows += [f"| {store.name} | {goods} | {quantity} | ${_dollars(price)} |" for quantity, goods, price in store.items]
+        rows += [
+            f"| {store.name} | {goods} | {quantity} | ${_dollars(price)} |" for quantity, goods, price in store.items
+        ]
         rows += [f"| {store.name} | shipping | 1 | ${_dollars(store.shipping)} |"]
     return "\n".join([*rows, "", "What is the total of all stores?"])
 
@@ -132,9 +154,7 @@ LAYOUTS: tuple[Callable[[tuple[Store, ...]], str], ...] = (prose, labels, bullet
 @pytest.mark.requirement("offline-mutations")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("seed", range(12))
-def test_a_layout_has_the_total_that_the_arithmetic_says(
-    layout: Callable[[tuple[Store, ...]], str], seed: int
-) -> None:
+def test_a_layout_has_the_total_that_the_arithmetic_says(layout: Callable[[tuple[Store, ...]], str], seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - seeded, so that it can be had again
     parts = stores(rng)
     expected = sum((store.total for store in parts), Fraction(0))

@@ -61,7 +61,11 @@ async def test_one_store_is_one_delegation(kit: Any, client: AsyncAnthropic) -> 
 
 @pytest.mark.parametrize(
     ("question", "answer"),
-    [("3 shirts at $12.50 each and a hat at $8", "$45.50"), ("(2 + 3) ^ 2 / 5", "5"), ("1 / 3", "1/3 (about 0.333333333333)")],
+    [
+        ("3 shirts at $12.50 each and a hat at $8", "$45.50"),
+        ("(2 + 3) ^ 2 / 5", "5"),
+        ("1 / 3", "1/3 (about 0.333333333333)"),
+    ],
 )
 async def test_what_has_no_parts_is_one_delegation(
     kit: Any, client: AsyncAnthropic, question: str, answer: str
