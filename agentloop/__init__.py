@@ -2,7 +2,7 @@
 
 from agentloop.agent import Agent
 from agentloop.budget import Budget, Ledger
-from agentloop.context import Abandoned, CallContext
+from agentloop.context import CallContext, Cancellation, RunScope
 from agentloop.conversation import Conversation
 from agentloop.delegate import create_agent_tool_async, create_agent_tool_sync
 from agentloop.errors import (
@@ -30,7 +30,6 @@ from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import sdk_client
 
 __all__ = [
-    "Abandoned",
     "Agent",
     "AgentError",
     "ApiUnreachable",
@@ -38,6 +37,7 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "CallContext",
+    "Cancellation",
     "ConfigurationError",
     "ContextWindowExceeded",
     "Conversation",
@@ -52,6 +52,7 @@ __all__ = [
     "Refused",
     "RunError",
     "RunResult",
+    "RunScope",
     "Step",
     "StreamBroken",
     "Tool",

@@ -69,9 +69,10 @@ class Agent:
         """
         conversation = Conversation().ask(prompt) if isinstance(prompt, str) else prompt
         context = context or CallContext()
-        emit = observe if context.emit is ignore else together(context.emit, observe)
-        context = replace(context, emit=context.emit if observe is ignore else emit)
-        return await Run(self, conversation, context, context.governor or self._governor).to_answer()
+        scope = context.scope
+        emit = observe if scope.emit is ignore else scope.emit if observe is ignore else together(scope.emit, observe)
+        scope = replace(scope, emit=emit, governor=scope.governor or self._governor)
+        return await Run(self, conversation, replace(context, scope=scope)).to_answer()
 
     def run_sync(self, prompt: str | Conversation, *, observe: Observer = ignore) -> RunResult:
         """`run` for code that is not async, in an event loop of its own.

@@ -208,14 +208,14 @@ async def _until_abandoned(agent: Agent, prompt: str, context: CallContext) -> T
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(task.cancel)
 
-    context.abandoned.then(cancel)
+    context.cancelled.then(cancel)
     return await _delegate(agent, prompt, context)
 
 
 async def _delegate(agent: Agent, prompt: str, context: CallContext) -> ToolOutput:
-    if context.depth > agent.limits.max_depth:
+    if context.scope.depth > agent.limits.max_depth:
         raise ToolError(
-            f"{agent.name} is {context.depth} agents deep, and {agent.limits.max_depth} is the limit: "
+            f"{agent.name} is {context.scope.depth} agents deep, and {agent.limits.max_depth} is the limit: "
             "do this part without delegating it."
         )
     try:

@@ -16,7 +16,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
-from agentloop.context import Abandoned, CallContext
+from agentloop.context import CallContext, Cancellation
 from agentloop.errors import ToolError
 from agentloop.events import Event
 from agentloop.limits import Limits, seconds_left, within
@@ -75,22 +75,23 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext
 
 
 async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
-    inbox, abandoned = _inbox(), Abandoned()
+    inbox, cancelled = _inbox(), Cancellation()
 
     def to_loop(deliver: Callable[[Any], None], item: object) -> None:
-        if not abandoned.is_set():
+        if not cancelled:
             inbox.put(deliver, item)
 
-    def book(bill: Bill) -> None:
+    def charge(bill: Bill) -> None:
         # Also when abandoned: what was spent was spent. A loop that has closed keeps no books.
         with suppress(RuntimeError):
-            inbox.put(context.book, bill)
+            inbox.put(context.scope.charge, bill)
 
     first: tuple[CallContext, ...] = ()
     if tool.takes_context:
-        emit: Callable[[Event], None] = partial(to_loop, context.emit)
-        report: Callable[[str], None] = partial(to_loop, context.report)
-        first = (replace(context, emit=emit, report=report, book=book, abandoned=abandoned),)
+        emit: Callable[[Event], None] = partial(to_loop, context.scope.emit)
+        progress: Callable[[str], None] = partial(to_loop, context.progress)
+        scope = replace(context.scope, emit=emit, charge=charge)
+        first = (replace(context, progress=progress, cancelled=cancelled, scope=scope),)
     thread = asyncio.ensure_future(
         anyio.to_thread.run_sync(
             _without_exit, partial(tool.function, *first, **arguments), abandon_on_cancel=True, limiter=_limiter(limits)
@@ -100,7 +101,7 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
         await asyncio.wait({thread})
     finally:
         if not thread.done():
-            abandoned.set()
+            cancelled.set()
             try:
                 if tool.takes_context:
                     await asyncio.wait({thread}, timeout=NOTICE_GRACE)

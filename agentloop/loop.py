@@ -16,7 +16,6 @@ from agentloop.budget import cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, Conversation, Exchange, RunTools
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
-from agentloop.governor import Governor
 from agentloop.journal import Tape
 from agentloop.limits import deadline_after, seconds_left, within
 from agentloop.model import Request
@@ -60,22 +59,24 @@ class RunResult:
 class Run:
     """The state of one run. Nothing of it is shared with another run of the same agent."""
 
-    def __init__(self, agent: Agent, conversation: Conversation, context: CallContext, governor: Governor) -> None:
+    def __init__(self, agent: Agent, conversation: Conversation, context: CallContext) -> None:
         self._agent = agent
-        self._context = replace(context, governor=governor)
+        assert context.scope.governor is not None
+        self._context = context
+        self._scope = context.scope
         self._settings = agent.settings
         self._exchange = Exchange(conversation.bind(self._settings.fingerprint), max_tokens=agent.max_tokens)
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
         self._asking = Asking(
             agent.model,
             agent.limits,
-            ledger=context.ledger,
-            governor=governor,
+            ledger=context.scope.ledger,
+            governor=context.scope.governor,
             deadline=self._deadline,
             spent=self._spend,
             hear=self._hear,
         )
-        self._is_eager = agent.eager and not context.ledger.left.is_bounded
+        self._is_eager = agent.eager and not context.scope.ledger.left.is_bounded
         self._now_calling: dispatch.Calls | None = None
         self._calls = itertools.count(1)
         self._unstarted = 0
@@ -84,7 +85,7 @@ class Run:
         self._steps: list[Step] = []
         self._began = time.monotonic()
         self._tape = self._new_tape()
-        self.id = context.run or uuid.uuid4().hex[:12]
+        self.id = context.scope.run_id or uuid.uuid4().hex[:12]
 
     async def to_answer(self) -> RunResult:
         """Run to the answer.
@@ -93,7 +94,7 @@ class Run:
             RunError: with the conversation so far and what it cost.
         """
         question = self._exchange.conversation.question
-        self._emit(events.RunStarted, prompt=question, depth=self._context.depth, parent_call=self._context.call)
+        self._emit(events.RunStarted, prompt=question, depth=self._scope.depth, parent_call=self._scope.call_id)
         try:
             answer = await self._within_deadline()
         except RunError as error:
@@ -194,7 +195,7 @@ class Run:
 
     async def _call(self, use: ToolUse, context: CallContext, tape: Tape, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
-        about: dict[str, Any] = {"call": context.call, "tool": use.name, "arguments": use.input}
+        about: dict[str, Any] = {"call": context.scope.call_id, "tool": use.name, "arguments": use.input}
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
         self._emit(events.ToolStarted, tape, **about)
         try:
@@ -215,23 +216,27 @@ class Run:
         return output
 
     def _context_for(self, use: ToolUse, tape: Tape, bills: list[Bill]) -> CallContext:
-        def book(bill: Bill) -> None:
+        def charge(bill: Bill) -> None:
             bills.append(bill)
             self._delegated.append(bill)
 
         call = f"{self.id}.{next(self._calls)}"
         siblings = max(1, self._unstarted)
         self._unstarted -= 1
+        scope = replace(
+            self._scope,
+            emit=lambda event: tape.tell(event),  # noqa: PLW0108 - which changes when a journal keeps the events
+            run_id=None,
+            call_id=call,
+            depth=self._scope.depth + 1,
+            siblings=siblings,
+            charge=charge,
+        )
         return replace(
             self._context,
-            emit=lambda event: tape.tell(event),  # noqa: PLW0108 - which changes when a journal keeps the events
-            run=None,
-            call=call,
+            scope=scope,
             deadline=self._deadline,
-            depth=self._context.depth + 1,
-            siblings=siblings,
-            book=book,
-            report=lambda message: self._emit(events.ToolProgress, tape, call=call, tool=use.name, message=message),
+            progress=lambda message: self._emit(events.ToolProgress, tape, call=call, tool=use.name, message=message),
         )
 
     @property
@@ -244,11 +249,11 @@ class Run:
 
     def _emit(self, kind: type[events.Event], tape: Tape | None = None, **what: Any) -> None:
         event = kind(run=self.id, agent=self._agent.name, **what)
-        self._context.trace(event)
+        self._scope.trace(event)
         (tape or self._tape).tell(event)
 
     def _new_tape(self) -> Tape:
-        return Tape(self._context.emit, self._recall)
+        return Tape(self._scope.emit, self._recall)
 
     def _recall(self, event: events.Event) -> None:
         """Take up what an event of before a crash says of the cost, and tell it again."""
@@ -256,16 +261,16 @@ class Run:
             case events.Spent(run=self.id, model=model, usage=usage):
                 spent = Usage({model: usage})
                 self._own += spent
-                self._context.ledger.book(cost_of(spent))
+                self._scope.ledger.book(cost_of(spent))
             case events.ToolFinished(run=self.id, bills=bills):
                 self._delegated += bills
-                self._context.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
-        self._context.emit(replace(event, replayed=True))
+                self._scope.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
+        self._scope.emit(replace(event, replayed=True))
 
     def _end(self, **outcome: Any) -> Bill:
         bill = Bill(self._agent.name, time.monotonic() - self._began, self._own, tuple(self._delegated))
         self._emit(events.RunFinished, self._new_tape(), bill=bill, **outcome)
-        self._context.book(bill)
+        self._scope.charge(bill)
         return bill
 
 

@@ -31,7 +31,7 @@ from pydantic_core import to_json
 
 from agentloop import exact_json
 from agentloop.budget import Budget, cost_of
-from agentloop.context import CallContext
+from agentloop.context import RunScope
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import (
     Event,
@@ -212,10 +212,8 @@ class Incoming:
     say that its runs have cost more than that.
     """
 
-    def __init__(
-        self, context: CallContext, server: str, *, is_trusted: bool = True, share: Budget | None = None
-    ) -> None:
-        self._context = context
+    def __init__(self, scope: RunScope, server: str, *, is_trusted: bool = True, share: Budget | None = None) -> None:
+        self._scope = scope
         self._server = server
         self._is_trusted = is_trusted
         self._unspent = share or Budget()
@@ -291,7 +289,7 @@ class Incoming:
                 run.called += 1
                 local = self._here(run, event, call=f"{run.started.run}.{run.called}")
                 run.calls[event.call] = local
-                self._context.emit(local)
+                self._scope.emit(local)
             case ToolProgress() | ToolFinished() if event.call in run.calls:
                 self._continue_call(run, event)
             case RunFinished():
@@ -299,9 +297,9 @@ class Incoming:
             case Spent():
                 event = event if self._is_trusted else self._counted(event)
                 run.spent = run.spent.plus(event.model, event.usage)
-                self._context.emit(self._here(run, event))
+                self._scope.emit(self._here(run, event))
             case TurnStarted() | TurnRetried() | TurnFinished() | Notice():
-                self._context.emit(self._here(run, event))
+                self._scope.emit(self._here(run, event))
 
     def _start(self, event: RunStarted) -> None:
         if event.run in self._runs or event.run in self._ended or len(self._runs) + len(self._ended) >= MAX_RUNS:
@@ -320,12 +318,12 @@ class Incoming:
             at=self._within(self._origin + event.at, earliest),
         )
         self._runs[event.run] = _Run(local, local.at, run)
-        self._context.emit(local)
+        self._scope.emit(local)
 
     def _above(self, event: RunStarted) -> tuple[_Run | None, str | None, int, float] | None:
         """The run and call a run hangs under, its depth, and when the call began; None if it hangs nowhere."""
         if event.parent_call is None:
-            return None, self._context.call, self._context.depth, self._sent
+            return None, self._scope.call_id, self._scope.depth, self._sent
         for run in self._runs.values():
             call = run.calls.get(event.parent_call)
             if call is not None:
@@ -335,11 +333,11 @@ class Incoming:
     def _continue_call(self, run: _Run, event: ToolProgress | ToolFinished) -> None:
         started = run.calls[event.call]
         if isinstance(event, ToolProgress):
-            self._context.emit(self._here(run, event, call=started.call, tool=started.tool))
+            self._scope.emit(self._here(run, event, call=started.call, tool=started.tool))
             return
         del run.calls[event.call]
         place = self._place(event.served_by)
-        self._context.emit(self._here(run, event, call=started.call, tool=started.tool, served_by=place))
+        self._scope.emit(self._here(run, event, call=started.call, tool=started.tool, served_by=place))
 
     def _counted(self, event: Spent) -> Spent:
         """The event, with no more than is left of what was handed to the server."""
@@ -356,7 +354,7 @@ class Incoming:
         del self._runs[event.run]
         if (event.answer is None) == (event.error is None):
             event = replace(event, answer=None, error=event.error or "It has no answer.")
-        self._context.emit(self._here(run, event))
+        self._scope.emit(self._here(run, event))
 
     def _end(self, name: str) -> None:
         """End a run whose end is not heard of."""
@@ -366,13 +364,13 @@ class Incoming:
         at = self._within(time.monotonic(), run.at)
         about = run.started
         error = f"{self._server} said nothing of its end."
-        self._context.emit(RunFinished(run=about.run, agent=about.agent, at=at, bill=self._bill(run, at), error=error))
+        self._scope.emit(RunFinished(run=about.run, agent=about.agent, at=at, bill=self._bill(run, at), error=error))
 
     def _end_calls(self, run: _Run) -> None:
         for started in run.calls.values():
             at = self._within(time.monotonic(), run.at)
             run.at = at
-            self._context.emit(
+            self._scope.emit(
                 ToolFinished(
                     run=started.run,
                     agent=started.agent,

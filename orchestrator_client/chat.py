@@ -13,7 +13,7 @@ from typing import Any
 import click
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from agentloop import AgentError, Budget, CallContext, Conversation, Ledger, RunResult
+from agentloop import AgentError, Budget, CallContext, Conversation, Ledger, RunResult, RunScope
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Observer, ServerChanged, ignore, together
 from agentloop.governor import Governor
@@ -135,11 +135,10 @@ class Chat:
         observe = together(report.observe, timeline.observe, self._progress.observe, *self._settings.observers)
         deadline = None if self._settings.deadline is None else deadline_after(self._settings.deadline)
         context = CallContext(
-            emit=observe,
-            trace=self._settings.trace,
             deadline=deadline,
-            ledger=self._settings.ledger,
-            governor=self._governor,
+            scope=RunScope(
+                emit=observe, trace=self._settings.trace, ledger=self._settings.ledger, governor=self._governor
+            ),
         )
         self._running = asyncio.create_task(self._agent.run(self._conversation.ask(question), context=context))
         try:

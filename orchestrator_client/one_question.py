@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from agentloop import Agent, AgentError, Budget, CallContext, Ledger
+from agentloop import Agent, AgentError, Budget, CallContext, Ledger, RunScope
 from agentloop.events import Observer, together
 from agentloop.limits import deadline_after
 from agentloop.model import prepare
@@ -45,10 +45,12 @@ def answer_one(
     began = time.monotonic()
     servers: dict[str, Any] = {}
     context = CallContext(
-        emit=together(report.observe, progress.observe, *observers),
-        trace=export.tracing("orchestrator-client", say),
         deadline=None if options["deadline"] is None else deadline_after(options["deadline"]),
-        ledger=Ledger(budget),
+        scope=RunScope(
+            emit=together(report.observe, progress.observe, *observers),
+            trace=export.tracing("orchestrator-client", say),
+            ledger=Ledger(budget),
+        ),
     )
     try:
         with export.span("orchestrator-client"):
@@ -79,7 +81,7 @@ def _asked(question: str, budget: Budget, options: Mapping[str, Any], run: Durab
         if run is None:
             await agent.run(question, context=context)
         else:
-            report.settle(await run.answer(agent, budget, options["deadline"], context.emit, context.trace))
+            report.settle(await run.answer(agent, budget, options["deadline"], context.scope.emit, context.scope.trace))
 
     return ask
 
@@ -93,7 +95,7 @@ async def _orchestrate(
         async with (
             progress.shown(),
             progress.server_log() as log,
-            Session(replace(setup, server_log=log), progress.say, context.emit) as session,
+            Session(replace(setup, server_log=log), progress.say, context.scope.emit) as session,
         ):
             try:
                 await ask(session.orchestrator(), context)
