@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentloop import Bill, Budget, ModelUsage, RunScope, Usage
+from agentloop.event_bounds import MAX_TEXT
 from agentloop.event_json import event_to_json
 from agentloop.events import (
     Event,
@@ -27,10 +28,11 @@ from agentloop.events import (
     ToolStarted,
     TurnStarted,
 )
+from agentloop.far_clocks import FarClocks, Told
 from agentloop.observers.live import Tree, rows
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import page_data
-from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_TEXT, MAX_WAITING, FarClocks, Incoming, Outgoing, Told
+from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_WAITING, Incoming, Outgoing
 from orchestrator_client.tree_picture import picture_of
 
 ABOVE = "0123456789ab.7"

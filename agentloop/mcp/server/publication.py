@@ -36,6 +36,7 @@ from agentloop import (
 )
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore, together
+from agentloop.far_clocks import clock_now
 from agentloop.governor import Governor
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
@@ -45,7 +46,7 @@ from agentloop.mcp.server.courier import Courier, EventReports
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.progress import Notify, Reports, Telling, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
-from agentloop.relay import Outgoing, clock_now
+from agentloop.relay import Outgoing
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
