@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +27,6 @@ NOTICE_GRACE = 2.0
 """Seconds an abandoned thread that watches its context is waited for."""
 
 _threads: RunVar[dict[int, CapacityLimiter]] = RunVar("agentloop_threads")
-_inboxes: RunVar[_Inbox] = RunVar("agentloop_inbox")
 
 
 async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> ToolOutput:
@@ -75,16 +73,16 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext
 
 
 async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
-    inbox, cancelled = _inbox(), Cancellation()
+    loop, cancelled = asyncio.get_running_loop(), Cancellation()
 
     def to_loop(deliver: Callable[[Any], None], item: object) -> None:
         if not cancelled:
-            inbox.put(deliver, item)
+            loop.call_soon_threadsafe(deliver, item)
 
     def charge(bill: Bill) -> None:
         # Also when abandoned: what was spent was spent. A loop that has closed keeps no books.
         with suppress(RuntimeError):
-            inbox.put(context.scope.charge, bill)
+            loop.call_soon_threadsafe(context.scope.charge, bill)
 
     first: tuple[CallContext, ...] = ()
     if tool.takes_context:
@@ -116,45 +114,6 @@ def _without_exit(function: Callable[[], object]) -> object:
     except SystemExit as error:
         # As the outcome of a task it would end the event loop.
         raise RuntimeError(f"SystemExit: {error}") from error
-
-
-class _Inbox:
-    """What threads have for an event loop, in their order. The loop is woken once for all that has come meanwhile."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._items: deque[tuple[Callable[[Any], None], Any]] = deque()
-        self._is_woken = False
-
-    def put(self, deliver: Callable[[Any], None], item: object) -> None:
-        """Have the loop call `deliver` with the item; for any thread.
-
-        Raises:
-            RuntimeError: the loop is closed.
-        """
-        self._items.append((deliver, item))
-        if not self._is_woken:
-            self._is_woken = True
-            self._loop.call_soon_threadsafe(self._deliver)
-
-    def _deliver(self) -> None:
-        self._is_woken = False  # first: what comes from here on wakes the loop again
-        for _ in range(len(self._items)):
-            deliver, item = self._items.popleft()
-            try:
-                deliver(item)  # at once: a thread's result, which is on its way too, must not overtake it
-            except Exception as error:  # noqa: BLE001 - an observer's, as of any other callback
-                self._loop.call_exception_handler({"message": "a thread's event", "exception": error})
-
-
-def _inbox() -> _Inbox:
-    """The running event loop's."""
-    try:
-        return _inboxes.get()
-    except LookupError:
-        inbox = _Inbox(asyncio.get_running_loop())
-        _inboxes.set(inbox)
-        return inbox
 
 
 def _limiter(limits: Limits) -> CapacityLimiter:

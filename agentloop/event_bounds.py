@@ -36,7 +36,8 @@ E = TypeVar("E", bound=Event)
 def bounded(event: E) -> E:
     """The event with no text, number or object larger than is sent or believed, and without control characters."""
     changed = {}
-    for name, bound in _bounds(type(event)):
+    kind: Any = type(event)
+    for name, bound in _bounds(kind):
         value = getattr(event, name)
         if value is not None and (within := bound(value)) is not value:
             changed[name] = within
