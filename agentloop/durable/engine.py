@@ -29,7 +29,7 @@ from dbos import (
 from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
@@ -66,7 +66,7 @@ class Engine:
 
     Entered, it carries on what an earlier process left. `running` bounds the runs at once. Finished runs are `kept` for
     so many seconds. `tools` are further async tools, each call of which is a run. There is one engine in a process.
-    `trace` is the `CallContext.trace` of every run.
+    `trace` is the `RunScope.trace` of every run.
 
     Raises:
         StoreError: on entering: the store cannot be used.
@@ -329,13 +329,15 @@ class Engine:
         async with self._places:
             left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
             context = CallContext(
-                emit=FromTheBeginning(lambda event: self._tell(run_id, event)),
-                trace=self._trace,
-                run=run_id[:12],
-                depth=order.depth,
                 deadline=left,
-                ledger=Ledger(order.budget),
-                governor=self._governor,
+                scope=RunScope(
+                    emit=FromTheBeginning(lambda event: self._tell(run_id, event)),
+                    trace=self._trace,
+                    run_id=run_id[:12],
+                    depth=order.depth,
+                    ledger=Ledger(order.budget),
+                    governor=self._governor,
+                ),
             )
             try:
                 first = (context,) if tool.takes_context else ()

@@ -26,6 +26,7 @@ from agentloop import (
     ConfigurationError,
     Ledger,
     Limits,
+    RunScope,
     Tool,
     ToolError,
     ToolOutput,
@@ -35,6 +36,7 @@ from agentloop import (
 )
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore, together
+from agentloop.far_clocks import clock_now
 from agentloop.governor import Governor
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
@@ -44,7 +46,7 @@ from agentloop.mcp.server.courier import Courier, EventReports
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.progress import Notify, Reports, Telling, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
-from agentloop.relay import Outgoing, clock_now
+from agentloop.relay import Outgoing
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -190,13 +192,15 @@ class Publication:
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
         async with self._reporting(context, call, outgoing) as reports:
             circumstances = CallContext(
-                emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
-                trace=self._trace,
-                report=reports.say,
-                depth=handover.depth,
+                progress=reports.say,
                 deadline=deadline,
-                ledger=Ledger(handover.budget),
-                governor=self._governor,
+                scope=RunScope(
+                    emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
+                    trace=self._trace,
+                    depth=handover.depth,
+                    ledger=Ledger(handover.budget),
+                    governor=self._governor,
+                ),
             )
             result = await self._result(context, call, circumstances)
         if outgoing is not None and isinstance(reports, EventReports):
@@ -218,7 +222,7 @@ class Publication:
         try:
             async with _while_client_stays(context), self._place(call.tool):
                 if self._keeper is not None and self._is_kept(call.tool):
-                    return result_of(await self._keeper.run(call, circumstances.emit))
+                    return result_of(await self._keeper.run(call, circumstances.scope.emit))
                 return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
             return result_of(ToolOutput.error("The client is gone."))
         except ToolError as error:

@@ -101,7 +101,7 @@ async def serve(
     Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
     most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
     cancelled; runs that are `durable` are left to the next process with the same store. `trace` is the
-    `CallContext.trace` of every call.
+    `RunScope.trace` of every call.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.
