@@ -7,20 +7,18 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 
-from agentloop import ToolError, ToolOutput, Usage
+from agentloop import ToolError, ToolOutput
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import Order, RunState
-from agentloop.events import Event, Observer, Spent
-from agentloop.mcp.server.courier import MAX_MESSAGE
+from agentloop.events import Event, Observer
 from agentloop.mcp.server.later import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
+from agentloop.mcp.server.reports import CallHistory
 from agentloop.narration import describe
-from agentloop.relay import Outgoing
 
 CANCEL_TIMEOUT = 2.0
 """Seconds the store has to take down that a run is cancelled."""
@@ -28,32 +26,16 @@ REMEMBERED = 256
 """Runs of which the events are remembered, for clients that have the run as a task."""
 
 
-class Heard:
-    """The events of one run, for clients that ask from time to time."""
+class RunHistory(CallHistory):
+    """The events of one run, for clients that ask from time to time. `line` describes the last step."""
 
     def __init__(self) -> None:
-        self.outgoing = Outgoing()
-        self.events: list[str] = []
-        self.spent = Usage()
+        super().__init__()
         self.line: str | None = None
 
-    def take(self, event: Event) -> None:
-        if isinstance(event, Spent):
-            self.spent = self.spent.plus(event.model, event.usage)
+    def add(self, event: Event) -> None:
+        super().add(event)
         self.line = describe(event) or self.line
-        if (sent := self.outgoing.add(event)) is not None:
-            self.events.append(sent)
-
-    def since(self, first: int) -> dict[str, Any]:
-        """The message about the events from number `first` on, or as many of them as fit in one."""
-        room = MAX_MESSAGE
-        events: list[str] = []
-        for event in self.events[first:]:
-            room -= len(event)
-            if room < 0 and events:
-                break
-            events.append(event)
-        return self.outgoing.message(first, events)
 
 
 class KeptRuns:
@@ -62,19 +44,19 @@ class KeptRuns:
     def __init__(self, engine: Engine, within: float | None = None) -> None:
         self.engine = engine
         self._within = within
-        self.engine.overhear = self._hear
+        self.engine.overhear = self._record
         self._waiting: Counter[str] = Counter()
-        self._heard: OrderedDict[str, Heard] = OrderedDict()
+        self._histories: OrderedDict[str, RunHistory] = OrderedDict()
 
-    def heard(self, run_id: str) -> Heard | None:
-        """What has been heard of a run of this process, as long as it is not too long ago."""
-        return self._heard.get(run_id)
+    def history(self, run_id: str) -> RunHistory | None:
+        """The events of a run of this process, unless `REMEMBERED` runs have begun since."""
+        return self._histories.get(run_id)
 
-    def _hear(self, run_id: str, event: Event) -> None:
-        heard = self._heard.setdefault(run_id, Heard())
-        if len(self._heard) > REMEMBERED:
-            self._heard.popitem(last=False)
-        heard.take(event)
+    def _record(self, run_id: str, event: Event) -> None:
+        history = self._histories.setdefault(run_id, RunHistory())
+        if len(self._histories) > REMEMBERED:
+            self._histories.popitem(last=False)
+        history.add(event)
 
     def stopping(self) -> None:
         """This process is about to end: what is cancelled from now on is left to the next one."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import anyio
 from mcp import types
@@ -38,13 +38,12 @@ from agentloop.events import Observer, ignore, together
 from agentloop.governor import Governor
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
-from agentloop.mcp import exact_arguments
+from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from agentloop.mcp.server.courier import Courier, EventReports
 from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.progress import Notify, Reports, Telling, reporting
+from agentloop.mcp.server.reports import Channel, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
-from agentloop.relay import Outgoing, clock_now
+from agentloop.relay import clock_now
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -122,7 +121,6 @@ class Publication:
         self._rate = RateLimit(calls_per_minute)
         self._read_rate = RateLimit(calls_per_minute)
         self._governor = Governor()
-        self._courier = Courier()
         self._trace = trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
@@ -186,9 +184,8 @@ class Publication:
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
         handover = call.handover
         deadline = None if handover.seconds is None else deadline_after(handover.seconds)
-        outgoing = Outgoing() if handover.call and handover.events else None
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
-        async with self._reporting(context, call, outgoing) as reports:
+        async with reporting(call.tool.name, _channel(context, handover)) as reports:
             circumstances = CallContext(
                 emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
                 trace=self._trace,
@@ -199,20 +196,11 @@ class Publication:
                 governor=self._governor,
             )
             result = await self._result(context, call, circumstances)
-        if outgoing is not None and isinstance(reports, EventReports):
-            result.meta = {EVENTS: {"count": outgoing.count, "rest": reports.rest}}
+        if handover.call and handover.events:
+            result.meta = {EVENTS: {"count": reports.event_count}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
-
-    def _reporting(
-        self, context: Context, call: Call, outgoing: Outgoing | None
-    ) -> AbstractAsyncContextManager[Reports]:
-        name, progress, notify = call.tool.name, context.session.report_progress, _notifier(context)
-        if outgoing is None:
-            return reporting(name, Telling(progress, notify, call.handover.call))
-        courier = self._courier if context.request is None else Courier()
-        return courier.reporting(name, call.handover.call, outgoing, notify=notify, progress=progress)
 
     async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:
@@ -300,25 +288,13 @@ def _key(meta: Any) -> str | None:
     raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Notification:
-    """As much of a notification as the SDK asks of one; a model would copy all events once more."""
-
-    method: str
-    params: dict[str, Any]
-
-    def model_dump(self, **_how: Any) -> dict[str, Any]:
-        return {"method": self.method, "params": self.params}
-
-
-def _notifier(context: Context) -> Notify:
-    """Sends notifications with the answer to this request."""
+def _channel(context: Context, handover: Handover) -> Channel:
+    """How the client of the request is reached while its call runs."""
 
     async def notify(method: str, params: dict[str, Any]) -> None:
-        notification = cast("types.ServerNotification", _Notification(method, params))
-        await context.session.send_notification(notification, context.request_id)
+        await sdk_compat.send_notification(context, method, params)
 
-    return notify
+    return Channel(context.session.report_progress, notify, handover.call, events=handover.events)
 
 
 def result_of(output: ToolOutput) -> types.CallToolResult:

@@ -94,9 +94,10 @@ class Tasks:
     async def _get(self, context: Context, state: RunState) -> dict[str, Any]:
         """The task, and in `_meta` its cost and its events from a number on, if the request's `_meta` names one."""
         task = {"resultType": "complete", **self._task(state)}
-        first, heard = (context.meta or {}).get(EVENTS), self._runs.heard(state.id)
-        if isinstance(first, int) and first >= 0 and heard is not None:
-            task["_meta"] = {EVENTS: heard.since(first), SPENT: heard.spent.to_json()}
+        first, history = (context.meta or {}).get(EVENTS), self._runs.history(state.id)
+        if isinstance(first, int) and first >= 0 and history is not None:
+            message, _next = history.message(first)
+            task["_meta"] = {EVENTS: message, SPENT: history.usage.to_json()}
         return task
 
     async def _cancel(self, _context: Context, state: RunState) -> dict[str, Any]:
@@ -116,9 +117,9 @@ class Tasks:
             "ttlMs": round(self._runs.engine.kept * 1000),
             "pollIntervalMs": _poll(state),
         }
-        heard = self._runs.heard(state.id)
-        if state.status == "working" and heard is not None and heard.line is not None:
-            task["statusMessage"] = clip(heard.line, LINE)
+        history = self._runs.history(state.id)
+        if state.status == "working" and history is not None and history.line is not None:
+            task["statusMessage"] = clip(history.line, LINE)
         if state.status == "completed":
             task["result"] = _result(output_of(state))
         if state.status == "failed":
