@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from anyio import BrokenResourceError, EndOfStream
 from mcp.shared.message import SessionMessage
@@ -85,11 +85,6 @@ class WatchedStream(MessageStream):
     def __init__(self, stream: ReceiveStream, on_end: Callable[[], None]) -> None:
         self._stream = stream
         self._on_end = on_end
-
-    @property
-    def last_context(self) -> Any:
-        """Read by the SDK: the context of whoever sent the last message."""
-        return getattr(self._stream, "last_context", None)
 
     async def receive(self) -> SessionMessage | Exception:
         try:

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+import anyio
 import uvicorn
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
@@ -44,7 +45,7 @@ from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.publication import LEFT
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
 from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
-from agentloop.mcp.server.unanswered import Unanswered
+from agentloop.mcp.server.unread import BoundedSender
 
 BACKLOG = 2048
 SHUTDOWN_GRACE = 1
@@ -233,8 +234,9 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
                 await refusal(scope, receive, send)
                 return
             async with sse.connect_sse(scope, receive, send) as (reading, writing):
-                unanswered = Unanswered(reading, writing)
-                await server.run(unanswered, unanswered.answers, server.create_initialization_options())
+                with anyio.CancelScope() as session:
+                    sender = BoundedSender(writing, session.cancel)
+                    await server.run(reading, sender, server.create_initialization_options())
 
     posts = JsonBody(sse.handle_post_message, _check_message)
     return Starlette(routes=[Route(address.path, Events()), Mount(messages, posts)])
