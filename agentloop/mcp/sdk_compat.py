@@ -5,10 +5,15 @@ Each function says what it depends on. `tests/mcp/test_sdk_compat.py` fails when
 
 from __future__ import annotations
 
-from typing import Any, cast
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 from mcp import types
 from mcp.server.context import ServerRequestContext
+
+if TYPE_CHECKING:
+    import uvicorn  # only servers over HTTP import it
 
 
 async def send_notification(context: ServerRequestContext[Any, Any], method: str, params: dict[str, Any]) -> None:
@@ -19,3 +24,18 @@ async def send_notification(context: ServerRequestContext[Any, Any], method: str
     """
     notification = types.Notification[dict[str, Any], str](method=method, params=params)
     await context.session.send_notification(cast("types.ServerNotification", notification), context.request_id)
+
+
+def wrap_http_protocol(config: uvicorn.Config, wrap: Callable[[asyncio.Protocol], asyncio.Protocol]) -> None:
+    """Let `wrap` replace the protocol object of every connection that uvicorn accepts.
+
+    uvicorn's option `http` takes a class, but its documentation names none to build on. So this replaces
+    `Config.http_protocol_class` after `Config.load` has set it, and relies on uvicorn calling it as a factory.
+    """
+    config.load()
+    inner = config.http_protocol_class
+
+    def make(**options: Any) -> asyncio.Protocol:
+        return wrap(inner(**options))
+
+    config.http_protocol_class = cast("type[asyncio.Protocol]", make)

@@ -1,8 +1,8 @@
 """Limits on the connections of an HTTP server, so that nobody can take all of its descriptors.
 
-uvicorn bounds neither how many connections are open nor how long one may wait before its first request. `guarded` wraps
-its protocol: a connection without a request is closed after a while, and the oldest of these makes room when there are
-too many. A connection whose peer does not read what it is sent is closed too.
+uvicorn bounds neither how many connections are open nor how long one may wait before its first request.
+`GuardedProtocol` wraps its protocol: a connection without a request is closed after `REQUEST_TIMEOUT`, and the oldest
+of these is closed when there are too many. A connection whose peer does not read is closed after `READ_TIMEOUT`.
 """
 
 from __future__ import annotations
@@ -135,15 +135,6 @@ def _subtract(counts: Counter[str], name: str) -> None:
     counts[name] -= 1
     if not counts[name]:
         del counts[name]
-
-
-def guarded(protocol: Callable[..., asyncio.Protocol], connections: Connections) -> type[asyncio.Protocol]:
-    """A protocol class for uvicorn's `Config.http_protocol_class`: `protocol`, guarded."""
-
-    def make(**options: Any) -> GuardedProtocol:
-        return GuardedProtocol(protocol(**options), connections)
-
-    return cast("type[asyncio.Protocol]", make)
 
 
 class GuardedProtocol(asyncio.Protocol):

@@ -55,9 +55,6 @@ MAX_STRUCTURED = 500_000
 MAX_KEY = 200
 """Characters of an idempotency key."""
 
-LEFT = "agentloop.left"
-"""Where the scope of an HTTP request has the event that its client is gone."""
-
 Context = ServerRequestContext[Any, Any]
 
 
@@ -90,11 +87,24 @@ class Keeper(Protocol):
         ...
 
 
-class Publication:
-    """What a server publishes.
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How a server treats the calls of its clients.
 
-    At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
-    make `calls_per_minute`, and list or read as often. With a `keeper` the agents it keeps are run by it.
+    At most `max_agents` agent calls run at once, others wait; calls of functions never wait for them. A client may make
+    `calls_per_minute` calls, and as many requests that list or read. `trace` receives the events of every call.
+    """
+
+    max_agents: int = MAX_AGENTS
+    calls_per_minute: int = CALLS_PER_MINUTE
+    trace: Observer = ignore
+
+
+DEFAULTS = ServerOptions()
+
+
+class Publication:
+    """The tools and agents that a server publishes. A `keeper` runs the agents that it keeps.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -105,23 +115,20 @@ class Publication:
         tools: Sequence[Tool],
         agents: Sequence[Agent] = (),
         *,
-        limits: Limits | None = None,
-        max_agents: int = MAX_AGENTS,
-        calls_per_minute: int = CALLS_PER_MINUTE,
+        options: ServerOptions = DEFAULTS,
         keeper: Keeper | None = None,
-        trace: Observer = ignore,
     ) -> None:
         self._keeper = keeper
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
         schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
         self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
-        self._limits = limits or Limits()
-        self._admission = Admission(max_agents)
-        self._rate = RateLimit(calls_per_minute)
-        self._read_rate = RateLimit(calls_per_minute)
+        self._limits = Limits()
+        self._admission = Admission(options.max_agents)
+        self._rate = RateLimit(options.calls_per_minute)
+        self._read_rate = RateLimit(options.calls_per_minute)
         self._governor = Governor()
-        self._trace = trace
+        self._trace = options.trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -242,8 +249,8 @@ def owner_of(context: Context) -> str:
 
 @asynccontextmanager
 async def _while_client_stays(context: Context) -> AsyncIterator[None]:
-    """Leave the block when the client goes."""
-    left = context.request.scope.get(LEFT) if isinstance(context.request, Request) else None
+    """Leave the block when the client goes: `web` sets the event `left` in the state of its request."""
+    left = getattr(context.request.state, "left", None) if isinstance(context.request, Request) else None
     if left is None:
         yield
         return

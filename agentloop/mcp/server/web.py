@@ -36,13 +36,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from agentloop.mcp import sdk_compat
 from agentloop.mcp.json_check import check_json
 from agentloop.mcp.server.access import Access
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, RateLimit
-from agentloop.mcp.server.connections import Connections, guarded, max_connections
+from agentloop.mcp.server.connections import Connections, GuardedProtocol, max_connections
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.proxies import Proxies
-from agentloop.mcp.server.publication import LEFT
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
 from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
 from agentloop.mcp.server.unread import BoundedSender
@@ -110,8 +110,7 @@ async def serve_web(
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_GRACE,
     )
-    config.load()
-    config.http_protocol_class = guarded(config.http_protocol_class, connections)
+    sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
     web = uvicorn.Server(config)
     app.state.is_stopping = lambda: web.should_exit
     app.state.on_started = lambda: _stop_on_signals(web, stopping)
@@ -198,7 +197,7 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
             if version in MODERN_PROTOCOL_VERSIONS:
                 await manager.handle_request(scope, receive, send)
             else:
-                await sessions.handle_request(scope, _telling_of_leaving(scope, receive), send)
+                await sessions.handle_request(scope, _noticing_disconnect(scope, receive), send)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -208,9 +207,12 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
     return Starlette(routes=[Route(address.path, JsonBody(Endpoint()))], lifespan=lifespan)
 
 
-def _telling_of_leaving(scope: Scope, receive: Receive) -> Receive:
-    """`receive`, which sets `scope[LEFT]` when the client goes: the SDK lets calls of older clients run on."""
-    left = scope[LEFT] = asyncio.Event()
+def _noticing_disconnect(scope: Scope, receive: Receive) -> Receive:
+    """`receive`, which sets the event `request.state.left` when the client of an older revision disconnects.
+
+    The SDK cancels the calls of clients of 2026-07-28 only.
+    """
+    left = Request(scope).state.left = asyncio.Event()
 
     async def receive_and_look() -> Message:
         message = await receive()

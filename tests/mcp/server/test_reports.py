@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ async def test_a_call_that_reports_nothing_sends_nothing() -> None:
 
 
 @pytest.mark.parametrize("events", [True, False])
-async def test_a_silent_call_sends_a_line_every_few_seconds(events: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_call_sends_a_line_every_few_seconds(monkeypatch: pytest.MonkeyPatch, *, events: bool) -> None:
     monkeypatch.setattr(reports, "HEARTBEAT", 0.01)
     client = Client(until=3)
     async with reporting("slow_tool", client.channel("one", events=events)):
@@ -163,7 +164,7 @@ async def test_a_message_is_not_longer_than_a_client_takes_and_nothing_is_lost()
     numbers = [(each["first"], len(json.loads(each["events"]))) for each in client.reports]
     assert len(numbers) > 2
     assert sum(count for _, count in numbers) == many
-    assert all(first + count == later for (first, count), (later, _) in zip(numbers, numbers[1:], strict=False))
+    assert all(first + count == later for (first, count), (later, _) in pairwise(numbers))
     assert max(len(each["events"]) for each in client.reports) < 1.1 * MAX_MESSAGE
 
 
@@ -178,7 +179,7 @@ def test_a_history_can_be_read_from_any_event_on() -> None:
 
 @pytest.mark.parametrize("events", [True, False])
 async def test_a_client_that_does_not_read_does_not_hold_up_the_result(
-    events: bool, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, *, events: bool
 ) -> None:
     monkeypatch.setattr(reports, "FLUSH", 0.05)
     reached = asyncio.Event()
@@ -204,9 +205,12 @@ async def test_a_client_that_cannot_be_reached_does_not_fail_the_call() -> None:
 
 
 async def test_a_failed_block_leaves_nothing_running() -> None:
-    before = asyncio.all_tasks()
-    with pytest.raises(ValueError, match="of the tool"):
+    async def fail() -> None:
         async with reporting("tool", Client().channel("one", events=True)) as report:
             report.observe(COST)
             raise ValueError("of the tool")
+
+    before = asyncio.all_tasks()
+    with pytest.raises(ValueError, match="of the tool"):
+        await fail()
     assert asyncio.all_tasks() == before

@@ -31,9 +31,7 @@ async def test_a_session_ends_when_too_many_answers_are_unread(caplog: pytest.Lo
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         asking = tasks.create_task(ask())
         with anyio.CancelScope() as session:
-            await server.run(
-                requests, BoundedSender(answers, session.cancel), server.create_initialization_options()
-            )
+            await server.run(requests, BoundedSender(answers, session.cancel), server.create_initialization_options())
         assert session.cancelled_caught
     for stream in (to_server, requests, answers, from_server):
         stream.close()
