@@ -26,12 +26,11 @@ from dbos import (
     SetWorkflowID,
     WorkflowStatus,
 )
-from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
 from agentloop import Agent, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
-from agentloop.durable import records
+from agentloop.durable import records, sdk_compat
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_computed, is_recording
 from agentloop.durable.runs import ATTEMPTS, POISON, RESUMABLE, STATUS, Order, RunState, state_of
@@ -306,7 +305,7 @@ class Engine:
         if said is not None:
             self._broken[run_id] = said
         if work.cancelled():
-            raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was cancelled.")
+            raise sdk_compat.no_outcome(f"The run {run_id} was cancelled.")
         return records.output_to_json(work.result())
 
     async def _leave(self, run_id: str, tool: str) -> NoReturn:
@@ -315,13 +314,10 @@ class Engine:
         A process takes what is at the head of the common queue before it can know whose it is.
         """
         _log.warning("The run %s is of %s, which is not published here. It is left to a process with it.", run_id, tool)
-        # Outside the workflow's context: inside it would be one of its steps.
-        leaving = asyncio.get_running_loop().create_task(
-            DBOS.resume_workflow_async(run_id, queue_name=_queue_of(tool)), context=self._outside
-        )
+        leaving = DBOS.resume_workflow_async(run_id, queue_name=_queue_of(tool))
         with suppress(SQLAlchemyError):  # it stays with this process, and is left at its next start
-            await leaving
-        raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was left to another process.")
+            await sdk_compat.outside_workflow(leaving, self._outside)
+        raise sdk_compat.no_outcome(f"The run {run_id} was left to another process.")
 
     async def _answer(self, run_id: str, order: Order) -> ToolOutput:
         tool = self._tools[order.tool]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agentloop.durable.errors import StoreError
+from agentloop.durable.sdk_compat import add_unixepoch
 from agentloop.redaction import without_passwords
 
 LOCK_PATIENCE = 3.0
@@ -104,7 +104,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
-            if "locked" not in str(error):
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise StoreError(f"The store {path} cannot be used: {error} ({beside}).") from None
             raise StoreError(
                 f"The store {path} is in use by another process, and SQLite serves one at a time. Stop that one, name "
@@ -140,9 +140,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        if sqlite3.sqlite_version_info < (3, 42):
-            # DBOS asks for it by the version of Python, and does not start where SQLite is older.
-            connection.create_function("unixepoch", -1, lambda *_: time.time())
+        add_unixepoch(connection)
         connection.isolation_level = "IMMEDIATE"
         # Every step is on the disk before it counts, also if the power fails.
         for setting in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY}", "foreign_keys=ON"):
@@ -156,8 +154,6 @@ def failure_of(error: BaseException | None) -> str | None:
     seen = error
     while seen is not None:
         if isinstance(seen, sa.exc.SQLAlchemyError):
-            with suppress(AttributeError):
-                return without_passwords(str(seen.orig))  # type: ignore[attr-defined]
-            return without_passwords(str(seen))
+            return without_passwords(str(seen.orig if isinstance(seen, sa.exc.DBAPIError) else seen))
         seen = seen.__cause__
     return None

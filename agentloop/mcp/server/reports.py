@@ -19,6 +19,8 @@ from agentloop.narration import LINE, Narrator, clip, describe
 from agentloop.relay import CROSSING, Outgoing
 from agentloop.usage import Usage
 
+LINGER = 0.05
+"""Seconds for which events wait for others, so that one message has them all: messages are what takes time."""
 HEARTBEAT = 10.0
 """Seconds without a message after which the client is sent a line."""
 FLUSH = 5.0
@@ -99,7 +101,7 @@ class CallReport:
         self._lines_sent = 0
         self._usage_sent = self._history.usage
         self._changed = asyncio.Event()
-        self._is_ended = False
+        self._ended = asyncio.Event()
 
     @property
     def event_count(self) -> int:
@@ -122,17 +124,21 @@ class CallReport:
 
     def end(self) -> None:
         """The call has its result: `send_all` sends what is left, and returns."""
-        self._is_ended = True
+        self._ended.set()
         self._changed.set()
 
     async def send_all(self) -> None:
         now = asyncio.get_running_loop().time
         silent_since = now()
-        while not self._is_ended or self._has_more:
+        while not self._ended.is_set() or self._has_more:
             # Not `wait_for`, which before Python 3.12 may swallow a cancellation.
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(silent_since + HEARTBEAT):
                     await self._changed.wait()
+            if self._channel.events:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGER):
+                        await self._ended.wait()
             self._changed.clear()
             if now() >= silent_since + HEARTBEAT:
                 self.say(f"{self._name}: still working")
