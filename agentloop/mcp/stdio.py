@@ -47,7 +47,22 @@ class SendStream(Protocol):
     async def aclose(self) -> None: ...
 
 
-class MessageStream:
+class ClosingStream:
+    """A stream that is closed at the end of an `async with` block, as the SDK wants it; subclasses define `aclose`."""
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class MessageStream(ClosingStream):
     """A stream of messages as the SDK reads them; subclasses define `receive`."""
 
     async def receive(self) -> SessionMessage | Exception:
@@ -66,17 +81,6 @@ class MessageStream:
             return await self.receive()
         except EndOfStream:
             raise StopAsyncIteration from None
-
-    async def aclose(self) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class WatchedStream(MessageStream):
@@ -158,7 +162,7 @@ class LineReader(MessageStream):
                 return line
 
 
-class LineWriter:
+class LineWriter(ClosingStream):
     """Writes messages, one a line."""
 
     def __init__(self, transport: asyncio.WriteTransport, flow: _Flow) -> None:
@@ -181,14 +185,6 @@ class LineWriter:
     async def aclose(self) -> None:
         """Write what is left, then close."""
         self._transport.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class _Flow(asyncio.BaseProtocol):

@@ -1,4 +1,4 @@
-"""Agent calls as durable runs: started or joined by key, waited for, cancelled with the last client that waits."""
+"""Agent calls as durable runs: they are started, or joined by key, and cancelled when no client waits for them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from agentloop.mcp.server.reports import CallHistory
 from agentloop.narration import describe
 
 CANCEL_TIMEOUT = 2.0
-"""Seconds the store has to take down that a run is cancelled."""
+"""Seconds in which the store has to record that a run is cancelled."""
 REMEMBERED = 256
-"""Runs of which the events are remembered, for clients that have the run as a task."""
+"""Runs whose events are kept in memory, for clients that have the run as a task."""
 
 
 class RunHistory(CallHistory):
@@ -39,12 +39,12 @@ class RunHistory(CallHistory):
 
 
 class KeptRuns:
-    """Implements `publication.Keeper`. A call is answered `within` so many seconds: with the answer or the run's id."""
+    """Implements `publication.Keeper`. The response to a call is sent `within` so many seconds: answer or run id."""
 
     def __init__(self, engine: Engine, within: float | None = None) -> None:
         self.engine = engine
         self._within = within
-        self.engine.overhear = self._record
+        self.engine.on_event = self._record
         self._waiting: Counter[str] = Counter()
         self._histories: OrderedDict[str, RunHistory] = OrderedDict()
 
@@ -59,17 +59,17 @@ class KeptRuns:
         history.add(event)
 
     def stopping(self) -> None:
-        """This process is about to end: what is cancelled from now on is left to the next one."""
+        """This process is about to end: runs that are cancelled from now on are resumed by the next one."""
         self.engine.is_stopping = True
 
     def keeps(self, tool: str) -> bool:
         return tool in self.engine.tools or (self._within is not None and tool == GET_RUN)
 
     async def start(self, call: Call) -> RunState:
-        """Start a run, or join it, and do not wait for it.
+        """Start a run, or join it, and do not wait for its end.
 
         Raises:
-            ToolError: the arguments do not fit, the key was used for others, or the store does not take the run.
+            ToolError: the arguments are invalid, the key was used with others, or the run cannot be stored.
         """
         order = _order_for(call)
         if self.engine.is_full:
@@ -108,7 +108,7 @@ class KeptRuns:
 
     @asynccontextmanager
     async def _stopped_when_left(self, run_id: str) -> AsyncIterator[None]:
-        """Stop the run if the last client that waits for it goes. A server that ends leaves its runs to the next."""
+        """Stop the run if the last client that waits for it disconnects, but not if the server ends."""
         self._waiting[run_id] += 1
         try:
             yield
@@ -136,7 +136,7 @@ def _order_for(call: Call) -> Order:
 
 
 def output_of(state: RunState) -> ToolOutput:
-    """What a run that has ended answered."""
+    """The output of a run that has ended."""
     if state.output is not None:
         return state.output
     return ToolOutput.error(

@@ -80,14 +80,10 @@ class Sessions:
         session = self._sessions[name]
         self._sessions.move_to_end(name)
         session.requests += 1
-
-        async def forget_if_ended(message: Message) -> None:
-            if scope["method"] == "DELETE" and message.get("status", 500) < 400:  # noqa: PLR2004
-                self._sessions.pop(name, None)
-            await send(message)
-
+        if scope["method"] == "DELETE":
+            del self._sessions[name]
         try:
-            await self._manager.handle_request(scope, receive, forget_if_ended)
+            await self._manager.handle_request(scope, receive, send)
         finally:
             session.requests -= 1
 

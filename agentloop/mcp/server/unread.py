@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from mcp.shared.message import SessionMessage
 
-from agentloop.mcp.stdio import SendStream
+from agentloop.mcp.stdio import ClosingStream, SendStream
 
 MAX_UNREAD = 1_000
 _log = logging.getLogger(__name__)
 
 
-class BoundedSender:
+class BoundedSender(ClosingStream):
     """A stream that calls `on_overflow` when more than `MAX_UNREAD` messages wait to be sent on it."""
 
     def __init__(self, stream: SendStream, on_overflow: Callable[[], None]) -> None:
@@ -39,11 +37,3 @@ class BoundedSender:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
