@@ -1,7 +1,7 @@
-"""Tools and agents under the names MCP clients call them by.
+"""The tools and agents that an MCP server publishes.
 
-The SDK's low-level server takes tools as they are and validates nothing, so everything a caller sends is checked here.
-Agents are async tools, because a sync one would not notice that its caller is gone.
+The SDK's low-level server does not validate arguments, so they are checked here. Agents are async tools, because a sync
+function cannot be cancelled.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An admitted call. `owner` alone may come back to its run; `key` is the idempotency key, if there is one."""
+    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one."""
 
     tool: Tool
     arguments: Mapping[str, Any]
@@ -70,11 +70,11 @@ class Call:
 
 
 HandOut = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
-"""Makes a handle of a run, for a client that takes one instead of the result."""
+"""Returns the handle of a run, for a client that accepts one instead of the result, or None."""
 
 
 class Keeper(Protocol):
-    """Who keeps the runs of agents, if anybody does."""
+    """Executes the calls of some tools as durable runs."""
 
     def keeps(self, tool: str) -> bool: ...
 
@@ -82,7 +82,7 @@ class Keeper(Protocol):
         """Run an agent to its end, or join the run of the same owner and key.
 
         Raises:
-            ToolError: the arguments do not fit, or the key was used for others.
+            ToolError: the arguments are invalid, or the key was used with others.
         """
         ...
 
@@ -159,7 +159,7 @@ class Publication:
             raise MCPError(types.INVALID_REQUEST, str(error)) from None
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
-        """What arguments are like that the tool wants in headers too; None if it wants none there, or is not there."""
+        """The schema of a tool with arguments that are also sent as headers; None for any other name."""
         return self._in_headers.get(name)
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -173,7 +173,7 @@ class Publication:
     async def call_tool_or(
         self, hand_out: HandOut, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | dict[str, Any]:
-        """Answer `tools/call`, with a handle if `hand_out` has one for a run that is kept."""
+        """Answer `tools/call`, with a handle if the run is durable and `hand_out` returns one."""
         try:
             call = await self._admit(context, params)
             handle = await hand_out(context, call) if self._is_kept(call.tool) else None
@@ -243,13 +243,13 @@ def _speaks_ours(context: Context) -> bool:
 
 
 def owner_of(context: Context) -> str:
-    """Whose the request is: see `owners`."""
+    """The owner of the request: see `owners`."""
     return owner_of_request(context.request)
 
 
 @asynccontextmanager
 async def _while_client_stays(context: Context) -> AsyncIterator[None]:
-    """Leave the block when the client goes: `web` sets the event `left` in the state of its request."""
+    """Cancel the block when the client disconnects: `web` sets the event `left` in the state of its request."""
     left = getattr(context.request.state, "left", None) if isinstance(context.request, Request) else None
     if left is None:
         yield
@@ -305,7 +305,7 @@ def _channel(context: Context, handover: Handover) -> Channel:
 
 
 def result_of(output: ToolOutput) -> types.CallToolResult:
-    """What a client is sent."""
+    """The MCP result of a tool's output."""
     if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
         output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
     return types.CallToolResult(

@@ -1,7 +1,7 @@
-"""Serving a publication over MCP: on stdin and stdout, or over HTTP.
+"""Serving a publication over stdio or HTTP.
 
-The serving loop is our own: the SDK's cannot be ended by a signal while its thread reads stdin, and over HTTP it waits
-for open streams without bound.
+The SDK's own serving loops are not used: a signal cannot end the one for stdio while its thread reads stdin, and the
+one for HTTP waits for open streams without a bound.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a server says of itself to its clients. `instructions` may be given to the client's model."""
+    """What a server declares to its clients. Clients may pass `instructions` to their model."""
 
     name: str = "agentloop"
     title: str | None = None
@@ -46,7 +46,7 @@ class ServerInfo:
 class Durable:
     """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
 
-    A call is answered `within` so many seconds: with the answer, or with a run's id, for which `get_run` has it later.
+    The response to a call is sent `within` so many seconds: the answer, or the id of the run for the tool `get_run`.
     """
 
     store: str
@@ -71,7 +71,7 @@ def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> S
         title=info.title,
         version=info.version,
         instructions=info.instructions,
-        # Without it the SDK lists all tools for each call over HTTP and looks through the schema, a third of the call.
+        # Without it the SDK lists all tools for each call over HTTP, which takes a third of the call's time.
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
