@@ -20,6 +20,7 @@ from agentloop.events import Observer
 from agentloop.imports import lazy
 from agentloop.mcp.server import logs
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from agentloop.mcp.server.publication import ServerOptions
 from agentloop.mcp.server.publish import find_agents
 from agentloop.mcp.server.serving import Durable, ServerInfo, serve, work
 from agentloop.observers import export
@@ -245,10 +246,8 @@ def main(context: click.Context, /, **options: Any) -> None:
                 info=_info(with_calculator=bool(calculators)),
                 address=address,
                 announce=lambda url: _say(f"listening at {url}"),
-                max_agents=options["max_agents"],
-                calls_per_minute=options["calls_per_minute"],
+                options=ServerOptions(options["max_agents"], options["calls_per_minute"], _tracing()),
                 durable=_durable(options, [*calculators, *agents]),
-                trace=_tracing(),
             )
         )
     except ConfigurationError as error:
@@ -405,8 +404,7 @@ def worker(context: click.Context) -> None:
             work(
                 durable,
                 lambda: _say("working"),
-                max_agents=options["max_agents"],
-                trace=_tracing(),
+                options=ServerOptions(options["max_agents"], trace=_tracing()),
             )
         )
     except ConfigurationError as error:
