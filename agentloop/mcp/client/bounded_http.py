@@ -1,54 +1,110 @@
-"""The HTTP client under the MCP SDK's transports: any number of calls at once, and no answer without a bound."""
+"""The HTTP client under the MCP SDK's transports. It bounds responses and notes what they mean for their calls."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import httpx2
 
+from agentloop.mcp.client.call_state import CallState, current_call
+
 CONNECT_TIMEOUT = 30.0
 MAX_BODY = 16 * 1024 * 1024
-"""Bytes of an answer that is not an event stream. The SDK bounds the events of a stream itself."""
+"""Bytes of a response that is not an event stream. The SDK bounds the events of a stream itself."""
+SESSION = "mcp-session-id"
 
 
 class AnswerRefused(httpx2.StreamError):
-    """A server's answer is too long or compressed. The SDK turns a `StreamError` into an error of that one call."""
+    """A response is too long or compressed. The SDK turns a `StreamError` into an error of that one call."""
 
 
 def http_client(
-    headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
+    headers: dict[str, str] | None = None,
+    timeout: httpx2.Timeout | None = None,
+    auth: httpx2.Auth | None = None,
+    *,
+    on_failed_post: Callable[[str], None] | None = None,
 ) -> httpx2.AsyncClient:
-    """A client whose calls take as long as they take, unless there is a `timeout`.
+    """A client without a limit on the time to read and on connections.
 
-    It asks for answers without compression, in which a few bytes could become gigabytes.
+    It asks for responses without compression, in which a few bytes could become gigabytes. `on_failed_post` is called
+    with "HTTP 404" and the like: the SDK's SSE transport sends nothing more after that, and reports it to nobody.
     """
     return httpx2.AsyncClient(
         auth=auth,
         timeout=timeout or httpx2.Timeout(CONNECT_TIMEOUT, read=None, pool=None),
         headers={**(headers or {}), "Accept-Encoding": "identity"},
         limits=httpx2.Limits(max_connections=None),
-        event_hooks={"response": [_bound]},
+        event_hooks={"response": [partial(_on_response, on_failed_post)]},
     )
 
 
-async def _bound(response: httpx2.Response) -> None:
-    encoding = response.headers.get("content-encoding", "identity")
-    is_plain = encoding.strip().lower() in {"", "identity"}
+async def _on_response(on_failed_post: Callable[[str], None] | None, response: httpx2.Response) -> None:
+    call = current_call.get() or CallState()
+    _wrap_body(response, call)
+    if response.request.method != "POST":
+        return
+    if response.is_success:
+        call.is_accepted = True
+    elif response.is_error:
+        call.is_refused = not call.is_accepted and await _does_not_know_session(response, is_sse=bool(on_failed_post))
+        if on_failed_post is not None:
+            on_failed_post(f"HTTP {response.status_code}")
+
+
+async def _does_not_know_session(response: httpx2.Response, *, is_sse: bool) -> bool:
+    """Whether the server refused a request because of its session.
+
+    The specification says 404; many servers answer 400. A 400 that is a JSON-RPC response to the request itself is the
+    tool's or the server's error, and no matter of the session.
+    """
+    if not is_sse and SESSION not in response.request.headers:
+        return False
+    return response.status_code == 404 or (response.status_code == 400 and not await _is_answer(response))  # noqa: PLR2004
+
+
+async def _is_answer(response: httpx2.Response) -> bool:
+    try:
+        answer, request = json.loads(await response.aread()), json.loads(response.request.content)
+        return bool(answer["id"] == request["id"])
+    except (httpx2.StreamError, ValueError, RecursionError, LookupError, TypeError):
+        return False
+
+
+def _wrap_body(response: httpx2.Response, call: CallState) -> None:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
     is_events = response.headers.get("content-type", "").lower().startswith("text/event-stream")
-    if (not is_plain or not (is_events and response.is_success)) and isinstance(
-        response.stream, httpx2.AsyncByteStream
-    ):
-        response.stream = _Bounded(response.stream, None if is_plain else encoding)
+    if isinstance(response.stream, httpx2.AsyncByteStream):
+        if encoding not in {"", "identity"}:
+            response.stream = _Compressed(response.stream, encoding)
+        elif is_events and response.is_success:
+            response.stream = _Events(response.stream, call)
+        else:
+            response.stream = _Bounded(response.stream)
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, encoding: str | None) -> None:
+class _Body(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _Compressed(_Body):
+    def __init__(self, stream: httpx2.AsyncByteStream, encoding: str) -> None:
+        super().__init__(stream)
         self._encoding = encoding
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._encoding is not None:
-            raise AnswerRefused(f"The server compressed its answer ({self._encoding[:50]}) although asked not to.")
+        raise AnswerRefused(f"The server compressed its answer ({self._encoding[:50]}) although asked not to.")
+        yield b""
+
+
+class _Bounded(_Body):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         length = 0
         async for piece in self._stream:
             length += len(piece)
@@ -56,5 +112,20 @@ class _Bounded(httpx2.AsyncByteStream):
                 raise AnswerRefused(f"The server's answer has more than {MAX_BODY:,} bytes.")
             yield piece
 
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+
+class _Events(_Body):
+    """The SDK closes a stream when it has the response; one that it reads to the end had none."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, call: CallState) -> None:
+        super().__init__(stream)
+        self._call = call
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._call.is_cut_off = False
+        try:
+            async for piece in self._stream:
+                yield piece
+        except Exception:
+            self._call.is_cut_off = True
+            raise
+        self._call.is_cut_off = True

@@ -191,7 +191,7 @@ class RemoteCall:
             return self._output(await ask())
         server = self.connection
         with Delegation(context, self.name, server.name, is_trusted=server.is_trusted) as delegation:
-            result = await ask(listener=delegation)
+            result = await ask(delegation=delegation)
             output = self._output(result)
             delegation.answered(output)
             return output
