@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
 from orchestrator_client.orchestrator import Setup
+
+OWN_SERVER = "mcp-calc-server"
 
 _HANDED_ON = re.compile(r"ANTHROPIC_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
 
@@ -34,7 +37,7 @@ def setup_from(options: Mapping[str, Any], say: Callable[[str], None], run: Dura
             prices.register(choice.model, input=0, output=0)
     if orchestrator.notice and not options["quiet"]:
         say(orchestrator.notice)
-    servers = {} if options["local"] else servers_from(options["config"], options["words"], calculator, say, run)
+    servers = {} if options["local"] else servers_from(options["config"], options["servers"], calculator, say, run)
     return Setup(
         model=orchestrator.model,
         client=orchestrator.client,
@@ -65,9 +68,15 @@ def servers_from(
     """
     try:
         configured = {} if config is None else read_config(config, say)
-        return servers_to_use(servers, configured, _own_env(calculator, run))
+        return servers_to_use(servers, configured, own_server(_own_env(calculator, run)))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
+
+
+def own_server(env: Mapping[str, str]) -> dict[str, ServerEntry]:
+    """The calculator's server of this installation, which need not be on PATH."""
+    args = ("-m", "mcp_calc_server")
+    return {OWN_SERVER: ServerEntry(command=sys.executable, args=args, env=env, trusted=True)}
 
 
 def is_calculator(entry: ServerEntry) -> bool:

@@ -18,7 +18,7 @@ State = Literal["closed", "open", "half-open"]
 class Breaker:
     """Closed: calls are admitted. Open: none is, for some seconds. Half-open: one is, as a probe.
 
-    A probe that is answered closes the breaker; one that fails opens it for twice as long, up to `LONGEST_REST` seconds.
+    A probe that is answered closes it; one that fails opens it for twice as long, up to `LONGEST_REST` seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

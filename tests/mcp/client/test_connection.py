@@ -39,7 +39,8 @@ import json, os, sys, time
 
 for line in iter(sys.stdin.readline, ""):
     message = json.loads(line)
-    about = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "d", "version": "1"}}
+    info = {"name": "deaf", "version": "1"}
+    about = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": info}
     tools = {"tools": [{"name": "use", "inputSchema": {"type": "object"}}]}
     answer = {"initialize": {"result": about}, "tools/list": {"result": tools}}.get(message["method"])
     if message["method"] == "tools/list":

@@ -271,27 +271,29 @@ async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_c
     def answer(message: dict[str, Any]) -> Response:
         return Response(media_type="text/event-stream") if hang_up else out_of_paper(message)
 
-    async with legacy_server(answer) as server:
-        async with Connection(
+    async with (
+        legacy_server(answer) as server,
+        Connection(
             "old",
             ServerEntry(url=server.url),
             connect_timeout=20,
             server_log=sys.stderr,
             changed=lambda connection: told.append((connection.is_up, connection.breaker.state)),
-        ) as connection:
-            for losses in range(1, FAILURES + 1):
-                with pytest.raises(ToolUnavailable):
-                    await connection.call("use", {}, no_progress)
-                await back(connection, losses)
-            with pytest.raises(ToolUnavailable, match="keeps failing and is left alone for a while: connection closed"):
+        ) as connection,
+    ):
+        for losses in range(1, FAILURES + 1):
+            with pytest.raises(ToolUnavailable):
                 await connection.call("use", {}, no_progress)
-            assert connection.to_json()["breaker"] == "open"
-            hang_up = False
-            async with asyncio.timeout(BACK):
-                while connection.breaker.state == "open":  # noqa: ASYNC110 - time has to pass
-                    await asyncio.sleep(0.01)
-            with pytest.raises(ToolError, match="out of paper"):
-                await connection.call("use", {}, no_progress)
+            await back(connection, losses)
+        with pytest.raises(ToolUnavailable, match="keeps failing and is left alone for a while: connection closed"):
+            await connection.call("use", {}, no_progress)
+        assert connection.to_json()["breaker"] == "open"
+        hang_up = False
+        async with asyncio.timeout(BACK):
+            while connection.breaker.state == "open":  # noqa: ASYNC110 - time has to pass
+                await asyncio.sleep(0.01)
+        with pytest.raises(ToolError, match="out of paper"):
+            await connection.call("use", {}, no_progress)
     assert told == [
         (True, "closed"),
         *[(False, "closed"), (True, "closed")] * (FAILURES - 1),
