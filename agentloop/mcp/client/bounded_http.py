@@ -74,58 +74,52 @@ async def _is_answer(response: httpx2.Response) -> bool:
 
 
 def _wrap_body(response: httpx2.Response, call: CallState) -> None:
+    stream = response.stream
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     is_events = response.headers.get("content-type", "").lower().startswith("text/event-stream")
-    if isinstance(response.stream, httpx2.AsyncByteStream):
-        if encoding not in {"", "identity"}:
-            response.stream = _Compressed(response.stream, encoding)
-        elif is_events and response.is_success:
-            response.stream = _Events(response.stream, call)
-        else:
-            response.stream = _Bounded(response.stream)
+    if not isinstance(stream, httpx2.AsyncByteStream):
+        return
+    if encoding not in {"", "identity"}:
+        response.stream = _Body(stream, _no_compression(encoding))
+    elif is_events and response.is_success:
+        response.stream = _Body(stream, _events(stream, call))
+    else:
+        response.stream = _Body(stream, _bounded(stream))
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, pieces: AsyncIterator[bytes]) -> None:
         self._stream = stream
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
-class _Compressed(_Body):
-    def __init__(self, stream: httpx2.AsyncByteStream, encoding: str) -> None:
-        super().__init__(stream)
-        self._encoding = encoding
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        raise AnswerRefused(f"The server compressed its answer ({self._encoding[:50]}) although asked not to.")
-        yield b""
+async def _no_compression(encoding: str) -> AsyncIterator[bytes]:
+    raise AnswerRefused(f"The server compressed its answer ({encoding[:50]}) although asked not to.")
+    yield b""
 
 
-class _Bounded(_Body):
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        length = 0
-        async for piece in self._stream:
-            length += len(piece)
-            if length > MAX_BODY:
-                raise AnswerRefused(f"The server's answer has more than {MAX_BODY:,} bytes.")
+async def _bounded(stream: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
+    length = 0
+    async for piece in stream:
+        length += len(piece)
+        if length > MAX_BODY:
+            raise AnswerRefused(f"The server's answer has more than {MAX_BODY:,} bytes.")
+        yield piece
+
+
+async def _events(stream: httpx2.AsyncByteStream, call: CallState) -> AsyncIterator[bytes]:
+    """The SDK closes a stream when it has the response. If it reads a stream to the end, there was none."""
+    call.is_cut_off = False
+    try:
+        async for piece in stream:
             yield piece
-
-
-class _Events(_Body):
-    """The SDK closes a stream when it has the response; one that it reads to the end had none."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, call: CallState) -> None:
-        super().__init__(stream)
-        self._call = call
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        self._call.is_cut_off = False
-        try:
-            async for piece in self._stream:
-                yield piece
-        except Exception:
-            self._call.is_cut_off = True
-            raise
-        self._call.is_cut_off = True
+    except Exception:
+        call.is_cut_off = True
+        raise
+    call.is_cut_off = True

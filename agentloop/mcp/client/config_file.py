@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -174,22 +174,6 @@ def _check_keys(entry: Mapping[str, Any], place: str) -> None:
         given = [name for name in names if name in entry]
         if len(given) > 1:
             raise _EntryError(f"{place}: `{given[0]}` and `{given[1]}` mean the same; give one of them")
-    for path, text in _texts(entry, place):
-        if "\0" in text:
-            raise _EntryError(f"{path}: has a NUL character")
-
-
-def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    match value:
-        case str():
-            yield place, value
-        case list():
-            for index, each in enumerate(value):
-                yield from _texts(each, f"{place}.{index}")
-        case dict():
-            for key, each in value.items():
-                yield from _texts(key, place)
-                yield from _texts(each, f"{place}.{key}")
 
 
 def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[str]:
@@ -230,7 +214,11 @@ def _expanded(value: Any, place: str) -> Any:
         return [_expanded(item, f"{place}.{index}") for index, item in enumerate(value)]
     if isinstance(value, dict):
         return {key: _expanded(item, f"{place}.{key}") for key, item in value.items()}
-    return _VARIABLE.sub(lambda found: _value(found, place), value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if "\0" in value:
+        raise _EntryError(f"{place}: has a NUL character")
+    return _VARIABLE.sub(lambda found: _value(found, place), value)
 
 
 def _value(found: re.Match[str], place: str) -> str:
