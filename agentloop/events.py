@@ -149,6 +149,8 @@ class ServerStarting(Event):
     It concerns all runs that use the server, so `run` and `agent` are empty.
     """
 
+    is_for_callers: ClassVar[bool] = False
+
     server: str
     is_remote: bool = False
 

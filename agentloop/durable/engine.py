@@ -33,7 +33,7 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_computed, is_recording
-from agentloop.durable.runs import ATTEMPTS, POISON, RESUMABLE, STATUS, Order, RunState, state_of
+from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, RunState, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of
 from agentloop.events import Event, Observer, ignore
@@ -66,8 +66,7 @@ class Engine:
 
     On entering, it resumes the runs of an earlier process. At most `running` runs are executed at once. Finished runs
     are `kept` for so many seconds. `tools` are further async tools, each call of which is a run. A process can have one
-    engine.
-    `trace` is the `RunScope.trace` of every run.
+    engine. `trace` is the `RunScope.trace` of every run.
 
     Raises:
         StoreError: on entering: the store cannot be used.
@@ -116,8 +115,7 @@ class Engine:
             if self._store.is_shared:
                 from agentloop.durable.takeover import Takeover  # noqa: PLC0415 - its library is for PostgreSQL alone
 
-                takeover = Takeover(self._store.url, executor, queue=QUEUE, attempts=ATTEMPTS, poison=POISON)
-                await self._stack.enter_async_context(takeover.watching())
+                await self._stack.enter_async_context(Takeover(self._store.url, executor, QUEUE).watching())
             self._executor = executor
             self._launch(engine, executor)
             await self._register_queues()

@@ -19,6 +19,7 @@ from dbos import DBOS, WorkflowStatus
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.errors import StoreError
+from agentloop.durable.runs import ATTEMPTS, POISON
 from agentloop.redaction import without_passwords
 
 EVERY = 2.0
@@ -33,12 +34,10 @@ _log = logging.getLogger(__name__)
 class Takeover:
     """Holds the lock of `executor`, and searches for processes whose lock is free."""
 
-    def __init__(self, url: str, executor: str, *, queue: str, attempts: int, poison: str) -> None:
+    def __init__(self, url: str, executor: str, queue: str) -> None:
         self._url = url
         self._executor = executor
         self._queue = queue
-        self._attempts = attempts
-        self._poison = poison
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[psycopg.AsyncConnection]:
@@ -100,10 +99,10 @@ class Takeover:
     async def _take_over(self, executor: str, runs: list[WorkflowStatus]) -> None:
         if not runs:
             return
-        poison = [run for run in runs if _takeovers(run) >= self._attempts]
+        poison = [run for run in runs if _takeovers(run) >= ATTEMPTS]
         others = [run for run in runs if run not in poison]
         for run in runs:
-            counted = {TAKEOVERS: _takeovers(run) + 1, self._poison: run in poison}
+            counted = {TAKEOVERS: _takeovers(run) + 1, POISON: run in poison}
             await DBOS.update_workflow_attributes_async(run.workflow_id, counted, merge=True)
         if poison:
             await DBOS.cancel_workflows_async([run.workflow_id for run in poison])

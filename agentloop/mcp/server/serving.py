@@ -107,7 +107,9 @@ async def serve(
         stopping = (lambda: None) if keeper is None else keeper.stopping
         server = build_server(publication, info)
         if keeper is not None:
-            _offer_tasks(server, publication, keeper)
+            from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
+
+            Tasks(keeper).install(server, publication)
         if address is not None:
             sessions = options.calls_per_minute
             await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
@@ -150,9 +152,3 @@ async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIter
         store, durable.agents, running=options.max_agents, sharing=durable.sharing, trace=options.trace
     ) as engine:
         yield KeptRuns(engine, durable.within)
-
-
-def _offer_tasks(server: Server[Any], publication: Publication, keeper: KeptRuns) -> None:
-    from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
-
-    Tasks(keeper).install(server, publication)
