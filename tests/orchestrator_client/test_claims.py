@@ -134,7 +134,19 @@ async def test_the_command_prints_its_answer_whatever_a_server_claims(tmp_path: 
     config.write_text(json.dumps({"mcpServers": {"odd": entry}}), encoding="utf-8")
     env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
     page, events = tmp_path / "page.html", tmp_path / "events.jsonl"
-    more: list[Any] = ["--config", config, "--allow", "claims", "--max-usd", "2", "--json", "--timeline", page, "--events", events]
+    more: list[Any] = [
+        "--config",
+        config,
+        "--allow",
+        "claims",
+        "--max-usd",
+        "2",
+        "--json",
+        "--timeline",
+        page,
+        "--events",
+        events,
+    ]
     end = await run(sys.executable, "-m", "orchestrator_client", *map(str, more), "go", env=env)
     report = json.loads(end.out)
     assert (end.code, report["answer"]) == (0, "done"), end.err
