@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .PHONY: bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
-	format clean grammars
+	format clean
 
 demo: .venv/run.stamp
 	@$(BIN)/orchestrator-client --demo --timeline demo-timeline.html
@@ -27,10 +27,6 @@ durable: .venv/postgres.stamp
 
 tables: .venv/dev.stamp
 	WRITE_TABLES=1 $(BIN)/python -m pytest -m "slow or not slow" tests/transports/test_cancel_matrix.py tests/transports/test_shutdown_matrix.py
-
-# After a change to a grammar or to the kinds of words of the offline model.
-grammars: .venv/dev.stamp
-	$(BIN)/python -m offline_model.compiling
 
 # Kills, broken networks, refusing and stalling APIs, hostile servers. The long form takes most of an hour.
 chaos: .venv/dev.stamp

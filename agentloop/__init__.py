@@ -2,8 +2,7 @@
 
 from agentloop.agent import Agent
 from agentloop.budget import Budget, Ledger
-from agentloop.context import Abandoned, CallContext
-from agentloop.conversation import Conversation
+from agentloop.context import CallContext, Cancellation, RunScope
 from agentloop.delegate import create_agent_tool_async, create_agent_tool_sync
 from agentloop.errors import (
     AgentError,
@@ -25,12 +24,12 @@ from agentloop.errors import (
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.loop import RunResult, Step
-from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.messages import Conversation
+from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import sdk_client
 
 __all__ = [
-    "Abandoned",
     "Agent",
     "AgentError",
     "ApiUnreachable",
@@ -38,6 +37,7 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "CallContext",
+    "Cancellation",
     "ConfigurationError",
     "ContextWindowExceeded",
     "Conversation",
@@ -52,6 +52,7 @@ __all__ = [
     "Refused",
     "RunError",
     "RunResult",
+    "RunScope",
     "Step",
     "StreamBroken",
     "Tool",
@@ -65,4 +66,5 @@ __all__ = [
     "create_agent_tool_async",
     "create_agent_tool_sync",
     "sdk_client",
+    "tool",
 ]

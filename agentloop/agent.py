@@ -1,143 +1,149 @@
-"""An agent: a name, a system prompt, tools and a model. Values only; the state of a run lives in the run."""
+"""An agent, and the ways to run it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, replace
 
-from agentloop import dispatch
+from agentloop.budget import Budget, Ledger
 from agentloop.context import CallContext
-from agentloop.conversation import Conversation
+from agentloop.definition import AgentDefinition
+from agentloop.delegate import create_agent_tool_async
+from agentloop.dispatch import cancel_and_wait
 from agentloop.errors import ConfigurationError
 from agentloop.events import Observer, ignore, together
-from agentloop.governor import Governor
-from agentloop.journal import Journal, NoJournal
-from agentloop.limits import Limits
-from agentloop.loop import Run, RunResult
-from agentloop.model import Clients, ClientSource, Effort, ModelSettings
+from agentloop.limits import deadline_after
+from agentloop.loop import RunResult, run_agent
+from agentloop.messages import Conversation
 from agentloop.stream import RunStream
-from agentloop.tools import Tool, ToolOutput
-from agentloop.wire import sdk_client
+from agentloop.tools import Tool
 
 
 @dataclass(frozen=True)
-class Agent:
+class Agent(AgentDefinition):
     """An agent that answers prompts with the help of its tools.
 
     `client` is a function that makes an SDK client, or a client for use on one event loop (see `Clients`).
-    `description` is what others who may delegate to the agent are told. `max_tokens` bounds one answer of the model.
-    `eager` lets harmless calls start while the model still writes the rest of its message.
-    Runs are independent of each other: an agent may run any number of times at once. Those that nothing above governs
-    share what is learnt of the API's limits.
+    `description` is what models and people who may delegate to the agent read. `max_tokens` bounds one answer of the
+    model. With `eager`, harmless calls start while the model still writes the rest of its message.
+    Runs are independent of each other: an agent may run any number of times at once. Runs that are not part of another
+    run share one rate limiter.
+
+    Example:
+        writer = Agent("writer", "Write short texts. Count the words.", tools=[word_count])
+        print(writer.run_sync("A haiku about rain").answer)
 
     Raises:
         ConfigurationError: two tools have the same name.
     """
 
-    name: str
-    system_prompt: str
-    tools: Sequence[Tool] = ()
-    model: str = "claude-sonnet-5-5"
-    client: ClientSource = sdk_client
-    description: str = ""
-    max_tokens: int = 8192
-    effort: Effort | None = None
-    parallel_tool_calls: bool = True
-    eager: bool = True
-    limits: Limits = field(default_factory=Limits)
-    journal: Journal = field(default_factory=NoJournal)
-
-    def __post_init__(self) -> None:
-        names = [tool.name for tool in self.tools]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ConfigurationError(f"Agent {self.name!r} has more than one tool named {', '.join(twice)}.")
-
     async def run(
-        self, prompt: str | Conversation, *, observe: Observer = ignore, context: CallContext | None = None
+        self,
+        prompt: str | Conversation,
+        *,
+        max_usd: float | str | None = None,
+        max_tokens: int | None = None,
+        deadline: float | None = None,
+        observe: Observer = ignore,
+        context: CallContext | None = None,
     ) -> RunResult:
         """Answer a prompt, or the open question of a conversation (`result.conversation.ask(...)`).
 
-        Every event of the run and of the runs it delegates to goes to `observe`, and to where `context`, which is what
-        a caller above passes down, says that events go.
+        The run and the runs it delegates to spend at most `max_usd` US dollars and `max_tokens` tokens of prompts and
+        answers, and end within `deadline` seconds. `observe` receives all their events. With a `context`, which a tool
+        function passes on, its limits hold too, and its event handler receives the events too.
+
+        Example:
+            result = await agent.run("Two haikus about rain", max_usd=0.50, deadline=60, observe=print)
+            print(result.answer, result.usage.usd)
 
         Raises:
             RunError: there is no answer; says why, and carries conversation and usage.
+            ConfigurationError: the prompt, a limit, the client or its credentials are wrong.
         """
         conversation = Conversation().ask(prompt) if isinstance(prompt, str) else prompt
         context = context or CallContext()
-        emit = observe if context.emit is ignore else together(context.emit, observe)
-        context = replace(context, emit=context.emit if observe is ignore else emit)
-        return await Run(self, conversation, context, context.governor or self._governor).to_answer()
+        scope, budget = context.scope, Budget(max_usd, max_tokens)
+        if observe is not ignore:
+            scope = replace(scope, emit=observe if scope.emit is ignore else together(scope.emit, observe))
+        if budget.is_bounded:
+            scope = replace(scope, ledger=Ledger(budget, parent=scope.ledger))
+        if deadline is not None:
+            context = replace(context, deadline=deadline_after(deadline, at_most=context.deadline))
+        return await run_agent(self, conversation, replace(context, scope=scope))
 
-    def run_sync(self, prompt: str | Conversation, *, observe: Observer = ignore) -> RunResult:
+    def run_sync(
+        self,
+        prompt: str | Conversation,
+        *,
+        max_usd: float | str | None = None,
+        max_tokens: int | None = None,
+        deadline: float | None = None,
+        observe: Observer = ignore,
+        context: CallContext | None = None,
+    ) -> RunResult:
         """`run` for code that is not async, in an event loop of its own.
 
         Raises:
-            ConfigurationError: an event loop is running in this thread (await `run` there), or the agent was given a
-                client instead of a function that makes one.
+            RunError: as `run`.
+            ConfigurationError: as `run`; or an event loop is running in this thread (await `run` there), or the agent
+                was given a client instead of a function that makes one.
         """
         self.clients.require_factory("run_sync")
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self.run(prompt, observe=observe))
+            return asyncio.run(
+                self.run(
+                    prompt, max_usd=max_usd, max_tokens=max_tokens, deadline=deadline, observe=observe, context=context
+                )
+            )
         raise ConfigurationError("run_sync was called from async code, which it would block: await `run` instead.")
 
     @asynccontextmanager
-    async def stream(self, prompt: str | Conversation) -> AsyncIterator[RunStream]:
-        """Run in the background of the block: iterate over the events, then ask for `result`.
+    async def stream(
+        self,
+        prompt: str | Conversation,
+        *,
+        max_usd: float | str | None = None,
+        max_tokens: int | None = None,
+        deadline: float | None = None,
+        observe: Observer = ignore,
+        context: CallContext | None = None,
+    ) -> AsyncIterator[RunStream]:
+        """`run` in the background of the block: iterate over the events, then ask for `result`.
 
         Leaving the block early cancels the run.
+
+        Example:
+            async with agent.stream("Two haikus about rain") as run:
+                async for event in run:
+                    print(event)
+            print((await run.result()).answer)
         """
         events = RunStream()
-        task = asyncio.create_task(self.run(prompt, observe=events.put))
+        task = asyncio.create_task(
+            self.run(
+                prompt,
+                max_usd=max_usd,
+                max_tokens=max_tokens,
+                deadline=deadline,
+                observe=events.put if observe is ignore else together(events.put, observe),
+                context=context,
+            )
+        )
         events.follow(task)
         try:
             yield events
         finally:
-            await dispatch.cancel_and_wait([task])
+            await cancel_and_wait([task])
 
-    async def call_tool(
-        self, name: str, arguments: Mapping[str, Any], *, context: CallContext | None = None
-    ) -> ToolOutput:
-        """Call one of the agent's tools: a coroutine function on the event loop, any other in a worker thread.
+    def as_tool(self) -> Tool:
+        """The agent as a tool of another agent, or of a server.
 
-        What goes wrong comes back as an error output; only cancellation raises.
+        Example:
+            lead = Agent("lead", "Delegate.", tools=[writer.as_tool()])
         """
-        tool = self.tool(name)
-        if tool is None:
-            known = ", ".join(self._by_name) or "none"
-            return ToolOutput.error(f"There is no tool named {name!r}. Available: {known}.")
-        output = await dispatch.call(tool, arguments, context or CallContext(), self.limits)
-        return output if output.served_by else replace(output, served_by=tool.served_by)
-
-    def tool(self, name: str) -> Tool | None:
-        """The tool of that name."""
-        return self._by_name.get(name)
-
-    @cached_property
-    def settings(self) -> ModelSettings:
-        """The part of every request that stays the same."""
-        return ModelSettings(
-            model=self.model,
-            system_prompt=self.system_prompt,
-            tools=tuple(tool.spec for tool in self.tools),
-            effort=self.effort,
-            parallel_tool_calls=self.parallel_tool_calls,
-        )
-
-    @cached_property
-    def clients(self) -> Clients:
-        return Clients(self.client)
-
-    @cached_property
-    def _governor(self) -> Governor:
-        return Governor()
-
-    @cached_property
-    def _by_name(self) -> Mapping[str, Tool]:
-        return {tool.name: tool for tool in self.tools}
+        return create_agent_tool_async(self)

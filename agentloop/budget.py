@@ -7,8 +7,9 @@ in another process its share of what is left. When it is over, what it really co
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from decimal import ROUND_DOWN, Decimal
@@ -75,9 +76,8 @@ class Budget:
 
     def beyond(self, left: Budget) -> Budget:
         """The kinds of which it wants more than there is."""
-        pairs = zip(self._amounts(), left._amounts(), strict=True)
-        return Budget.unchecked(
-            *(mine if there is not None and (mine is None or mine > there) else None for mine, there in pairs)
+        return self._with(
+            left, lambda mine, there: mine if there is not None and (mine is None or mine > there) else None
         )
 
     def share(self, parts: int) -> Budget:
@@ -90,17 +90,21 @@ class Budget:
 
     def minus(self, cost: Budget) -> Budget:
         """What is left without `cost`; an unknown amount takes nothing."""
-        pairs = zip(self._amounts(), cost._amounts(), strict=True)
-        return Budget.unchecked(*(None if left is None else left - (taken or 0) for left, taken in pairs))
+        return self._with(cost, lambda left, taken: None if left is None else left - (taken or 0))
+
+    def plus(self, freed: Budget) -> Budget:
+        return self._with(freed, lambda left, added: None if left is None else left + (added or 0))
 
     def or_else(self, other: Budget) -> Budget:
         """The amounts, those of `other` where they are unknown."""
-        pairs = zip(self._amounts(), other._amounts(), strict=True)
-        return Budget.unchecked(*(theirs if mine is None else mine for mine, theirs in pairs))
+        return self._with(other, lambda mine, theirs: theirs if mine is None else mine)
 
-    def plus(self, freed: Budget) -> Budget:
-        pairs = zip(self._amounts(), freed._amounts(), strict=True)
-        return Budget.unchecked(*(None if left is None else left + (added or 0) for left, added in pairs))
+    def at_most(self, other: Budget) -> Budget:
+        """The smaller amount of each kind; None is the largest."""
+        return self._with(other, lambda mine, theirs: min((a for a in (mine, theirs) if a is not None), default=None))
+
+    def _with(self, other: Budget, combine: Callable[[Any, Any], Any]) -> Budget:
+        return Budget.unchecked(*map(combine, self._amounts(), other._amounts()))
 
     def to_json(self) -> dict[str, Any]:
         """The bounded kinds; USD as text, so that nothing is rounded."""
@@ -150,20 +154,33 @@ def cost_of(usage: Usage) -> Budget:
     return Budget.unchecked(usage.usd, usage.tokens, usage.requests)
 
 
-class Ledger:
-    """What one tree of runs has spent and reserved of its budget. Shared by its runs, in whatever thread they are."""
+@dataclass(slots=True)
+class Account:
+    """What is left of one budget, and how many reservations are open in it."""
 
-    def __init__(self, budget: Budget | None = None) -> None:
-        self._lock = threading.Lock()
-        self._left = budget or Budget()
-        self._reservations = 0
-        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    left: Budget
+    reservations: int = 0
+
+
+class Ledger:
+    """What one tree of runs has spent and reserved of its budget. Shared by its runs, in whatever thread they are.
+
+    What is spent of a ledger with a `parent` is spent of the parent's budget too.
+    """
+
+    def __init__(self, budget: Budget | None = None, *, parent: Ledger | None = None) -> None:
+        self.accounts: tuple[Account, ...] = (Account(budget or Budget()), *(parent.accounts if parent else ()))
+        self.lock: threading.Lock = parent.lock if parent else threading.Lock()
+        self.waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = parent.waiting if parent else []
 
     @property
     def left(self) -> Budget:
         """What is neither spent nor reserved."""
-        with self._lock:
-            return self._left
+        with self.lock:
+            return self._left()
+
+    def _left(self) -> Budget:
+        return functools.reduce(Budget.at_most, (each.left for each in self.accounts))
 
     async def reserve(self, cost: Budget, purpose: str) -> Reservation:
         """Set `cost` aside, waiting for what others have reserved and may not need.
@@ -173,13 +190,15 @@ class Ledger:
         """
         while True:
             freed = asyncio.Event()
-            with self._lock:
-                if self._left.covers(cost):
+            with self.lock:
+                lacking = [each for each in self.accounts if not each.left.covers(cost)]
+                if not lacking:
                     return self._reserved(cost)
-                if self._reservations == 0:
-                    lacking = cost.beyond(self._left)
-                    raise BudgetExceeded(f"{purpose} may need {lacking}, and the budget has {self._left} left.")
-                self._waiting.append((asyncio.get_running_loop(), freed))
+                for each in lacking:
+                    if each.reservations == 0:
+                        wanted = cost.beyond(each.left)
+                        raise BudgetExceeded(f"{purpose} may need {wanted}, and the budget has {each.left} left.")
+                self.waiting.append((asyncio.get_running_loop(), freed))
             await freed.wait()
 
     def reserve_share(self, parts: int, purpose: str) -> Reservation:
@@ -188,30 +207,34 @@ class Ledger:
         Raises:
             BudgetExceeded: nothing is left.
         """
-        with self._lock:
-            share = self._left.share(parts)
+        with self.lock:
+            share = self._left().share(parts)
             if share.is_used_up:
-                raise BudgetExceeded(f"{purpose} cannot start: the budget has {self._left} left.")
+                raise BudgetExceeded(f"{purpose} cannot start: the budget has {self._left()} left.")
             return self._reserved(share)
 
     def settle(self, reserved: Budget, spent: Budget) -> None:
         """Give a reservation back and book what was spent: of what is unknown, all that was reserved."""
-        with self._lock:
-            self._left = self._left.plus(reserved).minus(spent.or_else(reserved))
-            self._reservations -= 1
-            waiting, self._waiting = self._waiting, []
+        with self.lock:
+            for each in self.accounts:
+                each.left = each.left.plus(reserved).minus(spent.or_else(reserved))
+                each.reservations -= 1
+            waiting = self.waiting[:]
+            self.waiting.clear()
         for loop, freed in waiting:
             with suppress(RuntimeError):  # a loop that has closed since waits for nothing
                 loop.call_soon_threadsafe(freed.set)
 
     def book(self, spent: Budget) -> None:
         """Take what was spent already, before a crash."""
-        with self._lock:
-            self._left = self._left.minus(spent)
+        with self.lock:
+            for each in self.accounts:
+                each.left = each.left.minus(spent)
 
     def _reserved(self, amount: Budget) -> Reservation:
-        self._left = self._left.minus(amount)
-        self._reservations += 1
+        for each in self.accounts:
+            each.left = each.left.minus(amount)
+            each.reservations += 1
         return Reservation(self, amount)
 
 

@@ -1,4 +1,4 @@
-"""What travels down with a call: who listens, how long it may take, how deep it is, whether anyone still waits."""
+"""What a tool call is given: for the author of the tool, and for the runtime."""
 
 from __future__ import annotations
 
@@ -12,61 +12,89 @@ from agentloop.governor import Governor
 from agentloop.usage import Bill
 
 
-class Abandoned:
-    """Set, from any thread, once nobody waits for a call any more.
+class Cancellation:
+    """Set, from any thread, when nobody waits for a call any more. True in a condition once it is set.
 
-    A thread cannot be stopped from outside. One that runs for long looks here between steps (`is_set`) or leaves a
-    callback, which is called at once if it is too late.
+    A thread cannot be stopped from outside. A tool that runs long in one checks this between steps, or registers a
+    callback:
+
+        for page in pages:
+            if context.cancelled:
+                break
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._set = False
+        self._is_set = False
         self._callbacks: list[Callable[[], object]] = []
 
-    def is_set(self) -> bool:
-        return self._set
+    def __bool__(self) -> bool:
+        return self._is_set
 
     def set(self) -> None:
         with self._lock:
-            self._set = True
+            self._is_set = True
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
 
     def then(self, callback: Callable[[], object]) -> None:
-        """Call `callback` when set, in the thread that sets it."""
+        """Call `callback` when set, in the thread that sets it; at once if it is set already."""
         with self._lock:
-            if not self._set:
+            if not self._is_set:
                 self._callbacks.append(callback)
                 return
         callback()
 
 
 @dataclass(frozen=True, slots=True)
-class CallContext:
-    """The circumstances of one tool call. The default is a call nobody watches and nothing limits."""
+class RunScope:
+    """What the runtime passes down with a call. The defaults: nobody watches, and nothing is limited."""
 
     emit: Observer = ignore
-    """Where the events of what the call starts go."""
+    """The event handler for everything the call starts."""
     trace: Observer = ignore
-    """Hears the same events where they happen, in their task or thread, and can make something current there."""
-    call: str | None = None
+    """Receives the same events where they occur, in their task or thread, and can make a span current there."""
+    call_id: str | None = None
     """The call's id in the event stream."""
-    run: str | None = None
-    """The id of the run the call starts; None gives it a new one. A run that is repeated after a crash keeps its id."""
-    deadline: float | None = None
-    """When the caller gives up, on the `time.monotonic` clock."""
+    run_id: str | None = None
+    """The id of the run that the call starts; None gives it a new one. A run that is resumed keeps its id."""
     depth: int = 0
     """How many agents are above the one that is called."""
-    abandoned: Abandoned = field(default_factory=Abandoned)
     ledger: Ledger = field(default_factory=Ledger)
     """What the tree of runs above may still spend."""
     governor: Governor | None = None
-    """Who admits the requests of the tree of runs above; None leaves it to the one that all runs of an agent share."""
+    """The rate limiter of the tree of runs above; None means the one that all runs of an agent share."""
     siblings: int = 1
     """Calls of the same message that have not started yet, this one included: they share what is left."""
-    book: Callable[[Bill], None] = lambda _bill: None
-    """Put a delegated run's bill on the caller's, once, however the run ended."""
-    report: Callable[[str], None] = lambda _message: None
-    """Report a step of a long call, in words for a person."""
+    charge: Callable[[Bill], None] = lambda _bill: None
+    """Add the cost of a delegated run to the caller's, once, however the run ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a tool function gets as its first argument if it is annotated `CallContext`.
+
+    Example:
+        @tool(read_only=True)
+        def count_words(context: CallContext, pages: list[str]) -> int:
+            total = 0
+            for number, page in enumerate(pages, 1):
+                if context.cancelled:
+                    break
+                context.progress(f"page {number} of {len(pages)}")
+                total += len(page.split())
+            return total
+
+    An agent run from a tool takes part in the caller's budget, deadline and events with
+    `await agent.run(prompt, context=context)`.
+    """
+
+    progress: Callable[[str], None] = lambda _message: None
+    """Report a step of a long call, as a message for a person."""
+    cancelled: Cancellation = field(default_factory=Cancellation)
+    """Whether the caller has given up."""
+    deadline: float | None = None
+    """When the caller gives up, on the `time.monotonic` clock."""
+    scope: RunScope = field(default_factory=RunScope)
+    """What the runtime passes down. A tool has no need of it."""

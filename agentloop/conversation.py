@@ -30,63 +30,11 @@ from agentloop.errors import (
     Refused,
     Truncated,
 )
-from agentloop.turn import Block, ToolUse, Turn
-
-Message = dict[str, Any]
+from agentloop.messages import Block, Conversation, Message
+from agentloop.turn import ToolUse, Turn
 
 NUDGE = "Please give the answer."
 LARGER = 4  # times the allowance, the second time
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """The messages so far, in the Messages API's form.
-
-    `bound_to` names the model, system prompt and tools the conversation began with; it may only go on with the same.
-    """
-
-    messages: tuple[Message, ...] = ()
-    bound_to: str | None = None
-
-    @property
-    def question(self) -> str:
-        """The text of the last user message that has any."""
-        for message in reversed(self.messages):
-            content = message["content"]
-            if message["role"] == "user" and isinstance(content, str):
-                return content
-            texts = [block["text"] for block in content if isinstance(block, dict) and block.get("type") == "text"]
-            if message["role"] == "user" and texts:
-                return "\n".join(texts)
-        return ""
-
-    def ask(self, prompt: str) -> Conversation:
-        """The conversation with one more question.
-
-        Raises:
-            ConfigurationError: the prompt is blank, which the Messages API refuses.
-        """
-        if not prompt.strip():
-            raise ConfigurationError("The prompt is empty: say what is wanted.")
-        text = prompt.encode("utf-8", "replace").decode()
-        return self.extend({"role": "user", "content": [{"type": "text", "text": text}]})
-
-    def bind(self, frame: str) -> Conversation:
-        """The conversation bound to `frame`.
-
-        Raises:
-            ConfigurationError: it is bound to another one.
-        """
-        if self.bound_to not in (None, frame):
-            raise ConfigurationError(
-                "This conversation began with another model, system prompt or set of tools, and thinking is bound to "
-                "them. Continue it with the agent it began with, or begin a new one."
-            )
-        return replace(self, bound_to=frame)
-
-    def extend(self, *messages: Message) -> Conversation:
-        """The conversation with `messages` appended."""
-        return replace(self, messages=(*self.messages, *messages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +62,23 @@ Step = RunTools | AskAgain | Answered
 class Exchange:
     """One question being answered: a conversation that grows turn by turn until there is an answer."""
 
-    def __init__(self, conversation: Conversation, *, max_tokens: int) -> None:
+    def __init__(self, conversation: Conversation, *, max_tokens: int, bound_to: str | None = None) -> None:
+        """`bound_to` is what the conversation has to be bound to, see `Conversation`.
+
+        Raises:
+            ConfigurationError: there is no question, it is blank, which the Messages API refuses, or the conversation
+                is bound to something else.
+        """
         if not conversation.messages or conversation.messages[-1]["role"] != "user":
             raise ConfigurationError("The conversation has no open question: add one with `conversation.ask(...)`.")
-        self.conversation = conversation
+        if all(_is_blank(block) for block in conversation.messages[-1]["content"]):
+            raise ConfigurationError("The prompt is empty: say what is wanted.")
+        if conversation.bound_to not in (None, bound_to):
+            raise ConfigurationError(
+                "This conversation began with another model, system prompt or set of tools, and thinking is bound to "
+                "them. Continue it with the agent it began with, or begin a new one."
+            )
+        self.conversation = replace(conversation, bound_to=bound_to)
         self.max_tokens = max_tokens
         self._enlarged = False
         self._nudged = False
@@ -203,12 +164,14 @@ class Exchange:
         return AskAgain()
 
     def _say(self, turn: Turn) -> None:
-        content = [block for block in turn.content if not _is_blank_text(block)]
+        content = [block for block in turn.content if not _is_blank(block)]
         if content:
             message: Message = {"role": "assistant", "content": content}
             self.conversation = self.conversation.extend(message)
 
 
-def _is_blank_text(block: Mapping[str, Any]) -> bool:
-    """Blank text blocks can be said but not sent back: the API answers 400."""
+def _is_blank(block: Mapping[str, Any] | str) -> bool:
+    """Models write blank text blocks, and the API answers 400 to them."""
+    if isinstance(block, str):
+        return not block.strip()
     return block.get("type") == "text" and not str(block.get("text") or "").strip()

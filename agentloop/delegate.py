@@ -9,11 +9,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from agentloop.agent import Agent
 from agentloop.context import CallContext
-from agentloop.conversation import Conversation
+from agentloop.definition import AgentDefinition
 from agentloop.errors import ConfigurationError, RunError, ToolError
-from agentloop.loop import RunResult, Step
+from agentloop.loop import RunResult, Step, run_agent
+from agentloop.messages import Conversation
 from agentloop.schema_check import SchemaCheck
 from agentloop.tools import Tool, ToolOutput, ToolSpec
 from agentloop.usage import Bill, ModelUsage, Usage
@@ -93,7 +93,7 @@ OUTPUT_SCHEMA = _object(
 )
 
 
-def agent_spec(agent: Agent) -> ToolSpec:
+def agent_spec(agent: AgentDefinition) -> ToolSpec:
     """How an agent is described as a tool: `<its name>_agent`, one prompt in; answer, steps and usage out.
 
     It is as harmless as its tools: read-only if all of them say that they are, and so on. What a tool says that is not
@@ -124,7 +124,9 @@ def _any(said: Iterable[bool | None]) -> bool | None:
     return True if True in answers else None if None in answers else False
 
 
-def _as_tool(agent: Agent, spec: ToolSpec | None, delegate: Callable[..., Any], timeout: float | None) -> Tool:
+def _as_tool(
+    agent: AgentDefinition, spec: ToolSpec | None, delegate: Callable[..., Any], timeout: float | None
+) -> Tool:
     """What the agent's tools say is only as good as who says it, and so is what is said of the agent."""
     if spec is not None:
         _check_fit(spec)
@@ -165,7 +167,9 @@ def _examples() -> Iterator[Mapping[str, Any]]:
         yield agent_output(RunResult("The answer is 3.", Conversation(), bill, steps)).structured or {}
 
 
-def create_agent_tool_async(agent: Agent, *, spec: ToolSpec | None = None, timeout: float | None = None) -> Tool:
+def create_agent_tool_async(
+    agent: AgentDefinition, *, spec: ToolSpec | None = None, timeout: float | None = None
+) -> Tool:
     """Wrap an agent as a tool that runs on the caller's event loop.
 
     Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text and
@@ -181,7 +185,9 @@ def create_agent_tool_async(agent: Agent, *, spec: ToolSpec | None = None, timeo
     return _as_tool(agent, spec, delegate, timeout)
 
 
-def create_agent_tool_sync(agent: Agent, *, spec: ToolSpec | None = None, timeout: float | None = None) -> Tool:
+def create_agent_tool_sync(
+    agent: AgentDefinition, *, spec: ToolSpec | None = None, timeout: float | None = None
+) -> Tool:
     """Wrap an agent as a sync tool: each call runs in a worker thread with an event loop and a client of its own.
 
     When the caller is cancelled or gives up, the run in the thread is cancelled: an open model request is closed and
@@ -199,7 +205,7 @@ def create_agent_tool_sync(agent: Agent, *, spec: ToolSpec | None = None, timeou
     return _as_tool(agent, spec, delegate, timeout)
 
 
-async def _until_abandoned(agent: Agent, prompt: str, context: CallContext) -> ToolOutput:
+async def _until_abandoned(agent: AgentDefinition, prompt: str, context: CallContext) -> ToolOutput:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
@@ -208,18 +214,18 @@ async def _until_abandoned(agent: Agent, prompt: str, context: CallContext) -> T
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(task.cancel)
 
-    context.abandoned.then(cancel)
+    context.cancelled.then(cancel)
     return await _delegate(agent, prompt, context)
 
 
-async def _delegate(agent: Agent, prompt: str, context: CallContext) -> ToolOutput:
-    if context.depth > agent.limits.max_depth:
+async def _delegate(agent: AgentDefinition, prompt: str, context: CallContext) -> ToolOutput:
+    if context.scope.depth > agent.limits.max_depth:
         raise ToolError(
-            f"{agent.name} is {context.depth} agents deep, and {agent.limits.max_depth} is the limit: "
+            f"{agent.name} is {context.scope.depth} agents deep, and {agent.limits.max_depth} is the limit: "
             "do this part without delegating it."
         )
     try:
-        return agent_output(await agent.run(prompt, context=context))
+        return agent_output(await run_agent(agent, Conversation().ask(prompt), context))
     except RunError as error:
         return ToolOutput.error(f"{agent.name} has no answer: {error}")
     except ConfigurationError as error:

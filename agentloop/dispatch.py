@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
-from agentloop.context import Abandoned, CallContext
+from agentloop.context import CallContext, Cancellation
 from agentloop.errors import ToolError
 from agentloop.events import Event
 from agentloop.limits import Limits, seconds_left, within
@@ -28,7 +27,6 @@ NOTICE_GRACE = 2.0
 """Seconds an abandoned thread that watches its context is waited for."""
 
 _threads: RunVar[dict[int, CapacityLimiter]] = RunVar("agentloop_threads")
-_inboxes: RunVar[_Inbox] = RunVar("agentloop_inbox")
 
 
 async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> ToolOutput:
@@ -75,22 +73,23 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext
 
 
 async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
-    inbox, abandoned = _inbox(), Abandoned()
+    loop, cancelled = asyncio.get_running_loop(), Cancellation()
 
     def to_loop(deliver: Callable[[Any], None], item: object) -> None:
-        if not abandoned.is_set():
-            inbox.put(deliver, item)
+        if not cancelled:
+            loop.call_soon_threadsafe(deliver, item)
 
-    def book(bill: Bill) -> None:
+    def charge(bill: Bill) -> None:
         # Also when abandoned: what was spent was spent. A loop that has closed keeps no books.
         with suppress(RuntimeError):
-            inbox.put(context.book, bill)
+            loop.call_soon_threadsafe(context.scope.charge, bill)
 
     first: tuple[CallContext, ...] = ()
     if tool.takes_context:
-        emit: Callable[[Event], None] = partial(to_loop, context.emit)
-        report: Callable[[str], None] = partial(to_loop, context.report)
-        first = (replace(context, emit=emit, report=report, book=book, abandoned=abandoned),)
+        emit: Callable[[Event], None] = partial(to_loop, context.scope.emit)
+        progress: Callable[[str], None] = partial(to_loop, context.progress)
+        scope = replace(context.scope, emit=emit, charge=charge)
+        first = (replace(context, progress=progress, cancelled=cancelled, scope=scope),)
     thread = asyncio.ensure_future(
         anyio.to_thread.run_sync(
             _without_exit, partial(tool.function, *first, **arguments), abandon_on_cancel=True, limiter=_limiter(limits)
@@ -100,7 +99,7 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
         await asyncio.wait({thread})
     finally:
         if not thread.done():
-            abandoned.set()
+            cancelled.set()
             try:
                 if tool.takes_context:
                     await asyncio.wait({thread}, timeout=NOTICE_GRACE)
@@ -115,45 +114,6 @@ def _without_exit(function: Callable[[], object]) -> object:
     except SystemExit as error:
         # As the outcome of a task it would end the event loop.
         raise RuntimeError(f"SystemExit: {error}") from error
-
-
-class _Inbox:
-    """What threads have for an event loop, in their order. The loop is woken once for all that has come meanwhile."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._items: deque[tuple[Callable[[Any], None], Any]] = deque()
-        self._is_woken = False
-
-    def put(self, deliver: Callable[[Any], None], item: object) -> None:
-        """Have the loop call `deliver` with the item; for any thread.
-
-        Raises:
-            RuntimeError: the loop is closed.
-        """
-        self._items.append((deliver, item))
-        if not self._is_woken:
-            self._is_woken = True
-            self._loop.call_soon_threadsafe(self._deliver)
-
-    def _deliver(self) -> None:
-        self._is_woken = False  # first: what comes from here on wakes the loop again
-        for _ in range(len(self._items)):
-            deliver, item = self._items.popleft()
-            try:
-                deliver(item)  # at once: a thread's result, which is on its way too, must not overtake it
-            except Exception as error:  # noqa: BLE001 - an observer's, as of any other callback
-                self._loop.call_exception_handler({"message": "a thread's event", "exception": error})
-
-
-def _inbox() -> _Inbox:
-    """The running event loop's."""
-    try:
-        return _inboxes.get()
-    except LookupError:
-        inbox = _Inbox(asyncio.get_running_loop())
-        _inboxes.set(inbox)
-        return inbox
 
 
 def _limiter(limits: Limits) -> CapacityLimiter:

@@ -8,7 +8,7 @@ result. Everything else is for the operator:
     └── RunError                 a run that ended without an answer; carries its conversation and usage
         ├── ModelError           the Messages API, or the way to it, failed
         │   ├── ApiUnreachable   ... before it answered
-    │   └── StreamBroken     ... after it had begun to answer
+        │   └── StreamBroken     ... after it had begun to answer
         ├── Refused              the model declined
         ├── Truncated            the answer did not fit in max_tokens, twice
         ├── ContextWindowExceeded
@@ -17,16 +17,13 @@ result. Everything else is for the operator:
         ├── BudgetExceeded       what the run may spend does not cover its next step
         └── DeadlineExceeded
     ToolError                    for the model
-    └── ToolUnavailable          nobody answers at the tool's address; a local twin may
+    └── ToolUnavailable          nobody answers at the tool's address; a local fallback may
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from agentloop.conversation import Conversation
-    from agentloop.usage import Bill, Usage
+from agentloop.messages import Conversation
+from agentloop.usage import Bill, Usage
 
 
 class AgentError(Exception):

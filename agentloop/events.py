@@ -11,9 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from agentloop.usage import Bill, ModelUsage
+
+Text = Annotated[str, "long"]
+"""Text of any length. In other texts of an event, which are names, 200 characters are believed of another process."""
 
 MOST_KEPT = 1000
 """Events that `Later` keeps."""
@@ -23,9 +26,11 @@ MOST_KEPT = 1000
 class Event:
     """`at` is on the `time.monotonic` clock; `run` identifies the run, `agent` names whose it is.
 
-    `replayed` marks what happened before a crash and is told again by the run that goes on from there.
+    `replayed` marks what happened before a crash and is reported again by the run that continues it.
+    Only kinds with `is_for_callers` go from the process of a run to the process that called it.
     """
 
+    is_for_callers: ClassVar[bool] = True
     run: str
     agent: str
     at: float = field(default_factory=time.monotonic)
@@ -39,7 +44,7 @@ class RunStarted(Event):
     `is_claimed` says that its cost is only what a server says that is not trusted.
     """
 
-    prompt: str
+    prompt: Text
     depth: int = 0
     parent_call: str | None = None
     served_by: str = "local"
@@ -58,7 +63,8 @@ class TurnStarted(Event):
 class TextDelta(Event):
     """A piece of the model's text."""
 
-    text: str
+    is_for_callers: ClassVar[bool] = False
+    text: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +86,7 @@ class TurnRetried(Event):
     """
 
     number: int
-    error: str
+    error: Text
     attempt: int = 1
     reason: str = "failed"
     next_try_in: float = 0.0
@@ -112,7 +118,7 @@ class ToolProgress(Event):
 
     call: str
     tool: str
-    message: str
+    message: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,7 @@ class ToolFinished(Event):
     call: str
     tool: str
     arguments: Mapping[str, Any]
-    result: str
+    result: Text
     is_error: bool
     served_by: str
     seconds: float
@@ -133,7 +139,7 @@ class ToolFinished(Event):
 class Notice(Event):
     """Something the operator should know and the model need not."""
 
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +160,7 @@ class ServerChanged(Event):
     It concerns all runs that use the server, so `run` and `agent` are empty. `reason` says why it is down.
     """
 
+    is_for_callers: ClassVar[bool] = False
     server: str
     is_up: bool
     breaker: str
@@ -165,8 +172,8 @@ class RunFinished(Event):
     """Exactly one of `answer` and `error` is set; with `error` also `error_type`, one of few names."""
 
     bill: Bill
-    answer: str | None = None
-    error: str | None = None
+    answer: Text | None = None
+    error: Text | None = None
     error_type: str | None = None
 
 

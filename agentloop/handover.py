@@ -56,7 +56,13 @@ class Handover:
     @classmethod
     def of(cls, context: CallContext, budget: Budget | None) -> Handover:
         seconds = None if context.deadline is None else seconds_left(context.deadline)
-        return cls(context.call or "", context.depth, seconds, budget or Budget(), context.emit is not ignore)
+        return cls(
+            context.scope.call_id or "",
+            context.scope.depth,
+            seconds,
+            budget or Budget(),
+            context.scope.emit is not ignore,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """What is not bounded is left out."""

@@ -8,25 +8,36 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agentloop import dispatch, events
+from agentloop import dispatch
 from agentloop.asking import Asking
 from agentloop.budget import cost_of
 from agentloop.context import CallContext
-from agentloop.conversation import Answered, AskAgain, Conversation, Exchange, RunTools
+from agentloop.conversation import Answered, AskAgain, Exchange, RunTools
+from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
-from agentloop.governor import Governor
+from agentloop.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    Spent,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnFinished,
+    TurnRetried,
+    TurnStarted,
+)
 from agentloop.journal import Tape
 from agentloop.limits import deadline_after, seconds_left, within
+from agentloop.messages import Block, Conversation
 from agentloop.model import Request
 from agentloop.tools import ToolOutput
-from agentloop.turn import Block, ToolUse, Turn
+from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import ApiClient
-
-if TYPE_CHECKING:
-    from agentloop.agent import Agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +68,37 @@ class RunResult:
         return self.bill.total
 
 
-class Run:
+async def run_agent(agent: AgentDefinition, conversation: Conversation, context: CallContext) -> RunResult:
+    """Run an agent to its answer, within what `context` allows.
+
+    Raises:
+        RunError: there is no answer; says why, and carries conversation and usage.
+        ConfigurationError: the conversation, the client or its credentials are wrong.
+    """
+    return await _Run(agent, conversation, context).to_answer()
+
+
+class _Run:
     """The state of one run. Nothing of it is shared with another run of the same agent."""
 
-    def __init__(self, agent: Agent, conversation: Conversation, context: CallContext, governor: Governor) -> None:
+    def __init__(self, agent: AgentDefinition, conversation: Conversation, context: CallContext) -> None:
+        governor = context.scope.governor or agent.governor
         self._agent = agent
-        self._context = replace(context, governor=governor)
+        self._context = context
+        self._scope = replace(context.scope, governor=governor)
         self._settings = agent.settings
-        self._exchange = Exchange(conversation.bind(self._settings.fingerprint), max_tokens=agent.max_tokens)
+        self._exchange = Exchange(conversation, max_tokens=agent.max_tokens, bound_to=self._settings.fingerprint)
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
         self._asking = Asking(
             agent.model,
             agent.limits,
-            ledger=context.ledger,
+            ledger=context.scope.ledger,
             governor=governor,
             deadline=self._deadline,
             spent=self._spend,
             hear=self._hear,
         )
-        self._is_eager = agent.eager and not context.ledger.left.is_bounded
+        self._is_eager = agent.eager and not context.scope.ledger.left.is_bounded
         self._now_calling: dispatch.Calls | None = None
         self._calls = itertools.count(1)
         self._unstarted = 0
@@ -84,7 +107,8 @@ class Run:
         self._steps: list[Step] = []
         self._began = time.monotonic()
         self._tape = self._new_tape()
-        self.id = context.run or uuid.uuid4().hex[:12]
+        self.id = context.scope.run_id or uuid.uuid4().hex[:12]
+        self._name = agent.name
 
     async def to_answer(self) -> RunResult:
         """Run to the answer.
@@ -93,7 +117,8 @@ class Run:
             RunError: with the conversation so far and what it cost.
         """
         question = self._exchange.conversation.question
-        self._emit(events.RunStarted, prompt=question, depth=self._context.depth, parent_call=self._context.call)
+        depth, call = self._scope.depth, self._scope.call_id
+        self._emit(RunStarted(run=self.id, agent=self._name, prompt=question, depth=depth, parent_call=call))
         try:
             answer = await self._within_deadline()
         except RunError as error:
@@ -106,13 +131,6 @@ class Run:
         else:
             bill = self._end(answer=answer)
             return RunResult(answer, self._exchange.conversation, bill, tuple(self._steps))
-        finally:
-            self._come_apart()
-
-    def _come_apart(self) -> None:
-        """The run and its parts know each other; without this each run would wait for the garbage collector."""
-        self._tape, self._now_calling = Tape(events.ignore, events.ignore), None
-        del self._asking
 
     async def _within_deadline(self) -> str:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
@@ -137,7 +155,7 @@ class Run:
 
     async def _ask(self, client: ApiClient, number: int) -> Turn:
         """One turn of the model, asked for again if it fails in a way that may pass."""
-        self._emit(events.TurnStarted, number=number, model=self._settings.model)
+        self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
         request = Request(self._settings, self._exchange.conversation.messages, self._exchange.max_tokens)
@@ -146,23 +164,29 @@ class Run:
             if self._now_calling is not None:
                 self._now_calling.drop()
             self._emit(
-                events.TurnRetried,
-                number=number,
-                error=str(error),
-                attempt=attempt,
-                reason=error.reason,
-                next_try_in=pause,
+                TurnRetried(
+                    run=self.id,
+                    agent=self._name,
+                    number=number,
+                    error=str(error),
+                    attempt=attempt,
+                    reason=error.reason,
+                    next_try_in=pause,
+                )
             )
 
         before = self._own_usage
         async with within(seconds, late):
             turn = await self._asking.ask(client, request, retried)
         self._emit(
-            events.TurnFinished,
-            number=number,
-            stop_reason=turn.stop_reason,
-            tool_calls=len(turn.tool_uses),
-            usage=self._own_usage - before,
+            TurnFinished(
+                run=self.id,
+                agent=self._name,
+                number=number,
+                stop_reason=turn.stop_reason,
+                tool_calls=len(turn.tool_uses),
+                usage=self._own_usage - before,
+            )
         )
         return turn
 
@@ -170,7 +194,7 @@ class Run:
         if moved_on is not None and self._now_calling is not None:
             self._now_calling.written(moved_on, may_start=self._may_start_early(moved_on))
         if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
-            self._emit(events.TextDelta, text=event["delta"]["text"])
+            self._emit(TextDelta(run=self.id, agent=self._name, text=event["delta"]["text"]))
 
     def _may_start_early(self, use: ToolUse) -> bool:
         """Whether the call may run although the model may yet refuse, be cut off, or be asked again.
@@ -194,45 +218,53 @@ class Run:
 
     async def _call(self, use: ToolUse, context: CallContext, tape: Tape, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
-        about: dict[str, Any] = {"call": context.call, "tool": use.name, "arguments": use.input}
+        started = ToolStarted(
+            run=self.id, agent=self._name, call=context.scope.call_id or "", tool=use.name, arguments=use.input
+        )
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
-        self._emit(events.ToolStarted, tape, **about)
+        self._emit(started, tape)
         try:
             output = await self._agent.call_tool(use.name, use.arguments(), context=context)
         except ToolError as error:
             output = ToolOutput.error(str(error))
         finally:
-            self._emit(
-                events.ToolFinished,
-                tape,
+            finished = ToolFinished(
+                run=self.id,
+                agent=self._name,
+                call=started.call,
+                tool=use.name,
+                arguments=use.input,
                 result=output.text,
                 is_error=output.is_error,
                 served_by=output.served_by or "local",
                 seconds=time.monotonic() - began,
                 bills=tuple(bills),
-                **about,
             )
+            self._emit(finished, tape)
         return output
 
     def _context_for(self, use: ToolUse, tape: Tape, bills: list[Bill]) -> CallContext:
-        def book(bill: Bill) -> None:
+        def charge(bill: Bill) -> None:
             bills.append(bill)
             self._delegated.append(bill)
 
         call = f"{self.id}.{next(self._calls)}"
         siblings = max(1, self._unstarted)
         self._unstarted -= 1
-        return replace(
-            self._context,
+        scope = replace(
+            self._scope,
             emit=lambda event: tape.tell(event),  # noqa: PLW0108 - which changes when a journal keeps the events
-            run=None,
-            call=call,
-            deadline=self._deadline,
-            depth=self._context.depth + 1,
+            run_id=None,
+            call_id=call,
+            depth=self._scope.depth + 1,
             siblings=siblings,
-            book=book,
-            report=lambda message: self._emit(events.ToolProgress, tape, call=call, tool=use.name, message=message),
+            charge=charge,
         )
+
+        def progress(message: str) -> None:
+            self._emit(ToolProgress(run=self.id, agent=self._name, call=call, tool=use.name, message=message), tape)
+
+        return replace(self._context, scope=scope, deadline=self._deadline, progress=progress)
 
     @property
     def _own_usage(self) -> ModelUsage:
@@ -240,32 +272,34 @@ class Run:
 
     def _spend(self, usage: ModelUsage) -> None:
         self._own = self._own.plus(self._settings.model, usage)
-        self._emit(events.Spent, model=self._settings.model, usage=usage)
+        self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
 
-    def _emit(self, kind: type[events.Event], tape: Tape | None = None, **what: Any) -> None:
-        event = kind(run=self.id, agent=self._agent.name, **what)
-        self._context.trace(event)
+    def _emit(self, event: Event, tape: Tape | None = None) -> None:
+        self._scope.trace(event)
         (tape or self._tape).tell(event)
 
     def _new_tape(self) -> Tape:
-        return Tape(self._context.emit, self._recall)
+        return Tape(self._scope.emit, self._recall)
 
-    def _recall(self, event: events.Event) -> None:
+    def _recall(self, event: Event) -> None:
         """Take up what an event of before a crash says of the cost, and tell it again."""
         match event:
-            case events.Spent(run=self.id, model=model, usage=usage):
+            case Spent(run=self.id, model=model, usage=usage):
                 spent = Usage({model: usage})
                 self._own += spent
-                self._context.ledger.book(cost_of(spent))
-            case events.ToolFinished(run=self.id, bills=bills):
+                self._scope.ledger.book(cost_of(spent))
+            case ToolFinished(run=self.id, bills=bills):
                 self._delegated += bills
-                self._context.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
-        self._context.emit(replace(event, replayed=True))
+                self._scope.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
+        self._scope.emit(replace(event, replayed=True))
 
-    def _end(self, **outcome: Any) -> Bill:
+    def _end(self, answer: str | None = None, error: str | None = None, error_type: str | None = None) -> Bill:
         bill = Bill(self._agent.name, time.monotonic() - self._began, self._own, tuple(self._delegated))
-        self._emit(events.RunFinished, self._new_tape(), bill=bill, **outcome)
-        self._context.book(bill)
+        finished = RunFinished(
+            run=self.id, agent=self._name, bill=bill, answer=answer, error=error, error_type=error_type
+        )
+        self._emit(finished, self._new_tape())
+        self._scope.charge(bill)
         return bill
 
 

@@ -20,9 +20,9 @@ from weakref import WeakKeyDictionary
 
 from agentloop import exact_json, wire
 from agentloop.api_errors import ApiError, client_unusable
-from agentloop.conversation import Message
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
+from agentloop.messages import Message
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.wire import ApiClient, SdkClient

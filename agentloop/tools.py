@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -18,8 +18,8 @@ from agentloop import exact_json
 from agentloop.context import CallContext
 from agentloop.errors import ConfigurationError, ToolError
 from agentloop.handover import AGENT
+from agentloop.messages import Block
 from agentloop.schema_check import SchemaCheck
-from agentloop.turn import Block
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _SILENT = "The tool failed and gave no reason."
@@ -282,6 +282,47 @@ class Tool:
             takes_context,
         )
         return replace(tool, function=_with_typed_arguments(tool, model))
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    title: str | None = None,
+    read_only: bool | None = None,
+    destructive: bool | None = None,
+    idempotent: bool | None = None,
+    open_world: bool | None = None,
+    timeout: float | None = None,
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(
+    function: Callable[..., Any] | None = None, /, *, timeout: float | None = None, **spec: Any
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Make a function, sync or async, a tool: see `Tool.from_function`. `timeout` bounds one call, in seconds.
+
+    Say what is true of its side effects. A tool of which nothing is said is published without hints, and MCP clients
+    assume that it is destructive. With `read_only` or `idempotent`, a call may start before the model has finished its
+    message.
+
+    Example:
+        @tool(read_only=True)
+        def word_count(text: str) -> int:
+            'Count the words of a text.'
+            return len(text.split())
+
+        agent = Agent("writer", "Write short texts. Count the words.", tools=[word_count])
+
+    Raises:
+        ConfigurationError: as `Tool.from_function`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Tool:
+        return replace(Tool.from_function(function, **spec), timeout=timeout)
+
+    return decorate if function is None else decorate(function)
 
 
 def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> type[BaseModel]:

@@ -14,9 +14,8 @@ from typing import Any
 
 from agentloop import exact_json
 from agentloop.errors import ModelError, StreamBroken, ToolError
+from agentloop.messages import Block
 from agentloop.usage import ModelUsage
-
-Block = dict[str, Any]
 
 MAX_BLOCKS = 2_000
 """Content blocks of one message."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from itertools import islice
-from operator import attrgetter
 from typing import Any
 
 MAX_COUNT = 10**12
@@ -39,35 +39,18 @@ class ModelUsage:
     usd: Decimal | None = _NOTHING
 
     def __add__(self, other: ModelUsage) -> ModelUsage:
-        return ModelUsage(
-            self.requests + other.requests,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cache_creation_input_tokens + other.cache_creation_input_tokens,
-            self.cache_read_input_tokens + other.cache_read_input_tokens,
-            None if self.usd is None or other.usd is None else self.usd + other.usd,
-        )
+        return self._with(other, operator.add)
 
     def __sub__(self, other: ModelUsage) -> ModelUsage:
-        return ModelUsage(
-            self.requests - other.requests,
-            self.input_tokens - other.input_tokens,
-            self.output_tokens - other.output_tokens,
-            self.cache_creation_input_tokens - other.cache_creation_input_tokens,
-            self.cache_read_input_tokens - other.cache_read_input_tokens,
-            None if self.usd is None or other.usd is None else self.usd - other.usd,
-        )
+        return self._with(other, operator.sub)
+
+    def _with(self, other: ModelUsage, combine: Callable[[Any, Any], Any]) -> ModelUsage:
+        counts = {name: combine(getattr(self, name), getattr(other, name)) for name in COUNTS}
+        return ModelUsage(**counts, usd=None if self.usd is None or other.usd is None else combine(self.usd, other.usd))
 
     def costing(self, usd: Decimal | None) -> ModelUsage:
         """The same with another estimate."""
-        return ModelUsage(
-            self.requests,
-            self.input_tokens,
-            self.output_tokens,
-            self.cache_creation_input_tokens,
-            self.cache_read_input_tokens,
-            usd,
-        )
+        return replace(self, usd=usd)
 
     @property
     def prompt_tokens(self) -> int:
@@ -168,22 +151,8 @@ class Usage:
         return cls({str(m)[:MAX_NAME]: ModelUsage.from_json(u) for m, u in items if isinstance(u, Mapping)})
 
 
-_FIGURES = attrgetter(*COUNTS, "usd")
-
-
 def sum_of(usages: Iterable[Usage]) -> Usage:
-    """Their sum, for which `sum` would make an object after each: the live view adds up hundreds for a picture."""
-    parts: dict[str, list[ModelUsage]] = {}
-    for usage in usages:
-        for model, part in usage.by_model.items():
-            parts.setdefault(model, []).append(part)
-    return Usage({model: _sum_of(each) for model, each in parts.items()})
-
-
-def _sum_of(parts: list[ModelUsage]) -> ModelUsage:
-    *figures, amounts = zip(*map(_FIGURES, parts), strict=True)
-    counts = dict(zip(COUNTS, map(sum, figures), strict=True))
-    return ModelUsage(**counts, usd=None if None in amounts else sum(amounts, _NOTHING))
+    return sum(usages, Usage())
 
 
 @dataclass(frozen=True, slots=True)

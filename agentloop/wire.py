@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from opentelemetry import propagate
+
 from agentloop import exact_json
 from agentloop.api_errors import broken_stream, failed_request, redacted_error
 from agentloop.errors import StreamBroken
@@ -24,13 +26,12 @@ if TYPE_CHECKING:
 
     import anthropic
     import httpx2
-    from opentelemetry import propagate
 
     from agentloop import bounded
 else:
     # Importing them takes as long as everything else, and a process may never ask a model.
     anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
-    bounded, propagate = lazy("agentloop.bounded"), lazy("opentelemetry.propagate")
+    bounded = lazy("agentloop.bounded")
 
 SdkClient: TypeAlias = Union[
     "anthropic.AsyncAnthropic", "anthropic.AsyncAnthropicBedrock", "anthropic.AsyncAnthropicVertex"

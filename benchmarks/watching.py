@@ -26,7 +26,7 @@ ROWS, COLUMNS = 50, 120
 
 @asynccontextmanager
 async def watched(names: Collection[str]) -> AsyncIterator[tuple[Observer, Observer]]:
-    """What goes to `CallContext.emit` and to its `trace`; the files are written by the end of the block."""
+    """What goes to `RunScope.emit` and to its `trace`; the files are written by the end of the block."""
     observers: list[Observer] = [Report().observe]
     async with AsyncExitStack() as stack:
         if "live" in names:

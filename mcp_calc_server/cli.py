@@ -20,6 +20,7 @@ from agentloop.events import Observer
 from agentloop.imports import lazy
 from agentloop.mcp.server import logs
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from agentloop.mcp.server.publication import ServerOptions
 from agentloop.mcp.server.publish import find_agents
 from agentloop.mcp.server.serving import Durable, ServerInfo, serve, work
 from agentloop.observers import export
@@ -36,7 +37,7 @@ else:
     proxies = lazy("agentloop.mcp.server.proxies")
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
-_PUBLISHED = ("model", "offline", "publish", "agents", "no_calculator")
+_PUBLISHED = ("model", "base_url", "offline", "publish", "agents", "no_calculator")
 _LIMITS = ("queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute")
 _QUEUE = (*_LIMITS, "queue_version", "queue_only")
 _HTTP_ONLY = (
@@ -73,8 +74,8 @@ Examples:
   mcp-calc-server install claude-desktop
 \b
 Credentials: Claude is used if the anthropic SDK finds any (ANTHROPIC_API_KEY, say)
-or if ANTHROPIC_BASE_URL is set. Without, the agent uses the built-in offline
-model, which is rule-based.
+or if --base-url or ANTHROPIC_BASE_URL names a server. Without, a built-in reader
+of fixed rules answers, which is not a language model.
 \b
 Shell completion, here for bash (also zsh, fish):
   eval "$(_MCP_CALC_SERVER_COMPLETE=bash_source mcp-calc-server)"
@@ -96,7 +97,15 @@ Shell completion, here for bash (also zsh, fish):
     show_default=True,
     help="The calculator agent's model.",
 )
-@option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the offline model (rule-based).")
+@option(
+    _PUBLISHES,
+    "--base-url",
+    metavar="URL",
+    help="The server of the model, such as a local one; it may need no key.",
+)
+@option(
+    _PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help="Use the built-in reader of fixed rules."
+)
 @option(
     _PUBLISHES,
     "--publish",
@@ -237,10 +246,8 @@ def main(context: click.Context, /, **options: Any) -> None:
                 info=_info(with_calculator=bool(calculators)),
                 address=address,
                 announce=lambda url: _say(f"listening at {url}"),
-                max_agents=options["max_agents"],
-                calls_per_minute=options["calls_per_minute"],
+                options=ServerOptions(options["max_agents"], options["calls_per_minute"], _tracing()),
                 durable=_durable(options, [*calculators, *agents]),
-                trace=_tracing(),
             )
         )
     except ConfigurationError as error:
@@ -314,7 +321,13 @@ def _sharing(options: Mapping[str, Any]) -> Sharing:
 
 
 def _published(
-    *, model: str, offline: bool, publish: Sequence[str], agents: Sequence[Path], no_calculator: bool
+    *,
+    model: str,
+    base_url: str | None,
+    offline: bool,
+    publish: Sequence[str],
+    agents: Sequence[Path],
+    no_calculator: bool,
 ) -> tuple[list[Tool], list[Agent], list[Agent]]:
     """The tools, the user's agents, and those of the agents that are among the tools."""
     if no_calculator and not (publish or agents):
@@ -322,7 +335,7 @@ def _published(
     modules = [agent for name in publish for agent in find_agents(name)]
     if no_calculator and not agents:
         return [], modules, []
-    choice = choose_model(model, offline=offline)
+    choice = choose_model(model, offline=offline, base_url=base_url)
     tools, behind = _of_files(agents, choice, model=model, offline=offline) if agents else ([], [])
     if no_calculator:
         return tools, modules, behind
@@ -391,8 +404,7 @@ def worker(context: click.Context) -> None:
             work(
                 durable,
                 lambda: _say("working"),
-                max_agents=options["max_agents"],
-                trace=_tracing(),
+                options=ServerOptions(options["max_agents"], trace=_tracing()),
             )
         )
     except ConfigurationError as error:
@@ -420,7 +432,7 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
 
 @main.command(cls=CommandLine)
 @click.argument("host", type=click.Choice(list(HOSTS)))
-@option("Options", "--offline", is_flag=True, help="Let the agent use the built-in offline model (rule-based).")
+@option("Options", "--offline", is_flag=True, help="Let the agent use the built-in reader of fixed rules.")
 @option("Options", "--model", help="Model of the calculator agent.")
 @option(
     "Options", "--env", multiple=True, metavar="NAME=VALUE", help="An environment variable for the server. Repeatable."

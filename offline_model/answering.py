@@ -1,43 +1,33 @@
 """A request -> the message the offline model answers with. Every turn is read from the conversation alone."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from offline_model import MODEL
 from offline_model.calculator import calculate
 from offline_model.conversation import Asked, Call, asked
-from offline_model.lexeme import Unread
 from offline_model.orchestrator import orchestrate
 from offline_model.planning import TOOLS
+from offline_model.problem import NoResult, Unread
+from offline_model.reading import FORMS
 
-ABOUT = (
-    "This is the offline model, which is rule-based and reads only arithmetic problems in words and forms it knows. "
-    "Set ANTHROPIC_API_KEY to use Claude instead."
-)
-
-_COUNTED = re.compile(r"\w+|[^\w\s]")
-_LONG = 100_000  # characters, from which on words are estimated and not counted
+ABOUT = "The built-in reader follows fixed rules; an API key, or a local model with --base-url, reads any wording."
 _PREFERRED = "calculator_assistant_agent"
 
 
 def answer(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A checked request's answer, as a Message of the API.
-
-    Usage counts words, numbers and punctuation marks: the offline model has no tokenizer.
-    """
+    """A checked request's answer, as a Message of the API. Usage is estimated: four characters are a token."""
     place = f"{len(body['messages'])}"
     try:
         conversation = asked(body["messages"])
-        place = f"{conversation.digest}_{conversation.position}"
+        place = conversation.place
         said = _said(conversation, body)
     except Unread as reason:
-        text = f"I could not read this: {reason}. {ABOUT}"
-        details = {"type": "refusal", "category": None, "explanation": text}
-        return _message(body, place, [_text(text)], "refusal", details)
+        return _refused(body, place, f"I could not place {reason}. What is read looks like {FORMS}.\n{ABOUT}")
+    except NoResult as reason:
+        return _refused(body, place, str(reason))
     if isinstance(said, str):
-        return _message(body, place, [_text(said)], "end_turn")
+        return _message(body, place, [{"type": "text", "text": said}], "end_turn")
     if (body.get("tool_choice") or {}).get("disable_parallel_tool_use"):
         said = said[:1]
     blocks = [
@@ -48,11 +38,8 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count_input(body: Mapping[str, Any]) -> int:
-    """Words, numbers and punctuation marks in everything the request says."""
-    said = [body.get("system", ""), body["messages"], body.get("tools", [])]
-    if (size := _size(said)) > _LONG:
-        return size // 4
-    return _count(json.dumps(said, ensure_ascii=False))
+    """A quarter of the characters in everything the request says."""
+    return _size([body.get("system", ""), body["messages"], body.get("tools", [])]) // 4 + 1
 
 
 def _said(conversation: Asked, body: Mapping[str, Any]) -> str | list[Call]:
@@ -64,24 +51,21 @@ def _said(conversation: Asked, body: Mapping[str, Any]) -> str | list[Call]:
         return orchestrate(conversation, _PREFERRED if _PREFERRED in agents else agents[0])
     offered = TOOLS & {tool["name"] for tool in tools}
     if not offered:
-        raise Unread("this request offers no tool to calculate with")
+        raise Unread("a request that offers no tool to calculate with")
     return calculate(conversation, offered)
 
 
 def _is_agent(tool: Mapping[str, Any]) -> bool:
     """An agent takes one thing, a prompt."""
     schema = tool.get("input_schema", {})
-    properties = schema.get("properties") or {}
-    return (
-        list(properties) == ["prompt"]
-        and isinstance(properties["prompt"], Mapping)
-        and properties["prompt"].get("type") == "string"
-        and "prompt" in schema.get("required", [])
-    )
+    prompt = (schema.get("properties") or {}).get("prompt")
+    only = list(schema.get("properties") or {}) == ["prompt"] == list(schema.get("required", []))
+    return only and isinstance(prompt, Mapping) and prompt.get("type") == "string"
 
 
-def _text(text: str) -> dict[str, Any]:
-    return {"type": "text", "text": text}
+def _refused(body: Mapping[str, Any], place: str, text: str) -> dict[str, Any]:
+    details = {"type": "refusal", "category": None, "explanation": text}
+    return _message(body, place, [{"type": "text", "text": text}], "refusal", details)
 
 
 def _message(
@@ -91,7 +75,6 @@ def _message(
     stop_reason: str,
     stop_details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    written = sum(_count(block.get("text") or json.dumps(block["input"])) for block in content)
     return {
         "id": f"msg_offline_{place}",
         "type": "message",
@@ -101,7 +84,7 @@ def _message(
         "stop_reason": stop_reason,
         "stop_sequence": None,
         "stop_details": stop_details,
-        "usage": {"input_tokens": count_input(body), "output_tokens": written},
+        "usage": {"input_tokens": count_input(body), "output_tokens": _size(content) // 4 + 1},
     }
 
 
@@ -114,12 +97,6 @@ def _size(said: Any) -> int:
             size += len(each)
         elif isinstance(each, Mapping):
             waiting += [*each, *each.values()]
-        elif isinstance(each, list):
+        elif isinstance(each, list | tuple):
             waiting += each
     return size
-
-
-def _count(text: str) -> int:
-    if len(text) > _LONG:
-        return len(text) // 4
-    return sum(1 for _ in _COUNTED.finditer(text))

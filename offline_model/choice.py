@@ -1,4 +1,4 @@
-"""Claude, if the SDK finds a way to it; otherwise the offline model, said aloud."""
+"""Claude or another language model, if there is a way to one; otherwise the offline model, which is then said."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from anthropic import AsyncAnthropic
 
+NOTICE = (
+    "no API key found: using the built-in reader, which follows fixed rules and is not a language model. "
+    "Set ANTHROPIC_API_KEY, or name a local model's server with --base-url."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
@@ -25,36 +30,35 @@ class ModelChoice:
     model: str
     client: Callable[[], AsyncAnthropic]
     notice: str | None = None
+    base_url: str | None = None
+    """The server that was named, if it was not by the environment."""
 
     @property
     def offline(self) -> bool:
         return self.model == MODEL
 
 
-def choose_model(claude: str, *, offline: bool = False) -> ModelChoice:
-    """Decide who answers: the model named `claude`, or the offline model.
+def choose_model(model: str, *, offline: bool = False, base_url: str | None = None) -> ModelChoice:
+    """Decide who answers: the language model named `model`, or the offline model.
 
-    Claude needs credentials the anthropic SDK finds in the environment or on disk. With `ANTHROPIC_BASE_URL` alone,
-    a server there is taken to need none.
+    A language model needs credentials that the anthropic SDK finds in the environment or on disk, or a server: one
+    that is named by `base_url` or `ANTHROPIC_BASE_URL` is taken to need no key if none is found.
     """
     if offline:
         return ModelChoice(MODEL, offline_client)
     if _has_credentials():
-        return ModelChoice(claude, claude_client)
-    if os.environ.get("ANTHROPIC_BASE_URL"):
-        return ModelChoice(claude, partial(claude_client, api_key="none-needed"))
-    return ModelChoice(
-        MODEL,
-        offline_client,
-        "using the built-in offline model, which is rule-based. Set ANTHROPIC_API_KEY to use Claude.",
-    )
+        return ModelChoice(model, partial(claude_client, base_url=base_url), base_url=base_url)
+    if base_url or os.environ.get("ANTHROPIC_BASE_URL"):
+        client = partial(claude_client, api_key="none-needed", base_url=base_url)
+        return ModelChoice(model, client, base_url=base_url)
+    return ModelChoice(MODEL, offline_client, NOTICE)
 
 
-def claude_client(api_key: str | None = None) -> AsyncAnthropic:
-    """An SDK client as the environment configures it."""
+def claude_client(api_key: str | None = None, base_url: str | None = None) -> AsyncAnthropic:
+    """An SDK client, as the environment configures it where no argument does."""
     from anthropic import AsyncAnthropic, DefaultAioHttpClient  # noqa: PLC0415 - as long to import as all else
 
-    return AsyncAnthropic(api_key=api_key, http_client=DefaultAioHttpClient(verify=_tls_context()))
+    return AsyncAnthropic(api_key=api_key, base_url=base_url, http_client=DefaultAioHttpClient(verify=_tls_context()))
 
 
 @cache
@@ -70,12 +74,13 @@ def offline_client() -> AsyncAnthropic:
     import httpx2  # noqa: PLC0415
     from anthropic import AsyncAnthropic  # noqa: PLC0415
 
-    from offline_model import OfflineTransport  # noqa: PLC0415
+    from agentloop.testing.in_process import AnswerTransport  # noqa: PLC0415
+    from offline_model.answering import answer  # noqa: PLC0415
 
     return AsyncAnthropic(
         api_key="offline",
         base_url="http://offline.invalid",
-        http_client=httpx2.AsyncClient(transport=OfflineTransport()),
+        http_client=httpx2.AsyncClient(transport=AnswerTransport(answer)),
     )
 
 

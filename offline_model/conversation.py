@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offline_model.lexeme import Unread
-
-Blocks = Sequence[Mapping[str, Any]]
+from offline_model.problem import Unread
 
 
 @dataclass(frozen=True)
@@ -34,35 +32,38 @@ class Asked:
     """By the key of the call."""
     turns: int
     """How often tools were asked since the question."""
-    digest: str
-    """Tells this conversation's ids from those of others."""
-    position: int
-    """The place of the next message in the conversation."""
+    place: str
+    """Tells the ids of the next message from all others."""
 
 
 def asked(messages: Sequence[Mapping[str, Any]]) -> Asked:
     """Earlier questions and their answers are history; the last one counts."""
     at = max((index for index, message in enumerate(messages) if _is_question(message)), default=None)
     if at is None:
-        raise Unread("no message asks anything in words")
+        raise Unread("a conversation without a question in words")
     blocks = _blocks(messages[at])
     if other := sorted({block["type"] for block in blocks} - {"text"}):
-        raise Unread(f"the question comes with {', '.join(other)}: only text is read")
+        raise Unread(f"a question with {', '.join(other)}: only text is read")
     question = "\n".join(block["text"] for block in blocks)
-    calls, outcomes, turns = _calls(messages[at:])
-    found = {calls[identity].key: outcome for identity, outcome in outcomes.items() if identity in calls}
+    since = [block for message in messages[at:] for block in _blocks(message)]
+    calls = {block["id"]: Call(block["name"], block["input"]) for block in since if block["type"] == "tool_use"}
+    results = [block for block in since if block["type"] == "tool_result" and block["tool_use_id"] in calls]
+    outcomes = {
+        calls[each["tool_use_id"]].key: Outcome(_texts(each.get("content")), bool(each.get("is_error")))
+        for each in results
+    }
+    turns = sum(any(block["type"] == "tool_use" for block in _blocks(message)) for message in messages[at:])
     digest = hashlib.sha256(question.encode("utf-8", "replace")).hexdigest()[:8]
-    return Asked(question, found, turns, digest, len(messages))
+    return Asked(question, outcomes, turns, f"{digest}_{len(messages)}")
 
 
-def texts(content: Any) -> tuple[str, ...]:
-    """The text blocks of a tool result's content."""
+def _texts(content: Any) -> tuple[str, ...]:
     if isinstance(content, str):
         return (content,)
     return tuple(block["text"] for block in content or () if block.get("type") == "text")
 
 
-def _blocks(message: Mapping[str, Any]) -> Blocks:
+def _blocks(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
@@ -70,18 +71,3 @@ def _blocks(message: Mapping[str, Any]) -> Blocks:
 def _is_question(message: Mapping[str, Any]) -> bool:
     kinds = {block["type"] for block in _blocks(message)}
     return message["role"] == "user" and bool(kinds) and "tool_result" not in kinds
-
-
-def _calls(messages: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Call], dict[str, Outcome], int]:
-    calls: dict[str, Call] = {}
-    outcomes: dict[str, Outcome] = {}
-    turns = 0
-    for message in messages:
-        blocks = _blocks(message)
-        turns += any(block["type"] == "tool_use" for block in blocks)
-        for block in blocks:
-            if block["type"] == "tool_use":
-                calls[block["id"]] = Call(block["name"], block["input"])
-            elif block["type"] == "tool_result":
-                outcomes[block["tool_use_id"]] = Outcome(texts(block.get("content")), bool(block.get("is_error")))
-    return calls, outcomes, turns

@@ -1,165 +1,152 @@
 """The typed form between reading and planning: what a text says, once nothing about it is in doubt."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import TypeAlias
+
+
+class Unread(Exception):
+    """The text cannot be read with certainty; the message names what could not be placed."""
+
+
+class NoResult(Exception):
+    """The problem was read and has no result, such as a division by zero."""
 
 
 @dataclass(frozen=True)
 class Number:
     text: str
-    """A decimal number as the tools take it."""
-    currency: str = ""
-
-    @property
-    def value(self) -> Fraction:
-        return Fraction(self.text)
-
-    def __str__(self) -> str:
-        return self.currency + self.text
+    """A decimal or a fraction as the tools take it."""
+    shown: str = ""
+    """How it is written in an expression if not as `text`: "$12.50"."""
 
 
 @dataclass(frozen=True)
 class Unknown:
     """What an equation is solved for."""
 
-    name: str
+
+@dataclass(frozen=True)
+class PartTotal:
+    """The total of one of the problem's parts."""
+
+    index: int
 
 
 @dataclass(frozen=True)
-class Negation:
-    operand: "Expression"
+class Operation:
+    """One of the six operations, by the name of its tool."""
+
+    tool: str
+    operands: "tuple[Expression, ...]"
 
 
-@dataclass(frozen=True)
-class Sum:
-    terms: tuple[tuple[bool, "Expression"], ...]
-    """Each with whether it is added (True) or taken away."""
-
-
-@dataclass(frozen=True)
-class Product:
-    factors: tuple[tuple[bool, "Expression"], ...]
-    """Each with whether it multiplies (True) or divides."""
-
-
-@dataclass(frozen=True)
-class Power:
-    base: "Expression"
-    exponent: "Expression"
-
-
-@dataclass(frozen=True)
-class Root:
-    operand: "Expression"
-
-
-Expression: TypeAlias = Number | Unknown | Negation | Sum | Product | Power | Root
-
-
-@dataclass(frozen=True)
-class Item:
-    quantity: Number
-    goods: str
-    price: Number
-
-    def __str__(self) -> str:
-        each = "" if self.quantity.value == 1 else " each"
-        return f"{self.quantity} {self.goods} at {self.price}{each}"
-
-
-@dataclass(frozen=True)
-class Fee:
-    name: str
-    amount: Number
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.amount}"
+Expression: TypeAlias = Number | Unknown | PartTotal | Operation
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is bought in one place; `name` is empty if the text names none."""
+    """A store, trip, person, month: `read` says how each of its entries was read."""
 
     name: str
-    entries: tuple[Item | Fee, ...]
-
-    def __str__(self) -> str:
-        heading = f"{self.name}: " if self.name else ""
-        return f"{heading}{', '.join(map(str, self.entries))}. What is the total?"
+    read: tuple[str, ...]
+    total: Expression
 
 
 @dataclass(frozen=True)
-class Purchases:
-    parts: tuple[Part, ...]
-    currency: str
+class Goal:
+    """Something that is asked. With `pick` ("most", "least") it is one of the parts and `value` is not used."""
 
-    @property
-    def read(self) -> tuple[str, ...]:
-        """What was taken from the text, in words."""
-        return tuple(str(entry) for part in self.parts for entry in part.entries)
+    label: str
+    value: Expression
+    pick: str = ""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How one of several answers is shown: currency and unit as in `Calculation`, and whose it is, if of somebody."""
-
-    currency: str
-    unit: str
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Calculation:
-    """One value, the several solutions of an equation, or the answers to several questions."""
-
-    expressions: tuple[Expression, ...]
-    source: str
-    """The text it was read from; read again it gives the same calculation."""
+class Problem:
+    goals: tuple[Goal, ...]
+    """The several solutions if it is an equation."""
+    parts: tuple[Part, ...] = ()
+    read: tuple[str, ...] = ()
+    """What was read that belongs to no part: a tax on everything, the words that stand for a number."""
     currency: str = ""
     unit: str = ""
-    """"%" if the value is to be shown as a percentage, "money" if as an amount of money."""
-    read: tuple[str, ...] = ()
-    """What was taken from the text, in words."""
-    shown: tuple[Shown, ...] = ()
-    """How each value is shown, if there are answers to several questions, or for several."""
-    unused: tuple[str, ...] = ()
-    """What is beside the point, in words."""
-
-    @property
-    def money(self) -> bool:
-        return self.unit == "money"
-
-    def __str__(self) -> str:
-        return self.source
+    """"money", "%" or "fraction": how results are shown."""
 
 
-@dataclass(frozen=True)
-class Share:
-    """One of several things that are worked out independently: a store, a person, a trip, a month."""
-
-    name: str
-    expression: Expression
-    source: str
-    """A text that asks for this part alone."""
+def total(*terms: Expression) -> Expression:
+    return terms[0] if len(terms) == 1 else Operation("sum_numbers", terms)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Several parts and what is asked of them together."""
-
-    parts: tuple[Share, ...]
-    ask: str
-    """ "total", "average", "least" or "most", or "difference": of the first and the second part."""
-    currency: str = ""
-    unit: str = ""
-    read: tuple[str, ...] = ()
-    gap: bool = False
-    """Whether it is also asked by how much the least or the most of two differs: the first part is the greater."""
-
-    @property
-    def money(self) -> bool:
-        return self.unit == "money"
+def product(*factors: Expression) -> Expression:
+    return factors[0] if len(factors) == 1 else Operation("multiply_numbers", factors)
 
 
-Problem: TypeAlias = Purchases | Calculation | Comparison
+def minus(one: Expression, other: Expression) -> Expression:
+    return Operation("subtract_numbers", (one, other))
+
+
+def over(one: Expression, other: Expression) -> Expression:
+    return Operation("divide_numbers", (one, other))
+
+
+def power(base: Expression, exponent: str) -> Expression:
+    return Operation("power", (base, Number(exponent)))
+
+
+def changed(base: Expression, portion: str, *, off: bool) -> Expression:
+    """The base with a portion of it taken off or added: 0.1 is a tenth."""
+    one, other = Number("1"), Number(portion)
+    return product(base, minus(one, other) if off else total(one, other))
+
+
+def value(expression: Expression) -> Fraction | None:
+    """The value, to compare readings with: None if it is not rational or too large to be worth knowing.
+
+    Raises:
+        NoResult: it divides by zero.
+    """
+    match expression:
+        case Number(text=text):
+            return Fraction(text)
+        case Operation(tool=tool, operands=operands):
+            known = [found for each in operands if (found := value(each)) is not None]
+            return _VALUES[tool](known) if len(known) == len(operands) else None
+    return None
+
+
+def _quotient(known: list[Fraction]) -> Fraction:
+    if not known[1]:
+        raise NoResult("This divides by zero, which has no result.")
+    return known[0] / known[1]
+
+
+def _power(known: list[Fraction]) -> Fraction | None:
+    base, exponent = known
+    if exponent.denominator != 1 or abs(exponent) > 99 or abs(base) > 10**9:  # noqa: PLR2004
+        return None
+    return Fraction(base**exponent) if base or exponent > 0 else _quotient([Fraction(1), Fraction(exponent == 0)])
+
+
+_VALUES: Mapping[str, Callable[[list[Fraction]], Fraction | None]] = {
+    "sum_numbers": lambda known: sum(known, Fraction(0)),
+    "multiply_numbers": lambda known: prod(known, start=Fraction(1)),
+    "subtract_numbers": lambda known: known[0] - known[1],
+    "divide_numbers": _quotient,
+    "power": _power,
+    "square_root": lambda _: None,
+}
+SIGNS = {"sum_numbers": "+", "subtract_numbers": "-", "multiply_numbers": "*", "divide_numbers": "/", "power": "^"}
+
+
+def written(expression: Expression) -> str:
+    """The expression as a calculation that can be read again."""
+    match expression:
+        case Number(text=text, shown=shown):
+            return shown or (f"({text})" if {"-", "/"} & set(text) else text)
+        case Operation(tool=tool, operands=operands):
+            texts = [f"({written(each)})" if isinstance(each, Operation) else written(each) for each in operands]
+            return f" {SIGNS[tool]} ".join(texts)
+    raise TypeError(expression)

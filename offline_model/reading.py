@@ -1,63 +1,50 @@
-"""Text -> Problem. Every word must be accounted for; what is left over is named to the reader, never passed over."""
+"""Text -> Problem: a calculation if the whole text is one, otherwise purchases."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from functools import lru_cache
 
-from offline_model.arithmetic import read_arithmetic
-from offline_model.effort import bounded
-from offline_model.lexeme import NotThis, Unread
-from offline_model.lexing import check_bounds
-from offline_model.problem import Problem
-from offline_model.shopping import read_shopping
-from offline_model.stories.reading import read_story
+from offline_model.calculation import read_calculation
+from offline_model.problem import NoResult, Part, Problem, Unread, value, written
+from offline_model.purchases import read_purchases
 
-_READERS = (read_shopping, read_arithmetic, read_story)
-
-
-def read(text: str) -> Problem:
-    """The one problem the text states. Raises Unread, naming the words, if there is none or more than one."""
-    check_bounds(text)
-    with _uncollected(), bounded():
-        found = _read(text)
-    if isinstance(found, Unread):
-        raise Unread(str(found))
-    return found
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collections: in a long parse they take as long as the parse, and find nothing.
-
-    What a reader makes does not refer back, so it is gone when it is done. If two threads read at the same time, the
-    one that came first turns collections on again.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+_MOST_CHARACTERS, _MOST_MARKS, _LONGEST_WORD, _LONGEST_SENTENCE = 5_000, 500, 300, 800
+FORMS = '"Toy Town: 3 shirts at $12.50 each, shipping $5.99" or "15% of 80"'
+"""Forms that are read."""
 
 
 @lru_cache(maxsize=64)
-def _read(text: str) -> Problem | Unread:
-    """Each turn of a conversation asks for the same text."""
-    refusals: list[Unread] = []
-    for reader in _READERS:
+def read(text: str) -> Problem:
+    """Raises Unread if the text has no certain meaning, NoResult if what it asks for does not exist."""
+    if len(text) > _MOST_CHARACTERS:
+        raise Unread(f"a text of more than {_MOST_CHARACTERS:,} characters")
+    if re.search(rf"\S{{{_LONGEST_WORD}}}|[^.,;:?!\n]{{{_LONGEST_SENTENCE}}}", text):
+        raise Unread("a word or a sentence of this length")
+    if len(re.findall(r"[:;.?!|\n]", text)) > _MOST_MARKS:
+        raise Unread("so many lines and sentences")
+    try:
+        return read_calculation(text)
+    except Unread as reason:
         try:
-            return reader(text)
-        except Unread as refusal:
-            refusals.append(type(refusal)(*refusal.args))  # without its traceback, which holds all that was made
-            if reader is read_arithmetic and not isinstance(refusal, NotThis):
-                break  # it is arithmetic, with two meanings or none
-    certain = [each for each in refusals if not isinstance(each, NotThis)]
-    told = len(refusals) == len(_READERS) and certain[:1] == refusals[-1:]
-    if certain and (not told or ("?" in text and '"' in str(certain[0]))):
-        return certain[0]
-    if "?" in text and ". " in text and len(refusals) == len(_READERS) and '"' in str(refusals[-1]):
-        return refusals[-1]
-    return refusals[0]
+            return read_purchases(text)
+        except Unread as other:
+            raise (other if _is_about_money(text) else reason) from None
+
+
+def prompt_for(problem: Problem, part: Part) -> str:
+    """A text that asks for the part alone: in words if they are read as what they stand for, else a calculation."""
+    text = f"{part.name}: {', '.join(part.read)}. What is the total?".removeprefix(": ")
+    try:
+        again = read_purchases(text)
+        if (
+            len(again.parts) == 1
+            and again.currency == problem.currency
+            and value(again.parts[0].total) == value(part.total)
+        ):
+            return text
+    except (Unread, NoResult):
+        pass
+    return written(part.total)
+
+
+def _is_about_money(text: str) -> bool:
+    return any(sign in text for sign in "$£€¥₹,:;\n") or len(text.split()) > 12  # noqa: PLR2004

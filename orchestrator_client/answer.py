@@ -35,7 +35,8 @@ def print_answer(report: Report, policy: str, tell: Callable[[str], None]) -> No
     for part in report.finished:
         text = f"{part.tool}({part.arguments}):\n{part.result}"
         (print_result if policy == "best-effort" else say)(printable(text))
-    tell(f"no answer: {report.error}")
+    for line in f"no answer: {report.error}".splitlines():
+        tell(line)
 
 
 def printable_json(value: Any) -> str:

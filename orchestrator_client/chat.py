@@ -12,7 +12,7 @@ from typing import Any
 
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from agentloop import AgentError, Budget, CallContext, Conversation, Ledger, RunResult
+from agentloop import AgentError, Budget, CallContext, Conversation, Ledger, RunResult, RunScope
 from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Observer, ServerChanged, ignore, together
@@ -143,11 +143,10 @@ class Chat:
         observe = together(report.observe, timeline.observe, self._progress.observe, *self._settings.observers)
         deadline = None if self._settings.deadline is None else deadline_after(self._settings.deadline)
         context = CallContext(
-            emit=observe,
-            trace=self._settings.trace,
             deadline=deadline,
-            ledger=self._settings.ledger,
-            governor=self._governor,
+            scope=RunScope(
+                emit=observe, trace=self._settings.trace, ledger=self._settings.ledger, governor=self._governor
+            ),
         )
         self._running = asyncio.create_task(self._agent.run(self._conversation.ask(question), context=context))
         try:

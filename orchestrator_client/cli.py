@@ -49,8 +49,8 @@ Examples:
   orchestrator-client                                  a chat
 \b
 Credentials: Claude is used if the anthropic SDK finds any (ANTHROPIC_API_KEY, say)
-or if ANTHROPIC_BASE_URL is set. Without, the built-in offline model answers; it
-is rule-based.
+or if --base-url or ANTHROPIC_BASE_URL names a server. Without, a built-in reader
+of fixed rules answers, which is not a language model.
 \b
 Shell completion, here for bash (also zsh, fish):
   eval "$(_ORCHESTRATOR_CLIENT_COMPLETE=bash_source orchestrator-client)"
@@ -157,7 +157,13 @@ _durable_dir = option(
     show_default=True,
     help="The model of the calculator agents.",
 )
-@option(_MODELS, "--offline", is_flag=True, help="Use the built-in offline model, which is rule-based, and no other.")
+@option(
+    _MODELS,
+    "--base-url",
+    metavar="URL",
+    help="The server of the model, such as a local one; it may need no key.",
+)
+@option(_MODELS, "--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model.")
 @option(
     _LIMITS,
     "--max-usd",
@@ -194,6 +200,8 @@ def main(words_of_prompt: Sequence[str], **options: Any) -> None:
     """
     prompt = " ".join(words_of_prompt) if words_of_prompt else None
     is_chat = prompt is None and not options["demo"] and not options["as_json"] and _is_interactive()
+    if options["offline"] and options["base_url"]:
+        raise click.UsageError("--offline uses no server of a model: leave it or --base-url out.")
     question = None if is_chat else _question(prompt, demo=options["demo"])
     if is_chat and options["durable"]:
         raise click.UsageError("--durable keeps the run of one question; a chat is not kept.")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agentloop import Agent, AgentError, Budget, CallContext, Ledger
+from agentloop import Agent, AgentError, Budget, CallContext, Ledger, RunScope
 from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.events import Observer, together
 from agentloop.limits import deadline_after
@@ -42,10 +42,12 @@ def answer_one(
     began = time.monotonic()
     servers: dict[str, Any] = {}
     context = CallContext(
-        emit=together(report.observe, progress.observe, *observers),
-        trace=export.tracing("orchestrator-client", say),
         deadline=None if options["deadline"] is None else deadline_after(options["deadline"]),
-        ledger=Ledger(budget),
+        scope=RunScope(
+            emit=together(report.observe, progress.observe, *observers),
+            trace=export.tracing("orchestrator-client", say),
+            ledger=Ledger(budget),
+        ),
     )
     try:
         with export.span("orchestrator-client"):
@@ -76,7 +78,7 @@ def _asked(question: str, budget: Budget, options: Mapping[str, Any], run: Durab
         if run is None:
             await agent.run(question, context=context)
         else:
-            report.settle(await run.answer(agent, budget, options["deadline"], context.emit, context.trace))
+            report.settle(await run.answer(agent, budget, options["deadline"], context.scope.emit, context.scope.trace))
 
     return ask
 
@@ -90,7 +92,7 @@ async def _orchestrate(
         async with (
             progress.shown(),
             progress.server_log() as log,
-            Session(replace(setup, server_log=log), progress.say, context.emit) as session,
+            Session(replace(setup, server_log=log), progress.say, context.scope.emit) as session,
         ):
             try:
                 await ask(session.orchestrator(), context)

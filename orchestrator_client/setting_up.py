@@ -33,8 +33,8 @@ def setup_from(
     Raises:
         click.UsageError: a server's configuration is wrong.
     """
-    orchestrator = choose_model(options["model"], offline=options["offline"])
-    calculator = choose_model(options["calculator_model"], offline=options["offline"])
+    way = {"offline": options["offline"], "base_url": options.get("base_url")}
+    orchestrator, calculator = choose_model(options["model"], **way), choose_model(options["calculator_model"], **way)
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
@@ -102,4 +102,5 @@ def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, st
     """
     passed_on = {name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)}
     choice = {"CALCULATOR_OFFLINE": "1"} if calculator.offline else {"CALCULATOR_MODEL": calculator.model}
+    choice |= {"ANTHROPIC_BASE_URL": calculator.base_url} if calculator.base_url else {}
     return passed_on | choice | ({} if run is None else {STORE_VARIABLE: run.server_store})

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 import anyio
 import httpx2
 from mcp import Client, types
-from mcp.client._transport import TransportStreams
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
@@ -47,7 +46,7 @@ class Served:
         """Not connected yet. Enter and leave it in the same task."""
         return Client(self._connect(headers or {}), mode=mode, **{"read_timeout_seconds": 60, **options})
 
-    def _connect(self, headers: Mapping[str, str]) -> AbstractAsyncContextManager[TransportStreams]:
+    def _connect(self, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Any]:
         match self.transport:
             case "stdio":
                 return _over_pipes(self)
@@ -118,7 +117,7 @@ def _http_client(
 
 
 @asynccontextmanager
-async def _over_http(url: str, headers: Mapping[str, str]) -> AsyncIterator[TransportStreams]:
+async def _over_http(url: str, headers: Mapping[str, str]) -> AsyncIterator[Any]:
     timeout = httpx2.Timeout(30.0, read=None)
     async with (
         _http_client(headers=dict(headers), timeout=timeout) as http,
@@ -128,7 +127,7 @@ async def _over_http(url: str, headers: Mapping[str, str]) -> AsyncIterator[Tran
 
 
 @asynccontextmanager
-async def _over_pipes(served: Served) -> AsyncIterator[TransportStreams]:
+async def _over_pipes(served: Served) -> AsyncIterator[Any]:
     """Stdio with a process of our own: its pid, its exit status and every line it writes are seen."""
     stdin, stdout = served.process.stdin, served.process.stdout
     assert stdin is not None

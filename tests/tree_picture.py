@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio.to_thread
 from rich.console import Console
 
-from agentloop import CallContext
+from agentloop import CallContext, RunScope
 from agentloop.events import Event
 from agentloop.mcp.client.config import servers_to_use
 from agentloop.observers.live import Tree, rows
@@ -68,7 +68,9 @@ async def run_until_worth_a_picture() -> str:
         env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted", CALCULATOR_MODEL=CALCULATOR_MODEL)
         setup = Setup(ORCHESTRATOR_MODEL, model.client, servers_to_use([], {}, env), [])
         async with Session(setup, say) as session:
-            run = asyncio.create_task(session.orchestrator().run(DEMO, context=CallContext(emit=observe)))
+            run = asyncio.create_task(
+                session.orchestrator().run(DEMO, context=CallContext(scope=RunScope(emit=observe)))
+            )
             await asyncio.wait_for(worth_it.wait(), 60)
             await asyncio.sleep(LATENCY)
             picture = draw(tree)

@@ -1,4 +1,4 @@
 """Runs that outlive a process: the journal of `agentloop` and the runs of agents, kept in a store by DBOS.
 
-Needs the extra `durable`. Nothing imports this room unless a store was asked for.
+Needs the extra `durable`. It is imported only when a store is configured.
 """

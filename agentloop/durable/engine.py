@@ -26,12 +26,11 @@ from dbos import (
     SetWorkflowID,
     WorkflowStatus,
 )
-from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Ledger, Limits, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput, create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
-from agentloop.durable import records
+from agentloop.durable import records, sdk_compat
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_computed, is_recording
 from agentloop.durable.runs import ATTEMPTS, POISON, RESUMABLE, STATUS, Order, RunState, state_of
@@ -42,31 +41,33 @@ from agentloop.governor import Governor
 
 QUEUE = "agents"
 VERSION = "runs-1"
-"""Names the order of steps. Runs of another version are left to processes of that version."""
+"""The version of the order of steps. Runs of another version are left to processes of that version."""
 KEPT = 7 * 24 * 3600.0
 """Seconds a finished run is kept."""
 SWEEP = 600.0
-"""Seconds between looks for runs that have been kept long enough."""
+"""Seconds between deletions of old runs."""
 LOOK = 0.25
-"""Seconds between looks at a run of another process."""
+"""Seconds between requests for the status of a run that another process executes."""
 LOOK_LEFT = 2.0
-"""Seconds between looks for runs that a process without their agent has left."""
+"""Seconds between polls of a queue for runs that a process without their agent has left."""
 SOON = 0.005
+"""Seconds between requests for the status of a run that is about to change."""
 OUTCOME_TIMEOUT = 5.0
-"""Seconds for the outcome of a run to get into the store."""
+"""Seconds in which the outcome of a run has to be in the store."""
 WAITING_PER_PLACE = 4
-"""Runs that may wait for each one that runs."""
+"""Runs that may wait for each one that is executed."""
 THREADS = 32
 
 _log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Runs agents so that they go on after a crash of this process: finished steps are not done again.
+    """Runs agents so that a crash of the process does not end their runs: finished steps are not executed again.
 
-    Entered, it carries on what an earlier process left. `running` bounds the runs at once. Finished runs are `kept` for
-    so many seconds. `tools` are further async tools, each call of which is a run. There is one engine in a process.
-    `trace` is the `CallContext.trace` of every run.
+    On entering, it resumes the runs of an earlier process. At most `running` runs are executed at once. Finished runs
+    are `kept` for so many seconds. `tools` are further async tools, each call of which is a run. A process can have one
+    engine.
+    `trace` is the `RunScope.trace` of every run.
 
     Raises:
         StoreError: on entering: the store cannot be used.
@@ -87,8 +88,8 @@ class Engine:
         self._sharing = sharing or Sharing()
         self.kept = kept
         self.is_stopping = False
-        self.overhear: Callable[[str, Event], None] = lambda _run_id, _event: None
-        """Is told the events of all runs of this process."""
+        self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
+        """Receives the events of all runs of this process, each with the id of its run."""
         self._store = store
         self._tools = {tool.name: tool for tool in [*map(_durable_tool, agents), *tools]}
         self._running = running
@@ -99,7 +100,7 @@ class Engine:
         self._workflows: set[asyncio.Task[Any]] = set()
         self._executor = ""
         self._broken: dict[str, str] = {}
-        """What the store said to runs of this process that could not go on."""
+        """The store's error for each run of this process that it interrupted."""
         self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._stack = AsyncExitStack()
         self._outside = copy_context()
@@ -130,7 +131,7 @@ class Engine:
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Let go of the runs that are under way: the next process carries them on."""
+        """Interrupt the runs that are under way; the next process resumes them."""
         self.is_stopping = True
         await cancel_and_wait(self._workflows)
         await self._stack.aclose()
@@ -180,19 +181,19 @@ class Engine:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many runs wait in this process that one more would outlast anybody's patience."""
+        """Whether as many runs wait in this process as may wait."""
         return len(self._working) >= self._running * (1 + WAITING_PER_PLACE)
 
     async def start(self, order: Order, run_id: str) -> RunState:
-        """Start the run, or join it if there is one of that id. A cancelled one goes on where it stopped.
+        """Start the run, or join the run of that id. A cancelled one is resumed where it stopped.
 
-        When it returns the run is in the store.
+        The run is in the store when this returns.
 
         Raises:
             KeyReused: the run of that id is of another call.
-            StoreFailed: the store does not take it.
+            StoreFailed: the run cannot be written to the store.
         """
-        with _telling_of_the_store():
+        with _store_errors():
             with SetWorkflowID(run_id), SetWorkflowAttributes({"of": order.fingerprint, "owner": order.owner}):
                 await self._begin(order)
             status = await DBOS.get_workflow_status_async(run_id)
@@ -218,8 +219,8 @@ class Engine:
                 await DBOS.enqueue_workflow_async(QUEUE, self._workflow, order.to_json())
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
-        """The run, if there is one and it is the owner's."""
-        with _telling_of_the_store():
+        """The run of that id, or None: there is none, or it is another owner's."""
+        with _store_errors():
             status = await DBOS.get_workflow_status_async(run_id)
         state = None if status is None else state_of(status)
         return state if state is not None and state.owner == owner else None
@@ -228,12 +229,12 @@ class Engine:
         """Wait until the run has ended.
 
         Raises:
-            StoreFailed: the store failed, so that nobody goes on with the run at present.
+            StoreFailed: the store failed, so the run is not executed until a process is restarted.
         """
         here = self._ended.setdefault(run_id, asyncio.Event())
         give_up: float | None = None
         while True:
-            with _telling_of_the_store():
+            with _store_errors():
                 status = await DBOS.get_workflow_status_async(run_id)
             if status is None:
                 raise StoreFailed(f"The run {run_id} is no longer in the store.")
@@ -244,13 +245,7 @@ class Engine:
                 raise StoreFailed(f"The store of runs failed: {self._broken[run_id]}. The run goes on after a restart.")
             if not self._is_between(status):
                 give_up = None
-                if here.is_set():
-                    here = self._ended.setdefault(run_id, asyncio.Event())
-                    await asyncio.sleep(SOON)
-                    continue
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK):
-                        await here.wait()
+                here = await self._end_here(run_id, here)
                 continue
             give_up = give_up or time.monotonic() + OUTCOME_TIMEOUT
             is_late = time.monotonic() > give_up
@@ -258,14 +253,24 @@ class Engine:
                 raise StoreFailed(f"The store of runs did not take the outcome of {run_id}.")
             await asyncio.sleep(LOOK if is_late else SOON)
 
+    async def _end_here(self, run_id: str, here: asyncio.Event) -> asyncio.Event:
+        """Wait until the run has ended in this process, at most `LOOK`; the event to wait for next."""
+        if here.is_set():  # it has been resumed since
+            await asyncio.sleep(SOON)
+            return self._ended.setdefault(run_id, asyncio.Event())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK):
+                await here.wait()
+        return here
+
     def _is_between(self, status: WorkflowStatus) -> bool:
-        """Whether the run is about to begin here, or has ended here and its outcome is on its way into the store."""
+        """Whether the run is about to begin here, or has ended here and its outcome is not yet in the store."""
         is_ours = status.status == "PENDING" and status.executor_id == self._executor
         return is_ours and status.workflow_id not in self._working
 
     async def cancel(self, run_id: str) -> None:
-        """Stop the run, wherever it is: here at once, in another process within about a second."""
-        with _telling_of_the_store():
+        """Stop the run: at once if this process executes it, otherwise within about a second."""
+        with _store_errors():
             await DBOS.cancel_workflow_async(run_id)
         work = self._working.get(run_id)
         if work is not None:
@@ -273,7 +278,7 @@ class Engine:
 
     @asynccontextmanager
     async def observing(self, run_id: str, observer: Observer) -> AsyncIterator[None]:
-        """Tell `observer` the events of the run while it runs in this process."""
+        """Send the events of the run to `observer` while it runs in this process."""
         observers = self._observers[run_id]
         observers.append(observer)
         try:
@@ -284,7 +289,7 @@ class Engine:
                 self._observers.pop(run_id, None)
 
     async def _work(self, run_id: str, order: Order) -> dict[str, Any]:
-        """The workflow."""
+        """Execute the run: the body of the workflow."""
         if order.tool not in self._tools:
             await self._leave(run_id, order.tool)
         workflow = asyncio.current_task()
@@ -302,26 +307,23 @@ class Engine:
             self._workflows.discard(workflow)
             if run_id in self._ended:
                 self._ended.pop(run_id).set()
-        said = None if work.cancelled() or work.exception() is None else failure_of(work.exception())
-        if said is not None:
-            self._broken[run_id] = said
+        reason = None if work.cancelled() or work.exception() is None else failure_of(work.exception())
+        if reason is not None:
+            self._broken[run_id] = reason
         if work.cancelled():
-            raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was cancelled.")
+            raise sdk_compat.no_outcome(f"The run {run_id} was cancelled.")
         return records.output_to_json(work.result())
 
     async def _leave(self, run_id: str, tool: str) -> NoReturn:
-        """Leave a run of an agent that is not published here to the processes that publish it, by way of its own queue.
+        """Move a run of an agent that is not published here to the agent's own queue, for processes that publish it.
 
-        A process takes what is at the head of the common queue before it can know whose it is.
+        A process takes runs from the common queue before it knows which agent they are of.
         """
         _log.warning("The run %s is of %s, which is not published here. It is left to a process with it.", run_id, tool)
-        # Outside the workflow's context: inside it would be one of its steps.
-        leaving = asyncio.get_running_loop().create_task(
-            DBOS.resume_workflow_async(run_id, queue_name=_queue_of(tool)), context=self._outside
-        )
-        with suppress(SQLAlchemyError):  # it stays with this process, and is left at its next start
-            await leaving
-        raise dbos_error.DBOSWorkflowCancelledError(f"The run {run_id} was left to another process.")
+        leaving = DBOS.resume_workflow_async(run_id, queue_name=_queue_of(tool))
+        with suppress(SQLAlchemyError):  # the run stays with this process, which moves it at its next start
+            await sdk_compat.outside_workflow(leaving, self._outside)
+        raise sdk_compat.no_outcome(f"The run {run_id} was left to another process.")
 
     async def _answer(self, run_id: str, order: Order) -> ToolOutput:
         tool = self._tools[order.tool]
@@ -329,13 +331,15 @@ class Engine:
         async with self._places:
             left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
             context = CallContext(
-                emit=FromTheBeginning(lambda event: self._tell(run_id, event)),
-                trace=self._trace,
-                run=run_id[:12],
-                depth=order.depth,
                 deadline=left,
-                ledger=Ledger(order.budget),
-                governor=self._governor,
+                scope=RunScope(
+                    emit=FromTheBeginning(lambda event: self._report(run_id, event)),
+                    trace=self._trace,
+                    run_id=run_id[:12],
+                    depth=order.depth,
+                    ledger=Ledger(order.budget),
+                    governor=self._governor,
+                ),
             )
             try:
                 first = (context,) if tool.takes_context else ()
@@ -344,19 +348,19 @@ class Engine:
                 output = ToolOutput.error(str(error))
             return output.cut_to(Limits().max_result_chars).sendable()
 
-    def _tell(self, run_id: str, event: Event) -> None:
-        self.overhear(run_id, event)
+    def _report(self, run_id: str, event: Event) -> None:
+        self.on_event(run_id, event)
         for observer in tuple(self._observers.get(run_id, ())):
             observer(event)
 
     async def _sweep(self) -> None:
         while True:
-            with suppress(Exception):  # what is left over is tried again
+            with suppress(Exception):  # deleted the next time
                 await self.forget_old()
             await asyncio.sleep(SWEEP)
 
     async def forget_old(self) -> int:
-        """Delete the runs that have been kept long enough; how many."""
+        """Delete the runs that ended more than `kept` seconds ago, and return their number."""
         before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - self.kept))
         old = await DBOS.list_workflows_async(
             status=[status for status, ours in STATUS.items() if ours != "working"],
@@ -383,11 +387,12 @@ def _durable_tool(agent: Agent) -> Tool:
 
 
 @contextmanager
-def _telling_of_the_store() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
+    """Raise `StoreFailed` for errors of the database in the block."""
     try:
         yield
     except Exception as error:
-        said = failure_of(error)
-        if said is None:
+        reason = failure_of(error)
+        if reason is None:
             raise
-        raise StoreFailed(f"The store of runs failed: {said}.") from error
+        raise StoreFailed(f"The store of runs failed: {reason}.") from error

@@ -1,4 +1,4 @@
-"""What can go wrong with a store. All of it is for the operator, except a key that was used before."""
+"""Errors of the store. All are for the operator, except a key that was used before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class StoreError(ConfigurationError):
 
 
 class StoreFailed(AgentError):
-    """The store failed while it was in use. What it has acknowledged is kept; the run goes on at the next start."""
+    """The store failed while it was in use. Acknowledged steps are kept; the run is resumed at the next start."""
 
 
 class KeyReused(ToolError):

@@ -1,4 +1,4 @@
-"""The journal: each turn of the model, and each answer of a tool that costs something, is a step in the store."""
+"""The journal: each turn of the model, and each result of a tool that is not computed, is a step in the store."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ is_recording: ContextVar[bool] = ContextVar("durable_runs_is_recording", default
 
 
 def is_computed(tool: Tool) -> bool:
-    """Whether a tool's answer is rather computed again than remembered: it costs nothing and changes nothing."""
+    """Whether a tool's result is computed again instead of stored: the call costs nothing and changes nothing."""
     return tool.is_harmless and tool.spec.open_world is False and not tool.spec.is_agent
 
 
 class DurableJournal:
-    """Remembers in the durable run it is used in; outside one, and within a step, it remembers nothing.
+    """Stores steps of the durable run it is used in; outside of one, and within a step, it stores nothing.
 
-    Steps are found again by their number. `dispatch` starts the calls of a message in asking order, and a step takes
-    its number before anything is awaited, so the numbers are the same each time: as long as calls do not start early.
+    Steps are identified by their number. `dispatch` starts the calls of a message in the order of the message, and a
+    step takes its number before anything is awaited. So the numbers are the same each time, unless calls start early.
 
-    `computed` names the tools whose answers are computed again. `frame` names the agent's model, system prompt and
-    tools: a run that began with others does not go on, because the model's thinking is bound to them.
+    `computed` names the tools whose results are computed again. `frame` identifies the agent's model, system prompt and
+    tools: a run that began with others cannot be resumed, because the model's thinking is bound to them.
     """
 
     def __init__(self, computed: Collection[str], frame: str) -> None:
@@ -91,10 +91,10 @@ async def _step(
 
 
 class FromTheBeginning:
-    """Holds the first event back until the next one says whether the run is replayed, and so began earlier."""
+    """Buffers the first event until the next one shows whether the run is replayed, and so began earlier."""
 
-    def __init__(self, tell: Observer) -> None:
-        self._tell = tell
+    def __init__(self, send: Observer) -> None:
+        self._send = send
         self._first: Event | None = None
         self._is_under_way = False
 
@@ -106,5 +106,5 @@ class FromTheBeginning:
                 return
         first, self._first = self._first, None
         if first is not None:
-            self._tell(replace(first, at=event.at, replayed=True) if event.replayed else first)
-        self._tell(event)
+            self._send(replace(first, at=event.at, replayed=True) if event.replayed else first)
+        self._send(event)

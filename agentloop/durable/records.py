@@ -1,4 +1,4 @@
-"""What a step is remembered as: JSON, so that no reader of the store has to run code from it.
+"""The JSON of a stored step, from which reading never runs code.
 
 Times in the store are seconds since the epoch, because the clock of events ends with the machine.
 """
@@ -60,7 +60,7 @@ def output_from_json(value: object) -> ToolOutput:
 
 
 def error_to_json(error: RunError) -> dict[str, Any]:
-    """The error that ended a run, with what its receivers look at."""
+    """The error that ended a run, with the attributes that its handlers use."""
     about = {name: getattr(error, name) for name in _MODEL_ERROR} if isinstance(error, ModelError) else {}
     return {"type": type(error).__name__, "text": str(error), **about}
 

@@ -1,4 +1,4 @@
-"""A run as it is ordered, and as the store has it."""
+"""A run as it is requested, and as it is stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentloop.durable import records
 POISON = "poison"
 """The attribute of a run that was stopped because it takes its process down."""
 ATTEMPTS = 5
-"""How often a run is begun again that takes its process down with it; then it has failed."""
+"""How often a run whose process died is started again; then it has failed."""
 
 Status = Literal["working", "completed", "failed", "cancelled"]
 
@@ -31,12 +31,12 @@ STATUS: Mapping[str, Status] = {
     "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
 }
 RESUMABLE = {"CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
-"""What can be gone on with when the call is made again."""
+"""Statuses of runs that are resumed when the call is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run is to do: call `tool`, an agent mostly. `deadline` is in seconds since the epoch."""
+    """The request for a run: to call `tool`, usually an agent. `deadline` is in seconds since the epoch."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -47,11 +47,11 @@ class Order:
 
     @property
     def fingerprint(self) -> str:
-        """Names the call. What the caller can still spend, and how long it waits, changes when it calls again."""
+        """Identifies the call. Budget and deadline are left out: they differ when the call is repeated."""
         return hashlib.sha256(json.dumps([self.tool, self.arguments, self.owner], sort_keys=True).encode()).hexdigest()
 
     def run_id(self, key: str | None) -> str:
-        """The same for the same owner and key; nobody else can guess it."""
+        """The same for the same owner and key; others cannot guess it."""
         if key is None:
             return secrets.token_hex(20)
         return hashlib.sha256(json.dumps([self.owner, key]).encode()).hexdigest()[:40]
@@ -67,7 +67,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run as the store has it. Times are in seconds since the epoch; `output` is there when it has completed."""
+    """A stored run. Times are in seconds since the epoch; `output` is set when the run has completed."""
 
     id: str
     status: Status

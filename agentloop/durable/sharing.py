@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """How the processes at one PostgreSQL share the work. All of them must say the same of the limits.
+    """How the processes of one PostgreSQL store share the runs. All of them must have the same limits.
 
-    At most `at_once` runs are under way in all of them together, `per_worker` in one and `per_owner` of one owner, and
-    at most `starts_per_minute` begin. A process that does not `work` only takes orders and answers for runs. Runs are
-    worked off by processes of the `version` that took the order.
+    At most `at_once` runs are under way in all processes, `per_worker` in one process and `per_owner` of one owner, and
+    at most `starts_per_minute` begin. A process that does not `work` accepts calls and returns results, but executes no
+    runs. Runs are executed by processes of the `version` that accepted them.
     """
 
     at_once: int = 64

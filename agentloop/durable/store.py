@@ -1,10 +1,9 @@
-"""Where runs are kept: a SQLite file, which serves one process, or a PostgreSQL database, which serves many."""
+"""The store of runs: a SQLite file, for one process, or a PostgreSQL database, for many."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from agentloop.durable.errors import StoreError
+from agentloop.durable.sdk_compat import add_unixepoch
 from agentloop.redaction import without_passwords
 
 LOCK_PATIENCE = 3.0
-"""Seconds a process that is just ending, a server that is being restarted say, has to let go of the store."""
+"""Seconds in which an earlier process, such as a server that is being restarted, has to release the store."""
 BUSY = 30_000
-"""Milliseconds a thread waits for another one's transaction."""
+"""Milliseconds a thread waits for another thread's transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Store:
         if place == ":memory:":
             raise StoreError("A store in memory keeps no run. Give sqlite:PATH, or leave --durable out.")
         path = Path(place).expanduser().absolute() if place else _default_path()
-        # Not by a text: in one, `?` and `%` have a meaning, and the runs would be in another file than the lock's.
+        # Not from a text, in which `?` and `%` are special: the runs would be in another file than the lock's.
         return cls(sa.URL.create("sqlite", database=str(path)), path)
 
     @property
@@ -66,9 +66,9 @@ class Store:
 
     @contextmanager
     def held(self) -> Iterator[sa.Engine | None]:
-        """Hold the SQLite file for this process alone; the block gets the way to it. Nothing to hold in PostgreSQL.
+        """Lock the SQLite file for this process, and return an engine for it; None for PostgreSQL, which is shared.
 
-        With several processes SQLite keeps no limit, and each would carry on the others' runs.
+        With several processes on SQLite no limit would hold, and each would resume the others' runs.
 
         Raises:
             StoreError: another process holds it, or it cannot be used.
@@ -92,7 +92,7 @@ def _default_path() -> Path:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """A lock that ends with the process, however it ends: SQLite's own, on a file beside the store."""
+    """A lock that the system releases with the process: SQLite's own, on a file beside the store."""
     beside = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
-            if "locked" not in str(error):
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise StoreError(f"The store {path} cannot be used: {error} ({beside}).") from None
             raise StoreError(
                 f"The store {path} is in use by another process, and SQLite serves one at a time. Stop that one, name "
@@ -144,11 +144,9 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        if sqlite3.sqlite_version_info < (3, 42):
-            # DBOS asks for it by the version of Python, and does not start where SQLite is older.
-            connection.create_function("unixepoch", -1, lambda *_: time.time())
+        add_unixepoch(connection)
         connection.isolation_level = "IMMEDIATE"
-        # Every step is on the disk before it counts, also if the power fails.
+        # Every step is on the disk before it is acknowledged, also if the power fails.
         for setting in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {setting}")
 
@@ -156,12 +154,10 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 
 def failure_of(error: BaseException | None) -> str | None:
-    """What the store said, if the error is the store's."""
+    """The message of the database's error, if `error` is one or was caused by one."""
     seen = error
     while seen is not None:
         if isinstance(seen, sa.exc.SQLAlchemyError):
-            with suppress(AttributeError):
-                return without_passwords(str(seen.orig))  # type: ignore[attr-defined]
-            return without_passwords(str(seen))
+            return without_passwords(str(seen.orig if isinstance(seen, sa.exc.DBAPIError) else seen))
         seen = seen.__cause__
     return None

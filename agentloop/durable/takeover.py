@@ -1,10 +1,10 @@
 """Taking over the runs of a process that died, on PostgreSQL.
 
-Each process holds a lock of the database under its name as long as it lives: a session's lock, which the server drops
-when the process is gone, however it went. Whoever gets the lock of another process knows that it is dead. Needs a
-direct connection or one pooled by session; with a pool by transaction the lock would not stay.
+Each process holds a session-level advisory lock under its name, which PostgreSQL releases when the process ends for any
+reason. A process that acquires the lock of another one knows that the other has died. This needs a direct connection,
+or session pooling; with transaction pooling the lock would be lost.
 
-A run that goes down with its process time and again is poison: after so many takeovers it is stopped.
+A run whose processes keep dying is stopped after a number of takeovers.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from agentloop.durable.errors import StoreError
 from agentloop.redaction import without_passwords
 
 EVERY = 2.0
-"""Seconds between looks for dead processes."""
+"""Seconds between searches for dead processes."""
 TAKEOVERS = "takeovers"
-"""The attribute of a run that counts them."""
+"""The attribute of a run that counts its takeovers."""
 
 _LOCK = "hashtextextended('agent-runs:' || %s, 0)"
 _log = logging.getLogger(__name__)
 
 
 class Takeover:
-    """Holds the lock of `executor`, and looks for others whose lock nobody holds."""
+    """Holds the lock of `executor`, and searches for processes whose lock is free."""
 
     def __init__(self, url: str, executor: str, *, queue: str, attempts: int, poison: str) -> None:
         self._url = url
@@ -45,7 +45,7 @@ class Takeover:
         """Hold the lock for the block.
 
         Raises:
-            StoreError: there is no way to the database, or a process of that name is alive.
+            StoreError: the database cannot be reached, or a process of that name is alive.
         """
         try:
             connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=10)
@@ -73,10 +73,10 @@ class Takeover:
             try:
                 await self.look(connection)
             except psycopg.Error as error:
-                # Without the lock others take us for dead; the engine sees to it that only one of us writes results.
+                # Without the lock this process counts as dead. DBOS lets only one process record a result.
                 _log.warning("The connection to the store of runs was lost: %s", error)
                 return await self._watch_anew()
-            except Exception:  # noqa: BLE001 - the next look may go better
+            except Exception:  # noqa: BLE001 - it is tried again
                 _log.warning("Looking for dead processes failed", exc_info=True)
 
     async def _watch_anew(self) -> None:
@@ -89,12 +89,12 @@ class Takeover:
                 _log.warning("%s", error)
 
     async def look(self, connection: psycopg.AsyncConnection) -> None:
-        """Take over the runs of those that are dead now."""
+        """Take over the runs of all dead processes."""
         others = {run.executor_id for run in await _pending() if run.executor_id} - {self._executor}
         for executor in sorted(others):
             async with connection.transaction():
                 if await _try(connection, "pg_try_advisory_xact_lock", executor):
-                    # Asked again under the lock: somebody else may have taken them over meanwhile.
+                    # Listed again under the lock: another process may have taken them over meanwhile.
                     await self._take_over(executor, await _pending(executor_id=executor))
 
     async def _take_over(self, executor: str, runs: list[WorkflowStatus]) -> None:

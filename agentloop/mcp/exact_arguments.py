@@ -1,4 +1,4 @@
-"""The arguments of a call with every digit that was sent.
+"""The arguments of a call with all digits as sent.
 
 The SDK parses the numbers of a request as floats, which turns 12345678901234567890.5 into 12345678901234567000. Here
 they are read again from the raw JSON with `exact_json`: a number is a float if the float prints as that number, and a

@@ -1,4 +1,4 @@
-"""What is refused in JSON from outside before anything reads it."""
+"""Checks of the JSON of untrusted messages, before they are parsed further."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_json(data: bytes) -> None:
 
 
 def refusal(data: bytes, problem: str) -> JSONRPCError:
-    """The answer to a message that was refused: an invalid request if it can be told which, or else a parse error."""
+    """The response to a refused message: an invalid request if its id can be read, or else a parse error."""
     request = _request_id(data)
     code, what = (PARSE_ERROR, "Parse error") if request is None else (INVALID_REQUEST, "Invalid request")
     error = ErrorData(code=code, message=clip(f"{what}: {problem}", LINE))

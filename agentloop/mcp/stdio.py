@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from anyio import BrokenResourceError, EndOfStream
 from mcp.shared.message import SessionMessage
@@ -23,7 +23,7 @@ MAX_LINE = 16 * 1024 * 1024
 
 
 class InvalidLine(ValueError):
-    """A line that is not a JSON-RPC message, or None for one of more than `MAX_LINE` bytes."""
+    """A line that is not a JSON-RPC message. `line` is None if it has more than `MAX_LINE` bytes."""
 
     def __init__(self, problem: str, line: bytes | None) -> None:
         super().__init__(problem)
@@ -34,20 +34,35 @@ OnInvalid = Callable[[InvalidLine], Awaitable[None]]
 
 
 class ReceiveStream(Protocol):
-    """As much of a stream of messages as the SDK's and ours have in common."""
+    """What the SDK's streams of received messages and ours have in common."""
 
     async def receive(self) -> SessionMessage | Exception: ...
     async def aclose(self) -> None: ...
 
 
 class SendStream(Protocol):
-    """The same of a stream that messages are sent to."""
+    """What the SDK's streams of sent messages and ours have in common."""
 
     async def send(self, item: SessionMessage, /) -> None: ...
     async def aclose(self) -> None: ...
 
 
-class MessageStream:
+class ClosingStream:
+    """A stream that is closed at the end of an `async with` block, as the SDK wants it; subclasses define `aclose`."""
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class MessageStream(ClosingStream):
     """A stream of messages as the SDK reads them; subclasses define `receive`."""
 
     async def receive(self) -> SessionMessage | Exception:
@@ -67,29 +82,13 @@ class MessageStream:
         except EndOfStream:
             raise StopAsyncIteration from None
 
-    async def aclose(self) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
 
 class WatchedStream(MessageStream):
-    """Another stream, and a call of `on_end` when it has ended or failed, before its reader acts on that."""
+    """Another stream. `on_end` is called when it ends or fails, before its reader knows."""
 
     def __init__(self, stream: ReceiveStream, on_end: Callable[[], None]) -> None:
         self._stream = stream
         self._on_end = on_end
-
-    @property
-    def last_context(self) -> Any:
-        """Read by the SDK: the context of whoever sent the last message."""
-        return getattr(self._stream, "last_context", None)
 
     async def receive(self) -> SessionMessage | Exception:
         try:
@@ -103,7 +102,7 @@ class WatchedStream(MessageStream):
 
 
 class LineReader(MessageStream):
-    """Reads messages, one a line. `on_invalid` is awaited with each line that is none; then reading goes on."""
+    """Reads messages, one a line. `on_invalid` is awaited with each line that is not a message."""
 
     def __init__(
         self, reader: asyncio.StreamReader, on_invalid: OnInvalid, check: Callable[[bytes], None] | None = None
@@ -140,7 +139,7 @@ class LineReader(MessageStream):
         return SessionMessage(message)
 
     async def _line(self) -> bytes:
-        """The next line, or b"" at the end. The rest of one that was too long is dropped.
+        """The next line, or b"" at the end. The rest of a line that is too long is dropped.
 
         Raises:
             InvalidLine: it is too long; raised before its end, which may never come.
@@ -163,7 +162,7 @@ class LineReader(MessageStream):
                 return line
 
 
-class LineWriter:
+class LineWriter(ClosingStream):
     """Writes messages, one a line."""
 
     def __init__(self, transport: asyncio.WriteTransport, flow: _Flow) -> None:
@@ -171,10 +170,10 @@ class LineWriter:
         self._flow = flow
 
     async def send(self, message: SessionMessage) -> None:
-        """Write a message, as soon as there is room for it.
+        """Write a message, and wait until the buffer has room for the next.
 
         Raises:
-            BrokenResourceError: the other side is gone.
+            BrokenResourceError: the pipe was closed.
         """
         line = message.message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
         if not self._flow.is_lost:
@@ -184,20 +183,12 @@ class LineWriter:
             raise BrokenResourceError
 
     async def aclose(self) -> None:
-        """Write what is left, then close."""
+        """Write the rest of the buffer, then close."""
         self._transport.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class _Flow(asyncio.BaseProtocol):
-    """Whether there is room to write."""
+    """Whether the write buffer has room."""
 
     def __init__(self) -> None:
         self.has_room = asyncio.Event()
@@ -225,7 +216,7 @@ async def pipe_streams(
 ) -> AsyncIterator[tuple[LineReader, LineWriter]]:
     """The two streams the SDK wants, over two pipes, which are closed at the end of the block.
 
-    `check` raises `ValueError` for the JSON it refuses. `on_invalid` is awaited with each line that is no message.
+    `check` raises `ValueError` for JSON that it refuses. `on_invalid` is awaited with each line that is not a message.
     """
     loop = asyncio.get_running_loop()
     reader, flow = asyncio.StreamReader(limit=MAX_LINE), _Flow()

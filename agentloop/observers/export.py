@@ -34,7 +34,7 @@ _BY_PROTOCOL = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc
 
 
 def tracing(service: str, warn: Callable[[str], None]) -> Observer:
-    """The observer for `CallContext.trace`: it makes spans if the environment says where they go.
+    """The observer for `RunScope.trace`: it makes spans if the environment says where they go.
 
     That is `OTEL_TRACES_EXPORTER` or an OTLP endpoint. `service` is the service's name unless `OTEL_SERVICE_NAME` gives
     another. A program that has set a tracer provider keeps it. `warn` hears why spans that are asked for do not come.

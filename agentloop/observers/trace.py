@@ -62,9 +62,9 @@ class _Turn:
 
 
 class Trace:
-    """Makes spans of events; hand `observe` to `CallContext.trace`, or to `Agent.run` as its observer.
+    """Makes spans of events; hand `observe` to `RunScope.trace`, or to `Agent.run` as its observer.
 
-    In `CallContext.trace` it is called where things happen, so that a request or a tool finds its own span current also
+    In `RunScope.trace` it is called where things happen, so that a request or a tool finds its own span current also
     in worker threads. `content` is whether spans have prompts, answers, arguments and results.
     """
 

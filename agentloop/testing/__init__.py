@@ -9,8 +9,12 @@ The fixture comes with `pytest_plugins = ["agentloop.testing.fixtures"]` in the 
 says is scripted by the test; what it accepts is as strict as the API.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from agentloop.testing.script import Rendezvous, Reply, calls, cut, fails, refuses, says, thinks
-from agentloop.testing.server import Request, ScriptedMessages
+
+if TYPE_CHECKING:
+    from agentloop.testing.server import Request, ScriptedMessages
 
 __all__ = [
     "Rendezvous",
@@ -24,3 +28,12 @@ __all__ = [
     "says",
     "thinks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The server brings a web framework along, which those who only need `agentloop.testing.wire` can do without."""
+    if name in {"Request", "ScriptedMessages"}:
+        from agentloop.testing import server  # noqa: PLC0415
+
+        return getattr(server, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

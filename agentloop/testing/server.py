@@ -23,8 +23,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agentloop.testing.script import Reply
+from agentloop.testing.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
 from agentloop.wire import sdk_client
-from offline_model.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
 
 Script = Iterable[Reply] | Callable[["Request"], Reply | Awaitable[Reply]]
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from agentloop import Agent, CallContext, Limits, create_agent_tool_async, create_agent_tool_sync
+from agentloop import Agent, CallContext, Limits, RunScope, create_agent_tool_async, create_agent_tool_sync
 from agentloop.collecting import starting
 from agentloop.events import Event, Observer
 from agentloop.mcp.client.config import ServerEntry
@@ -87,7 +87,7 @@ async def session(_base_url: str) -> AsyncIterator[Ask]:
             if VIEWS is None:
                 return (await agent.run(prompt, observe=lines())).answer
             async with watched(VIEWS.split(",")) as (emit, trace):
-                context = CallContext(emit=emit, trace=trace)
+                context = CallContext(scope=RunScope(emit=emit, trace=trace))
                 return (await agent.run(prompt, context=context)).answer
 
         yield ask

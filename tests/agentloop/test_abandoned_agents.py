@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agentloop import (
-    Abandoned,
     Agent,
     CallContext,
+    Cancellation,
     DeadlineExceeded,
     Limits,
     Tool,
@@ -149,11 +149,11 @@ def test_the_deadline_of_the_caller_holds_for_the_agent_in_its_thread(
 
 def test_a_call_that_is_abandoned_before_it_begins_makes_no_request(scripted_messages: Serve) -> None:
     server = scripted_messages([])
-    abandoned = Abandoned()
-    abandoned.set()
+    cancelled = Cancellation()
+    cancelled.set()
     tool = create_agent_tool_sync(agent(server, "worker"))
     with pytest.raises(asyncio.CancelledError):
-        tool.function(CallContext(abandoned=abandoned), prompt="do")
+        tool.function(CallContext(cancelled=cancelled), prompt="do")
     assert server.requests == []
 
 
@@ -161,15 +161,15 @@ def test_giving_up_after_the_end_is_no_error(scripted_messages: Serve) -> None:
     server = scripted_messages([says("done")])
     context = CallContext()
     output = create_agent_tool_sync(agent(server, "worker")).function(context, prompt="do")
-    context.abandoned.set()
-    assert (output.text, context.abandoned.is_set()) == ("done", True)
+    context.cancelled.set()
+    assert (output.text, bool(context.cancelled)) == ("done", True)
 
 
 def test_who_listens_late_hears_at_once_and_everybody_once() -> None:
-    abandoned, heard = Abandoned(), list[str]()
-    abandoned.then(lambda: heard.append("early"))
+    cancelled, heard = Cancellation(), list[str]()
+    cancelled.then(lambda: heard.append("early"))
     assert heard == []
-    abandoned.set()
-    abandoned.set()
-    abandoned.then(lambda: heard.append("late"))
+    cancelled.set()
+    cancelled.set()
+    cancelled.then(lambda: heard.append("late"))
     assert heard == ["early", "late"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentloop import Agent, CallContext, Limits, Tool, create_agent_tool_async, create_agent_tool_sync
+from agentloop import Agent, CallContext, Limits, RunScope, Tool, create_agent_tool_async, create_agent_tool_sync
 from agentloop.events import Event, Spent
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
@@ -80,7 +80,9 @@ async def test_a_cancelled_run_is_on_its_callers_bill(scripted_messages: Serve) 
     worker = create_agent_tool_async(Agent("worker", "worker", model=MODELS[1], client=server.client), timeout=0.5)
     boss = Agent("boss", "boss", [worker], client=server.client)
 
-    output = await boss.call_tool("worker_agent", {"prompt": "go"}, context=CallContext(book=bills.append))
+    output = await boss.call_tool(
+        "worker_agent", {"prompt": "go"}, context=CallContext(scope=RunScope(charge=bills.append))
+    )
     assert output.is_error
     assert [billed(bill.total)[MODELS[1]]["requests"] for bill in bills] == [1]
 

@@ -12,6 +12,7 @@ from agentloop import (
     BudgetExceeded,
     CallContext,
     ConfigurationError,
+    RunScope,
     Tool,
     create_agent_tool_async,
     create_agent_tool_sync,
@@ -89,7 +90,7 @@ async def test_a_tree_of_runs_never_exceeds_its_budget_together(scripted_message
     boss = Agent("boss", "boss", [wrap(worker)], client=server.client, max_tokens=1000)  # type: ignore[operator]
     budget = Budget(tokens=14_000)
     with pytest.raises(BudgetExceeded):
-        await boss.run("go", context=CallContext(ledger=Ledger(budget)))
+        await boss.run("go", context=CallContext(scope=RunScope(ledger=Ledger(budget))))
     spent = server.counted("claude-sonnet-5-5")
     assert spent["input_tokens"] + spent["output_tokens"] <= 14_000
     assert spent["requests"] >= 8, "the budget was there to be used"
@@ -103,7 +104,7 @@ async def test_turns_are_counted_over_the_whole_tree(scripted_messages: Serve) -
 
     agent = Agent("loop", "loop", [Tool.from_function(again)], client=server.client)
     with pytest.raises(BudgetExceeded, match="0 turns left") as caught:
-        await agent.run("go", context=CallContext(ledger=Ledger(Budget(turns=3))))
+        await agent.run("go", context=CallContext(scope=RunScope(ledger=Ledger(Budget(turns=3)))))
     assert len(server.requests) == 3
     assert caught.value.usage is not None
     assert caught.value.usage.requests == 3
@@ -167,11 +168,11 @@ async def test_a_budget_in_money_for_a_model_without_a_price_is_refused_before_t
 ) -> None:
     server = scripted_messages([says("done"), says("done")])
     agent = Agent("a", "a", model="house-model-1", client=server.client)
-    context = CallContext(ledger=Ledger(Budget(usd=1)))
+    context = CallContext(scope=RunScope(ledger=Ledger(Budget(usd=1))))
     with pytest.raises(ConfigurationError, match=r"prices\.register\('house-model-1', input=\.\.\., output=\.\.\.\)"):
         await agent.run("go", context=context)
     assert server.requests == []
-    await agent.run("go", context=CallContext(ledger=Ledger(Budget(tokens=1_000_000))))
+    await agent.run("go", context=CallContext(scope=RunScope(ledger=Ledger(Budget(tokens=1_000_000)))))
     register("house-model-1", input=1.5, output="6")
     result = await agent.run("go", context=context)
     used = result.usage.by_model["house-model-1"]

@@ -123,7 +123,7 @@ def test_text_beside_calls_of_a_turn_that_ended_is_the_answer_and_the_calls_stay
 @pytest.mark.parametrize("prompt", ["", " ", "\n\t"])
 def test_a_blank_prompt_is_refused(prompt: str) -> None:
     with pytest.raises(ConfigurationError, match="prompt is empty"):
-        Conversation().ask(prompt)
+        Exchange(Conversation().ask(prompt), max_tokens=100)
 
 
 def test_half_a_character_in_a_prompt_is_replaced() -> None:
@@ -139,10 +139,10 @@ def test_a_conversation_without_an_open_question_is_refused() -> None:
 
 
 def test_a_conversation_stays_with_what_it_was_bound_to() -> None:
-    bound = Conversation().ask("x").bind("one")
-    assert bound.bind("one") == bound
+    bound = Exchange(Conversation().ask("x"), max_tokens=100, bound_to="one").conversation
+    assert Exchange(bound, max_tokens=100, bound_to="one").conversation == bound
     with pytest.raises(ConfigurationError, match="another model, system prompt or set of tools"):
-        bound.bind("another")
+        Exchange(bound, max_tokens=100, bound_to="another")
 
 
 def test_the_question_is_the_last_thing_the_user_said_in_words() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from agentloop import Conversation, RunError, ToolError, ToolOutput
 from agentloop.conversation import Answered, Exchange, RunTools
+from agentloop.testing.wire import check_request, sse_events
 from agentloop.turn import ToolUse, Turn, TurnBuilder
-from offline_model.wire import check_request, sse_events
 
 HEADERS = {"authorization": "Bearer x", "anthropic-version": "2026-10-21"}
 REASONS = (

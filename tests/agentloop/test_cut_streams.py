@@ -8,7 +8,7 @@ import pytest
 from agentloop import Agent, Limits, RunError, StreamBroken, Tool
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, says
 from agentloop.testing.server import Script
-from offline_model.wire import sse_events
+from agentloop.testing.wire import sse_events
 
 Serve = Callable[[Script], ScriptedMessages]
 

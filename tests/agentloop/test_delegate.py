@@ -13,6 +13,7 @@ from agentloop import (
     CallContext,
     ConfigurationError,
     Limits,
+    RunScope,
     Tool,
     ToolSpec,
     create_agent_tool_async,
@@ -103,7 +104,7 @@ async def test_the_output_has_the_answer_its_steps_and_its_cost(scripted_message
     server = scripted_messages([calls(("double", {"number": 21})), says("42")])
     worker = agent(server, "worker", Tool.from_function(double), model="claude-haiku-5-5")
     bills: list[Bill] = []
-    context = CallContext(book=bills.append)
+    context = CallContext(scope=RunScope(charge=bills.append))
     output = await agent(server, "boss", wrap(worker)).call_tool("worker_agent", {"prompt": "6 * 7?"}, context=context)
     (bill,) = bills
     assert (output.text, output.is_error) == ("42", False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentloop import Agent, CallContext, Limits, Tool, ToolError, ToolOutput, ToolSpec, ToolUnavailable
+from agentloop import Agent, CallContext, Limits, RunScope, Tool, ToolError, ToolOutput, ToolSpec, ToolUnavailable
 from agentloop.events import Event, Notice
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "number"}}}
@@ -95,13 +95,13 @@ async def test_a_partial_keeps_what_it_was_given() -> None:
 @pytest.mark.parametrize("kind", ["async", "sync"])
 async def test_a_tool_that_takes_the_context_gets_that_of_its_call(kind: str) -> None:
     async def on_loop(context: CallContext) -> str:
-        return f"{context.call} {context.depth}"
+        return f"{context.scope.call_id} {context.scope.depth}"
 
     def in_thread(context: CallContext) -> str:
-        return f"{context.call} {context.depth}"
+        return f"{context.scope.call_id} {context.scope.depth}"
 
     called = agent(on_loop if kind == "async" else in_thread, takes_context=True)
-    output = await called.call_tool("f", {}, context=CallContext(call="c1", depth=3))
+    output = await called.call_tool("f", {}, context=CallContext(scope=RunScope(call_id="c1", depth=3)))
     assert output.text == "c1 3"
 
 
@@ -114,10 +114,10 @@ async def test_events_from_a_thread_arrive_on_the_loop_in_order() -> None:
 
     def talk(context: CallContext) -> str:
         for number in range(100):
-            context.emit(Notice(run="r", agent="a", text=str(number)))
+            context.scope.emit(Notice(run="r", agent="a", text=str(number)))
         return "done"
 
-    await agent(talk, takes_context=True).call_tool("f", {}, context=CallContext(emit=hear))
+    await agent(talk, takes_context=True).call_tool("f", {}, context=CallContext(scope=RunScope(emit=hear)))
     assert heard == [f"{number} on the loop" for number in range(100)]
 
 
@@ -125,10 +125,10 @@ async def test_reports_from_a_thread_arrive_on_the_loop() -> None:
     heard: list[str] = []
 
     def work(context: CallContext) -> str:
-        context.report("half")
+        context.progress("half")
         return "done"
 
-    context = CallContext(report=lambda message: heard.append(f"{message} on {here()}"))
+    context = CallContext(progress=lambda message: heard.append(f"{message} on {here()}"))
     await agent(work, takes_context=True).call_tool("f", {}, context=context)
     assert heard == ["half on the loop"]
 
@@ -216,7 +216,7 @@ async def test_a_thread_over_its_time_learns_that_nobody_waits() -> None:
     learned = threading.Event()
 
     def endless(context: CallContext) -> str:
-        context.abandoned.then(learned.set)
+        context.cancelled.then(learned.set)
         return str(learned.wait(LONG))
 
     output = await agent(endless, takes_context=True, limits=Limits(tool_timeout=0.05)).call_tool("f", {})
@@ -259,7 +259,7 @@ async def test_the_callers_cancellation_goes_through(kind: str) -> None:
 
     def in_thread(context: CallContext) -> None:
         began.set()
-        context.abandoned.then(ended.set)
+        context.cancelled.then(ended.set)
         ended.wait(LONG)
 
     called = agent(on_loop) if kind == "async" else agent(in_thread, takes_context=True)

@@ -12,6 +12,7 @@ from agentloop import (
     Agent,
     CallContext,
     Refused,
+    RunScope,
     Tool,
     create_agent_tool_async,
     create_agent_tool_sync,
@@ -106,7 +107,7 @@ async def test_a_call_reports_its_steps(scripted_messages: Serve) -> None:
     heard: list[Event] = []
 
     def work(context: CallContext) -> str:
-        context.report("half way")
+        context.progress("half way")
         return "done"
 
     server = scripted_messages([calls(("work", {})), says("ok")])
@@ -232,7 +233,7 @@ async def test_a_handler_and_a_context_both_receive_the_events(scripted_messages
     server = scripted_messages([calls(("double", {"number": 4})), says("8")])
     mine, above = list[Event](), list[Event]()
     await agent(server, "doubler", Tool.from_function(double)).run(
-        "go", observe=mine.append, context=CallContext(emit=above.append)
+        "go", observe=mine.append, context=CallContext(scope=RunScope(emit=above.append))
     )
     assert mine == above
     assert [type(event) for event in mine][-1] is RunFinished

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from anthropic import AsyncAnthropic, RateLimitError
 
-from agentloop import Agent, Budget, CallContext, Ledger, Limits, Tool, create_agent_tool_async
+from agentloop import Agent, Budget, CallContext, Ledger, Limits, RunScope, Tool, create_agent_tool_async
 from agentloop.governor import FIRST_AT_ONCE, Governor
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, says
 from agentloop.testing.server import Script
@@ -238,9 +238,9 @@ async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
     child = create_agent_tool_async(Agent("child", "child", model="small", client=server.client))
     limits = Limits(max_tool_calls=crowd)
     boss = Agent("boss", "boss", [child], client=server.client, limits=limits)
-    await boss.run("one", context=CallContext(ledger=Ledger(budget)))
+    await boss.run("one", context=CallContext(scope=RunScope(ledger=Ledger(budget))))
     async with asyncio.timeout(20):
-        await boss.run("many", context=CallContext(ledger=Ledger(budget)))
+        await boss.run("many", context=CallContext(scope=RunScope(ledger=Ledger(budget))))
     assert inside == 1 + crowd
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from agentloop import Agent, Budget, CallContext, Ledger, Tool, ToolOutput, create_agent_tool_async
+from agentloop import Agent, Budget, CallContext, Ledger, RunScope, Tool, ToolOutput, create_agent_tool_async
 from agentloop.events import Event, RunFinished, RunStarted
 from agentloop.journal import Tape
 from agentloop.testing import ScriptedMessages, calls, says
@@ -83,7 +83,9 @@ async def test_what_is_replayed_is_told_again_and_is_on_the_bill(scripted_messag
     for heard in told:
         notebook.read = 0
         ledger = Ledger(budget)
-        result = await agent.run("go", context=CallContext(emit=heard.append, run="same", ledger=ledger))
+        result = await agent.run(
+            "go", context=CallContext(scope=RunScope(emit=heard.append, run_id="same", ledger=ledger))
+        )
         bills.append(result.bill)
         left.append(ledger.left)
     assert len(server.requests) == 3

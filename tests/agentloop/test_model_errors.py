@@ -16,7 +16,7 @@ from agentloop.events import Event, TurnRetried
 from agentloop.narration import Narrator
 from agentloop.testing import ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
-from offline_model.wire import sse_event, sse_events
+from agentloop.testing.wire import sse_event, sse_events
 
 Serve = Callable[[Script], ScriptedMessages]
 

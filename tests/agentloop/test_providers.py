@@ -14,8 +14,8 @@ from anthropic import AsyncAnthropic, AsyncAnthropicBedrock, AsyncAnthropicFound
 
 from agentloop import Agent, ConfigurationError, Limits, ModelError, StreamBroken, Tool, sdk_client
 from agentloop.events import Event, TurnRetried
+from agentloop.testing.wire import sse_events
 from agentloop.wire import SdkClient
-from offline_model.wire import sse_events
 
 pytestmark = pytest.mark.requirement("sdk-sends")
 

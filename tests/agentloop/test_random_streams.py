@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentloop import Agent, Conversation, Limits, RunError, Tool, ToolError
-from agentloop.conversation import Message
-from offline_model.wire import check_request, sse_event, sse_events
+from agentloop.messages import Message
+from agentloop.testing.wire import check_request, sse_event, sse_events
 
 HEADERS = {"authorization": "Bearer x", "anthropic-version": "2026-10-21"}
 

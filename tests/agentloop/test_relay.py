@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentloop import Bill, Budget, CallContext, ModelUsage, Usage
+from agentloop import Bill, Budget, ModelUsage, RunScope, Usage
+from agentloop.event_bounds import MAX_TEXT
 from agentloop.event_json import event_to_json
 from agentloop.events import (
     Event,
@@ -27,10 +28,11 @@ from agentloop.events import (
     ToolStarted,
     TurnStarted,
 )
+from agentloop.far_clocks import FarClocks, Told
 from agentloop.observers.live import Tree, rows
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import page_data
-from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_TEXT, MAX_WAITING, FarClocks, Incoming, Outgoing, Told
+from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_WAITING, Incoming, Outgoing
 from orchestrator_client.tree_picture import picture_of
 
 ABOVE = "0123456789ab.7"
@@ -45,7 +47,7 @@ class Caller:
 
     def __init__(self, **about: Any) -> None:
         self.heard: list[Event] = []
-        self.incoming = Incoming(CallContext(emit=self.heard.append, call=ABOVE, depth=1), "far", **about)
+        self.incoming = Incoming(RunScope(emit=self.heard.append, call_id=ABOVE, depth=1), "far", **about)
         self.incoming.sent(FarClocks())
         self._next = 0
 
@@ -317,7 +319,7 @@ def test_whatever_a_server_says_the_stream_keeps_its_promises(
     messages: Sequence[tuple[int, float, list[Any]]],
 ) -> None:
     heard: list[Event] = []
-    incoming = Incoming(CallContext(emit=heard.append, call=ABOVE, depth=1), "far")
+    incoming = Incoming(RunScope(emit=heard.append, call_id=ABOVE, depth=1), "far")
     for first, now, events in messages:
         incoming.take(Told(first, "far", 0.0, now, events))
     incoming.close()

@@ -23,7 +23,7 @@ from agentloop import Agent, ConfigurationError, Limits, ModelError, RunError, s
 from agentloop.event_json import event_to_json
 from agentloop.events import Event
 from agentloop.narration import Narrator
-from offline_model.wire import sse_event
+from agentloop.testing.wire import sse_event
 from tests.raw_http import STREAM, Answering, RawRequest, raw_server, stream_of
 
 KEY = "sk-ant-SECRET-0123456789abcdef"

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode, get_current_span
 
-from agentloop import Agent, CallContext, ModelError, Tool, create_agent_tool_async, create_agent_tool_sync
+from agentloop import Agent, CallContext, ModelError, RunScope, Tool, create_agent_tool_async, create_agent_tool_sync
 from agentloop.events import ignore
 from agentloop.observers.export import tracing
 from agentloop.observers.trace import CAPTURE, Trace, records_content
@@ -27,7 +27,7 @@ class Recording:
         self._exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.context = CallContext(trace=Trace(provider, content=content).observe)
+        self.context = CallContext(scope=RunScope(trace=Trace(provider, content=content).observe))
         self.current: list[int] = []
 
     def double(self, number: int) -> int:

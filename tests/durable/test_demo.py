@@ -7,7 +7,21 @@ import pytest
 
 from tests.processes import environment, run
 
-ANSWER = "Toy Town: $59.99\nBook Barn: $77.70\nGarden Gate: $53.43\nTotal: $191.12\n"
+ANSWER = """\
+Toy Town: $59.99
+  3 shirts at $12.50 each
+  2 hats at $8.25 each
+  shipping $5.99
+Book Barn: $77.70
+  4 novels at $9.75 each
+  1 atlas at $34.20
+  shipping $4.50
+Garden Gate: $53.43
+  12 bulbs at $1.35 each
+  2 pots at $14.99 each
+  shipping $7.25
+Total: $191.12
+"""
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VENVS = HERE / ".venvs"
 NODE_MODULES = HERE / "node_modules"
-ENVIRONMENTS = ("mcp1", "fastmcp", "skillsaw", "uv")
+ENVIRONMENTS = ("mcp1", "fastmcp", "litellm", "skillsaw", "uv")
 INSTALL_SECONDS = 900
 
 

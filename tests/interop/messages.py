@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agentloop.testing import Reply
-from offline_model.wire import plain_message, sse_events
+from agentloop.testing.wire import plain_message, sse_events
 
 Body = dict[str, Any]
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, refuses, says
 from orchestrator_client.cli import main
+from tests.processes import CLIENT, environment, run
 
 AGENT_TOOL = "calculator_assistant_agent"
 
@@ -65,10 +66,10 @@ def test_offline_asks_the_offline_model_whatever_credentials_there_are(
 def test_a_problem_that_cannot_be_read_is_a_failure_that_names_the_words() -> None:
     result = invoke("--local", "--quiet", "How fast does a swallow fly?")
     assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("no answer: I could not read this: ")
-    assert '"does" in "How fast does a swallow fly"' in line
-    assert "ANTHROPIC_API_KEY" in line
+    what, how = result.stderr.splitlines()
+    assert what.startswith('no answer: I could not place "how fast does a swallow fly"')
+    assert "API key" in how
+    assert "--base-url" in how
 
 
 def divide_by_zero(request: Request) -> Reply:
@@ -187,6 +188,32 @@ def test_a_base_url_alone_is_enough_to_leave_the_offline_model(
     result = invoke("--local", "Say hello.", ANTHROPIC_BASE_URL=model.url)
     assert (result.exit_code, result.stdout) == (0, "hello\n")
     assert "offline" not in result.stderr
+
+
+@pytest.mark.requirement("base-url")
+def test_a_server_that_is_named_needs_no_key(scripted_messages: Callable[..., ScriptedMessages]) -> None:
+    model = scripted_messages(delegate_once)
+    models = ("--model", "local", "--calculator-model", "local")
+    result = invoke("--local", "--quiet", "--base-url", model.url, *models, "1 + 2?")
+    assert (result.exit_code, result.stdout) == (0, "Answer: 3\n")
+    assert {request.body["model"] for request in model.requests} == {"local"}
+
+
+@pytest.mark.requirement("base-url")
+async def test_the_server_of_its_own_is_told_of_the_server_of_the_model(
+    scripted_messages: Callable[..., ScriptedMessages],
+) -> None:
+    model = scripted_messages(delegate_once)
+    end = await run(*CLIENT, "--json", "--quiet", "--base-url", model.url, "1 + 2?", env=environment())
+    report: Any = json.loads(end.out)
+    assert (end.code, report["answer"]) == (0, "Answer: 3")
+    assert [each["served_by"] for each in report["delegations"]] == ["mcp-calc-server"]
+
+
+def test_a_server_of_the_model_and_offline_are_a_usage_error() -> None:
+    result = invoke("--offline", "--base-url", "http://127.0.0.1:1", "1 + 2?")
+    assert result.exit_code == 2
+    assert "--base-url" in result.stderr
 
 
 def test_a_wrong_key_is_a_failure_that_says_what_to_check(

@@ -90,8 +90,8 @@ async def test_a_hundred_agents_take_half_of_the_screen_and_ctrl_c_leaves_it_cle
 @pytest.mark.requirement("live-tree")
 @pytest.mark.parametrize("columns", [80, 40])
 async def test_a_server_that_does_not_start_is_seen_at_once_and_lines_break_between_words(columns: int) -> None:
-    command = (*CLIENT, "--offline", "--server", "sleep 60", "--server", "mcp-calc-server")
-    command = (*command, "--connect-timeout", "2", "2 + 3")
+    servers = ("--server", "sleep 60", "--server", "mcp-calc-server")
+    command = (*CLIENT, "--offline", *servers, "--connect-timeout", "2", "2 + 3")
     async with on_terminal(*command, env=environment(), columns=columns) as terminal:
         await terminal.until_shown("starting sleep, 0 s")
         await terminal.until_shown("starting sleep, 1 s")

@@ -1,11 +1,7 @@
 """A small loop that plays the client: real SDK, real streaming, math tools answered with exact fractions."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
-from math import isqrt, prod
 from typing import Any
 
 import httpx2
@@ -13,7 +9,11 @@ import pytest
 from anthropic import AsyncAnthropic
 from anthropic.types import Message
 
-from offline_model import MODEL, OfflineTransport
+from agentloop.errors import ToolError
+from agentloop.testing.in_process import AnswerTransport
+from mcp_calc_server import arithmetic
+from offline_model import MODEL
+from offline_model.answering import answer as answer_of_the_model
 
 
 def _tool(name: str, *properties: str) -> dict[str, Any]:
@@ -67,41 +67,14 @@ Tool = Callable[[str, Mapping[str, Any]], Awaitable[tuple[str, bool]]]
 """(name, input) -> (text of the result, is_error)."""
 
 
-def exactly(name: str, given: Mapping[str, Any]) -> Fraction:
-    values = [Fraction(value) for value in given.get("numbers", given.values())]
-    match name:
-        case "sum_numbers":
-            return sum(values, Fraction(0))
-        case "multiply_numbers":
-            return prod(values, start=Fraction(1))
-        case "subtract_numbers":
-            return values[0] - values[1]
-        case "divide_numbers":
-            return values[0] / values[1]
-        case "power":
-            return Fraction(values[0] ** int(values[1]))
-        case _:
-            return Fraction(isqrt(values[0].numerator), isqrt(values[0].denominator))
-
-
-def written(value: Fraction) -> str:
-    bottom = value.denominator
-    for factor in (2, 5):
-        while bottom % factor == 0:
-            bottom //= factor
-    if bottom != 1:
-        return str(value)
-    shift = value.denominator.bit_length()
-    return format((Decimal(int(value * 10**shift)).scaleb(-shift)).normalize(), "f")
-
-
 async def math(name: str, given: Mapping[str, Any]) -> tuple[str, bool]:
+    """What the calculator's functions answer."""
     for value in given.get("numbers", given.values()):
         assert isinstance(value, int | str)
     try:
-        return json.dumps({"result": written(exactly(name, given)), "exact": True}), False
-    except ZeroDivisionError:
-        return "Division by zero has no result.", True
+        return getattr(arithmetic, name)(**given).model_dump_json(exclude_none=True), False
+    except ToolError as error:
+        return str(error), True
 
 
 async def converse(
@@ -145,7 +118,7 @@ def client_of_offline_model() -> AsyncAnthropic:
         api_key="offline",
         base_url="http://offline.invalid",
         max_retries=0,
-        http_client=httpx2.AsyncClient(transport=OfflineTransport()),
+        http_client=httpx2.AsyncClient(transport=AnswerTransport(answer_of_the_model)),
     )
 
 

@@ -20,7 +20,6 @@ READ = {
     "What is the total cost of 3 shirts at $12.50 each and 2 hats at $8.25 each?": "$54.00",
     "At Toy Town, 3 shirts cost $12.50 each, and at Book Barn I get an atlas at $34.20.": "$71.70",
     "two mugs for 4.50 each": "9.00",
-    "a lamp at 30": "30.00",
     "a dozen eggs at $0.25 each": "$3.00",
     "I bought 1,200 pens at €0.35 each from Paper Palace.": "€420.00",
     "3 pens at 5 dollars each, two $4 mugs": "$23.00",
@@ -36,7 +35,7 @@ READ = {
     "2 to the power of 10": "1024",
     "square root of 16": "4",
     "3x4": "12",
-    "1 / 3": "1/3",
+    "1 / 3": "1/3 (about 0.333333333333)",
     "What is 3 * $12.50 + $5.99?": "$43.49",
     "$10 / 3": "$3.33 (rounded to cents)",
     "1,000 + .5": "1000.5",
@@ -122,7 +121,7 @@ async def test_a_rounded_result_says_so(kit: Any, client: AsyncAnthropic) -> Non
 async def test_a_failed_tool_ends_in_a_decline_that_passes_its_text_on(kit: Any, client: AsyncAnthropic) -> None:
     run = await kit.converse(client, "1 / 0")
     assert run.declined
-    assert "Division by zero has no result." in run.text
+    assert run.text == "This divides by zero, which has no result."
 
 
 async def test_a_result_that_is_no_number_ends_in_a_decline(kit: Any, client: AsyncAnthropic) -> None:

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from offline_model import MODEL, OfflineTransport
-from offline_model.server import application
-from offline_model.service import respond
+from agentloop.testing.in_process import AnswerTransport, application, respond
+from offline_model import MODEL
+from offline_model.answering import answer
 
 QUESTION = "Toy Town: 3 shirts at $12.50 each, 2 hats at $8.25 each, shipping $5.99. Book Barn: an atlas at $34.20."
 
@@ -63,7 +63,7 @@ async def test_the_stream_arrives_event_by_event() -> None:
     body = {"model": "any", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "?"}]}
     headers = {"x-api-key": "any", "anthropic-version": "2026-10-21"}
     async with (
-        httpx2.AsyncClient(transport=OfflineTransport()) as client,
+        httpx2.AsyncClient(transport=AnswerTransport(answer)) as client,
         client.stream("POST", "http://offline.invalid/v1/messages", json=body, headers=headers) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -80,7 +80,7 @@ async def test_a_bad_request_is_the_error_the_sdk_expects(client: AsyncAnthropic
 
 
 async def test_a_body_that_is_not_json_is_400() -> None:
-    async with httpx2.AsyncClient(transport=OfflineTransport()) as client:
+    async with httpx2.AsyncClient(transport=AnswerTransport(answer)) as client:
         response = await client.post("http://offline.invalid/v1/messages", content=b"{")
     assert response.status_code == 400
     assert response.json()["error"]["type"] == "invalid_request_error"
@@ -97,7 +97,7 @@ async def test_the_answer_names_the_offline_model_and_its_usage(client: AsyncAnt
 @pytest.mark.requirement("offline-hostile")
 def test_a_request_of_more_than_32_mb_is_refused_as_the_api_does() -> None:
     headers = {"x-api-key": "any", "anthropic-version": "2026-10-21"}
-    reply = respond("POST", "/v1/messages", headers, b" " * 32_000_001)
+    reply = respond(answer, "POST", "/v1/messages", headers, b" " * 32_000_001)
     assert (reply.status, json.loads(b"".join(reply.pieces))["error"]["type"]) == (413, "request_too_large")
 
 
@@ -117,7 +117,7 @@ async def test_the_server_reads_no_more_of_a_body_than_it_would_answer(
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/v1/messages", "query_string": b"", "headers": headers}
-    await application()({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, send)
+    await application(answer)({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, send)
     assert sent[0]["status"] == 413
     assert (b"connection", b"close") in sent[0]["headers"]
     assert json.loads(sent[1]["body"])["error"]["type"] == "request_too_large"

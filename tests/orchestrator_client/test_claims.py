@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from agentloop import Agent, Budget, CallContext, Ledger
+from agentloop import Agent, Budget, CallContext, Ledger, RunScope
 from agentloop.events import Event, RunFinished
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
@@ -63,7 +63,7 @@ async def test_a_claim_takes_no_more_of_a_budget_than_was_handed_over(
 ) -> None:
     model = scripted_messages([calls(("claims", {"usage": usage(usd, requests)})), says("done")])
     ledger = Ledger(Budget(usd=1, tokens=200_000, turns=20))
-    result = await boss(connection, model).run("go", context=CallContext(ledger=ledger))
+    result = await boss(connection, model).run("go", context=CallContext(scope=RunScope(ledger=ledger)))
     assert result.answer == "done"
     left = ledger.left
     assert left.usd is not None
@@ -107,7 +107,7 @@ async def test_a_claim_is_shown_beside_the_sum_and_an_honest_one_counts(
 ) -> None:
     model = scripted_messages([calls(("claims", {"usage": usage("0.25")})), says("done")])
     ledger = Ledger(Budget(usd=1))
-    result = await boss(connection, model).run("go", context=CallContext(ledger=ledger))
+    result = await boss(connection, model).run("go", context=CallContext(scope=RunScope(ledger=ledger)))
     own = result.usage.by_model[OWN_MODEL].usd
     assert own is not None
     assert ledger.left == Budget(usd=Decimal("0.75") - own)

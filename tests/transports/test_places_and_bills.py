@@ -13,7 +13,7 @@ import pytest
 from mcp import Client
 from mcp.types import RequestParamsMeta
 
-from agentloop import Agent, Budget, BudgetExceeded, CallContext, Ledger
+from agentloop import Agent, Budget, BudgetExceeded, CallContext, Ledger, RunScope
 from agentloop.handover import CALL
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
@@ -173,7 +173,7 @@ async def test_agents_in_another_process_never_exceed_the_budget_together(budget
             boss = Agent("boss", "boss", tools, model=BOSS, client=model.client, max_tokens=500)
             ledger = Ledger(budget)
             with suppress(BudgetExceeded):
-                await boss.run("go", context=CallContext(ledger=ledger))
+                await boss.run("go", context=CallContext(scope=RunScope(ledger=ledger)))
     counted = [model.counted(name) for name in (BOSS, LOOPED, HELPER)]
     if budget.turns is not None:
         assert sum(each["requests"] for each in counted) <= budget.turns

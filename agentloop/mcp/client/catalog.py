@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from mcp import Client
 from mcp.types import Tool as McpTool
 
+from agentloop.far_clocks import FarClocks
 from agentloop.handover import CLOCK
 from agentloop.mcp.client.config import ServerEntry, matches
 from agentloop.narration import clip
-from agentloop.relay import FarClocks
 
 MAX_TOOLS = 1_000
 """Tools of one server."""

@@ -37,14 +37,14 @@ class Delegation:
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self._context.ledger.left.is_bounded:
+        if self._context.scope.ledger.left.is_bounded:
             try:
                 # One part stays with the caller, so that a server that is not trusted never leaves it without means.
-                parts = self._context.siblings + (not self._is_trusted)
-                self._reservation = self._context.ledger.reserve_share(parts, self._name)
+                parts = self._context.scope.siblings + (not self._is_trusted)
+                self._reservation = self._context.scope.ledger.reserve_share(parts, self._name)
             except BudgetExceeded as error:
                 raise ToolError(str(error)) from None
-        self.events = Incoming(self._context, self._server, is_trusted=self._is_trusted, share=self._share)
+        self.events = Incoming(self._context.scope, self._server, is_trusted=self._is_trusted, share=self._share)
         return self
 
     def __exit__(
@@ -54,7 +54,7 @@ class Delegation:
         bill = self._bill or Bill(self._name, time.monotonic() - self._began, self._so_far)
         if not self._is_trusted:
             bill = bill.as_claim(self._share.usd, self._share.tokens, self._share.turns)
-        self._context.book(bill)
+        self._context.scope.charge(bill)
         if self._reservation is not None:
             self._reservation.settle(cost_of(bill.total) if self._bill else self._reservation.amount)
 

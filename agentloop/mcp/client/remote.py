@@ -214,7 +214,7 @@ def _reporter(context: CallContext) -> ProgressFnT:
     async def report(progress: float, total: float | None, message: str | None) -> None:
         del progress, total
         if message and next(lines) <= MAX_LINES:
-            context.report(clip(message, LINE))
+            context.progress(clip(message, LINE))
 
     return report
 

@@ -16,6 +16,7 @@ from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallT
 
 from agentloop import ToolError
 from agentloop.dispatch import cancel_and_wait
+from agentloop.far_clocks import FarClocks
 from agentloop.handover import CALL, IDEMPOTENCY_KEY
 from agentloop.limits import within
 from agentloop.mcp.client.bounded_http import http_client
@@ -28,7 +29,6 @@ from agentloop.mcp.client.tasks import TasksClient, listening
 from agentloop.mcp.stdio import WatchedStream
 from agentloop.narration import clip
 from agentloop.redaction import without_passwords
-from agentloop.relay import FarClocks
 
 CALL_TIMEOUT = 600.0
 """Seconds a server may take for one call unless its entry says otherwise. The SDK has no bound of its own."""

@@ -14,8 +14,10 @@ from mcp.types import INTERNAL_ERROR, CallToolResult, EmptyResult, Request, Requ
 from pydantic import BaseModel, Field, Json, ValidationError
 
 from agentloop import Usage
+from agentloop.event_bounds import MAX_NAME
+from agentloop.far_clocks import Told
 from agentloop.handover import EVENTS, SPENT
-from agentloop.relay import MAX_NAME, Incoming, Told
+from agentloop.relay import Incoming
 
 ID = "io.modelcontextprotocol/tasks"
 POLL = 0.5
@@ -67,7 +69,7 @@ class _Task(Result):
 
 
 class ToldMessage(BaseModel):
-    """What a server tells of a call, as it comes, the events as a text: see `agentloop.relay.Told`."""
+    """What a server tells of a call, as it comes, the events as a text: see `agentloop.far_clocks.Told`."""
 
     first: int
     clock: str

@@ -1,7 +1,7 @@
-"""Who may call a server that is reached over HTTP.
+"""Authentication of HTTP clients.
 
-On a loopback address everyone on the machine; anywhere else only those who show a token: one shared secret, or tokens
-of an OAuth authorization server, for which this server is a resource server (RFC 9728, RFC 8707).
+On a loopback address none is needed. On any other address clients need a token: one shared secret, or a token of an
+OAuth authorization server, for which this server is a resource server (RFC 9728, RFC 8707).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agentloop.mcp.server.jwks import KeySet, algorithms_for
 
 SHORTEST_TOKEN = 16
 MAX_TOKEN = 16_000
-"""Characters of a token. Longer ones are not looked into."""
+"""Characters of a token. Longer ones are refused unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class OAuthTokens(TokenVerifier):
             key = await self.keys.key(name) if isinstance(name, str) else None
             return None if key is None else self._access_token(token, key)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            # What a stranger can put into a token raises more than the library's own errors.
+            # Malformed tokens raise more than the library's own errors.
             return None
 
     def _access_token(self, token: str, key: jwt.PyJWK) -> AccessToken:
@@ -86,7 +86,7 @@ class OAuthTokens(TokenVerifier):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How callers prove who they are. Without a verifier nobody has to."""
+    """How clients authenticate. Without a verifier they do not."""
 
     verifier: TokenVerifier | None = None
     resource: AnyHttpUrl | None = None

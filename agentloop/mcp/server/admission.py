@@ -1,4 +1,4 @@
-"""Who gets in, and when: agent calls wait for a place, and no client may call too often."""
+"""Limits on calls: how many agent calls run at once, and how often a client may call."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from agentloop import ToolError
 
 MAX_AGENTS = 64
 WAITING_PER_PLACE = 4
-"""Calls that may wait for each one that runs; beyond that waiting would outlast any client's patience."""
+"""Calls that may wait for each one that runs."""
 CALLS_PER_MINUTE = 600
 _CLIENTS = 10_000
-"""Clients remembered at once; the one not heard of for longest is forgotten first."""
+"""Clients whose rate is tracked; the one with the oldest last call is dropped first."""
 
 
 class Admission:
-    """At most `running` calls at once; others wait in the order they came, up to a bound."""
+    """At most `running` calls at once; others wait in order of arrival, up to a bound."""
 
     def __init__(self, running: int = MAX_AGENTS) -> None:
         self._running = running
@@ -29,7 +29,7 @@ class Admission:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Wait for a place and hold it for the block.
+        """Wait until one of the `running` calls has ended, and count as one for the block.
 
         Raises:
             ToolError: too many are waiting already.
@@ -50,7 +50,7 @@ class Admission:
 
 
 class RateLimit:
-    """At most `per_minute` calls a minute of each client, in bursts at most as large."""
+    """At most `per_minute` calls a minute for each client, in bursts of at most as many."""
 
     def __init__(self, per_minute: int = CALLS_PER_MINUTE) -> None:
         self._per_minute = per_minute

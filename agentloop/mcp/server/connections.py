@@ -1,8 +1,8 @@
 """Limits on the connections of an HTTP server, so that nobody can take all of its descriptors.
 
-uvicorn bounds neither how many connections are open nor how long one may wait before its first request. `guarded` wraps
-its protocol: a connection without a request is closed after a while, and the oldest of these makes room when there are
-too many. A connection whose peer does not read what it is sent is closed too.
+uvicorn bounds neither how many connections are open nor how long one may wait before its first request.
+`GuardedProtocol` wraps its protocol: a connection without a request is closed after `REQUEST_TIMEOUT`, and the oldest
+of these is closed when there are too many. A connection whose peer does not read is closed after `READ_TIMEOUT`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from agentloop.mcp.server.proxies import Proxies
 MAX_CONNECTIONS = 4_000
 """Open connections. Fewer if the process may open fewer descriptors."""
 RESERVED = 32
-"""Connections kept free of long requests, for health checks and for telling others to come back."""
+"""Connections kept free of long requests, for health checks and 503 responses."""
 REQUEST_TIMEOUT = 10.0
-"""Seconds until a connection has sent the head of its next request."""
+"""Seconds in which a connection has to send the head of its next request."""
 READ_TIMEOUT = 60.0
-"""Seconds a peer may leave a full buffer unread."""
+"""Seconds for which a peer may leave a full buffer unread."""
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 Peer = tuple[str, int]
@@ -45,8 +45,8 @@ def max_connections() -> int:
 class Connections:
     """The open connections and the requests under way on them.
 
-    At most `limit` connections are open and `limit - RESERVED` requests under way; of one address half of these, but
-    for loopback and for trusted `proxies`, which speak for many.
+    At most `limit` connections are open and `limit - RESERVED` requests under way. One address may have half of these,
+    loopback and trusted `proxies` all of them.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Connections:
         return len(self._open)
 
     def opened(self, connection: GuardedProtocol) -> bool:
-        """Count a new connection, and close the oldest without a request if there are too many. Whether it may stay."""
+        """Count a new connection; if there are too many, close the oldest without a request. Whether it may stay."""
         address = connection.peer[0]
         has_room = len(self._open) < self._limit or self._close_one(lambda _peer: True)
         if has_room and self._addresses[address] >= self._share(address, self._limit):
@@ -120,7 +120,7 @@ class Connections:
         return True
 
     def on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """The event loop's exception handler: asyncio reports that no connection can be accepted, a thousand times."""
+        """The event loop's exception handler. asyncio reports each failure to accept a connection, in a busy loop."""
         error = context.get("exception")
         if "socket" in context and isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
             if loop.time() > self._made_room + 1:
@@ -137,17 +137,8 @@ def _subtract(counts: Counter[str], name: str) -> None:
         del counts[name]
 
 
-def guarded(protocol: Callable[..., asyncio.Protocol], connections: Connections) -> type[asyncio.Protocol]:
-    """A protocol class for uvicorn's `Config.http_protocol_class`: `protocol`, guarded."""
-
-    def make(**options: Any) -> GuardedProtocol:
-        return GuardedProtocol(protocol(**options), connections)
-
-    return cast("type[asyncio.Protocol]", make)
-
-
 class GuardedProtocol(asyncio.Protocol):
-    """Passes everything to the inner protocol, and closes the connection when it waits or stalls for too long."""
+    """Passes all events to the inner protocol, and closes the connection when it waits or stalls for too long."""
 
     def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
         self._inner = inner

@@ -1,4 +1,8 @@
-"""The keys an authorization server signs with, fetched from its JWKS URL (RFC 7517) and kept."""
+"""The signing keys of an authorization server, fetched from its JWKS URL (RFC 7517) and cached.
+
+Not with `jwt.PyJWKClient`: its lookups hold a lock while they fetch, so tokens with unknown key ids would delay all
+others while the authorization server hangs.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,13 @@ import httpx2
 import jwt
 
 FRESH = 300.0
-"""Seconds after which keys are fetched again; those at hand answer meanwhile."""
+"""Seconds after which keys are fetched again, while the cached ones are used."""
 KEPT = 24 * 3600.0
-"""Seconds keys are used without having been fetched again."""
+"""Seconds for which keys are used when they cannot be fetched again."""
 INTERVAL = 10.0
 """Seconds between two attempts to fetch them."""
 TIMEOUT = 5.0
-"""Seconds one attempt may take."""
+"""Seconds that one attempt may take."""
 MAX_JWKS = 1024 * 1024
 """Bytes of a key set."""
 
@@ -28,10 +32,10 @@ _log = logging.getLogger(__name__)
 
 
 class KeySet:
-    """The keys at a URL, by id. A known key is answered at once, whatever the authorization server does.
+    """The keys at a URL, by id. A known key is returned at once, even while the authorization server hangs.
 
-    At most one fetch is under way, and one begins at most every `INTERVAL` seconds; whoever asks for an unknown key
-    waits for the one under way. Use it inside the block of `running`, which owns that task.
+    At most one fetch is under way, and one begins at most every `INTERVAL` seconds; lookups of unknown keys wait for
+    it. Use it inside the block of `running`, which owns its task.
     """
 
     def __init__(self, url: str) -> None:
@@ -108,7 +112,7 @@ async def _body(url: str) -> bytes:
 
 
 def algorithms_for(key: jwt.PyJWK) -> list[str]:
-    """The signatures that a key of its type may be used for: with a public key only, never with a shared secret."""
+    """The signature algorithms for the type of a public key; none for a shared secret."""
     families: dict[Any, list[str]] = {
         "RSA": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
         "EC": ["ES256", "ES384", "ES512"],

@@ -1,4 +1,4 @@
-"""Agent calls as durable runs: started or joined by key, waited for, cancelled with the last client that waits."""
+"""Agent calls as durable runs: they are started, or joined by key, and cancelled when no client waits for them."""
 
 from __future__ import annotations
 
@@ -7,87 +7,69 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 
-from agentloop import ToolError, ToolOutput, Usage
+from agentloop import ToolError, ToolOutput
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import Order, RunState
-from agentloop.events import Event, Observer, Spent
-from agentloop.mcp.server.courier import MAX_MESSAGE
+from agentloop.events import Event, Observer
 from agentloop.mcp.server.later import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
+from agentloop.mcp.server.reports import CallHistory
 from agentloop.narration import describe
-from agentloop.relay import Outgoing
 
 CANCEL_TIMEOUT = 2.0
-"""Seconds the store has to take down that a run is cancelled."""
+"""Seconds in which the store has to record that a run is cancelled."""
 REMEMBERED = 256
-"""Runs of which the events are remembered, for clients that have the run as a task."""
+"""Runs whose events are kept in memory, for clients that have the run as a task."""
 
 
-class Heard:
-    """The events of one run, for clients that ask from time to time."""
+class RunHistory(CallHistory):
+    """The events of one run, for clients that ask from time to time. `line` describes the last step."""
 
     def __init__(self) -> None:
-        self.outgoing = Outgoing()
-        self.events: list[str] = []
-        self.spent = Usage()
+        super().__init__()
         self.line: str | None = None
 
-    def take(self, event: Event) -> None:
-        if isinstance(event, Spent):
-            self.spent = self.spent.plus(event.model, event.usage)
+    def add(self, event: Event) -> None:
+        super().add(event)
         self.line = describe(event) or self.line
-        if (sent := self.outgoing.add(event)) is not None:
-            self.events.append(sent)
-
-    def since(self, first: int) -> dict[str, Any]:
-        """The message about the events from number `first` on, or as many of them as fit in one."""
-        room = MAX_MESSAGE
-        events: list[str] = []
-        for event in self.events[first:]:
-            room -= len(event)
-            if room < 0 and events:
-                break
-            events.append(event)
-        return self.outgoing.message(first, events)
 
 
 class KeptRuns:
-    """Implements `publication.Keeper`. A call is answered `within` so many seconds: with the answer or the run's id."""
+    """Implements `publication.Keeper`. The response to a call is sent `within` so many seconds: answer or run id."""
 
     def __init__(self, engine: Engine, within: float | None = None) -> None:
         self.engine = engine
         self._within = within
-        self.engine.overhear = self._hear
+        self.engine.on_event = self._record
         self._waiting: Counter[str] = Counter()
-        self._heard: OrderedDict[str, Heard] = OrderedDict()
+        self._histories: OrderedDict[str, RunHistory] = OrderedDict()
 
-    def heard(self, run_id: str) -> Heard | None:
-        """What has been heard of a run of this process, as long as it is not too long ago."""
-        return self._heard.get(run_id)
+    def history(self, run_id: str) -> RunHistory | None:
+        """The events of a run of this process, unless `REMEMBERED` runs have begun since."""
+        return self._histories.get(run_id)
 
-    def _hear(self, run_id: str, event: Event) -> None:
-        heard = self._heard.setdefault(run_id, Heard())
-        if len(self._heard) > REMEMBERED:
-            self._heard.popitem(last=False)
-        heard.take(event)
+    def _record(self, run_id: str, event: Event) -> None:
+        history = self._histories.setdefault(run_id, RunHistory())
+        if len(self._histories) > REMEMBERED:
+            self._histories.popitem(last=False)
+        history.add(event)
 
     def stopping(self) -> None:
-        """This process is about to end: what is cancelled from now on is left to the next one."""
+        """This process is about to end: runs that are cancelled from now on are resumed by the next one."""
         self.engine.is_stopping = True
 
     def keeps(self, tool: str) -> bool:
         return tool in self.engine.tools or (self._within is not None and tool == GET_RUN)
 
     async def start(self, call: Call) -> RunState:
-        """Start a run, or join it, and do not wait for it.
+        """Start a run, or join it, and do not wait for its end.
 
         Raises:
-            ToolError: the arguments do not fit, the key was used for others, or the store does not take the run.
+            ToolError: the arguments are invalid, the key was used with others, or the run cannot be stored.
         """
         order = _order_for(call)
         if self.engine.is_full:
@@ -126,7 +108,7 @@ class KeptRuns:
 
     @asynccontextmanager
     async def _stopped_when_left(self, run_id: str) -> AsyncIterator[None]:
-        """Stop the run if the last client that waits for it goes. A server that ends leaves its runs to the next."""
+        """Stop the run if the last client that waits for it disconnects, but not if the server ends."""
         self._waiting[run_id] += 1
         try:
             yield
@@ -154,7 +136,7 @@ def _order_for(call: Call) -> Order:
 
 
 def output_of(state: RunState) -> ToolOutput:
-    """What a run that has ended answered."""
+    """The output of a run that has ended."""
     if state.output is not None:
         return state.output
     return ToolOutput.error(

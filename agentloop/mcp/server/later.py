@@ -1,4 +1,4 @@
-"""Answers that come later: for hosts that cut every call after a minute and know no tasks."""
+"""The tool `get_run`, for hosts that cancel every call after a minute and do not support tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def _kept_elsewhere(run_id: str) -> ToolOutput:
 
 
 def get_run_tool(seconds: float) -> Tool:
-    """The tool that returns the answer later. What it does is the keeper's."""
+    """The tool that returns the answer of a run. The keeper implements it."""
     return Tool(
         ToolSpec(
             name=GET_RUN,
@@ -44,7 +44,7 @@ def get_run_tool(seconds: float) -> Tool:
 
 
 def not_yet(run_id: str) -> ToolOutput:
-    """What a call gets whose run is not finished. It has the form of an answer, which clients check."""
+    """The result of a call whose run has not ended. It has the form of an answer, because clients check the schema."""
     text = (
         "There is no answer yet; the run goes on. Call get_run with this run_id until it returns the answer, "
         f"and do not ask the agent again: {run_id}"

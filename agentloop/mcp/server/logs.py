@@ -1,4 +1,4 @@
-"""The log of a server. Part of it comes from strangers: it is kept to one printable line, and to so many lines."""
+"""The log of a server. Clients can influence it, so messages are printable, on one line, and limited in number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agentloop.redaction import without_passwords
 MAX_TEXT = 2_000
 """Characters of one message."""
 SIMILAR, PERIOD = 10, 10.0
-"""Messages from one place in the code that are written in so many seconds; more are counted."""
+"""Messages of one line of code that are written in `PERIOD` seconds; further ones are counted."""
 _PLACES = 1000
 
 
@@ -33,7 +33,7 @@ class SafeFormatter(logging.Formatter):
 
 
 class Sparse(logging.Filter):
-    """Lets through `SIMILAR` records of one place in `PERIOD` seconds, and then says how many were left out."""
+    """Passes `SIMILAR` records of one line of code in `PERIOD` seconds, and reports how many were dropped."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Whose a call is: calls of one owner count together, and only the owner of a run may come back to it."""
+"""The owner of a request: limits count per owner, and only the owner of a run has access to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a server believes about where a request comes from."""
+"""The reverse proxies whose `X-Forwarded-For` is trusted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from agentloop import ConfigurationError
 class Proxies:
     """The trusted reverse proxies, by address (`10.0.0.2`) or network (`10.0.0.0/8`).
 
-    Their `X-Forwarded-For` is believed; everybody else is who the connection comes from.
+    The client address of all other connections is the peer address.
 
     Raises:
-        ConfigurationError: one of them is no address.
+        ConfigurationError: one of them is not an address or network.
     """
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
@@ -27,7 +27,7 @@ class Proxies:
         self.may_speak_for_many = lru_cache(1000)(self._may_speak_for_many)
 
     def _may_speak_for_many(self, address: str) -> bool:
-        """Whether many clients may come from the address: it is a trusted proxy's, or this machine's own."""
+        """Whether many clients may share the address: it is a trusted proxy's, or loopback."""
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:

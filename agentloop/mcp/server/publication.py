@@ -1,7 +1,7 @@
-"""Tools and agents under the names MCP clients call them by.
+"""The tools and agents that an MCP server publishes.
 
-The SDK's low-level server takes tools as they are and validates nothing, so everything a caller sends is checked here.
-Agents are async tools, because a sync one would not notice that its caller is gone.
+The SDK's low-level server does not validate arguments, so they are checked here. Agents are async tools, because a sync
+function cannot be cancelled.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import anyio
 from mcp import types
@@ -26,6 +26,7 @@ from agentloop import (
     ConfigurationError,
     Ledger,
     Limits,
+    RunScope,
     Tool,
     ToolError,
     ToolOutput,
@@ -35,16 +36,15 @@ from agentloop import (
 )
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Observer, ignore, together
+from agentloop.far_clocks import clock_now
 from agentloop.governor import Governor
 from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
 from agentloop.limits import deadline_after
-from agentloop.mcp import exact_arguments
+from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from agentloop.mcp.server.courier import Courier, EventReports
 from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.progress import Notify, Reports, Telling, reporting
+from agentloop.mcp.server.reports import Channel, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
-from agentloop.relay import Outgoing, clock_now
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
@@ -56,15 +56,12 @@ MAX_STRUCTURED = 500_000
 MAX_KEY = 200
 """Characters of an idempotency key."""
 
-LEFT = "agentloop.left"
-"""Where the scope of an HTTP request has the event that its client is gone."""
-
 Context = ServerRequestContext[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An admitted call. `owner` alone may come back to its run; `key` is the idempotency key, if there is one."""
+    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one."""
 
     tool: Tool
     arguments: Mapping[str, Any]
@@ -74,11 +71,11 @@ class Call:
 
 
 HandOut = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
-"""Makes a handle of a run, for a client that takes one instead of the result."""
+"""Returns the handle of a run, for a client that accepts one instead of the result, or None."""
 
 
 class Keeper(Protocol):
-    """Who keeps the runs of agents, if anybody does."""
+    """Executes the calls of some tools as durable runs."""
 
     def keeps(self, tool: str) -> bool: ...
 
@@ -86,16 +83,29 @@ class Keeper(Protocol):
         """Run an agent to its end, or join the run of the same owner and key.
 
         Raises:
-            ToolError: the arguments do not fit, or the key was used for others.
+            ToolError: the arguments are invalid, or the key was used with others.
         """
         ...
 
 
-class Publication:
-    """What a server publishes.
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How a server treats the calls of its clients.
 
-    At most `max_agents` agent calls run at once, others wait; the functions are never held up by them. A client may
-    make `calls_per_minute`, and list or read as often. With a `keeper` the agents it keeps are run by it.
+    At most `max_agents` agent calls run at once, others wait; calls of functions never wait for them. A client may make
+    `calls_per_minute` calls, and as many requests that list or read. `trace` receives the events of every call.
+    """
+
+    max_agents: int = MAX_AGENTS
+    calls_per_minute: int = CALLS_PER_MINUTE
+    trace: Observer = ignore
+
+
+DEFAULTS = ServerOptions()
+
+
+class Publication:
+    """The tools and agents that a server publishes. A `keeper` runs the agents that it keeps.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -106,24 +116,20 @@ class Publication:
         tools: Sequence[Tool],
         agents: Sequence[Agent] = (),
         *,
-        limits: Limits | None = None,
-        max_agents: int = MAX_AGENTS,
-        calls_per_minute: int = CALLS_PER_MINUTE,
+        options: ServerOptions = DEFAULTS,
         keeper: Keeper | None = None,
-        trace: Observer = ignore,
     ) -> None:
         self._keeper = keeper
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
         schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
         self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
-        self._limits = limits or Limits()
-        self._admission = Admission(max_agents)
-        self._rate = RateLimit(calls_per_minute)
-        self._read_rate = RateLimit(calls_per_minute)
+        self._limits = Limits()
+        self._admission = Admission(options.max_agents)
+        self._rate = RateLimit(options.calls_per_minute)
+        self._read_rate = RateLimit(options.calls_per_minute)
         self._governor = Governor()
-        self._courier = Courier()
-        self._trace = trace
+        self._trace = options.trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -154,7 +160,7 @@ class Publication:
             raise MCPError(types.INVALID_REQUEST, str(error)) from None
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
-        """What arguments are like that the tool wants in headers too; None if it wants none there, or is not there."""
+        """The schema of a tool with arguments that are also sent as headers; None for any other name."""
         return self._in_headers.get(name)
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -168,7 +174,7 @@ class Publication:
     async def call_tool_or(
         self, hand_out: HandOut, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | dict[str, Any]:
-        """Answer `tools/call`, with a handle if `hand_out` has one for a run that is kept."""
+        """Answer `tools/call`, with a handle if the run is durable and `hand_out` returns one."""
         try:
             call = await self._admit(context, params)
             handle = await hand_out(context, call) if self._is_kept(call.tool) else None
@@ -186,39 +192,31 @@ class Publication:
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
         handover = call.handover
         deadline = None if handover.seconds is None else deadline_after(handover.seconds)
-        outgoing = Outgoing() if handover.call and handover.events else None
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
-        async with self._reporting(context, call, outgoing) as reports:
+        async with reporting(call.tool.name, _channel(context, handover)) as reports:
             circumstances = CallContext(
-                emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
-                trace=self._trace,
-                report=reports.say,
-                depth=handover.depth,
+                progress=reports.say,
                 deadline=deadline,
-                ledger=Ledger(handover.budget),
-                governor=self._governor,
+                scope=RunScope(
+                    emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
+                    trace=self._trace,
+                    depth=handover.depth,
+                    ledger=Ledger(handover.budget),
+                    governor=self._governor,
+                ),
             )
             result = await self._result(context, call, circumstances)
-        if outgoing is not None and isinstance(reports, EventReports):
-            result.meta = {EVENTS: {"count": outgoing.count, "rest": reports.rest}}
+        if handover.call and handover.events:
+            result.meta = {EVENTS: {"count": reports.event_count}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
-
-    def _reporting(
-        self, context: Context, call: Call, outgoing: Outgoing | None
-    ) -> AbstractAsyncContextManager[Reports]:
-        name, progress, notify = call.tool.name, context.session.report_progress, _notifier(context)
-        if outgoing is None:
-            return reporting(name, Telling(progress, notify, call.handover.call))
-        courier = self._courier if context.request is None else Courier()
-        return courier.reporting(name, call.handover.call, outgoing, notify=notify, progress=progress)
 
     async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:
             async with _while_client_stays(context), self._place(call.tool):
                 if self._keeper is not None and self._is_kept(call.tool):
-                    return result_of(await self._keeper.run(call, circumstances.emit))
+                    return result_of(await self._keeper.run(call, circumstances.scope.emit))
                 return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
             return result_of(ToolOutput.error("The client is gone."))
         except ToolError as error:
@@ -248,14 +246,14 @@ def _speaks_ours(context: Context) -> bool:
 
 
 def owner_of(context: Context) -> str:
-    """Whose the request is: see `owners`."""
+    """The owner of the request: see `owners`."""
     return owner_of_request(context.request)
 
 
 @asynccontextmanager
 async def _while_client_stays(context: Context) -> AsyncIterator[None]:
-    """Leave the block when the client goes."""
-    left = context.request.scope.get(LEFT) if isinstance(context.request, Request) else None
+    """Cancel the block when the client disconnects: `web` sets the event `left` in the state of its request."""
+    left = getattr(context.request.state, "left", None) if isinstance(context.request, Request) else None
     if left is None:
         yield
         return
@@ -300,29 +298,17 @@ def _key(meta: Any) -> str | None:
     raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Notification:
-    """As much of a notification as the SDK asks of one; a model would copy all events once more."""
-
-    method: str
-    params: dict[str, Any]
-
-    def model_dump(self, **_how: Any) -> dict[str, Any]:
-        return {"method": self.method, "params": self.params}
-
-
-def _notifier(context: Context) -> Notify:
-    """Sends notifications with the answer to this request."""
+def _channel(context: Context, handover: Handover) -> Channel:
+    """How the client of the request is reached while its call runs."""
 
     async def notify(method: str, params: dict[str, Any]) -> None:
-        notification = cast("types.ServerNotification", _Notification(method, params))
-        await context.session.send_notification(notification, context.request_id)
+        await sdk_compat.send_notification(context, method, params)
 
-    return notify
+    return Channel(context.session.report_progress, notify, handover.call, events=handover.events)
 
 
 def result_of(output: ToolOutput) -> types.CallToolResult:
-    """What a client is sent."""
+    """The MCP result of a tool's output."""
     if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
         output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
     return types.CallToolResult(

@@ -1,4 +1,4 @@
-"""Finding the agents that `--publish module:attribute` names."""
+"""The agents that `--publish module:attribute` names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from agentloop.loading import load_attribute
 
 
 def find_agents(name: str) -> list[Agent]:
-    """The agent, or the agents in the list, at `module:attribute`. Modules in the current directory are found too.
+    """The agent, or the list of agents, at `module:attribute`. Modules may be in the current directory.
 
     Raises:
         ConfigurationError: there is no such module or attribute, or it is something else.

@@ -1,4 +1,4 @@
-"""ASGI middleware: how many requests are answered at once, and how much of a body is read."""
+"""ASGI middleware: limits on the number of requests at once and on the size of their bodies."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from agentloop.mcp.server.connections import Connections
 MAX_BODY = 1024 * 1024
 """Bytes of one request."""
 MAX_DISCARDED = 8 * MAX_BODY
-"""Bytes of a larger body that are read and dropped: many clients look for a response only once they have sent all."""
+"""Bytes of a larger body that are read and dropped: many clients read the response only after sending the body."""
 BODY_TIMEOUT = 30.0
-"""Seconds a body may take to arrive."""
+"""Seconds in which a body has to arrive."""
 ALWAYS = {"/health", "/ready"}
-"""Paths that are answered however many requests are under way."""
+"""Paths that the limit on requests does not apply to."""
 
 
 class RequestLimit:
-    """Answers 503 to requests beyond the limits of `connections`, and closes a connection rather than read on.
+    """Answers 503 to requests beyond the limits of `connections`.
 
-    uvicorn reads the rest of a body that nobody wants. A response that is sent before a large body has been read ends
-    the connection.
+    A response that is sent before a large body has been read closes the connection, because uvicorn would read the rest
+    of the body.
     """
 
     def __init__(self, app: ASGIApp, connections: Connections) -> None:
@@ -112,7 +112,7 @@ class _TooLarge(Exception):
 
 
 class _Gone(Exception):
-    """The client has left before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:

@@ -1,7 +1,7 @@
-"""Serving a publication over MCP: on stdin and stdout, or over HTTP.
+"""Serving a publication over stdio or HTTP.
 
-The serving loop is our own: the SDK's cannot be ended by a signal while its thread reads stdin, and over HTTP it waits
-for open streams without bound.
+The SDK's own serving loops are not used: a signal cannot end the one for stdio while its thread reads stdin, and the
+one for HTTP waits for open streams without a bound.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from mcp.server.lowlevel import Server
 from mcp.types import ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResult
 
 from agentloop import Agent, ConfigurationError, Tool
-from agentloop.events import Observer, ignore
 from agentloop.imports import lazy
-from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.mcp.server.later import get_run_tool
-from agentloop.mcp.server.publication import Context, Publication
+from agentloop.mcp.server.publication import DEFAULTS, Context, Publication, ServerOptions
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
 
@@ -36,7 +34,7 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a server says of itself to its clients. `instructions` may be given to the client's model."""
+    """What a server declares to its clients. Clients may pass `instructions` to their model."""
 
     name: str = "agentloop"
     title: str | None = None
@@ -48,7 +46,7 @@ class ServerInfo:
 class Durable:
     """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
 
-    A call is answered `within` so many seconds: with the answer, or with a run's id, for which `get_run` has it later.
+    The response to a call is sent `within` so many seconds: the answer, or the id of the run for the tool `get_run`.
     """
 
     store: str
@@ -73,7 +71,7 @@ def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> S
         title=info.title,
         version=info.version,
         instructions=info.instructions,
-        # Without it the SDK lists all tools for each call over HTTP and looks through the schema, a third of the call.
+        # Without it the SDK lists all tools for each call over HTTP, which takes a third of the call's time.
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
@@ -89,50 +87,39 @@ async def serve(
     agents: Sequence[Agent] = (),
     *,
     info: ServerInfo = ServerInfo(),
+    options: ServerOptions = DEFAULTS,
     address: Address | None = None,
     announce: Callable[[str], None] = lambda _url: None,
-    max_agents: int = MAX_AGENTS,
-    calls_per_minute: int = CALLS_PER_MINUTE,
     durable: Durable | None = None,
-    trace: Observer = ignore,
 ) -> None:
-    """Publish tools and agents until SIGTERM or SIGINT comes or, on stdin and stdout, stdin ends.
+    """Publish tools and agents until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
 
-    Without an `address` it is stdin and stdout. With one, `announce` is called with the URL once the port is bound. At
-    most `max_agents` agent calls run at once, and a client may make `calls_per_minute`. At the end running calls are
-    cancelled; runs that are `durable` are left to the next process with the same store. `trace` is the
-    `CallContext.trace` of every call.
+    Without an `address` the transport is stdio. With one, `announce` is called with the URL once the port is bound. At
+    the end running calls are cancelled; `durable` runs are continued by the next process with the same store.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.
         OSError: the address cannot be listened on.
     """
-    async with _keeping(durable, max_agents, trace) as keeper:
+    async with _keeping(durable, options) as keeper:
         more = [] if durable is None or durable.within is None else [get_run_tool(durable.within)]
-        publication = Publication(
-            [*tools, *more],
-            agents,
-            max_agents=max_agents,
-            calls_per_minute=calls_per_minute,
-            keeper=keeper,
-            trace=trace,
-        )
+        publication = Publication([*tools, *more], agents, options=options, keeper=keeper)
         stopping = (lambda: None) if keeper is None else keeper.stopping
         server = build_server(publication, info)
         if keeper is not None:
             _offer_tasks(server, publication, keeper)
         if address is not None:
-            await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=calls_per_minute)
+            sessions = options.calls_per_minute
+            await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
         else:
             await serve_stdio(server, stopping)
 
 
-async def work(
-    durable: Durable, announce: Callable[[], None], *, max_agents: int = MAX_AGENTS, trace: Observer = ignore
-) -> None:
-    """Work off the queue of a PostgreSQL store until SIGTERM or SIGINT comes. `announce` is called once it works.
+async def work(durable: Durable, announce: Callable[[], None], *, options: ServerOptions = DEFAULTS) -> None:
+    """Execute the runs in the queue of a PostgreSQL store until the process receives SIGTERM or SIGINT.
 
-    At most `max_agents` runs are under way here. Those that are at the end are taken over by other workers.
+    `announce` is called once the worker is ready. At most `max_agents` runs are under way here; other workers take over
+    those that have not ended when this one does.
 
     Raises:
         ConfigurationError: the store cannot be used, or is not shared.
@@ -140,13 +127,13 @@ async def work(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with _keeping(durable, max_agents, trace):
+    async with _keeping(durable, options):
         announce()
         await stop.wait()
 
 
 @asynccontextmanager
-async def _keeping(durable: Durable | None, max_agents: int, trace: Observer) -> AsyncIterator[KeptRuns | None]:
+async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIterator[KeptRuns | None]:
     if durable is None:
         yield None
         return
@@ -159,7 +146,9 @@ async def _keeping(durable: Durable | None, max_agents: int, trace: Observer) ->
     store = Store.named(durable.store)
     if durable.sharing is not None and not store.is_shared:
         raise ConfigurationError("Only a PostgreSQL store is shared: workers and --queue options need one.")
-    async with Engine(store, durable.agents, running=max_agents, sharing=durable.sharing, trace=trace) as engine:
+    async with Engine(
+        store, durable.agents, running=options.max_agents, sharing=durable.sharing, trace=options.trace
+    ) as engine:
         yield KeptRuns(engine, durable.within)
 
 

@@ -1,6 +1,6 @@
-"""Sessions of clients that speak a revision before 2026-07-28, over streamable HTTP: bounded for each owner and in all.
+"""Limits on the streamable HTTP sessions of clients of revisions before 2026-07-28, per owner and in total.
 
-The SDK bounds their number only in all, so that one client could take every session for half an hour.
+The SDK limits only the total, so that one client could use up all sessions for half an hour.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class _Session:
 class Sessions:
     """Passes requests to the SDK's manager. A new session ends the owner's least recently used one if it has too many.
 
-    A session that has a request or a stream open is not ended for another. `owner_of` says whose a request is; one
-    owner may open as many sessions a minute as `rate` allows.
+    A session with an open request or stream is not ended. `owner_of` returns the owner of a request, who may open as
+    many sessions a minute as `rate` allows.
     """
 
     def __init__(
@@ -80,14 +80,10 @@ class Sessions:
         session = self._sessions[name]
         self._sessions.move_to_end(name)
         session.requests += 1
-
-        async def forget_if_ended(message: Message) -> None:
-            if scope["method"] == "DELETE" and message.get("status", 500) < 400:  # noqa: PLR2004
-                self._sessions.pop(name, None)
-            await send(message)
-
+        if scope["method"] == "DELETE":
+            del self._sessions[name]
         try:
-            await self._manager.handle_request(scope, receive, forget_if_ended)
+            await self._manager.handle_request(scope, receive, send)
         finally:
             session.requests -= 1
 

@@ -1,7 +1,7 @@
-"""Serving one client on stdin and stdout.
+"""Serving one client over stdio.
 
-The process ends when stdin ends or a signal comes, whatever is under way: the SDK's own loop waits for its thread at
-stdin. While serving, stdin is empty and stdout leads to stderr, so that nothing a tool prints is taken for protocol.
+The process ends when stdin ends or it receives a signal; the SDK's own loop would wait for its thread that reads stdin.
+While serving, file descriptor 0 is empty and 1 is stderr, so that the output of a tool is not mistaken for protocol.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from agentloop.mcp.stdio import InvalidLine, LineWriter, WatchedStream, pipe_str
 from agentloop.observers import export
 
 STOP_GRACE = 1.0
-"""Seconds calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
+"""Seconds in which calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
 LAST_SPANS = 0.5
-"""Seconds the last spans have to go out after a signal."""
+"""Seconds in which the last spans have to be exported after a signal."""
 
 _log = logging.getLogger(__name__)
 
 
 async def serve_stdio(server: Server[Any], on_stop: Callable[[], None]) -> None:
-    """Serve until stdin ends; on SIGTERM or SIGINT cancel what is under way and leave the process.
+    """Serve until stdin ends; on SIGTERM or SIGINT cancel all calls and end the process.
 
     `on_stop` is called before running calls are cancelled.
     """
@@ -67,7 +67,7 @@ async def _serve(server: Server[Any], on_end: Callable[[], None]) -> None:
                 options = server.create_initialization_options()
                 await server.run(WatchedStream(reading, on_end), writing, options)
             finally:
-                # What tools printed goes to stderr only as long as the standard streams are diverted.
+                # The output of tools goes to stderr only while the standard streams are redirected.
                 sys.stdout.flush()
     except* (BrokenPipeError, BrokenResourceError):
         pass  # the client is gone
@@ -75,7 +75,7 @@ async def _serve(server: Server[Any], on_end: Callable[[], None]) -> None:
 
 @asynccontextmanager
 async def _own_streams() -> AsyncIterator[Any]:
-    """Stdin and stdout. A line that is no message is answered with an error, and reading goes on."""
+    """Streams on stdin and stdout. A line that is not a message is answered with an error."""
     with _diverted() as (stdin, stdout):
         writers: list[LineWriter] = []
 
@@ -90,7 +90,7 @@ async def _own_streams() -> AsyncIterator[Any]:
 
 
 def _are_pipes() -> bool:
-    """Whether both are pipes or sockets that nobody else in this process writes to: they will not block any more."""
+    """Whether both are pipes or sockets that stderr does not share: they are made non-blocking."""
     if sys.platform == "win32":
         return False
     try:
@@ -103,7 +103,7 @@ def _are_pipes() -> bool:
 
 @contextmanager
 def _diverted() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Private copies of stdin and stdout, whose numbers lead to nothing and to stderr during the block."""
+    """Private copies of stdin and stdout, whose descriptors are /dev/null and stderr during the block."""
     sys.stdout.flush()
     stdin, stdout = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)

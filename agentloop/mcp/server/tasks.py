@@ -1,7 +1,7 @@
-"""The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it gets a handle of a durable run.
+"""The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives the handle of a run.
 
-The handle is the run's id. It is in the store before the client has it, and any server with the same store answers for
-it. Only the owner of a run gets at it. No task asks for input: `tasks/update` is acknowledged and changes nothing.
+The handle is the run's id. The run is stored before the client receives the handle, and any server with the same store
+accepts it, from the owner of the run only. Tasks never need input: `tasks/update` is acknowledged and has no effect.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from agentloop.narration import LINE, clip
 ID = "io.modelcontextprotocol/tasks"
 REVISIONS = frozenset({"2026-07-28"})
 POLL, LONGEST_POLL = 500, 5_000
-"""Milliseconds a client should wait between two looks: the longer it has waited, the longer, up to a bound."""
+"""Milliseconds that a client should wait between two requests; the interval grows with the age of the task."""
 
 
 class TaskParams(types.RequestParams):
@@ -44,20 +44,20 @@ class UpdateParams(TaskParams):
 
 
 def declares(context: Context) -> bool:
-    """Whether the client takes handles."""
+    """Whether the client accepts handles."""
     capabilities = context.session.client_capabilities
     extensions = (capabilities.extensions if capabilities else None) or {}
     return context.protocol_version in REVISIONS and ID in extensions
 
 
 class Tasks:
-    """Answers for the runs that were handed out."""
+    """Implements the methods of the extension for durable runs."""
 
     def __init__(self, runs: KeptRuns) -> None:
         self._runs = runs
 
     def install(self, server: Server[Any], publication: Publication) -> None:
-        """Advertise the extension, answer its methods, and hand out what is called."""
+        """Declare the extension, and add the handlers of its methods and of `tools/call`."""
         server.extensions[ID] = {}
         call_tool = partial(publication.call_tool_or, self.hand_out)
         server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
@@ -66,7 +66,7 @@ class Tasks:
         server.add_request_handler("tasks/update", UpdateParams, self._guarded(self._update))
 
     async def hand_out(self, context: Context, call: Call) -> dict[str, Any] | None:
-        """Start the run, or join it, and return its handle; None if the client takes none."""
+        """Start the run, or join it, and return its handle; None if the client does not accept handles."""
         if not declares(context) or call.tool.name == GET_RUN:
             return None
         return {"resultType": "task", **self._task(await self._runs.start(call))}
@@ -92,11 +92,12 @@ class Tasks:
         return state.status != "working" and age > self._runs.engine.kept
 
     async def _get(self, context: Context, state: RunState) -> dict[str, Any]:
-        """The task, and in `_meta` its cost and its events from a number on, if the request's `_meta` names one."""
+        """The task. If the request's `_meta` has an event's number, `_meta` has the usage and the events from it on."""
         task = {"resultType": "complete", **self._task(state)}
-        first, heard = (context.meta or {}).get(EVENTS), self._runs.heard(state.id)
-        if isinstance(first, int) and first >= 0 and heard is not None:
-            task["_meta"] = {EVENTS: heard.since(first), SPENT: heard.spent.to_json()}
+        first, history = (context.meta or {}).get(EVENTS), self._runs.history(state.id)
+        if isinstance(first, int) and first >= 0 and history is not None:
+            message, _next = history.message(first)
+            task["_meta"] = {EVENTS: message, SPENT: history.usage.to_json()}
         return task
 
     async def _cancel(self, _context: Context, state: RunState) -> dict[str, Any]:
@@ -116,9 +117,9 @@ class Tasks:
             "ttlMs": round(self._runs.engine.kept * 1000),
             "pollIntervalMs": _poll(state),
         }
-        heard = self._runs.heard(state.id)
-        if state.status == "working" and heard is not None and heard.line is not None:
-            task["statusMessage"] = clip(heard.line, LINE)
+        history = self._runs.history(state.id)
+        if state.status == "working" and history is not None and history.line is not None:
+            task["statusMessage"] = clip(history.line, LINE)
         if state.status == "completed":
             task["result"] = _result(output_of(state))
         if state.status == "failed":
@@ -127,10 +128,10 @@ class Tasks:
 
 
 def _check_name(context: Context, task_id: str) -> None:
-    """Over HTTP a router reads the id from a header; the SDK checks that only for methods it knows.
+    """Check the header from which routers read the id over HTTP; the SDK checks it only for standard methods.
 
     Raises:
-        MCPError: the header is missing or says something else.
+        MCPError: the header is missing or differs from `task_id`.
     """
     if not isinstance(context.request, Request):
         return

@@ -1,7 +1,7 @@
 """Serving over HTTP: streamable HTTP, or the older SSE transport.
 
-Agent calls need responses that stream (no `json_response`) and state for older clients (no `stateless_http`): without
-them a client's cancel never arrives.
+Agent calls need streamed responses (no `json_response`) and sessions for older clients (no `stateless_http`): without
+them a client's cancellation does not arrive.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+import anyio
 import uvicorn
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
@@ -35,21 +36,33 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from agentloop.mcp import sdk_compat
 from agentloop.mcp.json_check import check_json
 from agentloop.mcp.server.access import Access
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, RateLimit
-from agentloop.mcp.server.connections import Connections, guarded, max_connections
+from agentloop.mcp.server.connections import Connections, GuardedProtocol, max_connections
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.proxies import Proxies
-from agentloop.mcp.server.publication import LEFT
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
 from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
-from agentloop.mcp.server.unanswered import Unanswered
+from agentloop.mcp.server.unread import BoundedSender
 
 BACKLOG = 2048
 SHUTDOWN_GRACE = 1
-"""Seconds open responses have to end once the server is asked to stop; then their calls are cancelled."""
+"""Seconds in which open responses have to end after a signal; then their calls are cancelled."""
 
+_UVICORN: dict[str, Any] = {
+    "http": "h11",
+    "ws": "none",
+    "interface": "asgi3",
+    "log_config": None,
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "backlog": BACKLOG,
+    "timeout_graceful_shutdown": SHUTDOWN_GRACE,
+}
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -57,7 +70,7 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 class Address:
     """Where and how to listen. Port 0 picks a free one.
 
-    `names` are further host names clients may use. `proxies` are reverse proxies whose `X-Forwarded-For` is believed.
+    `names` are further host names that clients may use.
     """
 
     transport: Literal["streamable-http", "sse"]
@@ -69,7 +82,7 @@ class Address:
     proxies: Proxies = field(default_factory=Proxies)
 
     def security(self) -> TransportSecuritySettings:
-        """Names under which a browser may have been led here: no others, or any web page could call the tools."""
+        """The accepted Host and Origin headers. Without the check any web page could call the tools (DNS rebinding)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         names = dict.fromkeys((*LOOPBACK_NAMES, host, socket.gethostname(), *self.names))
         return TransportSecuritySettings(
@@ -88,29 +101,16 @@ async def serve_web(
     stopping: Callable[[], None] = lambda: None,
     sessions_per_minute: int = CALLS_PER_MINUTE,
 ) -> None:
-    """Serve until SIGTERM or SIGINT comes, and call `stopping` then. `announce` gets the URL once the port is bound.
+    """Serve until the process receives SIGTERM or SIGINT, and call `stopping` then.
 
-    A client of a revision before 2026-07-28 may open `sessions_per_minute`.
+    `announce` is called with the URL once the port is bound. A client of a revision before 2026-07-28 may open
+    `sessions_per_minute`.
     """
     listening = listen(address)
     connections = Connections(max_connections(), address.proxies)
     app = web_app(server, address, sessions_per_minute)
-    outer = RequestLimit(_behind(address.proxies, app), connections)
-    config = uvicorn.Config(
-        outer,
-        http="h11",
-        ws="none",
-        interface="asgi3",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE,
-    )
-    config.load()
-    config.http_protocol_class = guarded(config.http_protocol_class, connections)
+    config = uvicorn.Config(RequestLimit(_behind(address.proxies, app), connections), **_UVICORN)
+    sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
     web = uvicorn.Server(config)
     app.state.is_stopping = lambda: web.should_exit
     app.state.on_started = lambda: _stop_on_signals(web, stopping)
@@ -124,7 +124,7 @@ def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
     """Replace uvicorn's own signal handlers, which raise the signal again once it has stopped."""
 
     def stop() -> None:
-        # Every stream that is cut off from now on would be logged as a failure.
+        # uvicorn would log every stream that it closes from now on as a failure.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         stopping()
         web.should_exit = True
@@ -146,7 +146,7 @@ def listen(address: Address) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listening = socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
-    # asyncio sees to it only for sockets it has made itself. Without it an event waits for the ACK of the one before.
+    # asyncio sets it only on its own sockets. Without it an event waits for the ACK of the one before.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
@@ -157,11 +157,8 @@ def web_app(server: Server[Any], address: Address, sessions_per_minute: int = CA
     `app.state.is_stopping` says whether the server stops, and `app.state.on_started` is called once it serves.
     """
     access = address.access
-    inner = (
-        _http_app(server, address, sessions_per_minute)
-        if address.transport == "streamable-http"
-        else _sse_app(server, address)
-    )
+    is_sse = address.transport == "sse"
+    inner = _sse_app(server, address) if is_sse else _http_app(server, address, sessions_per_minute)
     routes: list[BaseRoute] = [Route("/health", _health), Route("/ready", _ready)]
     middleware: list[Middleware] = []
     endpoint: ASGIApp = inner
@@ -197,7 +194,7 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
             if version in MODERN_PROTOCOL_VERSIONS:
                 await manager.handle_request(scope, receive, send)
             else:
-                await sessions.handle_request(scope, _telling_of_leaving(scope, receive), send)
+                await sessions.handle_request(scope, _noticing_disconnect(scope, receive), send)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -207,9 +204,12 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
     return Starlette(routes=[Route(address.path, JsonBody(Endpoint()))], lifespan=lifespan)
 
 
-def _telling_of_leaving(scope: Scope, receive: Receive) -> Receive:
-    """`receive`, which sets `scope[LEFT]` when the client goes: the SDK lets calls of older clients run on."""
-    left = scope[LEFT] = asyncio.Event()
+def _noticing_disconnect(scope: Scope, receive: Receive) -> Receive:
+    """`receive`, which sets the event `request.state.left` when the client of an older revision disconnects.
+
+    The SDK cancels the calls of clients of 2026-07-28 only.
+    """
+    left = Request(scope).state.left = asyncio.Event()
 
     async def receive_and_look() -> Message:
         message = await receive()
@@ -227,14 +227,15 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
 
     class Events:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            # The SDK's own check answers too, and then raises, which would be logged as a failure.
+            # The SDK's own check raises after its response, which would be logged as a failure.
             refusal = await security.validate_request(Request(scope, receive))
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
             async with sse.connect_sse(scope, receive, send) as (reading, writing):
-                unanswered = Unanswered(reading, writing)
-                await server.run(unanswered, unanswered.answers, server.create_initialization_options())
+                with anyio.CancelScope() as session:
+                    sender = BoundedSender(writing, session.cancel)
+                    await server.run(reading, sender, server.create_initialization_options())
 
     posts = JsonBody(sse.handle_post_message, _check_message)
     return Starlette(routes=[Route(address.path, Events()), Mount(messages, posts)])

@@ -63,7 +63,7 @@ def test_error_handling() -> str:
 async def test_tool_with_progress(call: CallContext) -> str:
     """Reports three steps."""
     for step in (0, 50, 100):
-        call.report(f"Completed step {step} of 100")
+        call.progress(f"Completed step {step} of 100")
     return "done"
 
 

@@ -17,6 +17,7 @@ from agentloop import (
     CallContext,
     Limits,
     ModelUsage,
+    RunScope,
     Tool,
     ToolError,
     ToolOutput,
@@ -157,8 +158,8 @@ async def test_a_result_that_is_only_structured_is_shown_as_json(agent: Agent) -
 @on_one_loop
 async def test_what_a_remote_agent_cost_is_read_from_its_result_and_nonsense_is_not(agent: Agent) -> None:
     bills: list[Bill] = []
-    await agent.call_tool("costly", {}, context=CallContext(book=bills.append))
-    await agent.call_tool("structured_only", {}, context=CallContext(book=bills.append))
+    await agent.call_tool("costly", {}, context=CallContext(scope=RunScope(charge=bills.append)))
+    await agent.call_tool("structured_only", {}, context=CallContext(scope=RunScope(charge=bills.append)))
     (bill,) = bills
     assert bill.agent == "far"
     assert bill.total.by_model == {"some-model": ModelUsage(requests=2, input_tokens=5)}
@@ -203,7 +204,7 @@ async def test_an_error_of_the_protocol_is_an_error_output_and_the_connection_st
 @on_one_loop
 async def test_progress_is_reported_on_one_clean_line(agent: Agent) -> None:
     lines: list[str] = []
-    output = await agent.call_tool("noisy", {}, context=CallContext(report=lines.append))
+    output = await agent.call_tool("noisy", {}, context=CallContext(progress=lines.append))
     assert output.text == "done"
     (line,) = lines
     assert line.startswith("half \N{RETURN SYMBOL} \N{REPLACEMENT CHARACTER}[31mway!")

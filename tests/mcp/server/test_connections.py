@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from agentloop.mcp.server.connections import Connections, guarded
+from agentloop.mcp.server.connections import Connections, GuardedProtocol
 from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.requests import MAX_DISCARDED
 from agentloop.mcp.server.sessions import MAX_OWNER_SESSIONS
@@ -42,7 +42,7 @@ async def listening(
     connections: Connections, protocol: type[asyncio.Protocol] = Flood
 ) -> AsyncIterator[tuple[str, int]]:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(guarded(protocol, connections), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: GuardedProtocol(protocol(), connections), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()
 

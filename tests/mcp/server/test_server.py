@@ -241,7 +241,7 @@ async def test_only_a_server_without_credentials_says_that_its_model_is_offline(
     await legacy_client.call_tool(AGENT_TOOL, {"prompt": "1 + 1"})
     said = await asyncio.to_thread(offline_log.read_text)
     assert said.count("\n") == 1
-    assert "offline model" in said
+    assert "built-in reader" in said
     assert "ANTHROPIC_API_KEY" in said
     assert await asyncio.to_thread(log.read_text) == ""
 

@@ -1,0 +1,83 @@
+"""What an agent consists of: a name, a system prompt, tools and a model. The state of a run lives in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from agentloop import dispatch
+from agentloop.context import CallContext
+from agentloop.errors import ConfigurationError
+from agentloop.governor import Governor
+from agentloop.journal import Journal, NoJournal
+from agentloop.limits import Limits
+from agentloop.model import Clients, ClientSource, Effort, ModelSettings
+from agentloop.tools import Tool, ToolOutput
+from agentloop.wire import sdk_client
+
+
+@dataclass(frozen=True)
+class AgentDefinition:
+    """The fields of `Agent`, and its tools by name."""
+
+    name: str
+    system_prompt: str
+    tools: Sequence[Tool] = ()
+    model: str = "claude-sonnet-5-5"
+    client: ClientSource = sdk_client
+    description: str = ""
+    max_tokens: int = 8192
+    effort: Effort | None = None
+    parallel_tool_calls: bool = True
+    eager: bool = True
+    limits: Limits = field(default_factory=Limits)
+    journal: Journal = field(default_factory=NoJournal)
+
+    def __post_init__(self) -> None:
+        names = [tool.name for tool in self.tools]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigurationError(f"Agent {self.name!r} has more than one tool named {', '.join(twice)}.")
+
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any], *, context: CallContext | None = None
+    ) -> ToolOutput:
+        """Call one of the agent's tools: a coroutine function on the event loop, any other in a worker thread.
+
+        Failures are returned as an error output; only cancellation raises.
+        """
+        tool = self.tool(name)
+        if tool is None:
+            known = ", ".join(self._by_name) or "none"
+            return ToolOutput.error(f"There is no tool named {name!r}. Available: {known}.")
+        output = await dispatch.call(tool, arguments, context or CallContext(), self.limits)
+        return output if output.served_by else replace(output, served_by=tool.served_by)
+
+    def tool(self, name: str) -> Tool | None:
+        """The tool of that name."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def settings(self) -> ModelSettings:
+        """The part of every request that stays the same."""
+        return ModelSettings(
+            model=self.model,
+            system_prompt=self.system_prompt,
+            tools=tuple(tool.spec for tool in self.tools),
+            effort=self.effort,
+            parallel_tool_calls=self.parallel_tool_calls,
+        )
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.client)
+
+    @cached_property
+    def governor(self) -> Governor:
+        """The rate limiter of the runs that have none from above."""
+        return Governor()
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Tool]:
+        return {tool.name: tool for tool in self.tools}

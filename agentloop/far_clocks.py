@@ -1,0 +1,75 @@
+"""Times of another process.
+
+The clocks of two processes are unrelated, but their difference is constant. `FarClocks` estimates it: an answer is made
+after the question was sent and before it is received. Servers report their time when their tools are listed and with
+every message, so a server that begins a call late, or messages that are delayed, do not shift the times.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from agentloop.event_bounds import MAX_NAME
+
+
+@cache
+def _own_clock() -> tuple[str, float]:
+    """The clock of this process, as callers see it: its name, and when it was 0."""
+    return uuid.uuid4().hex[:12], time.monotonic()
+
+
+def on_own_clock(at: float) -> float:
+    """A time of `time.monotonic` on the clock that callers see."""
+    return at - _own_clock()[1]
+
+
+def clock_now() -> dict[str, Any]:
+    """The time here, for callers to compare with their own clocks."""
+    clock, origin = _own_clock()
+    return {"clock": clock, "now": time.monotonic() - origin}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message about a call. The call `began`, and the message was sent, at those seconds of the server's `clock`.
+
+    `first` is the number of the first of `events`, which are counted from 0; their times count from `began`.
+    """
+
+    first: int
+    clock: str
+    began: float
+    now: float
+    events: Sequence[Any]
+
+
+class FarClocks:
+    """How much the clock here is ahead of the server's, as bounds. `travel` is half a round trip, in seconds."""
+
+    def __init__(self) -> None:
+        self.travel = 0.0
+        self._clock: str | None = None
+        self._low, self._high = -math.inf, math.inf
+
+    def asked(self, value: Any, *, sent: float, heard: float) -> None:
+        """Learn from the server's `clock_now`, the answer to a question that was sent and answered at those times."""
+        match value:
+            case {"clock": str() as clock, "now": int() | float() as now} if math.isfinite(now):
+                self._narrow(clock[:MAX_NAME], sent - now, heard - now)
+
+    def began(self, told: Told, *, sent: float, heard: float) -> float:
+        """When, on the clock here, the call began; it was sent, and the message was received, at those times."""
+        self._narrow(told.clock, sent - told.began, heard - told.now)
+        return max(sent, told.began + min(self._low + self.travel, self._high))
+
+    def _narrow(self, clock: str, least: float, most: float) -> None:
+        low, high = max(self._low, least), min(self._high, most)
+        if clock != self._clock or low > high:  # another process, a drift, or untrue
+            low, high = least, most
+        self._clock, self._low, self._high = clock, low, high

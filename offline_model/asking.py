@@ -1,0 +1,139 @@
+"""What a text of purchases asks for, and the numbers that belong to the question and not to the purchases."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from offline_model.numbers import figures, spoken
+from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
+from offline_model.words import PARTS, stem
+
+_NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+_SHARERS = (
+    r"ways?|people|persons|of us|friends|roommates|housemates|flatmates|siblings|brothers|sisters|kids|cousins|"
+    r"coworkers|colleagues|families|members|guests|teammates|couples|partners|players|students|adults"
+)
+_MONEY = r"([$£€¥₹] ?\d[\d.,]*\d|[$£€¥₹] ?\d|\d[\d.,]* ?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]* ?%))"
+_SPLIT = re.compile(
+    r"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w* in|each of us|what's that each)\b"
+    r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
+    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b",
+    re.IGNORECASE,
+)
+_SHARES = re.compile(
+    rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:{_SHARERS})\b|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b"
+    r"(?: (?:equal )?\w+(?: us)?)?",
+    re.IGNORECASE,
+)
+_WITH_ME = re.compile(
+    r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
+    re.IGNORECASE,
+)
+_BUDGET = re.compile(
+    rf"\bbudget\b(?:[^.;:|\n?\d$£€]{{0,20}}(?=[$£€])|\s*(?:of|is|was|:|=)\s*){_MONEY}"
+    rf"|\b(?:stay|stayed|keep|kept|come|came|be|go|went) (?:\w+ ){{0,2}}?(?:under|within|below|over) {_MONEY}"
+    rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
+    rf"|\b(?:i|we|she|he|they|you)(?:'ve)?(?: only)? (?:have|had|has|brought|start(?:ed)? with) (?:only |a )?{_MONEY}"
+    r"(?! ?(?:each|per|\w+ at))(?: (?:bill|note))?(?: (?:in cash|cash|with me|in my \w+))?"
+    rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
+    rf"|\b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?an? {_MONEY}"
+    r" (?:bill|note)"
+    rf"|\bgave (?:me|us|him|her|them) (?:a )?{_MONEY}(?=[.,;\n]| (?:and|to|so)\b)"
+    rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
+    re.IGNORECASE,
+)
+_LEFT = re.compile(
+    r"\b(?:left(?: over)?|change (?:do|will|would|should|did|back|from|for)|how much change|remains?|afford"
+    r"|(?:over|under|within) budget)\b",
+    re.IGNORECASE,
+)
+_PAID = re.compile(rf"\b(?:paid|pay|handed) (?:\w+ ){{0,3}}?{_MONEY}", re.IGNORECASE)
+_COUNT = re.compile(
+    rf"(?<![\w.,$£€]){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
+    r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
+    re.IGNORECASE,
+)
+_NO_COUNTS = {"person", "people", "week", "day", "class", "room", "leg", "order", "purchase", "basket"}
+_EACH = re.compile(
+    r"(?<!\d )(?<!\d)\b(?:each|every|per|by|both) ([a-z]+)"
+    r"|\b(subtotals?|breakdown|totals|respectively|separately|individually)\b",
+    re.IGNORECASE,
+)
+_KINDS = {
+    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer)\b|\bby how much\b|\bsaved?\b",
+    "most": r"\b(?:most expensive|dearest|priciest|highest|biggest|largest)\b|\bwhich (?:\w+ ){1,4}more\b"
+    r"|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
+    "least": r"\b(?:cheapest|least|lowest|smallest|cheaper)\b|\bwhich (?:\w+ ){1,4}less\b",
+    "average": r"\b(?:average|mean)\b",
+}
+
+
+@dataclass
+class Asked:
+    text: str
+    """With spaces for the numbers that were placed here."""
+    kinds: set[str]
+    """Of "difference", "most", "least", "average", "each"."""
+    sharers: str = ""
+    budget: str = ""
+    counts: tuple[int, ...] = ()
+    """How many stores, trips, ... the text says there are."""
+
+    def take(self, match: re.Match[str]) -> str:
+        """The number of the match, whose place becomes blank."""
+        self.text = self.text[: match.start()] + " " * len(match[0]) + self.text[match.end() :]
+        number = next(group for group in match.groups() if group).lower()
+        return str(spoken([number])[0] or number)
+
+
+def read_question(text: str) -> Asked:
+    """Raises Unread if a number that is asked about is missing or there are two."""
+    kinds = {kind for kind, pattern in _KINDS.items() if re.search(pattern, text, re.IGNORECASE)}
+    kinds |= {"each"} if any(each[2] or stem(each[1].lower()) in PARTS for each in _EACH.finditer(text)) else set()
+    asked = Asked(text, kinds)
+    if split := _SPLIT.search(text):
+        near = text[max(0, split.start() - 60) : split.end() + 80]
+        found = {asked.take(match): match for match in _SHARES.finditer(text)}
+        certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
+        if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
+            raise Unread("between how many it is split")
+        asked.sharers = (certain or list(found))[0]
+        asked.kinds.discard("each")
+    budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if _LEFT.search(text) else [])
+    if len(budgets) > 1 or (_LEFT.search(text) and not budgets):
+        raise Unread("what the change is from")
+    asked.budget = asked.take(budgets[0]) if budgets else ""
+    nouns = PARTS - _NO_COUNTS
+    counts = [match for match in _COUNT.finditer(asked.text) if stem(match[2].lower().split()[-1]) in nouns]
+    asked.counts = tuple(int(asked.take(match)) for match in counts)
+    return asked
+
+
+def goals_of(
+    asked: Asked, parts: Sequence[Part], whole: Expression, currency: str, *, is_changed: bool
+) -> tuple[list[Goal], list[str]]:
+    """What is asked of the parts and of their total, and what was read for it. Raises Unread if the parts are unknown.
+
+    `is_changed` says that a percentage or a fee concerns the total as a whole.
+    """
+    compared = asked.kinds - {"each"}
+    if asked.kinds and (len(parts) < 2 or not all(part.name for part in parts)):  # noqa: PLR2004
+        raise Unread("the parts that are asked for")
+    if is_changed and asked.kinds - {"most", "least"}:
+        raise Unread("whether each part is asked for before or after what concerns everything")
+    goals, read = [Goal("Total", whole)], []
+    if "average" in compared:
+        goals.append(Goal("Average", over(whole, Number(str(len(parts))))))
+    goals += [Goal(kind.title(), PartTotal(0), pick=kind) for kind in ("most", "least") if kind in compared]
+    if "difference" in compared:
+        order = sorted(range(len(parts)), key=lambda at: value(parts[at].total) or 0)
+        if len(parts) > 2 and not {"most", "least"} <= compared:  # noqa: PLR2004
+            raise Unread("which two are compared")
+        goals.append(Goal("Difference", minus(PartTotal(order[-1]), PartTotal(order[0]))))
+    if asked.sharers:
+        goals.append(Goal("Each pays", over(whole, Number(asked.sharers))))
+        read.append(f"split {asked.sharers} ways")
+    if asked.budget:
+        amount = figures(re.sub(r"[^\d.,]", "", asked.budget).strip(".,")) or "0"
+        goals.append(Goal(f"Left of {currency}{amount}", minus(Number(amount), whole)))
+    return goals, read

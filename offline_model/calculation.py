@@ -1,0 +1,393 @@
+"""Texts that are one calculation or one equation, in figures or words -> Problem.
+
+A text is rewritten from the inside out. Each number, and each worded function whose operands are known, becomes an
+atom, a letter with a number: n for a number or a finished group, c for what was in parentheses, o for a worded function
+("sum of 3 and 4"), p for a share ("15% of 80"). What stands after an o or a p could belong to it or to its operand, so
+it is declined. At the end atoms and signs are left, which Python's own parser puts in order.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from typing import TypeAlias
+
+from offline_model.equations import solutions
+from offline_model.numbers import PARTS, decimal, figures, spoken
+from offline_model.problem import (
+    Expression,
+    Goal,
+    Number,
+    Operation,
+    Problem,
+    Unknown,
+    Unread,
+    changed,
+    minus,
+    over,
+    power,
+    product,
+    total,
+    value,
+)
+
+_NUMBER = re.compile(r"([$£€]?)(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)")
+_REPLACED = (
+    (r"\s*(?:\bper ?cent\b|%)", "%"),
+    (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
+    (r"\bplus\b|\badded to\b", "⊕"),
+    (r"\bminus\b|\btake away\b", "⊖"),
+    (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
+    (r"\bdivided by\b|\bover\b|\bout of\b", "⊘"),
+    (r"\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
+    (r"\b(?:tip|tax|vat) (?:on|of)\b", "of"),
+    (r"\b(?:a|what|some|which|the) number\b", "unknown"),
+    (r"\bthe\b|\bplease\b|\btogether\b|\baway\b", " "),
+    (r"[×·]", "*"),
+    (r"÷", "/"),
+    (r"[−–]", "-"),
+    (r"²", "^2"),
+    (r"³", "^3"),
+    (r"\bnegative (?=\d)", "-"),
+)
+_CHANGING = frozenset(
+    "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf median mode range variance deviation "
+    "derivative integral prime primes binary hex hexadecimal roman digits digit round rounded rounding nearest "
+    "approximately about absolute reciprocal inverse opposite not except without excluding consecutive even odd "
+    "first last next multiples squares cubes compound interest more less fewer than between or days weeks "
+    "months hours minutes seconds years square cube root per ratio convert miles km degrees celsius fahrenheit "
+    "words estimate permutations combinations choose probability half double percent third quarter both before "
+    "after ago each every unless maybe twice triple of".split()
+)
+_FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
+_RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
+_ATOM = r"[ncop]\d+"
+_ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
+_LIST = rf"({_ARG}(?:(?:\s*,\s*and |\s*,\s*|\s+and |\s*&\s*){_ARG})+)"
+_TOKEN = re.compile(rf"{_ATOM}%?|unknown|[a-z]+(?:['’-][a-z]+)*|\S")
+_SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
+_ORDER = "which of the operations comes first; parentheses would say it"
+_STEPS = re.compile(r",?\s*(?:and )?\bthen\b|,\s*(?=[⊕⊖⊗⊘])|\s+and (?=(?:add|subtract|multiply|divide)\b)")
+_STEP = re.compile(rf"\s*(add|subtract|multiply by|divide by|[⊕⊖⊗⊘])\s*({_ARG})\s*")
+_WHAT, _PART, _WHOLE = r"what (?:percent(?:age)?|%)", r"(?P<part>[^a-z]+?)", r"(?P<whole>[^a-z]+?)"
+_SHARES = (
+    rf"{_PART} is {_WHAT} of {_WHOLE}",
+    rf"{_WHAT} of {_WHOLE} is {_PART}",
+    rf"{_WHAT} is {_PART} of {_WHOLE}",
+    rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
+)
+_LONGEST, _DEEPEST, _MOST_DIGITS = 2_000, 50, 1_000
+
+
+def read_calculation(text: str) -> Problem:
+    """Raises Unread if the text is not one calculation with one meaning, NoResult if it divides by zero."""
+    if len(text) > _LONGEST or re.search(rf"\d!|\d{{{_MOST_DIGITS}}}", text):
+        raise Unread("a factorial, or a calculation of this length")
+    low, reader = " ".join(text.lower().split()), _Rewriter()
+    if sides := _equation(_replaced(low)):
+        left, right = (reader.whole(side) for side in sides)
+        return Problem(tuple(Goal("Answer", each) for each in solutions(left, right)))
+    expression, unit = reader.shaped(low.strip(" ?!.="))
+    value(expression)
+    degree = _degree(expression)
+    if len(reader.currencies) > 1 or degree not in {0, 1}:
+        raise Unread("more than one currency, or money multiplied by money")
+    currency = "".join(reader.currencies) if degree else ""
+    read = tuple(dict.fromkeys(reader.read))
+    return Problem((Goal("Answer", expression),), (), read, currency, "money" if degree else unit)
+
+
+def _equation(text: str) -> list[str]:
+    """The two sides, with "unknown" for the unknown; none if the text is no equation."""
+    if "unknown" in text and re.search(r"=|\bis\b", text):
+        return [each.strip(" ?.") for each in re.split(r"=" if "=" in text else r"\bis\b", text, maxsplit=1)]
+    names = set(re.findall(r"(?<![a-z'’])[b-hj-z](?![a-z'’])", text)) if "=" in text else set()
+    for name in names:
+        side = rf"((?:[\d.()+*/^\s⊕⊖⊗⊘-]|(?<![a-z]){name}(?![a-z]))+)"
+        if (found := re.search(rf"{side}={side}", text)) and name in found[0]:
+            outside = _TOKEN.findall(text[: found.start()] + " " + text[found.end() :])
+            others = (names - {name}) & set(outside)
+            if others or any(word in _CHANGING or word.isdigit() or word in "=+*/^-" for word in outside):
+                raise Unread(f'"{" ".join(outside)[:60]}"')
+            if re.search(rf"/\s*[\d.]+\s*[{name}(]", found[0]):
+                raise Unread(_ORDER)
+            sides = (re.sub(rf"(?<=[\d)])\s*(?=[{name}(])", "*", each) for each in found.groups())
+            return [re.sub(rf"(?<![a-z]){name}(?![a-z])", " unknown ", each) for each in sides]
+    return []
+
+
+def _replaced(text: str) -> str:
+    for pattern, sign in _REPLACED:
+        text = re.sub(pattern, sign, text)
+    return re.sub(r"(?<=[\d)])\s?x\s?(?=[\d(])", "*", text) if "=" not in text.strip(" =?") else text
+
+
+def _degree(expression: Expression) -> int:
+    """1 for an amount of money, 0 for a plain number, anything else for what is neither."""
+    if not isinstance(expression, Operation):
+        return int(isinstance(expression, Number) and bool(expression.shown))
+    degrees = [_degree(each) for each in expression.operands]
+    match expression.tool:
+        case "sum_numbers" | "subtract_numbers":
+            return max(degrees) if set(degrees) <= {0, 1} else 9
+        case "multiply_numbers":
+            return sum(degrees)
+        case "divide_numbers":
+            return degrees[0] - degrees[1]
+    return 9 * max(degrees)
+
+
+_Make: TypeAlias = Callable[..., Expression]
+
+
+@dataclass
+class _Rewriter:
+    atoms: list[Expression] = field(default_factory=list)
+    currencies: set[str] = field(default_factory=set)
+    read: list[str] = field(default_factory=list)
+
+    def atom(self, expression: Expression, kind: str = "n") -> str:
+        self.atoms.append(expression)
+        return f"{kind}{len(self.atoms) - 1}"
+
+    def shaped(self, text: str) -> tuple[Expression, str]:
+        """The whole with its unit: "3/8 as a percentage", "28 is what percent of 80" or a plain calculation."""
+        form = _FORM.search(text)
+        if form:
+            text = re.sub(r"^(?:convert|change|turn|write|express) ", "", text.replace(form[0], " ").strip(" ?="))
+        for pattern in _SHARES:
+            if found := re.search(rf"(?:^|\s){pattern}$", text):
+                part, whole = (self.whole(found[name]) for name in ("part", "whole"))
+                return over(product(part, Number("100")), whole), "%"
+        expression = self.whole(text)
+        if form and form[1] == "percent":
+            return product(expression, Number("100")), "%"
+        if isinstance(expression, Number) and not form:
+            raise Unread(f'"{text[:60]}", in which there is nothing to calculate')
+        plain = isinstance(expression, Number)
+        return over(expression, Number("1")) if plain else expression, "fraction" if form and form[
+            1
+        ] == "fraction" else ""
+
+    def whole(self, text: str) -> Expression:
+        """The expression that is all of the text, but for words at its ends that change nothing."""
+        first, *steps = _STEPS.split(self.numbers(_replaced(text)))
+        expression = self.functions(first)
+        for step in steps:
+            found = _STEP.fullmatch(_RESULT.sub(" ", step).rstrip(" .!"))
+            if not found:
+                raise Unread(f'"{step.strip()[:60]}"')
+            sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])
+            expression = self.parsed(f"{self.atom(expression)}{sign}{found[2]}")
+        return expression
+
+    def numbers(self, text: str) -> str:
+        """Every number an atom, those in words too; "3/4" before "of", and "2 1/2", are one."""
+
+        def figure(match: re.Match[str]) -> str:
+            digits = figures(match[0].removeprefix(match[1]))
+            if digits is None:
+                raise Unread(f'"{match[0]}"')
+            self.currencies |= {match[1]} - {""}
+            return self.atom(Number(digits, match[0] if match[1] else ""))
+
+        text = _NUMBER.sub(figure, self.words(text))
+        text = re.sub(
+            rf"({_ATOM})\s({_ATOM}/{_ATOM})", lambda match: self.atom(self.parsed(f"{match[1]}+{match[2]}")), text
+        )
+        return re.sub(rf"{_ATOM}/{_ATOM}(?= of\b)", lambda match: self.atom(self.parsed(match[0])), text)
+
+    def words(self, text: str) -> str:
+        """Numbers in words in figures, and what they were read as."""
+        parts, at = re.split(r"([a-z]+(?:-[a-z]+)*)", text), 1
+        while at < len(parts):
+            run = parts[at::2][:10]
+            joined = next((n for n, gap in enumerate(parts[at + 1 :: 2][:9]) if gap != " "), len(run) - 1) + 1
+            number, length = _spoken(run[:joined])
+            if number is not None:
+                written = "".join(parts[at : at + 2 * length - 1])
+                parts[at : at + 2 * length - 1] = [
+                    decimal(number) if number.denominator == 1 else f"({decimal(number)})"
+                ]
+                self.read.append(f"{written} = {decimal(number)}")
+            at += 2
+        return "".join(parts)
+
+    def functions(self, text: str) -> Expression:
+        """Groups in parentheses and worded functions, from the inside out, then the rest."""
+        if text.count("(") > _DEEPEST:
+            raise Unread(f"more than {_DEEPEST} pairs of parentheses")
+        before = ""
+        while before != text:
+            before = text
+            text = re.sub(r"\(([^()a-bd-mq-z]*)\)", lambda match: self.atom(self.parsed(match[1]), "c"), text)
+            for pattern, make in _FUNCTIONS:
+                text = pattern.sub(partial(make, self), text)
+        if more := re.search(rf"({_ATOM}) (more|less) than (.+)", text):
+            sign = "+" if more[2] == "more" else "-"
+            text = f"{text[: more.start()]}{self.atom(self.functions(more[3]))} {sign} {more[1]}"
+        return self.parsed(_trimmed(text))
+
+    def parsed(self, text: str) -> Expression:
+        """Atoms and signs, in the order of the operations."""
+        if re.search(r"o\d+\s*[-+*/^⊕⊖⊗⊘]|p\d+\s*(?:[*/^⊗⊘]|[⊕⊖](?!\s*p))|[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
+            raise Unread(_ORDER)
+        if found := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
+            return changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
+        if found := re.fullmatch(rf"\s*({_ATOM})%\s*", text):
+            return Number(self.portion(found[1]))
+        for sign, plain in zip("⊕⊖⊗⊘^", ("+", "-", "*", "/", "**"), strict=True):
+            text = text.replace(sign, plain)
+        try:
+            return self.built(ast.parse(text.strip(), mode="eval").body)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise Unread(f'"{re.sub(_ATOM, "…", text).strip()[:60]}" in a calculation') from None
+
+    def at(self, name: str) -> Expression:
+        return Unknown() if name == "unknown" else self.atoms[int(name[1:])]
+
+    def built(self, node: ast.expr) -> Expression:
+        match node:
+            case ast.Name(id=name) if name == "unknown" or re.fullmatch(_ATOM, name):
+                return self.at(name)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                made = self.built(operand)
+                simple = isinstance(made, Number) and made.text[0] != "-" and not made.shown
+                return Number(f"-{made.text}") if isinstance(made, Number) and simple else minus(Number("0"), made)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.built(operand)
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                return Operation("power", (self.built(left), self.built(right)))
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self.chain(node, (ast.Add, ast.Sub), (total, minus))
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                return self.chain(node, (ast.Mult, ast.Div), (product, over))
+        raise ValueError(node)
+
+    def chain(self, node: ast.expr, signs: tuple[type, type], make: tuple[_Make, _Make]) -> Expression:
+        """For a - b + c - d: a and c, b and d, so that the two sides can be worked out at the same time."""
+        forward: list[Expression] = []
+        backward: list[Expression] = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, signs):
+            (forward if isinstance(node.op, signs[0]) else backward).insert(0, self.built(node.right))
+            node = node.left
+        together = make[0](self.built(node), *forward)
+        return make[1](together, make[0](*backward)) if backward else together
+
+    def portion(self, name: str) -> str:
+        percent = self.at(name)
+        if not isinstance(percent, Number):
+            raise Unread("a percentage that is calculated")
+        portion = decimal(Fraction(percent.text) / 100)
+        self.read.append(f"{percent.text}% = {portion}")
+        return portion
+
+    def operands(self, text: str) -> list[Expression]:
+        return [
+            self.parsed(re.sub(r"^an? ", "", each)) for each in re.split(r"\s*,\s*and |\s*,\s*|\s+and |\s*&\s*", text)
+        ]
+
+
+def _spoken(words: Sequence[str]) -> tuple[Fraction | None, int]:
+    number, length = spoken(words)
+    if number is None and words[0] in {"a", "an"} and words[1:2] and words[1] in PARTS:
+        number, length = Fraction(1), 1
+    if number is None:
+        return None, 0
+    parts = PARTS.get(words[length], 0) if length < len(words) else 0
+    if parts and number < parts:
+        return number / parts, length + 1
+    if (
+        list(words[length : length + 2]) == ["and", "a"]
+        and words[length + 2 : length + 3]
+        and words[length + 2] in PARTS
+    ):
+        return number + Fraction(1, PARTS[words[length + 2]]), length + 3
+    return number, length
+
+
+def _trimmed(text: str) -> str:
+    """Without the words at both ends. Raises Unread for one that may change the result."""
+    tokens = _TOKEN.findall(text.strip(" =?.!"))
+    core = [at for at, token in enumerate(tokens) if re.fullmatch(rf"{_ATOM}%?|unknown", token) or token in _SIGNS]
+    if not core:
+        raise Unread(f'"{text.strip()[:60]}", in which there is nothing to calculate')
+    first, last = core[0], core[-1]
+    outside = [*tokens[:first], *tokens[last + 1 :]]
+    if changing := [word for word in outside if word in _CHANGING or word in "%="]:
+        raise Unread(f'"{changing[0]}" in a calculation')
+    if words := [
+        token
+        for token in tokens[first : last + 1]
+        if token[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?|unknown", token)
+    ]:
+        raise Unread(f'"{words[0]}" in a calculation')
+    return " ".join(tokens[first : last + 1])
+
+
+_Maker: TypeAlias = Callable[[_Rewriter, re.Match[str]], str]
+
+
+def _each(make: Callable[[list[Expression]], Expression]) -> _Maker:
+    return lambda reader, match: reader.atom(make(reader.operands(" and ".join(filter(None, match.groups())))), "o")
+
+
+def _applied(make: Callable[[Expression], Expression]) -> _Maker:
+    """What was in parentheses is certainly all of the operand, as is an unknown."""
+    return lambda reader, match: reader.atom(make(reader.at(match[1])), "n" if match[1][0] in "cu" else "o")
+
+
+def _raised(exponent: str) -> _Maker:
+    return lambda reader, match: reader.atom(power(reader.at(match[1] or match[2]), exponent))
+
+
+def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
+    one, other = (reader.parsed(each) for each in match.groups()[1:])
+    first, second = value(one), value(other)
+    if first is not None and second is not None and first < second:
+        if match[1] == "of":
+            raise Unread("which of the two numbers is subtracted")
+        one, other = other, one
+    return reader.atom(minus(one, other), "o")
+
+
+def _raised_by(reader: _Rewriter, match: re.Match[str]) -> str:
+    base, off = reader.parsed(match[2]), match[1] not in {"increase", "raise"}
+    if match[4]:
+        return reader.atom(changed(base, reader.portion(match[3]), off=off), "o")
+    return reader.atom(minus(base, reader.parsed(match[3])) if off else total(base, reader.parsed(match[3])), "o")
+
+
+def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
+    whole = reader.at(match[4])
+    if match[3] != "of":
+        return reader.atom(changed(whole, reader.portion(match[1]), off=True), "p")
+    return reader.atom(product(Number(reader.portion(match[1])) if match[2] else reader.at(match[1]), whole), "p")
+
+
+_FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
+    (re.compile(pattern), make)
+    for pattern, make in (
+        (rf"({_ATOM}) ?squared\b|square of ({_ATOM})", _raised("2")),
+        (rf"({_ATOM}) ?cubed\b|cube of ({_ATOM})", _raised("3")),
+        (rf"(?:sqrt|(?:square|sq) root|√)(?: of)? ?({_ATOM})", _applied(lambda of: Operation("square_root", (of,)))),
+        (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: power(of, "1/3"))),
+        (rf"half(?: of)? ({_ATOM})", _applied(lambda of: product(Number("0.5"), of))),
+        (rf"(?:double|twice) ({_ATOM}|unknown)", _applied(lambda of: product(Number("2"), of))),
+        (rf"triple ({_ATOM})", _applied(lambda of: product(Number("3"), of))),
+        (rf"\b({_ATOM})(%?) (of|off|off of) ({_ATOM})(?! ?%)", _shared),
+        (rf"\badd {_LIST} to ({_ARG})|\badd ({_ARG}) to ({_ARG})", _each(lambda found: total(*found))),
+        (rf"\b(?:(?:sum|total) of|add(?: up)?) {_LIST}", _each(lambda found: total(*found))),
+        (
+            rf"\bproduct of {_LIST}|\bmultiply {_LIST}|\bmultiply ({_ARG}) by ({_ARG})",
+            _each(lambda found: product(*found)),
+        ),
+        (rf"\b(?:average|mean|avg)(?: of)? {_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
+        (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
+        (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
+        (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),
+        (rf"\b(increase|raise|decrease|reduce|lower) ({_ARG}) by ({_ARG})(%?)", _raised_by),
+    )
+)

@@ -1,0 +1,247 @@
+"""Purchases, fees, discounts and taxes in one or several parts -> Problem. Amounts are read, words passed over."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from offline_model import words as w
+from offline_model.asking import Asked, goals_of, read_question
+from offline_model.bill import Bill
+from offline_model.entries import SIZED, Entry, price_at, read_entry
+from offline_model.layout import ROW, Piece, lay_out
+from offline_model.marking import ANY, M, Marks, N, P, mark
+from offline_model.problem import Problem, Unread
+from offline_model.tables import take_tables
+from offline_model.words import stem, stems
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
+_NUMBERED = re.compile(r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=[A-Z])", re.MULTILINE)
+_WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
+_POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
+_LISTED = re.compile(
+    rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*{N}[^()]*{M}[^()]*)\)"
+)  # "Best Buy (1 TV $380, 2 cables $12 each)"
+_PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
+_STATED = frozenset(
+    "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub in "
+    "is the on card wa".split()
+)
+_ONLY_PRICE = w.EACH | w.CONTAINERS | w.UNITS
+_ONLY_PRICE |= frozenset(
+    "price priced cost costing at for per a an is wa were are total which that they it qty".split()
+)
+_ASIDE = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
+_ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
+_EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
+_HELD = re.compile(rf"{N}\s+(?:{'|'.join(sorted(w.CONTAINERS | w.UNITS))})s?\b", re.IGNORECASE)
+_SPOKEN = re.compile(r"\b(?:in|all)\s(?:\w+\s)?(euro|dollar|pound|sterling|eur|usd|gbp|rupee|yen)s?\b", re.IGNORECASE)
+_NEED_AMOUNTS = (
+    {"tax", "vat", "gst"},
+    {"tip", "gratuity"},
+    {"discount", "coupon", "rebate", "off"},
+    {"shipping", "delivery", "postage", "freight", "fee"},
+)
+
+
+def read_purchases(text: str) -> Problem:
+    """Raises Unread, naming what has no certain meaning."""
+    if found := _CONTROL.search(text):
+        raise Unread(f"the control character {found[0]!r}")
+    rest, rows = take_tables(_WRAPPED.sub(" ", text))
+    asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
+    lines = [f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows)]
+    marked, marks = mark("\n".join([_NUMBERED.sub("- ", asked.text), *lines]))
+    _check_text(" ".join(re.sub(ANY, lambda match: marks[match[0]].written, marked).split()))
+    if any(len(re.findall(M, match[2])) > 1 for match in _LISTED.finditer(marked)):
+        marked = _LISTED.sub(r"\1: \2;", marked)
+    pieces = _joined(lay_out(marked, marks, [part for part, _ in rows]), marks)
+    bill, minor = Bill(marks, pieces), "€" if re.search("€|euro", text, re.IGNORECASE) else "£" if "£" in text else "$"
+    reader = _Reader(bill, minor)
+    for piece in pieces:
+        reader.add(piece)
+    for piece, before in reader.rated:
+        bill.read_rate(piece, before)
+    reader.check()
+    return _problem(bill, asked, text, reader.for_each_part)
+
+
+def _check_text(text: str) -> None:
+    if len([period for period in _PERIODS if re.search(rf"\b(?:{period})\b", text, re.IGNORECASE)]) > 1:
+        raise Unread("whether it is by the week, the month or the year")
+    if found := w.CHANGING.search(text):
+        raise Unread(f'"{found[0].strip()}"')
+
+
+def _joined(pieces: Sequence[Piece], marks: Marks) -> list[Piece]:
+    """A quantity and its price may stand in two pieces: "14 blankets, 9.50 each"."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if last and last.sentence == piece.sentence and last.label == piece.label and _completes(piece, last, marks):
+            named = SIZED.search(last.text) and not re.match(rf"\W*{N}", last.text) and not re.match(M, piece.text)
+            text = f"{piece.text} ({last.text})" if named else f"{last.text} {piece.text}"
+            joined[-1] = replace(last, text=text)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _completes(piece: Piece, last: Piece, marks: Marks) -> bool:
+    """Whether the piece is the price, or the quantity and the price, of what the last one names."""
+    if re.search(P, piece.text + last.text) or _has_price(last.text, marks) or not re.search(ANY, piece.text):
+        return False
+    plain, _ = _without_result(piece.text, marks)
+    only = set(stems(re.sub(r"(?:\bper\s|/|\ban?\s)\s*\w+", "", plain))) <= _ONLY_PRICE
+    numbers = [each for each in re.findall(N, plain) if marks[each].written != "one"]
+    if not re.search(ANY, last.text):
+        fee = set(stems(last.text)) & w.FEES and not numbers and piece.joined in {"and", "&"}
+        return len(stems(last.text)) <= 4 and bool(fee or (only and piece.joined == ","))  # noqa: PLR2004
+    if not _has_price(piece.text, marks):
+        return False
+    named = not re.search(ANY, SIZED.sub("", last.text)) and not set(_words(re.split(N, last.text)[0])) <= w.LEADING
+    if named and _HELD.match(piece.text) and not w.CONTAINERS & set(stems(last.text)):
+        return True  # "Pinot Noir 750 ml, 24 bottles at $11"
+    if len(numbers) != (0 if re.search(M, piece.text) else 1):
+        return False
+    opens = stems(piece.text)[:1]
+    each = re.search(r"\b(?:each|apiece|ea)\b|@", piece.text)
+    return only or (piece.joined in {"and", "&"} and bool(each) and not set(opens) & {"a", "an", "the", *w.FEES})
+
+
+def _has_price(text: str, marks: Marks) -> bool:
+    factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
+    return bool(factors) or price_at(_without_result(text, marks)[0], marks) is not None
+
+
+def _without_result(text: str, marks: Marks) -> tuple[str, str]:
+    """ "3 pens @ $2 = $6" without what comes of it, and that."""
+    before, _, after = text.partition("=")
+    stated = re.findall(ANY, after)
+    return (before, marks[stated[0]].value) if len(stated) == 1 and len(re.findall(ANY, before)) > 1 else (text, "")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text.lower())
+
+
+class _Reader:
+    """Puts the pieces into a bill."""
+
+    def __init__(self, bill: Bill, minor: str) -> None:
+        self.bill = bill
+        self.minor = minor
+        self.for_each_part: list[Entry] = []
+        self.rated: list[tuple[Piece, int]] = []
+
+    def add(self, piece: Piece) -> None:
+        bill, marks = self.bill, self.bill.marks
+        self.rated += [(piece, len(bill.entries))] if re.search(P, piece.text) else []
+        text, stated = _without_result(re.sub(P, " ", piece.text), marks)
+        words = set(stems(text))
+        if not _has_price(text, marks):
+            if not all(self.passes(piece, text, match.start()) for match in re.finditer(N, text)):
+                raise Unread(f'no price for "{marks.shown(text)}"')
+            return
+        if words and words <= _STATED:
+            raise Unread(f'"{marks.shown(text)}"')
+        found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
+        each_part = found is not None and stem(found[1].lower()) in w.PARTS
+        entry = read_entry(_EACH_PART.sub("", text) if each_part else text, marks)
+        entry = replace(entry, currency=self.minor) if entry.currency == "minor" else entry
+        if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
+            raise Unread(f'the total in "{marks.shown(piece.text)}"')
+        if self.is_taken_off(piece, text, words):
+            if entry.is_counted or {"each", "per", "every"} & words or not bill.entries:
+                raise Unread(f'"{marks.shown(text)}"')
+            entry = replace(entry, taken_off=True)
+        if each_part:
+            self.for_each_part.append(entry)
+        elif (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and bill.stands_alone(piece):
+            bill.overall.append(entry)
+        else:
+            bill.entries.append((entry, piece))
+
+    def is_taken_off(self, piece: Piece, text: str, words: set[str]) -> bool:
+        signed = re.search(rf"(?:^|\s)[-−–]{M}", text)
+        return bool(
+            signed
+            or (words & w.PAYMENTS and words & w.PAYING)
+            or (w.DISCOUNTS & words and not re.search(P, piece.text))
+        )
+
+    def passes(self, piece: Piece, text: str, at: int) -> bool:
+        """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
+        before, after = stems(text[:at]), stems(text[at + 1 :])[:2]
+        amount, labels = self.bill.marks[text[at]], self.bill.labels
+        sentence = " ".join(each.text for each in self.bill.pieces if each.sentence == piece.sentence)
+        beside = set(after[:1]) & (w.PEOPLE | w.PASSING)
+        told = (w.VERBS | w.PRONOUNS) & set(_words(sentence)) and not re.search(rf"{M}|@|\b(?:each|per)\b", sentence)
+        if amount.written == "one" or (beside and told):
+            return True
+        if set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"}):
+            return True
+        if before and any(f"{before[-1]} {amount.written}" in label.lower() for label in labels):
+            return True
+        if (len(labels) < 2 or amount.value == str(len(labels))) and _ASKING.search(text):  # noqa: PLR2004
+            return bool(
+                beside or set(after[:1]) & w.PARTS or (not after and set(before[-1:]) & {"all", "the", "these"})
+            )
+        near, words = beside or set(after[1:]) & w.PEOPLE or after == ["of", "us"], set(_words(text)) & _ASIDE
+        begins = set(_words(text[:at])) <= w.LEADING
+        have = set(after[:1]) & w.PEOPLE and words & {"have", "has", "had"}
+        return bool(near and words and (have or not begins))
+
+    def check(self) -> None:
+        """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
+        pieces, entries = self.bill.pieces, [entry for entry, _ in self.bill.entries]
+        used = {word for piece in pieces if re.search(ANY, piece.text) for word in stems(piece.text)}
+        used.update(*(stems(entry.name) for entry in entries))
+        names = [
+            set(stems(each.name)) - w.EVERYTHING - w.FEES - w.PARTS - {"of", "the", "and", "in"} for each in entries
+        ]
+        for piece in pieces:
+            words = set(stems(piece.text))
+            for kind in _NEED_AMOUNTS:
+                if words & kind and not used & kind and not {"free", "no", "included"} & words:
+                    raise Unread(f'"{min(words & kind)}" without an amount')
+            asked = [bool(name & words) for name in names]
+            if _ASKING.search(piece.text) and not re.search(ANY, piece.text) and any(asked) and not all(asked):
+                raise Unread(f'"{piece.text}", which asks for some of the items')
+
+
+def _problem(bill: Bill, asked: Asked, text: str, for_each_part: Sequence[Entry]) -> Problem:
+    entries = [entry for entry, _ in bill.entries]
+    if not any(entry.is_counted or entry.currency or "." in entry.price for entry in entries):
+        raise Unread("any quantity with a price")
+    currency = _currency([*entries, *bill.overall, *for_each_part], text)
+    labels = bill.labels
+    for entry in for_each_part:
+        if len(labels) < 2 or "" in labels:  # noqa: PLR2004
+            raise Unread("which parts the fee is for")
+        bill.entries += [(entry, Piece("", label, -1, -1)) for label in labels]
+    named = len(labels) > 1 and "" not in labels
+    if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
+        raise Unread(f"which {max(asked.counts)} parts are meant")
+    names = {
+        entry.name for entry in entries if entry.name and not (entry.is_counted or entry.taken_off or entry.is_fee)
+    }
+    if len(labels) == 1 and asked.kinds - {"each"} and len(names) == len(entries) > 1:  # "January $450, February $380"
+        bill.entries = [(entry, Piece("", entry.name.title(), 0, 0)) for entry in entries]
+    bill.check_rates()
+    parts = [bill.part(label, currency) for label in bill.labels]
+    whole, read = bill.whole(len(parts), currency)
+    goals, more = goals_of(asked, parts, whole, currency, is_changed=bool(read))
+    return Problem(tuple(goals), tuple(parts), (*read, *more), currency, "money")
+
+
+def _currency(entries: Sequence[Entry], text: str) -> str:
+    found = {entry.currency for entry in entries} - {""}
+    if len(found) > 1:
+        raise Unread(f"more than one currency: {', '.join(sorted(each.strip() for each in found))}")
+    bare = any(not entry.currency and "." not in entry.price for entry in entries)
+    if bare and any(entry.currency and Fraction(entry.price) < 1 for entry in entries):
+        raise Unread("whether a price is in cents")
+    spoken = _SPOKEN.search(text)
+    symbols = {"e": "€", "d": "$", "u": "$", "p": "£", "s": "£", "g": "£", "r": "₹", "y": "¥"}
+    return found.pop() if found else symbols[spoken[1][0].lower()] if spoken else ""
