@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 from agentloop.budget import Budget, Ledger
 from agentloop.context import CallContext
@@ -19,6 +20,16 @@ from agentloop.loop import RunResult, run_agent
 from agentloop.messages import Conversation
 from agentloop.stream import RunStream
 from agentloop.tools import Tool
+
+
+class RunOptions(TypedDict, total=False):
+    """The options of `Agent.run`."""
+
+    max_usd: float | str | None
+    max_tokens: int | None
+    deadline: float | None
+    observe: Observer
+    context: CallContext | None
 
 
 @dataclass(frozen=True)
@@ -74,17 +85,8 @@ class Agent(AgentDefinition):
             context = replace(context, deadline=deadline_after(deadline, at_most=context.deadline))
         return await run_agent(self, conversation, replace(context, scope=scope))
 
-    def run_sync(
-        self,
-        prompt: str | Conversation,
-        *,
-        max_usd: float | str | None = None,
-        max_tokens: int | None = None,
-        deadline: float | None = None,
-        observe: Observer = ignore,
-        context: CallContext | None = None,
-    ) -> RunResult:
-        """`run` for code that is not async, in an event loop of its own.
+    def run_sync(self, prompt: str | Conversation, **options: Unpack[RunOptions]) -> RunResult:
+        """`run`, with the same options, for code that is not async: in an event loop of its own.
 
         Raises:
             RunError: as `run`.
@@ -95,25 +97,12 @@ class Agent(AgentDefinition):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(
-                self.run(
-                    prompt, max_usd=max_usd, max_tokens=max_tokens, deadline=deadline, observe=observe, context=context
-                )
-            )
+            return asyncio.run(self.run(prompt, **options))
         raise ConfigurationError("run_sync was called from async code, which it would block: await `run` instead.")
 
     @asynccontextmanager
-    async def stream(
-        self,
-        prompt: str | Conversation,
-        *,
-        max_usd: float | str | None = None,
-        max_tokens: int | None = None,
-        deadline: float | None = None,
-        observe: Observer = ignore,
-        context: CallContext | None = None,
-    ) -> AsyncIterator[RunStream]:
-        """`run` in the background of the block: iterate over the events, then ask for `result`.
+    async def stream(self, prompt: str | Conversation, **options: Unpack[RunOptions]) -> AsyncIterator[RunStream]:
+        """`run`, with the same options, in the background of the block: iterate over the events, then await `result`.
 
         Leaving the block early cancels the run.
 
@@ -124,16 +113,8 @@ class Agent(AgentDefinition):
             print((await run.result()).answer)
         """
         events = RunStream()
-        task = asyncio.create_task(
-            self.run(
-                prompt,
-                max_usd=max_usd,
-                max_tokens=max_tokens,
-                deadline=deadline,
-                observe=events.put if observe is ignore else together(events.put, observe),
-                context=context,
-            )
-        )
+        options["observe"] = together(events.put, options.get("observe", ignore))
+        task = asyncio.create_task(self.run(prompt, **options))
         events.follow(task)
         try:
             yield events

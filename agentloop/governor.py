@@ -1,4 +1,4 @@
-"""One governor for a tree of runs: it keeps their requests within what the Messages API allows.
+"""A rate limiter for a tree of runs: it keeps their requests within what the Messages API allows.
 
 It learns the limits from the `anthropic-ratelimit-*` headers and mirrors the API's token buckets, so that requests wait
 here instead of being refused there. When the API refuses all the same (429, 529), all requests to that model pause, for
@@ -136,18 +136,8 @@ class _Waiter:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
-        if _running_loop() is self.loop:
-            self.woken.set()
-            return
         with suppress(RuntimeError):  # a loop that has closed waits for nothing
             self.loop.call_soon_threadsafe(self.woken.set)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 @dataclass(slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,14 @@ def seconds_left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
-class within:  # noqa: N801 - reads like a function
+@asynccontextmanager
+async def within(seconds: float, late: Exception) -> AsyncIterator[None]:
     """Give the block `seconds`, then cancel it and raise `late`. A `TimeoutError` of the block's own goes through."""
-
-    def __init__(self, seconds: float, late: Exception) -> None:
-        self._clock = asyncio.timeout(seconds)
-        self._late = late
-
-    async def __aenter__(self) -> None:
-        await self._clock.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            await self._clock.__aexit__(kind, error, traceback)
-        except TimeoutError:
-            raise self._late from None
-        if isinstance(error, TimeoutError) and self._clock.expired():
-            raise self._late from None
+    clock = asyncio.timeout(seconds)
+    try:
+        async with clock:
+            yield
+    except TimeoutError:
+        if clock.expired():
+            raise late from None
+        raise

@@ -21,13 +21,13 @@ AT_REST = """
 import asyncio, sys
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import choose_model
-from agentloop.mcp.client.config import servers_to_use
 from orchestrator_client.orchestrator import Session, Setup
+from orchestrator_client.setting_up import own_server
 
 async def main():
     choice = choose_model("small")
     twins = local_twins(calculator_assistant(model=choice.model, client=choice.client))
-    setup = Setup("big", choice.client, servers_to_use([], {}, {"ANTHROPIC_API_KEY": "a-key-of-nobody"}), twins)
+    setup = Setup("big", choice.client, own_server({"ANTHROPIC_API_KEY": "a-key-of-nobody"}), twins)
     async with Session(setup, print):
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)

@@ -83,7 +83,7 @@ _which_servers = _options(
     option(
         _SERVERS,
         "--server",
-        "words",
+        "servers",
         multiple=True,
         metavar="NAME|URL|COMMAND",
         help="Use this server: a name from --config, a URL, or a command to start. May be given again.",
@@ -271,12 +271,12 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
 @main.command("tools")
 @_which_servers
 @option(_OUTPUT, "--json", "as_json", is_flag=True, help="Print one JSON object.")
-def tools(config: Path | None, words: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
+def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
     """List the servers, how they are, and their tools. Exit status: 0 all are up, 1 not all."""
-    servers = servers_from(config, words, choose_model(CALCULATOR_MODEL, offline=False), say)
+    entries = servers_from(config, servers, choose_model(CALCULATOR_MODEL, offline=False), say)
     _calm_logging()
     try:
-        status = asyncio.run(list_tools(servers, connect_timeout, as_json=as_json))
+        status = asyncio.run(list_tools(entries, connect_timeout, as_json=as_json))
     except KeyboardInterrupt:
         say("interrupted")
         status = EXIT_INTERRUPTED

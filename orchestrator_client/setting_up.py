@@ -20,6 +20,8 @@ from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
 from orchestrator_client.orchestrator import Setup
 
+OWN_SERVER = "mcp-calc-server"
+
 _HANDED_ON = re.compile(r"ANTHROPIC_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
 
 
@@ -38,7 +40,7 @@ def setup_from(
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
-    servers = {} if options["local"] else servers_from(options["config"], options["words"], calculator, say, run)
+    servers = {} if options["local"] else servers_from(options["config"], options["servers"], calculator, say, run)
     setup = Setup(
         model=orchestrator.model,
         client=orchestrator.client,
@@ -70,7 +72,7 @@ def servers_from(
     """
     try:
         configured = {} if config is None else read_config(config, say)
-        chosen = servers_to_use(servers, configured, _own_env(calculator, run))
+        chosen = servers_to_use(servers, configured, own_server(_own_env(calculator, run)))
         _check_commands(chosen, configured)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
@@ -87,6 +89,12 @@ def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, 
             raise ConfigurationError(
                 f"--server {entry.command!r} is neither a configured server, a URL nor a command that is there.{known}"
             )
+
+
+def own_server(env: Mapping[str, str]) -> dict[str, ServerEntry]:
+    """The calculator's server of this installation, which need not be on PATH."""
+    args = ("-m", "mcp_calc_server")
+    return {OWN_SERVER: ServerEntry(command=sys.executable, args=args, env=env, trusted=True)}
 
 
 def is_calculator(entry: ServerEntry) -> bool:

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from agentloop import CallContext, RunScope
 from agentloop.events import Event
-from agentloop.mcp.client.config import servers_to_use
 from agentloop.observers.live import Tree, rows
 from agentloop.testing import Reply, Request, ScriptedMessages
 from mcp_calc_server.calculator import CALCULATOR_MODEL
@@ -23,6 +22,7 @@ from offline_model.answering import answer
 from orchestrator_client.cli import DEMO
 from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, Session, Setup
 from orchestrator_client.progress import say
+from orchestrator_client.setting_up import own_server
 from orchestrator_client.tree_picture import picture_of
 from tests.processes import environment
 
@@ -66,7 +66,7 @@ async def run_until_worth_a_picture() -> str:
 
     with ScriptedMessages(claude) as model:
         env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted", CALCULATOR_MODEL=CALCULATOR_MODEL)
-        setup = Setup(ORCHESTRATOR_MODEL, model.client, servers_to_use([], {}, env), [])
+        setup = Setup(ORCHESTRATOR_MODEL, model.client, own_server(env), [])
         async with Session(setup, say) as session:
             run = asyncio.create_task(
                 session.orchestrator().run(DEMO, context=CallContext(scope=RunScope(emit=observe)))

@@ -1,4 +1,4 @@
-"""Which calls go to a server now: so many at once, and none while its circuit breaker is open."""
+"""Admits calls to a server: a limited number at once, and none while its circuit breaker is open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentloop.mcp.client.breaker import Breaker
 
 @dataclass(slots=True)
 class Attempt:
-    """One call. `session` is the connection it went through, once there is one."""
+    """One call. `session` is the session it uses, once there is one."""
 
     session: object | None = None
 
@@ -21,7 +21,7 @@ class Attempt:
 class Admission:
     """Admits at most `max_calls` calls at once, in order, and reports their outcomes to the breaker.
 
-    `last_error` says why the connection was lost last, and `on_change` is called when the breaker may have changed.
+    `last_error` returns why the connection was last lost. `on_change` is called when the breaker may have changed.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Admission:
                 self._on_change()
 
     def _lost(self, attempt: Attempt) -> None:
-        """One lost connection is one failure, however many calls it had; one that is not there yet is none."""
+        """A lost connection counts as one failure, however many calls it had. Without a connection there is none."""
         self._reason = self._last_error() or self._reason
         if attempt.session is None or attempt.session is self._last_lost:
             self.breaker.forget()

@@ -1,4 +1,4 @@
-"""A circuit breaker: a server that keeps failing is left alone for a while, then asked once whether it is back."""
+"""A circuit breaker: a server that keeps failing gets no calls for a while, then one call as a probe."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Callable
 from typing import Literal
 
 FAILURES = 3
-"""Losses of the connection in a row, without an answered call between them, that open the breaker."""
+"""Consecutive losses of the connection, without an answered call between them, that open the breaker."""
 FIRST_REST = 1.0
 LONGEST_REST = 30.0
+"""Seconds the breaker stays open: at first, and at most."""
 
 State = Literal["closed", "open", "half-open"]
 
 
 class Breaker:
-    """Closed: calls go. Open: none goes until the rest is over. Half-open: one goes as a probe, the others do not.
+    """Closed: calls are admitted. Open: none is, for some seconds. Half-open: one is, as a probe.
 
     A probe that is answered closes it; one that fails opens it for twice as long, up to `LONGEST_REST` seconds.
     """
@@ -34,7 +35,7 @@ class Breaker:
         return "open" if self._clock() < self._open_until else "half-open"
 
     def admit(self) -> bool:
-        """Whether a call may go now. If so, its outcome must be told."""
+        """Whether a call may be made now. If so, its outcome must be reported."""
         match self.state:
             case "closed":
                 return True
@@ -45,12 +46,12 @@ class Breaker:
                 return False
 
     def succeeded(self) -> None:
-        """The server answered, be it with an error."""
+        """The server answered, even if with an error."""
         self._failures, self._rest = 0, FIRST_REST
         self._open_until, self._is_probing = None, False
 
     def failed(self) -> None:
-        """The server was lost."""
+        """The connection was lost."""
         self._failures += 1
         if self._open_until is not None:
             self._rest = min(LONGEST_REST, self._rest * 2)
@@ -59,5 +60,5 @@ class Breaker:
         self._is_probing = False
 
     def forget(self) -> None:
-        """The call ended without saying anything about the server: its caller gave up."""
+        """The call ended without an outcome: its caller gave up."""
         self._is_probing = False

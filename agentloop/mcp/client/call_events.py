@@ -1,31 +1,43 @@
-"""What a server reports of calls to its agents while they run: their cost so far, and their events."""
+"""What a server reports of a running call to one of its agents: its events, and its cost so far."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from mcp.client.extension import ClientExtension, NotificationBinding
 from mcp.types import CallToolResult
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Json, ValidationError
 
 from agentloop import Usage
-from agentloop.handover import AGENT, EVENTS, EVENTS_SENT, SPENT, Handover
-from agentloop.mcp.client.tasks import ToldMessage
-from agentloop.relay import Incoming
+from agentloop.event_bounds import MAX_NAME
+from agentloop.far_clocks import Told
+from agentloop.handover import AGENT, EVENTS, EVENTS_SENT, SPENT
+from agentloop.mcp.client.delegation import Delegation
 
 
-class Listener(Protocol):
-    """Receives what a server reports of one running call to an agent."""
+class CallReport(BaseModel):
+    """Events as they are sent (see `agentloop.far_clocks.Told`), and in `models` the cost so far if it has grown."""
 
-    @property
-    def handover(self) -> Handover: ...
+    first: int
+    clock: str
+    began: float
+    now: float
+    events: Json[list[dict[str, Any]]]
+    models: dict[str, Any] | None = None
 
-    def spent(self, usage: Usage) -> None:
-        """What the call has cost so far."""
+    def pass_on(self, delegation: Delegation) -> None:
+        if self.models is not None:
+            delegation.spent(Usage.from_json(self.models))
+        delegation.events.take(Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
 
-    @property
-    def events(self) -> Incoming: ...
+
+class _ReportOfCall(CallReport):
+    id: str
+
+
+class _Reports(BaseModel):
+    told: list[_ReportOfCall]
 
 
 class _Spent(BaseModel):
@@ -33,41 +45,20 @@ class _Spent(BaseModel):
     models: dict[str, Any]
 
 
-class _Report(ToldMessage):
-    """Events of a call, and what it has cost so far if that has grown."""
-
-    models: dict[str, Any] | None = None
-
-    def pass_on(self, listener: Listener) -> None:
-        if self.models is not None:
-            listener.spent(Usage.from_json(self.models))
-        listener.events.take(self.read())
-
-
-class _ReportOfCall(_Report):
-    id: str
-
-
-class _Reports(BaseModel):
-    """Reports of running calls, each at most once."""
-
-    told: list[_ReportOfCall]
-
-
-class _AllEvents(BaseModel):
+class _LastEvents(BaseModel):
     """How many events there were, and those that were not sent before the result."""
 
     count: int
-    rest: _Report | None = None
+    rest: CallReport | None = None
 
 
 class AgentExtension(ClientExtension):
-    """Passes reports on to the listeners of their calls, by the calls' ids."""
+    """Passes reports on to the delegations they belong to, by the calls' ids."""
 
     identifier = AGENT
 
-    def __init__(self, listeners: Mapping[str, Listener]) -> None:
-        self._listeners = listeners
+    def __init__(self, delegations: Mapping[str, Delegation]) -> None:
+        self._delegations = delegations
 
     def notifications(self) -> Sequence[NotificationBinding[Any]]:
         return [
@@ -76,21 +67,21 @@ class AgentExtension(ClientExtension):
         ]
 
     async def _on_spent(self, spent: _Spent) -> None:
-        if spent.id in self._listeners:
-            self._listeners[spent.id].spent(Usage.from_json(spent.models))
+        if spent.id in self._delegations:
+            self._delegations[spent.id].spent(Usage.from_json(spent.models))
 
     async def _on_events(self, reports: _Reports) -> None:
         for report in reports.told:
-            if report.id in self._listeners:
-                report.pass_on(self._listeners[report.id])
+            if report.id in self._delegations:
+                report.pass_on(self._delegations[report.id])
 
 
-async def take_last_events(listener: Listener, result: CallToolResult) -> None:
-    """Take the events that came with the result, and wait for those that were sent before it and may come after it."""
+async def take_last_events(delegation: Delegation, result: CallToolResult) -> None:
+    """Take the events that came with the result, and wait for those that were sent before it and may arrive later."""
     try:
-        last = _AllEvents.model_validate((result.meta or {}).get(EVENTS))
+        last = _LastEvents.model_validate((result.meta or {}).get(EVENTS))
     except ValidationError:
         return
     if last.rest is not None:
-        last.rest.pass_on(listener)
-    await listener.events.complete(last.count)
+        last.rest.pass_on(delegation)
+    await delegation.events.complete(last.count)

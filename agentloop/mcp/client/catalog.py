@@ -1,10 +1,10 @@
-"""What a server lists, within bounds: a model reads every description with every request."""
+"""The tools that a server lists, within bounds: a model reads every description with every request."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mcp import Client
 from mcp.types import Tool as McpTool
@@ -21,96 +21,88 @@ MAX_TOOL = 32_000
 """Characters of one tool as JSON, with its description and schemas."""
 MAX_SERVER = 256_000
 """Characters of all tools of one server."""
+MAX_LISTED = 16 * 1024 * 1024
+"""Characters of everything a server lists, with the tools that are not used."""
 NAMED = 5
 """Tools that a message names; it counts the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The tools of a server that are used. `left_out` says in a sentence each which are not, and why."""
+    """The tools of a server that are used, and in `left_out` a sentence for each group of others, with the reason."""
 
     tools: tuple[McpTool, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
 async def read_catalog(client: Client, clocks: FarClocks, name: str, entry: ServerEntry) -> Catalog:
-    """List the tools; `clocks` learns how long a round trip takes, and what time it is there."""
-    draft = _Draft(name, entry)
+    """List the tools. `clocks` receives the time of a round trip, and the time at the server."""
+    listed: list[McpTool] = []
     cursor: str | None = None
     seen: set[str] = set()
+    is_cut = False
+    characters = 0
     for _ in range(MAX_PAGES):
         sent = time.monotonic()
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
         received = time.monotonic()
         clocks.travel = (received - sent) / 2
         clocks.asked((page.meta or {}).get(CLOCK), sent=sent, heard=received)
-        draft.add(page.tools)
+        listed += page.tools
+        characters += sum(map(_characters, page.tools))
         cursor = page.next_cursor
-        if cursor is None:
-            return draft.catalog()
-        if draft.is_full or not page.tools or cursor in seen:
+        is_cut = cursor is not None
+        is_full = len(listed) >= MAX_TOOLS or characters > MAX_LISTED
+        if cursor is None or is_full or not page.tools or cursor in seen:
             break
         seen.add(cursor)
-    draft.is_cut = True
-    return draft.catalog()
+    return _select(listed, name, entry, is_cut=is_cut)
 
 
-@dataclass
-class _Draft:
-    name: str
-    entry: ServerEntry
-    tools: list[McpTool] = field(default_factory=list)
-    listed: set[str] = field(default_factory=set)
-    characters: int = 0
-    is_cut: bool = False
-    too_long: list[str] = field(default_factory=list)
-    too_many: list[str] = field(default_factory=list)
+def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, *, is_cut: bool) -> Catalog:
+    used: list[McpTool] = []
+    too_long: list[str] = []
+    too_many: list[str] = []
+    space = MAX_SERVER
+    for tool in listed:
+        if not entry.uses(name, tool.name):
+            continue
+        characters = _characters(tool)
+        if characters > MAX_TOOL:
+            too_long.append(tool.name)
+        elif len(used) >= MAX_TOOLS or characters > space:
+            too_many.append(tool.name)
+        else:
+            used.append(tool)
+            space -= characters
+    left_out = []
+    if too_long:
+        left_out.append(f"{_named(too_long)} left out: a tool may have {MAX_TOOL:,} characters, with its schemas.")
+    if too_many:
+        left_out.append(
+            f"{_named(too_many)} left out: all tools of a server may have {MAX_SERVER:,} characters, and be "
+            f"{MAX_TOOLS:,}. Choose some with `tools` in the configuration."
+        )
+    if is_cut:
+        left_out.append("Its list of tools does not end; the rest is not used.")
+    return Catalog(tuple(used), (*left_out, *_unknown(listed, name, entry)))
 
-    @property
-    def is_full(self) -> bool:
-        return len(self.listed) >= MAX_TOOLS or len(self.too_many) > 0
 
-    def add(self, tools: Iterable[McpTool]) -> None:
-        for tool in tools:
-            self.listed.add(tool.name[:200])
-            if not self.entry.uses(self.name, tool.name):
-                continue
-            characters = _characters(tool)
-            if characters > MAX_TOOL:
-                self.too_long.append(tool.name)
-            elif len(self.tools) >= MAX_TOOLS or self.characters + characters > MAX_SERVER:
-                self.too_many.append(tool.name)
-            else:
-                self.tools.append(tool)
-                self.characters += characters
-
-    def catalog(self) -> Catalog:
-        return Catalog(tuple(self.tools), tuple(self._left_out()))
-
-    def _left_out(self) -> Iterable[str]:
-        if self.too_long:
-            yield f"{_named(self.too_long)} left out: a tool may have {MAX_TOOL:,} characters, with its schemas."
-        if self.too_many:
-            yield (
-                f"{_named(self.too_many)} left out: all tools of a server may have {MAX_SERVER:,} characters, and be "
-                f"{MAX_TOOLS:,}. Choose some with `tools` in the configuration."
-            )
-        if self.is_cut:
-            yield "Its list of tools does not end; the rest is not used."
-        for pattern in (*self.entry.tools, *self.entry.disabled_tools):
-            if pattern != "*" and not any(matches(self.name, tool, [pattern]) for tool in self.listed):
-                yield f"It has no tool {clip(pattern, 64)}, which the configuration names."
+def _unknown(listed: Sequence[McpTool], name: str, entry: ServerEntry) -> Iterator[str]:
+    for pattern in (*entry.tools, *entry.disabled_tools):
+        if pattern != "*" and not any(matches(name, tool.name, [pattern]) for tool in listed):
+            yield f"It has no tool {clip(pattern, 64)}, which the configuration names."
 
 
 def _characters(tool: McpTool) -> int:
     try:
         return len(tool.model_dump_json(by_alias=True, exclude_none=True))
-    except ValueError:  # what is no JSON, such as half a character
+    except ValueError:  # not JSON: a lone surrogate
         return MAX_TOOL + 1
 
 
 def _named(names: Sequence[str]) -> str:
-    """`Tools a, b are`, the first ones by name and the others counted."""
+    """`Tools a, b are`: the first names, and the number of the others."""
     shown = ", ".join(clip(name, 64) for name in names[:NAMED])
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return f"{'Tool' if len(names) == 1 else 'Tools'} {shown}{more} {'is' if len(names) == 1 else 'are'}"

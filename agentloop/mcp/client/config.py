@@ -1,11 +1,10 @@
-"""Which servers to use: entries of an `mcpServers` configuration, or what `--server` names."""
+"""Servers to use: entries of an `mcpServers` configuration, and values of `--server`."""
 
 from __future__ import annotations
 
 import base64
 import re
 import shlex
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,38 +15,27 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from agentloop import ConfigurationError
 
-OWN_SERVER = "mcp-calc-server"
 LONGEST_NAME = 100
 """Characters of a server's name."""
 SHORTEST_TIMEOUT = 1000.0
 """Milliseconds. Claude Code ignores a smaller `timeout`; other hosts mean seconds by it."""
 SHORTEST_SECRET = 6
-"""Characters. Shorter values are not looked for in messages: too many words contain them."""
+"""Characters. Shorter values are not removed from messages: they occur in too many words."""
 
-_TRANSPORTS = {
-    "stdio": "stdio",
-    "http": "http",
-    "streamable-http": "http",
-    "streamablehttp": "http",
-    "streamable_http": "http",
-    "sse": "sse",
-}
+_STREAMABLE = {"streamable-http", "streamablehttp", "streamable_http"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def _transport(value: Any) -> Any:
-    return _TRANSPORTS.get(value.lower(), value) if isinstance(value, str) else value
+    name = value.lower() if isinstance(value, str) else value
+    return "http" if isinstance(name, str) and name in _STREAMABLE else name
 
 
 def _patterns(value: Any) -> Any:
     """One pattern, or `true` for all tools, as a list."""
-    match value:
-        case str():
-            return (value,)
-        case bool():
-            return ("*",) if value else ()
-        case _:
-            return value
+    if isinstance(value, bool):
+        return ("*",) if value else ()
+    return (value,) if isinstance(value, str) else value
 
 
 def _variables(value: Any) -> Any:
@@ -67,8 +55,8 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 class ServerEntry(BaseModel):
     """One entry of `mcpServers`: a `command` to start, or a `url` to connect to.
 
-    A started server sees its own `env` and a few harmless variables (PATH, HOME, ...), never a key it was not given.
-    Further names of a field are those that hosts use. Patterns are those of `fnmatch`, for names of tools.
+    A started server gets its `env` and a few harmless variables (PATH, HOME, ...), never a key it was not given.
+    Aliases of a field are the names that hosts use. Patterns for names of tools are those of `fnmatch`.
 
     Example:
         >>> ServerEntry(command="uvx", args=("mcp-server-git",), disabled_tools=("git_reset",))
@@ -94,11 +82,11 @@ class ServerEntry(BaseModel):
     disabled_tools: Patterns = Field(default=(), validation_alias=AliasChoices("disabledTools", "excludeTools"))
     """Tools that are left out."""
     allow: Patterns = Field(default=(), validation_alias=AliasChoices("allow", "alwaysAllow", "autoApprove"))
-    """Tools that may change things without being asked for."""
+    """Tools that may change things without asking."""
     timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Milliseconds one call may take."""
     trusted: bool = False
-    """Whether what the server says of its tools' side effects is believed."""
+    """Whether the annotations of its tools (read-only, idempotent, ...) are believed."""
 
     @field_validator("headers")
     @classmethod
@@ -135,18 +123,18 @@ class ServerEntry(BaseModel):
 
     @property
     def seconds(self) -> float | None:
-        """The `timeout`, in seconds; None if there is none that counts."""
+        """The `timeout` in seconds; None without one, or if it is too short to be meant."""
         return None if self.timeout is None or self.timeout < SHORTEST_TIMEOUT else self.timeout / 1000
 
     @property
     def address(self) -> str:
-        """The URL without the user and password it may have, which go into a header."""
+        """The URL without its user and password, which go into a header."""
         parts = urlsplit(str(self.url))
         return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
     @property
     def all_headers(self) -> dict[str, str]:
-        """The headers, and those of the URL's user and password."""
+        """The headers, with an `Authorization` made of the URL's user and password."""
         parts = urlsplit(self.url or "")
         headers = dict(self.headers)
         if parts.username is not None and "authorization" not in {name.lower() for name in headers}:
@@ -169,7 +157,7 @@ class ServerEntry(BaseModel):
 
 
 def matches(server: str, tool: str, patterns: Iterable[str]) -> bool:
-    """Whether a tool has a name that one of the patterns describes. Claude Code calls it `mcp__server__tool`."""
+    """Whether a pattern matches the tool's name, or the name that Claude Code uses: `mcp__server__tool`."""
     own = f"mcp__{server}__"
     return any(fnmatchcase(tool, pattern) or fnmatchcase(tool, pattern.removeprefix(own)) for pattern in patterns)
 
@@ -184,24 +172,26 @@ def _is_url(url: str) -> bool:
 
 
 def servers_to_use(
-    servers: Sequence[str], configured: Mapping[str, ServerEntry], own_env: Mapping[str, str]
+    servers: Sequence[str], configured: Mapping[str, ServerEntry], builtin: Mapping[str, ServerEntry] | None = None
 ) -> dict[str, ServerEntry]:
-    """The servers named by `--server`, or all configured ones that are enabled, or this project's own.
+    """The servers named by `--server`, or all configured ones that are enabled, or else those that are `builtin`.
 
-    Each of `servers` is the name of a configured server, a URL, or a command line. This project's own server is
-    started with `own_env`.
+    Each of `servers` is the name of a configured server, a URL, or a command line. A command line that begins with the
+    name of a `builtin` server starts that one, with the arguments added.
 
     Raises:
         ConfigurationError: one is none of these, or is disabled in the configuration.
     """
-    if not servers and not configured:
-        servers = [OWN_SERVER]
-    chosen = {} if servers else {name: entry for name, entry in configured.items() if entry.is_enabled}
-    if not servers and not chosen:
-        raise ConfigurationError(f"All servers of the configuration are disabled: {', '.join(configured)}.")
-    for given in servers:
+    builtin = builtin or {}
+    if not servers and configured:
+        chosen = {name: entry for name, entry in configured.items() if entry.is_enabled}
+        if not chosen:
+            raise ConfigurationError(f"All servers of the configuration are disabled: {', '.join(configured)}.")
+        return chosen
+    chosen = {}
+    for given in servers or builtin:
         if given not in configured:
-            name, entry = _entry(given, own_env)
+            name, entry = _entry(given, builtin)
             chosen[_unused(name, {**configured, **chosen})] = entry
         elif configured[given].is_enabled:
             chosen[given] = configured[given]
@@ -210,7 +200,7 @@ def servers_to_use(
     return chosen
 
 
-def _entry(given: str, own_env: Mapping[str, str]) -> tuple[str, ServerEntry]:
+def _entry(given: str, builtin: Mapping[str, ServerEntry]) -> tuple[str, ServerEntry]:
     url = given.removeprefix("sse+")
     if url.startswith(("http://", "https://")):
         if not _is_url(url):
@@ -220,21 +210,16 @@ def _entry(given: str, own_env: Mapping[str, str]) -> tuple[str, ServerEntry]:
         return (name if url == given else f"sse+{name}")[:LONGEST_NAME], entry
     try:
         command, *args = shlex.split(given) or [""]
+        problem = "" if command else "it is empty"
     except ValueError as error:
-        raise _not_a_server(given, str(error)) from None
-    if not command:
-        raise _not_a_server(given, "it is empty")
-    if command == OWN_SERVER:
-        # Not by PATH: the server that belongs to this installation.
-        return OWN_SERVER, ServerEntry(
-            command=sys.executable, args=("-m", "mcp_calc_server", *args), env=own_env, trusted=True
-        )
+        command, args, problem = "", [], str(error)
+    if problem:
+        raise ConfigurationError(f"--server {given!r} is neither a configured server, a URL nor a command: {problem}")
+    if command in builtin:
+        entry = builtin[command]
+        return command, entry.model_copy(update={"args": (*entry.args, *args)})
     name = "".join(each if each.isprintable() else "?" for each in Path(command).name)
     return name[:LONGEST_NAME] or "server", ServerEntry(command=command, args=tuple(args))
-
-
-def _not_a_server(given: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"--server {given!r} is neither a configured server, a URL nor a command: {reason}")
 
 
 def _unused(name: str, taken: Mapping[str, ServerEntry]) -> str:

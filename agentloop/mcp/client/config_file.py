@@ -1,4 +1,4 @@
-"""Reading an `mcpServers` file, as Claude Desktop, Claude Code, Cursor and VS Code have it.
+"""Reads an `mcpServers` file as Claude Desktop, Claude Code, Cursor and VS Code write it.
 
 References: https://code.claude.com/docs/en/mcp, https://cursor.com/docs/mcp,
 https://code.visualstudio.com/docs/agents/reference/mcp-configuration
@@ -7,9 +7,10 @@ https://code.visualstudio.com/docs/agents/reference/mcp-configuration
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,12 @@ from agentloop.narration import clip
 Warn = Callable[[str], None]
 
 MOST_DIGITS = 100
-"""Digits of a number in a configuration."""
+"""Characters of a number in a configuration."""
 
 _VARIABLE = re.compile(
     r"\$\{(?P<host>[A-Za-z]+:)?(?P<name>[A-Za-z_/][A-Za-z0-9_.-]*?)(?P<default>:-(?P<text>[^}]*))?\}"
 )
 _EXPANDED = ("command", "args", "env", "url", "headers", "cwd", "envFile")
-_LONE_SURROGATE = re.compile(
-    r"\\u[dD][89a-bA-B][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89a-bA-B]..)\\u[dD][c-fC-F].."
-)
 _SETTING = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
 _FIELDS = [
@@ -39,7 +37,7 @@ _FIELDS = [
 ]
 """The names of each field."""
 _FOR_HOSTS_ONLY = {"name", "description", "icon", "version", "gallery", "dev", "alwaysLoad"}
-"""What matters to a host's user interface only, and changes nothing here."""
+"""Keys for a host's user interface."""
 _WITHOUT_EFFECT = {
     "oauth": "there is no OAuth login here; give a token in `headers`",
     "auth": "there is no OAuth login here; give a token in `headers`",
@@ -47,18 +45,10 @@ _WITHOUT_EFFECT = {
     "sandbox": "the server runs without a sandbox",
     "sandboxEnabled": "the server runs without a sandbox",
 }
-_EXPECTED = {
-    "string_type": "a string is needed",
+_LISTS_AND_OBJECTS = {
     "tuple_type": "a list is needed",
     "mapping_type": "an object is needed",
     "dict_type": "an object is needed",
-    "bool_type": "true or false is needed",
-    "bool_parsing": "true or false is needed",
-    "float_type": "a number is needed",
-    "float_parsing": "a number is needed",
-    "finite_number": "a finite number is needed",
-    "greater_than_equal": "a number that is not negative is needed",
-    "literal_error": "must be stdio, http (or streamable-http) or sse",
 }
 
 
@@ -101,58 +91,39 @@ def parse_json(text: str, path: Path) -> Any:
     """The JSON value of a file's text.
 
     Raises:
-        ConfigurationError: it is not JSON, or has numbers, nesting or characters that nothing can be done with.
+        ConfigurationError: it is not JSON, has a number that is not finite or very long, or has a lone surrogate.
+        RecursionError: objects and lists are nested too deeply.
     """
     try:
-        config = json.loads(text, parse_int=_int, parse_float=_float, parse_constant=_no_number)
+        config = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_number)
+        json.dumps(config, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        reason = "not JSON: comments are not allowed" if text[error.pos :].startswith(("//", "/*")) else error.msg
-        reason = reason if reason.startswith("not JSON") else f"not JSON: {reason}"
-        raise ConfigurationError(f"{path}:{error.lineno}:{error.colno}: {reason}") from None
+        is_comment = text[error.pos :].startswith(("//", "/*"))
+        reason, position = "comments are not allowed" if is_comment else error.msg, error.pos
+        reason = f"not JSON: {reason}"
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        reason, position = "half a character (a lone surrogate)", text.lower().find(half)
     except _NumberError as error:
-        raise ConfigurationError(f"{_place(path, text, text.find(error.text))}: {error.reason}") from None
-    if _has_half_characters(config):
-        found = _LONE_SURROGATE.search(text)
-        raise ConfigurationError(
-            f"{_place(path, text, found.start() if found else 0)}: half a character (a lone surrogate)"
-        )
-    return config
+        reason, position = str(error), text.find(error.text)
+    else:
+        return config
+    before = text[: max(0, position)]
+    raise ConfigurationError(f"{path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}: {reason}")
 
 
 class _NumberError(Exception):
-    def __init__(self, text: str, reason: str) -> None:
+    def __init__(self, text: str) -> None:
+        is_long = len(text) > MOST_DIGITS
+        super().__init__(f"a number of {len(text):,} digits" if is_long else f"{text} is not a number that can be used")
         self.text = text
-        self.reason = reason
 
 
-def _int(text: str) -> int:
-    if len(text) > MOST_DIGITS:
-        raise _NumberError(text, f"a number of {len(text):,} digits")
-    return int(text)
-
-
-def _float(text: str) -> float:
+def _number(text: str) -> float:
     value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise _NumberError(text, "a number that is too large")
-    return value
-
-
-def _no_number(text: str) -> float:
-    raise _NumberError(text, f"{text} is not a JSON number")
-
-
-def _place(path: Path, text: str, position: int) -> str:
-    before = text[: max(0, position)]
-    return f"{path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-
-
-def _has_half_characters(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    if len(text) > MOST_DIGITS or not math.isfinite(value):
+        raise _NumberError(text)
+    return value if any(each in text for each in ".eE") else int(text)
 
 
 def _checked_name(name: str, path: Path, key: str) -> str:
@@ -189,12 +160,12 @@ class _EntryError(Exception):
 
 
 def _described(error: ValidationError) -> str:
-    """The first thing that is wrong: `.args.0: a string is needed`. Never the value, which may be a secret."""
+    """The first problem: `.args.0: Input should be a valid string`. Never the value, which may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = "".join(f".{clip(str(part), 40)}" for part in first["loc"])
-    reason = (
-        str(first["ctx"]["error"]) if first["type"] == "value_error" else _EXPECTED.get(first["type"], first["msg"])
-    )
+    # Pydantic calls lists and objects tuples and dictionaries, and begins the text of a `ValueError` with its name.
+    is_ours = first["type"] == "value_error"
+    reason = str(first["ctx"]["error"]) if is_ours else _LISTS_AND_OBJECTS.get(first["type"], first["msg"])
     return f"{where}: {reason}"
 
 
@@ -203,22 +174,6 @@ def _check_keys(entry: Mapping[str, Any], place: str) -> None:
         given = [name for name in names if name in entry]
         if len(given) > 1:
             raise _EntryError(f"{place}: `{given[0]}` and `{given[1]}` mean the same; give one of them")
-    for path, text in _texts(entry, place):
-        if "\0" in text:
-            raise _EntryError(f"{path}: has a NUL character")
-
-
-def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    match value:
-        case str():
-            yield place, value
-        case list():
-            for index, each in enumerate(value):
-                yield from _texts(each, f"{place}.{index}")
-        case dict():
-            for key, each in value.items():
-                yield from _texts(key, place)
-                yield from _texts(each, f"{place}.{key}")
 
 
 def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[str]:
@@ -259,7 +214,11 @@ def _expanded(value: Any, place: str) -> Any:
         return [_expanded(item, f"{place}.{index}") for index, item in enumerate(value)]
     if isinstance(value, dict):
         return {key: _expanded(item, f"{place}.{key}") for key, item in value.items()}
-    return _VARIABLE.sub(lambda found: _value(found, place), value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if "\0" in value:
+        raise _EntryError(f"{place}: has a NUL character")
+    return _VARIABLE.sub(lambda found: _value(found, place), value)
 
 
 def _value(found: re.Match[str], place: str) -> str:

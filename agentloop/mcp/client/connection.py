@@ -1,8 +1,8 @@
-"""A connection to one MCP server, owned by one task, which makes it again whenever it is lost.
+"""A connection to one MCP server, owned by one task, which connects again whenever the connection is lost.
 
 The SDK's client must be entered and left by the same task, and over HTTP it cancels that task when the server dies. So
-each client lives in a task of its own; calls run in their callers' tasks, and what happens to the connection reaches
-them as `ToolUnavailable`, never as a cancellation.
+each client lives in a task of its own. Calls run in their callers' tasks; a lost connection reaches them as
+`ToolUnavailable`, never as a cancellation.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from agentloop import ToolUnavailable
 from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client.admission import Admission
 from agentloop.mcp.client.breaker import Breaker, State
-from agentloop.mcp.client.call_events import Listener
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession
+from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession, SessionRefused
 
 CLOSE_TIMEOUT = 5.0
-"""Seconds closing a connection may take. A started server is long gone by then."""
+"""Seconds closing a connection may take. A started server has been killed by then."""
+DRAIN_TIMEOUT = 2.0
+"""Seconds the other calls of a session that the server ended may still take."""
 MAX_CALLS = 100
 """Calls under way at once on one connection."""
 FIRST_PAUSE = 0.2
@@ -40,12 +42,12 @@ LONGEST_PAUSE = 10.0
 class Connection:
     """Connects when entered, and again whenever the connection is lost, with jittered back-off, until it is left.
 
-    A server that cannot be reached is not an exception: `error` says why. `server_log` is where a started server's
-    stderr goes; it needs a file descriptor. At most `max_calls` calls are under way at once, others wait in order.
-    `changed` is called when the connection or its breaker is in another state.
+    A server that cannot be reached is not an exception: `error` says why. `server_log` receives a started server's
+    stderr; it needs a file descriptor. At most `max_calls` calls run at once, others wait in order. `changed` is called
+    when the state of the connection or of its breaker has changed.
 
-    Calls to agents have idempotency keys that begin with `keys`; a server that `keeps_runs` knows a call by it, so that
-    it may be made again.
+    Idempotency keys of calls to agents begin with `keys`. A server that `keeps_runs` recognises a repeated call by its
+    key and continues the run.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class Connection:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Which of its tools are not used, and why, in a sentence each."""
+        """A sentence for each group of its tools that is not used, with the reason."""
         return self.catalog.left_out
 
     @property
@@ -116,7 +118,7 @@ class Connection:
         return self._session is not None
 
     def to_json(self) -> dict[str, Any]:
-        """Its state, for people and programs."""
+        """`{state, breaker, reconnects}`, and `error` if it is down."""
         state = "up" if self.is_up else "down"
         about = {"state": state, "breaker": self.breaker.state, "reconnects": self.reconnects}
         return about if self.is_up else about | {"error": self.error}
@@ -128,11 +130,12 @@ class Connection:
         progress: ProgressFnT,
         *,
         patience: float = 0.0,
-        listener: Listener | None = None,
+        delegation: Delegation | None = None,
     ) -> CallToolResult:
-        """Call a tool; the handover of `listener` goes with the call.
+        """Call a tool; the handover of `delegation` goes with the call.
 
-        A server that is down is waited for at most `patience` seconds.
+        A server that is down is waited for at most `patience` seconds. A call that was refused because the server has
+        ended the session was not run, and is made once more in a new session.
 
         Raises:
             ToolUnavailable: the server cannot be reached, or went away before it answered.
@@ -141,10 +144,18 @@ class Connection:
         async with self._admission.call() as attempt:
             session = attempt.session = await self._connected(patience)
             try:
-                return await session.call(tool, arguments, progress, listener)
-            except ConnectionLost as lost:
-                self._lose(session, str(lost))
-                raise self._unavailable() from None
+                return await self._call(session, tool, arguments, progress, delegation)
+            except SessionRefused:
+                self._lose(session, "the server ended the session")
+                session = attempt.session = await self._connected(max(patience, self._connect_timeout))
+                return await self._call(session, tool, arguments, progress, delegation)
+
+    async def _call(self, session: SdkSession, *call: Any) -> CallToolResult:
+        try:
+            return await session.call(*call)
+        except ConnectionLost as lost:
+            self._lose(session, str(lost))
+            raise self._unavailable() from None
 
     async def _connected(self, patience: float) -> SdkSession:
         if self._session is None and patience > 0:
@@ -156,16 +167,15 @@ class Connection:
         return self._session
 
     def _lose(self, session: SdkSession, reason: str) -> None:
-        """The session a call went through is lost; another one may be there already."""
-        self.error = self.error or reason
-        session.is_open = False
+        """The session of a call is lost; there may be another one already."""
         if self._session is session:
+            self.error = self.error or reason
             self._session = None
             self._up.clear()
             self._lost.set()
 
     def _unavailable(self) -> ToolUnavailable:
-        """The same words each time, so that a server that is gone can be mentioned once."""
+        """The same text for each call, so that a warning about it can be given once."""
         return ToolUnavailable(f"{self.name} {'went away' if self.tools else 'cannot be reached'}: {self.error}")
 
     def _report(self) -> None:
@@ -175,7 +185,7 @@ class Connection:
             self._changed(self)
 
     async def _own(self) -> None:
-        """Keep a connection. The one task that enters and leaves the SDK's clients."""
+        """Stay connected. This is the one task that enters and leaves the SDK's clients."""
         pause = FIRST_PAUSE
         while not self._leaving.is_set():
             self._lost.clear()
@@ -187,7 +197,7 @@ class Connection:
                     await self._leaving.wait()
 
     async def _keep_one(self) -> bool:
-        """Connect once and stay until the connection is lost or left. Whether there was one."""
+        """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
         session = SdkSession(self.name, self.entry, self._keys)
         try:
@@ -195,10 +205,12 @@ class Connection:
                 was_up = self._is_now(session)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
+                if not (session.has_ended or self._leaving.is_set()):
+                    await session.drain(DRAIN_TIMEOUT)
         except asyncio.CancelledError:
             if self._owner is not None and self._owner.cancelling():
                 raise
-            self.error = "connection lost"  # the transport's own way of saying that the server died
+            self.error = "connection lost"  # the SDK's transport cancels this task when the server dies
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it is this server's alone
             self.error = session.described(error)
         finally:

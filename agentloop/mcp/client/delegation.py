@@ -1,4 +1,4 @@
-"""A call to an agent in another process: its money, set aside before it and settled after it, and its events."""
+"""A call to an agent in another process: its budget, reserved before and settled after it, and its events."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from agentloop.relay import Incoming
 
 
 class Delegation:
-    """One call. Reserves the call's share of the caller's budget and hands it over.
+    """One call, with its share of the caller's budget, and the receiver of what the server reports of it.
 
-    However the call ends, its cost goes on the caller's bill: what the answer says, or without an answer what the
-    server has said so far. Then all that was handed over counts as used, because nobody can know what else it spent.
-    What a server that is not trusted says it cost is on the bill as its claim, and never counts for more than was
-    handed to it. `events` takes what the server tells of its runs, which changes no bill.
+    However the call ends, its cost is added to the caller's cost report: the cost in the result, or without a result
+    the last cost that the server reported. Without a result the whole share counts as used, because the server may have
+    spent it. The cost that an untrusted server reports is recorded as a claim, and counts at most for the share.
+    `events` receives the events of the server's runs; they change no cost.
 
     Raises:
         ToolError: on entering, if nothing is left to hand over.
@@ -64,16 +64,16 @@ class Delegation:
 
     @property
     def _share(self) -> Budget:
-        """What was handed over; without bound if the caller has no budget."""
+        """The budget of the call; unbounded if the caller has none."""
         return self._reservation.amount if self._reservation else Budget()
 
     def spent(self, usage: Usage) -> None:
-        """What the server says the call has cost so far. It can only grow."""
+        """Record the cost so far that the server reports. It can only grow."""
         if usage.requests >= self._so_far.requests and usage.tokens >= self._so_far.tokens:
             self._so_far = usage
 
     def answered(self, output: ToolOutput) -> None:
-        """The call has its result, and with it a bill if the agent had an answer."""
+        """Record the result, and the cost report in it if the agent had an answer."""
         self._bill = Bill.from_json((output.structured or {}).get("usage")) or Bill(
             self._name, time.monotonic() - self._began, self._so_far
         )

@@ -1,4 +1,4 @@
-"""Names of servers' tools, such that no server can take the name of another's tool."""
+"""Names of remote tools. No server can take the name of another server's tool."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ServerNames:
-    """How one server's tools are named. `plain` are those whose names stay as they are."""
+    """The names of one server's tools. Those in `plain` are not prefixed."""
 
     prefix: str
     plain: frozenset[str]
@@ -38,14 +38,14 @@ class ServerNames:
         return name if name in self.plain else self.qualified(name)
 
     def qualified(self, name: str) -> str:
-        """`server__tool`, cut to what the Messages API takes; a hash tells names apart, the same every time."""
+        """`server__tool`, cut to the length that the Messages API takes. A stable hash keeps cut names different."""
         whole = f"{self.prefix}{SEPARATOR}{name}"
         if len(whole) <= LONGEST or len(name) > LONGEST:
             return whole
         return f"{whole[: LONGEST - 9]}_{_hash(whole)}"
 
     def is_allowed(self, name: str, patterns: Iterable[str]) -> bool:
-        """Whether a pattern describes the tool: one with `__` its qualified name, any other the name it has alone."""
+        """Whether a pattern matches: one with `__` the qualified name, any other a name that no other tool has."""
         return any(
             fnmatchcase(self.qualified(name), pattern)
             if SEPARATOR in pattern
@@ -54,15 +54,15 @@ class ServerNames:
         )
 
     def to_allow(self, name: str) -> str:
-        """The pattern that describes this tool alone."""
+        """The pattern that matches only this tool."""
         return name if name in self.plain and SEPARATOR not in name else self.qualified(name)
 
 
 def name_tools(offers: Sequence[Offer], reserved: Collection[str] = ()) -> list[ServerNames]:
-    """How the tools of each server are named.
+    """Choose the names of each server's tools.
 
-    A name that one server alone uses stays. If several use it, the only trusted one keeps it, and all others get
-    prefixes: `server__name`. `reserved` names are kept by nobody, nor is a name that begins like a server's prefix.
+    A name that only one server uses is kept. If several use it, the only trusted one keeps it, and all others get a
+    prefix: `server__name`. A `reserved` name is always prefixed, and so is one that begins like a server's prefix.
     """
     prefixes = _prefixes([offer.server for offer in offers])
     uses = Counter(name for offer in offers for name in set(offer.names))
@@ -85,7 +85,7 @@ def _is_forged(name: str, prefixes: Collection[str]) -> bool:
 
 
 def _prefixes(servers: Sequence[str]) -> list[str]:
-    """A prefix for each server, all different. None has the separator in it, so that it ends where that begins."""
+    """A different prefix for each server. None contains the separator, so a name has only one possible prefix."""
     found: list[str] = []
     for server in servers:
         prefix = _NOT_IN_NAMES.sub("_", server).strip("_") or "server"

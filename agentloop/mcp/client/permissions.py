@@ -1,4 +1,4 @@
-"""Which tools may be called: those that only read, those of trusted servers, and those that the user allowed."""
+"""Tools that may be called: read-only ones, those of trusted servers, and those that the user allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def needs_permission(spec: ToolSpec, *, is_trusted: bool) -> bool:
 
 
 def refusal(name: str, server: str, pattern: str, warn: Callable[[str], None]) -> Callable[..., Any]:
-    """The function of a tool that is not allowed: an error result. `warn` receives the option that would allow it."""
+    """The function of a tool that is not allowed. It raises an error; `warn` is told the option to allow it."""
 
     async def refuse(**_arguments: Any) -> Any:
         warn(

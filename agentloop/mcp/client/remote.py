@@ -1,4 +1,4 @@
-"""Tools of MCP servers as tools of an agent, with local fallbacks for when a server is gone."""
+"""Tools of MCP servers as tools of an agent, with local fallbacks for servers that are down."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ Warn = Callable[[str], None]
 PATIENCE = 5.0
 """Seconds a call without a fallback waits for its server to come back."""
 RETURN = 30.0
-"""Seconds a call waits for a server that keeps runs and went away in it."""
+"""Seconds a call waits for a server that keeps runs and went away during the call."""
 RETURNS = 3
-"""How often such a server may go away in one call."""
+"""How often such a server may go away during one call."""
 MAX_ALL = 512_000
 """Characters of the names, descriptions and input schemas of all tools, which a model reads with every request."""
 MAX_PROBLEMS = 5
@@ -49,7 +49,7 @@ MAX_PROBLEMS = 5
 MAX_IMAGE = 5 * 1024 * 1024
 """Characters of an image in base64 that the Messages API takes."""
 MAX_LINES = 1000
-"""Progress lines of one call that are told; a server that sends more floods."""
+"""Progress lines of one call that are reported; later ones are dropped."""
 
 _IMAGES = {"image/gif", "image/jpeg", "image/png", "image/webp"}
 """What the Messages API takes; it refuses the whole conversation for any other."""
@@ -60,9 +60,9 @@ def remote_tools(
 ) -> list[Tool]:
     """Every tool of every server that is up, each an async tool.
 
-    No server's tool gets the name of another server's, or one of `reserved`: see `name_tools`. A tool that may change
-    things, of a server that is not trusted, answers with an error unless a pattern of `allow`, or of the server's
-    entry, matches its name. A tool no model could be given is left out. `warn` receives a line for each such thing.
+    No tool gets the name of another server's tool, or one of `reserved`: see `name_tools`. A tool of an untrusted
+    server that may change things returns an error unless a pattern of `allow`, or of the server's entry, matches its
+    name. A tool that cannot be given to a model is left out. `warn` receives a line for each problem.
     """
     offers = [Offer(each.name, [tool.name for tool in each.tools], is_trusted=each.is_trusted) for each in connections]
     tools: dict[str, Tool] = {}
@@ -106,11 +106,11 @@ def _warn_of(problems: Sequence[str], server: str, warn: Warn) -> None:
 
 
 def with_fallbacks(tools: Sequence[Tool], fallbacks: Sequence[Tool], warn: Warn, limits: Limits) -> list[Tool]:
-    """The same tools, prepared for their servers to go away.
+    """The same tools, prepared for servers that go away.
 
-    One that equals a local fallback (the same name at its server, schemas and annotations) and may be called twice is
-    answered by that. One without waits a little for its server to come back, and is called again if it was lost in the
-    call and doing that is harmless.
+    A tool that equals a local fallback (same name at its server, schemas and annotations) and may be called twice falls
+    back to it. Any other waits up to `PATIENCE` seconds for its server, and is called again after a loss if that is
+    harmless.
     """
     by_name = {fallback.name: fallback for fallback in fallbacks}
     found = [by_name.get(_listed_name(tool)) for tool in tools]
@@ -126,17 +126,17 @@ def with_fallbacks(tools: Sequence[Tool], fallbacks: Sequence[Tool], warn: Warn,
 
 
 def _may_fall_back(spec: ToolSpec, fallback: ToolSpec) -> bool:
-    """A lost server may have done already what was asked of it."""
+    """A server that was lost may have run the call, so only a call that may be repeated can fall back."""
     return bool(spec.read_only or spec.idempotent) and is_same_contract(spec, fallback)
 
 
 def is_same_contract(spec: ToolSpec, other: ToolSpec) -> bool:
-    """Whether two tools take, answer and do the same, as far as they say. Names, titles and words may differ."""
+    """Whether two tools have the same schemas and annotations. Names, titles and descriptions may differ."""
     return replace(spec, name="", title=None, description="") == replace(other, name="", title=None, description="")
 
 
 def spec_of(listing: McpTool) -> ToolSpec:
-    """What a server says of a tool."""
+    """The specification of a listed tool."""
     return ToolSpec.from_json(listing.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
@@ -154,9 +154,9 @@ def _remote_tool(connection: Connection, listing: McpTool, shown_name: str) -> T
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """The function of a remote tool. `patience` is how many seconds a server that is down is waited for.
+    """The function of a remote tool.
 
-    `promise` checks structured results.
+    A server that is down is waited for at most `patience` seconds. `promise` checks structured results.
     """
 
     connection: Connection
@@ -179,7 +179,7 @@ class RemoteCall:
         return await self._ask(context, sent, self.patience)
 
     async def _join(self, context: CallContext, sent: Mapping[str, Any]) -> ToolOutput:
-        """Wait for the server to come back and call again: it knows the call by its key and goes on with the run."""
+        """Wait for the server and call again: it recognises the call by its key and continues the run."""
         for _ in range(RETURNS - 1):
             with suppress(ToolUnavailable):
                 return await self._ask(context, sent, RETURN)
@@ -191,7 +191,7 @@ class RemoteCall:
             return self._output(await ask())
         server = self.connection
         with Delegation(context, self.name, server.name, is_trusted=server.is_trusted) as delegation:
-            result = await ask(listener=delegation)
+            result = await ask(delegation=delegation)
             output = self._output(result)
             delegation.answered(output)
             return output
@@ -254,7 +254,7 @@ def _output(result: CallToolResult, server: str) -> ToolOutput:
 
 
 def _block(content: Any) -> dict[str, Any] | None:
-    """An MCP content block as the Messages API has it; kinds it has not are named in brackets."""
+    """An MCP content block as a block of the Messages API. Other kinds become a text that names them."""
     match content.type:
         case "text":
             blocks = ToolOutput.of(content.text).content
@@ -269,7 +269,7 @@ def _block(content: Any) -> dict[str, Any] | None:
 
 
 def _wire(value: Any) -> Any:
-    """JSON as other programs read it: a number that no float equals goes as text."""
+    """JSON that other programs can read: a number that no float represents becomes text."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, list):

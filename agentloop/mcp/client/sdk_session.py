@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, TextIO, cast
+from functools import partial
+from typing import Any, Self, TextIO, cast
 
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.dispatcher import ProgressFnT
-from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
+from mcp.shared.message import SessionMessage
+from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
 
 from agentloop import ToolError
 from agentloop.dispatch import cancel_and_wait
@@ -20,13 +22,16 @@ from agentloop.far_clocks import FarClocks
 from agentloop.handover import CALL, IDEMPOTENCY_KEY
 from agentloop.limits import within
 from agentloop.mcp.client.bounded_http import http_client
-from agentloop.mcp.client.call_events import AgentExtension, Listener, take_last_events
+from agentloop.mcp.client.call_events import AgentExtension, take_last_events
+from agentloop.mcp.client.call_state import CallState, current_call
 from agentloop.mcp.client.catalog import Catalog, read_catalog
 from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.sdk_compat import skip_result_validation
 from agentloop.mcp.client.server_process import server_process
 from agentloop.mcp.client.tasks import ID as TASKS
-from agentloop.mcp.client.tasks import TasksClient, listening
-from agentloop.mcp.stdio import WatchedStream
+from agentloop.mcp.client.tasks import TasksClient
+from agentloop.mcp.stdio import SendStream, WatchedStream
 from agentloop.narration import clip
 from agentloop.redaction import without_passwords
 
@@ -35,18 +40,17 @@ CALL_TIMEOUT = 600.0
 MAX_EVENT = 16 * 1024 * 1024
 """Bytes of one event of an event stream."""
 MAX_REASON = 500
-"""Characters of what a server says went wrong."""
+"""Characters of a server's error message."""
 
-_LOST = {
-    CONNECTION_CLOSED: ("Connection closed", "SSE stream"),
-    INVALID_REQUEST: ("Session terminated",),
-}
-"""The SDK's words for a lost connection, or a session a restarted server no longer knows. Its codes for that are ones
-that servers use for errors of all kinds."""
+OnEnd = Callable[[str], None]
 
 
 class ConnectionLost(Exception):
     """The server went away; the text says how."""
+
+
+class SessionRefused(ToolError):
+    """The server does not know the session any more. The call was not run."""
 
 
 class SdkSession:
@@ -58,54 +62,58 @@ class SdkSession:
     def __init__(self, name: str, entry: ServerEntry, keys: str) -> None:
         self.catalog = Catalog()
         self.keeps_runs = False
-        self.is_open = False
+        self.has_ended = False
         self._name = name
         self._entry = entry
         self._keys = keys
         self._clocks = FarClocks()
         self._client: Client | None = None
         self._calls: set[asyncio.Task[CallToolResult]] = set()
-        self._listeners: dict[str, Listener] = {}
+        self._delegations: dict[str, Delegation] = {}
 
     @asynccontextmanager
-    async def opened(self, server_log: TextIO, seconds: float, on_end: Callable[[str], None]) -> AsyncIterator[None]:
+    async def opened(self, server_log: TextIO, seconds: float, on_end: OnEnd) -> AsyncIterator[None]:
         """Connect and list the tools. `on_end` is called with a reason when the server sends nothing more.
 
         Raises:
             ConnectionLost: that took more than so many `seconds`.
-            Exception: whatever else the SDK and the transport raise; `described` says it in words.
+            Exception: whatever else the SDK and the transport raise; `described` makes a message of it.
         """
+
+        def end(reason: str) -> None:
+            self.has_ended = True
+            on_end(reason)
+
         late = TimeoutError()
         async with AsyncExitStack() as stack:
             try:
                 async with within(seconds, late):
-                    await self._open(stack, server_log, on_end)
+                    await self._open(stack, server_log, end)
             except TimeoutError as error:
                 raise ConnectionLost(f"no connection within {seconds:g} s") if error is late else error from None
-            self.is_open = True
             try:
                 yield
             finally:
-                self.is_open = False
+                self.has_ended = True
 
-    async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: Callable[[str], None]) -> None:
+    async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd) -> None:
         transport = await self._transport(stack, server_log, on_end)
-        extensions = [AgentExtension(self._listeners), TasksClient(lambda: self.is_open)]
+        extensions = [AgentExtension(self._delegations), TasksClient(lambda: not self.has_ended)]
         client = await stack.enter_async_context(Client(transport, extensions=extensions))
-        # The SDK runs a server's regular expressions on its results, which can stop this process. `RemoteCall` checks.
-        client.session.validate_tool_result = _unchecked  # type: ignore[method-assign, assignment]
+        skip_result_validation(client)
         self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
         self.catalog = await read_catalog(client, self._clocks, self._name, self._entry)
         self._client = client
 
     async def _transport(
-        self, stack: AsyncExitStack, server_log: TextIO, on_end: Callable[[str], None]
+        self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd
     ) -> AbstractAsyncContextManager[Any]:
         entry = self._entry
         if entry.command is not None:
-            return server_process(entry, server_log, on_end)
-        if entry.type == "sse":
-            streams = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=http_client)
+            streams = server_process(entry, server_log, on_end)
+        elif entry.type == "sse":
+            factory = partial(http_client, on_failed_post=on_end)
+            streams = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=factory)
         else:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
             http = await stack.enter_async_context(http_client(entry.all_headers))
@@ -113,20 +121,20 @@ class SdkSession:
         return _watched(streams, on_end)
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, listener: Listener | None
+        self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, delegation: Delegation | None
     ) -> CallToolResult:
-        """Call a tool; the handover of `listener` goes with the call.
+        """Call a tool; the handover of `delegation` goes with the call.
 
         Raises:
             ConnectionLost: the server went away before it answered.
+            SessionRefused: the server does not know the session; the call was not run.
             ToolError: the server refused the call or took too long.
         """
         assert self._client is not None
-        handover = listener.handover if listener else None
-        meta = (
-            None if handover is None else {CALL: handover.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{handover.call}"}
-        )
-        listening.set(listener)  # for the task made here
+        handover = delegation.handover if delegation else None
+        meta = handover and {CALL: handover.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{handover.call}"}
+        state = CallState(delegation)
+        current_call.set(state)  # for the task made here
         call = asyncio.create_task(
             self._client.call_tool(
                 tool,
@@ -137,40 +145,50 @@ class SdkSession:
             )
         )
         self._calls.add(call)
-        if handover and listener:
-            self._listeners[handover.call] = listener
-            listener.events.sent(self._clocks)
+        if handover and delegation:
+            self._delegations[handover.call] = delegation
+            delegation.events.sent(self._clocks)
         try:
             await asyncio.wait({call})
-            if listener and not call.cancelled() and not call.exception():
-                await take_last_events(listener, call.result())
+            if delegation and not call.cancelled() and not call.exception():
+                await take_last_events(delegation, call.result())
         finally:
             self._calls.discard(call)
             if handover:
-                del self._listeners[handover.call]
+                del self._delegations[handover.call]
             if not call.done():
                 await cancel_and_wait([call])
-        return self._outcome(call)
+        return self._outcome(call, state)
+
+    async def drain(self, seconds: float) -> None:
+        """Let the calls that are under way end by themselves, for so many seconds at most."""
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=seconds)
 
     def end_calls(self) -> None:
         """Let the calls that are under way end as `ConnectionLost`."""
-        self.is_open = False
+        self.has_ended = True
         for call in self._calls:
             call.cancel()
 
     def described(self, error: BaseException) -> str:
-        """The first real cause in a nest of groups, in words."""
+        """A message with the first cause in nested groups."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         return str(error) if isinstance(error, ConnectionLost) else self._shown(f"{type(error).__name__}: {error}")
 
-    def _outcome(self, call: asyncio.Task[CallToolResult]) -> CallToolResult:
+    def _outcome(self, call: asyncio.Task[CallToolResult], state: CallState) -> CallToolResult:
         if call.cancelled():
+            if state.is_refused:
+                raise SessionRefused(f"{self._name} refused the call: it does not know the session")
             raise ConnectionLost("connection lost")
         try:
             return call.result()
         except MCPError as error:
-            if error.message.startswith(_LOST.get(error.code, ())):
+            if state.is_refused:
+                raise SessionRefused(f"{self._name} refused the call: {self._shown(error.message)}") from None
+            # Servers use this code for errors of their own, too.
+            if error.code == CONNECTION_CLOSED and (self.has_ended or state.is_cut_off):
                 raise ConnectionLost("connection closed") from None
             if error.code == REQUEST_TIMEOUT:
                 raise ToolError(f"{self._name} gave no result in time: {self._shown(error.message)}") from None
@@ -183,12 +201,31 @@ class SdkSession:
         return clip(without_passwords(self._entry.without_secrets(text.rstrip(": "))), MAX_REASON)
 
 
-async def _unchecked(_name: str, _result: CallToolResult) -> None:
-    pass
-
-
 @asynccontextmanager
-async def _watched(transport: AbstractAsyncContextManager[Any], on_end: Callable[[str], None]) -> AsyncIterator[Any]:
-    """A transport that reports the end of the server's messages, which the SDK reports only to those who call then."""
+async def _watched(transport: AbstractAsyncContextManager[Any], on_end: OnEnd) -> AsyncIterator[Any]:
+    """A transport that reports when nothing more can be received or sent, which the SDK reports only to later calls."""
+    end = partial(on_end, "connection closed")
     async with transport as (reading, writing):
-        yield WatchedStream(reading, lambda: on_end("connection closed")), writing
+        yield WatchedStream(reading, end), _WatchedSender(writing, end)
+
+
+class _WatchedSender:
+    """Another stream, and a call of `on_end` when sending to it has failed."""
+
+    def __init__(self, stream: SendStream, on_end: Callable[[], None]) -> None:
+        self._stream = stream
+        self._on_end = on_end
+        self.aclose = stream.aclose
+
+    async def send(self, message: SessionMessage) -> None:
+        try:
+            await self._stream.send(message)
+        except Exception:
+            self._on_end()
+            raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.aclose()

@@ -1,4 +1,4 @@
-"""What started servers write to their stderr, as lines that are safe to show."""
+"""Passes on the lines that started servers write to stderr, made safe to show."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from agentloop.redaction import without_passwords
 
 MAX_LINE = 16 * 1024
 """Bytes of a line; the rest of it is left out."""
-LAST_WORDS = 1.0
-"""Seconds to wait at the end for what has been written already."""
+DRAIN_TIMEOUT = 1.0
+"""Seconds to wait at the end for lines that are in the pipe."""
 _SHOWN = 500
 
 
 @asynccontextmanager
 async def server_log(write: Callable[[str], None]) -> AsyncIterator[TextIO]:
-    """A file with a descriptor, for servers to write to. `write` receives each line, without control characters.
+    """A file with a descriptor for servers' stderr. `write` receives each line, without control characters.
 
     Example:
         >>> async with server_log(print) as log, Connection("calc", entry, connect_timeout=15, server_log=log):
@@ -40,14 +40,14 @@ async def server_log(write: Callable[[str], None]) -> AsyncIterator[TextIO]:
     try:
         with os.fdopen(writing, "w", encoding="utf-8") as log:
             yield log
-        await asyncio.wait({passing_on}, timeout=LAST_WORDS)
+        await asyncio.wait({passing_on}, timeout=DRAIN_TIMEOUT)
     finally:
         await cancel_and_wait([passing_on])
         transport.close()
 
 
 async def _pass_on(reader: asyncio.StreamReader, write: Callable[[str], None]) -> None:
-    """Read to the end: a server would stop at a full pipe."""
+    """Read to the end; a full pipe would block the server."""
     rest = b""
     while chunk := await reader.read(MAX_LINE):
         *lines, rest = (rest + chunk).split(b"\n")

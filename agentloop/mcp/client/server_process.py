@@ -1,4 +1,4 @@
-"""An MCP server as a process of ours: started with two pipes, and ended with everything it has started.
+"""An MCP server as a child process: started with two pipes, and ended with everything it has started.
 
 The SDK's `stdio_client` reads lines of any length and takes four seconds to end a process; neither can be set.
 """
@@ -19,20 +19,20 @@ from mcp import StdioServerParameters
 from mcp.client.stdio import get_default_environment, stdio_client
 
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.stdio import InvalidLine, WatchedStream, pipe_streams
+from agentloop.mcp.stdio import InvalidLine, pipe_streams
 
 STOP_TIMEOUT = 0.5
-"""Seconds a started server has to end by itself once its stdin ends, then after SIGTERM; then it is killed."""
+"""Seconds a server has to exit after the end of its stdin, and again after SIGTERM. Then it is killed."""
 KILL_TIMEOUT = 2.0
-"""Seconds until a killed process is gone. Only one that hangs in the kernel takes longer; it is left behind."""
+"""Seconds to wait for a killed process. Only one that hangs in the kernel takes longer; it is left behind."""
 
 
 @asynccontextmanager
-async def server_process(entry: ServerEntry, log: TextIO, on_end: Callable[[str], None]) -> AsyncIterator[Any]:
+async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[str], None]) -> AsyncIterator[Any]:
     """Start the entry's command and yield the two streams the SDK wants; at the end of the block stop the process.
 
     The process sees `entry.env` and the few variables that the SDK passes on; its stderr goes to `log`, which needs a
-    file descriptor. `on_end` is called with a reason when it will send no more messages.
+    file descriptor. `on_error` is called with a reason if the process sends a message that is too long, the last one.
 
     Raises:
         OSError: it cannot be started.
@@ -42,14 +42,14 @@ async def server_process(entry: ServerEntry, log: TextIO, on_end: Callable[[str]
         parameters = StdioServerParameters(
             command=str(entry.command), args=list(entry.args), env=dict(entry.env), cwd=entry.cwd
         )
-        async with stdio_client(parameters, errlog=log) as (reading, writing):
-            yield WatchedStream(reading, lambda: on_end("connection closed")), writing
+        async with stdio_client(parameters, errlog=log) as streams:
+            yield streams
         return
 
     async def end_if_too_long(error: InvalidLine) -> None:
-        # A request would wait for the answer that was dropped.
+        # Otherwise a request would wait for the response that was dropped.
         if error.line is None:
-            on_end(str(error))
+            on_error(str(error))
             raise EndOfStream
 
     process, stdout, stdin = await _started(entry, log)
@@ -57,7 +57,7 @@ async def server_process(entry: ServerEntry, log: TextIO, on_end: Callable[[str]
         with stdout, stdin:
             async with pipe_streams(stdout, stdin, on_invalid=end_if_too_long) as (lines, writing):
                 try:
-                    yield WatchedStream(lines, lambda: on_end("connection closed")), writing
+                    yield lines, writing
                 finally:
                     with anyio.CancelScope(shield=True):
                         await writing.aclose()
@@ -93,7 +93,7 @@ async def _started(entry: ServerEntry, log: TextIO) -> tuple[asyncio.subprocess.
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End the process, if it has not ended yet, and all it has started, first politely."""
+    """End the process and everything it has started: SIGTERM first, then SIGKILL."""
     try:
         if process.returncode is None:
             _signal_group(process, signal.SIGTERM)

@@ -217,8 +217,8 @@ def event_without_end(_request: Request, _message: dict[str, Any]) -> Response:
         (json_without_end, "web refused the call: .*more than 16,777,216 bytes"),
         (bomb, "web refused the call: .*compressed its answer"),
         (failing_without_end, "web refused the call: "),
-        (line_without_end, "web went away: "),
-        (event_without_end, "web went away: "),
+        (line_without_end, "web refused the call: .*exceeded the 16777216 byte limit"),
+        (event_without_end, "web refused the call: .*exceeded the 16777216 byte limit"),
     ],
 )
 async def test_an_answer_that_does_not_end_is_a_typed_error_that_names_the_server(call: Answer, said: str) -> None:

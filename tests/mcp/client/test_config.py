@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from agentloop import ConfigurationError
-from agentloop.mcp.client.config import OWN_SERVER, ServerEntry, servers_to_use
+from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.client.connection import Connection
+from orchestrator_client.setting_up import OWN_SERVER, own_server
 
 OWN_ENV = {"ANTHROPIC_API_KEY": "own-secret"}
 
@@ -81,24 +82,24 @@ def test_secrets_of_an_entry_do_not_show_when_it_is_printed() -> None:
 
 
 def test_without_words_and_config_the_projects_own_server_is_used() -> None:
-    (name, entry), *rest = servers_to_use([], {}, OWN_ENV).items()
+    (name, entry), *rest = servers_to_use([], {}, own_server(OWN_ENV)).items()
     assert (name, rest) == (OWN_SERVER, [])
     assert (entry.command, entry.args) == (sys.executable, ("-m", "mcp_calc_server"))
 
 
 def test_without_words_all_configured_servers_are_used_and_no_other() -> None:
     configured = {"a": ServerEntry(command="a"), "b": ServerEntry(url="http://b")}
-    assert servers_to_use([], configured, OWN_ENV) == configured
+    assert servers_to_use([], configured, own_server(OWN_ENV)) == configured
 
 
 def test_a_word_may_name_a_configured_server() -> None:
     configured = {"a": ServerEntry(command="first"), "b": ServerEntry(url="http://b")}
-    assert servers_to_use(["b"], configured, OWN_ENV) == {"b": configured["b"]}
+    assert servers_to_use(["b"], configured, own_server(OWN_ENV)) == {"b": configured["b"]}
 
 
 def test_a_configured_server_comes_before_the_own_one_of_the_same_name() -> None:
     configured = {OWN_SERVER: ServerEntry(command="theirs")}
-    assert servers_to_use([OWN_SERVER], configured, OWN_ENV) == configured
+    assert servers_to_use([OWN_SERVER], configured, own_server(OWN_ENV)) == configured
 
 
 @pytest.mark.parametrize(
@@ -111,37 +112,39 @@ def test_a_configured_server_comes_before_the_own_one_of_the_same_name() -> None
     ],
 )
 def test_a_word_may_be_a_url(word: str, url: str, kind: str) -> None:
-    ((name, entry),) = servers_to_use([word], {}, OWN_ENV).items()
+    ((name, entry),) = servers_to_use([word], {}, own_server(OWN_ENV)).items()
     assert (name, entry.url, entry.type, entry.command) == (word, url, kind, None)
 
 
 def test_a_word_may_be_a_command_with_quotes() -> None:
-    ((name, entry),) = servers_to_use(["/opt/my\\ tools/serve --title 'two words' \"\""], {}, OWN_ENV).items()
+    ((name, entry),) = servers_to_use(
+        ["/opt/my\\ tools/serve --title 'two words' \"\""], {}, own_server(OWN_ENV)
+    ).items()
     assert name == "serve"
     assert (entry.command, entry.args) == ("/opt/my tools/serve", ("--title", "two words", ""))
 
 
 def test_the_own_server_may_be_given_arguments() -> None:
-    ((name, entry),) = servers_to_use([f"{OWN_SERVER} --offline"], {}, OWN_ENV).items()
+    ((name, entry),) = servers_to_use([f"{OWN_SERVER} --offline"], {}, own_server(OWN_ENV)).items()
     assert (name, entry.args) == (OWN_SERVER, ("-m", "mcp_calc_server", "--offline"))
 
 
 @pytest.mark.parametrize("word", ["", "  ", '"unclosed', "''"])
 def test_a_word_that_is_nothing_is_refused(word: str) -> None:
     with pytest.raises(ConfigurationError, match="neither a configured server, a URL nor a command"):
-        servers_to_use([word], {}, OWN_ENV)
+        servers_to_use([word], {}, own_server(OWN_ENV))
 
 
 def test_servers_of_one_name_are_told_apart() -> None:
     words = [OWN_SERVER, "calc --a", "calc --b", OWN_SERVER, "/bin/calc", "http://h", "http://h"]
-    servers = servers_to_use(words, {}, OWN_ENV)
+    servers = servers_to_use(words, {}, own_server(OWN_ENV))
     assert list(servers) == [OWN_SERVER, "calc", "calc-2", f"{OWN_SERVER}-2", "calc-3", "http://h", "http://h-2"]
     assert servers["calc-2"].args == ("--b",)
 
 
 def test_a_command_never_takes_the_name_of_a_configured_server() -> None:
     configured = {"calc-2": ServerEntry(command="theirs")}
-    servers = servers_to_use(["calc --a", "calc --b", "calc-2"], configured, OWN_ENV)
+    servers = servers_to_use(["calc --a", "calc --b", "calc-2"], configured, own_server(OWN_ENV))
     assert {name: entry.args for name, entry in servers.items()} == {
         "calc": ("--a",),
         "calc-3": ("--b",),
@@ -152,7 +155,7 @@ def test_a_command_never_takes_the_name_of_a_configured_server() -> None:
 @pytest.mark.requirement("own-server-credentials")
 def test_only_the_own_server_is_given_the_credentials() -> None:
     configured = {"theirs": ServerEntry(command="python", env={"KEY": "theirs"})}
-    servers = servers_to_use([OWN_SERVER, "python serve.py", "theirs"], configured, OWN_ENV)
+    servers = servers_to_use([OWN_SERVER, "python serve.py", "theirs"], configured, own_server(OWN_ENV))
     assert {name: dict(entry.env) for name, entry in servers.items()} == {
         OWN_SERVER: OWN_ENV,
         "python": {},
@@ -183,7 +186,7 @@ async def test_the_own_server_sees_the_credentials_it_is_given(tmp_path: Path, m
         "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w'))", encoding="utf-8"
     )
     seen = tmp_path / "seen.json"
-    ((name, entry),) = servers_to_use([f"{OWN_SERVER} {seen}"], {}, OWN_ENV).items()
+    ((name, entry),) = servers_to_use([f"{OWN_SERVER} {seen}"], {}, own_server(OWN_ENV)).items()
     # In its folder, `-m mcp_calc_server` is the script.
     entry = entry.model_copy(update={"cwd": tmp_path})
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "not for the server")

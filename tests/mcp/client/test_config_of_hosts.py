@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from agentloop import ConfigurationError
-from agentloop.mcp.client.config import OWN_SERVER, ServerEntry, servers_to_use
+from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
+from orchestrator_client.setting_up import OWN_SERVER, own_server
 from tests.mcp.client.test_remote import ODD_SERVER
 
 
@@ -25,11 +26,11 @@ def read(folder: Path, entry: Any, warnings: list[str] | None = None) -> ServerE
 @pytest.mark.parametrize("switch", [{"disabled": True}, {"enabled": False}])
 def test_a_disabled_server_is_never_started(tmp_path: Path, switch: dict[str, bool]) -> None:
     configured = {"off": read(tmp_path, {"command": "x"} | switch), "on": read(tmp_path, {"command": "y"})}
-    assert list(servers_to_use([], configured, {})) == ["on"]
+    assert list(servers_to_use([], configured, own_server({}))) == ["on"]
     with pytest.raises(ConfigurationError, match="--server off: the configuration has this server disabled"):
         servers_to_use(["off"], configured, {})
     with pytest.raises(ConfigurationError, match="All servers of the configuration are disabled: off"):
-        servers_to_use([], {"off": configured["off"]}, {})  # and not this project's own instead
+        servers_to_use([], {"off": configured["off"]}, own_server({}))  # and not this project's own instead
 
 
 @pytest.mark.requirement("config-of-hosts")
@@ -106,9 +107,12 @@ def test_the_format_of_vs_code_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"mcpServers": {"a": {"command": "x",\n "timeout": %s}}}' % ("9" * 5000), r":2:13: a number of 5,000 digits"),
-        ('{"mcpServers": {"a": {"command": "x", "timeout": 1e999}}}', r":1:50: a number that is too large"),
-        ('{"mcpServers": {"a": {"command": "x", "timeout": NaN}}}', r":1:50: NaN is not a JSON number"),
+        (
+            '{"mcpServers": {"a": {"command": "x",\n "timeout": %s}}}' % ("9" * 5000),
+            r":2:13: a number of 5,000 digits",
+        ),
+        ('{"mcpServers": {"a": {"command": "x", "timeout": 1e999}}}', r":1:50: 1e999 is not a number that can be used"),
+        ('{"mcpServers": {"a": {"command": "x", "timeout": NaN}}}', r":1:50: NaN is not a number that can be used"),
         ('{"a":' * 100_000 + "1" + "}" * 100_000, r"nested too deeply"),
         ('{"mcpServers":\n{"a": {"command": "\\ud800"}}}', r":2:20: half a character"),
         ('{"mcpServers": {"a": {"command": "x\\u0000"}}}', r"mcpServers\.a\.command: has a NUL character"),
@@ -157,5 +161,5 @@ def test_a_url_that_is_wrong_is_refused_without_its_credentials(given: str) -> N
 
 
 def test_the_own_server_has_its_own_name_and_nobody_elses_trust() -> None:
-    servers = servers_to_use([OWN_SERVER, "mcp-calc-server-2"], {}, {})
+    servers = servers_to_use([OWN_SERVER, "mcp-calc-server-2"], {}, own_server({}))
     assert [entry.trusted for entry in servers.values()] == [True, False]

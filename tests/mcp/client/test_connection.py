@@ -33,6 +33,26 @@ threading.Event().wait()
 """
 
 
+# Reads nothing more once it has listed its tools, and stays.
+DEAF_SERVER = """
+import json, os, sys, time
+
+for line in iter(sys.stdin.readline, ""):
+    message = json.loads(line)
+    info = {"name": "deaf", "version": "1"}
+    about = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": info}
+    tools = {"tools": [{"name": "use", "inputSchema": {"type": "object"}}]}
+    answer = {"initialize": {"result": about}, "tools/list": {"result": tools}}.get(message["method"])
+    if message["method"] == "tools/list":
+        os.close(0)
+    if "id" in message:
+        answer = answer or {"error": {"code": -32601, "message": "no"}}
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], **answer}), flush=True)
+    if message["method"] == "tools/list":
+        time.sleep(60)
+"""
+
+
 async def no_progress(progress: float, total: float | None, message: str | None) -> None:
     del progress, total, message
 
@@ -152,6 +172,14 @@ async def test_a_killed_server_makes_calls_unavailable_and_cancels_no_caller(
         failures = [call.exception() for call in calls]
         assert all(isinstance(failure, ToolUnavailable) for failure in failures)
         assert {str(failure) for failure in failures} == {"calc went away: connection closed"}
+        assert not connection.is_up
+
+
+async def test_a_server_that_reads_nothing_more_is_lost_although_it_stays() -> None:
+    async with connect((sys.executable, "-c", DEAF_SERVER)) as connection:
+        assert connection.is_up
+        with pytest.raises(ToolUnavailable):
+            await connection.call("use", {}, no_progress)
         assert not connection.is_up
 
 
