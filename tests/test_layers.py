@@ -1,4 +1,4 @@
-"""The packages import each other as docs/design.md says, and nothing private of other distributions."""
+"""The packages import each other as docs/architecture.md says, and nothing private of other distributions."""
 
 import ast
 import re

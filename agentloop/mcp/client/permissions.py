@@ -14,7 +14,7 @@ def needs_permission(spec: ToolSpec, *, is_trusted: bool) -> bool:
 
 
 def refusal(name: str, server: str, pattern: str, warn: Callable[[str], None]) -> Callable[..., Any]:
-    """The function of a tool that is not allowed. It raises an error; `warn` is told the option to allow it."""
+    """The function of a tool that is not allowed. It raises; `warn` receives the option that would allow it."""
 
     async def refuse(**_arguments: Any) -> Any:
         warn(

@@ -60,9 +60,9 @@ def remote_tools(
 ) -> list[Tool]:
     """Every tool of every server that is up, each an async tool.
 
-    No tool gets the name of another server's tool, or one of `reserved`: see `name_tools`. A tool of an untrusted
-    server that may change things returns an error unless a pattern of `allow`, or of the server's entry, matches its
-    name. A tool that cannot be given to a model is left out. `warn` receives a line for each problem.
+    No tool gets the name of another server's tool, or one of `reserved`: see `name_tools`. A tool that may change
+    things and belongs to an untrusted server returns an error unless a pattern of `allow`, or of the server's entry,
+    matches its name. A tool that cannot be given to a model is left out. `warn` receives a line for each problem.
     """
     offers = [Offer(each.name, [tool.name for tool in each.tools], is_trusted=each.is_trusted) for each in connections]
     tools: dict[str, Tool] = {}

@@ -43,7 +43,7 @@ from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.reports import Channel, reporting
+from agentloop.mcp.server.reports import Channel, EventBatcher, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
 
 MAX_ARGUMENTS = 200_000
@@ -129,6 +129,7 @@ class Publication:
         self._rate = RateLimit(options.calls_per_minute)
         self._read_rate = RateLimit(options.calls_per_minute)
         self._governor = Governor()
+        self._batcher = EventBatcher()
         self._trace = options.trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
@@ -193,7 +194,9 @@ class Publication:
         handover = call.handover
         deadline = None if handover.seconds is None else deadline_after(handover.seconds)
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
-        async with reporting(call.tool.name, _channel(context, handover)) as reports:
+        # Over HTTP each call has a connection of its own.
+        batcher = self._batcher if context.request is None else None
+        async with reporting(call.tool.name, _channel(context, handover), batcher) as reports:
             circumstances = CallContext(
                 progress=reports.say,
                 deadline=deadline,
@@ -207,7 +210,7 @@ class Publication:
             )
             result = await self._result(context, call, circumstances)
         if handover.call and handover.events:
-            result.meta = {EVENTS: {"count": reports.event_count}}
+            result.meta = {EVENTS: {"count": reports.event_count, "rest": reports.rest}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result

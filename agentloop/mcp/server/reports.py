@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
+
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, RunFinished, RunStarted, Spent
 from agentloop.handover import EVENTS_SENT, SPENT
@@ -19,14 +21,16 @@ from agentloop.narration import LINE, Narrator, clip, describe
 from agentloop.relay import Outgoing
 from agentloop.usage import Usage
 
-LINGER = 0.05
-"""Seconds for which events wait for others, so that one message has them all: messages are what takes time."""
+LINGER = 0.03
+"""Seconds for which events wait for others, because a notification takes more time than the events in it."""
 HEARTBEAT = 10.0
 """Seconds without a message after which the client is sent a line."""
 FLUSH = 5.0
 """Seconds that a finished call waits for its last messages to be sent."""
 MAX_MESSAGE = 200_000
 """Characters of the events in one message, unless a single event is longer."""
+MAX_REST = 5 * MAX_MESSAGE
+"""Characters of the events that are sent with the result."""
 
 Progress = Callable[[float, float | None, str | None], Awaitable[None]]
 Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -65,34 +69,78 @@ class CallHistory:
         if text is not None:
             self._events.append(text)
 
-    def message(self, first: int) -> tuple[dict[str, Any], int]:
+    def message(self, first: int, limit: int = MAX_MESSAGE) -> tuple[dict[str, Any], int]:
         """A message with the events from number `first` on that fit into it, and the number of the next event."""
         size, end = 0, first
-        while end < self.count and (size == 0 or size + len(self._events[end]) <= MAX_MESSAGE):
+        while end < self.count and (size == 0 or size + len(self._events[end]) <= limit):
             size += len(self._events[end])
             end += 1
         return self._outgoing.message(first, self._events[first:end]), end
 
 
+class EventBatcher:
+    """Sends the events of all calls that share a connection, those of several calls in one notification."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[CallReport, None] = {}
+        self._lock = asyncio.Lock()
+
+    async def send(self, report: CallReport, notify: Notify) -> None:
+        """Send the events of `report` and of all others that wait, unless another call sends them first."""
+        self._waiting[report] = None
+        async with self._lock:
+            if report not in self._waiting:
+                return
+            await asyncio.sleep(LINGER)
+            report.is_sending = True
+            try:
+                await notify(EVENTS_SENT, {"told": self._take()})
+            finally:
+                report.is_sending = False
+
+    def forget(self, report: CallReport) -> None:
+        self._waiting.pop(report, None)
+
+    def _take(self) -> list[dict[str, Any]]:
+        taken: list[dict[str, Any]] = []
+        while self._waiting and sum(len(each["events"]) for each in taken) < MAX_MESSAGE:
+            report = next(iter(self._waiting))
+            del self._waiting[report]
+            taken.append(report.next_message())
+        return taken
+
+
 @asynccontextmanager
-async def reporting(name: str, channel: Channel) -> AsyncIterator[CallReport]:
-    """Send what the block reports about the call of the tool `name`. A client that cannot be reached is ignored."""
-    report = CallReport(name, channel)
+async def reporting(name: str, channel: Channel, batcher: EventBatcher | None = None) -> AsyncIterator[CallReport]:
+    """Send what the block reports about the call of the tool `name`. A client that cannot be reached is ignored.
+
+    Calls that share a connection share the `batcher`.
+    """
+    report = CallReport(name, channel, batcher or EventBatcher())
     sending = asyncio.create_task(report.send_all(), name="report")
     try:
         yield report
-        report.end()
-        await asyncio.wait({sending}, timeout=FLUSH)
+        if report.end():
+            await asyncio.wait({sending}, timeout=FLUSH)
     finally:
-        await cancel_and_wait([sending])
+        report.close()
+        with anyio.CancelScope(shield=True):
+            if report.is_sending:
+                await asyncio.wait({sending}, timeout=FLUSH)
+            await cancel_and_wait([sending])
 
 
 class CallReport:
-    """Collects the events and lines of one call until `send_all` sends them."""
+    """Collects the events and lines of one call until `send_all` sends them.
 
-    def __init__(self, name: str, channel: Channel) -> None:
+    `rest` is the message with the events that were not sent before the end; the caller receives it with the result.
+    While it `is_sending`, the message may have events of other calls, so that it must not be interrupted.
+    """
+
+    def __init__(self, name: str, channel: Channel, batcher: EventBatcher) -> None:
         self._name = name
         self._channel = channel
+        self._batcher = batcher
         self._history = CallHistory()
         self._lines: list[str] = []
         self._narrator = Narrator()
@@ -101,7 +149,9 @@ class CallReport:
         self._lines_sent = 0
         self._usage_sent = self._history.usage
         self._changed = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._is_ended = False
+        self.rest: dict[str, Any] | None = None
+        self.is_sending = False
 
     @property
     def event_count(self) -> int:
@@ -122,35 +172,36 @@ class CallReport:
         self._lines.append(clip(message, LINE))
         self._changed.set()
 
-    def end(self) -> None:
-        """The call has its result: `send_all` sends what is left, and returns."""
-        self._ended.set()
+    def end(self) -> bool:
+        """The call has its result. Whether `send_all` has something left to send, after which it returns."""
+        self._is_ended = True
         self._changed.set()
+        self.close()
+        if self._channel.events and self._has_news:
+            self.rest = self.next_message(MAX_REST)
+        return bool(self._lines) or self._has_news
+
+    def close(self) -> None:
+        """Let no other call send events of this one any more."""
+        self._batcher.forget(self)
 
     async def send_all(self) -> None:
         now = asyncio.get_running_loop().time
         silent_since = now()
-        while not self._ended.is_set() or self._has_more:
+        while not self._is_ended or self._lines or self._has_news:
             # Not `wait_for`, which before Python 3.12 may swallow a cancellation.
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(silent_since + HEARTBEAT):
                     await self._changed.wait()
-            if self._channel.events:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LINGER):
-                        await self._ended.wait()
             self._changed.clear()
             if now() >= silent_since + HEARTBEAT:
                 self.say(f"{self._name}: still working")
-            with suppress(Exception):  # the client is gone, or takes no notifications
-                if await self._send():
-                    silent_since = now()
-            if self._has_more:
+            sent = self._events_sent + self._lines_sent
+            await self._send()
+            if self._events_sent + self._lines_sent > sent:  # no client takes usage for progress
+                silent_since = now()
+            if self._has_news:
                 self._changed.set()
-
-    @property
-    def _has_more(self) -> bool:
-        return bool(self._lines) or self._has_news
 
     @property
     def _has_news(self) -> bool:
@@ -160,27 +211,30 @@ class CallReport:
         has_events = self._channel.events and self._events_sent < self._history.count
         return has_events or self._usage_sent is not self._history.usage
 
-    async def _send(self) -> bool:
-        """Send the lines and one message. Whether that was more than usage, which no client takes for progress."""
-        sent = self._events_sent + self._lines_sent
-        if self._has_news:
-            await self._channel.notify(*self._next_message())
-        lines, self._lines = self._lines, []
-        for line in lines:
+    async def _send(self) -> None:
+        """Send all lines, and one message. A client that is gone, or takes no notifications, misses only that."""
+        with suppress(Exception):
+            if self._has_news and self._channel.events:
+                await self._batcher.send(self, self._channel.notify)
+            elif self._has_news:
+                await self._channel.notify(SPENT, self.next_message())
+        while self._lines:
             self._lines_sent += 1
-            await self._channel.progress(self._lines_sent, None, line)
-        return self._events_sent + self._lines_sent > sent
+            with suppress(Exception):
+                await self._channel.progress(self._lines_sent, None, self._lines[0])
+            del self._lines[0]
 
-    def _next_message(self) -> tuple[str, dict[str, Any]]:
+    def next_message(self, limit: int = MAX_MESSAGE) -> dict[str, Any]:
+        """The message about what has not been sent: events of `limit` characters, and usage if it has changed."""
         usage = self._history.usage
         message: dict[str, Any] = {"id": self._channel.call}
         if usage is not self._usage_sent:
             self._usage_sent = usage
             message["models"] = usage.to_json()
-        if not self._channel.events:
-            return SPENT, message
-        events, self._events_sent = self._history.message(self._events_sent)
-        return EVENTS_SENT, {"told": [message | events]}
+        if self._channel.events:
+            events, self._events_sent = self._history.message(self._events_sent, limit)
+            message |= events
+        return message
 
     def _line(self, event: Event) -> str | None:
         """The line about an event. The client knows that it called, and receives the answer as the result."""

@@ -10,7 +10,7 @@ import pytest
 from agentloop.events import Event, Notice, RunFinished, RunStarted, Spent, TextDelta, ToolStarted
 from agentloop.handover import EVENTS_SENT, SPENT
 from agentloop.mcp.server import reports
-from agentloop.mcp.server.reports import MAX_MESSAGE, CallHistory, Channel, reporting
+from agentloop.mcp.server.reports import MAX_MESSAGE, CallHistory, Channel, EventBatcher, reporting
 from agentloop.usage import Bill, ModelUsage
 
 
@@ -137,7 +137,7 @@ async def test_a_caller_that_did_not_ask_for_events_receives_usage_if_it_named_t
     assert nameless.messages == []
 
 
-async def test_events_are_numbered_and_sent_before_the_block_is_left_together_with_the_usage() -> None:
+async def test_events_are_numbered_and_sent_together_with_the_usage_and_the_last_ones_are_the_rest() -> None:
     client = Client()
     async with reporting("tool", client.channel("one", events=True)) as report:
         report.observe(notice("first"))
@@ -146,7 +146,8 @@ async def test_events_are_numbered_and_sent_before_the_block_is_left_together_wi
         report.observe(notice("second"))
         report.observe(COST)
         report.say("from the tool")
-    first, second = client.reports
+    (first,), second = client.reports, report.rest
+    assert second is not None
     assert [(each["id"], each["first"], len(json.loads(each["events"]))) for each in (first, second)] == [
         ("one", 0, 2),
         ("one", 2, 2),
@@ -155,13 +156,59 @@ async def test_events_are_numbered_and_sent_before_the_block_is_left_together_wi
     assert (report.event_count, client.lines) == (4, ["from the tool"])
 
 
+async def test_events_of_calls_that_share_a_connection_are_in_one_message() -> None:
+    client, batcher = Client(), EventBatcher()
+    async with (
+        reporting("tool", client.channel("one", events=True), batcher) as one,
+        reporting("tool", client.channel("two", events=True), batcher) as two,
+    ):
+        one.observe(notice())
+        two.observe(COST)
+        await asyncio.wait_for(client.enough.wait(), 30)
+        assert len(client.messages) == 1
+        two.observe(notice())
+    assert [(each["id"], "models" in each) for each in client.reports] == [("one", False), ("two", True)]
+    assert (one.rest, two.rest is None) == (None, False)
+
+
+async def test_the_end_of_a_call_does_not_interrupt_a_message_with_events_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reports, "LINGER", 0)
+    client, batcher = Client(), EventBatcher()
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(method: str, params: dict[str, Any]) -> None:
+        reached.set()
+        await go_on.wait()
+        await client.notify(method, params)
+
+    async with reporting("tool", Channel(client.progress, slow, "two", events=True), batcher) as two:
+
+        async def call_one() -> None:
+            async with reporting("tool", Channel(client.progress, slow, "one", events=True), batcher) as one:
+                one.observe(notice())
+                two.observe(notice())
+                await reached.wait()
+
+        calling = asyncio.create_task(call_one())
+        await reached.wait()
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.wait_for(calling, 30)
+    assert len(client.messages) == 1
+    assert sorted(each["id"] for each in client.reports) == ["one", "two"]
+
+
 async def test_a_message_is_not_longer_than_a_client_takes_and_nothing_is_lost() -> None:
-    client = Client()
+    client = Client(until=2)
     many = 2 * MAX_MESSAGE // 4000
     async with reporting("tool", client.channel("one", events=True)) as report:
         for _ in range(many):
             report.observe(notice("x" * 4000))
-    numbers = [(each["first"], len(json.loads(each["events"]))) for each in client.reports]
+        await asyncio.wait_for(client.enough.wait(), 30)
+    assert report.rest is not None
+    numbers = [(each["first"], len(json.loads(each["events"]))) for each in [*client.reports, report.rest]]
     assert len(numbers) > 2
     assert sum(count for _, count in numbers) == many
     assert all(first + count == later for (first, count), (later, _) in pairwise(numbers))
