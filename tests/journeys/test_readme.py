@@ -22,7 +22,7 @@ NO_INSTALLING = "make -o .venv/run.stamp"
 SHOWN = {
     "make demo": ANSWER,
     '"What is (2 + 3) ^ 2 / 5?"': "Answer: 5\n",
-    "--json -": '"answer": "Answer: $43.49"',
+    "--json -": 'shipping $5.99\\nTotal: $43.49"',
     "What is 3 times 12.50": "Answer: 37.5\n",
     "orchestrator-client tools": "mcp-calc-server: up, 7 tools",
     '"What is 6 * 7?"': "Answer: 42\n",
