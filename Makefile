@@ -11,7 +11,7 @@ demo: .venv/run.stamp
 
 # Kills a server in mid run. Installs the extra `durable` into .venv.
 demo-durable: .venv/durable.stamp
-	@$(BIN)/python -m orchestrator_client.durable_demo
+	@$(BIN)/python -m examples.durable_demo
 
 # Three workers for two cores: tests wait for processes, and for time.
 test: .venv/dev.stamp

@@ -18,8 +18,8 @@ from pathlib import Path
 from agentloop.events import Observer, ignore, together
 from agentloop.observers import export
 from orchestrator_client.live_view import LiveView
-from orchestrator_client.observing import kept
 from orchestrator_client.report import Report
+from orchestrator_client.run_files import run_files
 
 ROWS, COLUMNS = 50, 120
 
@@ -37,7 +37,7 @@ async def watched(names: Collection[str]) -> AsyncIterator[tuple[Observer, Obser
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         events = folder / "events" if "events" in names else None
         timeline = folder / "timeline.html" if "timeline" in names else None
-        observers += stack.enter_context(kept(events, timeline, print, name_it=False))
+        observers += stack.enter_context(run_files(events, timeline, print, quiet=True))
         trace = export.tracing("orchestrator-client", print) if "spans" in names else ignore
         yield together(*observers), trace
 

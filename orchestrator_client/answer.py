@@ -1,4 +1,4 @@
-"""What came of a question, for the user."""
+"""The outcome of a question, for the user."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from agentloop.narration import printable
 from orchestrator_client.report import Report
 
 NO_ACCESS = {401, 403}
-"""HTTP statuses that mean that the credentials are wrong."""
+"""HTTP statuses of wrong credentials."""
 
 
 def is_ok(report: Report, policy: str) -> bool:
-    """Whether the question is answered, by the `--policy`."""
+    """Whether the run succeeded under the `--policy`."""
     if policy == "best-effort":
         return report.answer is not None or bool(report.finished)
     return report.answer is not None and not report.failed
 
 
-def print_answer(report: Report, policy: str, tell: Callable[[str], None]) -> None:
-    """The answer to stdout; what is missing, and why, to stderr and to `tell`: each reason once."""
+def print_answer(report: Report, policy: str, show: Callable[[str], None]) -> None:
+    """Write the answer to stdout. `show` receives one line for each failed part and for the error, each reason once."""
     if report.answer is not None:
         print_result(printable(report.answer))
-    said = f"{report.answer} {report.error}"
+    reported = f"{report.answer} {report.error}"
     for part in report.failed:
-        if part.result not in said:
-            tell(f"failed: {part.tool}({part.arguments}): {part.result}")
+        if part.result not in reported:
+            show(f"failed: {part.tool}({part.arguments}): {part.result}")
     if report.error is None:
         return
     for part in report.finished:
         text = f"{part.tool}({part.arguments}):\n{part.result}"
         (print_result if policy == "best-effort" else say)(printable(text))
     for line in f"no answer: {report.error}".splitlines():
-        tell(line)
+        show(line)
 
 
 def printable_json(value: Any) -> str:
-    """JSON in which everything that could steer a terminal is escaped; JSON itself does that only below 0x20."""
+    """JSON with every unprintable character escaped; JSON itself requires that only below 0x20."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def advice(error: AgentError) -> str:
-    """What to do about it, to be put behind the error; often nothing."""
+    """A sentence to append to the error, which says what to do about it; often empty."""
     if isinstance(error, ApiUnreachable):
         return " Check the network or proxy, or use --offline."
     refused = isinstance(error, ModelError) and error.status in NO_ACCESS

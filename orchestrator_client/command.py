@@ -1,4 +1,4 @@
-"""A click command with commands beside it, so that a command line may begin with a question or with a command."""
+"""A click command whose command line begins either with a question or with the name of another command."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from agentloop.command_line import CommandLine, write_commands
 
 
 class CommandWithOthers(CommandLine):
-    """Takes every command line that does not begin with the name of one of the others, which its help lists.
+    """A command that hands command lines beginning with the name of another command to that command.
 
-    A click group takes no argument of its own before a command's name.
+    A click group cannot have an argument of its own before a command's name.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -22,7 +22,7 @@ class CommandWithOthers(CommandLine):
         self.others: dict[str, click.Command] = {}
 
     def command(self, name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
-        """Make a function another command."""
+        """A decorator that turns a function into another command."""
         make: Any = click.command(name, cls=CommandLine, context_settings=self.context_settings, **attributes)
 
         def add(function: Callable[..., Any]) -> click.Command:
@@ -43,7 +43,7 @@ class CommandWithOthers(CommandLine):
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def names_of_others(self, ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """What a shell may complete the first word to: the names of the other commands."""
+        """The names of the other commands, for shell completion of the first word."""
         assert parameter.name is not None
         if ctx.params.get(parameter.name):
             return []

@@ -1,4 +1,4 @@
-"""Which servers there are, how they are, and what they offer."""
+"""The servers, their state, and the tools they offer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from orchestrator_client.answer import printable_json
-from orchestrator_client.progress import say
+from orchestrator_client.lines import say
 
 _WIDTH = 100
 _SHORTEST = 30
@@ -27,7 +27,7 @@ _NAME = 64
 
 
 async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float, *, as_json: bool) -> int:
-    """Connect to the servers and print what they offer; the exit status."""
+    """Connect to the servers, print what they offer, and return the exit status."""
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(server_log(say))
         connections = [
@@ -50,12 +50,13 @@ def print_listing(connections: Sequence[Connection]) -> None:
 
 
 def listing(connections: Sequence[Connection]) -> Iterator[str]:
-    """A line for each server, with its tools below, as they were when it was last up."""
+    """A line for each server, followed by its tools as it last listed them."""
     for connection in connections:
         name = clip(connection.name, _NAME)
         if connection.is_up:
             trust = ", trusted" if connection.is_trusted else ""
-            yield f"{name}: up, {_number(len(connection.tools), 'tool')}{trust}"
+            count = len(connection.tools)
+            yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}"
         else:
             yield f"{name}: down: {clip(connection.error or 'not connected', 200)}"
         widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
@@ -89,7 +90,3 @@ def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
 
 def _is_agent(tool: McpTool) -> bool:
     return (tool.meta or {}).get(AGENT) is True
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,7 +1,6 @@
-"""The tree of what runs are doing, drawn on a terminal while they do it.
+"""The tree of running agents, drawn on a terminal while they work.
 
-Drawn a few times a second and in half of the screen at most, however many agents are at work. What else there is to say
-goes above it.
+It is drawn a few times a second and takes half of the screen at most. Other messages appear above it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from agentloop.events import Event, Later
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from agentloop.observers.live import Tree, rows
-from orchestrator_client.progress import LINE
+from orchestrator_client.lines import STDERR_LINE
 from orchestrator_client.terminal import undone_on_sigterm, without_echo
 from orchestrator_client.tree_picture import Picture, picture_of, starting_lines
 
@@ -37,13 +36,13 @@ FEWEST_ROWS = 4
 
 
 class LiveView:
-    """Shows the events it is given to `observe` as a tree on stderr, a terminal, within the block of `shown`.
+    """Shows the events that `observe` receives as a tree on stderr, a terminal, within the block of `shown`.
 
-    What is typed meanwhile is not echoed. However the block is left, cursor and echo are as before.
+    Typed characters are not echoed meanwhile. Cursor and echo are restored however the block ends.
     """
 
     def __init__(self) -> None:
-        # Not bound to the stream: in a chat another one stands for it while a line is typed.
+        # Not bound to a stream: prompt_toolkit replaces `sys.stderr` while a line is typed.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._tree = Tree()
         self._seen = Later(self._tree.observe)
@@ -56,12 +55,12 @@ class LiveView:
 
     def say(self, text: str) -> None:
         """A line above the tree."""
-        with suppress(OSError):  # a terminal that is gone
-            self.console.print(wrapped(clip(text, LINE), self.console.size.width), soft_wrap=True)
+        with suppress(OSError):  # the terminal was closed
+            self.console.print(wrapped(clip(text, STDERR_LINE), self.console.size.width), soft_wrap=True)
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
-        """Draw within the block; the last picture stays."""
+        """Draw within the block. The last picture stays on the screen."""
         self._tree, self._drawn, self._logged = Tree(), None, 0
         self._seen = Later(self._tree.observe)
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
@@ -75,16 +74,16 @@ class LiveView:
 
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:
-        """Where started servers write: their lines appear above the tree, `MAX_LOG` for each question."""
-        async with server_log(self._tell_log) as log:
+        """A file for started servers. Its lines appear above the tree, at most `MAX_LOG` for each question."""
+        async with server_log(self._log) as log:
             yield log
 
-    def _tell_log(self, line: str) -> None:
+    def _log(self, line: str) -> None:
         self._logged += 1
         if self._logged <= MAX_LOG:
             self.say(line)
         elif self._logged == MAX_LOG + 1:
-            self.say(f"(Servers have more than {MAX_LOG} lines to say; the rest is left out.)")
+            self.say(f"(The servers wrote more than {MAX_LOG} lines; the rest is left out.)")
 
     async def _draw(self, live: Live) -> None:
         while True:
@@ -111,7 +110,7 @@ class LiveView:
         return picture
 
     def _show_cursor(self) -> None:
-        """Not through the console, which may be writing just now."""
+        """Writes to the descriptor, because the console may be in the middle of writing."""
         os.write(self.console.file.fileno(), b"\x1b[?25h\r\n")
 
     @property
@@ -119,7 +118,7 @@ class LiveView:
         return self.console.encoding.startswith("utf")
 
     def _forget_wrapped_rows(self) -> None:
-        """Erase what a terminal that has become narrower has wrapped: `Live` knows only of the rows it drew."""
+        """Erase the rows that a terminal adds by wrapping when it becomes narrower; `Live` does not do that."""
         width = self.console.size.width
         if self._drawn is None or width >= self._drawn_in:
             return

@@ -1,4 +1,4 @@
-"""The main job: connect, list what the servers offer, and let an agent delegate to it."""
+"""The main task: connect to servers, list their tools, and let an agent delegate to them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ Answer in plain text: the result of each part, then the result of the whole."""
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Who orchestrates, and with what.
+    """The model, servers and tools of an orchestrator.
 
-    `fallbacks` are local sync tools that answer when a server that offers the same ones cannot; with no `servers` they
-    are all there is. `fallback_servers` are the names of servers known to offer them, even if they never answer.
-    `allow` are patterns for names of tools that may change things. `max_calls` bounds the calls under way at once on
-    each server.
+    `fallbacks` are local sync tools that answer when a server that offers the same tools cannot; without `servers`,
+    they are the only tools. `fallback_servers` names servers known to offer them, even if they never answer. `allow`
+    are patterns for names of tools that may change things. `max_calls` bounds the concurrent calls to each server.
     """
 
     model: str
@@ -54,20 +53,21 @@ class Setup:
     max_calls: int = MAX_CALLS
     eager: bool = True
     keys: str | None = None
-    """What the idempotency keys of the calls begin with; None: something new for each connection."""
+    """The prefix of the calls' idempotency keys; None for a new one for each connection."""
     server_log: TextIO = sys.stderr
 
 
 class Session:
-    """Servers that stay connected, and are connected again, over any number of conversations.
+    """Servers that stay connected, and reconnect, over any number of conversations.
 
-    `warn` gets one line for each thing that went wrong and was dealt with, `observe` the `ServerChanged` events.
+    `warn` receives one line for each problem that was handled, `observe` the events `ServerStarting` and
+    `ServerChanged`.
     """
 
     def __init__(self, setup: Setup, warn: Warn, observe: Observer = ignore) -> None:
         self._setup = setup
         self._warned: set[str] = set()
-        self._tell = warn
+        self._say = warn
         self._observe = observe
         self._stack = AsyncExitStack()
         self.connections = [
@@ -78,7 +78,7 @@ class Session:
                 server_log=setup.server_log,
                 max_calls=setup.max_calls,
                 keys=setup.keys,
-                changed=self._tell_of,
+                changed=self._on_change,
             )
             for name, entry in setup.servers.items()
         ]
@@ -123,7 +123,7 @@ class Session:
         """The state of each server, by name."""
         return {connection.name: connection.to_json() for connection in self.connections}
 
-    def _tell_of(self, connection: Connection) -> None:
+    def _on_change(self, connection: Connection) -> None:
         state = connection.breaker.state
         reason = None if connection.is_up else clip(connection.error or "", LINE)
         self._observe(
@@ -135,10 +135,10 @@ class Session:
     def _warn(self, text: str) -> None:
         if text not in self._warned:
             self._warned.add(text)
-            self._tell(text)
+            self._say(text)
 
     def _tools(self) -> list[Tool]:
-        """What the servers offer, and the local fallbacks for servers that are down and offer the same."""
+        """The tools of the servers that are up, and local fallbacks for servers that are down."""
         fallbacks = self._setup.fallbacks
         up = [connection for connection in self.connections if connection.is_up]
         down = [connection for connection in self.connections if not connection.is_up]
@@ -161,7 +161,7 @@ class Session:
         return tools
 
     def _has_fallbacks(self, connection: Connection) -> bool:
-        """Whether the local fallbacks are what the server offers: by its configuration, or by what it listed."""
+        """Whether the server offers the local fallbacks' tools, by its configuration or by what it listed."""
         if connection.name in self._setup.fallback_servers:
             return True
         listed = {tool.name: spec_of(tool) for tool in connection.tools}

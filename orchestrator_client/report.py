@@ -1,4 +1,4 @@
-"""What a run did, as a fold over its events."""
+"""A report of a run: a reducer over its events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentloop.usage import usd_to_json
 
 
 @dataclass(frozen=True, slots=True)
-class Delegation:
+class DelegatedCall:
     """A tool call of the orchestrator. Times are in seconds since the run started."""
 
     tool: str
@@ -38,12 +38,12 @@ class Delegation:
 
 @dataclass
 class Report:
-    """Grows with `observe`. Knows the outermost run; what happens below it is in its delegations.
+    """The result, delegated calls and usage of the outermost run. `observe` receives its events.
 
-    `claims` is what servers that are not trusted say their part of it cost.
+    `claims` is the part of the usage that untrusted servers claim.
     """
 
-    delegations: list[Delegation] = field(default_factory=list)
+    delegations: list[DelegatedCall] = field(default_factory=list)
     answer: str | None = None
     error: str | None = None
     usage: Usage = field(default_factory=Usage)
@@ -67,7 +67,7 @@ class Report:
                 self.usage, self.claims = event.bill.total, event.bill.claims
 
     def settle(self, output: ToolOutput) -> None:
-        """Take what came of a run from its output, if there were no events: it had ended before."""
+        """Read the result of a durable run from its output if there were no events, because it had ended before."""
         if self._run is not None:
             return
         bill = Bill.from_json((output.structured or {}).get("usage"))
@@ -78,8 +78,8 @@ class Report:
         else:
             self.answer = output.text
 
-    def _delegation(self, event: ToolFinished) -> Delegation:
-        return Delegation(
+    def _delegation(self, event: ToolFinished) -> DelegatedCall:
+        return DelegatedCall(
             tool=event.tool,
             arguments=event.arguments,
             started=self._started[event.call] - self._began,
@@ -90,19 +90,19 @@ class Report:
         )
 
     @property
-    def failed(self) -> list[Delegation]:
-        """The parts without a result: errors after which the same tool was not called again with success."""
+    def failed(self) -> list[DelegatedCall]:
+        """Failed calls, except those after which the same tool was called again and succeeded."""
         return [each for each in self.delegations if each.is_error and not self._made_good(each)]
 
     @property
-    def finished(self) -> list[Delegation]:
+    def finished(self) -> list[DelegatedCall]:
         return [each for each in self.delegations if not each.is_error]
 
-    def _made_good(self, error: Delegation) -> bool:
+    def _made_good(self, error: DelegatedCall) -> bool:
         return any(each.tool == error.tool and each.started >= error.finished for each in self.finished)
 
     def to_json(self, *, ok: bool, seconds: float, servers: Mapping[str, Any]) -> dict[str, Any]:
-        """The object `--json` prints. `seconds` is what the user waited; `claimed` is there if there are claims."""
+        """The object `--json` prints. `seconds` is the time the user waited; `claimed` is absent without claims."""
         report: dict[str, Any] = {
             "ok": ok,
             "answer": self.answer,

@@ -1,4 +1,4 @@
-"""From the options of a command line to who orchestrates with what."""
+"""From the options of a command line to a model, servers and local fallbacks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,6 +17,7 @@ from agentloop.mcp.client.config_file import read_config
 from mcp_calc_server.calculator import calculator_assistant, local_twins
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
+from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Setup
 
 OWN_SERVER = "mcp-calc-server"
@@ -25,32 +25,31 @@ OWN_SERVER = "mcp-calc-server"
 _HANDED_ON = re.compile(r"ANTHROPIC_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
 
 
-def setup_from(
-    options: Mapping[str, Any], say: Callable[[str], None], run: DurableRun | None = None
-) -> tuple[Setup, str | None]:
-    """What the options ask for, for a `run` that is kept or none; and which model it is, if the user did not choose.
+def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | None = None) -> tuple[Setup, str | None]:
+    """The setup that the options describe, and a notice about the model if the user did not choose it.
 
-    `say` receives a line for each key of the configuration that has no effect.
+    With `run`, the calls of the setup belong to that durable run. `say` receives a line for each key of the
+    configuration that has no effect.
 
     Raises:
-        click.UsageError: a server's configuration is wrong.
+        click.UsageError: the configuration of a server is wrong.
     """
-    way = {"offline": options["offline"], "base_url": options.get("base_url")}
-    orchestrator, calculator = choose_model(options["model"], **way), choose_model(options["calculator_model"], **way)
+    orchestrator = choose_model(options.model, offline=options.offline, base_url=options.base_url)
+    calculator = choose_model(options.calculator_model, offline=options.offline, base_url=options.base_url)
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
-    servers = {} if options["local"] else servers_from(options["config"], options["servers"], calculator, say, run)
+    servers = {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
     setup = Setup(
         model=orchestrator.model,
         client=orchestrator.client,
         servers=servers,
         fallbacks=local_twins(calculator_assistant(model=calculator.model, client=calculator.client)),
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
-        allow=options.get("allow", ()),
-        connect_timeout=options["connect_timeout"],
-        max_calls=options["max_calls"],
-        eager=not options["no_eager"],
+        allow=options.allow,
+        connect_timeout=options.connect_timeout,
+        max_calls=options.max_calls,
+        eager=not options.no_early_tool_calls,
         keys=None if run is None else run.id,
     )
     return setup, orchestrator.notice
@@ -63,12 +62,12 @@ def servers_from(
     say: Callable[[str], None],
     run: DurableRun | None = None,
 ) -> dict[str, ServerEntry]:
-    """The servers that `--config` and `--server` name; `calculator` is the model that our own server asks.
+    """The servers that `--config` and `--server` name. `calculator` is the model for this project's own server.
 
     `say` receives a line for each key of the configuration that has no effect.
 
     Raises:
-        click.UsageError: a server's configuration is wrong.
+        click.UsageError: the configuration of a server is wrong.
     """
     try:
         configured = {} if config is None else read_config(config, say)
@@ -80,14 +79,14 @@ def servers_from(
 
 
 def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:
-    """A --server that is meant to be a command has to be one: it may be a configured server's name, misspelled."""
+    """Refuse a `--server` whose command does not exist: it may be the misspelled name of a configured server."""
     for name, entry in chosen.items():
-        if name in configured or entry.command in {None, sys.executable}:  # the latter is our own server
+        if name in configured or entry.command in {None, sys.executable}:  # the latter is this project's own server
             continue
         if shutil.which(str(entry.command)) is None:
-            known = f" Configured are: {', '.join(configured)}." if configured else ""
+            known = f" Configured servers: {', '.join(configured)}." if configured else ""
             raise ConfigurationError(
-                f"--server {entry.command!r} is neither a configured server, a URL nor a command that is there.{known}"
+                f"--server {entry.command!r} is not a configured server, a URL or an installed command.{known}"
             )
 
 
@@ -98,15 +97,15 @@ def own_server(env: Mapping[str, str]) -> dict[str, ServerEntry]:
 
 
 def is_calculator(entry: ServerEntry) -> bool:
-    """Whether the entry starts the calculator's server, whose tools are the local fallbacks."""
+    """Whether the entry starts the calculator's server, which offers the same tools as the local fallbacks."""
     command = [Path(word).name.removesuffix(".exe") for word in (entry.command or "", *entry.args)]
     return bool({"mcp-calc-server", "mcp_calc_server"} & set(command)) and "--no-calculator" not in command
 
 
 def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:
-    """What our own server is given: the same choice of model, the credentials and the way to the API, a run's store.
+    """The environment of this project's own server: model, credentials, proxies, certificates, and a run's store.
 
-    A child inherits none of them by itself.
+    The MCP SDK passes none of these to a child process.
     """
     passed_on = {name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)}
     choice = {"CALCULATOR_OFFLINE": "1"} if calculator.offline else {"CALCULATOR_MODEL": calculator.model}

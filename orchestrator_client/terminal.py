@@ -1,4 +1,4 @@
-"""The terminal is left as it was found, however a block ends."""
+"""Terminal settings that are restored however a block ends."""
 
 from __future__ import annotations
 
@@ -9,40 +9,45 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
 
 
 @contextmanager
 def without_echo() -> Iterator[None]:
-    """What is typed within the block is not shown; Ctrl-C works."""
-    fd, before = _keyboard()
-    if fd is None:
-        yield
-        return
-    silent = termios.tcgetattr(fd)
-    silent[3] &= ~termios.ECHO
-    termios.tcsetattr(fd, termios.TCSADRAIN, silent)
-    try:
-        with undone_on_sigterm(lambda: termios.tcsetattr(fd, termios.TCSANOW, before)):
+    """Typed characters are not shown within the block. Ctrl-C works."""
+    with restored_on_sigterm() as restore:
+        if restore is None:
             yield
-    finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+            return
+        fd = sys.stdin.fileno()
+        silent = termios.tcgetattr(fd)
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(fd, termios.TCSADRAIN, silent)
+        try:
+            yield
+        finally:
+            restore()
 
 
 @contextmanager
-def restored_on_sigterm() -> Iterator[None]:
-    """SIGTERM in the block leaves the terminal as it is now."""
-    fd, before = _keyboard()
-    if fd is None:
-        yield
+def restored_on_sigterm() -> Iterator[Callable[[], None] | None]:
+    """SIGTERM within the block restores the present settings. Gives a function that does so; None if no terminal."""
+    try:
+        fd = sys.stdin.fileno()
+        before = termios.tcgetattr(fd)
+    except (OSError, ValueError, termios.error):
+        yield None
         return
-    with undone_on_sigterm(lambda: termios.tcsetattr(fd, termios.TCSANOW, before)):
-        yield
+
+    def restore() -> None:
+        termios.tcsetattr(fd, termios.TCSANOW, before)
+
+    with undone_on_sigterm(restore):
+        yield restore
 
 
 @contextmanager
 def undone_on_sigterm(undo: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM ends the process as ever, but only after `undo`, which may come in the middle of anything."""
+    """SIGTERM ends the process as before, but only after `undo`, which may be called at any point."""
 
     def end(number: int, frame: FrameType | None) -> None:
         with suppress(OSError, termios.error):
@@ -59,12 +64,3 @@ def undone_on_sigterm(undo: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _keyboard() -> tuple[int | None, list[Any]]:
-    """The terminal that is typed at and its settings, if there is one."""
-    try:
-        fd = sys.stdin.fileno()
-        return fd, termios.tcgetattr(fd)
-    except (OSError, ValueError, termios.error):
-        return None, []

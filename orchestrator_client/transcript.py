@@ -1,4 +1,4 @@
-"""What was asked and answered in a chat, and what it cost."""
+"""The questions and answers of a chat, and their cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator_client.report import Report
 
 @dataclass
 class Transcript:
-    """The questions of a chat in order, each with the report of its run; failed and stopped ones too."""
+    """The questions of a chat in order, each with the report of its run, including failed and stopped runs."""
 
     exchanges: list[tuple[str, Report]] = field(default_factory=list)
 
@@ -25,18 +25,18 @@ class Transcript:
 
     @property
     def claims(self) -> Usage:
-        """What servers that are not trusted say their part of it cost."""
+        """The part of the cost that untrusted servers claim."""
         return sum((report.claims for _, report in self.exchanges), Usage())
 
     def add(self, question: str, report: Report) -> None:
         self.exchanges.append((question, report))
 
     def to_markdown(self) -> str:
-        """For people to read."""
+        """The chat as a document for people."""
         return "\n".join(["# Conversation", "", *(line for each in self.exchanges for line in _markdown(*each))])
 
     def to_json(self, conversation: Conversation) -> str:
-        """For programs: the messages of the conversation that is open, in the Messages API's form, and all costs."""
+        """For programs: the messages of the current conversation, as the Messages API has them, and all usage."""
         value = {
             "messages": conversation.messages,
             "usage": self.usage.to_json(),
@@ -46,17 +46,17 @@ class Transcript:
 
 
 def usage_lines(usage: Usage, claims: Usage) -> Iterator[str]:
-    """A line for each model, their sum if there is more than one, and what is only claimed if something is."""
+    """A line for each model, their sum if there are several, and a line for claimed usage if there is any."""
     if not usage:
         yield "Nothing has been used yet."
     for model, used in usage.by_model.items():
         tokens = f"{used.prompt_tokens:,} tokens in, {used.output_tokens:,} out"
         yield f"{clip(model, 80)}: {used.requests} requests, {tokens}, {_usd(used.usd)}"
     if len(usage.by_model) > 1:
-        yield f"together: {usage.requests} requests, {usage.tokens:,} tokens, {_usd(usage.usd)}"
+        yield f"total: {usage.requests} requests, {usage.tokens:,} tokens, {_usd(usage.usd)}"
     if claims:
         about = f"{claims.requests} requests, {claims.tokens:,} tokens, {_usd(claims.usd)}"
-        yield f"servers that are not trusted claim: {about}"
+        yield f"claimed by untrusted servers: {about}"
 
 
 def _usd(amount: Decimal | None) -> str:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from agentloop.durable.errors import StoreError
 from agentloop.durable.sdk_compat import add_unixepoch
+from agentloop.own_files import state_folder
 from agentloop.redaction import without_passwords
 
 LOCK_PATIENCE = 3.0
@@ -86,8 +87,7 @@ class Store:
 
 
 def _default_path() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "mcp-calc-server" / "runs.sqlite"
+    return state_folder("mcp-calc-server") / "runs.sqlite"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Self, TextIO
 from agentloop import exact_json
 from agentloop.event_json import VERSION, event_from_json, event_to_json
 from agentloop.events import Event
-from agentloop.observers.own_files import open_own
+from agentloop.own_files import open_own
 
 _HEADER = "recording"
 MARK = json.dumps({"v": VERSION, "event": _HEADER})[:-1]

@@ -97,7 +97,7 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -
     [
         (["--token-file", "/nonexistent/token"], "Cannot read the token from /nonexistent/token"),
         (["--token-file", "/dev/null"], "The token has 0 characters; use at least 16"),
-        (["--oauth-issuer", "https://issuer.example"], "go together"),
+        (["--oauth-issuer", "https://issuer.example"], "given together"),
         (["--path", "mcp"], "a path begins with a slash"),
         (["--trusted-proxy", "*"], "Give an IP address or a network"),
         (["--token", "x" * 32], "No such option"),

@@ -29,7 +29,7 @@ class Slow:
 async def test_a_call_that_takes_longer_hands_back_a_run_id_and_get_run_the_answer(tmp_path: Path) -> None:
     script = Slow()
     with ScriptedMessages(script) as model:
-        options = ("--durable", f"sqlite:{tmp_path / 'store'}", "--answer-within", "3")
+        options = ("--durable", f"sqlite:{tmp_path / 'store'}", "--respond-within", "3")
         async with (
             serving("streamable-http", *options, env=scripted_env(model.url)) as served,
             served.client("auto") as modern,
@@ -72,6 +72,6 @@ async def _slow_run(client: Client, mode: str) -> dict[str, Any]:
 
 @pytest.mark.requirement("durable-later")
 def test_without_a_store_there_is_no_later() -> None:
-    end = server("--answer-within", "5", ANTHROPIC_BASE_URL="http://127.0.0.1:9")
+    end = server("--respond-within", "5", ANTHROPIC_BASE_URL="http://127.0.0.1:9")
     assert end.exit_code == 2
-    assert "--answer-within needs --durable" in end.stderr
+    assert "--respond-within needs --durable" in end.stderr

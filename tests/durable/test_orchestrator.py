@@ -127,7 +127,7 @@ def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
     (tmp_path / "aaaaaaaaaaaa.json").write_text("{}", encoding="utf-8")
     for run_id, said in [
         ("0123456789ab", "There is no run"),
-        ("../../x", "Kept there: aaaaaaaaaaaa"),
+        ("../../x", "Runs stored there: aaaaaaaaaaaa"),
         ("a" * 12, "cannot be read"),
     ]:
         end = CliRunner().invoke(main, ["resume", run_id, "--durable-dir", str(tmp_path)])

@@ -140,7 +140,7 @@ async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: P
 def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
     end = CliRunner().invoke(main, [])
     assert (end.exit_code, end.stdout) == (2, "")
-    assert "Say what is wanted" in end.stderr
+    assert "There is no question" in end.stderr
 
 
 @pytest.mark.requirement("tools-command")

@@ -94,7 +94,7 @@ async def test_no_claim_breaks_what_shows_it(connection: Connection, scripted_me
     result = await boss(connection, model).run("go", observe=observe)
     assert result.answer == "done"
     json.dumps(report.to_json(ok=True, seconds=1.0, servers={}), allow_nan=False)
-    assert "servers that are not trusted claim" in "\n".join(usage_lines(report.usage, report.claims))
+    assert "claimed by untrusted servers" in "\n".join(usage_lines(report.usage, report.claims))
     assert "boss" in timeline_page(timeline)
     assert tree.roots[0].usage == result.usage
     (finished,) = (event for event in heard if isinstance(event, RunFinished))

@@ -1,6 +1,7 @@
-"""The demonstration of durable runs: a server is killed in mid run, and the answer arrives anyway.
+"""A demonstration of durable runs: a server is killed in the middle of a run, and the answer arrives anyway.
 
-The model is the offline one, rule-based, behind a loopback server that counts its turns and answers slowly.
+The model is the offline model behind a loopback server that counts its turns and answers slowly. `make demo-durable`
+runs this.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from agentloop.testing import Reply, Request, ScriptedMessages
 from offline_model.answering import answer
 
 PACE = 0.05
-"""Seconds from one event of an answer to the next, so that there is time to kill."""
+"""Seconds between two events of an answer, so that there is time to kill the server."""
 KILL_AFTER = 5
 """Turns finished before the server is killed."""
 MOMENT = 0.2
-"""Seconds for the last of them to get into the store: a turn that is not there yet is asked for again."""
+"""Seconds for the last of these turns to reach the store; a turn that is not stored is requested again."""
 START_TIMEOUT = 60.0
 RUN_TIMEOUT = 180.0
 
@@ -31,7 +32,7 @@ Turn = tuple[str, int]
 
 
 async def slowly(request: Request) -> Reply:
-    """What the offline model says."""
+    """The answer of the offline model."""
     message = answer(request.body)
     return Reply(message["content"], message["stop_reason"], usage=message["usage"], seconds_per_event=PACE)
 
@@ -41,19 +42,19 @@ def finished(model: ScriptedMessages) -> Counter[Turn]:
 
 
 def _turn(request: Request) -> Turn:
-    """Whose turn it is, and its number."""
+    """The prompt of the agent whose turn it is, and the number of the turn."""
     roles = [message["role"] for message in request.body["messages"]]
     return request.prompt, 1 + roles.count("assistant")
 
 
-def tell(text: str) -> None:
+def say(text: str) -> None:
     sys.stderr.write(f"\n--- {text}\n")
     sys.stderr.flush()
 
 
 @asynccontextmanager
 async def server(port: int, store: Path, env: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A server that keeps its runs, once it listens."""
+    """A server with durable runs, once it listens."""
     arguments = ("--transport", "streamable-http", "--port", str(port), "--durable", f"sqlite:{store}")
     command = (sys.executable, "-m", "mcp_calc_server", *arguments)
     process = await asyncio.create_subprocess_exec(*command, env=env, stderr=asyncio.subprocess.PIPE)
@@ -71,7 +72,7 @@ async def server(port: int, store: Path, env: Mapping[str, str]) -> AsyncIterato
 
 
 async def demonstrate() -> int:
-    """Kill the server in mid run; the exit status of the orchestrator."""
+    """Kill the server in the middle of a run, and return the exit status of the orchestrator."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with ScriptedMessages(slowly) as model, tempfile.TemporaryDirectory() as folder:
@@ -87,7 +88,7 @@ async def demonstrate() -> int:
                 first.kill()
                 await first.wait()
                 before = finished(model)
-                tell(f"The server was killed (-9) after {before.total()} finished turns. Starting another one.")
+                say(f"The server was killed (-9) after {before.total()} finished turns. Starting another one.")
                 async with server(port, store, env):
                     async with asyncio.timeout(RUN_TIMEOUT):
                         status = await client.wait()
@@ -103,9 +104,9 @@ def _sum_up(model: ScriptedMessages, before: Counter[Turn]) -> None:
     after = finished(model)
     again = sum(count - 1 for count in after.values())
     cut = sum(request.outcome != "complete" for request in model.requests)
-    tell(
-        f"The answer has {len(after)} turns. {before.total()} were finished before the kill, {again} of them asked for "
-        f"again: {before.total() - again} turns saved. {cut} more were under way when the server died."
+    say(
+        f"The answer has {len(after)} turns. {before.total()} were finished before the kill, {again} of them were "
+        f"requested again: {before.total() - again} turns saved. {cut} more were running when the server was killed."
     )
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a run besides its answer: the event stream in a file, and the timeline as a page."""
+"""The files a run writes besides its answer: the recorded events, and the timeline as a page."""
 
 from __future__ import annotations
 
@@ -11,45 +11,43 @@ from pathlib import Path
 
 from agentloop.errors import ConfigurationError
 from agentloop.events import Later, Observer
-from agentloop.observers.own_files import open_own
 from agentloop.observers.recording import Recording, read_recording, recorded_at
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import MARK, timeline_page
+from agentloop.own_files import open_own
 
 Say = Callable[[str], None]
 
 
 @contextmanager
-def kept(
-    events: Path | None, timeline: Path | None, say: Say, *, name_it: bool = True, force: bool = False
+def run_files(
+    events: Path | None, timeline: Path | None, say: Say, *, quiet: bool = False, force: bool = False
 ) -> Iterator[Sequence[Observer]]:
-    """Observers that record events and draw a timeline at the end of the block, however it ends.
+    """Event handlers that record events, and draw a timeline when the block ends, however it ends.
 
-    `say` hears what was written, unless `name_it` is false, and what could not be. With `force` any file is
+    `say` receives the name of the timeline, unless `quiet` is true, and any error. With `force`, files of any kind are
     overwritten.
 
     Raises:
-        ConfigurationError: one of the files cannot be made, or is there already and is neither a recording nor a
-            timeline.
+        ConfigurationError: a file cannot be created, or exists and is neither a recording nor a timeline.
     """
     observers: list[Observer] = []
     with ExitStack() as stack:
         if events is not None:
-            try:
+            with _named("events", events):
                 observers.append(stack.enter_context(Recording(events, say, force=force)).observe)
-            except OSError as error:
-                raise _unwritable("events", events, error) from None
         if timeline is not None:
-            _try_writing(timeline, force=force)
+            with _named("timeline", timeline):  # find out before the run, not after it
+                os.close(open_own(timeline, MARK, force=force, empty=False))
             drawn = Timeline()
             later = Later(drawn.observe)
             observers.append(later.observe)
-            stack.callback(_write_at_end, drawn, timeline, say, name_it=name_it, force=force)
+            stack.callback(_write_at_end, drawn, timeline, say, quiet=quiet, force=force)
             stack.callback(later.catch_up)
         yield observers
 
 
-def render(recording: Path, page: Path, say: Say, *, force: bool = False) -> None:
+def draw_recording(recording: Path, page: Path, say: Say, *, force: bool = False) -> None:
     """Draw the timeline of a recording.
 
     Raises:
@@ -62,35 +60,25 @@ def render(recording: Path, page: Path, say: Say, *, force: bool = False) -> Non
     except OSError as error:
         raise ConfigurationError(f"Cannot read {recording}: {error.strerror}.") from None
     if not timeline.lanes:
-        raise ConfigurationError(f"{recording} has no events of a run. Record one with --events.")
+        raise ConfigurationError(f"{recording} has no events of a run. Record a run with --events.")
     recorded = recorded_at(recording)
     began = None if recorded is None else recorded + timedelta(seconds=timeline.began)
-    try:
+    with _named("timeline", page):
         _write(page, timeline_page(timeline, began), force=force)
-    except OSError as error:
-        raise _unwritable("timeline", page, error) from None
 
 
 def began_at(timeline: Timeline) -> datetime:
-    """When the events of this process that the timeline has began."""
+    """The date and time at which a timeline of events of this process begins."""
     return datetime.now(UTC) - timedelta(seconds=time.monotonic() - timeline.began)
 
 
-def _try_writing(page: Path, *, force: bool) -> None:
-    """Find out before the run, not after it."""
-    try:
-        os.close(open_own(page, MARK, force=force, empty=False))
-    except OSError as error:
-        raise _unwritable("timeline", page, error) from None
-
-
-def _write_at_end(timeline: Timeline, page: Path, say: Say, *, name_it: bool, force: bool) -> None:
+def _write_at_end(timeline: Timeline, page: Path, say: Say, *, quiet: bool, force: bool) -> None:
     try:
         _write(page, timeline_page(timeline, began_at(timeline)), force=force)
     except OSError as error:
-        say(f"The timeline could not be written to {page}: {error.strerror}.")
+        say(f"Cannot write the timeline to {page}: {error.strerror}.")
     else:
-        if name_it:
+        if not quiet:
             say(f"timeline: {page}")
 
 
@@ -99,6 +87,11 @@ def _write(page: Path, text: str, *, force: bool) -> None:
         file.write(text)
 
 
-def _unwritable(what: str, path: Path, error: OSError) -> ConfigurationError:
-    hint = " Name another file, or overwrite it with --force." if isinstance(error, FileExistsError) else ""
-    return ConfigurationError(f"Cannot write the {what} to {path}: {error.strerror}.{hint}")
+@contextmanager
+def _named(what: str, path: Path) -> Iterator[None]:
+    """Turn an OSError in the block into a ConfigurationError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        hint = " Name another file, or overwrite it with --force." if isinstance(error, FileExistsError) else ""
+        raise ConfigurationError(f"Cannot write the {what} to {path}: {error.strerror}.{hint}") from None

@@ -1,0 +1,56 @@
+"""Files of this project: where they are by default, and how they are opened without overwriting anybody else's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+OWNER_ONLY = 0o600
+"""Prompts and answers are stored in these files as plain text."""
+
+
+def state_folder(program: str) -> Path:
+    """Where a program keeps its state, after the XDG base directory specification. The folder may not exist yet.
+
+    Raises:
+        RuntimeError: the user has no home directory.
+    """
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / program
+
+
+def open_own(path: Path, mark: str, *, force: bool = False, empty: bool = True) -> int:
+    """Open a file for writing and return its descriptor. A new file is readable by its owner alone.
+
+    An existing file must begin with `mark` or be empty, unless `force` is true. Something that is not a regular file
+    (a pipe, `/dev/null`) is opened without a check. With `empty` false the existing content is left as it is.
+
+    Raises:
+        FileExistsError: the file exists and does not begin with `mark`.
+        OSError: the file cannot be opened.
+    """
+    if path.exists() and not path.is_file():
+        return os.open(path, os.O_WRONLY)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+    try:
+        if not force and stat.S_ISREG(os.fstat(file).st_mode):
+            _check(file, mark.encode(), path)
+        if empty:
+            os.ftruncate(file, 0)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _check(file: int, mark: bytes, path: Path) -> None:
+    found = os.read(file, len(mark))
+    os.lseek(file, 0, os.SEEK_SET)
+    if found not in {b"", mark}:
+        raise FileExistsError(errno.EEXIST, "The file exists and is not one of ours", str(path))
+
+
+def new_own(path: str, flags: int) -> int:
+    """An `opener` for `open` that creates files which only their owner can read."""
+    return os.open(path, flags, OWNER_ONLY)

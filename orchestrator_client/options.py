@@ -1,0 +1,193 @@
+"""The options of `orchestrator-client`: as click declares them, and as the rest of the program reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import TypeAdapter
+
+from agentloop import Budget
+from agentloop.command_line import Seconds, Usd, option
+from agentloop.mcp.client.connection import MAX_CALLS
+from mcp_calc_server.calculator import CALCULATOR_MODEL
+from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One command line. Each field has the value of the option of that name, with the option's default."""
+
+    config: Path | None
+    servers: tuple[str, ...]
+    connect_timeout: float
+    local: bool
+    allow: tuple[str, ...]
+    max_calls: int
+    model: str
+    calculator_model: str
+    base_url: str | None
+    offline: bool
+    max_usd: Decimal | None
+    max_tokens: int | None
+    max_turns: int | None
+    deadline: float | None
+    policy: str
+    no_early_tool_calls: bool
+    as_json: bool
+    quiet: bool
+    events: Path | None
+    timeline: Path | None
+    force: bool
+    demo: bool
+    durable: bool
+    durable_dir: Path | None
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.max_usd, self.max_tokens, self.max_turns)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Options:
+        """Read what `to_json` returned.
+
+        Raises:
+            ValueError: an option is missing or has a value of another type.
+        """
+        return _form().validate_python(value)
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(_form().dump_python(self, mode="json"))
+
+
+@cache
+def _form() -> TypeAdapter[Options]:
+    return TypeAdapter(Options)
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_COUNT = click.IntRange(min=0)
+_SERVERS, _MODELS, _LIMITS, _OUTPUT, _DURABLE = "Servers", "Models", "Limits", "Output", "Runs that can be resumed"
+
+
+def _together(*options: Decorator) -> Decorator:
+    """Several options as one decorator."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(options):
+            function = each(function)
+        return function
+
+    return add
+
+
+which_servers = _together(
+    option(
+        _SERVERS,
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A file with `mcpServers`, in the format of Claude Desktop.",
+    ),
+    option(
+        _SERVERS,
+        "--server",
+        "servers",
+        multiple=True,
+        metavar="NAME|URL|COMMAND",
+        help="Use this server: a name from --config, a URL, or a command to start. Can be repeated.",
+    ),
+    option(
+        _SERVERS,
+        "--connect-timeout",
+        type=Seconds(least=0.1),
+        default=CONNECT_TIMEOUT,
+        help="How long starting a server or connecting to one may take.",
+    ),
+)
+as_json = option(_OUTPUT, "--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+output_files = _together(
+    option(_OUTPUT, "--quiet", is_flag=True, help="Show no progress on stderr."),
+    option(_OUTPUT, "--events", type=_FILE, help="Record every event in this file, as JSON lines."),
+    option(_OUTPUT, "--timeline", type=_FILE, help="Write a timeline of the run to this file, as one HTML page."),
+    option(_OUTPUT, "--force", is_flag=True, help="Let --events and --timeline overwrite files of any kind."),
+)
+durable_dir = option(
+    _DURABLE, "--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="The folder in which runs are stored."
+)
+timeline_output = _together(
+    option(_OUTPUT, "-o", "--output", type=_FILE, help="The page to write.  [default: RECORDING, ending in .html]"),
+    option(_OUTPUT, "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline."),
+)
+all_options = _together(
+    which_servers,
+    option(_SERVERS, "--local", is_flag=True, help="Use no server: run all tools in this process."),
+    option(
+        _SERVERS,
+        "--allow",
+        multiple=True,
+        metavar="PATTERN",
+        help="Allow tools of untrusted servers to change things: a name, server__name, or a pattern such as git_*. Can "
+        "be repeated.",
+    ),
+    option(
+        _SERVERS,
+        "--max-calls",
+        type=click.IntRange(min=1),
+        default=MAX_CALLS,
+        help="Concurrent calls to each server; further calls wait.",
+    ),
+    option(
+        _MODELS,
+        "--model",
+        envvar="ORCHESTRATOR_MODEL",
+        default=ORCHESTRATOR_MODEL,
+        help="The model that splits the question and delegates its parts.",
+    ),
+    option(
+        _MODELS,
+        "--calculator-model",
+        envvar="CALCULATOR_MODEL",
+        default=CALCULATOR_MODEL,
+        help="The model of the calculator agents.",
+    ),
+    option(
+        _MODELS, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
+    ),
+    option(_MODELS, "--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model."),
+    option(
+        _LIMITS,
+        "--max-usd",
+        type=Usd(),
+        help="What the run and its agents may cost, in US dollars, estimated from list prices.",
+    ),
+    option(_LIMITS, "--max-tokens", type=_COUNT, help="Tokens of all prompts and answers, including the agents'."),
+    option(_LIMITS, "--max-turns", type=_COUNT, help="Turns of all models, including the agents'."),
+    option(_LIMITS, "--deadline", type=Seconds(), help="Seconds the run may take; in a chat, each question."),
+    option(
+        _LIMITS,
+        "--policy",
+        type=click.Choice(["all", "best-effort"]),
+        default="all",
+        help="Whether a run fails if one part of it fails, or answers with the parts that succeeded.",
+    ),
+    option(
+        _LIMITS,
+        "--no-early-tool-calls",
+        is_flag=True,
+        help="Start tool calls only when the model's message is complete.",
+    ),
+    as_json,
+    output_files,
+    option(_OUTPUT, "--demo", is_flag=True, help="Ask a sample question about three stores."),
+    option(_DURABLE, "--durable", is_flag=True, help="Store the run, so that `resume` can finish it after a crash."),
+    durable_dir,
+)
