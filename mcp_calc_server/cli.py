@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from agentloop import ConfigurationError
 from agentloop.command_line import CommandLine, option, print_result, say
 from agentloop.mcp.server import logs
+from agentloop.mcp.server.publication import ServerOptions
 from agentloop.mcp.server.serving import ServerInfo, serve, work
 from agentloop.observers import export
 from mcp_calc_server import publishing
