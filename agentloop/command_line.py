@@ -1,4 +1,4 @@
-"""What the commands have in common: help in groups, errors in one sentence, exit statuses, closed streams."""
+"""Common parts of the commands: grouped help, one-sentence errors, exit statuses, closed streams."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import click
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 MAX_USD = 1_000_000_000
-"""A larger amount is a slip of the hand."""
+"""A larger amount is taken for a typing error."""
 NO_HOME = "/nonexistent"
 FEW_COLUMNS = 80
-"""Of a terminal that does not say how wide it is."""
+"""The width of a terminal that does not report its own."""
 
 _LONGEST = 200
 _STREAM_ERRORS = {errno.EBADF, errno.EIO, errno.ENOSPC, errno.EPIPE}
@@ -40,9 +40,9 @@ class _GroupedOption(click.Option):
 
 
 class CommandLine(click.Command):
-    """A command whose help has its options in groups, and whose errors are one sentence on stderr with status 2.
+    """A command with its options in groups in the help, and with errors as one sentence on stderr, exit status 2.
 
-    Ctrl-C is status 130. An output that stdout does not take is status 1.
+    The exit status is 130 after Ctrl-C, and 1 if stdout cannot be written.
     """
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -86,7 +86,7 @@ class CommandLine(click.Command):
 
 
 def write_commands(formatter: click.HelpFormatter, title: str, commands: Mapping[str, click.Command]) -> None:
-    """A section of the help, with the first sentence of each command's help, however long."""
+    """Write a section of the help with the first sentence of each command's help."""
     with formatter.section(title):
         formatter.write_dl([(name, command.get_short_help_str(_LONGEST)) for name, command in commands.items()])
 
@@ -113,7 +113,7 @@ class Usd(click.ParamType[Decimal]):
 
 
 class Seconds(click.ParamType[float]):
-    """A number of seconds: finite, and at least `least` or, if that is 0, more."""
+    """A finite number of seconds of at least `least`, and above 0."""
 
     name = "SECONDS"
 
@@ -132,7 +132,7 @@ class Seconds(click.ParamType[float]):
 
 
 def say(text: str) -> None:
-    """Write a line to stderr, wrapped at words on a terminal. A stderr that takes no more is no reason to fail."""
+    """Write a line to stderr, wrapped at words on a terminal. A stderr that cannot be written is ignored."""
     try:
         click.echo(for_terminal(text, sys.stderr), err=True)
     except (OSError, ValueError):
@@ -143,7 +143,7 @@ def print_result(text: str, *, wrap: bool = True, indent: int = 0) -> None:
     """Write to stdout, on a terminal wrapped at words if `wrap`; see `wrapped` for `indent`.
 
     Raises:
-        OSError: stdout is closed or takes no more.
+        OSError: stdout is closed or cannot be written.
     """
     click.echo(for_terminal(text, sys.stdout, indent) if wrap else text)
 
@@ -163,7 +163,7 @@ def _columns(stream: TextIO) -> int:
 def wrapped(text: str, columns: int, indent: int = 0) -> str:
     """The text with lines that are wider than `columns` broken between words.
 
-    What follows such a break is indented as the line is, and at least by `indent`.
+    Continuation lines are indented like the line itself, and at least by `indent`.
     """
     return "\n".join(_wrapped_line(line, columns, indent) for line in text.split("\n"))
 
@@ -176,9 +176,9 @@ def _wrapped_line(line: str, columns: int, indent: int) -> str:
 
 
 def open_standard_streams() -> None:
-    """Open what the caller has closed of stdin, stdout and stderr, so that no other file gets their numbers.
+    """Reopen those of stdin, stdout and stderr that the caller closed, so that no other file gets their descriptors.
 
-    What is read from such a stdin is empty, what goes to such a stderr is lost, and writing to such a stdout fails.
+    A reopened stdin is empty, a reopened stderr discards its output, and writing to a reopened stdout fails.
     """
     for number in range(3):
         try:
@@ -191,14 +191,14 @@ def open_standard_streams() -> None:
 
 
 class _Closed(io.TextIOBase):
-    """A stdout that is closed."""
+    """A closed stdout."""
 
     def write(self, _text: str, /) -> int:
         raise OSError(errno.EBADF, "it is closed")
 
 
 def _have_home() -> None:
-    """A user whom the system does not know, and who has no `HOME`, gets one without files: libraries look into it."""
+    """Set a `HOME` that does not exist if the user has none, because libraries look for files there."""
     try:
         Path.home()
     except RuntimeError:
@@ -206,6 +206,6 @@ def _have_home() -> None:
 
 
 def _forget(stream: TextIO) -> None:
-    """What the stream still holds cannot be written, and Python would try again at its end, and fail."""
+    """Discard what the stream has buffered: Python would try to write it again at exit, and fail."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,8 +1,8 @@
 """Events as JSON and back, without loss: for files, journals and other processes.
 
 An event is an object: `v` (the version of this form), `event` (its kind, `run_started` say) and its fields by name.
-Amounts of money are text, so that no digit is lost. Readers ignore fields they do not know and skip kinds and versions
-they do not know; writers of the same version only add fields that have defaults.
+Amounts of money are text, so that no digit is lost. Readers ignore unknown fields, and skip unknown kinds and versions;
+a version only gains fields that have defaults.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def event_to_json(event: Event, *, origin: float = 0.0) -> dict[str, Any]:
 
 
 def event_from_json(value: Any, *, origin: float = 0.0) -> Event | None:
-    """Read `event_to_json`'s shape; `origin` is added to `at`. None for a kind or a version that is not known.
+    """Read `event_to_json`'s shape; `origin` is added to `at`. None for an unknown kind or version.
 
     Raises:
-        ValueError: it is no event, or one without the fields of its kind.
+        ValueError: the value is not an event, or lacks fields of its kind.
     """
     name = value.get("event") if isinstance(value, dict) else None
     if not isinstance(name, str):
@@ -61,6 +61,6 @@ def event_from_json(value: Any, *, origin: float = 0.0) -> Event | None:
 
 @cache
 def _form(name: str) -> TypeAdapter[list[Event]]:
-    """A list, because only for a container pydantic takes the configuration along into a dataclass."""
+    """The form of a list, because pydantic applies the configuration to a dataclass only within a container."""
     form: Any = GenericAlias(list, _KINDS[name])
     return TypeAdapter(form, config=ConfigDict(allow_inf_nan=False))

@@ -1,4 +1,4 @@
-"""Events in words: one line for a person, or nothing for an event that is not worth one."""
+"""Events as text: one line for people, or none for events that are not shown."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ from agentloop.events import (
 )
 
 LINE = 200
-"""Characters in a line at most: MCP clients cut longer progress messages."""
+"""Characters of a line at most: MCP clients cut longer progress messages."""
 REPLAYED = "(replayed)"
-"""What is said of an event that happened before a crash and was read from the store, and of a call that such a turn
-asked for: harmless ones are made again."""
+"""Marks events that happened before a crash and were read from the store, and calls that such a turn requested:
+harmless calls are repeated."""
 LINE_BREAK = " \N{RETURN SYMBOL} "
-"""Stands for the end of a line where a text is shown on one: without it figures of two lines run together."""
+"""Replaces a line break in a text that is shown on one line, so that figures of two lines stay apart."""
 
 
 class Replays:
-    """Knows which runs are in a turn that was read from a store. Give it every event, in order."""
+    """Tracks which runs are in a turn that was read from a store. It has to receive every event, in order."""
 
     def __init__(self) -> None:
         self._runs: set[str] = set()
 
     def covers(self, event: Event) -> bool:
-        """Whether the event is replayed, or is of a call that a replayed turn asked for."""
+        """Whether the event is replayed, or belongs to a call that a replayed turn requested."""
         if isinstance(event, TurnStarted | RunFinished):
             (self._runs.add if event.replayed else self._runs.discard)(event.run)
         return event.replayed or (isinstance(event, ToolStarted | ToolFinished) and event.run in self._runs)
 
 
 class Narrator:
-    """Tells events as lines, knowing which run hangs under which call, so that agents at work at once stay apart."""
+    """Describes events as lines that begin with the agent's name and number, so that concurrent agents stay apart."""
 
     def __init__(self) -> None:
-        self._speakers: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._replays = Replays()
 
     def tell(self, event: Event) -> str | None:
-        """The line for an event, the speaker first: `calculator_assistant#2: calls ...`."""
+        """The line for an event, such as `calculator_assistant#2: calls ...`; None if it is not shown."""
         if isinstance(event, ServerStarting):
             return clip(starting_text(event.server, is_remote=event.is_remote), LINE)
         if isinstance(event, RunStarted) and event.parent_call:
-            self._speakers[event.run] = f"{event.agent}#{_number(event.parent_call)}"
+            self._names[event.run] = f"{event.agent}#{_number(event.parent_call)}"
         is_replayed = self._replays.covers(event)
         line = describe(event)
         if line is None:
             return None
         mark = f"{REPLAYED} " if is_replayed else ""
-        return clip(f"{self._speakers.get(event.run, event.agent)}: {mark}{line}", LINE)
+        return clip(f"{self._names.get(event.run, event.agent)}: {mark}{line}", LINE)
 
 
 def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind of event
-    """What happened, without saying to whom."""
+    """The text for an event, without the agent's name."""
     match event:
         case RunStarted(prompt=prompt):
             return f"asked: {prompt}"
@@ -87,7 +87,7 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
 
 
 def clip(text: str, characters: int) -> str:
-    """The text on one line, cut to `characters`; nothing in it can steer a terminal."""
+    """The text on one line, cut to `characters`, without control characters."""
     is_clean = text.isprintable() and "  " not in text and not text.startswith(" ") and not text.endswith(" ")
     line = text if is_clean else _on_one_line(text[: 10 * characters])
     return line if len(line) <= characters else line[: characters - 1] + "…"
@@ -99,7 +99,7 @@ def _on_one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without control and escape characters, which could steer a terminal; lines and tabs stay."""
+    """The text with control characters replaced, which could control a terminal; line breaks and tabs stay."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
@@ -122,7 +122,7 @@ def _arguments(arguments: Mapping[str, Any]) -> str:
 
 
 def retry_text(event: TurnRetried) -> str:
-    """`attempt 3, overloaded, next try in 8 s`, with the error where the reason says no more than that it failed."""
+    """`attempt 3, overloaded, next try in 8 s`; with the error in place of the reason `failed`."""
     reason = event.error if event.reason == "failed" else event.reason
     return f"attempt {event.attempt}, {reason}, next try in {_seconds(event.next_try_in)}"
 

@@ -1,6 +1,6 @@
-"""Where spans go: what the standard `OTEL_*` variables say, and nowhere if they say nothing.
+"""Exporting spans, as the standard `OTEL_*` variables configure it; by default nothing is exported.
 
-Works without `opentelemetry-sdk`, which the extra `trace` installs, as long as nothing is to be exported.
+`opentelemetry-sdk`, which the extra `trace` installs, is needed only if spans are exported.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from agentloop.events import Observer, ignore
 from agentloop.observers.trace import Trace, records_content
 
 FLUSH = 2.0
-"""Seconds the last spans have to go out before the process ends, whether or not anybody takes them."""
+"""Seconds to export the last spans before the process ends."""
 DELAY = "1000"
-"""Milliseconds between exports. The SDK's 5 s would lose spans of a server that is stopped."""
+"""Milliseconds between exports. With the SDK's 5 s, a server that is stopped would lose spans."""
 BATCH, QUEUE = 2048, 8192
-"""Spans in an export and waiting for one. With the SDK's 512 and 2048 hundreds of sub-agents at once may lose some."""
+"""Spans in one export and in the queue. With the SDK's 512 and 2048, hundreds of concurrent agents may lose some."""
 
 _SIZES = ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -34,10 +34,10 @@ _BY_PROTOCOL = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc
 
 
 def tracing(service: str, warn: Callable[[str], None]) -> Observer:
-    """The observer for `RunScope.trace`: it makes spans if the environment says where they go.
+    """The observer for `RunScope.trace`: it creates spans if the environment configures an exporter.
 
     That is `OTEL_TRACES_EXPORTER` or an OTLP endpoint. `service` is the service's name unless `OTEL_SERVICE_NAME` gives
-    another. A program that has set a tracer provider keeps it. `warn` hears why spans that are asked for do not come.
+    another. A program that has set a tracer provider keeps it. `warn` receives a message if spans cannot be exported.
     """
     if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
         return Trace().observe
@@ -49,12 +49,12 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError:
-        warn("OTEL_* asks for traces, which need opentelemetry-sdk: install the extra 'trace'.")
+        warn("The OTEL_* variables ask for traces, which need opentelemetry-sdk. Install the extra 'trace'.")
         return ignore
     exporters = [exporter for exporter in (_exporter(name, warn) for name in names) if exporter is not None]
     if not exporters:
         return ignore
-    _tell_of_failures(warn)
+    _report_failures(warn)
     os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", DELAY)
     if not records_content() and not any(name in os.environ for name in _SIZES):
         os.environ.update(zip(_SIZES, map(str, (BATCH, QUEUE)), strict=True))
@@ -67,12 +67,12 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
 
 
 def span(name: str) -> AbstractContextManager[Span]:
-    """A span round a whole command, so that what comes before and after its run is part of the same trace."""
+    """A span for a whole command, so that its set-up is part of the same trace as its run."""
     return trace.get_tracer("agentloop").start_as_current_span(name)
 
 
 def finish(seconds: float = FLUSH) -> None:
-    """Let the last spans go out, for so many seconds at most; no spans are taken afterwards."""
+    """Export the last spans, for `seconds` at most. Later spans are dropped."""
     shutdown = getattr(trace.get_tracer_provider(), "shutdown", None)
     if shutdown is not None:
         thread = threading.Thread(target=shutdown, daemon=True, name="last spans")
@@ -81,7 +81,7 @@ def finish(seconds: float = FLUSH) -> None:
 
 
 class _Failures(logging.Handler):
-    """Says once that exporting fails, which the SDK logs again and again."""
+    """Reports once that exporting fails, which the SDK logs for every attempt."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -90,10 +90,10 @@ class _Failures(logging.Handler):
     def emit(self, _record: logging.LogRecord) -> None:
         warn, self._warn = self._warn, None
         if warn is not None:
-            warn("Traces cannot be exported to where OTEL_* says; the run goes on without.")
+            warn("Traces cannot be exported to the endpoint in OTEL_*. The run continues without them.")
 
 
-def _tell_of_failures(warn: Callable[[str], None]) -> None:
+def _report_failures(warn: Callable[[str], None]) -> None:
     exporting = logging.getLogger("opentelemetry")
     exporting.addHandler(_Failures(warn))
     exporting.propagate = False
@@ -111,7 +111,7 @@ def _exporters() -> list[str]:
 
 
 def _exporter(name: str, warn: Callable[[str], None]) -> Any:
-    """An exporter by the name that `OTEL_TRACES_EXPORTER` has for it; None if it cannot be had."""
+    """The exporter that `OTEL_TRACES_EXPORTER` names; None if it is not available."""
     if name == "console":
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415
 
@@ -122,9 +122,9 @@ def _exporter(name: str, warn: Callable[[str], None]) -> Any:
     (found,) = entry_points(group="opentelemetry_traces_exporter", name=name) or (None,)
     try:
         return None if found is None else found.load()()
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the run goes on without it
-        warn(f"Traces cannot go to {name}: {type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the run continues without it
+        warn(f"Traces cannot be exported to {name}: {type(error).__name__}: {error}")
         return None
     finally:
         if found is None:
-            warn(f"Traces cannot go to {name}, which is not installed. For OTLP over HTTP, install the extra 'trace'.")
+            warn(f"The trace exporter {name} is not installed. For OTLP over HTTP, install the extra 'trace'.")

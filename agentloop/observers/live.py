@@ -1,6 +1,6 @@
-"""What runs are doing now, as a tree: a run, the calls it makes, the runs that those start, and so on.
+"""The current state of runs as a tree: a run, the calls it makes, the runs that those start, and so on.
 
-`Tree` is a fold over the events; `rows` shows it in so many lines, however many agents are at work.
+`Tree` is a reducer over the events; `rows` fits it into a number of lines, however many agents are running.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from agentloop.usage import Usage, sum_of
 State = Literal["running", "done", "failed"]
 
 MOST_SHOWN = 8
-"""Calls shown below rows that sum calls up: more would be too restless to read."""
+"""Single calls shown below summary rows; more would change too fast to read."""
 DETAIL = 200
 RESULT = 2000
-"""Characters kept of a detail or a step, and of a result: there is room for less of them where they are shown."""
+"""Characters stored of a detail or a step, and of a result."""
 
 
 @dataclass(slots=True)
 class Node:
     """A run, a tool call, or a call together with the run it started. Times are on the `time.monotonic` clock.
 
-    `asked` is the prompt or the arguments, `step` what was heard last, `result` what came back: as others wrote it.
-    `is_claimed` says that what it costs is only what a server says that is not trusted.
+    `asked` is the prompt or the arguments, `step` the latest progress; these and `result` are untrusted text.
+    `is_claimed` is true if its usage is only what an untrusted server claims.
     """
 
     name: str
@@ -64,19 +64,19 @@ class Node:
 
     @property
     def detail(self) -> str:
-        """What was asked: written when it is shown, for most calls are not."""
+        """The prompt or the arguments, as text."""
         return (self.asked if isinstance(self.asked, str) else _arguments(self.asked))[:DETAIL]
 
     @property
     def usage(self) -> Usage:
-        """What it and all below it have cost so far."""
+        """The usage of this node and all nodes below it so far."""
         agents = [child.usage for child in self.children if child.is_agent]
         below = sum_of([self.spent, *agents]) if agents else self.spent
         return below if self.billed is None or below.requests > self.billed.requests else self.billed
 
     @property
     def doing(self) -> str:
-        """What is going on in it, in a few words; empty once it has ended."""
+        """The current activity in a few words; empty once it has ended."""
         running = [child for child in self.children if child.state == "running"]
         if self.state != "running" or not running:
             return self.step
@@ -87,9 +87,9 @@ class Node:
 
 
 class Tree:
-    """Grows with `observe`; `roots` are the runs that no call of another one started.
+    """`observe` receives the events; `roots` are the runs that no call of another run started.
 
-    `starting` are the servers that are being started or connected to, with the event that said so.
+    `starting` are the servers that are being started or connected to, with the event that announced it.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class Tree:
 
 
 def _within(event: Event, run: Node) -> None:
-    """What happens in a run between its start and its end."""
+    """Update a run after an event that belongs to the run itself."""
     match event:
         case TurnStarted(number=number, model=model):
             run.step = f"asks {model}, turn {number}"
@@ -156,7 +156,7 @@ def _within(event: Event, run: Node) -> None:
 
 
 def _finish_call(event: ToolFinished, call: Node) -> None:
-    call.served_by = call.served_by or event.served_by  # where its run was is surer than where a stopped call was
+    call.served_by = call.served_by or event.served_by  # the run knows better than a cancelled call
     _finish(call, event.at, "failed" if event.is_error else "done", event.result)
 
 
@@ -171,9 +171,9 @@ def _arguments(arguments: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the tree. `guide` is what is drawn before it; `hidden` counts the nodes below that are not shown.
+    """A line of the tree. `guide` is drawn before it; `hidden` counts the nodes below that are not shown.
 
-    A row that sums up several calls has no `node` but `nodes`.
+    A row that sums up several calls has several `nodes`, and its `node` is None.
     """
 
     guide: str
@@ -188,8 +188,8 @@ class Row:
 def rows(tree: Tree, height: int) -> list[Row]:
     """The tree in at most `height` rows, at least 1.
 
-    All of it if it fits. Else finished agents lose their calls, then running ones, and then the calls of one tool
-    become one row that sums them up, with some of them below it: failed ones and the longest running first.
+    If it does not fit, first the calls of finished agents are left out, then those of running ones. Then the calls of
+    each tool become one summary row, with some calls below it: failed ones first, then the longest running.
     """
     for is_open in (_everything, _running, _root):
         opened = (row for root in tree.roots for row in _opened(root, is_open, "", ""))
@@ -226,14 +226,14 @@ def _count(node: Node) -> int:
 
 
 def _summed_up(tree: Tree, height: int) -> list[Row]:
-    """The newest root, a row for each tool it has called, and the calls most worth a look."""
+    """The newest root, a row for each tool it has called, and the most important calls."""
     root = tree.roots[-1]
     groups = _by_tool(root.children, height - 1)
     room = max(0, min(MOST_SHOWN, height - 1 - len(groups)))
     shown = [Row("", [root])]
     for number, calls in enumerate(groups, 1):
         is_last = number == len(groups)
-        chosen = [] if len(calls) == 1 else _worth_a_look(calls)[:room]
+        chosen = [] if len(calls) == 1 else _most_important(calls)[:room]
         room -= len(chosen)
         shown.append(Row("└ " if is_last else "├ ", calls, hidden=len(calls) - len(chosen)))
         for place, call in enumerate(chosen, 1):
@@ -243,7 +243,7 @@ def _summed_up(tree: Tree, height: int) -> list[Row]:
 
 
 def _by_tool(calls: Sequence[Node], most: int) -> list[list[Node]]:
-    """The calls of each tool; those of the last ones together if there are more than `most` tools."""
+    """The calls grouped by tool; the last group has those of several tools if there are more than `most`."""
     tools: dict[str, list[Node]] = {}
     for call in calls:
         tools.setdefault(call.tool, []).append(call)
@@ -253,6 +253,6 @@ def _by_tool(calls: Sequence[Node], most: int) -> list[list[Node]]:
     return [*groups[: most - 1], [call for group in groups[most - 1 :] for call in group]]
 
 
-def _worth_a_look(calls: Sequence[Node]) -> list[Node]:
+def _most_important(calls: Sequence[Node]) -> list[Node]:
     """The failed ones, then the running ones, the longest first."""
     return [call for state in ("failed", "running") for call in calls if call.state == state]

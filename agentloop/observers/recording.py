@@ -1,4 +1,4 @@
-"""The event stream in a file: one JSON object a line, written as it happens, so that a crash costs one line at most."""
+"""The event stream in a file: one JSON object a line, written at once, so that a crash costs one line at most."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from agentloop.own_files import open_own
 
 _HEADER = "recording"
 MARK = json.dumps({"v": VERSION, "event": _HEADER})[:-1]
-"""What a recording begins with."""
+"""The beginning of every recording."""
 _LONGEST_HEADER = 1000
 
 
 class Recording:
-    """Writes events to a file, which it makes anew. `at` is counted from when the recording began.
+    """Writes events to a new file. Their `at` is counted from the start of the recording.
 
-    A file that can no longer be written ends the recording, not the run: `warn` hears of it once. An earlier recording
-    is overwritten, and with `force` any file.
+    A file that can no longer be written ends the recording, not the run: `warn` receives one message. An earlier
+    recording is overwritten; with `force`, any file.
 
     Raises:
-        FileExistsError: on entering, if the file is there and is no recording.
-        OSError: on entering, if the file cannot be made.
+        FileExistsError: on entering, if the file exists and is not a recording.
+        OSError: on entering, if the file cannot be created.
     """
 
     def __init__(self, path: Path, warn: Callable[[str], None], *, force: bool = False) -> None:
@@ -69,15 +69,15 @@ class Recording:
         except OSError as error:
             self._warn(f"Recording to {self._path} ends: {error}")
             file, self._file = self._file, None
-            with suppress(OSError):  # what it still holds cannot be written either
+            with suppress(OSError):  # its buffer cannot be written either
                 file.close()
 
 
 def read_recording(path: Path, warn: Callable[[str], None]) -> Iterator[Event]:
     """The events of a recording, or of any file of events as JSON lines, in its order.
 
-    Kinds that are not known are passed over. `warn` hears of lines that cannot be read, the last of which may be one
-    that a crash cut off.
+    Unknown kinds are skipped. `warn` receives a message for each line that cannot be read, such as a last line that a
+    crash cut off.
 
     Raises:
         OSError: the file cannot be read.
@@ -96,7 +96,7 @@ def read_recording(path: Path, warn: Callable[[str], None]) -> Iterator[Event]:
 
 
 def recorded_at(path: Path) -> datetime | None:
-    """When a recording began: the moment from which its times are counted. None if the file does not say."""
+    """The start of a recording, from which its times are counted. None if the file does not have it."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             header = json.loads(file.readline(_LONGEST_HEADER))

@@ -1,7 +1,7 @@
-"""Who did what when: the event stream as lanes of turns and tool calls.
+"""The event stream as lanes of turns and tool calls, over time.
 
-A fold; nothing here draws. Times are in seconds on the clock of the events. What has no end yet is open, and lasts
-until the latest event.
+A reducer; nothing here draws. Times are in seconds on the clock of the events. A run, turn or call without an end is
+open, and lasts until the latest event.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from agentloop.narration import retry_text
 from agentloop.usage import Bill, ModelUsage, Usage, sum_of
 
 MAX_LINES = 100
-"""Progress lines of one call, and notices of one run, that are kept."""
+"""The number of progress messages of a call, retries of a turn and notices of a run that are stored."""
 AT_ONCE = 0.02
-"""Calls that end within this share of the time they took together end at once."""
+"""Calls count as ending together if they end within this share of the time they took."""
 
 
 @dataclass(slots=True)
-class Turn:
-    """One turn of the model, from the first request for it until it is there."""
+class TurnBar:
+    """One turn of the model, from its first request until it is complete."""
 
     number: int
     model: str
@@ -50,7 +50,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Startup:
-    """The start of a server, or the way to one that `is_remote`. `error` says why it did not come up."""
+    """The start of a server, or connecting to one that `is_remote`. `error` says why it failed."""
 
     server: str
     is_remote: bool
@@ -60,7 +60,7 @@ class Startup:
 
 
 @dataclass(slots=True)
-class Call:
+class CallBar:
     """One tool call. `turn` is the number of the turn that asked for it, `runs` are the runs it started."""
 
     id: str
@@ -79,9 +79,9 @@ class Call:
 
 @dataclass(slots=True)
 class Lane:
-    """One run of an agent. `spent` are the parts of what it cost by itself so far; `bill` comes with its end.
+    """One run of an agent. `spent` are the parts of its own usage so far; `bill` is set when it ends.
 
-    `is_claimed` says that what it cost is only what a server says that is not trusted.
+    `is_claimed` is true if its usage is only what an untrusted server claims.
     """
 
     run: str
@@ -89,15 +89,15 @@ class Lane:
     prompt: str
     began: float
     served_by: str
-    above: Call | None = None
+    above: CallBar | None = None
     is_claimed: bool = False
     ended: float | None = None
     answer: str | None = None
     error: str | None = None
     bill: Bill | None = None
     spent: list[Usage] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    turns: list[TurnBar] = field(default_factory=list)
+    calls: list[CallBar] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -107,9 +107,9 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the critical path: a part of a turn, or of a call that started no run."""
+    """A segment of the critical path: a part of a turn, or of a call that started no run."""
 
-    what: Turn | Call
+    what: TurnBar | CallBar
     began: float
     ended: float
 
@@ -119,14 +119,14 @@ class Segment:
 
 
 class Timeline:
-    """Grows with `observe`. `roots` are the runs that hang under no call, one for each question of a chat."""
+    """`observe` receives the events. `roots` are the runs that no call started, one for each question of a chat."""
 
     def __init__(self) -> None:
         self.lanes: dict[str, Lane] = {}
         self.roots: list[Lane] = []
         self.startups: list[Startup] = []
         self.latest = 0.0
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, CallBar] = {}
 
     def observe(self, event: Event) -> None:
         self.latest = event.at if not self.lanes and not self.startups else max(self.latest, event.at)
@@ -177,7 +177,7 @@ class Timeline:
     def _take_call(self, lane: Lane, event: ToolStarted | ToolProgress | ToolFinished) -> None:
         if isinstance(event, ToolStarted):
             turn = lane.turns[-1] if lane.turns else None
-            call = Call(event.call, event.tool, event.arguments, event.at, turn.number if turn else 0)
+            call = CallBar(event.call, event.tool, event.arguments, event.at, turn.number if turn else 0)
             call.is_replayed = event.replayed or (turn is not None and turn.is_replayed)
             self._calls[event.call] = call
             lane.calls.append(call)
@@ -196,13 +196,13 @@ class Timeline:
         starts = [*(lane.began for lane in self.roots), *(startup.began for startup in self.startups)]
         return min(starts, default=self.latest)
 
-    def end(self, what: Lane | Turn | Call | Startup) -> float:
-        """When it ended; what is open lasts until the latest event."""
+    def end(self, what: Lane | TurnBar | CallBar | Startup) -> float:
+        """The end, or the latest event for anything that is open."""
         return self.latest if what.ended is None else what.ended
 
     @property
     def wall(self) -> float:
-        """Seconds in which a question was open."""
+        """Seconds from question to answer, summed over all questions."""
         return sum(self.end(lane) - lane.began for lane in self.roots)
 
     @property
@@ -212,18 +212,18 @@ class Timeline:
 
     @property
     def at_work(self) -> float:
-        """Seconds in which at least one turn, or one call that is no run's, was going on: the rest is waiting."""
+        """Seconds in which at least one turn, or one call that started no run, was active: the rest is waiting."""
         leaves = (each for lane in self.lanes.values() for each in _leaves(lane))
         return _covered((each.began, self.end(each)) for each in leaves)
 
     @property
     def work(self) -> float:
-        """Seconds of all turns, and of all calls that are no run's: how long it takes one after the other."""
+        """Seconds of all turns and of all calls that started no run: how long they would take one after another."""
         return sum(self.end(each) - each.began for lane in self.lanes.values() for each in _leaves(lane))
 
     @property
     def usage(self) -> Usage:
-        """What it cost, as the bills say; of what has no bill, what is known to be spent."""
+        """The usage of all runs: the final one of runs that ended, otherwise what is known so far."""
         parts: list[Usage] = []
         waiting = [*self.roots]
         while waiting:
@@ -236,7 +236,7 @@ class Timeline:
         return sum_of(parts)
 
     def in_order(self) -> Iterator[tuple[Lane, int]]:
-        """Every lane and its depth: under each lane those of the runs it started, in the order of their calls."""
+        """Each lane and its depth, followed by the lanes of the runs it started, in the order of their calls."""
         waiting = [(lane, 0) for lane in reversed(self.roots)]
         while waiting:
             lane, depth = waiting.pop()
@@ -244,7 +244,7 @@ class Timeline:
             waiting += [(below, depth + 1) for call in reversed(lane.calls) for below in reversed(call.runs)]
 
     def critical_path(self) -> list[Segment]:
-        """What the end had to wait for, in order: shorten anything else and it ends no earlier."""
+        """What the end had to wait for, in order: shortening anything else does not make it end earlier."""
         path: list[Segment] = []
         waiting = [*self.roots]
         while waiting:
@@ -253,19 +253,19 @@ class Timeline:
             waiting += below
         return sorted(path, key=lambda segment: segment.began)
 
-    def _last(self, calls: Sequence[Call]) -> Call | None:
-        """The call that was waited for. Of those that ended practically at once, the one that worked to the end."""
+    def _last(self, calls: Sequence[CallBar]) -> CallBar | None:
+        """The call that was waited for. Of calls that ended together, the one that worked until the end."""
         if not calls:
             return None
         end = max(map(self.end, calls))
         about = end - AT_ONCE * (end - min(call.began for call in calls))
         return max((call for call in calls if self.end(call) >= about), key=self._work_end)
 
-    def _work_end(self, call: Call) -> tuple[float, float]:
+    def _work_end(self, call: CallBar) -> tuple[float, float]:
         return max(map(self.end, call.runs), default=self.end(call)), self.end(call)
 
     def _critical_in(self, lane: Lane) -> tuple[list[Segment], list[Lane]]:
-        """The lane's own part of the path, and the lanes on which it goes on."""
+        """The lane's own part of the path, and the lanes on which the path continues."""
         path: list[Segment] = []
         below: list[Lane] = []
         for turn in lane.turns:
@@ -284,7 +284,7 @@ class Timeline:
 
 def _take_turn(lane: Lane, event: TurnStarted | TurnRetried | TurnFinished) -> None:
     if isinstance(event, TurnStarted):
-        lane.turns.append(Turn(event.number, event.model, event.at, is_replayed=event.replayed))
+        lane.turns.append(TurnBar(event.number, event.model, event.at, is_replayed=event.replayed))
         return
     turn = lane.turns[-1] if lane.turns else None
     if turn is None or turn.number != event.number:
@@ -296,7 +296,7 @@ def _take_turn(lane: Lane, event: TurnStarted | TurnRetried | TurnFinished) -> N
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:
-    """The length of the union of spans of time."""
+    """The length of the union of the time spans."""
     total, reached = 0.0, float("-inf")
     for began, ended in sorted(spans):
         total += max(0.0, ended - max(began, reached))
@@ -304,6 +304,6 @@ def _covered(spans: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def _leaves(lane: Lane) -> Iterator[Turn | Call]:
+def _leaves(lane: Lane) -> Iterator[TurnBar | CallBar]:
     yield from lane.turns
     yield from (call for call in lane.calls if not call.runs)

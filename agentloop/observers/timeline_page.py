@@ -1,7 +1,7 @@
-"""A timeline as one HTML page that needs nothing else: no network, no other file.
+"""A timeline as one HTML page that needs no network and no other file.
 
-`page_data` is what the page's script draws, as JSON. The script puts every text into the page as text, and the page's
-policy lets nothing run but that script.
+The page's script draws what `page_data` returns. It inserts every text as text, and the page's content security policy
+allows only that script.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from agentloop.observers.timeline import Call, Lane, Segment, Startup, Timeline, Turn
+from agentloop.observers.timeline import CallBar, Lane, Segment, Startup, Timeline, TurnBar
 from agentloop.usage import ModelUsage, Usage, usd_to_json
 
 MAX_TEXT = 10_000
-"""Characters of one text on the page. A recording has the rest."""
+"""Characters of one text on the page at most."""
 
 MARK = "<!DOCTYPE html>\n<!-- agentloop timeline -->"
-"""What the page begins with."""
+"""The beginning of every page."""
 
 NARROWEST = 0.006
-"""Part of the whole width that a bar has at least: 3 pixels of 500."""
+"""The smallest share of the whole width that a bar takes: 3 pixels of 500."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 
 
 def timeline_page(timeline: Timeline, began: datetime | None = None) -> str:
-    """The page for what the timeline has now. `began` is the date and time of its beginning, for people."""
+    """The page for a timeline. `began` is the date and time of its beginning, which the page shows."""
     return html_page(page_data(timeline, began))
 
 
 def html_page(data: Mapping[str, Any] | None, *more_scripts: str) -> str:
-    """The page with `data`, or without: then one of `more_scripts` has to call `showTimeline`."""
+    """The page with `data`. If that is None, one of `more_scripts` has to call `showTimeline`."""
     script = "\n".join([_file("timeline.js"), *more_scripts])
     style = _file("timeline.css")
     parts = {
@@ -51,7 +51,7 @@ def html_page(data: Mapping[str, Any] | None, *more_scripts: str) -> str:
 
 
 def page_data(timeline: Timeline, began: datetime | None = None, *, max_text: int = MAX_TEXT) -> dict[str, Any]:
-    """What the page shows. Times are in seconds since the timeline's beginning, rounded to a microsecond."""
+    """The data of the page. Times are in seconds since the timeline's beginning, rounded to a microsecond."""
     return _Data(timeline, max_text).whole() | {"began": None if began is None else began.isoformat()}
 
 
@@ -126,25 +126,25 @@ class _Data:
         return value
 
     def _bars(self, lane: Lane) -> list[dict[str, Any]]:
-        """Turns, and the calls that started no run, each on a track where it overlaps with nothing.
+        """Turns, and the calls that started no run, each on a track where it overlaps with no other.
 
-        A call is drawn wider than it is if that is too narrow to be seen. Then it is not on the track of the turns.
+        A call too short to be visible is drawn wider, and not on the track of the turns.
         """
-        leaves: Sequence[Turn | Call] = [*lane.turns, *(call for call in lane.calls if not call.runs)]
+        leaves: Sequence[TurnBar | CallBar] = [*lane.turns, *(call for call in lane.calls if not call.runs)]
         narrowest = NARROWEST * (self._timeline.latest - self._began)
         tracks: dict[int, float] = {}
         bars = []
         for what in sorted(leaves, key=lambda each: each.began):
             end, first = self._timeline.end(what), 0
-            if isinstance(what, Call) and end < what.began + narrowest:
+            if isinstance(what, CallBar) and end < what.began + narrowest:
                 end, first = what.began + narrowest, bool(lane.turns)
             free = next(track for track in itertools.count(first) if tracks.get(track, what.began) <= what.began)
             tracks[free] = end
-            bar = self._turn(what, lane) if isinstance(what, Turn) else self._call(what)
+            bar = self._turn(what, lane) if isinstance(what, TurnBar) else self._call(what)
             bars.append(bar | {"track": free})
         return bars
 
-    def _turn(self, turn: Turn, lane: Lane) -> dict[str, Any]:
+    def _turn(self, turn: TurnBar, lane: Lane) -> dict[str, Any]:
         asked = [call for call in lane.calls if call.turn == turn.number]
         return (
             {
@@ -162,7 +162,7 @@ class _Data:
             | self._on_path(turn)
         )
 
-    def _call(self, call: Call) -> dict[str, Any]:
+    def _call(self, call: CallBar) -> dict[str, Any]:
         return {
             "kind": "call",
             "name": self._cut(call.tool),
@@ -176,15 +176,15 @@ class _Data:
             "progress": [self._cut(text) for text in call.progress],
         } | self._on_path(call)
 
-    def _on_path(self, what: Turn | Call) -> dict[str, Any]:
+    def _on_path(self, what: TurnBar | CallBar) -> dict[str, Any]:
         segment: Segment | None = self._critical.get(id(what))
         return {} if segment is None else {"critical": [self._time(segment.began), self._time(segment.ended)]}
 
-    def _end(self, what: Lane | Turn | Call | Startup) -> float | None:
+    def _end(self, what: Lane | TurnBar | CallBar | Startup) -> float | None:
         return None if what.ended is None else self._time(what.ended)
 
     def _arguments(self, arguments: Mapping[str, Any]) -> Any:
-        """The arguments as JSON that browsers read, or as text."""
+        """The arguments as JSON, or as text if a browser cannot read them or they are too long."""
         try:
             text = _encode(arguments)
         except (TypeError, ValueError):
@@ -209,5 +209,5 @@ def _file(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """How a content security policy names exactly this inline text."""
+    """The name of this inline text in a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,8 +1,8 @@
 """OpenTelemetry spans of runs, turns and tool calls, after the GenAI semantic conventions.
 
-`invoke_agent` for a run, under it `chat` for each turn and `execute_tool` for each call; a delegated run hangs under
-the call that started it. `wire` puts the context of the turn into the headers of its requests; the MCP SDK adds spans
-on both sides of a call, and puts the trace context into its `_meta`.
+`invoke_agent` for a run, under it `chat` for each turn and `execute_tool` for each call; the parent of a delegated run
+is the call that started it. `wire` puts the context of the turn into the headers of its requests; the MCP SDK adds
+spans on both sides of a call, and puts the trace context into its `_meta`.
 
 https://github.com/open-telemetry/semantic-conventions-genai (status: development)
 """
@@ -40,22 +40,22 @@ _CAPTURED_ON_SPANS = {"true", "span_only", "span_and_event"}
 
 
 def records_content() -> bool:
-    """Whether the environment asks for prompts, answers, arguments and results on spans. By default none are there."""
+    """Whether the environment asks for prompts, answers, arguments and results on spans; by default spans have none."""
     return os.environ.get(CAPTURE, "").strip().lower() in _CAPTURED_ON_SPANS
 
 
 @dataclass(slots=True)
-class _Run:
+class _RunSpan:
     span: Span
     above: Context
-    """What was current before the run."""
+    """The context before the run."""
     inside: Context
     usage: ModelUsage = field(default_factory=ModelUsage)
-    turn: _Turn | None = None
+    turn: _TurnSpan | None = None
 
 
 @dataclass(slots=True)
-class _Turn:
+class _TurnSpan:
     span: Span
     usage: ModelUsage = field(default_factory=ModelUsage)
     text: list[str] = field(default_factory=list)
@@ -64,14 +64,14 @@ class _Turn:
 class Trace:
     """Makes spans of events; hand `observe` to `RunScope.trace`, or to `Agent.run` as its observer.
 
-    In `RunScope.trace` it is called where things happen, so that a request or a tool finds its own span current also
+    In `RunScope.trace` it is called where events occur, so that the span of a request or tool is current in it, also
     in worker threads. `content` is whether spans have prompts, answers, arguments and results.
     """
 
     def __init__(self, provider: TracerProvider | None = None, *, content: bool | None = None) -> None:
         self._tracer = get_tracer("agentloop", tracer_provider=provider)
         self._content = records_content() if content is None else content
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, _RunSpan] = {}
         self._calls: dict[str, tuple[Span, Context]] = {}
 
     def observe(self, event: Event) -> None:
@@ -86,7 +86,7 @@ class Trace:
         else:
             run.turn.usage += event.usage
 
-    def _hear(self, event: TextDelta) -> None:
+    def _add_text(self, event: TextDelta) -> None:
         turn = self._runs[event.run].turn
         if self._content and turn is not None:
             turn.text.append(event.text)
@@ -106,7 +106,7 @@ class Trace:
         if self._content:
             span.set_attribute("gen_ai.input.messages", _message("user", event.prompt))
         inside = set_span_in_context(span, parent)
-        self._runs[event.run] = _Run(span, above, inside)
+        self._runs[event.run] = _RunSpan(span, above, inside)
         otel.attach(inside)
 
     def _finish_run(self, event: RunFinished) -> None:
@@ -132,15 +132,15 @@ class Trace:
             "gen_ai.agent.name": event.agent,
         }
         span = self._span(f"chat {event.model}", SpanKind.CLIENT, run.inside, "chat", about)
-        run.turn = _Turn(span)
+        run.turn = _TurnSpan(span)
         run.span.set_attribute("gen_ai.request.model", event.model)
         otel.attach(set_span_in_context(span, run.inside))
 
     def _finish_turn(self, event: TurnFinished) -> None:
         self._end_turn(self._runs[event.run], stop_reason=event.stop_reason)
 
-    def _end_turn(self, run: _Run, *, stop_reason: str | None = None, error_type: str | None = None) -> None:
-        """Without a stop reason the run ends in the middle of its turn."""
+    def _end_turn(self, run: _RunSpan, *, stop_reason: str | None = None, error_type: str | None = None) -> None:
+        """Without a stop reason, the run ended in the middle of its turn."""
         turn, run.turn = run.turn, None
         if turn is None:
             return
@@ -184,7 +184,7 @@ class Trace:
         return self._tracer.start_span(name, parent, kind, attributes)
 
     def _fail(self, span: Span, error_type: str | None, text: str | None = None) -> None:
-        """What went wrong may quote the prompt or a result, so it is there only together with them."""
+        """The error may quote a prompt or a result, so spans have it only if they have those."""
         span.set_attribute("error.type", error_type or "_OTHER")
         span.set_status(StatusCode.ERROR, text if self._content else None)
 
@@ -194,7 +194,7 @@ class Trace:
         TurnStarted: _start_turn,
         TurnRetried: _retry,
         TurnFinished: _finish_turn,
-        TextDelta: _hear,
+        TextDelta: _add_text,
         Spent: _spend,
         ToolStarted: _start_call,
         ToolFinished: _finish_call,

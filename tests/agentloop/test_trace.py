@@ -164,4 +164,4 @@ def test_an_exporter_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPa
     said: list[str] = []
     assert tracing("tested", said.append) is ignore
     (line,) = said
-    assert "which is not installed. For OTLP over HTTP, install the extra 'trace'." in line
+    assert "is not installed. For OTLP over HTTP, install the extra 'trace'." in line

@@ -59,7 +59,7 @@ async def test_questions_follow_each_other_and_commands_tell_about_them(tmp_path
             await asks(terminal, f"/timeline {tmp_path}/chat.html", "chat.html")
             await asks(terminal, "help", "/quit, /exit")
             await asks(terminal, "Clear", "A new conversation.")
-            await asks(terminal, "/nonsense", "There is no command /nonsense. /help lists them.")
+            await asks(terminal, "/nonsense", "There is no command /nonsense. /help lists the commands.")
             await asks(terminal, "/new", "A new conversation.")
             terminal.type("exit\r")
             assert await terminal.ended() == 0
@@ -126,7 +126,7 @@ async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: P
             assert "cannot be reached" in terminal.text
             serve = [*SERVER, "--offline", "--transport", "streamable-http", "--port", str(port)]
             async with started(serve):
-                await terminal.until_shown("is up now. /new begins a conversation")
+                await terminal.until_shown("is up now. /new starts a conversation")
                 await asks(terminal, "Before.", "Question 1 answered.")
                 await asks(terminal, "/new", "A new conversation.")
                 await asks(terminal, "After.", "Question 1 answered.")

@@ -97,4 +97,4 @@ async def test_a_collector_that_is_not_there_costs_the_flush_time_and_no_answer(
     env = environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", PYTHONWARNINGS="ignore")
     end = await run(*CLIENT, "--local", "--offline", "--quiet", "1 + 2", env=env)
     assert (end.code, end.out) == (0, "Answer: 3\n")
-    assert end.err == "Traces cannot be exported to where OTEL_* says; the run goes on without.\n"
+    assert end.err == "Traces cannot be exported to the endpoint in OTEL_*. The run continues without them.\n"

@@ -140,4 +140,4 @@ async def test_traces_that_are_asked_for_without_the_extra_are_missed_in_one_lin
     env = environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     end = await _run(installed.folder, *command, env=env)
     assert (end.out, len(end.err.splitlines())) == ("Answer: 3\n", 1)
-    assert "install the extra 'trace'" in end.err
+    assert "Install the extra 'trace'" in end.err
