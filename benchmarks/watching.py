@@ -18,8 +18,8 @@ from pathlib import Path
 from agentloop.events import Observer, ignore, together
 from agentloop.observers import export
 from orchestrator_client.live_view import LiveView
-from orchestrator_client.run_files import run_files
 from orchestrator_client.report import Report
+from orchestrator_client.run_files import run_files
 
 ROWS, COLUMNS = 50, 120
 

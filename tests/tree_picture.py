@@ -21,8 +21,8 @@ from agentloop.testing import Reply, Request, ScriptedMessages
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.answering import answer
 from orchestrator_client.cli import DEMO
-from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, Session, Setup
 from orchestrator_client.lines import say
+from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, Session, Setup
 from orchestrator_client.tree_picture import picture_of
 from tests.processes import environment
 
