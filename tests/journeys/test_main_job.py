@@ -98,6 +98,7 @@ async def test_stderr_tells_who_does_what_and_when(told: Finished) -> None:
     assert times == sorted(times)
     said = [re.sub(clock, "", line) for line in lines]
     assert said[0] == "starting mcp-calc-server"
+    said = [line for line in said if not re.fullmatch(r"starting mcp-calc-server, \d+ s", line)]  # on a busy machine
     assert re.fullmatch(r"mcp-calc-server is up after \d+\.\d s", said[1])
     assert said[2].startswith("orchestrator: asked: I am ordering from three stores.")
     assert sum(line.startswith(f"orchestrator: calls {AGENT_TOOL}#") and '(prompt="' in line for line in said) == 3

@@ -87,7 +87,7 @@ def test_what_is_no_recording_is_wrong_usage(tmp_path: Path) -> None:
         assert (result.exit_code, result.stdout) == (2, "")
         assert said in " ".join(result.stderr.split())
     own = invoke("timeline", str(tmp_path / "run.html"))
-    assert "say with -o where" in own.stderr
+    assert "Name the page to write with -o" in own.stderr
 
 
 def test_questions_and_commands_share_the_command_line() -> None:
