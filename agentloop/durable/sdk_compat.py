@@ -17,7 +17,7 @@ from dbos import error
 T = TypeVar("T")
 
 
-def no_outcome(message: str) -> Exception:
+def no_outcome(message: str) -> BaseException:
     """The error that a workflow raises to end without an outcome, because it was cancelled or handed over.
 
     DBOS records every other error as the outcome, and documents no way to end without one. It raises this one itself in

@@ -226,7 +226,8 @@ class CallReport:
 
     def next_message(self, limit: int = MAX_MESSAGE) -> dict[str, Any]:
         """The message about what has not been sent: events of `limit` characters, and usage if it has changed."""
-        usage, message = self._history.usage, {"id": self._channel.call}
+        message: dict[str, Any] = {"id": self._channel.call}
+        usage = self._history.usage
         if usage is not self._usage_sent:
             self._usage_sent = usage
             message["models"] = usage.to_json()
