@@ -181,7 +181,7 @@ async def test_other_calls_of_a_session_that_ended_may_still_be_answered() -> No
         async def body() -> AsyncIterator[bytes]:
             arrived.set()
             await go_on.wait()
-            yield fine(message).body
+            yield bytes(fine(message).body)
 
         is_slow = message["params"]["arguments"].get("slow")
         return StreamingResponse(body(), media_type="application/json") if is_slow else fine(message)
