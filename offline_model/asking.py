@@ -61,7 +61,7 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€]){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
+    rf"(?<![\w.,$£€])(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )

@@ -30,7 +30,7 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought"
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
-        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!order|need|purchase|pick|plan){_VERB})"
+        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!order|need|purchase|pick|plan|supplies){_VERB})"
     ),
 )
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
@@ -70,8 +70,11 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
             pieces.append(Piece(line[1:], rows[ord(line[0]) - ROW], sentence, number))
         elif not headings[number]:
             listed = label and blocks and _BULLET.match(raw[number])
-            for each in _SENTENCE.split(line):
+            for at, each in enumerate(_SENTENCE.split(line)):
                 sentence += 1
+                found = _LABEL.match(each)
+                if at and label and found and re.fullmatch(rf"{M}\s*", each[found.end() :]):
+                    label = name_of(found[1]) or label
                 for joined, piece in _cut(each):
                     label, rest = (label, piece) if listed else _labelled(piece, label)
                     pieces += (
@@ -86,7 +89,8 @@ def name_of(text: str) -> str:
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
     unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or set(words) <= w.FEES | {"purchase", "order"}  # noqa: PLR2004
-    return "" if unfit or w.NOT_NAMES & set(text.lower().split()) else text.removeprefix("the ")
+    unfit = unfit or (text not in {"IT", "US"} and w.NOT_NAMES & set(text.lower().split()))
+    return "" if unfit else text.removeprefix("the ")
 
 
 def _heading(raw: str, line: str, after: str) -> str:
