@@ -89,8 +89,8 @@ def name_of(text: str) -> str:
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
     unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or set(words) <= w.FEES | {"purchase", "order"}  # noqa: PLR2004
-    unfit = unfit or (text not in {"IT", "US"} and w.NOT_NAMES & set(text.lower().split()))
-    return "" if unfit else text.removeprefix("the ")
+    asks = bool(text not in {"IT", "US"} and w.NOT_NAMES & set(text.lower().split()))
+    return "" if unfit or asks else text.removeprefix("the ")
 
 
 def _heading(raw: str, line: str, after: str) -> str:

@@ -184,9 +184,10 @@ class _Reader:
         sentence = " ".join(each.text for each in self.bill.pieces if each.sentence == piece.sentence)
         beside = set(after[:1]) & (w.PEOPLE | w.PASSING)
         told = (w.VERBS | w.PRONOUNS) & set(_words(sentence)) and not re.search(rf"{M}|@|\b(?:each|per)\b", sentence)
-        if amount.written == "one" or (beside and told):
-            return True
-        if set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"}):
+        if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
+            return not (piece.joined and after and not text[:at].strip() and re.search(M, sentence))
+        numbered = set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"})
+        if numbered or (beside and told):
             return True
         if before and any(f"{before[-1]} {amount.written}" in label.lower() for label in labels):
             return True
