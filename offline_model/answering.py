@@ -23,7 +23,7 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
         place = conversation.place
         said = _said(conversation, body)
     except Unread as reason:
-        return _refused(body, place, f"I could not place {reason}. What is read looks like {FORMS}.\n{ABOUT}")
+        return _refused(body, place, f"{_sentence(str(reason))}. What is read looks like {FORMS}.\n{ABOUT}")
     except NoResult as reason:
         return _refused(body, place, str(reason))
     if isinstance(said, str):
@@ -61,6 +61,10 @@ def _is_agent(tool: Mapping[str, Any]) -> bool:
     prompt = (schema.get("properties") or {}).get("prompt")
     only = list(schema.get("properties") or {}) == ["prompt"] == list(schema.get("required", []))
     return only and isinstance(prompt, Mapping) and prompt.get("type") == "string"
+
+
+def _sentence(reason: str) -> str:
+    return reason if reason[:1].isupper() else f"I could not place {reason}"
 
 
 def _refused(body: Mapping[str, Any], place: str, text: str) -> dict[str, Any]:

@@ -43,13 +43,25 @@ _BUDGET = re.compile(
     re.IGNORECASE,
 )
 _LEFT = re.compile(
-    r"\b(?:left(?: over)?|change (?:do|will|would|should|did|back|from|for)|how much change|remains?|afford"
+    r"\b(?:left(?: over)?|change (?:do|will|would|should|did|back|from|for)|(?:how much|what|what's|my) change|remains?"
+    r"|come home with|have remaining|afford"
     r"|(?:over|under|within) budget)\b",
     re.IGNORECASE,
 )
-_PAID = re.compile(rf"\b(?:paid|pay|handed) (?:\w+ ){{0,3}}?{_MONEY}", re.IGNORECASE)
+_PAID = re.compile(  # only if it is asked what is left
+    r"\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
+    r"|(?:set|put|laid) (?:\w+ )?aside|saved(?: up)?|with\w*|took(?: out)?|brought"
+    r"|start(?:ed|ing)?(?: out)?|beg[au]n|received|got|have|had|has|limit|allowance|fund|wallet|purse|pocket)"
+    rf" (?:[a-z]+ ){{0,3}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
+    r"(?: (?:bill|note))?(?: in (?:cash|notes))?",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*",
+    re.IGNORECASE,
+)
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€]){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
+    rf"(?<![\w.,$£€])(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )
@@ -61,9 +73,11 @@ _EACH = re.compile(
 )
 _KINDS = {
     "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer)\b|\bby how much\b|\bsaved?\b",
-    "most": r"\b(?:most expensive|dearest|priciest|highest|biggest|largest)\b|\bwhich (?:\w+ ){1,4}more\b"
+    "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes) (?:the )?mo(?:re|st)\b"
+    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest)\b|\bwhich (?:\w+ ){1,4}more\b"
     r"|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
-    "least": r"\b(?:cheapest|least|lowest|smallest|cheaper)\b|\bwhich (?:\w+ ){1,4}less\b",
+    "least": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes) (?:the )?le(?:ss|ast)\b"
+    r"|\b(?:cheapest|least|lowest|smallest|cheaper)\b|\bwhich (?:\w+ ){1,4}less\b",
     "average": r"\b(?:average|mean)\b",
 }
 
@@ -103,6 +117,7 @@ def read_question(text: str) -> Asked:
     if len(budgets) > 1 or (_LEFT.search(text) and not budgets):
         raise Unread("what the change is from")
     asked.budget = asked.take(budgets[0]) if budgets else ""
+    asked.text = _CHANGE.sub(" ", asked.text)
     nouns = PARTS - _NO_COUNTS
     counts = [match for match in _COUNT.finditer(asked.text) if stem(match[2].lower().split()[-1]) in nouns]
     asked.counts = tuple(int(asked.take(match)) for match in counts)

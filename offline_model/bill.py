@@ -16,6 +16,10 @@ _MORE = ADDITIONS | {"charge", "fee"}
 _TARGET = re.compile(
     r"\b(?:off|on|of|to|from|at)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", re.IGNORECASE
 )
+_AFTER = re.compile(
+    rf"(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)", re.IGNORECASE
+)
+_VAGUE = frozenset("store shop place market the my our a".split())
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Bill:
 
     def _named(self, piece: Piece, words: set[str]) -> tuple[int, str] | None:
         """The entry or the part that the words name, or the entry of the same piece; None if it is something else."""
+        if (label := self._part_of(piece)) is not None:
+            return -1, label
         inside = [at for at, (_, place) in enumerate(self.entries) if place is piece]
         named = [at for at, (entry, _) in enumerate(self.entries) if not inside and _is_named(entry, words)]
         named = [at for at in named if self.entries[at][1].label == piece.label] or named
@@ -104,6 +110,18 @@ class Bill:
         if len(named) > 1 or (everything and not direct) or (labels and self.entries[named[0]][1].label not in labels):
             raise self._unsure(piece)
         return named[0], ""
+
+    def _part_of(self, piece: Piece) -> str | None:
+        """The part whose name, or a word of it, follows the "on" or "off" of a percentage that stands by itself."""
+        beside = " ".join(each.text for each in self.pieces if each.sentence == piece.sentence)
+        after = _AFTER.search(piece.text if _AFTER.search(piece.text) else beside)
+        if not after or any(place is piece for _, place in self.entries):
+            return None
+        target = set(stems(after[1])) - EVERYTHING - _VAGUE
+        fits = {label: len(target & set(stems(label))) for label in self.labels}
+        best = [label for label, fit in fits.items() if fit and fit == max(fits.values())]
+        named = max((len(target & set(stems(entry.name))) for entry, _ in self.entries), default=0)
+        return best[0] if len(best) == 1 and fits[best[0]] > named else None
 
     def _scope(self, piece: Piece, words: set[str], own: set[str], before: int) -> tuple[int, str]:
         """What a percentage is of that names no entry and no part."""
@@ -185,6 +203,6 @@ def _cost(entry: Entry, currency: str) -> Expression:
 
 def _line(entry: Entry, currency: str) -> str:
     amount = f"{currency}{entry.price}"
-    if not entry.is_counted:
+    if not entry.is_counted and entry.quantity == "1":
         return f"{entry.name or 'amount'} {'-' if entry.taken_off else ''}{amount}"
     return f"{entry.quantity} {entry.name or 'items'} at {amount}{'' if entry.quantity == '1' else ' each'}"

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeAlias
 
 from offline_model.equations import solutions
+from offline_model.marking import CURRENCY, symbol_of
 from offline_model.numbers import PARTS, decimal, figures, spoken
 from offline_model.problem import (
     Expression,
@@ -33,7 +34,10 @@ from offline_model.problem import (
     value,
 )
 
-_NUMBER = re.compile(r"([$£€]?)(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)")
+_NUMBER = re.compile(
+    rf"((?:(?<![a-z])(?!try)(?:{CURRENCY.lower()}) ?)?)"
+    r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
+)
 _REPLACED = (
     (r"\s*(?:\bper ?cent\b|%)", "%"),
     (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
@@ -190,7 +194,7 @@ class _Rewriter:
             digits = figures(match[0].removeprefix(match[1]))
             if digits is None:
                 raise Unread(f'"{match[0]}"')
-            self.currencies |= {match[1]} - {""}
+            self.currencies |= {symbol_of(match[1].strip())} - {""}
             return self.atom(Number(digits, match[0] if match[1] else ""))
 
         text = _NUMBER.sub(figure, self.words(text))

@@ -1,6 +1,7 @@
 """One piece of marked text -> one entry: how many, of what, at which price."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,7 +14,8 @@ from offline_model.words import is_plural, stem, stems
 _TIMES = ("x", "×", "*")
 _EACH = re.compile(r"\b(?:each|ea|apiece)\b", re.IGNORECASE)
 _UNIT = re.compile(
-    rf"\s*(?:(?:each|ea|apiece)\b|for\s+(?:one|each|every|{N}$)|(?:per\s+|/\s*)(?P<per>[^\W\d_]+)"
+    rf"\s*(?:(?:each|ea|apiece)\b|for\s+(?:one|each|every|{N}$)"
+    r"|(?:per\s+|/\s*)(?:(?:square|cubic|linear|running)\s+)?(?P<per>[^\W\d_]+)"
     r"|an?\s+(?P<a>[^\W\d_]+)(?P<more>\s+[^\W\d_]+)?)",
     re.IGNORECASE,
 )
@@ -68,28 +70,29 @@ def price_at(text: str, marks: Marks) -> int | None:
         bare = [match for match in pattern.finditer(text) if marks[match[1]].written[0] in "0123456789."]
         found = found or [match.start(1) for match in bare]
     last = re.search(rf"({N})(?=\s*$|\s+(?:at|from|how|what|total)\b)", text)
+    last = re.match(rf"\s*{N}\s?[x×*]\s?({N})\s", text) or last
     if not found and last and re.search(r"\.\d\d$", marks[last[1]].written):
-        found = [last.start()]
+        found = [last.start(1)]
     if len(found) > 1:
         raise Unread(f'two prices in "{marks.shown(text)}"')
     return found[0] if found else None
 
 
-def read_entry(text: str, marks: Marks) -> Entry:
-    """Raises Unread for a number without a role."""
+def read_entry(text: str, marks: Marks, counts: Mapping[str, str]) -> Entry:
+    """`counts` says how many there are of the things beside it. Raises Unread for a number without a role."""
     text = _without_parentheses(text, marks)
     if (dims := re.search(r"(?<!\S)(\d+)[x×](\d+(?:\.\d+)?)(?!\S)", text)) and not re.search(ANY, text):
         return Entry(_name(text[: dims.start()]), dims[1], dims[2])
     at = price_at(text, marks)
     if at is None:
-        raise Unread(f'no price for "{marks.shown(text)}"')
+        raise Unread(f'No price found for "{marks.shown(text)}"')
     several = re.search(rf"({N}).*?(?:\bat|@)\s*({N})\s+for\s+{M}", text)  # "10 ears at 5 for $3"
     if several:
         times = Fraction(marks[several[1]].value) / Fraction(marks[several[2]].value)
         if times.denominator != 1:
             raise Unread(f'"{marks.shown(text)}"')
         return Entry(marks.shown(text[:at]), decimal(times), marks[text[at]].value, marks[text[at]].currency)
-    return _Reader(text, at, marks).entry()
+    return _Reader(text, at, marks, counts).entry()
 
 
 def _without_parentheses(text: str, marks: Marks) -> str:
@@ -109,12 +112,16 @@ class _Reader:
     text: str
     price: int
     marks: Marks
+    counts: Mapping[str, str]
 
     def entry(self) -> Entry:
         price, quantity = self.marks[self.text[self.price]], self.quantity()
         name = self.marks.shown(self.name(quantity))
         if quantity is not None:
             return Entry(name, self.counted(quantity), price.value, price.currency)
+        per = re.search(r"\bper\s+(\w+)", self.text)
+        if count := self.counts.get(stem(per[1].lower()) if per else self.unit):
+            return Entry(name, count, price.value, price.currency, is_counted=False)
         one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", self.text, re.IGNORECASE)
         unnamed = not name and (
             not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(self.text))
@@ -185,8 +192,13 @@ class _Reader:
         if (self.unit and not self.is_measure(at)) or (noun == "at" and is_plural(before)):
             return True
         touching = re.fullmatch(r"\s*[^\W\d_]+\s*(?:@|at)\s*", self.text[at + 1 : self.price])
+        weighed = (
+            self.before(self.price) == "@"
+            and stem(noun) in {"lb", "kg"}
+            and not self.marks[self.text[self.price]].currency
+        )
         listed = self.before(self.price) == "@" and is_plural(noun) and stem(noun) not in w.MEASURES
-        return bool(touching) and (listed or stem(noun) in w.TIMES | w.CONTAINERS | {"person"})
+        return bool(touching) and (listed or weighed or stem(noun) in w.TIMES | w.CONTAINERS | {"person"})
 
     def is_direct(self, at: int) -> bool:
         """Whether the place of the number says that it is the quantity: "3 x", "qty 3", "3 @", "200 units"."""
@@ -236,6 +248,7 @@ class _Reader:
             raise self.unread("whether the price is for one or for all in")
         if self.unit not in {"", "each"} and not _same(self.unit, nouns):
             held = w.MEASURES | w.CONTAINERS
+            held -= set() if set(nouns[:1]) & held else {"bottle", "jar", "tube", "can", "tin"}  # each holds one
             if dozens or self.unit in held | w.PEOPLE or set(nouns[:1]) & held:
                 raise self.unread(f"the price per {self.unit} in")
         return self.marks[self.text[at]].value
@@ -249,6 +262,7 @@ class _Reader:
         adjective = self.price == at + 2 and after not in {"", "for", "at", "total"}  # "two $4 mugs"
         touching = direct and not re.search(r"[^\W\d_]{2,}|\d", self.text[slice(*sorted((at + 1, self.price)))])
         times = at > self.price and self.before(at) in _TIMES
+        touching = touching and (at > self.price or self.before(at) not in _TIMES)
         return bool(
             before in {"@", "at", "à", "price", "priced", *_TIMES} or after == "@" or adjective or touching or times
         )

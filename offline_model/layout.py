@@ -15,10 +15,11 @@ _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in ("mr", "mrs", "ms", "dr", "
 _UNITS = "".join(rf"(?<!\b{word}.)" for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal"))
 _SENTENCE = re.compile(rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s)|[!?])\s*", re.IGNORECASE)
 _PIECES = re.compile(
-    r"\s*([,;|…]|\s/(?=\s))\s*|(?<!\S)(and|&|n|w/|plus|\+|then|also)(?=\s)"
+    rf"\s*([,;|…]|\s/(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?{M})))(?=\s)"
     rf"|(?<=\beach)(\s)(?={N})|(?<=\bea)(\s)(?={N})",
     re.IGNORECASE,
 )
+_NAMED_TOGETHER = re.compile(r"(?<=[a-z'’])(?<!each)(?<!apiece)\s&\s(?=[A-Z])")  # "Marks & Spencer"
 _KEYS = re.compile(r"\b(item|qty|quantity|price|cost|name|product|description|units?|each|amount)\s*:\s", re.IGNORECASE)
 _PLAIN = f"[^:{ANY[1:-1]}]*"
 _LABEL = re.compile(rf"\s*({_PLAIN}(?:\b[^\W\d]+ {N}{_PLAIN})?)(?:\s*:\s|\s*:$|\s+(?:-{{1,2}}|–)\s+|\s*—\s*)")
@@ -26,7 +27,11 @@ _NAME = r"((?:the\s+)?[^\W\d_][\w'’.&-]*(?:\s+(?:&\s+)?[\w'’.&-]+){0,4}?)"
 _VERB = rf"(?:{'|'.join(sorted(w.VERBS))})\b"
 _SPOKEN = (  # "At the toy shop I bought", "Ann bought"
     rf"\s*(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}))",
-    rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:of|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s{_VERB})",
+    r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
+    (
+        rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
+        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!order|need|purchase|pick|plan|supplies){_VERB})"
+    ),
 )
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
@@ -65,8 +70,11 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
             pieces.append(Piece(line[1:], rows[ord(line[0]) - ROW], sentence, number))
         elif not headings[number]:
             listed = label and blocks and _BULLET.match(raw[number])
-            for each in _SENTENCE.split(line):
+            for at, each in enumerate(_SENTENCE.split(line)):
                 sentence += 1
+                found = _LABEL.match(each)
+                if at and label and found and re.fullmatch(rf"{M}\s*", each[found.end() :]):
+                    label = name_of(found[1]) or label
                 for joined, piece in _cut(each):
                     label, rest = (label, piece) if listed else _labelled(piece, label)
                     pieces += (
@@ -80,8 +88,9 @@ def name_of(text: str) -> str:
     text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()), flags=re.IGNORECASE)
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
-    unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or set(words) <= w.FEES  # noqa: PLR2004
-    return "" if unfit or w.NOT_NAMES & set(text.lower().split()) else text.removeprefix("the ")
+    unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or set(words) <= w.FEES | {"purchase", "order"}  # noqa: PLR2004
+    asks = bool(text not in {"IT", "US"} and w.NOT_NAMES & set(text.lower().split()))
+    return "" if unfit or asks else text.removeprefix("the ")
 
 
 def _heading(raw: str, line: str, after: str) -> str:
@@ -102,6 +111,7 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
         label = _LABEL.match(sentence)
     start, joined = 0, ""
     masked = re.sub(r"\([^)]*\)", lambda match: "(" + "." * (len(match[0]) - 2) + ")", sentence)
+    masked = _NAMED_TOGETHER.sub("+-+", masked)
     for match in _PIECES.finditer(masked, label.end() if label and not re.search(r",|\d", label[1]) else 0):
         yield joined, sentence[start : match.start()]
         start, joined = match.end(), (match[1] or match[2] or ",").strip().lower()

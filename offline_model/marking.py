@@ -16,6 +16,8 @@ _FIRST = {"money": 0xE000, "number": 0xE400, "percent": 0xE800}
 _MOST, _MOST_DIGITS = 250, 30
 
 _CODES = "USD|EUR|GBP|JPY|CNY|INR|CAD|AUD|NZD|CHF|SEK|NOK|DKK|PLN|MXN|BRL|ZAR|SGD|HKD|KRW|CZK|HUF|TRY|ILS|THB"
+CURRENCY = rf"(?:US|CA|AU|NZ|HK|C|A|R|S)?\$|[£€¥₹₩₽₺₪฿₱₫₴]|Rs\.?|{_CODES}"
+"""A pattern for what may stand before an amount."""
 _NAMES = r"dollars?|bucks?|euros?|quid|cents?|pence|yen|rupees?|francs?|kr|kron\w\w?|z[lł]oty?s?|zł|pesos?|won"
 _SYMBOLS = {
     **dict.fromkeys(("dollar", "dollars", "buck", "bucks", "usd", "us$"), "$"),
@@ -45,11 +47,13 @@ _AMOUNT = re.compile(
   | \b(?:inv|invoice|acct|ref|receipt|sku|flight|route|highway|aisle|row|apt|zip|page|exit|gate|room|suite)
     \.?\ [a-z]{{0,3}}-?\d[\w-]*{_ENDS}
   | \b(?:tel|phone|fax|mobile|cell|call)\b[ .:]{{0,3}}(?:us\ on\ |at\ )?[+(]?\d[\d ()-]{{5,20}}\d
-  | \b\d{{1,5}}\ (?-i:(?:[A-Z][a-z]+\ ){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Blvd|Way|Court)\b\.?)
-  | \b(?:family|party|group|team|crew|table)\ of\ \w+ | \bsizes?\ \d+(?:\.5)?\b
+  | \b\d{{1,5}}\ (?-i:(?:[A-Z][A-Za-z]+\ ){{1,3}})(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|blvd|way|court)\b\.?
+  | \b(?:[a-z]+\ )?0\d{{2,}}\b(?![.,/:]\d) | \b\d{{1,2}}/\d{{1,2}}(?=\s+\d{{1,2}}:\d\d)
+  | \b(?:i'?m|i\ am|(?:s?he)(?:'s|\ is))\ \d{{1,3}}\b(?:{_ENDS}|(?=\ (?:and|but|so|now)\b))
+  | \b(?:family|party|group|team|crew|table|class|staff|office)\ of\ \w+ | \bsizes?\ \d+(?:\.5)?\b
   )
   | (?P<dims>\d+(?:[.,]\d+)?(?:[x×]\d+(?:[.,]\d+)?)+(?!\w))
-  | (?P<prefixed>(?<!\w)(?:(?:US|CA|AU|NZ|HK|C|A|R|S)?\$|[£€¥₹₩₽₺₪฿₱₫₴]|Rs\.?|{_CODES})\ ?(?:{_NUMBER})(?!\w))
+  | (?P<prefixed>(?<!\w)(?:{CURRENCY})\ ?(?:{_NUMBER})(?!\w))
   | (?P<percent>(?:{_NUMBER})\ ?(?:%|per\ ?cent\b))
   | (?P<suffixed>(?:{_NUMBER})\ ?(?:[£€¥₹¢$]|(?:{_CODES}|{_NAMES})\b|[pc](?![\w'])))
   | (?P<fraction>\d+\ \d/\d\d?(?![\d/"”″])|(?<![\d/])\d/\d\d?(?![\d/"”″])|\d*[½¼¾])
@@ -57,7 +61,7 @@ _AMOUNT = re.compile(
     | \d+(?:[.,]\d+)?(?=(?:kg|g|lbs?|oz|l|ml|ft|m|yds?|yards?|gal|dz|doz|pcs?|ea|x)\b))
   | (?P<code>[a-z]/\d[\d.]*\d|(?<!\w)\w*\d(?:[\w.+/'’-]*\w)?|(?<![\w-])(?:[^\W\d_]+-)+\d[\w.]*\w?|\d)
   | (?P<name>(?:(?<=\bat\ )|(?<=\bto\ )|(?<=\bfrom\ )|(?<=\bin\ )|(?<=\bthe\ ))(?-i:[A-Z][a-z]+\ [A-Z][a-z]+))
-  | (?P<dozens>half\ a\ dozen\b|an?(?=\ dozen\b))
+  | (?P<dozens>half\ a\ dozen\b|(?<!\d\ )(?<!dollars\ )(?<!euros\ )(?<!bucks\ )(?<!cents\ )an?(?=\ dozen\b))
   | (?P<spoken>(?<![\w-]){SPOKEN})(?P<unit>\ (?:%|percent|dollars?|bucks|euros?|quid|cents?|pence)\b)?
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -118,9 +122,8 @@ class Marks:
         value = figures(digits)
         if kind in {"number", "percent"}:
             return self.put(kind, value, written)
-        symbol = _SYMBOLS.get(name.lower(), name.upper() + " " * (len(name) > 2))  # noqa: PLR2004
-        cents = value and (symbol == "minor" or name.lower() in {"p", "pence"})
-        return self.put("money", Fraction(value or 0) / 100 if cents else value, written, symbol)
+        cents = value and (symbol_of(name) == "minor" or name.lower() in {"p", "pence"})
+        return self.put("money", Fraction(value or 0) / 100 if cents else value, written, symbol_of(name))
 
     def put_spoken(self, words: str, unit: str) -> str:
         """ "five", "five dollars", "ten percent"; the words after the number stay."""
@@ -134,10 +137,15 @@ class Marks:
         return self.put_figures(decimal(value), f"{words} {unit}", unit, kind)
 
 
+def symbol_of(name: str) -> str:
+    """ "dollars", "usd", "chf" as it is written before an amount: "$", "CHF "."""
+    return _SYMBOLS.get(name.lower(), name.upper() + " " * (len(name) > 2))  # noqa: PLR2004
+
+
 def mark(text: str) -> tuple[str, Marks]:
     """The text with its amounts replaced, and what stands for what. Raises Unread for a number of uncertain value."""
     marks = Marks()
-    text = _AMOUNT.sub(marks.replace, text)
+    text = _AMOUNT.sub(marks.replace, re.sub(r"(?<=[\s(])([x×])(?=\d{1,3}(?![\w.,]*\w))", r"\1 ", text))
     amounts = marks.amounts.values()
     european = any(re.search(r",\d\d?(?!\d)", amount.written) and amount.currency for amount in amounts)
     for amount in amounts:

@@ -16,7 +16,11 @@ from offline_model.tables import take_tables
 from offline_model.words import stem, stems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
-_NUMBERED = re.compile(r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=[A-Z])", re.MULTILINE)
+_NUMBERED = re.compile(
+    r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=[A-Z])"
+    r"|(?<=[\w.] )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )",
+    re.MULTILINE,
+)
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
 _LISTED = re.compile(
@@ -29,7 +33,8 @@ _STATED = frozenset(
 )
 _ONLY_PRICE = w.EACH | w.CONTAINERS | w.UNITS
 _ONLY_PRICE |= frozenset(
-    "price priced cost costing at for per a an is wa were are total which that they it qty".split()
+    "price priced cost costing at for per a an is wa were are total which that they it qty altogether together all in "
+    "lot the both".split()
 )
 _ASIDE = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
@@ -51,7 +56,7 @@ def read_purchases(text: str) -> Problem:
     rest, rows = take_tables(_WRAPPED.sub(" ", text))
     asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
     lines = [f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows)]
-    marked, marks = mark("\n".join([_NUMBERED.sub("- ", asked.text), *lines]))
+    marked, marks = mark("\n".join([_NUMBERED.sub("\n- ", asked.text), *lines]))
     _check_text(" ".join(re.sub(ANY, lambda match: marks[match[0]].written, marked).split()))
     if any(len(re.findall(M, match[2])) > 1 for match in _LISTED.finditer(marked)):
         marked = _LISTED.sub(r"\1: \2;", marked)
@@ -69,8 +74,8 @@ def read_purchases(text: str) -> Problem:
 def _check_text(text: str) -> None:
     if len([period for period in _PERIODS if re.search(rf"\b(?:{period})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
-    if found := w.CHANGING.search(text):
-        raise Unread(f'"{found[0].strip()}"')
+    if found := w.changing(text):
+        raise Unread(f'"{found}"')
 
 
 def _joined(pieces: Sequence[Piece], marks: Marks) -> list[Piece]:
@@ -141,13 +146,15 @@ class _Reader:
         words = set(stems(text))
         if not _has_price(text, marks):
             if not all(self.passes(piece, text, match.start()) for match in re.finditer(N, text)):
-                raise Unread(f'no price for "{marks.shown(text)}"')
+                raise Unread(f'No price found for "{marks.shown(text)}"')
+            if self.lacks_price(piece):
+                raise Unread(f'No price found for "{marks.shown(text)}"')
             return
-        if words and words <= _STATED:
+        if words and words <= _STATED and not re.search(N, text):
             raise Unread(f'"{marks.shown(text)}"')
         found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
         each_part = found is not None and stem(found[1].lower()) in w.PARTS
-        entry = read_entry(_EACH_PART.sub("", text) if each_part else text, marks)
+        entry = read_entry(_EACH_PART.sub("", text) if each_part else text, marks, self.counts(piece.label))
         entry = replace(entry, currency=self.minor) if entry.currency == "minor" else entry
         if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
             raise Unread(f'the total in "{marks.shown(piece.text)}"')
@@ -177,11 +184,15 @@ class _Reader:
         sentence = " ".join(each.text for each in self.bill.pieces if each.sentence == piece.sentence)
         beside = set(after[:1]) & (w.PEOPLE | w.PASSING)
         told = (w.VERBS | w.PRONOUNS) & set(_words(sentence)) and not re.search(rf"{M}|@|\b(?:each|per)\b", sentence)
-        if amount.written == "one" or (beside and told):
-            return True
-        if set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"}):
+        if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
+            return not (piece.joined and after and not text[:at].strip() and re.search(M, sentence))
+        numbered = set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"})
+        if numbered or (beside and told):
             return True
         if before and any(f"{before[-1]} {amount.written}" in label.lower() for label in labels):
+            return True
+        apart = not piece.label or _ASKING.search(text) or piece.text == sentence
+        if apart and not re.search(f"{M}|{P}", sentence) and self.is_said_again(piece, amount.value, before, after):
             return True
         if (len(labels) < 2 or amount.value == str(len(labels))) and _ASKING.search(text):  # noqa: PLR2004
             return bool(
@@ -192,6 +203,46 @@ class _Reader:
         have = set(after[:1]) & w.PEOPLE and words & {"have", "has", "had"}
         return bool(near and words and (have or not begins))
 
+    def is_said_again(self, piece: Piece, number: str, before: Sequence[str], after: Sequence[str]) -> bool:
+        """Whether the number is that of the parts ("the two come to"), or of items that are priced elsewhere."""
+        labels = {each.label for each in self.bill.pieces if each.label}
+        named = not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
+        if named and len(labels) > 1 and number == str(len(labels)):
+            return True
+        again = (
+            match
+            for each in self.bill.pieces
+            if each is not piece and re.search(M, each.text)
+            for match in re.finditer(N, each.text)
+        )
+        return bool(after) and any(
+            self.bill.marks[match[0]].value == number and stems(match.string[match.end() :])[:1] == after[:1]
+            for match in again
+        )
+
+    def lacks_price(self, piece: Piece) -> bool:
+        """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
+        beside = [each for each in self.bill.pieces if each.sentence == piece.sentence and each is not piece]
+        if not piece.joined or re.search(P, piece.text) or not any(re.search(M, each.text) for each in beside):
+            return False
+        words = piece.text.lower().split()
+        known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
+        following = [each.joined for each in self.bill.pieces[self.bill.pieces.index(piece) + 1 :] if each in beside]
+        alone = piece.label and following[:1] not in (["and"], ["&"])
+        bare = alone and len(words) <= 2 and not known & {*words, *stems(piece.text)}  # noqa: PLR2004
+        the = words[:1] == ["the"] and not (known | {"amount"}) & {*words[1:], *stems(piece.text)[1:]}
+        opens = the or words[:1] in (["a"], ["an"], ["another"], ["one"], ["my"], ["some"])
+        return bool(bare or (opens and 1 < len(words) < 6))  # noqa: PLR2004
+
+    def counts(self, label: str) -> dict[str, str]:
+        """How many there are of each thing that the part's entries count."""
+        found: dict[str, str] = {}
+        for entry, place in self.bill.entries:
+            if place.label == label and entry.is_counted:
+                for word in stems(entry.name):
+                    found[word] = "" if word in found else entry.quantity
+        return found
+
     def check(self) -> None:
         """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
         pieces, entries = self.bill.pieces, [entry for entry, _ in self.bill.entries]
@@ -200,8 +251,12 @@ class _Reader:
         names = [
             set(stems(each.name)) - w.EVERYTHING - w.FEES - w.PARTS - {"of", "the", "and", "in"} for each in entries
         ]
+        with_entries = {place.label for _, place in self.bill.entries}
         for piece in pieces:
             words = set(stems(piece.text))
+            others = with_entries - {"", piece.label} if piece.label else ()
+            if others and piece.label not in with_entries and not {"nothing", "free", "no", "none"} & words:
+                raise Unread(f'No price found for "{piece.label}: {self.bill.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:
                     raise Unread(f'"{min(words & kind)}" without an amount')

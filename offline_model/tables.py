@@ -49,6 +49,8 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
     cells = [[cell.strip(" *") for cell in _split(line, separator)] for line in lines]
     titles, body = cells[0], cells[1:]
     header = [next((kind for pattern, kind in _COLUMNS if re.search(pattern, _plain(cell))), "") for cell in titles]
+    if header.count("quantity") > 1 and "price" not in header:
+        header = ["price" if _plain(title) == "unit" else kind for title, kind in zip(titles, header, strict=True)]
     known = [column for column in header if column]
     if not {"price", "total", "cost"} & set(known) or len(known) != len(set(known)):
         return []

@@ -54,6 +54,7 @@ VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
     "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
     "take takes found used added went chose sent brought charged charges will would plan plans paying adding "
+    "provided provides supplied gave "
     "quotes quoted offers delivers delivered supplies asks"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
@@ -61,7 +62,7 @@ NOT_NAMES = PRONOUNS | _set(
     "my our me us your their his her is are was were following here here's list need needs want please add total "
     "sum calculate compute find how what what's which whats items item shopping question problem answer today "
     "yesterday this these those that each every per if all so then also note costs cost price prices amount help "
-    "hi hello dear tell many much spend spent altogether both grand check qty quantity units number"
+    "hi hello dear tell many much who average spend spent altogether both grand check qty quantity units number"
 )
 LEADING = (
     VERBS
@@ -74,34 +75,32 @@ LEADING = (
 )
 
 _NUMBER = (
-    r"(?:[$£€¥₹] ?)?(?:\d|an? (?:hundred|dozen)\b|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
+    r"(?:[$£€¥₹] ?)?(?:\d(?!\d*-[a-z])|an? (?:hundred|dozen)\b"
+    r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
 _CHANGING = (
     rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
     rf"(?:less than|fewer than|at least|at most|up to|between|some|maybe|or so|every|minimum|maximum|from) {_NUMBER}",
-    r"(?<!\w)~ ?\d|\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d",
-    r"(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)",
-    r"(?:return|refund|exchang|cancel|borrow|lending|lends|lost|stole|broke|subscri|instal|deduct)\w*",
-    r"reimburse[ds]? (?:me|us|by)|lent|lend|except|excl\w*|without|instead|besides|apart from|other than",
-    r"rather than|(?:but )?not|(?:not )?never|minus the|no (?:longer|more)|\w+n't",
-    r"half[ -](?:price|off|the|as|of)|bogo\w*|buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)",
-    r"for the price of|\d ?(?:-for-|for) ?\d\b(?!\.)|(?:two|three)[ -]for[ -](?:one|two)|free with",
-    r"the same\b(?= ?(?:[.,;?!]|$|as|order|item))",
-    (
-        r"(?<!gluten )(?<!sugar )(?<!dairy )(?<!fat )(?<!duty )(?<!delivery )(?<!shipping )(?<!postage )(?<!included )"
-        r"(?<!delivery is )(?<!shipping is )(?<!delivery was )(?<!parking is )(?<!-)free\b"
-        r"(?![ -](?:shipping|delivery|postage|freight|range|parking|weight|return))"
-    ),
-    r"already|pre-?paid|paid off|down ?payment|deposit|owed? me|points|cash ?back|trade[ -]?in|rebate later",
+    r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d",
+    r"\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)",
+    r"(?:return|refund|exchang|cancel|borrow|lending|lends|lost|stole|broke(?! ?[,.]| lol\b)|subscri|instal|deduct)\w*",
+    r"reimburse[ds]? (?:me|us|by)|lent|lend|except|excl\w*|without|instead|besides|apart from|other than|other half",
+    r"rather than|(?:but )?not|(?:not )?never|minus the|no (?:longer|more)|\w+n't|half[ -](?:price|off|the|as|of)",
+    r"bogo\w*|buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)|for the price of|\d ?(?:-for-|for) ?\d\b(?!\.\d)",
+    r"(?:two|three)[ -]for[ -](?:one|two)|free with|same (?:again|thing|order)",
+    r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)|the same\b(?= ?(?:[.,;?!]|$|as|order|item))",
+    r"(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer) (?:than|each)|per \w+ per \w+",
+    r"on the house|by the (?:glass|slice|hour|pound|dozen|bottle)|match(?:es|ed)?",
+    r"applied(?! to)|happy hour|paid (?:for )?(?:one|half|part|some|a third)\b|half (?:now|up ?front|later|today)",
+    r"free\b|\d+-?ish|haggl\w*|knock\w*|negotiat\w*|else it|(?:and )?then some|(?:a )?similar (?:price|cost|amount)",
+    r"(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)",
+    r"already|pre-?paid|paid off|down ?payment|deposit(?! of [^,.;]{1,14} plus )|owed? me|(?-i:owes? [A-Z][a-z]*)",
+    r"points|cash ?back|trade[ -]?in|in advance|left to pay|covered|alone|by itself|on its own|expired|rebate later",
     r"back\b(?! to)",
-    (
-        r"(?:was|were|regular(?:ly)?|normally|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|"
-        r"today|down)"
-    ),
-    r"on sale from|(?:reduced|marked down|down) from|originally|normally|(?<=% )down|or|either|neither|nor",
-    r"unless|alternatively|whichever|might|maybe|perhaps|possibly|probably|unsure|forg[eo]t|unknown|tbd|n/a",
-    r"varies|depend\w*|no idea",
-    r"(?:some|most|half|part|one|many|none|any|several|few|\d+) of (?:the|them|those|these)",
+    r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
+    r"on sale from|(?:reduced|marked down|down) from|originally|normally|(?<=% )down|or|either|neither|nor|unless",
+    r"alternatively|whichever|might|maybe|perhaps|possibly|probably|unsure|forg[eo]t|unknown|tbd|n/a|varies",
+    r"depend\w*|no idea|(?:some|most|half|part|one|many|none|any|several|few|\d+) of (?:the|them|those|these)",
     r"(?:some|most|half|part|two|three|\d+) of (?:my|our)|(?:some|half|part|most) of it|a couple|handful",
     r"enough\b(?! for me)|(?:a few|several)(?= )(?! (?:things|items|stores|places|stops|errands|shops|vendors))",
     r"(?:off|on|of|for) some",
@@ -110,26 +109,33 @@ _CHANGING = (
     r"the rest|remaining|remainder|leftover",
     r"(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:for|over|during)",
     r"for (?:\w+ )?(?:\d+|two|three|four|five|six|twelve|the next \w+) (?:months|weeks|days|years|hours|nights)",
-    r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|profit|sell\w*|sold|resell|revenue|earn\w*",
-    r"income|wages?|salary|interest|loan|invest\w*|margin|exchange rate|convert\w*",
-    r"how (?:many|long|far|old|often|big|heavy|fast)|when|why|whose",
-    r"who\b(?! (?:spent|paid|spends|pays|owes) (?:the )?(?:most|least|more|less))|should|worth|better",
+    r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|profit|(?:re)?sell(?!ers?\b|s? (?:me|us)\b)\w*",
+    r"sold(?! (?:me|us)\b)|revenue|earn\w*|income|wages?|salary|interest|loan|invest\w*|margin|exchange rate",
+    r"convert\w*|how (?:many|long|far|old|often|big|heavy|fast)|when|why|whose",
+    r"who\b(?! (?:spent|paid|spends|pays|owes) (?:the )?(?:most|least|more|less))",
+    r"should(?! (?:i|we|he|she|they) (?:get|have|receive|pay)\b)|worth|better",
     r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|percent(?:age)? of|percentage|ratio",
     r"proportion|fraction|probability|which (?:item|product|is the best)",
     r"(?:cheapest|dearest|most expensive) (?:item|product|thing)|(?:item|product) (?:is|was|costs?)",
     r"per (?:calorie|serving|use)|median|rounded?|round (?:to|up|down)",
-    (
-        r"(?:average|mean) (?:item |price |cost |amount )?(?:price|(?:per|of|for) (?:an? |each |one )?(?:item|"
-        r"product|unit|thing))"
-    ),
+    r"(?:average|mean) (?:item |price |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
     r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)|bulk|thereafter",
-    r"first \d|(?:extra|additional|further|another) \d+ ?%",
-    r"if\b(?! +(?:i|we|you|he|she|they|split|shared|divided)\b)|if \w+ had|per (?:additional|extra)",
-    r"incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)|(?:vat|tax|gst) incl",
-    r"(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
+    r"first \d|(?:extra|additional|further|another) \d+ ?%|if\b(?! +(?:i|we|you|he|she|they|split|shared|divided)\b)",
+    r"if \w+ had|per (?:additional|extra)|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)",
+    r"(?:vat|tax|gst) incl|(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
 )
-CHANGING = re.compile(rf"(?<!\w)(?:{'|'.join(_CHANGING)})(?![a-z])", re.IGNORECASE)
-"""What can change the arithmetic in a way that is not read. For a text with single spaces."""
+_CHANGES = re.compile(rf"(?<!\w)(?:{'|'.join(_CHANGING)})(?![a-z])", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)"
+    r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|delivery|shipping|postage|included|parking)(?: is| was)? )free\b",
+    re.IGNORECASE,
+)
+
+
+def changing(text: str) -> str:
+    """What can change the arithmetic in a way that is not read, or "". For a text with single spaces."""
+    found = _CHANGES.search(_HARMLESS.sub("-", text))
+    return found[0].strip() if found else ""
 
 
 def stem(word: str) -> str:
