@@ -38,7 +38,7 @@ class ServerInfo:
 
     name: str = "agentloop"
     title: str | None = None
-    version: str = ""
+    version: str = "0"
     instructions: str | None = None
 
 

@@ -104,7 +104,7 @@ async def test_a_line_is_one_line_of_at_most_200_characters_without_control_char
     (line,) = client.lines
     assert line is not None
     assert len(line) == 200
-    assert line.startswith("two lines \N{REPLACEMENT CHARACTER}[31mx")
+    assert line.startswith("two \N{RETURN SYMBOL} lines \N{REPLACEMENT CHARACTER}[31mx")
 
 
 async def test_lines_leave_out_the_start_and_end_of_the_called_run_and_name_the_runs_below() -> None:
