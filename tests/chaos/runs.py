@@ -39,6 +39,7 @@ def session_over(
         client=client or model.client,
         servers=servers,
         fallbacks=local_twins(calculator),
+        allow=["*"],
         connect_timeout=connect_timeout,
         server_log=log,
     )
