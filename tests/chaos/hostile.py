@@ -172,7 +172,7 @@ async def _seen_by_the_user(part: Part, url: str, folder: Path) -> None:
     for more in ((), ("--json",)):
         with ScriptedMessages(_asks_the_hostile) as model:
             env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
-            command = (*CLIENT, "--config", str(config), "--connect-timeout", "20", *more, "go on")
+            command = (*CLIENT, "--config", str(config), "--allow", "*", "--connect-timeout", "20", *more, "go on")
             end = await run_command(*command, env=env, seconds=120)
         bad = {c for c in end.out + end.err if not c.isprintable() and c not in "\n\t"}
         part.add("control characters that reached the terminal", len(bad))
