@@ -6,15 +6,13 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offline_model import MODEL
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from anthropic import AsyncAnthropic
 
 NOTICE = (
@@ -56,17 +54,9 @@ def choose_model(model: str, *, offline: bool = False, base_url: str | None = No
 
 def claude_client(api_key: str | None = None, base_url: str | None = None) -> AsyncAnthropic:
     """An SDK client, as the environment configures it where no argument does."""
-    from anthropic import AsyncAnthropic, DefaultAioHttpClient  # noqa: PLC0415 - as long to import as all else
+    from agentloop.wire import sdk_client  # noqa: PLC0415 - as long to import as all else
 
-    return AsyncAnthropic(api_key=api_key, base_url=base_url, http_client=DefaultAioHttpClient(verify=_tls_context()))
-
-
-@cache
-def _tls_context() -> SSLContext:
-    """Loading the certificates takes 40 ms, and every event loop has a client of its own."""
-    import httpx2  # noqa: PLC0415
-
-    return httpx2.create_ssl_context()
+    return sdk_client(api_key=api_key, base_url=base_url)
 
 
 def offline_client() -> AsyncAnthropic:

@@ -17,7 +17,7 @@ from agentloop.turn import ToolUse, Turn
 
 T = TypeVar("T")
 
-is_recording: ContextVar[bool] = ContextVar("durable_runs_is_recording", default=False)
+is_recording: ContextVar[bool] = ContextVar("agentloop_is_recording", default=False)
 """Whether what runs here is the code of a durable run, and not inside one of its steps."""
 
 
