@@ -14,7 +14,7 @@ from agentloop.definition import AgentDefinition
 from agentloop.delegate import create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.errors import ConfigurationError
-from agentloop.events import Observer, ignore, together
+from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.loop import RunResult, run_agent
 from agentloop.messages import Conversation
@@ -28,7 +28,7 @@ class RunOptions(TypedDict, total=False):
     max_usd: float | str | None
     max_tokens: int | None
     deadline: float | None
-    observe: Observer
+    on_event: EventHandler
     context: CallContext | None
 
 
@@ -38,7 +38,7 @@ class Agent(AgentDefinition):
 
     `client` is a function that makes an SDK client, or a client for use on one event loop (see `Clients`).
     `description` is what models and people who may delegate to the agent read. `max_tokens` bounds one answer of the
-    model. With `eager`, harmless calls start while the model still writes the rest of its message.
+    model. With `early_tool_calls`, harmless calls start while the model still writes the rest of its message.
     Runs are independent of each other: an agent may run any number of times at once. Runs that are not part of another
     run share one rate limiter.
 
@@ -57,13 +57,13 @@ class Agent(AgentDefinition):
         max_usd: float | str | None = None,
         max_tokens: int | None = None,
         deadline: float | None = None,
-        observe: Observer = ignore,
+        on_event: EventHandler = ignore,
         context: CallContext | None = None,
     ) -> RunResult:
         """Answer a prompt, or the open question of a conversation (`result.conversation.ask(...)`).
 
         The run and the runs it delegates to spend at most `max_usd` US dollars and `max_tokens` tokens of prompts and
-        answers, and end within `deadline` seconds. `observe` receives all their events. With a `context`, which a tool
+        answers, and end within `deadline` seconds. `on_event` receives all their events. With a `context`, which a tool
         function passes on, its limits hold too, and its event handler receives the events too.
 
         Example:
@@ -77,8 +77,8 @@ class Agent(AgentDefinition):
         conversation = Conversation().ask(prompt) if isinstance(prompt, str) else prompt
         context = context or CallContext()
         scope, budget = context.scope, Budget(max_usd, max_tokens)
-        if observe is not ignore:
-            scope = replace(scope, emit=observe if scope.emit is ignore else together(scope.emit, observe))
+        if on_event is not ignore:
+            scope = replace(scope, emit=on_event if scope.emit is ignore else fan_out(scope.emit, on_event))
         if budget.is_bounded:
             scope = replace(scope, ledger=Ledger(budget, parent=scope.ledger))
         if deadline is not None:
@@ -113,7 +113,7 @@ class Agent(AgentDefinition):
             print((await run.result()).answer)
         """
         events = RunStream()
-        options["observe"] = together(events.put, options.get("observe", ignore))
+        options["on_event"] = fan_out(events.put, options.get("on_event", ignore))
         task = asyncio.create_task(self.run(prompt, **options))
         events.follow(task)
         try:

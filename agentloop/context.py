@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agentloop.budget import Ledger
-from agentloop.events import Observer, ignore
-from agentloop.governor import Governor
+from agentloop.events import EventHandler, ignore
+from agentloop.rate_limiter import RateLimiter
 from agentloop.usage import Bill
 
 
@@ -51,9 +51,9 @@ class Cancellation:
 class RunScope:
     """What the runtime passes down with a call. The defaults: nobody watches, and nothing is limited."""
 
-    emit: Observer = ignore
+    emit: EventHandler = ignore
     """The event handler for everything the call starts."""
-    trace: Observer = ignore
+    trace: EventHandler = ignore
     """Receives the same events where they occur, in their task or thread, and can make a span current there."""
     call_id: str | None = None
     """The call's id in the event stream."""
@@ -63,7 +63,7 @@ class RunScope:
     """How many agents are above the one that is called."""
     ledger: Ledger = field(default_factory=Ledger)
     """What the tree of runs above may still spend."""
-    governor: Governor | None = None
+    rate_limiter: RateLimiter | None = None
     """The rate limiter of the tree of runs above; None means the one that all runs of an agent share."""
     siblings: int = 1
     """Calls of the same message that have not started yet, this one included: they share what is left."""

@@ -59,7 +59,7 @@ class Answered:
 Step = RunTools | AskAgain | Answered
 
 
-class Exchange:
+class ConversationState:
     """One question being answered: a conversation that grows turn by turn until there is an answer."""
 
     def __init__(self, conversation: Conversation, *, max_tokens: int, bound_to: str | None = None) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 from agentloop import dispatch
 from agentloop.context import CallContext
 from agentloop.errors import ConfigurationError
-from agentloop.governor import Governor
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
+from agentloop.rate_limiter import RateLimiter
 from agentloop.tools import Tool, ToolOutput
 from agentloop.wire import sdk_client
 
@@ -31,7 +31,7 @@ class AgentDefinition:
     max_tokens: int = 8192
     effort: Effort | None = None
     parallel_tool_calls: bool = True
-    eager: bool = True
+    early_tool_calls: bool = True
     limits: Limits = field(default_factory=Limits)
     journal: Journal = field(default_factory=NoJournal)
 
@@ -74,9 +74,9 @@ class AgentDefinition:
         return Clients(self.client)
 
     @cached_property
-    def governor(self) -> Governor:
+    def rate_limiter(self) -> RateLimiter:
         """The rate limiter of the runs that have none from above."""
-        return Governor()
+        return RateLimiter()
 
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:

@@ -18,7 +18,7 @@ from anyio.lowlevel import RunVar
 from agentloop.context import CallContext, Cancellation
 from agentloop.errors import ToolError
 from agentloop.events import Event
-from agentloop.limits import Limits, seconds_left, within
+from agentloop.limits import Limits, seconds_left, time_limit
 from agentloop.tools import Tool, ToolOutput
 from agentloop.turn import ToolUse
 from agentloop.usage import Bill
@@ -59,7 +59,7 @@ async def _within_time(tool: Tool, arguments: Mapping[str, Any], context: CallCo
     if context.deadline is not None:
         seconds = min(seconds, seconds_left(context.deadline))
     late = ToolError(f"{tool.name} gave no result within {seconds:.3g} s and was stopped.")
-    async with within(seconds, late):
+    async with time_limit(seconds, late):
         return await _invoke(tool, arguments, context, limits)
 
 
@@ -126,7 +126,7 @@ def _limiter(limits: Limits) -> CapacityLimiter:
     return limiters.setdefault(limits.threads, CapacityLimiter(limits.threads))
 
 
-class Calls:
+class ToolCallGroup:
     """The calls of one message: each starts when told to, all run at once, none outlives the block.
 
     The first `most` calls are run, those after them are answered with an error. A call is known by the object that

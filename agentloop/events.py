@@ -19,7 +19,7 @@ Text = Annotated[str, "long"]
 """Text of any length. In other texts of an event, which are names, 200 characters are believed of another process."""
 
 MOST_KEPT = 1000
-"""Events that `Later` keeps."""
+"""Events that `BufferedHandler` keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,39 +179,39 @@ class RunFinished(Event):
     error_type: str | None = None
 
 
-Observer = Callable[[Event], None]
+EventHandler = Callable[[Event], None]
 
 
 def ignore(_event: Event) -> None:
     """The observer that looks away."""
 
 
-def together(*observers: Observer) -> Observer:
+def fan_out(*observers: EventHandler) -> EventHandler:
     """One observer that is several, called in this order."""
 
-    def observe(event: Event) -> None:
+    def on_event(event: Event) -> None:
         for each in observers:
             each(event)
 
-    return observe
+    return on_event
 
 
-class Later:
+class BufferedHandler:
     """An observer for another one that can wait: it hears many events at once, which costs half as much for each.
 
-    `catch_up` before what it made of them is looked at.
+    `flush` before what it made of them is looked at.
     """
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    def __init__(self, handler: EventHandler) -> None:
+        self._observer = handler
         self._heard: list[Event] = []
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         self._heard.append(event)
         if len(self._heard) >= MOST_KEPT:
-            self.catch_up()
+            self.flush()
 
-    def catch_up(self) -> None:
-        heard, self._heard = self._heard, []
-        for event in heard:
+    def flush(self) -> None:
+        received, self._heard = self._heard, []
+        for event in received:
             self._observer(event)

@@ -9,32 +9,32 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from agentloop.events import Event, Observer
+from agentloop.events import Event, EventHandler
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 
 
-class Tape:
+class EventLog:
     """The events of one call.
 
     A journal that remembers the call keeps them with what came back, and plays them when it returns that again: the
     run then takes up what they say of its cost, and tells them on, marked as replayed.
     """
 
-    def __init__(self, tell: Observer, retell: Observer) -> None:
-        self.tell = tell
-        self._retell = retell
+    def __init__(self, report: EventHandler, report_again: EventHandler) -> None:
+        self.report = report
+        self._retell = report_again
 
     def keep(self) -> list[Event]:
         """The events from now on, in a list that grows with them."""
         kept: list[Event] = []
-        tell = self.tell
+        report = self.report
 
         def tell_and_keep(event: Event) -> None:
             kept.append(event)
-            tell(event)
+            report(event)
 
-        self.tell = tell_and_keep
+        self.report = tell_and_keep
         return kept
 
     def play(self, events: Iterable[Event]) -> None:
@@ -48,20 +48,20 @@ class Journal(Protocol):
     An error that ends the run is a `RunError`; it comes out of `ask`, and may be remembered like an answer.
     """
 
-    async def model_said(self, ask: Callable[[], Awaitable[Turn]], tape: Tape) -> Turn: ...
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn: ...
 
     async def tool_answered(
-        self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], tape: Tape
+        self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], log: EventLog
     ) -> ToolOutput: ...
 
 
 class NoJournal:
     """Remembers nothing."""
 
-    async def model_said(self, ask: Callable[[], Awaitable[Turn]], _tape: Tape) -> Turn:
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], _log: EventLog) -> Turn:
         return await ask()
 
     async def tool_answered(
-        self, _use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], _tape: Tape
+        self, _use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], _log: EventLog
     ) -> ToolOutput:
         return await answer()

@@ -47,7 +47,7 @@ def seconds_left(deadline: float) -> float:
 
 
 @asynccontextmanager
-async def within(seconds: float, late: Exception) -> AsyncIterator[None]:
+async def time_limit(seconds: float, late: Exception) -> AsyncIterator[None]:
     """Give the block `seconds`, then cancel it and raise `late`. A `TimeoutError` of the block's own goes through."""
     clock = asyncio.timeout(seconds)
     try:

@@ -11,10 +11,9 @@ from functools import partial
 from typing import Any
 
 from agentloop import dispatch
-from agentloop.asking import Asking
 from agentloop.budget import cost_of
 from agentloop.context import CallContext
-from agentloop.conversation import Answered, AskAgain, Exchange, RunTools
+from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import (
@@ -30,10 +29,11 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.journal import Tape
-from agentloop.limits import deadline_after, seconds_left, within
+from agentloop.journal import EventLog
+from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
-from agentloop.model import Request
+from agentloop.model import ModelRequest
+from agentloop.model_caller import ModelCaller
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
@@ -82,31 +82,31 @@ class _Run:
     """The state of one run. Nothing of it is shared with another run of the same agent."""
 
     def __init__(self, agent: AgentDefinition, conversation: Conversation, context: CallContext) -> None:
-        governor = context.scope.governor or agent.governor
+        rate_limiter = context.scope.rate_limiter or agent.rate_limiter
         self._agent = agent
         self._context = context
-        self._scope = replace(context.scope, governor=governor)
+        self._scope = replace(context.scope, rate_limiter=rate_limiter)
         self._settings = agent.settings
-        self._exchange = Exchange(conversation, max_tokens=agent.max_tokens, bound_to=self._settings.fingerprint)
+        self._state = ConversationState(conversation, max_tokens=agent.max_tokens, bound_to=self._settings.fingerprint)
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
-        self._asking = Asking(
+        self._model_caller = ModelCaller(
             agent.model,
             agent.limits,
             ledger=context.scope.ledger,
-            governor=governor,
+            rate_limiter=rate_limiter,
             deadline=self._deadline,
             spent=self._spend,
-            hear=self._hear,
+            receive=self._on_stream_event,
         )
-        self._is_eager = agent.eager and not context.scope.ledger.left.is_bounded
-        self._now_calling: dispatch.Calls | None = None
+        self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
+        self._now_calling: dispatch.ToolCallGroup | None = None
         self._calls = itertools.count(1)
         self._unstarted = 0
         self._own = Usage()
         self._delegated: list[Bill] = []
         self._steps: list[Step] = []
         self._began = time.monotonic()
-        self._tape = self._new_tape()
+        self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
         self._name = agent.name
 
@@ -116,13 +116,13 @@ class _Run:
         Raises:
             RunError: with the conversation so far and what it cost.
         """
-        question = self._exchange.conversation.question
+        question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
         self._emit(RunStarted(run=self.id, agent=self._name, prompt=question, depth=depth, parent_call=call))
         try:
             answer = await self._within_deadline()
         except RunError as error:
-            error.conversation = self._exchange.conversation
+            error.conversation = self._state.conversation
             error.bill = self._end(error=str(error), error_type=_kind(error))
             raise
         except BaseException as error:
@@ -130,26 +130,26 @@ class _Run:
             raise
         else:
             bill = self._end(answer=answer)
-            return RunResult(answer, self._exchange.conversation, bill, tuple(self._steps))
+            return RunResult(answer, self._state.conversation, bill, tuple(self._steps))
 
     async def _within_deadline(self) -> str:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
-        async with within(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
+        async with time_limit(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
             return await self._turn_by_turn(client)
 
     async def _turn_by_turn(self, client: ApiClient) -> str:
         for number in range(1, self._agent.limits.max_turns + 1):
-            async with dispatch.Calls(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
+            async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
-                self._tape = self._new_tape()
-                turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._tape)
-                match self._exchange.take(turn):
+                self._log = self._new_log()
+                turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
+                match self._state.take(turn):
                     case Answered(text):
                         return text
                     case AskAgain():
                         pass
                     case RunTools(uses) if number < self._agent.limits.max_turns:
-                        self._exchange.answer(turn, await self._results(uses, calls))
+                        self._state.answer(turn, await self._results(uses, calls))
         limit = self._agent.limits.max_turns
         raise TurnLimitExceeded(f"{self._agent.name} had no answer after {limit} turns, its limit.")
 
@@ -158,7 +158,7 @@ class _Run:
         self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
-        request = Request(self._settings, self._exchange.conversation.messages, self._exchange.max_tokens)
+        request = ModelRequest(self._settings, self._state.conversation.messages, self._state.max_tokens)
 
         def retried(error: ModelError, attempt: int, pause: float) -> None:
             if self._now_calling is not None:
@@ -176,8 +176,8 @@ class _Run:
             )
 
         before = self._own_usage
-        async with within(seconds, late):
-            turn = await self._asking.ask(client, request, retried)
+        async with time_limit(seconds, late):
+            turn = await self._model_caller.ask(client, request, retried)
         self._emit(
             TurnFinished(
                 run=self.id,
@@ -190,7 +190,7 @@ class _Run:
         )
         return turn
 
-    def _hear(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
+    def _on_stream_event(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
         if moved_on is not None and self._now_calling is not None:
             self._now_calling.written(moved_on, may_start=self._may_start_early(moved_on))
         if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
@@ -202,9 +202,9 @@ class _Run:
         Not under a budget, of which the calls of one message get equal shares: nobody knows yet how many there are.
         """
         tool = self._agent.tool(use.name)
-        return self._is_eager and tool is not None and tool.is_harmless
+        return self._starts_early and tool is not None and tool.is_harmless
 
-    async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.Calls) -> list[Block]:
+    async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.ToolCallGroup) -> list[Block]:
         """Run the calls and return one `tool_result` block for each, in asking order."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
         outputs = await calls.results(uses)
@@ -212,17 +212,17 @@ class _Run:
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
-        tape, bills = self._new_tape(), list[Bill]()
-        context = self._context_for(use, tape, bills)
-        return await self._agent.journal.tool_answered(use, partial(self._call, use, context, tape, bills), tape)
+        log, bills = self._new_log(), list[Bill]()
+        context = self._context_for(use, log, bills)
+        return await self._agent.journal.tool_answered(use, partial(self._call, use, context, log, bills), log)
 
-    async def _call(self, use: ToolUse, context: CallContext, tape: Tape, bills: list[Bill]) -> ToolOutput:
+    async def _call(self, use: ToolUse, context: CallContext, log: EventLog, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
         started = ToolStarted(
             run=self.id, agent=self._name, call=context.scope.call_id or "", tool=use.name, arguments=use.input
         )
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
-        self._emit(started, tape)
+        self._emit(started, log)
         try:
             output = await self._agent.call_tool(use.name, use.arguments(), context=context)
         except ToolError as error:
@@ -240,10 +240,10 @@ class _Run:
                 seconds=time.monotonic() - began,
                 bills=tuple(bills),
             )
-            self._emit(finished, tape)
+            self._emit(finished, log)
         return output
 
-    def _context_for(self, use: ToolUse, tape: Tape, bills: list[Bill]) -> CallContext:
+    def _context_for(self, use: ToolUse, log: EventLog, bills: list[Bill]) -> CallContext:
         def charge(bill: Bill) -> None:
             bills.append(bill)
             self._delegated.append(bill)
@@ -253,7 +253,7 @@ class _Run:
         self._unstarted -= 1
         scope = replace(
             self._scope,
-            emit=lambda event: tape.tell(event),  # noqa: PLW0108 - which changes when a journal keeps the events
+            emit=lambda event: log.report(event),  # noqa: PLW0108 - which changes when a journal keeps the events
             run_id=None,
             call_id=call,
             depth=self._scope.depth + 1,
@@ -262,7 +262,7 @@ class _Run:
         )
 
         def progress(message: str) -> None:
-            self._emit(ToolProgress(run=self.id, agent=self._name, call=call, tool=use.name, message=message), tape)
+            self._emit(ToolProgress(run=self.id, agent=self._name, call=call, tool=use.name, message=message), log)
 
         return replace(self._context, scope=scope, deadline=self._deadline, progress=progress)
 
@@ -274,12 +274,12 @@ class _Run:
         self._own = self._own.plus(self._settings.model, usage)
         self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
 
-    def _emit(self, event: Event, tape: Tape | None = None) -> None:
+    def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)
-        (tape or self._tape).tell(event)
+        (log or self._log).report(event)
 
-    def _new_tape(self) -> Tape:
-        return Tape(self._scope.emit, self._recall)
+    def _new_log(self) -> EventLog:
+        return EventLog(self._scope.emit, self._recall)
 
     def _recall(self, event: Event) -> None:
         """Take up what an event of before a crash says of the cost, and tell it again."""
@@ -298,7 +298,7 @@ class _Run:
         finished = RunFinished(
             run=self.id, agent=self._name, bill=bill, answer=answer, error=error, error_type=error_type
         )
-        self._emit(finished, self._new_tape())
+        self._emit(finished, self._new_log())
         self._scope.charge(bill)
         return bill
 

@@ -85,7 +85,7 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
-class Request:
+class ModelRequest:
     """One request for a turn."""
 
     settings: ModelSettings
@@ -162,15 +162,15 @@ class Clients:
 
 async def stream_turn(
     client: ApiClient,
-    request: Request,
+    request: ModelRequest,
     builder: TurnBuilder,
     *,
-    hear: Hear,
+    receive: Hear,
     answered: Callable[[Mapping[str, str]], None],
 ) -> Turn:
     """Send one request and put the turn together in `builder`.
 
-    `answered` is called with the headers of the response, whatever its status; `hear` with every event of the stream
+    `answered` is called with the headers of the response, whatever its status; `receive` with every event of the stream
     but pieces of a tool's input, and with the tool call the model has thereby moved on from, if any.
 
     Raises:
@@ -185,7 +185,7 @@ async def stream_turn(
                 moved_on = builder.feed(event)
                 if moved_on is None and event.get("type") == _DELTA and event["delta"].get("type") == _INPUT:
                     continue
-                hear(event, moved_on)
+                receive(event, moved_on)
         return builder.finish()
     except ApiError as error:
         answered(error.headers)

@@ -48,7 +48,7 @@ class Narrator:
         self._names: dict[str, str] = {}
         self._replays = Replays()
 
-    def tell(self, event: Event) -> str | None:
+    def describe(self, event: Event) -> str | None:
         """The line for an event, such as `calculator_assistant#2: calls ...`; None if it is not shown."""
         if isinstance(event, ServerStarting):
             return clip(starting_text(event.server, is_remote=event.is_remote), LINE)

@@ -1,9 +1,9 @@
 """Events from the process of a run to the process that called it.
 
-`Outgoing` bounds the events of a call and counts their times from the call's start. `Incoming` is the caller's side and
-trusts nothing: runs and calls get identities of this process and must belong to the call or to a run known here, texts
-and numbers are bounded, times lie within the call, and whatever is still open when the call ends is closed. So the
-event stream is well formed whatever a server sends, and nothing from a server looks like a local run.
+`EventSender` bounds the events of a call and counts their times from the call's start. `EventReceiver` is the caller's
+side and trusts nothing: runs and calls get identities of this process and must belong to the call or to a run known
+here, texts and numbers are bounded, times lie within the call, and whatever is still open when the call ends is closed.
+So the event stream is well formed whatever a server sends, and nothing from a server looks like a local run.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from agentloop.budget import Budget, cost_of
+from agentloop.clock_offsets import ClockOffsets, EventMessage, clock_now, on_own_clock
 from agentloop.context import RunScope
 from agentloop.event_bounds import MAX_NAME, E, bounded
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolProgress, ToolStarted
-from agentloop.far_clocks import FarClocks, Told, clock_now, on_own_clock
 from agentloop.narration import clip
 from agentloop.usage import Bill, Usage
 
@@ -38,7 +38,7 @@ PATIENCE = 0.5
 """Seconds the last events may come later than the result."""
 
 
-class Outgoing:
+class EventSender:
     """The events of one call, as its caller is sent them."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Outgoing:
         return text
 
     def message(self, first: int, events: Iterable[str]) -> dict[str, Any]:
-        """A `Told` as JSON: the events, of which the first has that number.
+        """A `EventMessage` as JSON: the events, of which the first has that number.
 
         The events are one text in it. As objects they would be copied four times on their way through the SDK.
         """
@@ -83,7 +83,7 @@ class _Run:
     spent: Usage = field(default_factory=Usage)
 
 
-class Incoming:
+class EventReceiver:
     """Receives what a server reports of one call and emits it into the call's event stream.
 
     Messages may come in any order. End it with `close`, after which nothing more is emitted.
@@ -97,7 +97,7 @@ class Incoming:
         self._is_trusted = is_trusted
         self._unspent = share or Budget()
         self._sent = self._origin = time.monotonic()
-        self._clocks = FarClocks()
+        self._clocks = ClockOffsets()
         self._waiting: dict[int, tuple[float, list[Event | None]]] = {}
         self._next = 0
         self._runs: dict[str, _Run] = {}
@@ -106,17 +106,17 @@ class Incoming:
         self._expected = math.inf
         self._is_closed = False
 
-    def sent(self, clocks: FarClocks) -> None:
+    def sent(self, clocks: ClockOffsets) -> None:
         """The call goes to the server now."""
         self._sent, self._clocks = time.monotonic(), clocks
 
-    def take(self, told: Told) -> None:
-        first, events = told.first, told.events
-        if self._is_closed or not events or not (math.isfinite(told.now) and math.isfinite(told.began)):
+    def take(self, reported: EventMessage) -> None:
+        first, events = reported.first, reported.events
+        if self._is_closed or not events or not (math.isfinite(reported.now) and math.isfinite(reported.began)):
             return
         if first < self._next or first in self._waiting or first + len(events) > MAX_EVENTS:
             return
-        origin = self._clocks.began(told, sent=self._sent, heard=time.monotonic())
+        origin = self._clocks.began(reported, sent=self._sent, received=time.monotonic())
         self._waiting[first] = origin, [_read(value) for value in events]
         if sum(len(waiting) for _, waiting in self._waiting.values()) > MAX_WAITING:
             self._next = min(self._waiting)

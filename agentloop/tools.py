@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from agentloop import exact_json
 from agentloop.context import CallContext
+from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
-from agentloop.handover import AGENT
 from agentloop.messages import Block
 from agentloop.schema_check import SchemaCheck
 
@@ -46,7 +46,7 @@ class ToolSpec:
     idempotent: bool | None = None
     open_world: bool | None = None
     is_agent: bool = False
-    """Whether it asks a model, and so spends money and takes a `Handover`."""
+    """Whether it asks a model, and so spends money and takes a `DelegationContext`."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""

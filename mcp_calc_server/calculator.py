@@ -96,6 +96,6 @@ def agent_tool_async(agent: Agent) -> Tool:
     return create_agent_tool_async(agent, spec=load_specs()[AGENT_TOOL])
 
 
-def local_twins(agent: Agent) -> list[Tool]:
+def local_fallbacks(agent: Agent) -> list[Tool]:
     """All tools of the contract as local sync tools: what answers in worker threads when no server can."""
     return [*math_tools(), create_agent_tool_sync(agent, spec=load_specs()[AGENT_TOOL])]

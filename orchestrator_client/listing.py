@@ -11,7 +11,7 @@ from typing import Any
 from mcp.types import Tool as McpTool
 
 from agentloop.command_line import EXIT_FAILED, print_result
-from agentloop.handover import AGENT
+from agentloop.delegation_context import AGENT
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.server_log import server_log

@@ -21,7 +21,7 @@ from rich.segment import ControlType
 
 from agentloop.command_line import wrapped
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Event, Later
+from agentloop.events import BufferedHandler, Event
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from agentloop.observers.live import Tree, rows
@@ -36,7 +36,7 @@ FEWEST_ROWS = 4
 
 
 class LiveView:
-    """Shows the events that `observe` receives as a tree on stderr, a terminal, within the block of `shown`.
+    """Shows the events that `on_event` receives as a tree on stderr, a terminal, within the block of `shown`.
 
     Typed characters are not echoed meanwhile. Cursor and echo are restored however the block ends.
     """
@@ -45,13 +45,13 @@ class LiveView:
         # Not bound to a stream: prompt_toolkit replaces `sys.stderr` while a line is typed.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._tree = Tree()
-        self._seen = Later(self._tree.observe)
+        self._seen = BufferedHandler(self._tree.on_event)
         self._drawn: Picture | None = None
         self._drawn_in = 0
         self._logged = 0
 
-    def observe(self, event: Event) -> None:
-        self._seen.observe(event)
+    def on_event(self, event: Event) -> None:
+        self._seen.on_event(event)
 
     def say(self, text: str) -> None:
         """A line above the tree."""
@@ -62,7 +62,7 @@ class LiveView:
     async def shown(self) -> AsyncIterator[None]:
         """Draw within the block. The last picture stays on the screen."""
         self._tree, self._drawn, self._logged = Tree(), None, 0
-        self._seen = Later(self._tree.observe)
+        self._seen = BufferedHandler(self._tree.on_event)
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
         with without_echo(), undone_on_sigterm(self._show_cursor), live:
             drawing = asyncio.create_task(self._draw(live), name="live view")
@@ -87,7 +87,7 @@ class LiveView:
 
     async def _draw(self, live: Live) -> None:
         while True:
-            self._seen.catch_up()
+            self._seen.flush()
             if self._tree.roots or self._tree.starting:
                 self._forget_wrapped_rows()
                 live.refresh()
@@ -95,7 +95,7 @@ class LiveView:
 
     def picture(self) -> Picture | Group:
         """The tree as it is now, in at most half of the screen."""
-        self._seen.catch_up()
+        self._seen.flush()
         now, size = time.monotonic(), self.console.size
         height = max(FEWEST_ROWS, size.height // 2)
         shown, unicode = list(self._tree.starting.values())[:height], self._has_unicode

@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 import anyio
 
 from agentloop import Agent, ConfigurationError, Limits, Tool
-from agentloop.events import Observer, ServerChanged, ServerStarting, ignore
+from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
@@ -51,7 +51,7 @@ class Setup:
     allow: Sequence[str] = ()
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
-    eager: bool = True
+    early_tool_calls: bool = True
     keys: str | None = None
     """The prefix of the calls' idempotency keys; None for a new one for each connection."""
     server_log: TextIO = sys.stderr
@@ -60,15 +60,15 @@ class Setup:
 class Session:
     """Servers that stay connected, and reconnect, over any number of conversations.
 
-    `warn` receives one line for each problem that was handled, `observe` the events `ServerStarting` and
+    `warn` receives one line for each problem that was handled, `on_event` the events `ServerStarting` and
     `ServerChanged`.
     """
 
-    def __init__(self, setup: Setup, warn: Warn, observe: Observer = ignore) -> None:
+    def __init__(self, setup: Setup, warn: Warn, on_event: EventHandler = ignore) -> None:
         self._setup = setup
         self._warned: set[str] = set()
         self._say = warn
-        self._observe = observe
+        self._observe = on_event
         self._stack = AsyncExitStack()
         self.connections = [
             Connection(
@@ -116,7 +116,7 @@ class Session:
             model=self._setup.model,
             client=self._setup.client,
             effort="medium",
-            eager=self._setup.eager,
+            early_tool_calls=self._setup.early_tool_calls,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol, TextIO
 
-from agentloop.events import Event, Observer
+from agentloop.events import Event, EventHandler
 from agentloop.model import prepare
 from orchestrator_client.lines import Lines
 from orchestrator_client.orchestrator import Session, Setup
 
 
 class Progress(Protocol):
-    """Shows the events that `observe` receives, and other messages with `say`."""
+    """Shows the events that `on_event` receives, and other messages with `say`."""
 
-    def observe(self, event: Event) -> None: ...
+    def on_event(self, event: Event) -> None: ...
 
     def say(self, text: str) -> None: ...
 
@@ -43,13 +43,13 @@ def progress_on_stderr(*, is_quiet: bool) -> Progress:
 
 
 @asynccontextmanager
-async def connected(setup: Setup, progress: Progress, observe: Observer) -> AsyncIterator[Session]:
+async def connected(setup: Setup, progress: Progress, on_event: EventHandler) -> AsyncIterator[Session]:
     """A session whose messages go to `progress`. While it connects, the libraries of the first request are loaded."""
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
     try:
         async with (
             progress.server_log() as log,
-            Session(replace(setup, server_log=log), progress.say, observe) as session,
+            Session(replace(setup, server_log=log), progress.say, on_event) as session,
         ):
             yield session
     finally:

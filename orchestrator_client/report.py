@@ -38,7 +38,7 @@ class DelegatedCall:
 
 @dataclass
 class Report:
-    """The result, delegated calls and usage of the outermost run. `observe` receives its events.
+    """The result, delegated calls and usage of the outermost run. `on_event` receives its events.
 
     `claims` is the part of the usage that untrusted servers claim.
     """
@@ -52,7 +52,7 @@ class Report:
     _began: float = field(default_factory=time.monotonic)
     _started: dict[str, float] = field(default_factory=dict)
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if isinstance(event, RunStarted) and self._run is None:
             self._run, self._began = event.run, event.at
         if event.run != self._run:

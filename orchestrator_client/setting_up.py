@@ -14,7 +14,7 @@ import click
 from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
-from mcp_calc_server.calculator import calculator_assistant, local_twins
+from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
 from orchestrator_client.options import Options
@@ -44,12 +44,12 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         model=orchestrator.model,
         client=orchestrator.client,
         servers=servers,
-        fallbacks=local_twins(calculator_assistant(model=calculator.model, client=calculator.client)),
+        fallbacks=local_fallbacks(calculator_assistant(model=calculator.model, client=calculator.client)),
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=options.allow,
         connect_timeout=options.connect_timeout,
         max_calls=options.max_calls,
-        eager=not options.no_early_tool_calls,
+        early_tool_calls=not options.no_early_tool_calls,
         keys=None if run is None else run.id,
     )
     return setup, orchestrator.notice

@@ -22,4 +22,4 @@ def _no_real_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_waiting_between_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentloop.asking.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("agentloop.model_caller.FIRST_PAUSE", 0.0)

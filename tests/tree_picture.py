@@ -16,7 +16,7 @@ from rich.console import Console
 from agentloop import CallContext, RunScope
 from agentloop.events import Event
 from agentloop.observers.live import Tree, rows
-from agentloop.testing import Reply, Request, ScriptedMessages
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.answering import answer
 from orchestrator_client.cli import DEMO
@@ -38,7 +38,7 @@ class SlowClaude:
     def __init__(self) -> None:
         self.go_on = threading.Event()
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         is_held = request.prompt.startswith("Garden Gate") or (
             request.prompt.startswith("Book Barn") and request.results
         )
@@ -59,8 +59,8 @@ def is_worth_a_picture(tree: Tree) -> bool:
 async def run_until_worth_a_picture() -> str:
     claude, tree, worth_it = SlowClaude(), Tree(), asyncio.Event()
 
-    def observe(event: Event) -> None:
-        tree.observe(event)
+    def on_event(event: Event) -> None:
+        tree.on_event(event)
         if is_worth_a_picture(tree):
             worth_it.set()
 
@@ -69,7 +69,7 @@ async def run_until_worth_a_picture() -> str:
         setup = Setup(ORCHESTRATOR_MODEL, model.client, own_server(env), [])
         async with Session(setup, say) as session:
             run = asyncio.create_task(
-                session.orchestrator().run(DEMO, context=CallContext(scope=RunScope(emit=observe)))
+                session.orchestrator().run(DEMO, context=CallContext(scope=RunScope(emit=on_event)))
             )
             await asyncio.wait_for(worth_it.wait(), 60)
             await asyncio.sleep(LATENCY)

@@ -36,8 +36,8 @@ from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_compu
 from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, RunState, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of
-from agentloop.events import Event, Observer, ignore
-from agentloop.governor import Governor
+from agentloop.events import Event, EventHandler, ignore
+from agentloop.rate_limiter import RateLimiter
 
 QUEUE = "agents"
 VERSION = "runs-1"
@@ -81,7 +81,7 @@ class Engine:
         running: int = 64,
         kept: float = KEPT,
         sharing: Sharing | None = None,
-        trace: Observer = ignore,
+        trace: EventHandler = ignore,
     ) -> None:
         self._trace = trace
         self._sharing = sharing or Sharing()
@@ -93,8 +93,8 @@ class Engine:
         self._tools = {tool.name: tool for tool in [*map(_durable_tool, agents), *tools]}
         self._running = running
         self._places = asyncio.Semaphore(running)
-        self._governor = Governor()
-        self._observers: defaultdict[str, list[Observer]] = defaultdict(list)
+        self._rate_limiter = RateLimiter()
+        self._observers: defaultdict[str, list[EventHandler]] = defaultdict(list)
         self._working: dict[str, asyncio.Task[ToolOutput]] = {}
         self._workflows: set[asyncio.Task[Any]] = set()
         self._executor = ""
@@ -275,14 +275,14 @@ class Engine:
             work.cancel()
 
     @asynccontextmanager
-    async def observing(self, run_id: str, observer: Observer) -> AsyncIterator[None]:
-        """Send the events of the run to `observer` while it runs in this process."""
+    async def observing(self, run_id: str, handler: EventHandler) -> AsyncIterator[None]:
+        """Send the events of the run to `handler` while it runs in this process."""
         observers = self._observers[run_id]
-        observers.append(observer)
+        observers.append(handler)
         try:
             yield
         finally:
-            observers.remove(observer)
+            observers.remove(handler)
             if not observers:
                 self._observers.pop(run_id, None)
 
@@ -336,7 +336,7 @@ class Engine:
                     run_id=run_id[:12],
                     depth=order.depth,
                     ledger=Ledger(order.budget),
-                    governor=self._governor,
+                    rate_limiter=self._rate_limiter,
                 ),
             )
             try:
@@ -348,8 +348,8 @@ class Engine:
 
     def _report(self, run_id: str, event: Event) -> None:
         self.on_event(run_id, event)
-        for observer in tuple(self._observers.get(run_id, ())):
-            observer(event)
+        for handler in tuple(self._observers.get(run_id, ())):
+            handler(event)
 
     async def _sweep(self) -> None:
         while True:
@@ -380,7 +380,7 @@ def _queue_of(tool: str) -> str:
 def _durable_tool(agent: Agent) -> Tool:
     computed = [tool.name for tool in agent.tools if is_computed(tool)]
     return create_agent_tool_async(
-        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), eager=False)
+        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), early_tool_calls=False)
     )
 
 

@@ -11,8 +11,8 @@ from dbos import DBOS
 
 from agentloop import ConfigurationError, RunError, Tool, ToolOutput
 from agentloop.durable import records
-from agentloop.events import Event, Observer, RunStarted
-from agentloop.journal import Tape
+from agentloop.events import Event, EventHandler, RunStarted
+from agentloop.journal import EventLog
 from agentloop.turn import ToolUse, Turn
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class DurableJournal:
         self._computed = frozenset(computed)
         self._frame = frame
 
-    async def model_said(self, ask: Callable[[], Awaitable[Turn]], tape: Tape) -> Turn:
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn:
         def to_json(turn: Turn) -> dict[str, Any]:
             return {"turn": records.turn_to_json(turn), "frame": self._frame}
 
@@ -51,18 +51,20 @@ class DurableJournal:
                 )
             return records.turn_from_json(value["turn"])
 
-        return await _step("model", ask, tape, to_json, from_json)
+        return await _step("model", ask, log, to_json, from_json)
 
-    async def tool_answered(self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], tape: Tape) -> ToolOutput:
+    async def tool_answered(
+        self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], log: EventLog
+    ) -> ToolOutput:
         if use.name in self._computed:
             return await answer()
-        return await _step(f"tool:{use.name}", answer, tape, records.output_to_json, records.output_from_json)
+        return await _step(f"tool:{use.name}", answer, log, records.output_to_json, records.output_from_json)
 
 
 async def _step(
     name: str,
     do: Callable[[], Awaitable[T]],
-    tape: Tape,
+    log: EventLog,
     to_json: Callable[[T], Any],
     from_json: Callable[[object], T],
 ) -> T:
@@ -75,7 +77,7 @@ async def _step(
         nonlocal was_done
         was_done = True
         is_recording.set(False)
-        kept = tape.keep()
+        kept = log.keep()
         try:
             outcome = {"value": to_json(await do())}
         except RunError as error:
@@ -84,7 +86,7 @@ async def _step(
 
     record = await reserved.run_async({"name": name, "preemptible": True}, body)
     if not was_done:
-        tape.play(records.events_from_json(record["events"]))
+        log.play(records.events_from_json(record["events"]))
     if "error" in record:
         raise records.error_from_json(record["error"])
     return from_json(record["value"])
@@ -93,7 +95,7 @@ async def _step(
 class FromTheBeginning:
     """Buffers the first event until the next one shows whether the run is replayed, and so began earlier."""
 
-    def __init__(self, send: Observer) -> None:
+    def __init__(self, send: EventHandler) -> None:
         self._send = send
         self._first: Event | None = None
         self._is_under_way = False

@@ -87,7 +87,7 @@ class Node:
 
 
 class Tree:
-    """`observe` receives the events; `roots` are the runs that no call of another run started.
+    """`on_event` receives the events; `roots` are the runs that no call of another run started.
 
     `starting` are the servers that are being started or connected to, with the event that announced it.
     """
@@ -100,7 +100,7 @@ class Tree:
         self._numbers: Counter[tuple[str, str]] = Counter()
         self._replays = Replays()
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         is_replayed = self._replays.covers(event)
         match event:
             case RunStarted():

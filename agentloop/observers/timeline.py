@@ -119,7 +119,7 @@ class Segment:
 
 
 class Timeline:
-    """`observe` receives the events. `roots` are the runs that no call started, one for each question of a chat."""
+    """`on_event` receives the events. `roots` are the runs that no call started, one for each question of a chat."""
 
     def __init__(self) -> None:
         self.lanes: dict[str, Lane] = {}
@@ -128,7 +128,7 @@ class Timeline:
         self.latest = 0.0
         self._calls: dict[str, CallBar] = {}
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         self.latest = event.at if not self.lanes and not self.startups else max(self.latest, event.at)
         match event:
             case RunStarted():

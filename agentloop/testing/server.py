@@ -26,11 +26,11 @@ from agentloop.testing.script import Reply
 from agentloop.testing.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
 from agentloop.wire import sdk_client
 
-Script = Iterable[Reply] | Callable[["Request"], Reply | Awaitable[Reply]]
+Script = Iterable[Reply] | Callable[["RecordedRequest"], Reply | Awaitable[Reply]]
 
 
 @dataclass(slots=True)
-class Request:
+class RecordedRequest:
     """A request the server got. Times are on the `time.monotonic` clock.
 
     `outcome` is None while it is being answered, then `complete`, `cut` (by the script), `refused` (by the checks) or
@@ -72,7 +72,7 @@ class ScriptedMessages:
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._bound: dict[str, str] = {}
-        self.requests: list[Request] = []
+        self.requests: list[RecordedRequest] = []
         self.refusals: list[str] = []
         """What the checks found wrong, in order."""
 
@@ -129,7 +129,7 @@ class ScriptedMessages:
             raise TimeoutError(f"not within {seconds:g} s; the server got {len(self.requests)} requests")
 
     async def _answer(self, http: HttpRequest) -> Response:
-        request = Request(next(self._numbers), await http.json(), dict(http.headers))
+        request = RecordedRequest(next(self._numbers), await http.json(), dict(http.headers))
         with self._changed:
             self.requests.append(request)
             self._changed.notify_all()
@@ -154,7 +154,7 @@ class ScriptedMessages:
             return JSONResponse(body, status_code=reply.status, headers=dict(reply.headers))
         return self._message(request, reply)
 
-    async def _reply_unless_left(self, http: HttpRequest, request: Request) -> Reply | None:
+    async def _reply_unless_left(self, http: HttpRequest, request: RecordedRequest) -> Reply | None:
         """The script's reply; None if the client leaves before there is one."""
         reply = asyncio.ensure_future(self._reply(request))
         left = asyncio.ensure_future(http.receive())  # the body has been read: what comes is the disconnect
@@ -166,7 +166,7 @@ class ScriptedMessages:
             left.cancel()
             await asyncio.wait({reply, left})
 
-    async def _reply(self, request: Request) -> Reply:
+    async def _reply(self, request: RecordedRequest) -> Reply:
         try:
             if not callable(self._script):
                 return next(self._replies)
@@ -179,7 +179,7 @@ class ScriptedMessages:
                 status=500, error=_api_error(f"the script failed: {error!r}"), headers={"x-should-retry": "false"}
             )
 
-    def _message(self, request: Request, reply: Reply) -> Response:
+    def _message(self, request: RecordedRequest, reply: Reply) -> Response:
         message = {
             "id": f"msg_scripted_{request.number}",
             "model": request.body["model"],
@@ -196,7 +196,7 @@ class ScriptedMessages:
         events = self._events(request, reply, message)
         return StreamingResponse(events, media_type="text/event-stream", headers=dict(reply.headers))
 
-    async def _events(self, request: Request, reply: Reply, message: Mapping[str, Any]) -> AsyncIterator[bytes]:
+    async def _events(self, request: RecordedRequest, reply: Reply, message: Mapping[str, Any]) -> AsyncIterator[bytes]:
         outcome = "cancelled"
         try:
             for count, event in enumerate(sse_events(message)):
@@ -214,7 +214,7 @@ class ScriptedMessages:
         finally:
             self._end(request, outcome)
 
-    def _end(self, request: Request, outcome: str) -> None:
+    def _end(self, request: RecordedRequest, outcome: str) -> None:
         with self._changed:
             request.outcome, request.ended = outcome, time.monotonic()
             self._changed.notify_all()

@@ -64,10 +64,10 @@ def test_files_as_they_are_written_for_claude_code_load() -> None:
 
 @pytest.mark.requirement("agent-files")
 def test_every_key_that_has_no_effect_is_said_with_its_line() -> None:
-    told = {str(problem).removeprefix(f"{AGENTS}/") for problem in load_agents(AGENTS).problems}
+    reported = {str(problem).removeprefix(f"{AGENTS}/") for problem in load_agents(AGENTS).problems}
     text = "the description is not valid YAML and was read as text: quote it, or begin it with | on its own line"
     name = "the name 'Budget Planner' has other characters than letters, digits, '_' and '-': budget-planner is used"
-    assert told == {
+    assert reported == {
         f"budget-planner.md:2: warning: {name}",
         "budget-planner.md:4: warning: color has no effect outside Claude Code",
         "budget-planner.md:5: warning: unknown key 'emoji'",

@@ -19,7 +19,7 @@ from agentloop import (
 )
 from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.prices import price_of, priced, register
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from agentloop.usage import ModelUsage, Usage
 
@@ -77,7 +77,7 @@ def test_shares_are_equal_and_nothing_left_refuses() -> None:
 @pytest.mark.requirement("budget-reserved")
 @pytest.mark.parametrize("wrap", [create_agent_tool_async, create_agent_tool_sync], ids=["async", "sync"])
 async def test_a_tree_of_runs_never_exceeds_its_budget_together(scripted_messages: Serve, wrap: object) -> None:
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         usage = {"input_tokens": 200, "output_tokens": 1000}
         if request.body["system"] == "boss" and not request.results:
             return Reply(

@@ -27,7 +27,7 @@ from agentloop import (
     TurnLimitExceeded,
 )
 from agentloop.conversation import NUDGE
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, refuses, says, thinks
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, refuses, says, thinks
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -40,11 +40,11 @@ def agent(server: ScriptedMessages, *functions: Callable[..., Any] | Tool, **set
     return Agent("tester", "Test.", tools, client=server.client, **settings)
 
 
-def result_texts(request: Request) -> list[str]:
+def result_texts(request: RecordedRequest) -> list[str]:
     return [result["content"][0]["text"] for result in request.results]
 
 
-def errors(request: Request) -> list[bool]:
+def errors(request: RecordedRequest) -> list[bool]:
     return [result.get("is_error", False) for result in request.results]
 
 
@@ -288,7 +288,7 @@ async def test_10_a_stream_that_always_breaks_is_given_up(scripted_messages: Ser
 @pytest.mark.requirement("exact-arguments")
 async def test_11_arguments_that_cannot_be_meant_are_explained_to_the_model(scripted_messages: Serve) -> None:
     """Point 11: they parse, are an object, fit the schema, and their numbers are numbers."""
-    told = {
+    reported = {
         '{"number": NaN}': "NaN is not JSON",
         '{"number": -Infinity}': "-Infinity is not JSON",
         '{"number": ' + "9" * 5000 + "}": "not valid JSON",
@@ -303,9 +303,9 @@ async def test_11_arguments_that_cannot_be_meant_are_explained_to_the_model(scri
         '{"number": 3, "text": "\\ud800"}': "surrogate",
         '{"number": 4}': "8.0",
     }
-    server = scripted_messages([calls(*(("double", raw) for raw in told)), says("ok")])
+    server = scripted_messages([calls(*(("double", raw) for raw in reported)), says("ok")])
     await agent(server, double).run("go")
-    for expected, text in zip(told.values(), result_texts(server.requests[1]), strict=True):
+    for expected, text in zip(reported.values(), result_texts(server.requests[1]), strict=True):
         assert expected in text
     assert errors(server.requests[1]) == [True] * 12 + [False]
 

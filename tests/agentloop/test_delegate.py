@@ -20,7 +20,7 @@ from agentloop import (
     create_agent_tool_sync,
 )
 from agentloop.delegate import INPUT_SCHEMA, OUTPUT_SCHEMA
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, calls, fails, refuses, says
+from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, fails, refuses, says
 from agentloop.testing.server import Script
 from agentloop.usage import Bill
 
@@ -36,11 +36,11 @@ def agent(server: ScriptedMessages, name: str, *tools: Tool, **settings: Any) ->
 
 
 def delegating(
-    count: int, work: Callable[[Request], Reply | Awaitable[Reply]]
-) -> Callable[[Request], Reply | Awaitable[Reply]]:
+    count: int, work: Callable[[RecordedRequest], Reply | Awaitable[Reply]]
+) -> Callable[[RecordedRequest], Reply | Awaitable[Reply]]:
     """A script: the boss asks `count` workers at once and then says what they answered."""
 
-    def script(request: Request) -> Reply | Awaitable[Reply]:
+    def script(request: RecordedRequest) -> Reply | Awaitable[Reply]:
         if request.body["system"] != "boss":
             return work(request)
         if request.results:
@@ -55,7 +55,7 @@ def delegating(
 async def test_sub_agents_of_one_message_work_at_once(scripted_messages: Serve, wrap: Wrap) -> None:
     meeting = Rendezvous(12)
 
-    async def work(request: Request) -> Reply:
+    async def work(request: RecordedRequest) -> Reply:
         await meeting.meet()
         return says(f"did {request.prompt}")
 
@@ -69,7 +69,7 @@ async def test_sub_agents_of_one_message_work_at_once(scripted_messages: Serve, 
 async def test_two_hundred_agents_in_threads_neither_queue_nor_deadlock(scripted_messages: Serve) -> None:
     meeting = Rendezvous(200, 40.0)
 
-    async def work(request: Request) -> Reply:
+    async def work(request: RecordedRequest) -> Reply:
         await meeting.meet()
         return says(request.prompt)
 
@@ -84,7 +84,7 @@ async def test_nested_agents_in_threads_do_not_wait_for_each_others_threads(
 ) -> None:
     meeting = Rendezvous(30, 30.0)
 
-    async def work(request: Request) -> Reply:
+    async def work(request: RecordedRequest) -> Reply:
         if request.body["system"] == "worker":
             return says("passed on") if request.results else calls(("helper_agent", {"prompt": request.prompt}))
         await meeting.meet()
@@ -121,8 +121,8 @@ async def test_the_output_has_the_answer_its_steps_and_its_cost(scripted_message
 
 @pytest.mark.requirement("usage-adds-up")
 @both
-async def test_the_bill_of_three_levels_is_what_the_server_counted(scripted_messages: Serve, wrap: Wrap) -> None:
-    def script(request: Request) -> Reply:
+async def test_the_usage_of_three_levels_is_what_the_server_counted(scripted_messages: Serve, wrap: Wrap) -> None:
+    def script(request: RecordedRequest) -> Reply:
         below = {"boss": "worker_agent", "worker": "helper_agent"}.get(request.body["system"])
         if below is None or request.results:
             reply = says("done")
@@ -151,7 +151,7 @@ async def test_sub_agents_that_fail_say_why_and_what_it_cost(scripted_messages: 
         says(""),
     ]
 
-    def work(request: Request) -> Reply:
+    def work(request: RecordedRequest) -> Reply:
         number = int(request.prompt.removeprefix("part "))
         return replies[number] if number < len(replies) else calls(("nothing", {}))
 
@@ -172,7 +172,7 @@ async def test_sub_agents_that_fail_say_why_and_what_it_cost(scripted_messages: 
 
 @both
 async def test_delegation_has_a_limit_of_depth(scripted_messages: Serve, wrap: Wrap) -> None:
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         if request.results:
             return says(request.results[0]["content"][0]["text"])
         return calls(({"boss": "worker_agent", "worker": "helper_agent"}[request.body["system"]], {"prompt": "do"}))
@@ -188,10 +188,10 @@ async def test_delegation_has_a_limit_of_depth(scripted_messages: Serve, wrap: W
 async def test_a_blank_task_is_an_error_for_the_model(scripted_messages: Serve, wrap: Wrap) -> None:
     server = scripted_messages([])
     boss = agent(server, "boss", wrap(agent(server, "worker")))
-    for prompt, told in (("", "'' should be non-empty"), (" ", "prompt is empty")):
+    for prompt, reported in (("", "'' should be non-empty"), (" ", "prompt is empty")):
         output = await boss.call_tool("worker_agent", {"prompt": prompt})
         assert output.is_error
-        assert told in output.text
+        assert reported in output.text
     assert server.requests == []
 
 
@@ -203,7 +203,7 @@ async def test_half_a_character_in_a_task_does_no_harm(scripted_messages: Serve,
 
 
 @both
-async def test_a_tool_is_described_by_its_agent_or_as_told(scripted_messages: Serve, wrap: Any) -> None:
+async def test_a_tool_is_described_by_its_agent_or_as_reported(scripted_messages: Serve, wrap: Any) -> None:
     server = scripted_messages([])
     described = agent(server, "worker", description="Works hard.")
     assert (wrap(described).name, wrap(described).spec.description) == ("worker_agent", "Works hard.")
@@ -218,7 +218,7 @@ async def test_agents_in_threads_close_the_client_they_use(scripted_messages: Se
     meeting = Rendezvous(3)
     clients: list[Any] = []
 
-    async def work(_request: Request) -> Reply:
+    async def work(_request: RecordedRequest) -> Reply:
         await meeting.meet()
         return says("done")
 

@@ -106,31 +106,31 @@ async def test_a_tool_that_takes_the_context_gets_that_of_its_call(kind: str) ->
 
 
 async def test_events_from_a_thread_arrive_on_the_loop_in_order() -> None:
-    heard: list[str] = []
+    received: list[str] = []
 
-    def hear(event: Event) -> None:
+    def receive(event: Event) -> None:
         assert isinstance(event, Notice)
-        heard.append(f"{event.text} on {here()}")
+        received.append(f"{event.text} on {here()}")
 
     def talk(context: CallContext) -> str:
         for number in range(100):
             context.scope.emit(Notice(run="r", agent="a", text=str(number)))
         return "done"
 
-    await agent(talk, takes_context=True).call_tool("f", {}, context=CallContext(scope=RunScope(emit=hear)))
-    assert heard == [f"{number} on the loop" for number in range(100)]
+    await agent(talk, takes_context=True).call_tool("f", {}, context=CallContext(scope=RunScope(emit=receive)))
+    assert received == [f"{number} on the loop" for number in range(100)]
 
 
 async def test_reports_from_a_thread_arrive_on_the_loop() -> None:
-    heard: list[str] = []
+    received: list[str] = []
 
     def work(context: CallContext) -> str:
         context.progress("half")
         return "done"
 
-    context = CallContext(progress=lambda message: heard.append(f"{message} on {here()}"))
+    context = CallContext(progress=lambda message: received.append(f"{message} on {here()}"))
     await agent(work, takes_context=True).call_tool("f", {}, context=context)
-    assert heard == ["half on the loop"]
+    assert received == ["half on the loop"]
 
 
 class Trouble(Exception): ...
@@ -153,7 +153,7 @@ class Trouble(Exception): ...
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-async def test_whatever_a_tool_raises_comes_back_as_text(in_thread: bool, raised: BaseException, told: str) -> None:  # noqa: FBT001
+async def test_whatever_a_tool_raises_comes_back_as_text(in_thread: bool, raised: BaseException, reported: str) -> None:  # noqa: FBT001
     async def on_loop() -> str:
         raise raised
 
@@ -162,7 +162,7 @@ async def test_whatever_a_tool_raises_comes_back_as_text(in_thread: bool, raised
 
     output = await agent(off_loop if in_thread else on_loop).call_tool("f", {})
     assert output.is_error
-    assert told in output.text
+    assert reported in output.text
 
 
 async def test_a_tool_in_a_thread_that_exits_ends_only_its_call() -> None:

@@ -23,7 +23,7 @@ from agentloop.events import (
     TurnRetried,
 )
 from agentloop.observers.live import Node, Tree, rows
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from agentloop.usage import ModelUsage
 
@@ -38,7 +38,7 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def family(request: Request) -> Reply:
+def family(request: RecordedRequest) -> Reply:
     if request.body["system"] == "parent":
         return says("done") if request.results else calls(*(("child_agent", {"prompt": str(n)}) for n in (1, 2)))
     return says("doubled") if request.results else calls(("double", {"number": int(request.prompt)}))
@@ -50,7 +50,7 @@ async def test_the_tree_has_the_run_its_calls_and_the_runs_below_with_what_they_
     server = scripted_messages(family)
     child = Agent("child", "child", [Tool.from_function(double)], client=server.client)
     parent = Agent("parent", "parent", [create_agent_tool_async(child)], client=server.client)
-    result = await parent.run("go", observe=tree.observe)
+    result = await parent.run("go", on_event=tree.on_event)
     (root,) = tree.roots
     assert (root.name, root.state, root.usage) == ("parent", "done", result.usage)
     assert [(call.name, call.detail, call.served_by) for call in root.children] == [
@@ -64,11 +64,11 @@ async def test_the_tree_has_the_run_its_calls_and_the_runs_below_with_what_they_
     assert sum((call.usage for call in root.children), root.spent) == root.usage
 
 
-def test_servers_that_are_starting_and_retries_are_told() -> None:
+def test_servers_that_are_starting_and_retries_are_reported() -> None:
     office = Office(1)
-    office.tell(ServerStarting(run="", agent="", server="calc", at=0.0))
+    office.report(ServerStarting(run="", agent="", server="calc", at=0.0))
     assert list(office.tree.starting) == ["calc"]
-    office.tell(ServerChanged(run="", agent="", server="calc", is_up=True, breaker="closed", at=3.0))
+    office.report(ServerChanged(run="", agent="", server="calc", is_up=True, breaker="closed", at=3.0))
     assert office.tree.starting == {}
     retry: dict[str, Any] = {
         "number": 1,
@@ -77,7 +77,7 @@ def test_servers_that_are_starting_and_retries_are_told() -> None:
         "reason": "overloaded",
         "next_try_in": 8.0,
     }
-    office.tell(TurnRetried(run="run0", agent="helper", **retry))
+    office.report(TurnRetried(run="run0", agent="helper", **retry))
     assert office.tree.roots[0].children[0].doing == "attempt 3, overloaded, next try in 8 s"
 
 
@@ -86,27 +86,27 @@ class Office:
 
     def __init__(self, agents: int, *, tools: int = 1) -> None:
         self.tree = Tree()
-        self.tell(RunStarted(run="boss", agent="boss", prompt="go", at=0.0))
+        self.report(RunStarted(run="boss", agent="boss", prompt="go", at=0.0))
         for number in range(agents):
             tool = f"helper{number % tools}"
-            self.tell(ToolStarted(run="boss", agent="boss", call=f"call{number}", tool=tool, arguments={}, at=1.0))
+            self.report(ToolStarted(run="boss", agent="boss", call=f"call{number}", tool=tool, arguments={}, at=1.0))
             start = RunStarted(run=f"run{number}", agent=tool, prompt="p", parent_call=f"call{number}", at=1.0)
-            self.tell(start)
+            self.report(start)
 
-    def tell(self, event: Event) -> None:
-        self.tree.observe(event)
+    def report(self, event: Event) -> None:
+        self.tree.on_event(event)
 
     def call(self, number: int, name: str) -> None:
         run = f"run{number}"
-        self.tell(ToolStarted(run=run, agent="helper", call=f"{run}.{name}", tool="add", arguments={"n": 1}))
+        self.report(ToolStarted(run=run, agent="helper", call=f"{run}.{name}", tool="add", arguments={"n": 1}))
 
     def finish(self, number: int, *, is_error: bool = False) -> None:
         run = f"run{number}"
-        self.tell(Spent(run=run, agent="helper", model="m", usage=SPENT))
-        self.tell(
+        self.report(Spent(run=run, agent="helper", model="m", usage=SPENT))
+        self.report(
             RunFinished(run=run, agent="helper", bill=Bill("helper", own=Usage({"m": SPENT})), answer="42", at=3.0)
         )
-        self.tell(
+        self.report(
             ToolFinished(
                 run="boss",
                 agent="boss",
@@ -154,17 +154,17 @@ def test_a_hundred_agents_are_summed_up_with_failed_and_longest_running_ones_bel
 
 def test_progress_of_a_call_and_what_it_costs_are_shown_while_it_runs() -> None:
     office = Office(1)
-    office.tell(ToolProgress(run="boss", agent="boss", call="call0", tool="helper", message="half way"))
-    office.tell(Spent(run="run0", agent="helper", model="m", usage=SPENT))
+    office.report(ToolProgress(run="boss", agent="boss", call="call0", tool="helper", message="half way"))
+    office.report(Spent(run="run0", agent="helper", model="m", usage=SPENT))
     (node,) = office.tree.roots[0].children
     assert (node.step, node.state, node.usage.tokens) == ("half way", "running", SPENT.tokens)
     assert (node.seconds(5.0), node.finished) == (4.0, None)
 
 
-def test_events_of_runs_nobody_has_heard_of_change_nothing() -> None:
+def test_events_of_runs_nobody_has_received_of_change_nothing() -> None:
     tree = Tree()
-    tree.observe(Spent(run="?", agent="?", model="m", usage=SPENT))
-    tree.observe(ToolStarted(run="?", agent="?", call="?.1", tool="t", arguments={}))
+    tree.on_event(Spent(run="?", agent="?", model="m", usage=SPENT))
+    tree.on_event(ToolStarted(run="?", agent="?", call="?.1", tool="t", arguments={}))
     assert tree.roots == []
 
 

@@ -113,16 +113,16 @@ async def test_an_agent_works_with_it_and_reads_every_digit(provider: Any) -> No
 
 @each_provider
 async def test_its_errors_are_typed_and_what_may_pass_is_asked_again(provider: Any) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     error = {"type": "error", "error": {"type": "overloaded_error", "message": f"busy, {KEY}"}}
     busy = httpx2.Response(529, json=error, headers={"retry-after": "0.01"})
     denied = httpx2.Response(403, json={"error": {"type": "permission_error", "message": f"not you, {KEY}"}})
     server = Provider(busy, denied)
     agent = Agent("tester", "Test.", model="m", client=provider(server.http))
     with pytest.raises(ModelError, match=r"answered 403: not you, \[secret\]") as failed:
-        await agent.run("go", observe=heard.append)
+        await agent.run("go", on_event=received.append)
     assert (failed.value.status, failed.value.kind) == (403, "permission_error")
-    (retried,) = [event for event in heard if isinstance(event, TurnRetried)]
+    (retried,) = [event for event in received if isinstance(event, TurnRetried)]
     assert (retried.attempt, retried.reason) == (1, "overloaded")
     assert 0 < retried.next_try_in < 1
     assert retried.error == "The Messages API answered 529: busy, [secret]"

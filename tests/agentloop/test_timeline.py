@@ -29,7 +29,7 @@ from agentloop.events import (
 )
 from agentloop.observers.timeline import CallBar, Timeline, TurnBar
 from agentloop.observers.timeline_page import MAX_TEXT, page_data, timeline_page
-from agentloop.testing import Reply, Request, calls, says
+from agentloop.testing import RecordedRequest, Reply, calls, says
 from tests.agentloop.test_events import Serve
 
 USAGE = ModelUsage(1, 10, 5, usd=Decimal("0.001"))
@@ -38,7 +38,7 @@ USAGE = ModelUsage(1, 10, 5, usd=Decimal("0.001"))
 def folded(*events: Event) -> Timeline:
     timeline = Timeline()
     for event in events:
-        timeline.observe(event)
+        timeline.on_event(event)
     return timeline
 
 
@@ -252,7 +252,7 @@ def test_a_turn_that_was_asked_for_again_says_so() -> None:
 
 
 async def test_a_real_run_is_folded(scripted_messages: Serve) -> None:
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         if request.body["system"] == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "one"}), ("worker_agent", {"prompt": "two"}))
         return says("done")
@@ -261,7 +261,7 @@ async def test_a_real_run_is_folded(scripted_messages: Serve) -> None:
     worker = Agent("worker", "worker", client=server.client)
     boss = Agent("boss", "boss", [create_agent_tool_async(worker)], client=server.client)
     timeline = Timeline()
-    result = await boss.run("go", observe=timeline.observe)
+    result = await boss.run("go", on_event=timeline.on_event)
     data = page_data(timeline)
     assert [lane["agent"] for lane in data["lanes"]] == ["boss", "worker", "worker"]
     assert data["models"] == result.usage.to_json()

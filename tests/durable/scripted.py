@@ -7,8 +7,8 @@ from typing import Any
 from mcp import Client
 from mcp.types import CallToolResult
 
-from agentloop.handover import IDEMPOTENCY_KEY
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.delegation_context import IDEMPOTENCY_KEY
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 
 PROMPT = "note a and b, then c"
 TOOL = "noter_agent"
@@ -20,7 +20,7 @@ class ThreeTurns:
     def __init__(self, hangs: int | None = None) -> None:
         self.hangs = hangs
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         turn = turn_of(request)
         if turn == self.hangs:
             await asyncio.Event().wait()
@@ -34,7 +34,7 @@ class ThreeTurns:
                 return says(f"All done: {noted}")
 
 
-def turn_of(request: Request) -> int:
+def turn_of(request: RecordedRequest) -> int:
     roles = [message["role"] for message in request.body["messages"]]
     return 1 + roles.count("assistant")
 

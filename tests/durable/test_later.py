@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from agentloop.testing import Reply, Request, ScriptedMessages, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, says
 from tests.in_process import server
 from tests.surface import scripted_env, serving, text
 
@@ -19,7 +19,7 @@ class Slow:
     def __init__(self) -> None:
         self.holds = True
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         while self.holds and "slow" in request.prompt:  # noqa: ASYNC110 - set in another thread
             await asyncio.sleep(0.02)
         return says(f"done: {request.prompt}")

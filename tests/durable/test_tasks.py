@@ -12,8 +12,8 @@ from mcp.client import ClientExtension, ResultClaim
 from mcp.types import METHOD_NOT_FOUND, CallToolResult, EmptyResult, Request, RequestParams, Result
 from pydantic import ConfigDict, Field
 
+from agentloop.testing import RecordedRequest as ModelRequest
 from agentloop.testing import Reply, ScriptedMessages, calls, says
-from agentloop.testing import Request as ModelRequest
 from tests.surface import Held, Served, scripted_env, serving, text
 
 AGENT = "calculator_assistant_agent"
@@ -149,7 +149,7 @@ async def test_a_cancelled_task_stops_its_model_request(model: ScriptedMessages,
         assert (await ended(client, handle.task_id)).status == "cancelled"
 
 
-async def test_what_is_no_task_is_told(served: Served) -> None:
+async def test_what_is_no_task_is_reported(served: Served) -> None:
     async with served.client(extensions=[Declaring()]) as client:
         for request in (Get(params=params("nonsense")), Cancel(params=params("nonsense"))):
             with pytest.raises(MCPError, match="no such task"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from orchestrator_client.cli import DEMO, main
 
 PARTS = 6
@@ -22,7 +22,7 @@ class Api:
     def __init__(self, *, failing: frozenset[int] = frozenset()) -> None:
         self.failing = failing
 
-    def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: RecordedRequest) -> Reply:
         usage = {"input_tokens": 4000, "output_tokens": 2000}
         if "delegating" in str(request.body.get("system")):
             if request.results:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agentloop.testing import Reply, Request, ScriptedMessages, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, says
 from orchestrator_client.cli import main
 from tests.processes import CLIENT, SERVER, environment, run, started
 from tests.terminals import Terminal, on_terminal
@@ -20,7 +20,7 @@ from tests.terminals import Terminal, on_terminal
 UP, CTRL_C, CTRL_D = "\x1b[A", "\x03", "\x04"
 
 
-def count_questions(request: Request) -> Reply:
+def count_questions(request: RecordedRequest) -> Reply:
     """Says how many questions it has been asked in the conversation; for one that says `hold` it takes for ever."""
     questions = [message for message in request.body["messages"] if message["role"] == "user"]
     reply = says(f"Question {len(questions)} answered.")
@@ -146,12 +146,12 @@ def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
 @pytest.mark.requirement("tools-command")
 async def test_tools_lists_the_servers_their_state_and_their_tools() -> None:
     words = ("--server", "mcp-calc-server", "--server", "false")
-    told, reported = await asyncio.gather(run(*CLIENT, "tools", *words), run(*CLIENT, "tools", *words, "--json"))
-    lines = told.out.splitlines()
-    assert (told.code, lines[0], len(lines)) == (1, "mcp-calc-server: up, 7 tools, trusted", 9)
+    listed, as_json = await asyncio.gather(run(*CLIENT, "tools", *words), run(*CLIENT, "tools", *words, "--json"))
+    lines = listed.out.splitlines()
+    assert (listed.code, lines[0], len(lines)) == (1, "mcp-calc-server: up, 7 tools, trusted", 9)
     assert lines[7].startswith("  calculator_assistant_agent  agent  A calculator agent: ")
     assert lines[8].startswith("false: down: ")
-    servers = json.loads(reported.out)["servers"]
+    servers = json.loads(as_json.out)["servers"]
     assert {name: (each["state"], len(each["tools"])) for name, each in servers.items()} == {
         "mcp-calc-server": ("up", 7),
         "false": ("down", 0),

@@ -68,7 +68,7 @@ async def ends(recorded: Recorded) -> tuple[Finished, Finished]:
 
 
 @pytest.fixture
-def told(ends: tuple[Finished, Finished]) -> Finished:
+def demo(ends: tuple[Finished, Finished]) -> Finished:
     return ends[0]
 
 
@@ -85,14 +85,14 @@ def report(reported: Finished) -> Any:
 @pytest.mark.requirement("demo")
 @pytest.mark.requirement("stdout-is-the-answer")
 @on_one_loop
-async def test_stdout_is_exactly_the_answer(told: Finished) -> None:
-    assert (told.code, told.out) == (0, ANSWER)
+async def test_stdout_is_exactly_the_answer(demo: Finished) -> None:
+    assert (demo.code, demo.out) == (0, ANSWER)
 
 
 @pytest.mark.requirement("progress-lines")
 @on_one_loop
-async def test_stderr_tells_who_does_what_and_when(told: Finished) -> None:
-    clock, *lines = r"^ *\d+\.\d{3}s ", *told.err.splitlines()[1:]
+async def test_stderr_says_who_does_what_and_when(demo: Finished) -> None:
+    clock, *lines = r"^ *\d+\.\d{3}s ", *demo.err.splitlines()[1:]
     assert all(re.match(clock, line) for line in lines)
     times = [float(line.split("s", 1)[0]) for line in lines]
     assert times == sorted(times)
@@ -112,8 +112,8 @@ async def test_stderr_tells_who_does_what_and_when(told: Finished) -> None:
 
 @pytest.mark.requirement("progress-lines")
 @on_one_loop
-async def test_the_agents_progress_lines_are_interleaved(told: Finished) -> None:
-    lines = told.err.splitlines()
+async def test_the_agents_progress_lines_are_interleaved(demo: Finished) -> None:
+    lines = demo.err.splitlines()
 
     def place(words: str) -> int:
         return next(at for at, line in enumerate(lines) if words in line)
@@ -125,8 +125,8 @@ async def test_the_agents_progress_lines_are_interleaved(told: Finished) -> None
 
 @pytest.mark.requirement("no-credentials")
 @on_one_loop
-async def test_one_line_says_that_the_model_is_offline_and_how_to_use_claude(told: Finished) -> None:
-    (line,) = (line for line in told.err.splitlines() if "built-in reader" in line)
+async def test_one_line_says_that_the_model_is_offline_and_how_to_use_claude(demo: Finished) -> None:
+    (line,) = (line for line in demo.err.splitlines() if "built-in reader" in line)
     assert "ANTHROPIC_API_KEY" in line
 
 

@@ -39,9 +39,11 @@ async def test_a_key_is_in_nothing_that_a_question_leaves_behind(tmp_path: Path)
 async def test_without_a_network_one_sentence_says_what_to_do(quiet: tuple[str, ...]) -> None:
     env = environment(ANTHROPIC_BASE_URL="http://no-such-host.invalid", ANTHROPIC_API_KEY=KEY)
     end = await run(*CLIENT, *quiet, "--local", "What is 2+3?", env=env)
-    told = "no answer: Cannot reach no-such-host.invalid: name not found. Check the network or proxy, or use --offline."
+    reported = (
+        "no answer: Cannot reach no-such-host.invalid: name not found. Check the network or proxy, or use --offline."
+    )
     assert (end.code, end.out) == (1, "")
-    assert told in end.err
+    assert reported in end.err
     assert "stamina" not in end.err
     if quiet:
         assert end.err.count("\n") == 1

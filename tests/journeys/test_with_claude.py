@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, says
 from tests.processes import CLIENT, environment, run
 
 AGENT_TOOL = "calculator_assistant_agent"
 
 
-def delegates(request: Request) -> bool:
+def delegates(request: RecordedRequest) -> bool:
     """Whether it is the orchestrator's request."""
     return AGENT_TOOL in {tool["name"] for tool in request.body["tools"]}
 
@@ -22,7 +22,7 @@ class Claude:
     def __init__(self) -> None:
         self._meeting = Rendezvous(3, seconds=60)
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         if delegates(request):
             if request.results:
                 return says(" and ".join(result["content"][0]["text"] for result in request.results))

@@ -12,13 +12,13 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 
 from agentloop.delegate import OUTPUT_SCHEMA, agent_spec
-from agentloop.testing import Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import (
     AGENT_TOOL,
     FUNCTIONS,
     agent_tool_async,
     calculator_assistant,
-    local_twins,
+    local_fallbacks,
     math_tools_async,
 )
 from mcp_calc_server.contract import load_specs
@@ -32,7 +32,7 @@ ENTRIES: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["to
 BY_NAME = {entry["name"]: entry for entry in ENTRIES}
 
 
-def multiply_then_answer(request: Request) -> Any:
+def multiply_then_answer(request: RecordedRequest) -> Any:
     return says("Answer: 6") if request.results else calls(("multiply_numbers", {"numbers": [2, "3"]}))
 
 
@@ -100,10 +100,10 @@ def test_the_agents_schemas_are_those_of_any_delegated_agent() -> None:
     assert generic.to_json()["annotations"] == entry["annotations"]
 
 
-def test_server_and_local_twins_offer_the_same_tools() -> None:
+def test_server_and_local_fallbacks_offer_the_same_tools() -> None:
     agent = calculator_assistant(model="any", client=lambda: pytest.fail("asked for a client"))
     published = [*math_tools_async(), agent_tool_async(agent)]
-    assert [tool.spec for tool in local_twins(agent)] == [tool.spec for tool in published]
+    assert [tool.spec for tool in local_fallbacks(agent)] == [tool.spec for tool in published]
     assert [tool.spec.to_json() for tool in published] == ENTRIES
 
 

@@ -80,12 +80,12 @@ async def test_every_way_reports_the_steps_of_an_agent_in_order(client: Client) 
     values: list[float] = []
     lines: list[str] = []
 
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
+    async def receive(progress: float, total: float | None, message: str | None) -> None:
         assert total is None
         values.append(progress)
         lines.append(message or "")
 
-    result = await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=hear)
+    result = await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=receive)
     assert not result.is_error
     assert values == [1, 2, 3, 4]
     # The first call may be over before the model has moved on from the second.
@@ -99,14 +99,14 @@ async def test_every_way_reports_the_steps_of_an_agent_in_order(client: Client) 
 
 
 @on_one_loop
-async def test_every_way_tells_the_steps_of_agents_below(client: Client) -> None:
+async def test_every_way_says_the_steps_of_agents_below(client: Client) -> None:
     lines: list[str] = []
 
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
+    async def receive(progress: float, total: float | None, message: str | None) -> None:
         del progress, total
         lines.append(message or "")
 
-    result = await client.call_tool("threaded_agent", {"prompt": "below"}, progress_callback=hear)
+    result = await client.call_tool("threaded_agent", {"prompt": "below"}, progress_callback=receive)
     assert text(result) == "Answer: done: below"
     assert lines[0] == 'calls helper_agent#1(prompt="below")'
     assert lines[1] == "helper#1: asked: below"
@@ -126,7 +126,7 @@ async def test_every_way_tells_the_steps_of_agents_below(client: Client) -> None
     ],
 )
 @on_one_loop
-async def test_every_way_tells_errors_as_results(
+async def test_every_way_says_errors_as_results(
     client: Client, name: str, arguments: dict[str, object], said: str
 ) -> None:
     result = await client.call_tool(name, arguments)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.delegated_call import Delegation
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from mcp import Client
 from mcp.types import Tool as McpTool
 
-from agentloop.far_clocks import FarClocks
-from agentloop.handover import CLOCK
+from agentloop.clock_offsets import ClockOffsets
+from agentloop.delegation_context import CLOCK
 from agentloop.mcp.client.config import ServerEntry, matches
 from agentloop.narration import clip
 
@@ -35,7 +35,7 @@ class Catalog:
     left_out: tuple[str, ...] = ()
 
 
-async def read_catalog(client: Client, clocks: FarClocks, name: str, entry: ServerEntry) -> Catalog:
+async def read_catalog(client: Client, clocks: ClockOffsets, name: str, entry: ServerEntry) -> Catalog:
     """List the tools. `clocks` receives the time of a round trip, and the time at the server."""
     listed: list[McpTool] = []
     cursor: str | None = None
@@ -47,7 +47,7 @@ async def read_catalog(client: Client, clocks: FarClocks, name: str, entry: Serv
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
         received = time.monotonic()
         clocks.travel = (received - sent) / 2
-        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, heard=received)
+        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, received=received)
         listed += page.tools
         characters += sum(map(_characters, page.tools))
         cursor = page.next_cursor

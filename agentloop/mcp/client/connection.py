@@ -25,7 +25,7 @@ from agentloop.mcp.client.admission import Admission
 from agentloop.mcp.client.breaker import Breaker, State
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession, SessionRefused
 
 CLOSE_TIMEOUT = 5.0

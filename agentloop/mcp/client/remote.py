@@ -28,7 +28,7 @@ from agentloop import (
 )
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
-from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.naming import Offer, ServerNames, name_tools
 from agentloop.mcp.client.permissions import needs_permission, refusal
 from agentloop.narration import LINE, clip

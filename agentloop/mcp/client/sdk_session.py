@@ -17,16 +17,16 @@ from mcp.shared.message import SessionMessage
 from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
 
 from agentloop import ToolError
+from agentloop.clock_offsets import ClockOffsets
+from agentloop.delegation_context import CALL, IDEMPOTENCY_KEY
 from agentloop.dispatch import cancel_and_wait
-from agentloop.far_clocks import FarClocks
-from agentloop.handover import CALL, IDEMPOTENCY_KEY
-from agentloop.limits import within
+from agentloop.limits import time_limit
 from agentloop.mcp.client.bounded_http import http_client
 from agentloop.mcp.client.call_events import AgentExtension, take_last_events
 from agentloop.mcp.client.call_state import CallState, current_call
 from agentloop.mcp.client.catalog import Catalog, read_catalog
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.sdk_compat import skip_result_validation
 from agentloop.mcp.client.server_process import server_process
 from agentloop.mcp.client.tasks import ID as TASKS
@@ -66,7 +66,7 @@ class SdkSession:
         self._name = name
         self._entry = entry
         self._keys = keys
-        self._clocks = FarClocks()
+        self._clocks = ClockOffsets()
         self._client: Client | None = None
         self._calls: set[asyncio.Task[CallToolResult]] = set()
         self._delegations: dict[str, Delegation] = {}
@@ -87,7 +87,7 @@ class SdkSession:
         late = TimeoutError()
         async with AsyncExitStack() as stack:
             try:
-                async with within(seconds, late):
+                async with time_limit(seconds, late):
                     await self._open(stack, server_log, end)
             except TimeoutError as error:
                 raise ConnectionLost(f"no connection within {seconds:g} s") if error is late else error from None
@@ -123,7 +123,7 @@ class SdkSession:
     async def call(
         self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, delegation: Delegation | None
     ) -> CallToolResult:
-        """Call a tool; the handover of `delegation` goes with the call.
+        """Call a tool; the delegation context of `delegation` goes with the call.
 
         Raises:
             ConnectionLost: the server went away before it answered.
@@ -131,8 +131,8 @@ class SdkSession:
             ToolError: the server refused the call or took too long.
         """
         assert self._client is not None
-        handover = delegation.handover if delegation else None
-        meta = handover and {CALL: handover.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{handover.call}"}
+        context = delegation.delegation if delegation else None
+        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.call}"}
         state = CallState(delegation)
         current_call.set(state)  # for the task made here
         call = asyncio.create_task(
@@ -145,8 +145,8 @@ class SdkSession:
             )
         )
         self._calls.add(call)
-        if handover and delegation:
-            self._delegations[handover.call] = delegation
+        if delegation and context:
+            self._delegations[context.call] = delegation
             delegation.events.sent(self._clocks)
         try:
             await asyncio.wait({call})
@@ -154,8 +154,8 @@ class SdkSession:
                 await take_last_events(delegation, call.result())
         finally:
             self._calls.discard(call)
-            if handover:
-                del self._delegations[handover.call]
+            if context:
+                del self._delegations[context.call]
             if not call.done():
                 await cancel_and_wait([call])
         return self._outcome(call, state)

@@ -13,7 +13,7 @@ from mcp.types import INTERNAL_ERROR, CallToolResult, EmptyResult, Request, Requ
 from pydantic import Field, ValidationError
 
 from agentloop import Usage
-from agentloop.handover import EVENTS, SPENT
+from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.mcp.client.call_events import CallReport
 from agentloop.mcp.client.call_state import current_call
 

@@ -26,7 +26,7 @@ async def main(url: str) -> None:
             sys.exit(connection.error)
         for name, arguments in wanted_calls(scenario, context, connection.tools):
             try:
-                await connection.call(name, arguments, hear)
+                await connection.call(name, arguments, receive)
             except ToolError as error:
                 print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
 
@@ -47,7 +47,7 @@ def example(tool: Tool) -> dict[str, Any]:
     return {name: EXAMPLES.get(schema.get("type"), "x") for name, schema in properties.items()}
 
 
-async def hear(progress: float, total: float | None, message: str | None) -> None:
+async def receive(progress: float, total: float | None, message: str | None) -> None:
     """Nobody listens."""
 
 

@@ -135,7 +135,7 @@ def test_a_word_that_is_nothing_is_refused(word: str) -> None:
         servers_to_use([word], {}, own_server(OWN_ENV))
 
 
-def test_servers_of_one_name_are_told_apart() -> None:
+def test_servers_of_one_name_are_reported_apart() -> None:
     words = [OWN_SERVER, "calc --a", "calc --b", OWN_SERVER, "/bin/calc", "http://h", "http://h"]
     servers = servers_to_use(words, {}, own_server(OWN_ENV))
     assert list(servers) == [OWN_SERVER, "calc", "calc-2", f"{OWN_SERVER}-2", "calc-3", "http://h", "http://h-2"]

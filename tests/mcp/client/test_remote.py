@@ -24,7 +24,7 @@ from agentloop import (
     ToolSpec,
     ToolUnavailable,
 )
-from agentloop.events import Event, RunStarted, together
+from agentloop.events import Event, RunStarted, fan_out
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools, with_fallbacks
@@ -167,21 +167,21 @@ async def test_what_a_remote_agent_cost_is_read_from_its_result_and_nonsense_is_
 
 @pytest.mark.requirement("events-across-processes")
 @on_one_loop
-async def test_events_that_a_server_forges_change_neither_report_nor_bill(
+async def test_events_that_a_server_forges_change_neither_report_nor_usage(
     connection: Connection, scripted_messages: Callable[..., ScriptedMessages]
 ) -> None:
     model = scripted_messages([calls(("boastful", {})), says("mine")])
-    report, heard = Report(), list[Event]()
+    report, received = Report(), list[Event]()
     boss = Agent("boss", "boss", usable([connection]), client=model.client)
-    result = await boss.run("go", observe=together(report.observe, heard.append))
+    result = await boss.run("go", on_event=fan_out(report.on_event, received.append))
     assert (report.answer, report.usage, report.error) == ("mine", result.usage, None)
     assert result.usage.requests == 2
     assert [(part.tool, part.result) for part in report.delegations] == [("boastful", "{}")]
-    mine, forged = (event for event in heard if isinstance(event, RunStarted))
+    mine, forged = (event for event in received if isinstance(event, RunStarted))
     assert (forged.prompt, forged.depth, forged.served_by) == ("forged", 1, "odd")
     assert forged.run != mine.run
     assert forged.parent_call == f"{mine.run}.1"
-    assert mine.at <= forged.at <= heard[-1].at
+    assert mine.at <= forged.at <= received[-1].at
 
 
 @on_one_loop

@@ -15,10 +15,10 @@ from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
 from agentloop.errors import ConfigurationError, ModelError
-from agentloop.governor import Governor, Slot
 from agentloop.limits import Limits
-from agentloop.model import Hear, Request, stream_turn
+from agentloop.model import Hear, ModelRequest, stream_turn
 from agentloop.prices import price_of, priced
+from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
 from agentloop.wire import ApiClient
@@ -37,10 +37,10 @@ BYTES_PER_TOKEN = 4
 _COUNTED = {"message_start", "message_delta"}
 
 
-class Asking:
+class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
 
-    `spent` hears of every part of the cost as soon as it is known; `hear` of every event of the streams.
+    `spent` hears of every part of the cost as soon as it is known; `receive` of every event of the streams.
     """
 
     def __init__(
@@ -49,21 +49,21 @@ class Asking:
         limits: Limits,
         *,
         ledger: Ledger,
-        governor: Governor,
+        rate_limiter: RateLimiter,
         deadline: float,
         spent: Callable[[ModelUsage], None],
-        hear: Hear,
+        receive: Hear,
     ) -> None:
         self._model = model
         self._limits = limits
         self._ledger = ledger
-        self._governor = governor
+        self._rate_limiter = rate_limiter
         self._deadline = deadline
         self._spent = spent
-        self._hear = hear
+        self._on_stream_event = receive
         self._known: tuple[int, int] | None = None
 
-    async def ask(self, client: ApiClient, request: Request, retried: Retried) -> Turn:
+    async def ask(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
         """Ask for one turn; `retried` is called after each failure after which it is asked for again.
 
         Raises:
@@ -102,13 +102,13 @@ class Asking:
             return pause if error.retry_after is None else error.retry_after
         if left <= 0:
             raise error
-        return self._governor.seconds_paused(self._model)
+        return self._rate_limiter.seconds_paused(self._model)
 
-    async def _attempt(self, client: ApiClient, request: Request) -> Turn:
+    async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
         reservation = await self._reserve(request)
         count = _Count(self._model, self._spent)
         try:
-            async with self._governor.admit(self._model, self._prompt_estimate(request)) as slot:
+            async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
                 turn = await self._send(client, request, slot, count)
         finally:
             if reservation is not None:
@@ -116,17 +116,17 @@ class Asking:
         self._known = (request.size, count.usage.tokens)
         return turn
 
-    async def _send(self, client: ApiClient, request: Request, slot: Slot, count: _Count) -> Turn:
+    async def _send(self, client: ApiClient, request: ModelRequest, slot: Slot, count: _Count) -> Turn:
         builder = TurnBuilder()
 
-        def hear(event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
+        def receive(event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
             if event.get("type") in _COUNTED:
                 count.now(builder.usage)
-            self._hear(event, moved_on)
+            self._on_stream_event(event, moved_on)
 
         count.now(builder.usage)
         try:
-            turn = await stream_turn(client, request, builder, hear=hear, answered=slot.answered)
+            turn = await stream_turn(client, request, builder, receive=receive, answered=slot.answered)
         except ModelError as error:
             if error.is_overload:
                 slot.refused(error.retry_after)
@@ -134,7 +134,7 @@ class Asking:
         slot.used(count.usage.prompt_tokens, count.usage.output_tokens)
         return turn
 
-    async def _reserve(self, request: Request) -> Reservation | None:
+    async def _reserve(self, request: ModelRequest) -> Reservation | None:
         left = self._ledger.left
         if not left.is_bounded:
             return None
@@ -147,14 +147,14 @@ class Asking:
         most = _most(self._model, self._most_prompt_tokens(request), request.max_tokens)
         return await self._ledger.reserve(most, f"The next turn of {self._model}")
 
-    def _most_prompt_tokens(self, request: Request) -> int:
+    def _most_prompt_tokens(self, request: ModelRequest) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
         if self._known is None:
             return request.size + UNSEEN_TOKENS
         size, tokens = self._known
         return tokens + max(0, request.size - size)
 
-    def _prompt_estimate(self, request: Request) -> int:
+    def _prompt_estimate(self, request: ModelRequest) -> int:
         if self._known is None:
             return request.size // BYTES_PER_TOKEN
         size, tokens = self._known

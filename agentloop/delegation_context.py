@@ -1,15 +1,15 @@
 """What travels with a delegated call into another process, and what comes back, as plain JSON.
 
-Over MCP it rides in `_meta`, under keys with our prefix:
+Over MCP it is sent in `_meta`, under keys with our prefix:
 
-* in a `tools/list` entry, `PREFIX/agent: true` marks a tool that is an agent: it spends, and takes a handover;
-* in a `tools/list` result, for clients that declare the extension `PREFIX/agent`, `PREFIX/clock` tells the time there;
-* in a `tools/call` request, `PREFIX/call` is a `Handover`, and `PREFIX/idempotency-key` a text by which a server that
-  keeps runs knows the call again when it is made once more;
-* while the call runs, notifications `notifications/PREFIX/spent` say what it has cost so far, if it had a handover;
-* if the handover asks for events, notifications `notifications/PREFIX/events` have them as `event_json` writes them,
-  and the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
-* the result's structured content has the bill as `usage`.
+* `PREFIX/agent: true` in a `tools/list` entry marks a tool that is an agent: it takes a delegation context;
+* `PREFIX/clock` in a `tools/list` result is the server's time, for clients that declare the extension `PREFIX/agent`;
+* `PREFIX/call` in a `tools/call` request is a `DelegationContext`, and `PREFIX/idempotency-key` identifies the call, so
+  that a server that stores runs recognises a repeated call;
+* notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
+* notifications `notifications/PREFIX/events` have its events as `event_json` writes them, if the context asks for them;
+  the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
+* the result's structured content has the whole `usage`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MAX_SECONDS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class DelegationContext:
     """The circumstances of a call. `call` identifies it to the caller; `seconds` are left until its deadline.
 
     `events` asks for the events of the runs that the call starts.
@@ -54,7 +54,7 @@ class Handover:
     events: bool = False
 
     @classmethod
-    def of(cls, context: CallContext, budget: Budget | None) -> Handover:
+    def of(cls, context: CallContext, budget: Budget | None) -> DelegationContext:
         seconds = None if context.deadline is None else seconds_left(context.deadline)
         return cls(
             context.scope.call_id or "",
@@ -74,7 +74,7 @@ class Handover:
         return value | ({"budget": self.budget.to_json()} if self.budget.is_bounded else {})
 
     @classmethod
-    def from_json(cls, value: Any) -> Handover:
+    def from_json(cls, value: Any) -> DelegationContext:
         """Read `to_json`'s shape.
 
         Raises:

@@ -38,7 +38,7 @@ _LEARNING = 0.2
 """Weight of the latest answer in the estimate of the next one's tokens."""
 
 
-class Governor:
+class RateLimiter:
     """Admits requests, model by model, in the order they come. Its runs may be in different threads."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class Slot:
     def answered(self, headers: Mapping[str, str]) -> None:
         """The API answered, with these headers."""
         with self._lock:
-            self._lane.observe(self, headers)
+            self._lane.on_event(self, headers)
             first = self._lane.queue[0] if self._lane.queue else None
         if first is not None:
             first.wake()
@@ -220,7 +220,7 @@ class _Lane:
         self._under_way.discard(slot)
         self._unanswered.discard(slot)
 
-    def observe(self, slot: Slot, headers: Mapping[str, str]) -> None:
+    def on_event(self, slot: Slot, headers: Mapping[str, str]) -> None:
         now = time.monotonic()
         self._is_known = True
         self._unanswered.discard(slot)

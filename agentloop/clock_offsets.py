@@ -1,8 +1,8 @@
 """Times of another process.
 
-The clocks of two processes are unrelated, but their difference is constant. `FarClocks` estimates it: an answer is made
-after the question was sent and before it is received. Servers report their time when their tools are listed and with
-every message, so a server that begins a call late, or messages that are delayed, do not shift the times.
+The clocks of two processes are unrelated, but their difference is constant. `ClockOffsets` estimates it: a response is
+made after the request was sent and before the response is received. Servers report their time when their tools are
+listed and with every message, so a call that begins late, or messages that are delayed, do not shift the times.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def clock_now() -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EventMessage:
     """One message about a call. The call `began`, and the message was sent, at those seconds of the server's `clock`.
 
     `first` is the number of the first of `events`, which are counted from 0; their times count from `began`.
@@ -49,7 +49,7 @@ class Told:
     events: Sequence[Any]
 
 
-class FarClocks:
+class ClockOffsets:
     """How much the clock here is ahead of the server's, as bounds. `travel` is half a round trip, in seconds."""
 
     def __init__(self) -> None:
@@ -57,16 +57,16 @@ class FarClocks:
         self._clock: str | None = None
         self._low, self._high = -math.inf, math.inf
 
-    def asked(self, value: Any, *, sent: float, heard: float) -> None:
+    def asked(self, value: Any, *, sent: float, received: float) -> None:
         """Learn from the server's `clock_now`, the answer to a question that was sent and answered at those times."""
         match value:
             case {"clock": str() as clock, "now": int() | float() as now} if math.isfinite(now):
-                self._narrow(clock[:MAX_NAME], sent - now, heard - now)
+                self._narrow(clock[:MAX_NAME], sent - now, received - now)
 
-    def began(self, told: Told, *, sent: float, heard: float) -> float:
+    def began(self, reported: EventMessage, *, sent: float, received: float) -> float:
         """When, on the clock here, the call began; it was sent, and the message was received, at those times."""
-        self._narrow(told.clock, sent - told.began, heard - told.now)
-        return max(sent, told.began + min(self._low + self.travel, self._high))
+        self._narrow(reported.clock, sent - reported.began, received - reported.now)
+        return max(sent, reported.began + min(self._low + self.travel, self._high))
 
     def _narrow(self, clock: str, least: float, most: float) -> None:
         low, high = max(self._low, least), min(self._high, most)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentloop import Agent, Refused, Tool, Truncated
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -39,7 +39,7 @@ class Watched:
         return Tool.from_function(self.run, name="work", **spec)
 
 
-def two_calls(request: Request) -> Reply:
+def two_calls(request: RecordedRequest) -> Reply:
     if request.results:
         return says("ok")
     slow = calls(("work", {"number": 1}), ("work", {"number": 2}), text="First some words.")

@@ -8,8 +8,8 @@ from typing import Self
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
-from agentloop.handover import Handover
-from agentloop.relay import Incoming
+from agentloop.delegation_context import DelegationContext
+from agentloop.relay import EventReceiver
 
 
 class Delegation:
@@ -24,7 +24,7 @@ class Delegation:
         ToolError: on entering, if nothing is left to hand over.
     """
 
-    events: Incoming
+    events: EventReceiver
 
     def __init__(self, context: CallContext, name: str, server: str, *, is_trusted: bool) -> None:
         self._context = context
@@ -44,7 +44,7 @@ class Delegation:
                 self._reservation = self._context.scope.ledger.reserve_share(parts, self._name)
             except BudgetExceeded as error:
                 raise ToolError(str(error)) from None
-        self.events = Incoming(self._context.scope, self._server, is_trusted=self._is_trusted, share=self._share)
+        self.events = EventReceiver(self._context.scope, self._server, is_trusted=self._is_trusted, share=self._share)
         return self
 
     def __exit__(
@@ -59,8 +59,8 @@ class Delegation:
             self._reservation.settle(cost_of(bill.total) if self._bill else self._reservation.amount)
 
     @property
-    def handover(self) -> Handover:
-        return Handover.of(self._context, self._share)
+    def delegation(self) -> DelegationContext:
+        return DelegationContext.of(self._context, self._share)
 
     @property
     def _share(self) -> Budget:
