@@ -67,7 +67,7 @@ class Agent(AgentDefinition):
         function passes on, its limits hold too, and its event handler receives the events too.
 
         Example:
-            result = await agent.run("Two haikus about rain", max_usd=0.50, deadline=60, observe=print)
+            result = await agent.run("Two haikus about rain", max_usd=0.50, deadline=60, on_event=print)
             print(result.answer, result.usage.usd)
 
         Raises:

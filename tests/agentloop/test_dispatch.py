@@ -139,7 +139,7 @@ class Trouble(Exception): ...
 @pytest.mark.requirement("siblings-kept")
 @pytest.mark.parametrize("in_thread", [False, True], ids=["async", "sync"])
 @pytest.mark.parametrize(
-    ("raised", "told"),
+    ("raised", "reported"),
     [
         (ToolError("Use metres."), "Use metres."),
         (ToolUnavailable("Nobody answers."), "Nobody answers."),

@@ -60,7 +60,7 @@ async def test_a_harmless_call_starts_before_the_message_is_complete(scripted_me
 
 @pytest.mark.parametrize(
     ("spec", "agent"),
-    [({}, {}), (HARMLESS, {"eager": False})],
+    [({}, {}), (HARMLESS, {"early_tool_calls": False})],
     ids=["a call that may do harm", "switched off"],
 )
 async def test_other_calls_wait_for_the_whole_message(

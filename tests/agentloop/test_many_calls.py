@@ -31,7 +31,7 @@ def results(request: RecordedRequest) -> list[str]:
 
 
 @pytest.mark.requirement("bounds")
-@pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.parametrize("early_tool_calls", [True, False])
 async def test_calls_that_start_early_are_bounded_too(scripted_messages: Serve, *, early_tool_calls: bool) -> None:
     server = scripted_messages([calls(*(("square", {"number": n}) for n in range(600))), says("ok")])
     squares = Squares()
@@ -77,7 +77,7 @@ def ids_of(request: RecordedRequest, kind: str, key: str) -> list[str]:
 
 
 @pytest.mark.requirement("one-result-per-call")
-@pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.parametrize("early_tool_calls", [True, False])
 @pytest.mark.parametrize("ids", [["same"] * 3, ["", "", ""], ["call_1", "", "call_1"], [" ", "a", "a"]], ids=str)
 async def test_calls_without_an_id_of_their_own_get_each_its_own_result(
     scripted_messages: Serve, ids: list[str], *, early_tool_calls: bool

@@ -54,7 +54,7 @@ from agentloop.events import Notice
 from agentloop.observers.recording import Recording
 with Recording(Path(sys.argv[1]), print) as record:
     for number in range(50):
-        record.observe(Notice(run="r", agent="a", text=str(number)))
+        record.on_event(Notice(run="r", agent="a", text=str(number)))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -51,7 +51,7 @@ async def send(server: ScriptedMessages, *messages: Any, **settings: Any) -> Any
 
 @pytest.mark.requirement("scripted-server")
 @pytest.mark.parametrize(
-    ("messages", "told"),
+    ("messages", "reported"),
     [
         ([ASK, SAID, ASK], "without `tool_result` blocks"),
         ([ASK, SAID, {"role": "user", "content": [RESULT, RESULT]}], "has two"),
@@ -73,7 +73,7 @@ async def test_conversations_the_api_refuses_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         ({"extra_body": {"temperature": 0}}, "temperature"),
         ({"tool_choice": {"type": "any"}}, "forcing a tool"),

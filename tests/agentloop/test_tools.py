@@ -82,7 +82,7 @@ def test_names_the_api_takes_are_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         ({}, "'a' is a required property"),
         ({"a": "3"}, "a: '3' is not of type 'number'"),

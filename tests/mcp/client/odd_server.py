@@ -97,7 +97,7 @@ async def boast(context: Context) -> None:
         [reported | {"first": -1}, reported | {"first": 10**12}],
         [reported, reported],
     ):
-        notification = cast("types.ServerNotification", Notification(params={"told": each}))
+        notification = cast("types.ServerNotification", Notification(params={"messages": each}))
         await context.session.send_notification(notification)
 
 

@@ -44,7 +44,7 @@ class Client:
     @property
     def reports(self) -> list[dict[str, Any]]:
         assert {method for method, _ in self.messages} <= {EVENTS_SENT}
-        return [report for _, params in self.messages for report in params["told"]]
+        return [report for _, params in self.messages for report in params["messages"]]
 
 
 def notice(text: str = "x") -> Notice:
