@@ -27,6 +27,7 @@ from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession, SessionRefused
+from agentloop.mcp.client.transports import Route
 
 CLOSE_TIMEOUT = 5.0
 """Seconds closing a connection may take. A started server has been killed by then."""
@@ -66,6 +67,7 @@ class Connection:
         self.is_trusted = entry.trusted
         self.catalog = Catalog()
         self.keeps_runs = False
+        self.instructions = ""
         self.error: str | None = None
         self.reconnects = 0
         self._admission = Admission(name, max_calls, lambda: self.error, self._report)
@@ -75,6 +77,7 @@ class Connection:
         self._changed = changed
         self._reported: tuple[bool, State] | None = None
         self._session: SdkSession | None = None
+        self._route: Route | None = None
         self._settled = asyncio.Event()
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
@@ -199,7 +202,7 @@ class Connection:
     async def _keep_one(self) -> bool:
         """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
-        session = SdkSession(self.name, self.entry, self._keys)
+        session = SdkSession(self.name, self.entry, self._keys, self._route)
         try:
             async with session.opened(self._server_log, self._connect_timeout, self._on_end):
                 was_up = self._is_now(session)
@@ -228,6 +231,7 @@ class Connection:
         self.reconnects += self._settled.is_set()
         self._session, self.error = session, None
         self.catalog, self.keeps_runs = session.catalog, session.keeps_runs
+        self.instructions, self._route = session.instructions, session.route
         self._up.set()
         self._settled.set()
         self._report()
