@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TextIO, cast
+from typing import Any, TextIO, TypeVar, cast
 
 import httpx2
 from mcp import Client, MCPError
@@ -45,6 +45,8 @@ CALL_TIMEOUT = 3600.0
 """Seconds a server may take for one call unless its entry says otherwise. The SDK has no bound of its own."""
 IDLE_TIMEOUT = 300.0
 """Seconds without progress after which a call is given up, unless the entry has a `timeout`."""
+REQUEST_SECONDS = 60.0
+"""Seconds for a request that is not a call."""
 MAX_REASON = 500
 """Characters of a server's error message."""
 MAX_INSTRUCTIONS = 4_000
@@ -55,6 +57,7 @@ _BUSY = {_TOO_MANY, 503}
 _WORTH_A_LINE = {"warning", "error", "critical", "alert", "emergency"}
 
 OnEnd = Callable[[str], None]
+T = TypeVar("T")
 
 
 class ConnectionLost(Exception):
@@ -87,6 +90,29 @@ class _Progress:
         await self._report(progress, total, message)
 
 
+class _LogLines:
+    """Writes a server's log messages at warning and above to `log`, each as a line in which `shown` hides secrets."""
+
+    def __init__(self, name: str, shown: Callable[[str], str], log: TextIO) -> None:
+        self._name = name
+        self._shown = shown
+        self._log = log
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, params: LoggingMessageNotificationParams) -> None:
+        if params.level not in _WORTH_A_LINE:
+            return
+        what = params.data if isinstance(params.data, str) else exact_json.dumps(params.data)
+        source = f"{params.logger}: " if params.logger else ""
+        line = self._shown(f"{self._name}: {params.level}: {source}{what}") + "\n"
+        async with self._lock:
+            await asyncio.to_thread(self._write, line)  # the file may be a pipe that this event loop reads
+
+    def _write(self, line: str) -> None:
+        self._log.write(line)
+        self._log.flush()
+
+
 class SdkSession:
     """A connection that is open within the block of `opened`, which one task has to enter and leave.
 
@@ -98,6 +124,7 @@ class SdkSession:
         self.catalog = Catalog()
         self.keeps_runs = False
         self.instructions = ""
+        self.has_resources = False
         self.route = route or Route.to(entry)
         self.failure: HttpFailure | None = None
         self.has_ended = False
@@ -106,7 +133,7 @@ class SdkSession:
         self._keys = keys
         self._clocks = ClockOffsets()
         self._client: Client | None = None
-        self._calls: set[asyncio.Task[CallToolResult]] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
         self._delegations: dict[str, Delegation] = {}
 
     @asynccontextmanager
@@ -164,24 +191,21 @@ class SdkSession:
     async def _connected(
         self, stack: AsyncExitStack, transports: Transports, repair: Repair, server_log: TextIO
     ) -> Client:
-        async def log(params: LoggingMessageNotificationParams) -> None:
-            if params.level in _WORTH_A_LINE:
-                what = params.data if isinstance(params.data, str) else exact_json.dumps(params.data)
-                source = f"{params.logger}: " if params.logger else ""
-                await asyncio.to_thread(
-                    server_log.write, self._shown(f"{self._name}: {params.level}: {source}{what}") + "\n"
-                )
-
         transport = await transports.open(stack, self.route)
         extensions = [AgentExtension(self._delegations), TasksClient(lambda: not self.has_ended)]
         client = Client(
-            transport, extensions=extensions, mode=self.route.mode, logging_callback=log, log_level="warning"
+            transport,
+            extensions=extensions,
+            mode=self.route.mode,
+            logging_callback=_LogLines(self._name, self._shown, server_log),
+            log_level="warning",
         )
         await stack.enter_async_context(client)
         skip_result_validation(client)
         by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
         self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
         self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
+        self.has_resources = client.server_capabilities.resources is not None
         self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, repair.left_out)
         await transports.connected(by_handshake=by_handshake)
         return client
@@ -249,6 +273,27 @@ class SdkSession:
                 raise ToolError(f"{self._name} gave no result and no progress for {IDLE_TIMEOUT:g} s.")
             await asyncio.wait({call}, timeout=left)
 
+    async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Make a request that is not a call.
+
+        Raises:
+            ConnectionLost, SessionRefused, ToolError: as `call`.
+        """
+        assert self._client is not None
+        state = CallState()
+        current_call.set(state)  # for the task made here
+        request = asyncio.create_task(make(self._client))
+        self._calls.add(request)
+        try:
+            await asyncio.wait({request}, timeout=REQUEST_SECONDS)
+            if not request.done():
+                raise ToolError(f"{self._name} did not answer within {REQUEST_SECONDS:g} s.")
+        finally:
+            self._calls.discard(request)
+            if not request.done():
+                await cancel_and_wait([request])
+        return self._outcome(request, state)
+
     async def drain(self, seconds: float) -> None:
         """Let the calls that are under way end by themselves, for so many seconds at most."""
         if self._calls:
@@ -271,7 +316,7 @@ class SdkSession:
             return self._shown(f"{self.failure}: {reason}")
         return self._shown(f"{type(error).__name__}: {error}")
 
-    def _outcome(self, call: asyncio.Task[CallToolResult], state: CallState) -> CallToolResult:
+    def _outcome(self, call: asyncio.Task[T], state: CallState) -> T:
         if call.cancelled():
             if state.is_refused:
                 raise SessionRefused(f"{self._name} refused the call: it does not know the session")
