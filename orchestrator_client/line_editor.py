@@ -33,9 +33,11 @@ def _history() -> History:
     try:
         path = state_folder("orchestrator-client") / "history"
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
+        if path.is_symlink():
+            return InMemoryHistory()
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), OWNER_ONLY)
         try:
-            os.fchmod(file, OWNER_ONLY)
+            path.chmod(OWNER_ONLY)
             _shorten(file)
         finally:
             os.close(file)
@@ -52,4 +54,5 @@ def _shorten(file: int) -> None:
     newest = os.read(file, MAX_HISTORY // 2)
     newest = newest[max(newest.find(b"\n# "), 0) :]
     os.ftruncate(file, 0)
-    os.pwrite(file, newest, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    os.write(file, newest)
