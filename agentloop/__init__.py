@@ -23,8 +23,8 @@ from agentloop.errors import (
 )
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
-from agentloop.loop import RunResult, Step
 from agentloop.messages import Conversation
+from agentloop.results import RunResult, Step
 from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import sdk_client

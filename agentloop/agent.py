@@ -16,8 +16,9 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.errors import ConfigurationError
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
-from agentloop.loop import RunResult, run_agent
+from agentloop.loop import run_agent
 from agentloop.messages import Conversation
+from agentloop.results import RunResult
 from agentloop.stream import RunStream
 from agentloop.tools import Tool
 
@@ -39,6 +40,7 @@ class Agent(AgentDefinition):
     `client` is a function that makes an SDK client, or a client for use on one event loop (see `Clients`).
     `description` is what models and people who may delegate to the agent read. `max_tokens` bounds one answer of the
     model. With `early_tool_calls`, harmless calls start while the model still writes the rest of its message.
+    `structured_result` makes what programs read of a result when the agent is used as a tool, beside its answer.
     Runs are independent of each other: an agent may run any number of times at once. Runs that are not part of another
     run share one rate limiter.
 

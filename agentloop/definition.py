@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
 from agentloop.rate_limiter import RateLimiter
+from agentloop.results import RunResult
 from agentloop.tools import Tool, ToolOutput
 from agentloop.wire import sdk_client
 
@@ -34,6 +35,7 @@ class AgentDefinition:
     early_tool_calls: bool = True
     limits: Limits = field(default_factory=Limits)
     journal: Journal = field(default_factory=NoJournal)
+    structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         names = [tool.name for tool in self.tools]

@@ -6,7 +6,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,38 +34,11 @@ from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller
+from agentloop.results import RunResult, Step
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import ApiClient
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A tool call that was made and what came of it."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    result: str
-    is_error: bool
-
-    def to_json(self) -> dict[str, Any]:
-        return {"tool": self.tool, "arguments": self.arguments, "result": self.result, "is_error": self.is_error}
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came of a run. `steps` are its own tool calls, in asking order."""
-
-    answer: str
-    conversation: Conversation
-    bill: Bill
-    steps: tuple[Step, ...]
-
-    @property
-    def usage(self) -> Usage:
-        """What the run cost, the runs of agents it delegated to included."""
-        return self.bill.total
 
 
 async def run_agent(agent: AgentDefinition, conversation: Conversation, context: CallContext) -> RunResult:

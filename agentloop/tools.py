@@ -97,13 +97,15 @@ _HINTS = {
 class ToolOutput:
     """What a tool answered.
 
-    `content` are the blocks the model reads, `structured` the same for programs, `served_by` who gave it.
+    `content` are the blocks that a model reads, and `structured` is the same as an object: most MCP hosts show it to
+    their model. `meta` is for programs alone, and travels in `_meta` over MCP. `served_by` says who gave the output.
     """
 
     content: tuple[Block, ...]
     structured: Mapping[str, Any] | None = None
     is_error: bool = False
     served_by: str | None = None
+    meta: Mapping[str, Any] | None = None
 
     @property
     def text(self) -> str:
@@ -135,10 +137,9 @@ class ToolOutput:
         Raises:
             ToolError: as `of`.
         """
-        if self.structured is not None:
-            structured = _read(_json(self.structured))
-            if structured != self.structured:
-                return replace(self, structured=structured).sendable()
+        structured, meta = _readable(self.structured), _readable(self.meta)
+        if structured != self.structured or meta != self.meta:
+            return replace(self, structured=structured, meta=meta).sendable()
         content = tuple(clean for block in self.content for clean in _sendable(block))
         if content == self.content and (content or not self.is_error):
             return self
@@ -182,6 +183,10 @@ def _read(text: str) -> Mapping[str, Any]:
     except ValueError as error:
         raise ToolError(f"The tool's result cannot be sent: {error}") from None
     return value
+
+
+def _readable(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if value is None else _read(_json(value))
 
 
 def _clean(text: str) -> str:

@@ -35,7 +35,7 @@ from agentloop import (
     exact_json,
 )
 from agentloop.clock_offsets import clock_now
-from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, DelegationContext
+from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
@@ -51,7 +51,7 @@ MAX_ARGUMENTS = 200_000
 MAX_NESTING = 32
 """Objects and lists within each other in one call's arguments."""
 MAX_STRUCTURED = 500_000
-"""Characters of one result's structured content as JSON."""
+"""Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
 MAX_KEY = 200
 """Characters of an idempotency key."""
@@ -210,7 +210,7 @@ class Publication:
             )
             result = await self._result(context, call, circumstances)
         if delegation.call and delegation.events:
-            result.meta = {EVENTS: {"count": reports.event_count, "rest": reports.rest}}
+            result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
@@ -314,7 +314,11 @@ def result_of(output: ToolOutput) -> types.CallToolResult:
     """The MCP result of a tool's output."""
     if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
         output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
+    meta = output.meta
+    if meta is not None and len(exact_json.dumps(meta)) > MAX_STRUCTURED:
+        meta = {key: value for key, value in meta.items() if key != STEPS}
     return types.CallToolResult(
+        _meta=None if meta is None else dict(meta),
         content=[types.TextContent(text=output.text)],
         structured_content=output.structured,
         is_error=output.is_error,

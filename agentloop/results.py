@@ -1,0 +1,38 @@
+"""What comes of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentloop.messages import Conversation
+from agentloop.usage import Bill, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A tool call that was made and what came of it."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    result: str
+    is_error: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {"tool": self.tool, "arguments": self.arguments, "result": self.result, "is_error": self.is_error}
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came of a run. `steps` are its own tool calls, in asking order."""
+
+    answer: str
+    conversation: Conversation
+    bill: Bill
+    steps: tuple[Step, ...]
+
+    @property
+    def usage(self) -> Usage:
+        """What the run cost, the runs of agents it delegated to included."""
+        return self.bill.total
