@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from agentloop import exact_json
 from agentloop.context import CallContext
 from agentloop.definition import AgentDefinition
 from agentloop.delegation_context import STEPS, USAGE
@@ -34,7 +35,7 @@ INPUT_SCHEMA = {
 
 
 def agent_spec(agent: AgentDefinition) -> ToolSpec:
-    """How an agent is described as a tool: `<its name>_agent`, one prompt in, an answer out.
+    """How an agent is described as a tool: `<its name>_agent`, a prompt or its `input_type` in, an answer out.
 
     It is as harmless as its tools: read-only if all of them say that they are, and so on. What a tool says that is not
     trusted is not believed. Its world is open: it asks a model.
@@ -42,7 +43,8 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
     return ToolSpec(
         name=f"{agent.name}_agent",
         description=agent.description or f"Delegates a self-contained task to the agent {agent.name}.",
-        input_schema=INPUT_SCHEMA,
+        input_schema=INPUT_SCHEMA if agent.typed_input is None else agent.typed_input.schema,
+        output_schema=None if agent.typed_output is None else agent.typed_output.schema,
         read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),
         destructive=_any(tool.spec.destructive if tool.is_trusted else None for tool in agent.tools),
         idempotent=_all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
@@ -77,21 +79,25 @@ def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
     """Check that the agent takes and gives what the specification says.
 
     Raises:
-        ConfigurationError: it asks for other arguments than `prompt`, or promises a structured result that the agent
-            does not give.
+        ConfigurationError: it asks for other arguments than the agent takes, or promises a structured result that the
+            agent does not give.
     """
-    asked = {*spec.input_schema.get("properties", {}), *spec.input_schema.get("required", [])} - {"prompt"}
+    taken = {*agent_spec(agent).input_schema.get("properties", {})}
+    asked = {*spec.input_schema.get("properties", {}), *spec.input_schema.get("required", [])} - taken
     if asked:
         raise ConfigurationError(
-            f"{spec.name}: an agent takes no argument but `prompt`; the input schema has {', '.join(sorted(asked))}."
+            f"{spec.name}: the agent takes {', '.join(sorted(taken)) or 'nothing'}; the input schema has "
+            f"{', '.join(sorted(asked))} too. Other arguments need an `input_type`."
         )
     if spec.output_schema is None:
         return
     if SchemaCheck(spec.output_schema, is_trusted=True).is_broken:
         raise ConfigurationError(f"{spec.name}: the output schema is not a valid JSON schema.")
-    if agent.structured_result is None:
+    if agent.typed_output is not None and spec.output_schema != agent.typed_output.schema:
+        raise ConfigurationError(f"{spec.name}: the output schema is not that of the agent's `output_type`.")
+    if agent.typed_output is None and agent.structured_result is None:
         raise ConfigurationError(
-            f"{spec.name} has an output schema, and the agent gives no structured result: see `structured_result`."
+            f"{spec.name} has an output schema, and the agent gives no structured result: it needs an `output_type`."
         )
 
 
@@ -100,16 +106,17 @@ def create_agent_tool_async(
 ) -> Tool:
     """Wrap an agent as a tool that runs on the caller's event loop.
 
-    Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text, and its
-    steps and its cost in `meta`. `spec` describes the tool in another way than `agent_spec`.
+    Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text, if the
+    agent has an `output_type` also as structured content, and its steps and its cost in `meta`. `spec` describes the
+    tool in another way than `agent_spec`.
 
     Raises:
         ConfigurationError: `spec` asks for other arguments, or promises a structured result that the agent does not
             give.
     """
 
-    async def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
-        return await _delegate(agent, prompt, context)
+    async def delegate(context: CallContext, /, **arguments: Any) -> ToolOutput:
+        return await _delegate(agent, arguments, context)
 
     return _as_tool(agent, spec, delegate, timeout)
 
@@ -128,13 +135,13 @@ def create_agent_tool_sync(
     """
     agent.clients.require_factory("create_agent_tool_sync")
 
-    def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
-        return asyncio.run(_until_abandoned(agent, prompt, context))
+    def delegate(context: CallContext, /, **arguments: Any) -> ToolOutput:
+        return asyncio.run(_until_abandoned(agent, arguments, context))
 
     return _as_tool(agent, spec, delegate, timeout)
 
 
-async def _until_abandoned(agent: AgentDefinition, prompt: str, context: CallContext) -> ToolOutput:
+async def _until_abandoned(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
@@ -144,15 +151,16 @@ async def _until_abandoned(agent: AgentDefinition, prompt: str, context: CallCon
             loop.call_soon_threadsafe(task.cancel)
 
     context.cancelled.then(cancel)
-    return await _delegate(agent, prompt, context)
+    return await _delegate(agent, arguments, context)
 
 
-async def _delegate(agent: AgentDefinition, prompt: str, context: CallContext) -> ToolOutput:
+async def _delegate(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
     if context.scope.depth > agent.limits.max_depth:
         raise ToolError(
             f"{agent.name} is {context.scope.depth} agents deep, and {agent.limits.max_depth} is the limit: "
             "do this part without delegating it."
         )
+    prompt = _prompt(agent, arguments)
     try:
         return agent_output(agent, await run_agent(agent, Conversation().ask(prompt), context))
     except RunError as error:
@@ -162,8 +170,20 @@ async def _delegate(agent: AgentDefinition, prompt: str, context: CallContext) -
         raise ToolError(str(error)) from None
 
 
+def _prompt(agent: AgentDefinition, arguments: Mapping[str, Any]) -> str:
+    if agent.typed_input is None:
+        return str(arguments["prompt"])
+    try:
+        agent.typed_input.read(arguments)
+    except ToolError as error:
+        raise ToolError(f"Invalid arguments for {agent.name}: {error}") from None
+    return exact_json.dumps(arguments)
+
+
 def agent_output(agent: AgentDefinition, result: RunResult) -> ToolOutput:
     """The output of a delegated run."""
     structured = None if agent.structured_result is None else agent.structured_result(result)
+    if agent.typed_output is not None:
+        structured = exact_json.loads_as_floats(result.answer)
     meta = {STEPS: [step.to_json() for step in result.steps], USAGE: result.bill.to_json()}
     return replace(ToolOutput.of(result.answer), structured=structured, meta=meta)

@@ -60,7 +60,12 @@ class _Run:
         self._context = context
         self._scope = replace(context.scope, rate_limiter=rate_limiter)
         self._settings = agent.settings
-        self._state = ConversationState(conversation, max_tokens=agent.max_tokens, bound_to=self._settings.fingerprint)
+        self._state = ConversationState(
+            conversation,
+            max_tokens=agent.max_tokens,
+            bound_to=self._settings.fingerprint,
+            read_output=None if agent.typed_output is None else agent.typed_output.read_text,
+        )
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
         self._model_caller = ModelCaller(
             agent.model,
@@ -93,7 +98,7 @@ class _Run:
         depth, call = self._scope.depth, self._scope.call_id
         self._emit(RunStarted(run=self.id, agent=self._name, prompt=question, depth=depth, parent_call=call))
         try:
-            answer = await self._within_deadline()
+            answered = await self._within_deadline()
         except RunError as error:
             error.conversation = self._state.conversation
             error.bill = self._end(error=str(error), error_type=_kind(error))
@@ -102,23 +107,23 @@ class _Run:
             self._end(error=f"{type(error).__name__}: {error}".rstrip(": "), error_type=type(error).__name__)
             raise
         else:
-            bill = self._end(answer=answer)
-            return RunResult(answer, self._state.conversation, bill, tuple(self._steps))
+            bill = self._end(answer=answered.text)
+            return RunResult(answered.text, self._state.conversation, bill, tuple(self._steps), answered.output)
 
-    async def _within_deadline(self) -> str:
+    async def _within_deadline(self) -> Answered:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
         async with time_limit(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
             return await self._turn_by_turn(client)
 
-    async def _turn_by_turn(self, client: ApiClient) -> str:
+    async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
             async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._log = self._new_log()
                 turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
                 match self._state.take(turn):
-                    case Answered(text):
-                        return text
+                    case Answered() as answered:
+                        return answered
                     case AskAgain():
                         pass
                     case RunTools(uses) if number < self._agent.limits.max_turns:

@@ -25,6 +25,7 @@ from agentloop.imports import lazy
 from agentloop.messages import Message
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.typed import api_format
 from agentloop.wire import ApiClient, SdkClient
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ else:
     anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
 
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
+
+IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON Schema: "
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -57,6 +60,7 @@ class ModelSettings:
     tools: Sequence[ToolSpec]
     effort: Effort | None = None
     parallel_tool_calls: bool = True
+    output_schema: Mapping[str, Any] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -68,14 +72,22 @@ class ModelSettings:
     def frame(self) -> dict[str, Any]:
         """The part of a request's body that stays the same."""
         frame: dict[str, Any] = {"model": self.model}
-        if self.system_prompt:
-            frame["system"] = self.system_prompt
+        output_config: dict[str, Any] = {"effort": self.effort} if self.effort else {}
+        system_prompt = self.system_prompt
+        if self.output_schema is not None:
+            output_format = api_format(self.output_schema)
+            if output_format is not None:
+                output_config["format"] = output_format
+            else:
+                system_prompt = f"{system_prompt}\n\n{IN_WORDS}{json.dumps(self.output_schema)}".lstrip()
+        if system_prompt:
+            frame["system"] = system_prompt
         if self.tools:
             frame["tools"] = [tool.for_model() for tool in self.tools]
             if not self.parallel_tool_calls:
                 frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
-        if self.effort:
-            frame["output_config"] = {"effort": self.effort}
+        if output_config:
+            frame["output_config"] = output_config
         encodable: dict[str, Any] = exact_json.encodable(frame)
         return encodable
 

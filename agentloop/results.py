@@ -25,12 +25,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What came of a run. `steps` are its own tool calls, in asking order."""
+    """What came of a run. `steps` are its own tool calls, in asking order.
+
+    `output` is the answer as a value of the agent's `output_type`: an instance of the model, or the JSON object. It is
+    None if the agent has no output type.
+    """
 
     answer: str
     conversation: Conversation
     bill: Bill
     steps: tuple[Step, ...]
+    output: Any = None
 
     @property
     def usage(self) -> Usage:

@@ -275,7 +275,7 @@ def test_an_output_schema_is_refused_that_is_broken_or_that_the_agent_does_not_s
 @both
 def test_an_agent_takes_no_argument_but_its_prompt(wrap: Any) -> None:
     schema = {"type": "object", "properties": {"prompt": {"type": "string"}, "city": {"type": "string"}}}
-    with pytest.raises(ConfigurationError, match="no argument but `prompt`; the input schema has city"):
+    with pytest.raises(ConfigurationError, match="the agent takes prompt; the input schema has city too"):
         wrap(Agent("worker", "Work."), spec=ToolSpec("other", "Other.", schema))
 
 

@@ -1,0 +1,52 @@
+"""What agents with types of their own take and give over MCP."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mcp import Client
+from pydantic import BaseModel
+
+from agentloop import Agent
+from agentloop.delegation_context import STEPS, USAGE
+from agentloop.mcp.server.publication import Publication
+from agentloop.mcp.server.serving import build_server
+from agentloop.testing import ScriptedMessages, says
+from agentloop.testing.server import Script
+
+Serve = Callable[[Script], ScriptedMessages]
+
+
+class Place(BaseModel):
+    city: str
+    days: int = 1
+
+
+class Weather(BaseModel):
+    degrees: float
+    words: list[str]
+
+
+@pytest.mark.requirement("typed-results")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_client_sees_the_schemas_and_the_value_and_nothing_else(scripted_messages: Serve, mode: Any) -> None:
+    value = {"degrees": 4.5, "words": ["cold"]}
+    model = scripted_messages(lambda request: says(json.dumps(value) if "Oslo" in request.prompt else "Who knows."))
+    agent = Agent("forecaster", "", client=model.client, input_type=Place, output_type=Weather)
+    async with Client(build_server(Publication([], [agent])), mode=mode) as client:
+        (tool,) = (await client.list_tools()).tools
+        assert (tool.input_schema, tool.output_schema) == (Place.model_json_schema(), Weather.model_json_schema())
+        result = await client.call_tool("forecaster_agent", {"city": "Oslo"})
+        assert result.structured_content == value
+        assert json.loads(result.content[0].text) == value  # type: ignore[union-attr]
+        assert result.meta is not None
+        assert (result.meta[STEPS], result.meta[USAGE]["agent"]) == ([], "forecaster")
+        wrong = await client.call_tool("forecaster_agent", {"prompt": "Oslo?"})
+        assert wrong.is_error
+        assert "'city' is a required property" in str(wrong.content)
+        lost = await client.call_tool("forecaster_agent", {"city": "Atlantis"})
+        assert (lost.is_error, lost.structured_content) == (True, None)
+        assert "does not fit the output type, also after a correction: not JSON" in str(lost.content)
+        assert lost.meta is not None
+        assert [used["requests"] for used in lost.meta[USAGE]["models"].values()] == [2]
