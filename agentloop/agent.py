@@ -47,6 +47,7 @@ class Agent(AgentDefinition):
     With an `output_type`, a pydantic model or a JSON Schema of an object, a run ends with a value of it:
     `result.output`. With an `input_type` the agent is asked with an object instead of text. As a tool, the agent has
     the two as its schemas. `structured_result` makes the structured content of an agent without an output type.
+    With `sessions`, its tool also returns and takes a `session_id`, with which a call continues an earlier one.
     Runs are independent of each other: an agent may run any number of times at once. Runs that are not part of another
     run share one rate limiter.
 

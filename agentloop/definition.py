@@ -15,6 +15,7 @@ from agentloop.limits import Limits
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
 from agentloop.rate_limiter import RateLimiter
 from agentloop.results import RunResult
+from agentloop.sessions import MemorySessions
 from agentloop.tools import Tool, ToolOutput
 from agentloop.typed import ObjectType, Typed
 from agentloop.wire import sdk_client
@@ -38,6 +39,7 @@ class AgentDefinition:
     journal: Journal = field(default_factory=NoJournal)
     output_type: ObjectType | None = None
     input_type: ObjectType | None = None
+    sessions: bool = False
     structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
@@ -96,6 +98,11 @@ class AgentDefinition:
     def rate_limiter(self) -> RateLimiter:
         """The rate limiter of the runs that have none from above."""
         return RateLimiter()
+
+    @cached_property
+    def memory_sessions(self) -> MemorySessions:
+        """The sessions of calls that bring none of their own."""
+        return MemorySessions()
 
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:

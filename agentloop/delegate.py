@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from agentloop import exact_json
 from agentloop.context import CallContext
 from agentloop.definition import AgentDefinition
-from agentloop.delegation_context import STEPS, USAGE
+from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.errors import ConfigurationError, RunError, ToolError
 from agentloop.loop import run_agent
 from agentloop.messages import Conversation
 from agentloop.results import RunResult
 from agentloop.schema_check import SchemaCheck
+from agentloop.sessions import SESSION_ID, Session
 from agentloop.tools import Tool, ToolOutput, ToolSpec
 
+TAKEN = "The session_id of an earlier answer, to continue that conversation. Leave it out to begin a new one."
+GIVEN = "Send it with the next call to continue this conversation."
 INPUT_SCHEMA = {
     "type": "object",
     "properties": {
@@ -43,14 +46,32 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
     return ToolSpec(
         name=f"{agent.name}_agent",
         description=agent.description or f"Delegates a self-contained task to the agent {agent.name}.",
-        input_schema=INPUT_SCHEMA if agent.typed_input is None else agent.typed_input.schema,
-        output_schema=None if agent.typed_output is None else agent.typed_output.schema,
+        input_schema=_with_session(
+            agent, INPUT_SCHEMA if agent.typed_input is None else agent.typed_input.schema, TAKEN
+        ),
+        output_schema=None if agent.typed_output is None else _with_session(agent, agent.typed_output.schema, GIVEN),
         read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),
         destructive=_any(tool.spec.destructive if tool.is_trusted else None for tool in agent.tools),
         idempotent=_all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
         open_world=True,
         is_agent=True,
     )
+
+
+def _with_session(agent: AgentDefinition, schema: Mapping[str, Any], description: str) -> Mapping[str, Any]:
+    """The schema, which also has a `session_id` if the agent has sessions.
+
+    Raises:
+        ConfigurationError: it has one already, or no properties of its own.
+    """
+    if not agent.sessions:
+        return schema
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping) or SESSION_ID in properties:
+        raise ConfigurationError(
+            f"Agent {agent.name!r} has sessions, so its types need `properties`, none of which is {SESSION_ID}."
+        )
+    return {**schema, "properties": {**properties, SESSION_ID: {"type": "string", "description": description}}}
 
 
 def _all(said: Iterable[bool | None]) -> bool | None:
@@ -93,7 +114,7 @@ def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
         return
     if SchemaCheck(spec.output_schema, is_trusted=True).is_broken:
         raise ConfigurationError(f"{spec.name}: the output schema is not a valid JSON schema.")
-    if agent.typed_output is not None and spec.output_schema != agent.typed_output.schema:
+    if agent.typed_output is not None and spec.output_schema != agent_spec(agent).output_schema:
         raise ConfigurationError(f"{spec.name}: the output schema is not that of the agent's `output_type`.")
     if agent.typed_output is None and agent.structured_result is None:
         raise ConfigurationError(
@@ -160,14 +181,40 @@ async def _delegate(agent: AgentDefinition, arguments: Mapping[str, Any], contex
             f"{agent.name} is {context.scope.depth} agents deep, and {agent.limits.max_depth} is the limit: "
             "do this part without delegating it."
         )
-    prompt = _prompt(agent, arguments)
+    asked = {name: value for name, value in arguments.items() if not (agent.sessions and name == SESSION_ID)}
+    prompt = _prompt(agent, asked)
     try:
-        return agent_output(agent, await run_agent(agent, Conversation().ask(prompt), context))
+        if not agent.sessions:
+            return agent_output(agent, await run_agent(agent, Conversation().ask(prompt), context))
+        with _session(agent, arguments.get(SESSION_ID), context) as session:
+            result = await run_agent(agent, session.conversation.ask(prompt), context)
+            session.conversation = result.conversation
+        return _in_session(agent_output(agent, result), session)
     except RunError as error:
         meta = None if error.bill is None else {USAGE: error.bill.to_json()}
         return ToolOutput.error(f"{agent.name} has no answer: {error}", meta=meta)
     except ConfigurationError as error:
         raise ToolError(str(error)) from None
+
+
+def _session(agent: AgentDefinition, session_id: str | None, context: CallContext) -> AbstractContextManager[Session]:
+    if context.scope.session is not None:
+        return nullcontext(context.scope.session)
+    return agent.memory_sessions.open(context.scope.owner, session_id)
+
+
+def _in_session(output: ToolOutput, session: Session) -> ToolOutput:
+    """The output, which also says how the conversation can be continued."""
+    if session.is_too_long:
+        said = "[This conversation is too long to be continued: begin a new one.]"
+        return replace(output, content=(*output.content, *ToolOutput.of(said).content))
+    said = f"[{SESSION_ID}: {session.id} (send it with the next call to continue this conversation)]"
+    return replace(
+        output,
+        content=(*output.content, *ToolOutput.of(said).content),
+        structured=None if output.structured is None else {**output.structured, SESSION_ID: session.id},
+        meta={**(output.meta or {}), SESSION: session.id},
+    )
 
 
 def _prompt(agent: AgentDefinition, arguments: Mapping[str, Any]) -> str:

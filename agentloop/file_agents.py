@@ -40,7 +40,6 @@ _NOT_YET: dict[str, tuple[str, Level, str]] = {
     "mcpServers": ("mcp_servers", "error", "the agent's MCP servers are not connected, so it would lack their tools"),
     "maxUsd": ("max_usd", "error", "the agent would spend without this limit"),
     "approve": ("approve", "error", "the agent would call these tools without asking anybody"),
-    "sessions": ("sessions", "warning", "each call starts a new conversation"),
     "canAsk": ("can_ask", "warning", "the agent can ask nobody"),
 }
 
@@ -172,6 +171,7 @@ def to_agent(
         limits=limits,
         output_type=file.output,
         input_type=file.input,
+        sessions=file.sessions,
     )
 
 

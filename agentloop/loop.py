@@ -233,6 +233,7 @@ class _Run:
             self._scope,
             emit=lambda event: log.report(event),  # noqa: PLW0108 - which changes when a journal keeps the events
             run_id=None,
+            session=None,
             call_id=call,
             depth=self._scope.depth + 1,
             siblings=siblings,

@@ -133,7 +133,6 @@ async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
         ({"mcp_servers": ["git"]}, "error: mcpServers is not supported yet: the agent's MCP servers are not connected"),
         ({"max_usd": 0.5}, "error: maxUsd is not supported yet: the agent would spend without this limit"),
         ({"approve": ["git__push"]}, "error: approve is not supported yet"),
-        ({"sessions": True}, "warning: sessions is not supported yet: each call starts a new conversation"),
         ({"can_ask": True}, "warning: canAsk is not supported yet: the agent can ask nobody"),
     ],
 )
@@ -156,6 +155,9 @@ async def test_the_schemas_of_a_file_are_those_of_its_agent() -> None:
         assert (published.tool.spec.input_schema, published.tool.spec.output_schema) == (place, weather)
         output = await Agent("boss", "", [published.tool]).call_tool(published.tool.name, {"city": "Oslo"})
     assert output.structured == {"degrees": 4.5}
+    with_sessions = publishable(file(sessions=True)).tool
+    assert with_sessions is not None
+    assert "session_id" in with_sessions.spec.input_schema["properties"]
 
 
 def test_two_functions_of_one_name_are_an_error() -> None:

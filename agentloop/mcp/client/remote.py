@@ -26,7 +26,7 @@ from agentloop import (
     ToolUnavailable,
     dispatch,
 )
-from agentloop.delegation_context import STEPS, USAGE
+from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.delegated_call import Delegation
@@ -54,7 +54,7 @@ MAX_LINES = 1000
 
 _IMAGES = {"image/gif", "image/jpeg", "image/png", "image/webp"}
 """What the Messages API takes; it refuses the whole conversation for any other."""
-_META = {STEPS, USAGE}
+_META = {SESSION, STEPS, USAGE}
 """What is kept of a result's `_meta`."""
 
 

@@ -203,6 +203,7 @@ class Publication:
                 scope=RunScope(
                     emit=reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event),
                     trace=self._trace,
+                    owner=call.owner,
                     depth=delegation.depth,
                     ledger=Ledger(delegation.budget),
                     rate_limiter=self._rate_limiter,

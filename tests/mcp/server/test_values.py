@@ -9,11 +9,12 @@ from mcp import Client
 from pydantic import BaseModel
 
 from agentloop import Agent
-from agentloop.delegation_context import STEPS, USAGE
+from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.serving import build_server
 from agentloop.testing import ScriptedMessages, says
 from agentloop.testing.server import Script
+from tests.surface import scripted_env, serving
 
 Serve = Callable[[Script], ScriptedMessages]
 
@@ -50,3 +51,18 @@ async def test_a_client_sees_the_schemas_and_the_value_and_nothing_else(scripted
         assert "does not fit the output type, also after a correction: not JSON" in str(lost.content)
         assert lost.meta is not None
         assert [used["requests"] for used in lost.meta[USAGE]["models"].values()] == [2]
+
+
+@pytest.mark.requirement("sessions")
+async def test_a_client_continues_its_own_sessions_only(scripted_messages: Serve) -> None:
+    model = scripted_messages(lambda request: says(f"{len(request.body['messages'])} messages"))
+    options = ("--no-calculator", "--publish", "tests.durable.published:clerk", "--trusted-proxy", "127.0.0.1")
+    async with serving("streamable-http", *options, env=scripted_env(model.url)) as served:
+        headers = [{"x-forwarded-for": address} for address in ("10.0.0.1", "10.0.0.2")]
+        async with served.client(headers=headers[0]) as mine, served.client("legacy", headers=headers[1]) as other:
+            first = await mine.call_tool("clerk_agent", {"prompt": "one"})
+            session = {"session_id": (first.meta or {})[SESSION]}
+            assert "3 messages" in str((await mine.call_tool("clerk_agent", {"prompt": "two", **session})).content)
+            refused = await other.call_tool("clerk_agent", {"prompt": "two", **session})
+            assert refused.is_error
+            assert "There is no session" in str(refused.content)
