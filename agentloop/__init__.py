@@ -2,6 +2,7 @@
 
 from agentloop.agent import Agent
 from agentloop.budget import Budget, Ledger
+from agentloop.content import Document, Image
 from agentloop.context import CallContext, Cancellation, RunScope
 from agentloop.delegate import create_agent_tool_async, create_agent_tool_sync
 from agentloop.errors import (
@@ -43,6 +44,8 @@ __all__ = [
     "ContextWindowExceeded",
     "Conversation",
     "DeadlineExceeded",
+    "Document",
+    "Image",
     "InvalidOutput",
     "Journal",
     "Ledger",

@@ -40,6 +40,7 @@ class AgentDefinition:
     output_type: ObjectType | None = None
     input_type: ObjectType | None = None
     sessions: bool = False
+    attach: bool = False
     structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:

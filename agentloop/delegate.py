@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
@@ -14,12 +14,15 @@ from agentloop.definition import AgentDefinition
 from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.errors import ConfigurationError, RunError, ToolError
 from agentloop.loop import run_agent
-from agentloop.messages import Conversation
+from agentloop.messages import Block, Conversation
 from agentloop.results import RunResult
 from agentloop.schema_check import SchemaCheck
 from agentloop.sessions import SESSION_ID, Session
 from agentloop.tools import Tool, ToolOutput, ToolSpec
 
+MAX_ATTACHMENTS = 10
+MAX_ATTACHED = 10_000_000
+"""Images and documents that come with an answer, and the characters of their base64 or text."""
 TAKEN = "The session_id of an earlier answer, to continue that conversation. Leave it out to begin a new one."
 GIVEN = "Send it with the next call to continue this conversation."
 INPUT_SCHEMA = {
@@ -232,5 +235,20 @@ def agent_output(agent: AgentDefinition, result: RunResult) -> ToolOutput:
     structured = None if agent.structured_result is None else agent.structured_result(result)
     if agent.typed_output is not None:
         structured = exact_json.loads_as_floats(result.answer)
+    attached = _attachments(result.attachments) if agent.attach else ()
     meta = {STEPS: [step.to_json() for step in result.steps], USAGE: result.bill.to_json()}
-    return replace(ToolOutput.of(result.answer), structured=structured, meta=meta)
+    content = (*ToolOutput.of(result.answer).content, *attached)
+    return ToolOutput(content, structured=structured, meta=meta)
+
+
+def _attachments(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The last of the blocks, as many as may go with an answer, and a notice if there are more."""
+    kept: list[Block] = []
+    size = 0
+    for block in reversed(blocks):
+        size += len(block["source"].get("data") or "")
+        if len(kept) == MAX_ATTACHMENTS or size > MAX_ATTACHED:
+            notice = f"[{len(blocks) - len(kept)} earlier attachments were left out.]"
+            return (*ToolOutput.of(notice).content, *reversed(kept))
+        kept.append(block)
+    return tuple(reversed(kept))

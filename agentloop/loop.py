@@ -83,6 +83,7 @@ class _Run:
         self._own = Usage()
         self._delegated: list[Bill] = []
         self._steps: list[Step] = []
+        self._attachments: list[Block] = []
         self._began = time.monotonic()
         self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
@@ -108,7 +109,14 @@ class _Run:
             raise
         else:
             bill = self._end(answer=answered.text)
-            return RunResult(answered.text, self._state.conversation, bill, tuple(self._steps), answered.output)
+            return RunResult(
+                answered.text,
+                self._state.conversation,
+                bill,
+                tuple(self._steps),
+                answered.output,
+                tuple(self._attachments),
+            )
 
     async def _within_deadline(self) -> Answered:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
@@ -187,6 +195,9 @@ class _Run:
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
         outputs = await calls.results(uses)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
+        self._attachments += [
+            block for output in outputs for block in output.content if block.get("type") in {"image", "document"}
+        ]
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +37,9 @@ else:
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
 
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON Schema: "
+
+IMAGE_TOKENS = 5_000
+"""More than any image costs: the API makes large ones smaller."""
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -112,8 +115,20 @@ class ModelRequest:
 
     @cached_property
     def size(self) -> int:
-        """Bytes of the body, roughly."""
-        return self.settings.frame_size + len(exact_json.dumps(self.body["messages"]).encode())
+        """Bytes of the body, roughly; for an image as many as it has tokens at most."""
+        images = [len(data) for data in _images(self.messages)]
+        text = len(exact_json.dumps(self.body["messages"]).encode()) - sum(images)
+        return self.settings.frame_size + text + IMAGE_TOKENS * len(images)
+
+
+def _images(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The base64 of the images in the messages, also of those in tools' results."""
+    for block in blocks:
+        source, content = block.get("source"), block.get("content")
+        if block.get("type") == "image" and isinstance(source, dict):
+            yield str(source.get("data") or "")
+        if isinstance(content, list):
+            yield from _images(content)
 
 
 class Clients:

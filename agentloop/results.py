@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentloop.messages import Conversation
+from agentloop.messages import Block, Conversation
 from agentloop.usage import Bill, Usage
 
 
@@ -28,7 +28,8 @@ class RunResult:
     """What came of a run. `steps` are its own tool calls, in asking order.
 
     `output` is the answer as a value of the agent's `output_type`: an instance of the model, or the JSON object. It is
-    None if the agent has no output type.
+    None if the agent has no output type. `attachments` are the images and documents that tools returned in the run, in
+    order, as blocks of the Messages API.
     """
 
     answer: str
@@ -36,6 +37,7 @@ class RunResult:
     bill: Bill
     steps: tuple[Step, ...]
     output: Any = None
+    attachments: tuple[Block, ...] = ()
 
     @property
     def usage(self) -> Usage:

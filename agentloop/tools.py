@@ -15,6 +15,7 @@ from typing import Any, overload
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from agentloop import exact_json
+from agentloop.content import Document, Image
 from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
@@ -113,7 +114,9 @@ class ToolOutput:
 
     @classmethod
     def of(cls, value: object) -> ToolOutput:
-        """Turn what a function returned into an output: text as it is, everything else as JSON.
+        """Turn what a function returned into an output: text, images and documents as they are, all else as JSON.
+
+        A list in which there are images or documents is one of parts, of which others are taken likewise.
 
         Raises:
             ToolError: the value cannot be written as JSON, or not so that others can read it.
@@ -122,6 +125,10 @@ class ToolOutput:
             return value
         if isinstance(value, str):
             return cls(_text(value))
+        if isinstance(value, Image | Document):
+            return cls((value.to_block(),))
+        if isinstance(value, list | tuple) and any(isinstance(part, Image | Document) for part in value):
+            return cls(tuple(block for part in value for block in cls.of(part).content))
         if isinstance(value, BaseModel):
             value = value.model_dump(mode="json", exclude_none=True)
         text = _json(value)
@@ -206,7 +213,8 @@ class Tool:
 
     The function is called with the arguments as keywords, on the event loop if it is a coroutine function and in a
     worker thread otherwise; with `takes_context` it gets a `CallContext` as its first, positional argument. It answers
-    with text, anything that is JSON, a pydantic model or a `ToolOutput`, and fails with `ToolError`.
+    with text, an `Image` or a `Document`, a list with some of these, anything that is JSON, a pydantic model or a
+    `ToolOutput`, and fails with `ToolError`.
     `timeout` is in seconds; None leaves it to the agent's limits.
     """
 

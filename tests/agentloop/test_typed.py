@@ -170,7 +170,7 @@ async def test_an_agent_with_an_input_type_is_asked_with_a_value_of_it(scripted_
     assert (await reviewer.run("any text")).answer == "any text"
     with pytest.raises(ConfigurationError, match="The input type of reviewer: line: 0 is less than the minimum"):
         await reviewer.run({"file": "a.py", "line": 0})
-    with pytest.raises(ConfigurationError, match="no input_type, so its prompt is text"):
+    with pytest.raises(ConfigurationError, match="no input_type, so it cannot be asked with an object"):
         await agent(server).run(FINDING)
 
 

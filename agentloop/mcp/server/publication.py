@@ -41,6 +41,7 @@ from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
+from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.reports import Channel, EventBatcher, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
@@ -320,7 +321,7 @@ def result_of(output: ToolOutput) -> types.CallToolResult:
         meta = {key: value for key, value in meta.items() if key != STEPS}
     return types.CallToolResult(
         _meta=None if meta is None else dict(meta),
-        content=[types.TextContent(text=output.text)],
+        content=content_of(output),
         structured_content=output.structured,
         is_error=output.is_error,
     )

@@ -1,21 +1,24 @@
 """What agents with types of their own take and give over MCP."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import BlobResourceContents, EmbeddedResource, ImageContent, TextContent, TextResourceContents
 from pydantic import BaseModel
 
-from agentloop import Agent
+from agentloop import Agent, Document, Image, Tool
 from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.serving import build_server
-from agentloop.testing import ScriptedMessages, says
+from agentloop.testing import ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from tests.surface import scripted_env, serving
 
+PNG = b"\x89PNG\r\n\x1a\n picture"
 Serve = Callable[[Script], ScriptedMessages]
 
 
@@ -66,3 +69,29 @@ async def test_a_client_continues_its_own_sessions_only(scripted_messages: Serve
             refused = await other.call_tool("clerk_agent", {"prompt": "two", **session})
             assert refused.is_error
             assert "There is no session" in str(refused.content)
+
+
+@pytest.mark.requirement("images-and-documents")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_images_and_documents_go_out_as_what_they_are(scripted_messages: Serve, mode: Any) -> None:
+    def draw() -> list[Any]:
+        return ["a", "b", Image(PNG), Document("c", title="über.txt"), Document(b"%PDF-1"), "d"]
+
+    model = scripted_messages([calls(("draw", {})), says("Here.")])
+    artist = Agent("artist", "", [Tool.from_function(draw)], client=model.client, attach=True)
+    async with Client(build_server(Publication([*artist.tools], [artist])), mode=mode) as client:
+        text, image, written, pdf, last = (await client.call_tool("draw", {})).content
+        attached = (await client.call_tool("artist_agent", {"prompt": "Draw."})).content
+    data = base64.b64encode(PNG).decode()
+    assert (text, image, last) == (
+        TextContent(text="a\nb"),
+        ImageContent(data=data, mime_type="image/png"),
+        TextContent(text="d"),
+    )
+    assert isinstance(written, EmbeddedResource)
+    assert isinstance(written.resource, TextResourceContents)
+    assert (str(written.resource.uri), written.resource.text) == ("attachment:///3/%C3%BCber.txt", "c")
+    assert isinstance(pdf, EmbeddedResource)
+    assert isinstance(pdf.resource, BlobResourceContents)
+    assert (pdf.resource.mime_type, base64.b64decode(pdf.resource.blob)) == ("application/pdf", b"%PDF-1")
+    assert attached == [TextContent(text="Here."), image, written.model_copy(), pdf.model_copy()]
