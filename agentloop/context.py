@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from agentloop.budget import Ledger
 from agentloop.events import EventHandler, ignore
 from agentloop.rate_limiter import RateLimiter
+from agentloop.sessions import Session
 from agentloop.usage import Bill
 
 
@@ -65,6 +66,10 @@ class RunScope:
     """What the tree of runs above may still spend."""
     rate_limiter: RateLimiter | None = None
     """The rate limiter of the tree of runs above; None means the one that all runs of an agent share."""
+    owner: str = ""
+    """Whose call it is: only who began a session may continue it."""
+    session: Session | None = None
+    """The session of the run that the call starts, if the caller keeps it; an agent keeps its sessions otherwise."""
     siblings: int = 1
     """Calls of the same message that have not started yet, this one included: they share what is left."""
     charge: Callable[[Bill], None] = lambda _bill: None

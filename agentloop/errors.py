@@ -13,6 +13,7 @@ result. Everything else is for the operator:
         ├── Truncated            the answer did not fit in max_tokens, twice
         ├── ContextWindowExceeded
         ├── NoAnswer             the model ended its turn and said nothing, twice
+        ├── InvalidOutput        the answer does not fit the agent's `output_type`
         ├── TurnLimitExceeded
         ├── BudgetExceeded       what the run may spend does not cover its next step
         └── DeadlineExceeded
@@ -144,6 +145,18 @@ class ContextWindowExceeded(RunError):
 
 class NoAnswer(RunError):
     """The model ended its turn without text, also after being asked once more for the answer."""
+
+
+class InvalidOutput(RunError):
+    """The answer did not fit the agent's `output_type`, also after one correction.
+
+    `answer` is its text, `reason` says what does not fit.
+    """
+
+    def __init__(self, reason: str, answer: str) -> None:
+        super().__init__(f"The answer does not fit the output type, also after a correction: {reason}")
+        self.reason = reason
+        self.answer = answer
 
 
 class TurnLimitExceeded(RunError):

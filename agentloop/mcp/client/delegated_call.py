@@ -8,7 +8,7 @@ from typing import Self
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
-from agentloop.delegation_context import DelegationContext
+from agentloop.delegation_context import USAGE, DelegationContext
 from agentloop.relay import EventReceiver
 
 
@@ -73,7 +73,7 @@ class Delegation:
             self._so_far = usage
 
     def answered(self, output: ToolOutput) -> None:
-        """Record the result, and the cost report in it if the agent had an answer."""
-        self._bill = Bill.from_json((output.structured or {}).get("usage")) or Bill(
+        """Record the result, and the cost report in it if there is one."""
+        self._bill = Bill.from_json((output.meta or {}).get(USAGE)) or Bill(
             self._name, time.monotonic() - self._began, self._so_far
         )

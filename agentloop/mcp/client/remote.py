@@ -26,6 +26,7 @@ from agentloop import (
     ToolUnavailable,
     dispatch,
 )
+from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.delegated_call import Delegation
@@ -53,6 +54,8 @@ MAX_LINES = 1000
 
 _IMAGES = {"image/gif", "image/jpeg", "image/png", "image/webp"}
 """What the Messages API takes; it refuses the whole conversation for any other."""
+_META = {SESSION, STEPS, USAGE}
+"""What is kept of a result's `_meta`."""
 
 
 def remote_tools(
@@ -250,7 +253,8 @@ def _output(result: CallToolResult, server: str) -> ToolOutput:
         content = ToolOutput.of(structured).content
     if result.is_error and not content:
         content = ToolOutput.error("").content
-    return ToolOutput(content, structured, result.is_error, server)
+    meta = {key: value for key, value in (result.meta or {}).items() if key in _META}
+    return ToolOutput(content, structured, result.is_error, server, meta or None)
 
 
 def _block(content: Any) -> dict[str, Any] | None:
