@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from orchestrator_client.command import CommandWithOthers
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import say
 from orchestrator_client.listing import list_tools
+from orchestrator_client.login import TerminalBrowser, log_in, log_out
 from orchestrator_client.one_question import answer_one
 from orchestrator_client.options import Options
 from orchestrator_client.run_files import draw_recording, run_files
@@ -146,13 +148,47 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
 def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
     """List the servers with their state and their tools. Exit status: 0 if all servers are up, otherwise 1."""
     entries = servers_from(config, servers, choose_model(CALCULATOR_MODEL, offline=False), say)
+    _end_with(list_tools(entries, connect_timeout, as_json=as_json))
+
+
+@main.command("login")
+@click.argument("server")
+@declared.config_file
+@declared.no_browser
+def login(server: str, config: Path | None, *, no_browser: bool) -> None:
+    """Log in to SERVER, a configured name or a URL, in the browser. The token is kept for later runs."""
+    from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
+
+    async def work() -> int:
+        person = Person(nullcontext) if _can_ask() else None
+        return await log_in(entries, TerminalBrowser(person, say, opens=not no_browser), say)
+
+    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
+    _end_with(work())
+
+
+@main.command("logout")
+@click.argument("server")
+@declared.config_file
+def logout(server: str, config: Path | None) -> None:
+    """Forget the token for SERVER, a configured name or a URL."""
+    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
+    _end_with(log_out(entries, say))
+
+
+def _end_with(work: Coroutine[Any, Any, int]) -> None:
+    """Run a command's work and end the process with its exit status."""
     _silence_other_loggers()
     try:
-        status = asyncio.run(list_tools(entries, connect_timeout, as_json=as_json))
+        status = asyncio.run(work)
     except KeyboardInterrupt:
         say("interrupted")
         status = EXIT_INTERRUPTED
     sys.exit(status)
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _silence_other_loggers() -> None:

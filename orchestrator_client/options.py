@@ -89,14 +89,18 @@ def _together(*options: Decorator) -> Decorator:
     return add
 
 
+config_file = option(
+    _SERVERS,
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with `mcpServers`, in the format of Claude Desktop.",
+)
+no_browser = option(
+    _SERVERS, "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
+)
 which_servers = _together(
-    option(
-        _SERVERS,
-        "--config",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="A file with `mcpServers`, in the format of Claude Desktop.",
-    ),
+    config_file,
     option(
         _SERVERS,
         "--server",

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
 from agentloop import ConfigurationError
 from agentloop.mcp.client.config import LONGEST_NAME, SHORTEST_TIMEOUT, ServerEntry
+from agentloop.mcp.client.oauth_settings import OAuthSettings
 from agentloop.narration import clip
 
 Warn = Callable[[str], None]
@@ -28,19 +29,24 @@ MOST_DIGITS = 100
 _VARIABLE = re.compile(
     r"\$\{(?P<host>[A-Za-z]+:)?(?P<name>[A-Za-z_/][A-Za-z0-9_.-]*?)(?P<default>:-(?P<text>[^}]*))?\}"
 )
-_EXPANDED = ("command", "args", "env", "url", "headers", "cwd", "envFile")
+_EXPANDED = ("command", "args", "env", "url", "headers", "cwd", "envFile", "oauth")
 _SETTING = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
-_FIELDS = [
-    tuple(map(str, field.validation_alias.choices)) if isinstance(field.validation_alias, AliasChoices) else (name,)
-    for name, field in ServerEntry.model_fields.items()
-]
+
+def _names(model: type[BaseModel]) -> list[tuple[str, ...]]:
+    return [
+        tuple(map(str, field.validation_alias.choices)) if isinstance(field.validation_alias, AliasChoices) else (name,)
+        for name, field in model.model_fields.items()
+    ]
+
+
+_FIELDS = _names(ServerEntry)
 """The names of each field."""
+_OAUTH_KEYS = {name for names in _names(OAuthSettings) for name in names}
 _FOR_HOSTS_ONLY = {"name", "description", "icon", "version", "gallery", "dev", "alwaysLoad"}
 """Keys for a host's user interface."""
 _WITHOUT_EFFECT = {
-    "oauth": "there is no OAuth login here; give a token in `headers`",
-    "auth": "there is no OAuth login here; give a token in `headers`",
+    "auth": "what a login needs belongs into `oauth`, a token into `headers`",
     "headersHelper": "headers are not computed by a command here; give them in `headers`",
     "sandbox": "the server runs without a sandbox",
     "sandboxEnabled": "the server runs without a sandbox",
@@ -183,6 +189,9 @@ def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[st
             yield f"`{key}` has no effect: {_WITHOUT_EFFECT[key]}"
         elif key not in known and not key.startswith(("_", "$", "/", "#")):
             yield f"`{clip(key, 40)}` is not known here and has no effect"
+    for key in value.get("oauth") or ():
+        if key not in _OAUTH_KEYS:
+            yield f"`oauth.{clip(key, 40)}` is not known here and has no effect"
     if entry.timeout is not None and entry.seconds is None:
         yield f"`timeout` is in milliseconds; less than {SHORTEST_TIMEOUT:.0f} has no effect"
 
