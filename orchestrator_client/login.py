@@ -10,16 +10,20 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from agentloop.command_line import EXIT_FAILED
+from agentloop.imports import lazy
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
-from agentloop.mcp.client.oauth import LOGIN_TIMEOUT, ServerLogin
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from agentloop.own_files import state_folder
 
 if TYPE_CHECKING:
+    from agentloop.mcp.client import oauth
     from orchestrator_client.person import Person
+else:
+    # Loading it takes a while, and only a server by URL may want a login.
+    oauth = lazy("agentloop.mcp.client.oauth")
 
 _WITHOUT_DISPLAY = ("SSH_CONNECTION", "SSH_TTY")
 _NAME = 64
@@ -32,11 +36,11 @@ def logins() -> LoginStore:
 
 def login_of(
     name: str, entry: ServerEntry, store: LoginStore, *, browser: TerminalBrowser | None = None, at_once: bool = False
-) -> ServerLogin | None:
+) -> oauth.ServerLogin | None:
     """The login for a server's requests; None for one that is started or is given its own `Authorization` header."""
     if entry.command is not None or "authorization" in {header.lower() for header in entry.all_headers}:
         return None
-    return ServerLogin(name, entry.address, entry.oauth, store, browser=browser, at_once=at_once)
+    return oauth.ServerLogin(name, entry.address, entry.oauth, store, browser=browser, at_once=at_once)
 
 
 def why_down(connection: Connection) -> str:
@@ -75,10 +79,10 @@ class TerminalBrowser:
 
 async def sign_in(
     name: str, entry: ServerEntry, store: LoginStore, browser: TerminalBrowser, log: TextIO
-) -> tuple[str | None, ServerLogin | None]:
+) -> tuple[str | None, oauth.ServerLogin | None]:
     """Connect to a server and log in if it asks for that. Returns what went wrong, and the login."""
     login = login_of(name, entry, store, browser=browser, at_once=True)
-    async with Connection(name, entry, connect_timeout=LOGIN_TIMEOUT, server_log=log, login=login) as connection:
+    async with Connection(name, entry, connect_timeout=oauth.LOGIN_TIMEOUT, server_log=log, login=login) as connection:
         if connection.is_up:
             return None, login
         return (login.error if login is not None and login.error else connection.error), login

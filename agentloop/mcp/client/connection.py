@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import CallToolResult
@@ -26,8 +26,10 @@ from agentloop.mcp.client.breaker import Breaker, State
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
-from agentloop.mcp.client.oauth import ServerLogin
 from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession, SessionRefused
+
+if TYPE_CHECKING:
+    from agentloop.mcp.client.oauth import ServerLogin
 
 CLOSE_TIMEOUT = 5.0
 """Seconds closing a connection may take. A started server has been killed by then."""

@@ -13,11 +13,6 @@ from typing import Protocol
 
 import httpx2
 from mcp.client.auth import OAuthClientProvider, OAuthFlowError
-from mcp.client.auth.extensions.client_credentials import (
-    ClientCredentialsOAuthProvider,
-    PrivateKeyJWTOAuthProvider,
-    SignedJWTParameters,
-)
 from mcp.client.auth.oauth2 import OAuthContext
 from mcp.client.auth.utils import extract_field_from_www_auth, extract_scope_from_www_auth
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
@@ -311,6 +306,13 @@ def _provider(
 
 
 def _machine(settings: OAuthSettings, address: str, tokens: _Tokens) -> OAuthClientProvider:
+    # Loading them takes four times as long as the rest of the SDK's OAuth client.
+    from mcp.client.auth.extensions.client_credentials import (  # noqa: PLC0415
+        ClientCredentialsOAuthProvider,
+        PrivateKeyJWTOAuthProvider,
+        SignedJWTParameters,
+    )
+
     client_id, issuer = settings.client_id or "", settings.issuer
     if settings.private_key_file is None:
         return ClientCredentialsOAuthProvider(
