@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from agentloop import ToolError, exact_json
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.narration import clip
-from agentloop.own_files import new_own
+from agentloop.own_files import replace_own
 
 if TYPE_CHECKING:
     from orchestrator_client.person import Person
@@ -66,12 +65,7 @@ class Approvals:
         kept = _read(self._file)
         kept[key[0]] = sorted({*kept.get(key[0], []), key[1]})
         with suppress(OSError):  # then it holds for this conversation
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            new = self._file.with_suffix(f".{os.getpid()}")
-            new.unlink(missing_ok=True)
-            with open(new, "x", encoding="utf-8", opener=new_own) as file:
-                json.dump(kept, file, indent=2)
-            new.replace(self._file)
+            replace_own(self._file, json.dumps(kept, indent=2))
 
 
 def identity(name: str, entry: ServerEntry) -> str:

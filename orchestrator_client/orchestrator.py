@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -43,7 +44,8 @@ class Setup:
 
     `fallbacks` are local sync tools that answer when a server that offers the same tools cannot; without `servers`,
     they are the only tools. `fallback_servers` names servers known to offer them, even if they never answer. `allow`
-    are patterns for names of tools that may change things. `max_calls` bounds the concurrent calls to each server.
+    are patterns for names of tools that may change things, `deny` for tools that are left out. `max_calls` bounds the
+    concurrent calls to each server.
     """
 
     model: str
@@ -52,6 +54,7 @@ class Setup:
     fallbacks: Sequence[Tool]
     fallback_servers: Collection[str] = ()
     allow: Sequence[str] = ()
+    deny: Sequence[str] = ()
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
     early_tool_calls: bool = True
@@ -175,11 +178,14 @@ class Session:
             fallback
             for fallback in fallbacks
             if fallback.name not in offered
+            and not any(fnmatchcase(fallback.name, pattern) for pattern in self._setup.deny)
             and (not self.connections or any(each.entry.uses(each.name, fallback.name) for each in covered))
         ]
         reserved = {fallback.name for fallback in stand_ins}
         ask = None if self._setup.approvals is None else self._setup.approvals.permit
-        remote = remote_tools(up, self._warn, reserved=reserved, allow=self._setup.allow, ask=ask)
+        remote = remote_tools(
+            up, self._warn, reserved=reserved, allow=self._setup.allow, deny=self._setup.deny, ask=ask
+        )
         tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins
         for connection in down:
             action = "Its calls are answered by local threads." if connection in covered else "It is left out."

@@ -91,6 +91,20 @@ class ServerEntry(BaseModel):
     trusted: bool = False
     """Whether the annotations of its tools (read-only, idempotent, ...) are believed."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _split_tools(cls, given: Any) -> Any:
+        """`tools: {allow, deny}` as the two lists."""
+        tools = given.get("tools") if isinstance(given, dict) else None
+        if not isinstance(tools, dict):
+            return given
+        if unknown := set(tools) - {"allow", "deny"}:
+            raise ValueError(f"`tools` has `allow` and `deny`, and no `{min(unknown)}`")
+        both = {"tools": tools.get("allow", True)}
+        if "deny" in tools:
+            both["disabledTools"] = tools["deny"]
+        return {**given, **both}
+
     @field_validator("headers")
     @classmethod
     def _are_headers(cls, headers: Mapping[str, str]) -> Mapping[str, str]:

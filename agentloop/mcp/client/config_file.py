@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,20 +68,45 @@ def read_config(path: Path, warn: Warn = lambda _text: None) -> dict[str, Server
     Raises:
         ConfigurationError: the file cannot be read, an entry is wrong, or a variable is not set; says where.
     """
+    return servers_in(read_document(path), path, warn)
+
+
+def read_document(path: Path) -> Any:
+    """The value of a JSON file, or of a TOML file if its name ends in `.toml`.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is not of that kind; says where.
+    """
+    text = _text_of(path)
     try:
-        return _servers(parse_json(_text_of(path), path), path, warn)
+        return tomllib.loads(text) if path.suffix == ".toml" else parse_json(text, path)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
 
 
-def _servers(config: Any, path: Path, warn: Warn) -> dict[str, ServerEntry]:
+def servers_in(document: Any, path: Path, warn: Warn, *, expand: bool = True) -> dict[str, ServerEntry]:
+    """The servers of a document, by name. `path` is where it comes from, for messages.
+
+    Raises:
+        ConfigurationError: an entry is wrong, or a variable is not set. Without `expand`, variables stay as they are.
+    """
+    try:
+        return _servers(document, path, warn, expand=expand)
+    except RecursionError:
+        raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
+
+
+def _servers(config: Any, path: Path, warn: Warn, *, expand: bool) -> dict[str, ServerEntry]:
     key = "servers" if isinstance(config, dict) and "mcpServers" not in config and "servers" in config else "mcpServers"
     servers = config.get(key) if isinstance(config, dict) else None
     if not isinstance(servers, dict):
         problem = "an object with the servers is needed" if config and key in config else "is missing"
         raise ConfigurationError(f"{path}: {key}: {problem}")
     return {
-        name: _entry(value, path, f"{key}.{_checked_name(name, path, key)}", warn) for name, value in servers.items()
+        name: _entry(value, path, f"{key}.{_checked_name(name, path, key)}", warn, expand=expand)
+        for name, value in servers.items()
     }
 
 
@@ -141,13 +167,14 @@ def _checked_name(name: str, path: Path, key: str) -> str:
     return name
 
 
-def _entry(value: Any, path: Path, place: str, warn: Warn) -> ServerEntry:
+def _entry(value: Any, path: Path, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
     if not isinstance(value, dict):
         raise ConfigurationError(f"{path}: {place}: an object is needed")
     try:
-        expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in _EXPANDED if key in value}
+        keys = [key for key in _EXPANDED if key in value and expand]
+        expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in keys}
         _check_keys(expanded, place)
-        if "envFile" in expanded:
+        if expand and "envFile" in expanded:
             env = expanded.get("env") or {}
             from_file = _env_file(expanded["envFile"], f"{place}.envFile")
             expanded["env"] = from_file | env if isinstance(env, dict) else env
@@ -194,6 +221,18 @@ def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[st
             yield f"`oauth.{clip(key, 40)}` is not known here and has no effect"
     if entry.timeout is not None and entry.seconds is None:
         yield f"`timeout` is in milliseconds; less than {SHORTEST_TIMEOUT:.0f} has no effect"
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The variables of a file with `NAME=VALUE` lines.
+
+    Raises:
+        ConfigurationError: it cannot be read, or a line is wrong.
+    """
+    try:
+        return _env_file(str(path), "--env-file")
+    except _EntryError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _env_file(value: Any, place: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from mcp.shared.auth import (
 from pydantic import BaseModel, ValidationError
 
 from agentloop.imports import lazy
-from agentloop.own_files import OWNER_ONLY, new_own
+from agentloop.own_files import replace_own
 
 if TYPE_CHECKING:
     import keyring
@@ -122,14 +121,7 @@ class LoginStore:
             is_in_keyring = False
         hidden: dict[str, object] = {"tokens": None, "client": None} if is_in_keyring else {}
         kept = login.model_copy(update={"is_in_keyring": is_in_keyring, **hidden})
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._path(login.address)
-        new = path.with_suffix(f".{os.getpid()}")
-        new.unlink(missing_ok=True)
-        with open(new, "x", encoding="utf-8", opener=new_own) as file:
-            file.write(kept.model_dump_json(exclude_none=True))
-        new.chmod(OWNER_ONLY)
-        new.replace(path)
+        replace_own(self._path(login.address), kept.model_dump_json(exclude_none=True))
 
     def _remove(self, address: str) -> bool:
         path = self._path(address)

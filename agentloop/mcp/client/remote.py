@@ -66,14 +66,15 @@ def remote_tools(
     *,
     reserved: Collection[str] = (),
     allow: Sequence[str] = (),
+    deny: Sequence[str] = (),
     ask: Ask | None = None,
 ) -> list[Tool]:
     """Every tool of every server that is up, each an async tool.
 
     No tool gets the name of another server's tool, or one of `reserved`: see `name_tools`. A tool that may change
     things and belongs to an untrusted server is called if a pattern of `allow`, or of the server's entry, matches its
-    name, or if `ask` permits the call; otherwise it returns an error. A tool that cannot be given to a model is left
-    out. `warn` receives a line for each problem.
+    name, or if `ask` permits the call; otherwise it returns an error. A tool that cannot be given to a model, or
+    that a pattern of `deny` matches, is left out. `warn` receives a line for each problem.
     """
     offers = [Offer(each.name, [tool.name for tool in each.tools], is_trusted=each.is_trusted) for each in connections]
     tools: dict[str, Tool] = {}
@@ -81,6 +82,8 @@ def remote_tools(
     for connection, names in zip(connections, name_tools(offers, reserved), strict=True):
         problems = list(connection.left_out)
         for listing in connection.tools:
+            if names.is_denied(listing.name, deny):
+                continue
             try:
                 tool = _remote_tool(connection, listing, names.shown(listing.name))
             except (ConfigurationError, ValueError) as error:
