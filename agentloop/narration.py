@@ -68,7 +68,7 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
         case RunStarted(prompt=prompt):
             return f"asked: {prompt}"
         case ToolStarted(arguments=arguments):
-            return f"calls {_call(event)}({_arguments(arguments)})"
+            return f"calls {_call(event)}({arguments_text(arguments)})"
         case ToolProgress(message=message):
             return f"{_call(event)} > {message}"
         case ToolFinished(result=result, is_error=is_error, served_by=served_by, seconds=seconds):
@@ -117,7 +117,7 @@ def _number(call: str) -> str:
     return call.rpartition(".")[2]
 
 
-def _arguments(arguments: Mapping[str, Any]) -> str:
+def arguments_text(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={exact_json.dumps(value)}" for name, value in arguments.items())
 
 
