@@ -15,9 +15,9 @@ from agentloop import Budget, ToolOutput
 from agentloop.durable import records
 
 POISON = "poison"
-"""The attribute of a run that was stopped because it takes its process down."""
+"""The attribute of a run that was stopped because its processes kept dying."""
 ATTEMPTS = 5
-"""How often a run whose process died is started again; then it has failed."""
+"""How often a run whose process died is started again before it fails."""
 
 Status = Literal["working", "completed", "failed", "cancelled"]
 
