@@ -117,7 +117,7 @@ def _without_exit(function: Callable[[], object]) -> object:
 
 
 def _limiter(limits: Limits) -> CapacityLimiter:
-    """The event loop's limiter for this number of threads. Nested loops have their own and cannot block their callers."""
+    """The event loop's limiter for this number of threads. Nested loops have their own, so as not to block callers."""
     try:
         limiters = _threads.get()
     except LookupError:
