@@ -39,6 +39,7 @@ class Agent(AgentDefinition):
     `client` is a function that makes an SDK client, or a client for use on one event loop (see `Clients`).
     `description` is what models and people who may delegate to the agent read. `max_tokens` bounds one answer of the
     model. With `early_tool_calls`, harmless calls start while the model still writes the rest of its message.
+    `cache` is how long the API caches prompts: `"5m"`, `"1h"`, `"off"`, or `"auto"` for what pays (docs/costs.md).
     Runs are independent of each other: an agent may run any number of times at once. Runs that are not part of another
     run share one rate limiter.
 

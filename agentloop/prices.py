@@ -1,7 +1,7 @@
 """What models cost, as estimates.
 
 List prices in USD for a million tokens, read from the provider's model pages on 2026-11-23. Where a page gives no cache
-price, writing costs 1.25 and reading 0.1 times the input price, as on the models that have one.
+price, writing costs 1.25 times the input price (2 times if it lasts an hour) and reading 0.1 times.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from agentloop.errors import ConfigurationError
+from agentloop.prompt_cache import Ttl
 from agentloop.usage import ModelUsage, decimal_of, shown
 
 _MILLION = 1_000_000
@@ -28,14 +29,23 @@ class Price:
     cache_write: Decimal
     cache_read: Decimal
 
-    def of(self, usage: ModelUsage) -> Decimal:
-        """What the usage costs, in USD."""
+    def write(self, ttl: Ttl) -> Decimal:
+        """The price of writing to the cache. For an hour it is dearer by 0.75 times the price of input."""
+        return self.cache_write if ttl == "5m" else self.cache_write + self.input * Decimal("0.75")
+
+    def of(self, usage: ModelUsage, ttl: Ttl = "5m") -> Decimal:
+        """What the usage costs, in USD. `ttl` is how long what it wrote to the cache lasts."""
         return (
             usage.input_tokens * self.input
             + usage.output_tokens * self.output
-            + usage.cache_creation_input_tokens * self.cache_write
+            + usage.cache_creation_input_tokens * self.write(ttl)
             + usage.cache_read_input_tokens * self.cache_read
         ) / _MILLION
+
+    def at_most(self, prompt_tokens: int, output_tokens: int, ttl: Ttl | None) -> Decimal:
+        """The most a request can cost, in USD, however much of its prompt is cached. `ttl` is None without marks."""
+        dearest = max(self.input, self.cache_read, self.cache_write if ttl is None else self.write(ttl))
+        return (prompt_tokens * dearest + output_tokens * self.output) / _MILLION
 
 
 def _price(input_: str, output: str, cache_write: str | None = None, cache_read: str | None = None) -> Price:
@@ -110,7 +120,10 @@ def price_of(model: str, *, prompt_tokens: int = 0) -> Price | None:
     return _PRICES[name]
 
 
-def priced(model: str, usage: ModelUsage) -> ModelUsage:
-    """The usage of one request with its estimated cost; None if the model's price is not known."""
+def priced(model: str, usage: ModelUsage, ttl: Ttl = "5m") -> ModelUsage:
+    """The usage of one request with its estimated cost; None if the model's price is not known.
+
+    `ttl` is how long what it wrote to the cache lasts.
+    """
     price = price_of(model, prompt_tokens=usage.prompt_tokens)
-    return usage.costing(None if price is None else price.of(usage))
+    return usage.costing(None if price is None else price.of(usage, ttl))

@@ -31,6 +31,7 @@ class Options:
     model: str
     base_url: str | None
     offline: bool
+    no_cache: bool
     publish: tuple[str, ...]
     agents: tuple[Path, ...]
     no_calculator: bool
@@ -79,6 +80,7 @@ _DECLARED = (
         _PUBLISHES, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
     ),
     option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help=OFFLINE_HELP),
+    option(_PUBLISHES, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
     option(
         _PUBLISHES,
         "--publish",

@@ -39,6 +39,7 @@ class Options:
     deadline: float | None
     policy: str
     no_early_tool_calls: bool
+    no_cache: bool
     as_json: bool
     quiet: bool
     events: Path | None
@@ -185,6 +186,7 @@ all_options = _together(
         is_flag=True,
         help="Start tool calls only when the model's message is complete.",
     ),
+    option(_LIMITS, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
     as_json,
     output_files,
     option(_OUTPUT, "--demo", is_flag=True, help="Ask a sample question about three stores."),

@@ -242,7 +242,15 @@ def _usage(event: bytes) -> dict[str, int]:
 
 
 def _prefix(body: Mapping[str, Any], messages: int) -> str:
-    return json.dumps([body["model"], body.get("system"), body.get("tools"), body["messages"][:messages]])
+    """What thinking is bound to, without the marks of prompt caching, which are no part of the prompt."""
+    bound = [body["model"], body.get("system"), body.get("tools"), body["messages"][:messages]]
+    return json.dumps(_without_marks(bound))
+
+
+def _without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_marks(each) for key, each in value.items() if key != "cache_control"}
+    return [_without_marks(each) for each in value] if isinstance(value, list) else value
 
 
 def _api_error(message: str) -> dict[str, str]:
