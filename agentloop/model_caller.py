@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
-from agentloop.errors import ConfigurationError, ModelError
+from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.limits import Limits
 from agentloop.model import Hear, ModelRequest, stream_turn
 from agentloop.prices import price_of, priced
@@ -35,6 +35,9 @@ UNSEEN_TOKENS = 1000
 """Prompt tokens that the API may add by itself, for tools say."""
 BYTES_PER_TOKEN = 4
 """About; for estimates that are corrected later."""
+
+SHORTEST_ANSWER = 1024
+"""Tokens of an answer for which a request is made although the budget has no more."""
 
 _BAD_REQUEST = 400
 _COUNTED = {"message_start", "message_delta"}
@@ -149,15 +152,19 @@ class ModelCaller:
 
     async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
         async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:
-            reservation = await self._reserve(request)
+            reservation, sent = await self._reserve(request)
             count = _Count(self._model, request.marks.ttl if request.marks else "5m", self._spent)
             try:
                 async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
-                    turn = await self._send(client, request, slot, count, begun)
+                    turn = await self._send(client, sent, slot, count, begun)
             finally:
                 if reservation is not None:
                     reservation.settle(cost_of(Usage({self._model: count.usage})))
         self._known = (request.size, count.usage.tokens)
+        if turn.stop_reason == "max_tokens" and sent is not request:
+            raise BudgetExceeded(
+                f"The answer of {self._model} is longer than the {sent.max_tokens:,} tokens that the budget has left."
+            )
         return turn
 
     async def _send(
@@ -181,18 +188,25 @@ class ModelCaller:
         slot.used(count.usage.prompt_tokens, count.usage.output_tokens)
         return turn
 
-    async def _reserve(self, request: ModelRequest) -> Reservation | None:
+    async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
+        """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
         left = self._ledger.left
         if not left.is_bounded:
-            return None
+            return None, request
         if left.usd is not None and price_of(self._model) is None:
             raise ConfigurationError(
                 f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "
                 f"agentloop.prices.register({self._model!r}, input=..., output=...), in USD for a million tokens, "
                 "or set a budget of tokens or turns instead."
             )
-        most = _most(request, self._most_prompt_tokens(request))
-        return await self._ledger.reserve(most, f"The next turn of {self._model}")
+        prompt_tokens, purpose = self._most_prompt_tokens(request), f"The next turn of {self._model}"
+        try:
+            return await self._ledger.reserve(_most(request, prompt_tokens), purpose), request
+        except BudgetExceeded:
+            shorter = _shortened(request, prompt_tokens, self._ledger.left)
+            if shorter is None:
+                raise
+            return await self._ledger.reserve(_most(shorter, prompt_tokens), purpose), shorter
 
     def _most_prompt_tokens(self, request: ModelRequest) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
@@ -231,6 +245,19 @@ def _most(request: ModelRequest, prompt_tokens: int) -> Budget:
     ttl = request.marks.ttl if request.marks else None
     usd = None if price is None else price.at_most(prompt_tokens, request.max_tokens, ttl)
     return Budget.unchecked(usd, prompt_tokens + request.max_tokens, 1)
+
+
+def _shortened(request: ModelRequest, prompt_tokens: int, left: Budget) -> ModelRequest | None:
+    """The request with the longest answer that a budget is enough for; None if that is hardly an answer."""
+    bounds = [request.max_tokens]
+    price = price_of(request.settings.model, prompt_tokens=prompt_tokens)
+    if left.usd is not None and price is not None and price.output:
+        prompt_usd = _most(replace(request, max_tokens=0), prompt_tokens).usd or 0
+        bounds.append(int((left.usd - prompt_usd) * 1_000_000 / price.output))
+    if left.tokens is not None:
+        bounds.append(left.tokens - prompt_tokens)
+    most = min(bounds)
+    return replace(request, max_tokens=most) if SHORTEST_ANSWER <= most < request.max_tokens else None
 
 
 def _prefix_tokens(request: ModelRequest) -> int:

@@ -28,10 +28,13 @@ def published(options: Options, say: Say) -> tuple[list[Tool], list[Agent], list
         raise ConfigurationError("--no-calculator without --publish or --agents leaves nothing to publish.")
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
+    if options.prices:
+        prices.register_file(options.prices)
     modules = [agent for name in options.publish for agent in find_agents(name)]
     if options.no_calculator and not options.agents:
         return [], modules, []
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url)
+    prices.register_if_local(choice.model, choice.base_url)
     tools, behind = _of_files(options, choice, say) if options.agents else ([], [])
     if options.no_calculator:
         return tools, modules, behind

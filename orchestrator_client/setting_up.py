@@ -37,11 +37,15 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     """
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
+    if options.prices:
+        prices.register_file(options.prices)
+        os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
     orchestrator = choose_model(options.model, offline=options.offline, base_url=options.base_url)
     calculator = choose_model(options.calculator_model, offline=options.offline, base_url=options.base_url)
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
+        prices.register_if_local(choice.model, choice.base_url)
     servers = {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
     setup = Setup(
         model=orchestrator.model,

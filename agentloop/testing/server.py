@@ -53,6 +53,12 @@ class RecordedRequest:
         return [b for b in content if isinstance(b, dict) and b["type"] == "tool_result"]
 
     @property
+    def system(self) -> str:
+        """The system prompt, which is a list of blocks if it is marked for the prompt cache."""
+        system = self.body.get("system") or ""
+        return system if isinstance(system, str) else "".join(block["text"] for block in system)
+
+    @property
     def prompt(self) -> str:
         """The text of the first message."""
         content = self.body["messages"][0]["content"]

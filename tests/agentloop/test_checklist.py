@@ -155,7 +155,7 @@ async def test_03_the_turn_is_kept_unchanged_and_the_prefix_never_changes(script
     assert messages[1][1] == {"role": "assistant", "content": list(first.content)}
     assert messages[2][3] == {"role": "assistant", "content": list(second.content)}
     assert messages[2][:3] == messages[1]
-    assert len({json.dumps([r.body["system"], r.body["tools"]]) for r in server.requests}) == 1
+    assert len({json.dumps([r.system, r.body["tools"]]) for r in server.requests}) == 1
     assert server.refusals == []
 
 

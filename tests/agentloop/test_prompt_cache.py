@@ -207,9 +207,9 @@ def billing() -> Iterator[tuple[ScriptedMessages, dict[str, Any]]]:
             "cache_read_input_tokens": read,
             "output_tokens": int(request.body["max_tokens"] * used),
         }
-        if request.body["system"] == "boss" and turn == 0:
+        if request.system == "boss" and turn == 0:
             reply = calls(*[("worker_agent", {"prompt": f"part {number}"}) for number in range(workers)])
-        elif request.body["system"] == "boss" or turn >= turns:
+        elif request.system == "boss" or turn >= turns:
             reply = says("done")
         else:
             reply = calls(("look", {"number": turn}))
