@@ -57,6 +57,13 @@ class DelegationContext:
     seconds: float | None = None
     budget: Budget = field(default_factory=Budget)
     events: bool = False
+    attempt: int = 0
+    """Counts the calls of a server that refused the budget of the one before. It is not sent."""
+
+    @property
+    def key(self) -> str:
+        """What identifies the call and the attempt."""
+        return f"{self.call}:{self.attempt}" if self.attempt else self.call
 
     @classmethod
     def of(cls, context: CallContext, budget: Budget | None) -> DelegationContext:

@@ -18,6 +18,7 @@ from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import (
     Event,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
@@ -34,6 +35,7 @@ from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller
+from agentloop.prompt_cache import RunCache
 from agentloop.results import RunResult, Step
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
@@ -73,7 +75,9 @@ class _Run:
             ledger=context.scope.ledger,
             rate_limiter=rate_limiter,
             deadline=self._deadline,
+            cache=RunCache(agent.prompt_cache),
             spent=self._spend,
+            notice=self._notice,
             receive=self._on_stream_event,
         )
         self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
@@ -263,6 +267,9 @@ class _Run:
     def _spend(self, usage: ModelUsage) -> None:
         self._own = self._own.plus(self._settings.model, usage)
         self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
+
+    def _notice(self, text: str) -> None:
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
 
     def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)

@@ -29,7 +29,7 @@ from agentloop import (
 from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
-from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.delegated_call import Delegation, Share
 from agentloop.mcp.client.naming import Offer, ServerNames, name_tools
 from agentloop.mcp.client.permissions import Permit, needs_permission, refusal
 from agentloop.narration import LINE, clip
@@ -221,11 +221,18 @@ class RemoteCall:
         if not self.is_agent:
             return self._output(await ask())
         server = self.connection
-        with Delegation(context, self.name, server.name, is_trusted=server.is_trusted) as delegation:
-            result = await ask(delegation=delegation)
-            output = self._output(result)
-            delegation.answered(output)
-            return output
+        share: Share = None
+        for attempt in itertools.count():
+            delegation = Delegation(
+                context, self.name, server.name, is_trusted=server.is_trusted, attempt=attempt, share=share
+            )
+            with delegation:
+                output = self._output(await ask(delegation=delegation))
+                delegation.answered(output)
+            share = await delegation.larger_share()
+            if share is None:
+                return output
+        raise AssertionError("it returns")
 
     def _output(self, result: CallToolResult) -> ToolOutput:
         output = _output(result, self.connection.name)

@@ -135,7 +135,7 @@ class SdkSession:
         """
         assert self._client is not None
         context = delegation.delegation if delegation else None
-        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.call}"}
+        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"}
         state = CallState(delegation)
         current_call.set(state)  # for the task made here
         call = asyncio.create_task(
