@@ -120,7 +120,9 @@ class SdkSession:
     the way to the server that is tried first, and then the one that led to it.
     """
 
-    def __init__(self, name: str, entry: ServerEntry, keys: str, route: Route | None = None) -> None:
+    def __init__(
+        self, name: str, entry: ServerEntry, keys: str, auth: httpx2.Auth | None = None, route: Route | None = None
+    ) -> None:
         self.catalog = Catalog()
         self.keeps_runs = False
         self.instructions = ""
@@ -131,6 +133,7 @@ class SdkSession:
         self._name = name
         self._entry = entry
         self._keys = keys
+        self._auth = auth
         self._clocks = ClockOffsets()
         self._client: Client | None = None
         self._calls: set[asyncio.Task[Any]] = set()
@@ -164,7 +167,7 @@ class SdkSession:
     async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd, deadline: float) -> None:
         """Try the routes to the server, one after the other. A busy server is tried again if it says when."""
         repair = Repair()
-        transports = Transports(self._entry, repair, server_log, on_end)
+        transports = Transports(self._entry, repair, server_log, on_end, self._auth)
         while True:
             state = CallState()
             attempt = AsyncExitStack()
@@ -231,7 +234,7 @@ class SdkSession:
         """
         assert self._client is not None
         context = delegation.delegation if delegation else None
-        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.call}"}
+        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"}
         state = CallState(delegation)
         current_call.set(state)  # for the task made here
 

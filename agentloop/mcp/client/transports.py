@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Self, TextIO
 
+import httpx2
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
@@ -66,8 +67,11 @@ class Route:
 class Transports:
     """Opens transports of one entry for one connection, within an exit stack. The last one tried is watched."""
 
-    def __init__(self, entry: ServerEntry, repair: Repair, server_log: TextIO, on_end: OnEnd) -> None:
+    def __init__(
+        self, entry: ServerEntry, repair: Repair, server_log: TextIO, on_end: OnEnd, auth: httpx2.Auth | None = None
+    ) -> None:
         self._entry = entry
+        self._auth = auth
         self._repair = repair
         self._server_log = server_log
         self._on_end = on_end
@@ -86,10 +90,12 @@ class Transports:
             streams = server_process(entry, self._log.file, self._end)
         elif route.transport == "sse":
             factory = partial(http_client, on_failed_post=self._end)
-            streams = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=factory)
+            streams = sse_client(
+                entry.address, headers=entry.all_headers, auth=self._auth, httpx_client_factory=factory
+            )
         else:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
-            http = await stack.enter_async_context(http_client(entry.all_headers))
+            http = await stack.enter_async_context(http_client(entry.all_headers, auth=self._auth))
             streams = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_EVENT)
         probe_timeout = PROBE_TIMEOUT if route.transport == "stdio" and route.probes else None
         return _watched(streams, self._repair, self._end, probe_timeout)
