@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from agentloop.budget import Ledger
 from agentloop.events import EventHandler, ignore
 from agentloop.rate_limiter import RateLimiter
+from agentloop.sessions import Session
 from agentloop.usage import Bill
 
 
@@ -65,6 +66,10 @@ class RunScope:
     """The remaining budget of the tree of runs."""
     rate_limiter: RateLimiter | None = None
     """The rate limiter of the tree of runs, or None for the one that all runs of an agent share."""
+    owner: str = ""
+    """The identity of the caller. Only the owner of a session can continue it."""
+    session: Session | None = None
+    """The session of the run that the call starts, if the caller keeps it; an agent keeps its sessions otherwise."""
     siblings: int = 1
     """The number of calls of the same message that have not started yet, including this one. They share the budget."""
     charge: Callable[[Bill], None] = lambda _bill: None

@@ -9,7 +9,9 @@ Over MCP it is sent in `_meta`, under keys with a common prefix:
 * notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
 * notifications `notifications/PREFIX/events` have its events as `event_json` writes them, if the context asks for them;
   the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
-* the result's structured content has the whole `usage`.
+* the result's `_meta` has the call's cost under `PREFIX/usage`, as `Bill.to_json` writes it, the agent's tool calls
+  under `PREFIX/steps`, and the id of its session under `PREFIX/session`. Cost and steps are not in the structured
+  content, because most hosts show that to their model.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ CLOCK = f"{PREFIX}/clock"
 SPENT = f"notifications/{PREFIX}/spent"
 EVENTS = f"{PREFIX}/events"
 EVENTS_SENT = f"notifications/{EVENTS}"
+USAGE = f"{PREFIX}/usage"
+STEPS = f"{PREFIX}/steps"
+SESSION = f"{PREFIX}/session"
 
 MAX_ID = 200
 MAX_DEPTH = 1_000
@@ -52,6 +57,13 @@ class DelegationContext:
     seconds: float | None = None
     budget: Budget = field(default_factory=Budget)
     events: bool = False
+    attempt: int = 0
+    """Counts the calls of a server that refused the budget of the one before. It is not sent."""
+
+    @property
+    def key(self) -> str:
+        """What identifies the call and the attempt."""
+        return f"{self.call}:{self.attempt}" if self.attempt else self.call
 
     @classmethod
     def of(cls, context: CallContext, budget: Budget | None) -> DelegationContext:

@@ -12,6 +12,7 @@ result. All others are for the operator:
         ├── Refused              the model declined
         ├── Truncated            the answer did not fit into max_tokens, twice
         ├── ContextWindowExceeded
+        ├── InvalidOutput        the answer does not fit the agent's `output_type`
         ├── NoAnswer             the model ended its turn without text, twice
         ├── TurnLimitExceeded
         ├── BudgetExceeded       the remaining budget does not cover the next step
@@ -144,6 +145,18 @@ class ContextWindowExceeded(RunError):
 
 class NoAnswer(RunError):
     """The model ended its turn without text, even after it was asked for the answer again."""
+
+
+class InvalidOutput(RunError):
+    """The answer did not fit the agent's `output_type`, also after one correction.
+
+    `answer` is its text, `reason` says what does not fit.
+    """
+
+    def __init__(self, reason: str, answer: str) -> None:
+        super().__init__(f"The answer does not fit the output type, also after a correction: {reason}")
+        self.reason = reason
+        self.answer = answer
 
 
 class TurnLimitExceeded(RunError):

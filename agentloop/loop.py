@@ -6,7 +6,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import (
     Event,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
@@ -34,38 +35,12 @@ from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller
+from agentloop.prompt_cache import RunCache
+from agentloop.results import RunResult, Step
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import ApiClient
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A tool call and its outcome."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    result: str
-    is_error: bool
-
-    def to_json(self) -> dict[str, Any]:
-        return {"tool": self.tool, "arguments": self.arguments, "result": self.result, "is_error": self.is_error}
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """The result of a run. `steps` are its own tool calls, in the order in which the model requested them."""
-
-    answer: str
-    conversation: Conversation
-    bill: Bill
-    steps: tuple[Step, ...]
-
-    @property
-    def usage(self) -> Usage:
-        """The usage of the run, including delegated runs."""
-        return self.bill.total
 
 
 async def run_agent(agent: AgentDefinition, conversation: Conversation, context: CallContext) -> RunResult:
@@ -87,7 +62,12 @@ class _Run:
         self._context = context
         self._scope = replace(context.scope, rate_limiter=rate_limiter)
         self._settings = agent.settings
-        self._state = ConversationState(conversation, max_tokens=agent.max_tokens, bound_to=self._settings.fingerprint)
+        self._state = ConversationState(
+            conversation,
+            max_tokens=agent.max_tokens,
+            bound_to=self._settings.fingerprint,
+            read_output=None if agent.typed_output is None else agent.typed_output.read_text,
+        )
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
         self._model_caller = ModelCaller(
             agent.model,
@@ -95,7 +75,9 @@ class _Run:
             ledger=context.scope.ledger,
             rate_limiter=rate_limiter,
             deadline=self._deadline,
+            cache=RunCache(agent.prompt_cache),
             spent=self._spend,
+            notice=self._notice,
             receive=self._on_stream_event,
         )
         self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
@@ -105,6 +87,7 @@ class _Run:
         self._own = Usage()
         self._delegated: list[Bill] = []
         self._steps: list[Step] = []
+        self._attachments: list[Block] = []
         self._began = time.monotonic()
         self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
@@ -120,7 +103,7 @@ class _Run:
         depth, call = self._scope.depth, self._scope.call_id
         self._emit(RunStarted(run=self.id, agent=self._name, prompt=question, depth=depth, parent_call=call))
         try:
-            answer = await self._within_deadline()
+            answered = await self._within_deadline()
         except RunError as error:
             error.conversation = self._state.conversation
             error.bill = self._end(error=str(error), error_type=_kind(error))
@@ -129,23 +112,30 @@ class _Run:
             self._end(error=f"{type(error).__name__}: {error}".rstrip(": "), error_type=type(error).__name__)
             raise
         else:
-            bill = self._end(answer=answer)
-            return RunResult(answer, self._state.conversation, bill, tuple(self._steps))
+            bill = self._end(answer=answered.text)
+            return RunResult(
+                answered.text,
+                self._state.conversation,
+                bill,
+                tuple(self._steps),
+                answered.output,
+                tuple(self._attachments),
+            )
 
-    async def _within_deadline(self) -> str:
+    async def _within_deadline(self) -> Answered:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
         async with time_limit(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
             return await self._turn_by_turn(client)
 
-    async def _turn_by_turn(self, client: ApiClient) -> str:
+    async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
             async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._log = self._new_log()
                 turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
                 match self._state.take(turn):
-                    case Answered(text):
-                        return text
+                    case Answered() as answered:
+                        return answered
                     case AskAgain():
                         pass
                     case RunTools(uses) if number < self._agent.limits.max_turns:
@@ -209,6 +199,9 @@ class _Run:
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
         outputs = await calls.results(uses)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
+        self._attachments += [
+            block for output in outputs for block in output.content if block.get("type") in {"image", "document"}
+        ]
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
@@ -255,6 +248,7 @@ class _Run:
             self._scope,
             emit=lambda event: log.report(event),  # noqa: PLW0108 - which changes when a journal keeps the events
             run_id=None,
+            session=None,
             call_id=call,
             depth=self._scope.depth + 1,
             siblings=siblings,
@@ -273,6 +267,9 @@ class _Run:
     def _spend(self, usage: ModelUsage) -> None:
         self._own = self._own.plus(self._settings.model, usage)
         self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
+
+    def _notice(self, text: str) -> None:
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
 
     def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)

@@ -102,6 +102,11 @@ class ApiClient:
         async with stream:
             yield Answer(stream.response.headers, _events(stream))
 
+    @property
+    def base_url(self) -> str:
+        """The address of the API."""
+        return str(self._client.base_url)
+
     async def close(self) -> None:
         await self._client.close()
 

@@ -50,6 +50,7 @@ class LiveView:
         self._drawn: Picture | None = None
         self._drawn_in = 0
         self._logged = 0
+        self._live: Live | None = None
 
     def on_event(self, event: Event) -> None:
         self._seen.on_event(event)
@@ -67,11 +68,27 @@ class LiveView:
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
         with without_echo(), undone_on_sigterm(self._show_cursor), live:
             drawing = asyncio.create_task(self._draw(live), name="live view")
+            self._live = live
             try:
                 yield
             finally:
+                self._live = None
                 await cancel_and_wait([drawing])
                 self._forget_wrapped_rows()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Leave the last picture on the screen and draw nothing within the block, so that a line can be typed."""
+        live, self._live = self._live, None
+        if live is None:
+            yield
+            return
+        live.stop()
+        try:
+            yield
+        finally:
+            live.start()
+            self._live = live
 
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:
@@ -89,7 +106,7 @@ class LiveView:
     async def _draw(self, live: Live) -> None:
         while True:
             self._seen.flush()
-            if self._timeline.roots or self._timeline.starting_servers():
+            if self._live is not None and (self._timeline.roots or self._timeline.starting_servers()):
                 self._forget_wrapped_rows()
                 live.refresh()
             await asyncio.sleep(1 / FRAMES_PER_SECOND)

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
@@ -28,16 +27,17 @@ from dbos import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
-from agentloop.durable import records, sdk_compat
+from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
-from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_computed, is_recording
+from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
 from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, RunState, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of
 from agentloop.events import Event, EventHandler, ignore
 from agentloop.rate_limiter import RateLimiter
+from agentloop.sessions import Session
 
 QUEUE = "agents"
 VERSION = "runs-1"
@@ -90,12 +90,13 @@ class Engine:
         self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
         """Receives the events of all runs of this process, each with the id of its run."""
         self._store = store
-        self._tools = {tool.name: tool for tool in [*map(_durable_tool, agents), *tools]}
+        self._tools = {tool.name: tool for tool in [*map(durable_tool, agents), *tools]}
+        self._with_sessions = {agent.as_tool().name for agent in agents if agent.sessions}
         self._running = running
         self._places = asyncio.Semaphore(running)
         self._rate_limiter = RateLimiter()
         self._observers: defaultdict[str, list[EventHandler]] = defaultdict(list)
-        self._working: dict[str, asyncio.Task[ToolOutput]] = {}
+        self._working: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._workflows: set[asyncio.Task[Any]] = set()
         self._executor = ""
         self._broken: dict[str, str] = {}
@@ -188,11 +189,15 @@ class Engine:
         The run is in the store when this returns.
 
         Raises:
+            ToolError: the call continues a session that the owner does not have, or that is answering another call.
             KeyReused: the run of that id belongs to another call.
             StoreFailed: the run cannot be written to the store.
         """
         with _store_errors():
-            with SetWorkflowID(run_id), SetWorkflowAttributes({"of": order.fingerprint, "owner": order.owner}):
+            if order.tool in self._with_sessions:
+                order = await sessions.in_session(order, run_id)
+            attributes = {"of": order.fingerprint, "owner": order.owner, **sessions.attributes(order)}
+            with SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
                 await self._begin(order)
             status = await DBOS.get_workflow_status_async(run_id)
             assert status is not None
@@ -312,7 +317,7 @@ class Engine:
             self._broken[run_id] = reason
         if work.cancelled():
             raise sdk_compat.no_outcome(f"The run {run_id} was cancelled.")
-        return records.output_to_json(work.result())
+        return work.result()
 
     async def _leave(self, run_id: str, tool: str) -> NoReturn:
         """Move a run of an agent that is not published here to the agent's own queue, for processes that publish it.
@@ -325,28 +330,34 @@ class Engine:
             await sdk_compat.outside_workflow(leaving, self._outside)
         raise sdk_compat.no_outcome(f"The run {run_id} was left to another process.")
 
-    async def _answer(self, run_id: str, order: Order) -> ToolOutput:
+    async def _answer(self, run_id: str, order: Order) -> dict[str, Any]:
+        """The outcome of the run, as it is stored."""
         tool = self._tools[order.tool]
+        session: Session | None = None
         is_recording.set(True)
         async with self._places:
-            left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
-            context = CallContext(
-                deadline=left,
-                scope=RunScope(
-                    emit=FromTheBeginning(lambda event: self._report(run_id, event)),
-                    trace=self._trace,
-                    run_id=run_id[:12],
-                    depth=order.depth,
-                    ledger=Ledger(order.budget),
-                    rate_limiter=self._rate_limiter,
-                ),
-            )
             try:
-                first = (context,) if tool.takes_context else ()
+                session = await sdk_compat.outside_workflow(sessions.opened(order), self._outside)
+                first = (self._context(run_id, order, session),) if tool.takes_context else ()
                 output = ToolOutput.of(await tool.function(*first, **order.arguments))
             except ToolError as error:
                 output = ToolOutput.error(str(error))
-            return output.cut_to(Limits().max_result_chars).sendable()
+            output = output.cut_to(Limits().max_result_chars).sendable()
+            return records.output_to_json(output) | sessions.outcome_of(session)
+
+    def _context(self, run_id: str, order: Order, session: Session | None) -> CallContext:
+        left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
+        scope = RunScope(
+            emit=FromTheBeginning(lambda event: self._report(run_id, event)),
+            trace=self._trace,
+            run_id=run_id[:12],
+            depth=order.depth,
+            ledger=Ledger(order.budget),
+            rate_limiter=self._rate_limiter,
+            owner=order.owner,
+            session=session,
+        )
+        return CallContext(deadline=left, scope=scope)
 
     def _report(self, run_id: str, event: Event) -> None:
         self.on_event(run_id, event)
@@ -377,13 +388,6 @@ class Engine:
 def _queue_of(tool: str) -> str:
     """The queue of runs that processes without the tool have left."""
     return f"{QUEUE}:{tool}"
-
-
-def _durable_tool(agent: Agent) -> Tool:
-    computed = [tool.name for tool in agent.tools if is_computed(tool)]
-    return create_agent_tool_async(
-        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), early_tool_calls=False)
-    )
 
 
 @contextmanager

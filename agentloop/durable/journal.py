@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from dbos import DBOS
 
-from agentloop import ConfigurationError, RunError, Tool, ToolOutput
+from agentloop import Agent, ConfigurationError, RunError, Tool, ToolOutput
 from agentloop.durable import records
 from agentloop.events import Event, EventHandler, RunStarted
 from agentloop.journal import EventLog
@@ -59,6 +59,13 @@ class DurableJournal:
         if use.name in self._computed:
             return await answer()
         return await _step(f"tool:{use.name}", answer, log, records.output_to_json, records.output_from_json)
+
+
+def durable_tool(agent: Agent) -> Tool:
+    """The agent as a tool, each call of which can be a durable run."""
+    computed = [tool.name for tool in agent.tools if is_computed(tool)]
+    journal = DurableJournal(computed, agent.settings.fingerprint)
+    return replace(agent, journal=journal, early_tool_calls=False).as_tool()
 
 
 async def _step(

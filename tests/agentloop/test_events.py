@@ -154,7 +154,7 @@ async def test_the_events_of_a_delegated_run_lie_within_its_call(scripted_messag
     received: list[Event] = []
 
     def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "do"}))
         return says("done")
 

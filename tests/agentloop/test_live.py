@@ -40,7 +40,7 @@ def double(number: int) -> int:
 
 
 def family(request: RecordedRequest) -> Reply:
-    if request.body["system"] == "parent":
+    if request.system == "parent":
         return says("done") if request.results else calls(*(("child_agent", {"prompt": str(n)}) for n in (1, 2)))
     return says("doubled") if request.results else calls(("double", {"number": int(request.prompt)}))
 

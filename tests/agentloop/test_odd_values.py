@@ -91,14 +91,14 @@ async def result_of(server: Serve, tool: Tool, arguments: dict[str, Any] | str) 
     def script(request: RecordedRequest) -> Reply:
         if request.results:
             return says("ok")
-        return calls(("inner_agent", {"prompt": "x"}) if request.body["system"] == "outer" else (tool.name, arguments))
+        return calls(("inner_agent", {"prompt": "x"}) if request.system == "outer" else (tool.name, arguments))
 
     model, everybody = server(script), Everybody()
     inner = create_agent_tool_async(Agent("inner", "inner", [tool], client=model.client))
     result = await Agent("outer", "outer", [inner], client=model.client).run("go", on_event=everybody.on_event)
     assert result.answer == "ok"
     everybody.finish()
-    (reported,) = (request for request in model.requests if request.results and request.body["system"] == "inner")
+    (reported,) = (request for request in model.requests if request.results and request.system == "inner")
     block: dict[str, Any] = reported.results[0]
     return block
 

@@ -80,7 +80,7 @@ class LimitedApi:
         return replace(self._reply(request), headers=headers, usage=usage)
 
     def _reply(self, request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss":
+        if request.system == "boss":
             if request.results:
                 return says("done")
             return calls(*[("child_agent", {"prompt": f"part {n}"}) for n in range(CHILDREN)])
@@ -220,7 +220,7 @@ async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
 
     async def script(request: RecordedRequest) -> Reply:
         nonlocal inside
-        if request.body.get("system") == "boss":
+        if request.system == "boss":
             wanted = 1 if request.prompt == "one" else crowd
             return (
                 says("done")

@@ -253,7 +253,7 @@ def test_a_turn_that_was_asked_for_again_says_so() -> None:
 
 async def test_a_real_run_is_folded(scripted_messages: Serve) -> None:
     def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "one"}), ("worker_agent", {"prompt": "two"}))
         return says("done")
 

@@ -7,10 +7,9 @@ one for HTTP waits for open streams without a bound.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
@@ -22,6 +21,7 @@ from agentloop.mcp.server.get_run import get_run_tool
 from agentloop.mcp.server.publication import DEFAULTS, Context, Publication, ServerOptions
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
+from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
@@ -103,7 +103,10 @@ async def serve(
     """
     async with _keeping(durable, options) as durable_runner:
         more = [] if durable is None or durable.respond_within is None else [get_run_tool(durable.respond_within)]
-        publication = Publication([*tools, *more], agents, options=options, durable_runner=durable_runner)
+        published = [*tools, *(agent.as_tool() for agent in agents)]
+        if more and durable_runner is not None:  # "not yet" fits no output schema
+            published = [_unpromised(tool) if durable_runner.keeps(tool.name) else tool for tool in published]
+        publication = Publication([*published, *more], options=options, durable_runner=durable_runner)
         stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
         server = build_server(publication, info)
         if durable_runner is not None:
@@ -117,6 +120,10 @@ async def serve(
             await serve_stdio(server, stopping)
 
 
+def _unpromised(tool: Tool) -> Tool:
+    return replace(tool, spec=replace(tool.spec, output_schema=None))
+
+
 async def work(durable: Durable, announce: Callable[[], None], *, options: ServerOptions = DEFAULTS) -> None:
     """Execute the runs in the queue of a PostgreSQL store until the process receives SIGTERM or SIGINT.
 
@@ -127,8 +134,7 @@ async def work(durable: Durable, announce: Callable[[], None], *, options: Serve
         ConfigurationError: the store cannot be used, or is not shared.
     """
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_signals(stop.set)
     async with _keeping(durable, options):
         announce()
         await stop.wait()
