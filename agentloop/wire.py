@@ -35,7 +35,10 @@ else:
     bounded = lazy("agentloop.bounded")
 
 SdkClient: TypeAlias = Union[
-    "anthropic.AsyncAnthropic", "anthropic.AsyncAnthropicBedrock", "anthropic.AsyncAnthropicVertex"
+    "anthropic.AsyncAnthropic",
+    "anthropic.AsyncAnthropicBedrock",
+    "anthropic.AsyncAnthropicBedrockMantle",
+    "anthropic.AsyncAnthropicVertex",
 ]
 """AsyncAnthropicFoundry and AsyncAnthropicAWS are kinds of AsyncAnthropic."""
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from anthropic import AsyncAnthropic, AsyncAnthropicBedrock, AsyncAnthropicFoundry, AsyncAnthropicVertex
+from anthropic import (
+    AsyncAnthropic,
+    AsyncAnthropicBedrock,
+    AsyncAnthropicBedrockMantle,
+    AsyncAnthropicFoundry,
+    AsyncAnthropicVertex,
+)
 
 from agentloop import Agent, ConfigurationError, Limits, ModelError, StreamBroken, Tool, sdk_client
 from agentloop.events import Event, TurnRetried
@@ -51,6 +57,10 @@ def bedrock(http: httpx2.AsyncClient) -> SdkClient:
     return AsyncAnthropicBedrock(api_key=KEY, aws_region="eu-west-1", http_client=http)
 
 
+def mantle(http: httpx2.AsyncClient) -> SdkClient:
+    return AsyncAnthropicBedrockMantle(api_key=KEY, aws_region="eu-west-1", http_client=http)
+
+
 def vertex(http: httpx2.AsyncClient) -> SdkClient:
     return AsyncAnthropicVertex(access_token=KEY, project_id="p", region="r", http_client=http)
 
@@ -61,6 +71,7 @@ def foundry(http: httpx2.AsyncClient) -> SdkClient:
 
 PATHS: dict[Callable[[httpx2.AsyncClient], SdkClient], str] = {
     api: "/v1/messages",
+    mantle: "/anthropic/v1/messages",
     bedrock: "/model/m/invoke-with-response-stream",
     vertex: "/v1/projects/p/locations/r/publishers/anthropic/models/m:streamRawPredict",
     foundry: "/anthropic/v1/messages",
