@@ -43,8 +43,8 @@ INPUT_SCHEMA = {
 def agent_spec(agent: AgentDefinition) -> ToolSpec:
     """How an agent is described as a tool: `<its name>_agent`, a prompt or its `input_type` in, an answer out.
 
-    It is as harmless as its tools: read-only if all of them say that they are, and so on; but a call changes the session
-    of an agent with sessions. What a tool says that is not trusted is not believed. Its world is open: it asks a model.
+    It is as harmless as its tools: read-only if all of them say that they are, and so on; but a call of an agent with
+    sessions changes one. What a tool says that is not trusted is not believed. Its world is open: it asks a model.
     """
     return ToolSpec(
         name=f"{agent.name}_agent",
