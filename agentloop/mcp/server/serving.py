@@ -101,7 +101,7 @@ async def serve(
         ConfigurationError: a name is published twice, or the store cannot be used.
         OSError: the address cannot be listened on.
     """
-    async with _keeping(durable, options) as durable_runner:
+    async with _durable_calls(durable, options) as durable_runner:
         more = [] if durable is None or durable.respond_within is None else [get_run_tool(durable.respond_within)]
         published = [*tools, *(agent.as_tool() for agent in agents)]
         if more and durable_runner is not None:  # "not yet" fits no output schema
@@ -110,7 +110,7 @@ async def serve(
         stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
         server = build_server(publication, info)
         if durable_runner is not None:
-            from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
+            from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_durable_calls`
 
             Tasks(durable_runner).install(server, publication)
         if address is not None:
@@ -135,13 +135,13 @@ async def work(durable: Durable, announce: Callable[[], None], *, options: Serve
     """
     stop = asyncio.Event()
     on_signals(stop.set)
-    async with _keeping(durable, options):
+    async with _durable_calls(durable, options):
         announce()
         await stop.wait()
 
 
 @asynccontextmanager
-async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
+async def _durable_calls(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
     if durable is None:
         yield None
         return
