@@ -43,8 +43,8 @@ INPUT_SCHEMA = {
 def agent_spec(agent: AgentDefinition) -> ToolSpec:
     """The specification of an agent as a tool: `<name>_agent`, with a prompt or its `input_type` as input.
 
-    Its hints follow from those of its tools: it is read-only if all of them are, and so on. Hints of untrusted tools
-    are ignored. It is open-world, because it sends requests to a model.
+    Its hints follow from those of its tools: it is read-only if all of them are, and so on, but a call of an agent with
+    sessions changes one. Hints of untrusted tools are ignored. It is open-world, because it sends requests to a model.
     """
     return ToolSpec(
         name=f"{agent.name}_agent",
@@ -55,7 +55,8 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
         output_schema=None if agent.typed_output is None else _with_session(agent, agent.typed_output.schema, GIVEN),
         read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),
         destructive=_any(tool.spec.destructive if tool.is_trusted else None for tool in agent.tools),
-        idempotent=_all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
+        idempotent=not agent.sessions
+        and _all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
         open_world=True,
         is_agent=True,
     )
