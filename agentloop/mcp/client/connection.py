@@ -144,7 +144,7 @@ class Connection:
         patience: float = 0.0,
         delegation: Delegation | None = None,
     ) -> CallToolResult:
-        """Call a tool; the handover of `delegation` goes with the call.
+        """Call a tool, with the context of `delegation` in the request's `_meta`.
 
         A server that is down is waited for at most `patience` seconds. A call that was refused because the server has
         ended the session was not run, and is made once more in a new session.

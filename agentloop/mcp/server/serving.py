@@ -44,7 +44,7 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
+    """Store the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
 
     A call is answered within `respond_within` seconds: by the answer, or by the id of the run for the tool `get_run`.
     """
@@ -105,7 +105,7 @@ async def serve(
         more = [] if durable is None or durable.respond_within is None else [get_run_tool(durable.respond_within)]
         published = [*tools, *(agent.as_tool() for agent in agents)]
         if more and durable_runner is not None:  # "not yet" fits no output schema
-            published = [_unpromised(tool) if durable_runner.keeps(tool.name) else tool for tool in published]
+            published = [_unpromised(tool) if durable_runner.is_durable(tool.name) else tool for tool in published]
         publication = Publication([*published, *more], options=options, durable_runner=durable_runner)
         stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
         server = build_server(publication, info)
