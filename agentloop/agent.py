@@ -50,6 +50,7 @@ class Agent(AgentDefinition):
     the two as its schemas. `structured_result` makes the structured content of an agent without an output type.
     With `sessions`, its tool also returns and takes a `session_id`, with which a call continues an earlier one.
     With `attach`, its tool returns the images and documents that its own tools made beside its answer.
+    `cache` is how long the API caches prompts: `"5m"`, `"1h"`, `"off"`, or `"auto"` for what pays (docs/costs.md).
     Runs are independent of each other: an agent may run any number of times at once. Runs that are not part of another
     run share one rate limiter.
 

@@ -13,6 +13,7 @@ from agentloop.errors import ConfigurationError
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
+from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
 from agentloop.results import RunResult
 from agentloop.sessions import MemorySessions
@@ -35,6 +36,7 @@ class AgentDefinition:
     effort: Effort | None = None
     parallel_tool_calls: bool = True
     early_tool_calls: bool = True
+    cache: CachePolicy = "auto"
     limits: Limits = field(default_factory=Limits)
     journal: Journal = field(default_factory=NoJournal)
     output_type: ObjectType | None = None
@@ -94,6 +96,11 @@ class AgentDefinition:
     @cached_property
     def clients(self) -> Clients:
         return Clients(self.client)
+
+    @cached_property
+    def prompt_cache(self) -> PromptCache:
+        """What its runs know of the prefix that they share."""
+        return PromptCache(self.cache)
 
     @cached_property
     def rate_limiter(self) -> RateLimiter:

@@ -1,4 +1,4 @@
-"""One run of an agent: ask the model, run the tools it calls, all at once, until it answers."""
+"""One run of an agent: send requests to the model and run its tool calls concurrently until it answers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import (
     Event,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
@@ -34,6 +35,7 @@ from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller
+from agentloop.prompt_cache import RunCache
 from agentloop.results import RunResult, Step
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
@@ -42,17 +44,17 @@ from agentloop.wire import ApiClient
 
 
 async def run_agent(agent: AgentDefinition, conversation: Conversation, context: CallContext) -> RunResult:
-    """Run an agent to its answer, within what `context` allows.
+    """Run an agent until it answers, within the limits of `context`.
 
     Raises:
-        RunError: there is no answer; says why, and carries conversation and usage.
-        ConfigurationError: the conversation, the client or its credentials are wrong.
+        RunError: the run ended without an answer; it carries the conversation and the usage.
+        ConfigurationError: the conversation, the client or its credentials are invalid.
     """
     return await _Run(agent, conversation, context).to_answer()
 
 
 class _Run:
-    """The state of one run. Nothing of it is shared with another run of the same agent."""
+    """The state of one run. Runs of the same agent share none of it."""
 
     def __init__(self, agent: AgentDefinition, conversation: Conversation, context: CallContext) -> None:
         rate_limiter = context.scope.rate_limiter or agent.rate_limiter
@@ -73,7 +75,9 @@ class _Run:
             ledger=context.scope.ledger,
             rate_limiter=rate_limiter,
             deadline=self._deadline,
+            cache=RunCache(agent.prompt_cache),
             spent=self._spend,
+            notice=self._notice,
             receive=self._on_stream_event,
         )
         self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
@@ -90,10 +94,10 @@ class _Run:
         self._name = agent.name
 
     async def to_answer(self) -> RunResult:
-        """Run to the answer.
+        """Run until there is an answer.
 
         Raises:
-            RunError: with the conversation so far and what it cost.
+            RunError: with the conversation and the usage so far.
         """
         question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
@@ -140,7 +144,7 @@ class _Run:
         raise TurnLimitExceeded(f"{self._agent.name} had no answer after {limit} turns, its limit.")
 
     async def _ask(self, client: ApiClient, number: int) -> Turn:
-        """One turn of the model, asked for again if it fails in a way that may pass."""
+        """One turn of the model, retried after transient errors."""
         self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
@@ -183,15 +187,15 @@ class _Run:
             self._emit(TextDelta(run=self.id, agent=self._name, text=event["delta"]["text"]))
 
     def _may_start_early(self, use: ToolUse) -> bool:
-        """Whether the call may run although the model may yet refuse, be cut off, or be asked again.
+        """Whether the call may run before the message is complete, which may still be cut off or retried.
 
-        Not under a budget, of which the calls of one message get equal shares: nobody knows yet how many there are.
+        Not with a budget: the calls of one message get equal shares of it, and their number is not known yet.
         """
         tool = self._agent.tool(use.name)
         return self._starts_early and tool is not None and tool.is_harmless
 
     async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.ToolCallGroup) -> list[Block]:
-        """Run the calls and return one `tool_result` block for each, in asking order."""
+        """Run the calls and return one `tool_result` block for each, in the order of the calls."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
         outputs = await calls.results(uses)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
@@ -264,6 +268,9 @@ class _Run:
         self._own = self._own.plus(self._settings.model, usage)
         self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
 
+    def _notice(self, text: str) -> None:
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
+
     def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)
         (log or self._log).report(event)
@@ -272,7 +279,7 @@ class _Run:
         return EventLog(self._scope.emit, self._recall)
 
     def _recall(self, event: Event) -> None:
-        """Take up what an event of before a crash says of the cost, and tell it again."""
+        """Count the usage in an event that was stored before a crash, and emit it again."""
         match event:
             case Spent(run=self.id, model=model, usage=usage):
                 spent = Usage({model: usage})
@@ -294,7 +301,7 @@ class _Run:
 
 
 def _kind(error: RunError) -> str:
-    """The error's name for counting: the API's, its HTTP status, or the class."""
+    """The error type for statistics: the API's type, the HTTP status, or the class name."""
     if isinstance(error, ModelError) and (error.kind or error.status):
         return error.kind or str(error.status)
     return type(error).__name__

@@ -1,4 +1,4 @@
-"""The messages of a conversation, in the Messages API's form. Values only."""
+"""The messages of a conversation, in the format of the Messages API."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Prompt: TypeAlias = str | ContentPart | Sequence[str | ContentPart]
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The messages so far. `result.conversation.ask("And of 5?")` continues one.
+    """The messages so far. `agent.run(result.conversation.ask("And of 5?"))` continues a conversation.
 
-    `bound_to` identifies the model, system prompt and tools the conversation began with; it may only continue with the
-    same.
+    `bound_to` identifies the model, system prompt and tools with which the conversation began. It can only be continued
+    with the same ones.
     """
 
     messages: tuple[Message, ...] = ()
@@ -33,7 +33,7 @@ class Conversation:
 
     @property
     def question(self) -> str:
-        """The text of the last user message that has any."""
+        """The text of the last user message that has text."""
         for message in reversed(self.messages):
             content = message["content"]
             if message["role"] == "user" and isinstance(content, str):

@@ -23,6 +23,7 @@ from agentloop.api_errors import ApiError, client_unusable
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
+from agentloop.prompt_cache import CacheMarks
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.typed import api_format
@@ -106,12 +107,14 @@ class ModelRequest:
     settings: ModelSettings
     messages: Sequence[Message]
     max_tokens: int
+    marks: CacheMarks | None = None
 
     @cached_property
     def body(self) -> dict[str, Any]:
         """What is sent, but for how it is to be answered. Text that has no encoding is repaired."""
         messages = exact_json.encodable(list(self.messages))
-        return {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        body = {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        return body if self.marks is None else self.marks.applied_to(body)
 
     @cached_property
     def size(self) -> int:

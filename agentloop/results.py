@@ -1,4 +1,4 @@
-"""What comes of a run."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agentloop.usage import Bill, Usage
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A tool call that was made and what came of it."""
+    """A tool call and its outcome."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -25,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What came of a run. `steps` are its own tool calls, in asking order.
+    """The result of a run. `steps` are its own tool calls, in the order in which the model requested them.
 
     `output` is the answer as a value of the agent's `output_type`: an instance of the model, or the JSON object. It is
     None if the agent has no output type. `attachments` are the images and documents that tools returned in the run, in
@@ -41,5 +41,5 @@ class RunResult:
 
     @property
     def usage(self) -> Usage:
-        """What the run cost, the runs of agents it delegated to included."""
+        """The usage of the run, including delegated runs."""
         return self.bill.total

@@ -43,7 +43,7 @@ QUEUE = "agents"
 VERSION = "runs-1"
 """The version of the order of steps. Runs of another version are left to processes of that version."""
 KEPT = 7 * 24 * 3600.0
-"""Seconds a finished run is kept."""
+"""Seconds for which a finished run is stored."""
 SWEEP = 600.0
 """Seconds between deletions of old runs."""
 LOOK = 0.25
@@ -53,7 +53,7 @@ LOOK_LEFT = 2.0
 SOON = 0.005
 """Seconds between requests for the status of a run that is about to change."""
 OUTCOME_TIMEOUT = 5.0
-"""Seconds in which the outcome of a run has to be in the store."""
+"""Seconds within which the outcome of a run must be in the store."""
 WAITING_PER_PLACE = 4
 """Runs that may wait for each one that is executed."""
 THREADS = 32
@@ -65,7 +65,7 @@ class Engine:
     """Runs agents so that a crash of the process does not end their runs: finished steps are not executed again.
 
     On entering, it resumes the runs of an earlier process. At most `running` runs are executed at once. Finished runs
-    are `kept` for so many seconds. `tools` are further async tools, each call of which is a run. A process can have one
+    are stored for `kept` seconds. `tools` are further async tools, each call of which is a run. A process can have one
     engine. `trace` is the `RunScope.trace` of every run.
 
     Raises:
@@ -130,7 +130,7 @@ class Engine:
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Interrupt the runs that are under way; the next process resumes them."""
+        """Interrupt the active runs; the next process resumes them."""
         self.is_stopping = True
         await cancel_and_wait(self._workflows)
         await self._stack.aclose()
@@ -180,7 +180,7 @@ class Engine:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many runs wait in this process as may wait."""
+        """Whether the maximum number of runs is waiting in this process."""
         return len(self._working) >= self._running * (1 + WAITING_PER_PLACE)
 
     async def start(self, order: Order, run_id: str) -> RunState:
@@ -189,8 +189,8 @@ class Engine:
         The run is in the store when this returns.
 
         Raises:
-            KeyReused: the run of that id is of another call.
             ToolError: the call continues a session that the owner does not have, or that is answering another call.
+            KeyReused: the run of that id belongs to another call.
             StoreFailed: the run cannot be written to the store.
         """
         with _store_errors():
@@ -245,7 +245,9 @@ class Engine:
             if state.status != "working":
                 return state
             if run_id in self._broken:
-                raise StoreFailed(f"The store of runs failed: {self._broken[run_id]}. The run goes on after a restart.")
+                raise StoreFailed(
+                    f"The store of runs failed: {self._broken[run_id]}. The run continues after a restart."
+                )
             if not self._is_between(status):
                 give_up = None
                 here = await self._end_here(run_id, here)
@@ -253,11 +255,11 @@ class Engine:
             give_up = give_up or time.monotonic() + OUTCOME_TIMEOUT
             is_late = time.monotonic() > give_up
             if is_late and here.is_set():
-                raise StoreFailed(f"The store of runs did not take the outcome of {run_id}.")
+                raise StoreFailed(f"The outcome of {run_id} was not stored in time.")
             await asyncio.sleep(LOOK if is_late else SOON)
 
     async def _end_here(self, run_id: str, here: asyncio.Event) -> asyncio.Event:
-        """Wait until the run has ended in this process, at most `LOOK`; the event to wait for next."""
+        """Wait up to `LOOK` seconds until the run has ended in this process; return the event to wait for next."""
         if here.is_set():  # it has been resumed since
             await asyncio.sleep(SOON)
             return self._ended.setdefault(run_id, asyncio.Event())

@@ -17,9 +17,9 @@ from agentloop.durable import records
 from agentloop.sessions import SESSION_ID
 
 POISON = "poison"
-"""The attribute of a run that was stopped because it takes its process down."""
+"""The attribute of a run that was stopped because its processes kept dying."""
 ATTEMPTS = 5
-"""How often a run whose process died is started again; then it has failed."""
+"""How often a run whose process died is started again before it fails."""
 
 Status = Literal["working", "completed", "failed", "cancelled"]
 

@@ -41,7 +41,7 @@ def delegating(
     """A script: the boss asks `count` workers at once and then says what they answered."""
 
     def script(request: RecordedRequest) -> Reply | Awaitable[Reply]:
-        if request.body["system"] != "boss":
+        if request.system != "boss":
             return work(request)
         if request.results:
             return says(json.dumps([result["content"][0]["text"] for result in request.results]))
@@ -85,7 +85,7 @@ async def test_nested_agents_in_threads_do_not_wait_for_each_others_threads(
     meeting = Rendezvous(30, 30.0)
 
     async def work(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "worker":
+        if request.system == "worker":
             return says("passed on") if request.results else calls(("helper_agent", {"prompt": request.prompt}))
         await meeting.meet()
         return says("helped")
@@ -122,7 +122,7 @@ async def test_the_output_has_the_answer_its_steps_and_its_cost(scripted_message
 @both
 async def test_the_usage_of_three_levels_is_what_the_server_counted(scripted_messages: Serve, wrap: Wrap) -> None:
     def script(request: RecordedRequest) -> Reply:
-        below = {"boss": "worker_agent", "worker": "helper_agent"}.get(request.body["system"])
+        below = {"boss": "worker_agent", "worker": "helper_agent"}.get(request.system)
         if below is None or request.results:
             reply = says("done")
         else:
@@ -174,13 +174,13 @@ async def test_delegation_has_a_limit_of_depth(scripted_messages: Serve, wrap: W
     def script(request: RecordedRequest) -> Reply:
         if request.results:
             return says(request.results[0]["content"][0]["text"])
-        return calls(({"boss": "worker_agent", "worker": "helper_agent"}[request.body["system"]], {"prompt": "do"}))
+        return calls(({"boss": "worker_agent", "worker": "helper_agent"}[request.system], {"prompt": "do"}))
 
     server = scripted_messages(script)
     helper = agent(server, "helper", limits=Limits(max_depth=1))
     result = await agent(server, "boss", wrap(agent(server, "worker", wrap(helper)))).run("go")
     assert result.answer == "helper is 2 agents deep, and 1 is the limit: do this part without delegating it."
-    assert "helper" not in {request.body["system"] for request in server.requests}
+    assert "helper" not in {request.system for request in server.requests}
 
 
 @both
