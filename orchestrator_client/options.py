@@ -80,7 +80,6 @@ def _form() -> TypeAdapter[Options]:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 WITH_DEFAULTS = (
     "allow",
     "base_url",
@@ -100,6 +99,7 @@ WITH_DEFAULTS = (
 )
 """Options whose values may be in the user's configuration."""
 
+PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _COUNT = click.IntRange(min=0)

@@ -16,8 +16,10 @@ from agentloop import Agent, ConfigurationError, Limits, Tool
 from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.instructions import quoted_instructions
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
+from agentloop.mcp.client.resources import resource_tools
 from agentloop.model import ClientSource
 from agentloop.narration import LINE, clip
 from orchestrator_client.approval import Approvals
@@ -141,7 +143,7 @@ class Session:
             self._setup.approvals.new_conversation()
         return Agent(
             name="orchestrator",
-            system_prompt=SYSTEM_PROMPT,
+            system_prompt=SYSTEM_PROMPT + quoted_instructions(self.connections),
             tools=self._tools(),
             model=self._setup.model,
             client=self._setup.client,
@@ -186,11 +188,11 @@ class Session:
         remote = remote_tools(
             up, self._warn, reserved=reserved, allow=self._setup.allow, deny=self._setup.deny, ask=ask
         )
-        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins
+        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins + resource_tools(up)
         for connection in down:
             action = "Its calls are answered by local threads." if connection in covered else "It is left out."
             self._warn(f"{connection.name} cannot be reached: {why_down(connection)}. {action}")
-        if not tools:
+        if not tools and not up:
             raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
         return tools
 
