@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from agentloop import dispatch
-from agentloop.budget import cost_of
+from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
@@ -75,6 +75,9 @@ async def run_agent(agent: AgentDefinition, conversation: Conversation, context:
         RunError: there is no answer; says why, and carries conversation and usage.
         ConfigurationError: the conversation, the client or its credentials are wrong.
     """
+    if agent.limits.max_usd is not None:
+        ledger = Ledger(Budget(agent.limits.max_usd), parent=context.scope.ledger)
+        context = replace(context, scope=replace(context.scope, ledger=ledger))
     return await _Run(agent, conversation, context).to_answer()
 
 

@@ -15,8 +15,9 @@ from pydantic import TypeAdapter
 from agentloop import Budget
 from agentloop.command_line import Seconds, Usd, option
 from agentloop.mcp.client.connection import MAX_CALLS
+from agentloop.mcp.client.servers import CONNECT_TIMEOUT
 from mcp_calc_server.calculator import CALCULATOR_MODEL
-from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
+from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

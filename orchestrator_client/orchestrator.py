@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-import anyio
-
-from agentloop import Agent, ConfigurationError, Limits, Tool
-from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
+from agentloop import Agent, ConfigurationError, Tool
+from agentloop.events import EventHandler, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
-from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
+from agentloop.mcp.client.remote import Warn
+from agentloop.mcp.client.servers import CONNECT_TIMEOUT, Servers
 from agentloop.model import ClientSource
-from agentloop.narration import LINE, clip
 
 ORCHESTRATOR_MODEL = "claude-sonnet-5-5"
-CONNECT_TIMEOUT = 15.0
 
 SYSTEM_PROMPT = """\
 You solve problems by delegating their parts to the agents and functions you have as tools.
@@ -66,42 +62,32 @@ class Session:
 
     def __init__(self, setup: Setup, warn: Warn, on_event: EventHandler = ignore) -> None:
         self._setup = setup
-        self._warned: set[str] = set()
-        self._say = warn
-        self._observe = on_event
-        self._stack = AsyncExitStack()
-        self.connections = [
-            Connection(
-                name,
-                entry,
-                connect_timeout=setup.connect_timeout,
-                server_log=setup.server_log,
-                max_calls=setup.max_calls,
-                keys=setup.keys,
-                changed=self._on_change,
-            )
-            for name, entry in setup.servers.items()
-        ]
+        self._servers = Servers(
+            setup.servers,
+            fallback=setup.fallbacks,
+            fallback_servers=setup.fallback_servers,
+            allow=setup.allow,
+            connect_timeout=setup.connect_timeout,
+            max_calls=setup.max_calls,
+            keys=setup.keys,
+            server_log=setup.server_log,
+            warn=warn,
+            on_event=on_event,
+        )
 
     async def __aenter__(self) -> Self:
         """Connect to all servers at once."""
-        for name, entry in self._setup.servers.items():
-            self._observe(ServerStarting(run="", agent="", server=name, is_remote=entry.command is None))
-        for connection in self.connections:
-            self._stack.push_async_exit(connection)
-        try:
-            async with anyio.create_task_group() as group:
-                for connection in self.connections:
-                    group.start_soon(connection.__aenter__)
-        except BaseException:
-            await self._stack.aclose()
-            raise
+        await self._servers.__aenter__()
         return self
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self._servers.__aexit__(None, None, None)
+
+    @property
+    def connections(self) -> list[Connection]:
+        return self._servers.connections
 
     def orchestrator(self) -> Agent:
         """An orchestrator for one conversation, with the tools of the servers that are up now.
@@ -109,10 +95,13 @@ class Session:
         Raises:
             ConfigurationError: no server could be reached and there are no local fallbacks for one.
         """
+        tools = self._servers.tools
+        if not tools:
+            raise ConfigurationError("The servers have no tools, so there is nothing to delegate to.")
         return Agent(
             name="orchestrator",
             system_prompt=SYSTEM_PROMPT,
-            tools=self._tools(),
+            tools=tools,
             model=self._setup.model,
             client=self._setup.client,
             effort="medium",
@@ -121,51 +110,4 @@ class Session:
 
     def to_json(self) -> dict[str, Any]:
         """The state of each server, by name."""
-        return {connection.name: connection.to_json() for connection in self.connections}
-
-    def _on_change(self, connection: Connection) -> None:
-        state = connection.breaker.state
-        reason = None if connection.is_up else clip(connection.error or "", LINE)
-        self._observe(
-            ServerChanged(
-                run="", agent="", server=connection.name, is_up=connection.is_up, breaker=state, reason=reason
-            )
-        )
-
-    def _warn(self, text: str) -> None:
-        if text not in self._warned:
-            self._warned.add(text)
-            self._say(text)
-
-    def _tools(self) -> list[Tool]:
-        """The tools of the servers that are up, and local fallbacks for servers that are down."""
-        fallbacks = self._setup.fallbacks
-        up = [connection for connection in self.connections if connection.is_up]
-        down = [connection for connection in self.connections if not connection.is_up]
-        covered = [connection for connection in down if self._has_fallbacks(connection)]
-        offered = {tool.name for connection in up if self._has_fallbacks(connection) for tool in connection.tools}
-        stand_ins = [
-            fallback
-            for fallback in fallbacks
-            if fallback.name not in offered
-            and (not self.connections or any(each.entry.uses(each.name, fallback.name) for each in covered))
-        ]
-        reserved = {fallback.name for fallback in stand_ins}
-        remote = remote_tools(up, self._warn, reserved=reserved, allow=self._setup.allow)
-        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins
-        for connection in down:
-            action = "Its calls are answered by local threads." if connection in covered else "It is left out."
-            self._warn(f"{connection.name} cannot be reached: {connection.error}. {action}")
-        if not tools:
-            raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
-        return tools
-
-    def _has_fallbacks(self, connection: Connection) -> bool:
-        """Whether the server offers the local fallbacks' tools, by its configuration or by what it listed."""
-        if connection.name in self._setup.fallback_servers:
-            return True
-        listed = {tool.name: spec_of(tool) for tool in connection.tools}
-        return bool(self._setup.fallbacks) and all(
-            fallback.name in listed and is_same_contract(listed[fallback.name], fallback.spec)
-            for fallback in self._setup.fallbacks
-        )
+        return self._servers.to_json()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
@@ -18,6 +18,7 @@ from mcp.types import ListResourcesResult, PaginatedRequestParams, ReadResourceR
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.imports import lazy
+from agentloop.loading import stdout_on_stderr
 from agentloop.mcp.server.get_run import get_run_tool
 from agentloop.mcp.server.publication import DEFAULTS, Context, Publication, ServerOptions
 from agentloop.mcp.server.standard_streams import serve_stdio
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from agentloop.mcp.server.web import Address
 else:
     web = lazy("agentloop.mcp.server.web")
+
+
+Lifespan = Callable[[], AbstractAsyncContextManager[Sequence[Agent | Tool] | None]]
+"""Makes a block that is entered before serving and left at the end. What it yields is published too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,33 +96,61 @@ async def serve(
     address: Address | None = None,
     announce: Callable[[str], None] = lambda _url: None,
     durable: Durable | None = None,
+    lifespan: Lifespan | None = None,
 ) -> None:
     """Publish tools and agents until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
 
     Without an `address` the transport is stdio. With one, `announce` is called with the URL once the port is bound. At
-    the end running calls are cancelled; `durable` runs are continued by the next process with the same store.
+    the end running calls are cancelled; `durable` runs are continued by the next process with the same store. The runs
+    of agents that the `lifespan` yields are durable too.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.
         OSError: the address cannot be listened on.
     """
-    async with _keeping(durable, options) as durable_runner:
-        more = [] if durable is None or durable.respond_within is None else [get_run_tool(durable.respond_within)]
-        publication = Publication([*tools, *more], agents, options=options, durable_runner=durable_runner)
-        stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
-        server = build_server(publication, info)
-        if durable_runner is not None:
-            from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
+    async with AsyncExitStack() as stack:
+        entered = await stack.enter_async_context(_entered(lifespan))
+        later = [each for each in entered if isinstance(each, Agent)]
+        if durable is not None:
+            durable = replace(durable, agents=[*durable.agents, *later])
+        all_tools = [*tools, *(each for each in entered if isinstance(each, Tool))]
+        async with _keeping(durable, options) as durable_runner:
+            if durable is not None and durable.respond_within is not None:
+                all_tools.append(get_run_tool(durable.respond_within))
+            publication = Publication(all_tools, [*agents, *later], options=options, durable_runner=durable_runner)
+            server = build_server(publication, info)
+            stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
+            if durable_runner is not None:
+                from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
 
-            Tasks(durable_runner).install(server, publication)
-        if address is not None:
-            sessions = options.calls_per_minute
-            await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
-        else:
-            await serve_stdio(server, stopping)
+                Tasks(durable_runner).install(server, publication)
+            if address is None:
+                await serve_stdio(server, stopping, stack.aclose)
+            else:
+                sessions = options.calls_per_minute
+                await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
 
 
-async def work(durable: Durable, announce: Callable[[], None], *, options: ServerOptions = DEFAULTS) -> None:
+@asynccontextmanager
+async def _entered(lifespan: Lifespan | None) -> AsyncIterator[Sequence[Agent | Tool]]:
+    """The block of the lifespan. What it prints on entering and leaving goes to stderr: stdout is for the protocol."""
+    async with AsyncExitStack() as stack:
+        with stdout_on_stderr():
+            value = None if lifespan is None else await stack.enter_async_context(lifespan())
+        try:
+            yield value or ()
+        finally:
+            with stdout_on_stderr():
+                await stack.aclose()
+
+
+async def work(
+    durable: Durable,
+    announce: Callable[[], None],
+    *,
+    options: ServerOptions = DEFAULTS,
+    lifespan: Lifespan | None = None,
+) -> None:
     """Execute the runs in the queue of a PostgreSQL store until the process receives SIGTERM or SIGINT.
 
     `announce` is called once the worker is ready. At most `max_agents` runs are under way here; other workers take over
@@ -129,9 +162,11 @@ async def work(durable: Durable, announce: Callable[[], None], *, options: Serve
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with _keeping(durable, options):
-        announce()
-        await stop.wait()
+    async with _entered(lifespan) as entered:
+        agents = [*durable.agents, *(each for each in entered if isinstance(each, Agent))]
+        async with _keeping(replace(durable, agents=agents), options):
+            announce()
+            await stop.wait()
 
 
 @asynccontextmanager
