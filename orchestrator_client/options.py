@@ -24,6 +24,7 @@ from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL
 class Options:
     """One command line. Each field has the value of the option of that name, with the option's default."""
 
+    agent: Path | None
     config: Path | None
     servers: tuple[str, ...]
     connect_timeout: float
@@ -129,6 +130,13 @@ timeline_output = _together(
     option(_OUTPUT, "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline."),
 )
 all_options = _together(
+    option(
+        _SERVERS,
+        "--agent",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="FILE",
+        help="Let the agent of this Markdown file orchestrate, with the MCP servers it names.",
+    ),
     which_servers,
     option(_SERVERS, "--local", is_flag=True, help="Use no server: run all tools in this process."),
     option(

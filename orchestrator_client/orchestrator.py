@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.events import EventHandler, ignore
@@ -15,6 +15,9 @@ from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.remote import Warn
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT, Servers
 from agentloop.model import ClientSource
+
+if TYPE_CHECKING:
+    from agentloop.agent_files import AgentFile
 
 ORCHESTRATOR_MODEL = "claude-sonnet-5-5"
 
@@ -51,6 +54,8 @@ class Setup:
     keys: str | None = None
     """The prefix of the calls' idempotency keys; None for a new one for each connection."""
     server_log: TextIO = sys.stderr
+    agent: AgentFile | None = None
+    """The agent that orchestrates; None for the built-in one."""
 
 
 class Session:
@@ -62,6 +67,7 @@ class Session:
 
     def __init__(self, setup: Setup, warn: Warn, on_event: EventHandler = ignore) -> None:
         self._setup = setup
+        self._warn = warn
         self._servers = Servers(
             setup.servers,
             fallback=setup.fallbacks,
@@ -95,17 +101,22 @@ class Session:
         Raises:
             ConfigurationError: no server could be reached and there are no local fallbacks for one.
         """
-        tools = self._servers.tools
+        setup, tools = self._setup, self._servers.tools
+        if setup.agent is not None:
+            from orchestrator_client.agent_file import orchestrator_of  # noqa: PLC0415 - needs a YAML parser
+
+            own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self._warn)
+            return replace(own, early_tool_calls=setup.early_tool_calls)
         if not tools:
             raise ConfigurationError("The servers have no tools, so there is nothing to delegate to.")
         return Agent(
             name="orchestrator",
             system_prompt=SYSTEM_PROMPT,
             tools=tools,
-            model=self._setup.model,
-            client=self._setup.client,
+            model=setup.model,
+            client=setup.client,
             effort="medium",
-            early_tool_calls=self._setup.early_tool_calls,
+            early_tool_calls=setup.early_tool_calls,
         )
 
     def to_json(self) -> dict[str, Any]:

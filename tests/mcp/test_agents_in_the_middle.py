@@ -67,7 +67,7 @@ def three_processes(folder: Path, url: str) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("agents-in-the-middle")
-async def test_events_usage_limits_and_cancel_pass_through_three_processes(tmp_path: Path) -> None:
+async def test_events_usage_deadline_and_cancel_pass_through_three_processes(tmp_path: Path) -> None:
     with ScriptedMessages(script) as model:
         async with connect({"middle": three_processes(tmp_path, model.url)}) as servers:
             lead = Agent("lead", "lead", servers.tools, client=model.client)
@@ -86,7 +86,6 @@ async def test_events_usage_limits_and_cancel_pass_through_three_processes(tmp_p
             running = asyncio.create_task(lead.run("hold", deadline=6))
             await model.until(lambda: len(model.requests) == 12)
             await nobody_goes_on(running, DeadlineExceeded, model)
-            assert "leaf has no answer: The next turn" in (await lead.run("add", max_tokens=12_500)).answer
 
 
 def check_events(events: Sequence[Event]) -> None:

@@ -16,7 +16,7 @@ from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, s
 from tests.surface import ROOT, Served, scripted_env, serving, text
 
 EXAMPLES = {
-    block.split()[1]: block
+    block.split()[1].strip(","): block
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 }
 NOBODY = "http://127.0.0.1:9/mcp"
