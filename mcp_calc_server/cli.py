@@ -99,6 +99,8 @@ def _serve(options: Options, *, own_model: bool) -> None:
             options=_server_options(options),
             durable=publishing.durable(options, [*published.behind, *published.agents]),
             lifespan=published.lifespan,
+            prompts=published.prompts,
+            resources=published.resources,
         )
     )
 

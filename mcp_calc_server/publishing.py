@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
 from agentloop.mcp.server.program import default_name
+from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publish import find_published
+from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, flag
@@ -41,6 +43,8 @@ class Published:
     lifespan: Lifespan | None = None
     names: tuple[str, ...] = ()
     has_calculator: bool = False
+    prompts: tuple[Prompt, ...] = ()
+    resources: tuple[Resource, ...] = ()
     modules: tuple[Path, ...] = ()
     """Files of the user's modules that were imported."""
 
@@ -74,9 +78,10 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     if options.no_calculator and not (options.publish or options.agents):
         raise ConfigurationError("--no-calculator without --publish or --agents leaves nothing to publish.")
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url)
-    parts = [] if options.no_calculator else [_calculator(choice, say)]
-    parts.append(_of_modules(options, choice, own_model=own_model))
+    parts = [_of_modules(options, choice, own_model=own_model)]
     parts += [_of_files(options, choice, say)] if options.agents else []
+    if not options.no_calculator:
+        parts.insert(0, _calculator(choice, say))
     if options.offline:
         prices.register(choice.model, input=0, output=0)
     return Published(
@@ -86,6 +91,8 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
         next((part.lifespan for part in parts if part.lifespan), None),
         tuple(name for part in parts for name in part.names),
         not options.no_calculator,
+        tuple(prompt for part in parts for prompt in part.prompts),
+        tuple(resource for part in parts for resource in part.resources),
         tuple(path for part in parts for path in part.modules),
     )
 
@@ -123,6 +130,8 @@ def _of_files(options: Options, choice: ModelChoice, say: Say) -> Published:
         behind=of_files.agents,
         lifespan=of_files.lifespan,
         names=tuple(item.file.name for item in checked.items),
+        prompts=tuple(files.prompts_of(options.agents)),
+        resources=tuple(files.resources_of(options.agents)),
         modules=_modules([name for item in checked.items for name in item.file.tools or () if ":" in name]),
     )
 

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from agentloop.mcp.client.config import ServerEntry
     from agentloop.mcp.client.servers import Servers, connect
     from agentloop.mcp.server.program import serve
+    from agentloop.mcp.server.prompts import Prompt
+    from agentloop.mcp.server.resources import Resource
 
-__all__ = ["ServerEntry", "Servers", "connect", "serve"]
+__all__ = ["Prompt", "Resource", "ServerEntry", "Servers", "connect", "serve"]
 
 _PLACES = {
+    "Prompt": "agentloop.mcp.server.prompts",
+    "Resource": "agentloop.mcp.server.resources",
     "ServerEntry": "agentloop.mcp.client.config",
     "Servers": "agentloop.mcp.client.servers",
     "connect": "agentloop.mcp.client.servers",

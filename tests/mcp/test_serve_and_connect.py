@@ -13,6 +13,7 @@ from agentloop import Agent, ConfigurationError, Tool, tool
 from agentloop.events import Event, ServerChanged, ToolStarted
 from agentloop.mcp import ServerEntry, Servers, connect, serve
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
+from tests.processes import finished, started
 from tests.surface import ROOT, Served, scripted_env, serving, text
 
 EXAMPLES = {
@@ -51,22 +52,20 @@ async def program(tmp_path: Path, source: str, *, url: str, transport: str = "st
 
 @pytest.mark.requirement("public-api")
 async def test_the_two_programs_of_the_readme_work_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     source, lead = EXAMPLES["writer.py"], EXAMPLES["lead.py"]
     assert "port=8000" in source
     with ScriptedMessages(answer) as model:
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", model.url)
-        monkeypatch.setenv("ANTHROPIC_API_KEY", "scripted")
-        monkeypatch.syspath_prepend(str(tmp_path))
         (tmp_path / "writer.py").write_text(source, encoding="utf-8")
         async with program(tmp_path, source.replace("8000", "0"), url=model.url, transport="http") as served:
-            names: dict[str, Any] = {"__name__": "lead"}
-            exec(compile(lead.replace("http://127.0.0.1:8000/mcp", served.url), "lead.py", "exec"), names)  # noqa: S102
-            await names["main"]()
-    printed = capsys.readouterr().out
-    assert printed.splitlines()[-1] == "Told: Told: 3"
-    assert "ToolStarted" in printed, "on_event=print"
+            (tmp_path / "lead.py").write_text(lead.replace("http://127.0.0.1:8000/mcp", served.url), encoding="utf-8")
+            env = scripted_env(model.url, PYTHONPATH=str(ROOT))
+            async with started([sys.executable, "lead.py"], env=env, cwd=tmp_path) as process:
+                end = await finished(process)
+    assert (end.code, end.err) == (0, "")
+    assert end.out.splitlines()[-1] == "Told: Told: 3"
+    assert "ToolStarted" in end.out, "on_event=print"
     assert {request.body["model"] for request in model.requests} == {"claude-sonnet-5-5"}
 
 

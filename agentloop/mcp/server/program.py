@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.mcp.server import logs, serving
+from agentloop.mcp.server.prompts import Prompt
+from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import Lifespan, ServerInfo
 
 if TYPE_CHECKING:
@@ -33,13 +35,16 @@ def serve(
     version: str = "0",
     instructions: str | None = None,
     lifespan: Lifespan | None = None,
+    prompts: Sequence[Prompt] = (),
+    resources: Sequence[Resource] = (),
 ) -> None:
     """Publish agents and tools over MCP until the client leaves (stdio), or SIGTERM or Ctrl-C ends the program.
 
     An agent becomes the tool `<its name>_agent`. Over `"http"` (streamable HTTP) or `"sse"` the URL is written to
     stderr; port 0 takes a free one. An address that other machines can reach needs a `token`, which clients send as a
     bearer token. Clients see `name`, `title`, `version` and `instructions`, which they may show to their model; without
-    a `name` the server is called as the one agent or tool that it publishes, or "agents".
+    a `name` the server is called as the one agent or tool that it publishes, or "agents". `prompts` and `resources` are
+    for the client's user: see `Prompt` and `Resource`.
 
     `lifespan` is a function without arguments that returns an async context manager: it is entered before serving, and
     the agents and tools that it yields are published too. So an agent can use what has to be opened first:
@@ -72,6 +77,8 @@ def serve(
                 address=None if transport == "stdio" else _address(transport, host, port, path, token),
                 announce=lambda url: _say(f"listening at {url}"),
                 lifespan=lifespan,
+                prompts=prompts,
+                resources=resources,
             )
         )
     except KeyboardInterrupt:

@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
-from mcp.types import ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResult
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.imports import lazy
 from agentloop.loading import stdout_on_stderr
 from agentloop.mcp.server.get_run import get_run_tool
-from agentloop.mcp.server.publication import DEFAULTS, Context, Publication, ServerOptions
+from agentloop.mcp.server.offered import Offered
+from agentloop.mcp.server.prompts import Prompt
+from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
+from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
-from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
+from agentloop.mcp.server.timeline_app import EXTENSIONS
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
@@ -60,17 +62,18 @@ class Durable:
     sharing: Sharing | None = None
 
 
-def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> Server[Any]:
-    """An MCP server for any transport. It speaks all revisions the SDK knows."""
+def build_server(
+    publication: Publication,
+    info: ServerInfo = ServerInfo(),
+    *,
+    prompts: Sequence[Prompt] = (),
+    resources: Sequence[Resource] = (),
+) -> Server[Any]:
+    """An MCP server for any transport. It speaks all revisions the SDK knows.
 
-    async def list_limited(context: Context, page: PaginatedRequestParams | None) -> ListResourcesResult:
-        await publication.admit_read(context)
-        return await list_resources(context, page)
-
-    async def read_limited(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
-        await publication.admit_read(context)
-        return await read_resource(context, params)
-
+    Raises:
+        ConfigurationError: a prompt or a resource is there twice.
+    """
     server: Server[Any] = Server(
         info.name,
         title=info.title,
@@ -80,8 +83,7 @@ def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> S
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
-        on_list_resources=list_limited,
-        on_read_resource=read_limited,
+        **Offered(publication, prompts, resources).handlers(),
     )
     server.extensions.update(EXTENSIONS)
     return server
@@ -97,8 +99,10 @@ async def serve(
     announce: Callable[[str], None] = lambda _url: None,
     durable: Durable | None = None,
     lifespan: Lifespan | None = None,
+    prompts: Sequence[Prompt] = (),
+    resources: Sequence[Resource] = (),
 ) -> None:
-    """Publish tools and agents until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
+    """Publish until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
 
     Without an `address` the transport is stdio. With one, `announce` is called with the URL once the port is bound. At
     the end running calls are cancelled; `durable` runs are continued by the next process with the same store. The runs
@@ -118,7 +122,7 @@ async def serve(
             if durable is not None and durable.respond_within is not None:
                 all_tools.append(get_run_tool(durable.respond_within))
             publication = Publication(all_tools, [*agents, *later], options=options, durable_runner=durable_runner)
-            server = build_server(publication, info)
+            server = build_server(publication, info, prompts=prompts, resources=resources)
             stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
             if durable_runner is not None:
                 from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
