@@ -37,10 +37,7 @@ CLAUDE_CODE_TOOLS = frozenset(
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _NOT_YET: dict[str, tuple[str, Level, str]] = {
-    "output": ("output", "error", "the agent would answer with text that nothing checks against the schema"),
-    "input": ("input", "error", "the agent would take one prompt instead of the fields of the schema"),
     "approve": ("approve", "error", "the agent would call these tools without asking anybody"),
-    "sessions": ("sessions", "warning", "each call starts a new conversation"),
     "canAsk": ("can_ask", "warning", "the agent can ask nobody"),
 }
 
@@ -182,6 +179,9 @@ def to_agent(
         description=file.description,
         effort=file.effort,
         limits=limits,
+        output_type=file.output,
+        input_type=file.input,
+        sessions=file.sessions,
     )
 
 

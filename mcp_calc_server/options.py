@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from agentloop.command_line import Seconds, option
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from agentloop.prices import PRICES_VARIABLE
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
@@ -32,6 +33,8 @@ class Options:
     model: str
     base_url: str | None
     offline: bool
+    no_cache: bool
+    prices: Path | None
     publish: tuple[str, ...]
     agents: tuple[Path, ...]
     mcp_config: Path | None
@@ -73,7 +76,7 @@ _RUNS, _QUEUE = "Durable runs", "Durable runs of several processes (PostgreSQL)"
 _COUNT = click.IntRange(min=1)
 
 _PUBLISHED_NAMES = (
-    *("model", "base_url", "offline", "publish", "agents", "mcp_config", "no_calculator"),
+    *("model", "base_url", "offline", "prices", "no_cache", "publish", "agents", "mcp_config", "no_calculator"),
     *("name", "title", "instructions", "version_label"),
 )
 OFFLINE_HELP = "Use the built-in reader of fixed rules, not a language model."
@@ -97,6 +100,14 @@ PUBLISHED = (
         _PUBLISHES, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
     ),
     option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help=OFFLINE_HELP),
+    option(
+        _PUBLISHES,
+        "--prices",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar=PRICES_VARIABLE,
+        help="A TOML file with what models cost.",
+    ),
+    option(_PUBLISHES, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
     option(
         _PUBLISHES,
         "--publish",

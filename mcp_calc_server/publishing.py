@@ -16,6 +16,7 @@ from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publish import find_published
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
+from agentloop.prompt_cache import CACHE_VARIABLE
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, flag
 from offline_model.choice import ModelChoice, choose_model
@@ -77,7 +78,12 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     """
     if options.no_calculator and not (options.publish or options.agents):
         raise ConfigurationError("--no-calculator without --publish or --agents leaves nothing to publish.")
+    if options.no_cache:
+        os.environ[CACHE_VARIABLE] = "off"
+    if options.prices:
+        prices.register_file(options.prices)
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url)
+    prices.register_if_local(choice.model, choice.base_url)
     parts = [_of_modules(options, choice, own_model=own_model)]
     parts += [_of_files(options, choice, say)] if options.agents else []
     if not options.no_calculator:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self, TextIO
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.events import EventHandler, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT, Servers
 from agentloop.model import ClientSource
+from orchestrator_client.approval import Approvals
+from orchestrator_client.login import TerminalBrowser, login_of, logins, sign_in, why_down
 
 if TYPE_CHECKING:
     from agentloop.agent_files import AgentFile
@@ -39,7 +41,8 @@ class Setup:
 
     `fallbacks` are local sync tools that answer when a server that offers the same tools cannot; without `servers`,
     they are the only tools. `fallback_servers` names servers known to offer them, even if they never answer. `allow`
-    are patterns for names of tools that may change things. `max_calls` bounds the concurrent calls to each server.
+    are patterns for names of tools that may change things, `deny` for tools that are left out. `max_calls` bounds the
+    concurrent calls to each server.
     """
 
     model: str
@@ -48,17 +51,23 @@ class Setup:
     fallbacks: Sequence[Tool]
     fallback_servers: Collection[str] = ()
     allow: Sequence[str] = ()
+    deny: Sequence[str] = ()
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
     early_tool_calls: bool = True
     keys: str | None = None
     """The prefix of the calls' idempotency keys; None for a new one for each connection."""
     server_log: TextIO = sys.stderr
+    logins: LoginStore = field(default_factory=logins)
+    browser: TerminalBrowser | None = None
+    """Where the user logs in to a server that asks for it; None if nobody is there."""
+    approvals: Approvals | None = None
+    """Asks the user about tools that may change things; None if nobody is there."""
     agent: AgentFile | None = None
     """The agent that orchestrates; None for the built-in one."""
 
 
-class Session:
+class Session(Servers):
     """Servers that stay connected, and reconnect, over any number of conversations.
 
     `warn` receives one line for each problem that was handled, `on_event` the events `ServerStarting` and
@@ -67,33 +76,28 @@ class Session:
 
     def __init__(self, setup: Setup, warn: Warn, on_event: EventHandler = ignore) -> None:
         self._setup = setup
-        self._warn = warn
-        self._servers = Servers(
+        super().__init__(
             setup.servers,
             fallback=setup.fallbacks,
             fallback_servers=setup.fallback_servers,
             allow=setup.allow,
-            connect_timeout=setup.connect_timeout,
-            max_calls=setup.max_calls,
-            keys=setup.keys,
-            server_log=setup.server_log,
+            deny=setup.deny,
+            ask=None if setup.approvals is None else setup.approvals.permit,
             warn=warn,
             on_event=on_event,
         )
 
     async def __aenter__(self) -> Self:
-        """Connect to all servers at once."""
-        await self._servers.__aenter__()
+        """Connect to all servers at once, and let the user log in where that is needed."""
+        await super().__aenter__()
+        try:
+            for number, connection in enumerate(self.connections):
+                if connection.login is not None and connection.login.is_needed:
+                    self.connections[number] = await self._signed_in(connection)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self._servers.__aexit__(None, None, None)
-
-    @property
-    def connections(self) -> list[Connection]:
-        return self._servers.connections
 
     def orchestrator(self) -> Agent:
         """An orchestrator for one conversation, with the tools of the servers that are up now.
@@ -101,11 +105,13 @@ class Session:
         Raises:
             ConfigurationError: no server could be reached and there are no local fallbacks for one.
         """
-        setup, tools = self._setup, self._servers.tools
+        setup, tools = self._setup, self.tools
+        if setup.approvals is not None:
+            setup.approvals.new_conversation()
         if setup.agent is not None:
             from orchestrator_client.agent_file import orchestrator_of  # noqa: PLC0415 - needs a YAML parser
 
-            own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self._warn)
+            own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self.warn)
             return replace(own, early_tool_calls=setup.early_tool_calls)
         if not tools:
             raise ConfigurationError("The servers have no tools, so there is nothing to delegate to.")
@@ -119,6 +125,30 @@ class Session:
             early_tool_calls=setup.early_tool_calls,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """The state of each server, by name."""
-        return self._servers.to_json()
+    def connection(self, name: str, entry: ServerEntry) -> Connection:
+        setup = self._setup
+        return Connection(
+            name,
+            entry,
+            connect_timeout=setup.connect_timeout,
+            server_log=setup.server_log,
+            max_calls=setup.max_calls,
+            keys=setup.keys,
+            login=login_of(name, entry, setup.logins, browser=setup.browser),
+            changed=self.report,
+        )
+
+    def why_down(self, connection: Connection) -> str:
+        return why_down(connection)
+
+    async def _signed_in(self, connection: Connection) -> Connection:
+        """Let the user log in, and connect again. The same connection if nobody is there or the login failed."""
+        setup, name = self._setup, connection.name
+        if setup.browser is None:
+            return connection
+        problem, _ = await sign_in(name, connection.entry, setup.logins, setup.browser, setup.server_log)
+        if problem is not None:
+            self.warn(f"{name}: not logged in: {problem}")
+            return connection
+        await connection.__aexit__(None, None, None)
+        return await self.stack.enter_async_context(self.connection(name, connection.entry))

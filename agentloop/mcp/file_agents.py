@@ -111,7 +111,7 @@ class FileAgent:
         missing = [each for each in self._connections if not _is_known(each)]
         await asyncio.gather(*(each.reached(PATIENCE) for each in missing))
         catalogs = [each.catalog for each in self._connections]
-        if self._made is None or any(one is not other for one, other in zip(catalogs, self._made_of, strict=True)):
+        if self._made is None or catalogs != self._made_of:
             self._made = self._make(self.file, self._tools())
             self._made_of = catalogs
         return self._made

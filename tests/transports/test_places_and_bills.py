@@ -89,9 +89,9 @@ def _meta(delegation: Any) -> RequestParamsMeta:
     return cast("RequestParamsMeta", {CALL: delegation})
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize(
-    ("handover", "said"),
+    ("delegation", "said"),
     [
         ({"id": "a", "depth": 1, "budget": {"tokens": 0}}, "0 tokens left"),
         ({"id": "a", "depth": 1, "budget": {"turns": 0}}, "0 turns left"),
@@ -115,7 +115,7 @@ async def test_a_delegation_context_with_nothing_left_or_nonsense_asks_no_model(
     assert len(model.requests) == before
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @on_one_loop
 async def test_the_callers_deadline_stops_the_agent_in_the_server(client: Client, model: ScriptedMessages) -> None:
     prompt = f"hold past {id(client)}"
@@ -138,9 +138,9 @@ async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
     troubles = iter([fails(529, "overloaded_error", retry_after=0.01), cut(says("x"), after=3)])
 
     async def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss":
+        if request.system == "boss":
             return next(orders)
-        trouble = next(troubles, None) if request.body["system"] == "helper" and request.prompt == "quick" else None
+        trouble = next(troubles, None) if request.system == "helper" and request.prompt == "quick" else None
         return trouble or await answer(request)
 
     with ScriptedMessages(script) as model:
@@ -156,15 +156,15 @@ async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
         assert counted == model.counted(name), name
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize("budget", [Budget(tokens=40_000), Budget(turns=9), Budget(usd=Decimal("0.5"))], ids=str)
 async def test_agents_in_another_process_never_exceed_the_budget_together(budget: Budget) -> None:
     async def script(request: RecordedRequest) -> Reply:
         usage = {"input_tokens": 300, "output_tokens": 500}
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             reply = calls(*(("looped_agent", {"prompt": str(number)}) for number in range(8)))
         else:
-            reply = says("done") if request.body["system"] == "boss" else await answer(request)
+            reply = says("done") if request.system == "boss" else await answer(request)
         return replace(reply, usage=usage)
 
     with ScriptedMessages(script) as model:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from agentloop import ConfigurationError
+from agentloop.mcp.client.oauth_settings import OAuthSettings
 
 LONGEST_NAME = 100
 """Characters of a server's name."""
@@ -83,10 +84,26 @@ class ServerEntry(BaseModel):
     """Tools that are left out."""
     allow: Patterns = Field(default=(), validation_alias=AliasChoices("allow", "alwaysAllow", "autoApprove"))
     """Tools that may change things without asking."""
+    oauth: OAuthSettings = Field(default_factory=OAuthSettings, repr=False)
+    """What a login at the server needs besides what the server says itself."""
     timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Milliseconds one call may take."""
     trusted: bool = False
     """Whether the annotations of its tools (read-only, idempotent, ...) are believed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_tools(cls, given: Any) -> Any:
+        """`tools: {allow, deny}` as the two lists."""
+        tools = given.get("tools") if isinstance(given, dict) else None
+        if not isinstance(tools, dict):
+            return given
+        if unknown := set(tools) - {"allow", "deny"}:
+            raise ValueError(f"`tools` has `allow` and `deny`, and no `{min(unknown)}`")
+        both = {"tools": tools.get("allow", True)}
+        if "deny" in tools:
+            both["disabledTools"] = tools["deny"]
+        return {**given, **both}
 
     @field_validator("headers")
     @classmethod
@@ -153,7 +170,8 @@ class ServerEntry(BaseModel):
         values = [*self.env.values(), *self.all_headers.values(), *(value for _, value in parse_qsl(parts.query))]
         words = [word for value in self.all_headers.values() for word in value.split()]
         userinfo = [parts.netloc.rpartition("@")[0], parts.password or "", unquote(parts.password or ""), parts.query]
-        return {each for each in (*values, *words, *userinfo) if len(each) >= SHORTEST_SECRET}
+        others = (*words, *userinfo, self.oauth.client_secret or "")
+        return {each for each in (*values, *others) if len(each) >= SHORTEST_SECRET}
 
 
 def matches(server: str, tool: str, patterns: Iterable[str]) -> bool:

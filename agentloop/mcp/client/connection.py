@@ -13,13 +13,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import CallToolResult
 from mcp.types import Tool as McpTool
 
-from agentloop import ToolUnavailable
+from agentloop import ToolError, ToolUnavailable
 from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client.admission import Admission
 from agentloop.mcp.client.breaker import Breaker, State
@@ -27,6 +27,9 @@ from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession, SessionRefused
+
+if TYPE_CHECKING:
+    from agentloop.mcp.client.oauth import ServerLogin
 
 CLOSE_TIMEOUT = 5.0
 """Seconds closing a connection may take. A started server has been killed by then."""
@@ -47,7 +50,7 @@ class Connection:
     when the state of the connection or of its breaker has changed.
 
     Idempotency keys of calls to agents begin with `keys`. A server that `keeps_runs` recognises a repeated call by its
-    key and continues the run.
+    key and continues the run. `login` adds a token to the requests to a server by URL.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class Connection:
         server_log: TextIO,
         max_calls: int = MAX_CALLS,
         keys: str | None = None,
+        login: ServerLogin | None = None,
         changed: Callable[[Connection], None] = lambda _connection: None,
     ) -> None:
         self.name = name
         self.entry = entry
         self.is_trusted = entry.trusted
+        self.login = login
         self.catalog = Catalog()
         self.keeps_runs = False
         self.error: str | None = None
@@ -168,6 +173,13 @@ class Connection:
         except ConnectionLost as lost:
             self._lose(session, str(lost))
             raise self._unavailable() from None
+        except SessionRefused:
+            raise
+        except ToolError as error:
+            if self.login is None or not self.login.is_needed:
+                raise
+            reason = f" ({self.login.error})" if self.login.error else ""
+            raise ToolError(f"{error}. The server wants a login{reason}.") from None
 
     async def _connected(self, patience: float) -> SdkSession:
         if self._session is None and patience > 0:
@@ -209,7 +221,7 @@ class Connection:
     async def _keep_one(self) -> bool:
         """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
-        session = SdkSession(self.name, self.entry, self._keys)
+        session = SdkSession(self.name, self.entry, self._keys, self.login)
         try:
             async with session.opened(self._server_log, self._connect_timeout, self._on_end):
                 was_up = self._is_now(session)

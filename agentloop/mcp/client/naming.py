@@ -55,6 +55,10 @@ class ServerNames:
             for pattern in patterns
         )
 
+    def is_denied(self, name: str, patterns: Iterable[str]) -> bool:
+        """Whether a pattern matches: one with `__` the qualified name, any other the tool's own name."""
+        return any(fnmatchcase(self.qualified(name) if SEPARATOR in each else name, each) for each in patterns)
+
     def to_allow(self, name: str) -> str:
         """The pattern that matches only this tool."""
         return name if name in self.plain and SEPARATOR not in name else self.qualified(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -26,15 +26,21 @@ from agentloop import (
     ToolUnavailable,
     dispatch,
 )
+from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
-from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.delegated_call import Delegation, Share
 from agentloop.mcp.client.naming import Offer, ServerNames, name_tools
-from agentloop.mcp.client.permissions import needs_permission, refusal
+from agentloop.mcp.client.permissions import Permit, needs_permission, refusal
 from agentloop.narration import LINE, clip
 from agentloop.schema_check import SchemaCheck
 
 Warn = Callable[[str], None]
+Ask = Callable[[Connection, str, str, Mapping[str, Any]], Awaitable[None]]
+"""Receives the connection, the tool's name at the server, the shown one, and the arguments of a call.
+
+Raises `ToolError` if the call is not allowed.
+"""
 
 PATIENCE = 5.0
 """Seconds a call without a fallback waits for its server to come back."""
@@ -53,16 +59,25 @@ MAX_LINES = 1000
 
 _IMAGES = {"image/gif", "image/jpeg", "image/png", "image/webp"}
 """What the Messages API takes; it refuses the whole conversation for any other."""
+_META = {SESSION, STEPS, USAGE}
+"""What is kept of a result's `_meta`."""
 
 
 def remote_tools(
-    connections: Sequence[Connection], warn: Warn, *, reserved: Collection[str] = (), allow: Sequence[str] = ()
+    connections: Sequence[Connection],
+    warn: Warn,
+    *,
+    reserved: Collection[str] = (),
+    allow: Sequence[str] = (),
+    deny: Sequence[str] = (),
+    ask: Ask | None = None,
 ) -> list[Tool]:
     """Every tool of every server that is up, each an async tool.
 
     No tool gets the name of another server's tool, or one of `reserved`: see `name_tools`. A tool that may change
-    things and belongs to an untrusted server returns an error unless a pattern of `allow`, or of the server's entry,
-    matches its name. A tool that cannot be given to a model is left out. `warn` receives a line for each problem.
+    things and belongs to an untrusted server is called if a pattern of `allow`, or of the server's entry, matches its
+    name, or if `ask` permits the call; otherwise it returns an error. A tool that cannot be given to a model, or
+    that a pattern of `deny` matches, is left out. `warn` receives a line for each problem.
     """
     offers = [Offer(each.name, [tool.name for tool in each.tools], is_trusted=each.is_trusted) for each in connections]
     tools: dict[str, Tool] = {}
@@ -70,6 +85,8 @@ def remote_tools(
     for connection, names in zip(connections, name_tools(offers, reserved), strict=True):
         problems = list(connection.left_out)
         for listing in connection.tools:
+            if names.is_denied(listing.name, deny):
+                continue
             try:
                 tool = _remote_tool(connection, listing, names.shown(listing.name))
             except (ConfigurationError, ValueError) as error:
@@ -82,20 +99,30 @@ def remote_tools(
                 problems.append(f"It lists {tool.name} twice. The second one is left out.")
             else:
                 space -= size
-                tools[tool.name] = _guarded(tool, listing.name, connection, names, allow, warn)
+                tools[tool.name] = _guarded(tool, listing.name, connection, names, allow, warn, ask)
         _warn_of(problems, connection.name, warn)
     return list(tools.values())
 
 
 def _guarded(  # noqa: PLR0917
-    tool: Tool, listed: str, connection: Connection, names: ServerNames, allow: Sequence[str], warn: Warn
+    tool: Tool,
+    listed: str,
+    connection: Connection,
+    names: ServerNames,
+    allow: Sequence[str],
+    warn: Warn,
+    ask: Ask | None,
 ) -> Tool:
     if not needs_permission(tool.spec, is_trusted=connection.is_trusted):
         return tool
     if names.is_allowed(listed, allow) or matches(connection.name, listed, connection.entry.allow):
         return tool
-    refuse = refusal(tool.name, connection.name, names.to_allow(listed), warn)
-    return replace(tool, function=refuse, takes_context=False)
+    if ask is None:
+        permit = refusal(tool.name, connection.name, names.to_allow(listed), warn)
+    else:
+        permit = partial(ask, connection, listed, tool.name)
+    assert isinstance(tool.function, RemoteCall)
+    return replace(tool, function=replace(tool.function, permit=permit))
 
 
 def _warn_of(problems: Sequence[str], server: str, warn: Warn) -> None:
@@ -156,7 +183,8 @@ def _remote_tool(connection: Connection, listing: McpTool, shown_name: str) -> T
 class RemoteCall:
     """The function of a remote tool.
 
-    A server that is down is waited for at most `patience` seconds. `promise` checks structured results.
+    A server that is down is waited for at most `patience` seconds. `promise` checks structured results, `permit` is
+    asked before each call.
     """
 
     connection: Connection
@@ -165,8 +193,11 @@ class RemoteCall:
     patience: float = 0.0
     may_repeat: bool = False
     promise: SchemaCheck | None = None
+    permit: Permit | None = None
 
     async def __call__(self, context: CallContext, /, **arguments: Any) -> ToolOutput:
+        if self.permit is not None:
+            await self.permit(arguments)
         sent = {name: _wire(value) for name, value in arguments.items()}
         was_up = self.connection.is_up
         try:
@@ -190,11 +221,18 @@ class RemoteCall:
         if not self.is_agent:
             return self._output(await ask())
         server = self.connection
-        with Delegation(context, self.name, server.name, is_trusted=server.is_trusted) as delegation:
-            result = await ask(delegation=delegation)
-            output = self._output(result)
-            delegation.answered(output)
-            return output
+        share: Share = None
+        for attempt in itertools.count():
+            delegation = Delegation(
+                context, self.name, server.name, is_trusted=server.is_trusted, attempt=attempt, share=share
+            )
+            with delegation:
+                output = self._output(await ask(delegation=delegation))
+                delegation.answered(output)
+            share = await delegation.larger_share()
+            if share is None:
+                return output
+        raise AssertionError("it returns")
 
     def _output(self, result: CallToolResult) -> ToolOutput:
         output = _output(result, self.connection.name)
@@ -250,7 +288,8 @@ def _output(result: CallToolResult, server: str) -> ToolOutput:
         content = ToolOutput.of(structured).content
     if result.is_error and not content:
         content = ToolOutput.error("").content
-    return ToolOutput(content, structured, result.is_error, server)
+    meta = {key: value for key, value in (result.meta or {}).items() if key in _META}
+    return ToolOutput(content, structured, result.is_error, server, meta or None)
 
 
 def _block(content: Any) -> dict[str, Any] | None:

@@ -59,13 +59,14 @@ class SdkSession:
     Calls may be made by any task. They raise `ConnectionLost`, or `ToolError` for what the server refused.
     """
 
-    def __init__(self, name: str, entry: ServerEntry, keys: str) -> None:
+    def __init__(self, name: str, entry: ServerEntry, keys: str, auth: httpx2.Auth | None = None) -> None:
         self.catalog = Catalog()
         self.keeps_runs = False
         self.has_ended = False
         self._name = name
         self._entry = entry
         self._keys = keys
+        self._auth = auth
         self._clocks = ClockOffsets()
         self._client: Client | None = None
         self._calls: set[asyncio.Task[CallToolResult]] = set()
@@ -113,10 +114,12 @@ class SdkSession:
             streams = server_process(entry, server_log, on_end)
         elif entry.type == "sse":
             factory = partial(http_client, on_failed_post=on_end)
-            streams = sse_client(entry.address, headers=entry.all_headers, httpx_client_factory=factory)
+            streams = sse_client(
+                entry.address, headers=entry.all_headers, auth=self._auth, httpx_client_factory=factory
+            )
         else:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
-            http = await stack.enter_async_context(http_client(entry.all_headers))
+            http = await stack.enter_async_context(http_client(entry.all_headers, auth=self._auth))
             streams = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_EVENT)
         return _watched(streams, on_end)
 
@@ -132,7 +135,7 @@ class SdkSession:
         """
         assert self._client is not None
         context = delegation.delegation if delegation else None
-        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.call}"}
+        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"}
         state = CallState(delegation)
         current_call.set(state)  # for the task made here
         call = asyncio.create_task(

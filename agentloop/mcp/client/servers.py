@@ -6,9 +6,10 @@ import logging
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 import anyio
 
@@ -16,9 +17,9 @@ from agentloop import ConfigurationError, Limits, Tool
 from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
 from agentloop.mcp.client.config import ServerEntry, named_server, unused_name
 from agentloop.mcp.client.config_file import read_config, read_entries
-from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.naming import name_matches
-from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
+from agentloop.mcp.client.remote import Ask, Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
 from agentloop.narration import LINE, clip
 
 CONNECT_TIMEOUT = 15.0
@@ -46,33 +47,37 @@ class Servers:
         fallback: Sequence[Tool] = (),
         fallback_servers: Collection[str] | None = None,
         allow: Sequence[str] = (),
+        deny: Sequence[str] = (),
+        ask: Ask | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
-        max_calls: int = MAX_CALLS,
-        keys: str | None = None,
-        server_log: TextIO | None = None,
         warn: Warn = _log.warning,
         on_event: EventHandler = ignore,
     ) -> None:
-        """`fallback_servers` names the servers that offer the `fallback` tools; None means that any may."""
+        """`fallback_servers` names the servers that offer the `fallback` tools; None means that any may.
+
+        `allow`, `deny` and `ask` are those of `remote_tools`.
+        """
         self._fallback = fallback
         self._fallback_servers = fallback_servers
         self._allow = allow
         self._warned: set[str] = set()
         self._say = warn
         self._on_event = on_event
-        self._stack = AsyncExitStack()
-        self.connections = [
-            Connection(
-                name,
-                entry,
-                connect_timeout=connect_timeout,
-                server_log=server_log or sys.stderr,
-                max_calls=max_calls,
-                keys=keys,
-                changed=self._on_change,
-            )
-            for name, entry in entries.items()
-        ]
+        self._deny = deny
+        self._ask = ask
+        self._connect_timeout = connect_timeout
+        self.stack = AsyncExitStack()
+        self.connections = [self.connection(name, entry) for name, entry in entries.items()]
+
+    def connection(self, name: str, entry: ServerEntry) -> Connection:
+        """A connection to a server, not open yet."""
+        return Connection(
+            name, entry, connect_timeout=self._connect_timeout, server_log=sys.stderr, changed=self.report
+        )
+
+    def why_down(self, connection: Connection) -> str:
+        """Why a server cannot be reached, for people."""
+        return str(connection.error)
 
     async def __aenter__(self) -> Self:
         """Connect to all servers at once. Each has the connect timeout."""
@@ -80,20 +85,20 @@ class Servers:
             is_remote = each.entry.command is None
             self._on_event(ServerStarting(run="", agent="", server=each.name, is_remote=is_remote))
         for each in self.connections:
-            self._stack.push_async_exit(each)
+            self.stack.push_async_exit(each)
         try:
             async with anyio.create_task_group() as group:
                 for each in self.connections:
                     group.start_soon(each.__aenter__)
         except BaseException:
-            await self._stack.aclose()
+            await self.stack.aclose()
             raise
         return self
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self.stack.aclose()
 
     @property
     def tools(self) -> list[Tool]:
@@ -114,14 +119,15 @@ class Servers:
             tool
             for tool in fallback
             if tool.name not in offered
+            and not any(fnmatchcase(tool.name, pattern) for pattern in self._deny)
             and (not self.connections or any(each.entry.uses(each.name, tool.name) for each in covered))
         ]
         reserved = {tool.name for tool in stand_ins}
-        remote = remote_tools(up, self.warn, reserved=reserved, allow=self._allow)
+        remote = remote_tools(up, self.warn, reserved=reserved, allow=self._allow, deny=self._deny, ask=self._ask)
         tools = with_fallbacks(remote, fallback, self.warn, Limits()) + stand_ins
         for each in down:
             action = "Its calls are answered by local threads." if each in covered else "It is left out."
-            self.warn(f"{each.name} cannot be reached: {each.error}. {action}")
+            self.warn(f"{each.name} cannot be reached: {self.why_down(each)}. {action}")
         if down and not tools:
             raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
         return tools
@@ -152,7 +158,8 @@ class Servers:
             self._warned.add(text)
             self._say(text)
 
-    def _on_change(self, connection: Connection) -> None:
+    def report(self, connection: Connection) -> None:
+        """Emit an event for a connection whose state has changed."""
         state = connection.breaker.state
         reason = None if connection.is_up else clip(connection.error or "", LINE)
         self._on_event(

@@ -7,7 +7,6 @@ one for HTTP waits for open streams without a bound.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOption
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS
+from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
@@ -119,9 +119,12 @@ async def serve(
             durable = replace(durable, agents=[*durable.agents, *later])
         all_tools = [*tools, *(each for each in entered if isinstance(each, Tool))]
         async with _keeping(durable, options) as durable_runner:
-            if durable is not None and durable.respond_within is not None:
-                all_tools.append(get_run_tool(durable.respond_within))
-            publication = Publication(all_tools, [*agents, *later], options=options, durable_runner=durable_runner)
+            published = [*all_tools, *(agent.as_tool() for agent in (*agents, *later))]
+            if durable is not None and durable_runner is not None and durable.respond_within is not None:
+                # "not yet" fits no output schema
+                published = [_unpromised(tool) if durable_runner.keeps(tool.name) else tool for tool in published]
+                published.append(get_run_tool(durable.respond_within))
+            publication = Publication(published, options=options, durable_runner=durable_runner)
             server = build_server(publication, info, prompts=prompts, resources=resources)
             stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
             if durable_runner is not None:
@@ -148,6 +151,10 @@ async def _entered(lifespan: Lifespan | None) -> AsyncIterator[Sequence[Agent | 
                 await stack.aclose()
 
 
+def _unpromised(tool: Tool) -> Tool:
+    return replace(tool, spec=replace(tool.spec, output_schema=None))
+
+
 async def work(
     durable: Durable,
     announce: Callable[[], None],
@@ -164,8 +171,7 @@ async def work(
         ConfigurationError: the store cannot be used, or is not shared.
     """
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_signals(stop.set)
     async with _entered(lifespan) as entered:
         agents = [*durable.agents, *(each for each in entered if isinstance(each, Agent))]
         async with _keeping(replace(durable, agents=agents), options):
