@@ -217,6 +217,35 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
         print_result(change.report(host, name))
 
 
+@main.command(cls=CommandLine)
+@click.option("--agents", "folders", multiple=True, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option("--name", help="The name of the bundle.  [default: that of what is published]")
+@click.option("--title", help="Its name for people.  [default: the name]")
+@click.option("--description", help="What it is for.  [default: the descriptions of the agents]")
+@click.option("--instructions", help="What hosts may tell their model about it.")
+@click.option("--version-label", default="0.1.0", metavar="VERSION", help="Its version, such as 1.2.0.")
+@click.pass_context
+def bundle(context: click.Context, /, folders: Sequence[Path], output: Path | None, **given: Any) -> None:
+    """Build a bundle (.mcpb) of the agents in these directories, for hosts that install such files.
+
+    It holds the agents, their prompts and resources, the Python modules of the current folder that they name, and this
+    program. The host starts it with uv and asks its user for an API key.
+    """
+    from mcp_calc_server import bundle as bundles  # noqa: PLC0415 - needs a YAML parser
+
+    options = {"agents": tuple(folders), "no_calculator": True}
+    try:
+        made = bundles.bundle_of(folders, _looked_at(context, options), **given)
+        path = output or Path(f"{made.name}.mcpb")
+        made.write(path)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"Cannot read or write {error.filename}: {error.strerror}.") from None
+    print_result(f"Wrote {path}: {', '.join(tool['name'] for tool in made.tools)}.")
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
