@@ -10,7 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from agentloop import dispatch
+from agentloop import dispatch, result_bounds
+from agentloop.api_errors import refused_tool
 from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
@@ -34,7 +35,7 @@ from agentloop.journal import EventLog
 from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
-from agentloop.model_caller import ModelCaller
+from agentloop.model_caller import ModelCaller, Retried
 from agentloop.prompt_cache import RunCache
 from agentloop.results import RunResult, Step
 from agentloop.tools import ToolOutput
@@ -170,7 +171,7 @@ class _Run:
 
         before = self._own_usage
         async with time_limit(seconds, late):
-            turn = await self._model_caller.ask(client, request, retried)
+            turn = await self._asked(client, request, retried)
         self._emit(
             TurnFinished(
                 run=self.id,
@@ -182,6 +183,30 @@ class _Run:
             )
         )
         return turn
+
+    async def _asked(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
+        """Ask, and again without each tool whose definition the API refuses."""
+        while True:
+            try:
+                return await self._model_caller.ask(client, request, retried)
+            except ModelError as error:
+                request = self._without_refused_tool(request, error)
+
+    def _without_refused_tool(self, request: ModelRequest, error: ModelError) -> ModelRequest:
+        """The request without the tool that the API's answer names, and from now on all requests without it.
+
+        Raises:
+            ModelError: it is the given one, which names no tool.
+        """
+        number = refused_tool(error)
+        if number is None or number >= len(request.settings.tools):
+            raise error
+        tools = list(request.settings.tools)
+        left_out = tools.pop(number)
+        self._settings = replace(self._settings, tools=tuple(tools))
+        text = f"{left_out.name} is left out, because the Messages API does not take its definition: {error}"
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
+        return replace(request, settings=self._settings)
 
     def _on_stream_event(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
         if moved_on is not None and self._now_calling is not None:
@@ -200,7 +225,7 @@ class _Run:
     async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.ToolCallGroup) -> list[Block]:
         """Run the calls and return one `tool_result` block for each, in the order of the calls."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
-        outputs = await calls.results(uses)
+        outputs = result_bounds.bounded(await calls.results(uses), self._agent.limits.max_results_chars)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
         self._attachments += [
             block for output in outputs for block in output.content if block.get("type") in {"image", "document"}
@@ -316,4 +341,9 @@ def _step(use: ToolUse, output: ToolOutput) -> Step:
 
 def _tool_result(use: ToolUse, output: ToolOutput) -> Block:
     block: Block = {"type": "tool_result", "tool_use_id": use.id, "content": list(output.content)}
-    return block | {"is_error": True} if output.is_error else block
+    if not output.is_error:
+        return block
+    if all(each.get("type") == "text" for each in output.content):
+        return block | {"is_error": True}
+    # The API takes nothing but text in an error.
+    return block | {"content": [{"type": "text", "text": "The tool reported an error:"}, *output.content]}

@@ -175,7 +175,7 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
     assert context.parent is not None
     given = context.parent.params
     model, offline = given["model"], given["offline"]
-    choice = choose_model(model, offline=offline, base_url=given["base_url"])
+    choice = choose_model(model, offline=offline, base_url=given["base_url"], provider=given["provider"])
     try:
         checked = files.check_files(paths, choice, model=model, offline=offline, mcp_config=given["mcp_config"])
     except ConfigurationError as error:

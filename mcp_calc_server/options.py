@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from agentloop.command_line import Seconds, option
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.prices import PRICES_VARIABLE
+from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
@@ -32,6 +33,7 @@ class Options:
 
     model: str
     base_url: str | None
+    provider: Provider
     offline: bool
     no_cache: bool
     prices: Path | None
@@ -76,9 +78,10 @@ _RUNS, _QUEUE = "Durable runs", "Durable runs of several processes (PostgreSQL)"
 _COUNT = click.IntRange(min=1)
 
 _PUBLISHED_NAMES = (
-    *("model", "base_url", "offline", "prices", "no_cache", "publish", "agents", "mcp_config", "no_calculator"),
-    *("name", "title", "instructions", "version_label"),
+    *("model", "base_url", "provider", "offline", "prices", "no_cache", "publish", "agents", "mcp_config"),
+    *("no_calculator", "name", "title", "instructions", "version_label"),
 )
+PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 OFFLINE_HELP = "Use the built-in reader of fixed rules, not a language model."
 IDENTITY = (
     option(_IDENTITY, "--name", help="The server's name.  [default: that of what is published]"),
@@ -98,6 +101,14 @@ PUBLISHED = (
     ),
     option(
         _PUBLISHES, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
+    ),
+    option(
+        _PUBLISHES,
+        "--provider",
+        type=click.Choice(PROVIDERS),
+        envvar="CALCULATOR_PROVIDER",
+        default="anthropic",
+        help=PROVIDER_HELP,
     ),
     option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help=OFFLINE_HELP),
     option(

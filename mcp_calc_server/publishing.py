@@ -82,7 +82,7 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
         os.environ[CACHE_VARIABLE] = "off"
     if options.prices:
         prices.register_file(options.prices)
-    choice = choose_model(options.model, offline=options.offline, base_url=options.base_url)
+    choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
     prices.register_if_local(choice.model, choice.base_url)
     parts = [_of_modules(options, choice, own_model=own_model)]
     parts += [_of_files(options, choice, say)] if options.agents else []
@@ -159,7 +159,8 @@ def _adapted(agent: Agent, options: Options, choice: ModelChoice, *, own_model: 
         changes = {"model": choice.model, "client": choice.client}
     else:
         changes |= {"model": options.model} if own_model else {}
-        changes |= {"client": choice.client} if options.base_url and agent.client is sdk_client else {}
+        is_named = options.base_url or options.provider != "anthropic"
+        changes |= {"client": choice.client} if is_named and agent.client is sdk_client else {}
     inner = next((tool.name for tool in agent.tools if tool.spec.is_agent and tool.served_by == "local"), None)
     if inner and options.offline:
         raise ConfigurationError(

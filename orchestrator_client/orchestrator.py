@@ -7,12 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self, TextIO
 
-from agentloop import Agent, ConfigurationError, Tool
+from agentloop import Agent, Tool
 from agentloop.events import EventHandler, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.instructions import quoted_instructions
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn
+from agentloop.mcp.client.resources import resource_tools
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT, Servers
 from agentloop.model import ClientSource
 from orchestrator_client.approval import Approvals
@@ -105,19 +107,20 @@ class Session(Servers):
         Raises:
             ConfigurationError: no server could be reached and there are no local fallbacks for one.
         """
-        setup, tools = self._setup, self.tools
+        setup = self._setup
+        tools = [*self.tools, *resource_tools([each for each in self.connections if each.is_up])]
+        instructions = quoted_instructions(self.connections)
         if setup.approvals is not None:
             setup.approvals.new_conversation()
         if setup.agent is not None:
             from orchestrator_client.agent_file import orchestrator_of  # noqa: PLC0415 - needs a YAML parser
 
             own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self.warn)
-            return replace(own, early_tool_calls=setup.early_tool_calls)
-        if not tools:
-            raise ConfigurationError("The servers have no tools, so there is nothing to delegate to.")
+            prompt = own.system_prompt + instructions
+            return replace(own, early_tool_calls=setup.early_tool_calls, system_prompt=prompt)
         return Agent(
             name="orchestrator",
-            system_prompt=SYSTEM_PROMPT,
+            system_prompt=SYSTEM_PROMPT + instructions,
             tools=tools,
             model=setup.model,
             client=setup.client,

@@ -128,7 +128,7 @@ class Servers:
         for each in down:
             action = "Its calls are answered by local threads." if each in covered else "It is left out."
             self.warn(f"{each.name} cannot be reached: {self.why_down(each)}. {action}")
-        if down and not tools:
+        if down and not tools and not up:
             raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
         return tools
 
