@@ -174,7 +174,7 @@ async def work(
     on_signals(stop.set)
     async with _entered(lifespan) as entered:
         agents = [*durable.agents, *(each for each in entered if isinstance(each, Agent))]
-        async with _keeping(replace(durable, agents=agents), options):
+        async with _durable_calls(replace(durable, agents=agents), options):
             announce()
             await stop.wait()
 
