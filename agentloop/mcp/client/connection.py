@@ -129,6 +129,18 @@ class Connection:
     def is_up(self) -> bool:
         return self._session is not None
 
+    async def reached(self, patience: float) -> bool:
+        """Wait for the first attempt to connect, and for a server that is down then up to `patience` seconds.
+
+        Returns whether it is up.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._connect_timeout):
+                await self._settled.wait()
+            async with asyncio.timeout(patience):
+                await self._up.wait()
+        return self.is_up
+
     def to_json(self) -> dict[str, Any]:
         """`{state, breaker, reconnects}`, and `error` if it is down."""
         state = "up" if self.is_up else "down"
@@ -197,9 +209,7 @@ class Connection:
 
     async def _connected(self, patience: float) -> SdkSession:
         if self._session is None and patience > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await self._up.wait()
+            await self.reached(patience)
         if self._session is None:
             raise self._unavailable()
         return self._session

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import anyio
@@ -30,6 +30,7 @@ from agentloop import (
     Tool,
     ToolError,
     ToolOutput,
+    ToolSpec,
     create_agent_tool_async,
     dispatch,
     exact_json,
@@ -139,7 +140,7 @@ class Publication:
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         await self.admit_read(context)
-        listings = [types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
+        listings = [types.Tool.model_validate(_published(tool).to_json()) for tool in self._tools.values()]
         result = types.ListToolsResult(
             tools=[
                 with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
@@ -242,6 +243,13 @@ class Publication:
                 yield
         else:
             yield
+
+
+def _published(tool: Tool) -> ToolSpec:
+    """The specification of a tool, without hints that are not believed here: nobody else should believe them."""
+    if tool.is_trusted:
+        return tool.spec
+    return replace(tool.spec, read_only=None, destructive=None, idempotent=None, open_world=None)
 
 
 def _speaks_ours(context: Context) -> bool:
