@@ -92,7 +92,8 @@ def provider_client(provider: Provider, **options: Any) -> SdkClient:
     package = _PACKAGES.get(provider)
     if package is not None and not _is_installed(package):
         raise ConfigurationError(
-            f"The provider {provider} needs {package}. Install the extra: pip install 'mcp-calc-server[{provider}]'."
+            f"The provider {provider} needs {package}, of the extra `{provider}`. "
+            f"Install it from the project's folder: pip install '.[{provider}]'"
         )
     try:
         match provider:

@@ -96,6 +96,7 @@ WITH_DEFAULTS = (
     "model",
     "no_early_tool_calls",
     "policy",
+    "provider",
     "quiet",
 )
 """Options whose values may be in the user's configuration."""

@@ -156,7 +156,7 @@ class Connection:
         patience: float = 0.0,
         delegation: Delegation | None = None,
     ) -> CallToolResult:
-        """Call a tool; the handover of `delegation` goes with the call.
+        """Call a tool, with the context of `delegation` in the request's `_meta`.
 
         A server that is down is waited for at most `patience` seconds. A call that was refused because the server has
         ended the session was not run, and is made once more in a new session.
@@ -170,7 +170,7 @@ class Connection:
             try:
                 return await self._call(session, tool, arguments, progress, delegation)
             except SessionRefused:
-                self._lose(session, "the server ended the session")
+                self._connection_lost(session, "the server ended the session")
                 session = attempt.session = await self._connected(max(patience, self._connect_timeout))
                 return await self._call(session, tool, arguments, progress, delegation)
 
@@ -186,10 +186,10 @@ class Connection:
             try:
                 return await session.request(make)
             except ConnectionLost as lost:
-                self._lose(session, str(lost))
+                self._connection_lost(session, str(lost))
                 raise self._unavailable() from None
             except SessionRefused:
-                self._lose(session, "the server ended the session")
+                self._connection_lost(session, "the server ended the session")
                 session = attempt.session = await self._connected(self._connect_timeout)
                 return await session.request(make)
 
@@ -197,7 +197,7 @@ class Connection:
         try:
             return await session.call(*call)
         except ConnectionLost as lost:
-            self._lose(session, str(lost))
+            self._connection_lost(session, str(lost))
             raise self._unavailable() from None
         except SessionRefused:
             raise
@@ -214,7 +214,7 @@ class Connection:
             raise self._unavailable()
         return self._session
 
-    def _lose(self, session: SdkSession, reason: str) -> None:
+    def _connection_lost(self, session: SdkSession, reason: str) -> None:
         """The session of a call is lost; there may be another one already."""
         if self._session is session:
             self.error = self.error or reason
@@ -237,14 +237,14 @@ class Connection:
         pause = FIRST_PAUSE
         while not self._leaving.is_set():
             self._lost.clear()
-            was_up = await self._keep_one()
+            was_up = await self._run_session()
             self._settled.set()
             pause = FIRST_PAUSE if was_up else min(LONGEST_PAUSE, pause * 2)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause * random.uniform(0.5, 1.5)):  # noqa: S311
                     await self._leaving.wait()
 
-    async def _keep_one(self) -> bool:
+    async def _run_session(self) -> bool:
         """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
         session = SdkSession(self.name, self.entry, self._keys, self.login, self._route)

@@ -51,7 +51,7 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
+    """Store the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
 
     A call is answered within `respond_within` seconds: by the answer, or by the id of the run for the tool `get_run`.
     """
@@ -118,17 +118,17 @@ async def serve(
         if durable is not None:
             durable = replace(durable, agents=[*durable.agents, *later])
         all_tools = [*tools, *(each for each in entered if isinstance(each, Tool))]
-        async with _keeping(durable, options) as durable_runner:
+        async with _durable_calls(durable, options) as durable_runner:
             published = [*all_tools, *(agent.as_tool() for agent in (*agents, *later))]
             if durable is not None and durable_runner is not None and durable.respond_within is not None:
                 # "not yet" fits no output schema
-                published = [_unpromised(tool) if durable_runner.keeps(tool.name) else tool for tool in published]
+                published = [_unpromised(tool) if durable_runner.is_durable(tool.name) else tool for tool in published]
                 published.append(get_run_tool(durable.respond_within))
             publication = Publication(published, options=options, durable_runner=durable_runner)
             server = build_server(publication, info, prompts=prompts, resources=resources)
             stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
             if durable_runner is not None:
-                from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
+                from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_durable_calls`
 
                 Tasks(durable_runner).install(server, publication)
             if address is None:
@@ -174,13 +174,13 @@ async def work(
     on_signals(stop.set)
     async with _entered(lifespan) as entered:
         agents = [*durable.agents, *(each for each in entered if isinstance(each, Agent))]
-        async with _keeping(replace(durable, agents=agents), options):
+        async with _durable_calls(replace(durable, agents=agents), options):
             announce()
             await stop.wait()
 
 
 @asynccontextmanager
-async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
+async def _durable_calls(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
     if durable is None:
         yield None
         return
