@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from offline_model.entries import Entry
+from offline_model.items import Entry
 from offline_model.layout import Piece
 from offline_model.marking import ANY, Marks, P
 from offline_model.numbers import decimal

@@ -8,7 +8,7 @@ from fractions import Fraction
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
 from offline_model.bill import Bill
-from offline_model.entries import SIZED, Entry, price_at, read_entry
+from offline_model.items import Clauses, Count, Entry, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, Marks, N, P, mark
 from offline_model.problem import Problem, Unread
@@ -21,11 +21,10 @@ _NUMBERED = re.compile(
     r"|(?<=[\w.] )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )",
     re.MULTILINE,
 )
+_NUMBERED_PARTS = re.compile(rf"(?:(?<=^)|(?<=\s))((?:{'|'.join(sorted(w.PARTS))}) \d{{1,2}})\)\s", re.IGNORECASE)
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
-_LISTED = re.compile(
-    rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*{N}[^()]*{M}[^()]*)\)"
-)  # "Best Buy (1 TV $380, 2 cables $12 each)"
+_ARE_EACH = re.compile(r"\b(?:prices?|all|these) (?:are|is) (?:for one|each|per (?:item|unit|piece))\b|\bunit prices?\b", re.IGNORECASE)
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
 _STATED = frozenset(
     "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub in "
@@ -42,7 +41,7 @@ _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re
 _HELD = re.compile(rf"{N}\s+(?:{'|'.join(sorted(w.CONTAINERS | w.UNITS))})s?\b", re.IGNORECASE)
 _SPOKEN = re.compile(r"\b(?:in|all)\s(?:\w+\s)?(euro|dollar|pound|sterling|eur|usd|gbp|rupee|yen)s?\b", re.IGNORECASE)
 _NEED_AMOUNTS = (
-    {"tax", "vat", "gst"},
+    {"tax", "vat", "gst", "hst", "pst"},
     {"tip", "gratuity"},
     {"discount", "coupon", "rebate", "off"},
     {"shipping", "delivery", "postage", "freight", "fee"},
@@ -56,15 +55,16 @@ def read_purchases(text: str) -> Problem:
     rest, rows = take_tables(_WRAPPED.sub(" ", text))
     asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
     lines = [f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows)]
-    marked, marks = mark("\n".join([_NUMBERED.sub("\n- ", asked.text), *lines]))
-    _check_text(" ".join(re.sub(ANY, lambda match: marks[match[0]].written, marked).split()))
-    if any(len(re.findall(M, match[2])) > 1 for match in _LISTED.finditer(marked)):
-        marked = _LISTED.sub(r"\1: \2;", marked)
-    pieces = _joined(lay_out(marked, marks, [part for part, _ in rows]), marks)
+    marked, marks = mark("\n".join([_NUMBERED.sub("\n- ", _NUMBERED_PARTS.sub(r"\n\1: ", asked.text)), *lines]))
+    _check_text(re.sub(r"[ \t]+", " ", re.sub(ANY, lambda match: marks[match[0]].written, marked)))
+    are_each = bool(_ARE_EACH.search(text))
+    clauses = Clauses(lay_out(marked, marks, [part for part, _ in rows]), marks, are_each=are_each)
+    pieces = clauses.pieces
     bill, minor = Bill(marks, pieces), "€" if re.search("€|euro", text, re.IGNORECASE) else "£" if "£" in text else "$"
-    reader = _Reader(bill, minor)
+    reader = _Reader(bill, clauses, minor)
     for piece in pieces:
         reader.add(piece)
+    reader.check_counts()
     for piece, before in reader.rated:
         bill.read_rate(piece, before)
     reader.check()
@@ -78,54 +78,6 @@ def _check_text(text: str) -> None:
         raise Unread(f'"{found}"')
 
 
-def _joined(pieces: Sequence[Piece], marks: Marks) -> list[Piece]:
-    """A quantity and its price may stand in two pieces: "14 blankets, 9.50 each"."""
-    joined: list[Piece] = []
-    for piece in pieces:
-        last = joined[-1] if joined else None
-        if last and last.sentence == piece.sentence and last.label == piece.label and _completes(piece, last, marks):
-            named = SIZED.search(last.text) and not re.match(rf"\W*{N}", last.text) and not re.match(M, piece.text)
-            text = f"{piece.text} ({last.text})" if named else f"{last.text} {piece.text}"
-            joined[-1] = replace(last, text=text)
-        else:
-            joined.append(piece)
-    return joined
-
-
-def _completes(piece: Piece, last: Piece, marks: Marks) -> bool:
-    """Whether the piece is the price, or the quantity and the price, of what the last one names."""
-    if re.search(P, piece.text + last.text) or _has_price(last.text, marks) or not re.search(ANY, piece.text):
-        return False
-    plain, _ = _without_result(piece.text, marks)
-    only = set(stems(re.sub(r"(?:\bper\s|/|\ban?\s)\s*\w+", "", plain))) <= _ONLY_PRICE
-    numbers = [each for each in re.findall(N, plain) if marks[each].written != "one"]
-    if not re.search(ANY, last.text):
-        fee = set(stems(last.text)) & w.FEES and not numbers and piece.joined in {"and", "&"}
-        return len(stems(last.text)) <= 4 and bool(fee or (only and piece.joined == ","))  # noqa: PLR2004
-    if not _has_price(piece.text, marks):
-        return False
-    named = not re.search(ANY, SIZED.sub("", last.text)) and not set(_words(re.split(N, last.text)[0])) <= w.LEADING
-    if named and _HELD.match(piece.text) and not w.CONTAINERS & set(stems(last.text)):
-        return True  # "Pinot Noir 750 ml, 24 bottles at $11"
-    if len(numbers) != (0 if re.search(M, piece.text) else 1):
-        return False
-    opens = stems(piece.text)[:1]
-    each = re.search(r"\b(?:each|apiece|ea)\b|@", piece.text)
-    return only or (piece.joined in {"and", "&"} and bool(each) and not set(opens) & {"a", "an", "the", *w.FEES})
-
-
-def _has_price(text: str, marks: Marks) -> bool:
-    factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
-    return bool(factors) or price_at(_without_result(text, marks)[0], marks) is not None
-
-
-def _without_result(text: str, marks: Marks) -> tuple[str, str]:
-    """ "3 pens @ $2 = $6" without what comes of it, and that."""
-    before, _, after = text.partition("=")
-    stated = re.findall(ANY, after)
-    return (before, marks[stated[0]].value) if len(stated) == 1 and len(re.findall(ANY, before)) > 1 else (text, "")
-
-
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text.lower())
 
@@ -133,8 +85,9 @@ def _words(text: str) -> list[str]:
 class _Reader:
     """Puts the pieces into a bill."""
 
-    def __init__(self, bill: Bill, minor: str) -> None:
+    def __init__(self, bill: Bill, clauses: Clauses, minor: str) -> None:
         self.bill = bill
+        self.clauses = clauses
         self.minor = minor
         self.for_each_part: list[Entry] = []
         self.rated: list[tuple[Piece, int]] = []
@@ -142,19 +95,17 @@ class _Reader:
     def add(self, piece: Piece) -> None:
         bill, marks = self.bill, self.bill.marks
         self.rated += [(piece, len(bill.entries))] if re.search(P, piece.text) else []
-        text, stated = _without_result(re.sub(P, " ", piece.text), marks)
+        text, stated = without_result(re.sub(P, " ", piece.text), marks)
         words = set(stems(text))
-        if not _has_price(text, marks):
-            if not all(self.passes(piece, text, match.start()) for match in re.finditer(N, text)):
-                raise Unread(f'No price found for "{marks.shown(text)}"')
+        if not self.clauses.has_price(text):
             if self.lacks_price(piece):
                 raise Unread(f'No price found for "{marks.shown(text)}"')
             return
-        if words and words <= _STATED and not re.search(N, text):
+        if words - {"is", "wa", "on", "in", "the", "card"} and words <= _STATED and not re.search(N, text):
             raise Unread(f'"{marks.shown(text)}"')
         found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
         each_part = found is not None and stem(found[1].lower()) in w.PARTS
-        entry = read_entry(_EACH_PART.sub("", text) if each_part else text, marks, self.counts(piece.label))
+        entry = self.clauses.entry(piece, _EACH_PART.sub("", text) if each_part else text)
         entry = replace(entry, currency=self.minor) if entry.currency == "minor" else entry
         if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
             raise Unread(f'the total in "{marks.shown(piece.text)}"')
@@ -177,31 +128,36 @@ class _Reader:
             or (w.DISCOUNTS & words and not re.search(P, piece.text))
         )
 
-    def passes(self, piece: Piece, text: str, at: int) -> bool:
+    def check_counts(self) -> None:
+        """Every number that is no price and no quantity of one stands for something that needs no price."""
+        for count in self.clauses.counts:
+            if not (count.is_priced or count.is_used or self.passes(count)):
+                raise Unread(f'No price found for "{self.bill.marks.shown(count.place.text)}"')
+
+    def passes(self, count: Count) -> bool:
         """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
-        before, after = stems(text[:at]), stems(text[at + 1 :])[:2]
+        piece, at, after = count.place, count.at, count.nouns[:2]
+        text, before = piece.text, stems(piece.text[: count.at])
         amount, labels = self.bill.marks[text[at]], self.bill.labels
         sentence = " ".join(each.text for each in self.bill.pieces if each.sentence == piece.sentence)
-        beside = set(after[:1]) & (w.PEOPLE | w.PASSING)
-        told = (w.VERBS | w.PRONOUNS) & set(_words(sentence)) and not re.search(rf"{M}|@|\b(?:each|per)\b", sentence)
+        priced = re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence)
         if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
             return not (piece.joined and after and not text[:at].strip() and re.search(M, sentence))
-        numbered = set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"})
-        if numbered or (beside and told):
+        if set(text[:at].lower().split()[-1:]) & (w.PARTS | w.NUMBERED | {"number", "step"}):
             return True
         if before and any(f"{before[-1]} {amount.written}" in label.lower() for label in labels):
             return True
-        apart = not piece.label or _ASKING.search(text) or piece.text == sentence
-        if apart and not re.search(f"{M}|{P}", sentence) and self.is_said_again(piece, amount.value, before, after):
+        if not priced and (amount.written[:2].lower() in {"a ", "an"} or self.is_year(amount.value)):
             return True
-        if (len(labels) < 2 or amount.value == str(len(labels))) and _ASKING.search(text):  # noqa: PLR2004
-            return bool(
-                beside or set(after[:1]) & w.PARTS or (not after and set(before[-1:]) & {"all", "the", "these"})
-            )
-        near, words = beside or set(after[1:]) & w.PEOPLE or after == ["of", "us"], set(_words(text)) & _ASIDE
-        begins = set(_words(text[:at])) <= w.LEADING
-        have = set(after[:1]) & w.PEOPLE and words & {"have", "has", "had"}
-        return bool(near and words and (have or not begins))
+        if set(after[:1]) & w.PARTS and amount.value in {str(len(labels)), str(len(self.bill.entries))}:
+            return True
+        beside = set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & w.PEOPLE or after == ["of", "us"]
+        if beside and (not priced or set(_words(text)) & _ASIDE):
+            return True
+        return self.is_said_again(piece, amount.value, before, after)
+
+    def is_year(self, value: str) -> bool:
+        return bool(re.fullmatch(r"(?:19|20)\d\d", value))
 
     def is_said_again(self, piece: Piece, number: str, before: Sequence[str], after: Sequence[str]) -> bool:
         """Whether the number is that of the parts ("the two come to"), or of items that are priced elsewhere."""
@@ -234,15 +190,6 @@ class _Reader:
         opens = the or words[:1] in (["a"], ["an"], ["another"], ["one"], ["my"], ["some"])
         return bool(bare or (opens and 1 < len(words) < 6))  # noqa: PLR2004
 
-    def counts(self, label: str) -> dict[str, str]:
-        """How many there are of each thing that the part's entries count."""
-        found: dict[str, str] = {}
-        for entry, place in self.bill.entries:
-            if place.label == label and entry.is_counted:
-                for word in stems(entry.name):
-                    found[word] = "" if word in found else entry.quantity
-        return found
-
     def check(self) -> None:
         """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
         pieces, entries = self.bill.pieces, [entry for entry, _ in self.bill.entries]
@@ -255,7 +202,7 @@ class _Reader:
         for piece in pieces:
             words = set(stems(piece.text))
             others = with_entries - {"", piece.label} if piece.label else ()
-            if others and piece.label not in with_entries and not {"nothing", "free", "no", "none"} & words:
+            if others and piece.label not in with_entries and not _ASKING.search(piece.text) and not {"nothing", "free", "no", "none"} & words:
                 raise Unread(f'No price found for "{piece.label}: {self.bill.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:

@@ -31,7 +31,8 @@ PARTS = _set(
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
     "roommate housemate flatmate sibling brother sister son daughter cat dog nephew niece cousin adult player "
-    "volunteer member family teacher neighbor neighbour couple girl boy"
+    "volunteer member family teacher neighbor neighbour couple girl boy guy mate pal man woman men women parent dad mom wife husband fiance girlfriend boyfriend partner "
+    "guest attendee passenger resident tenant employee worker"
 )
 PASSING = TIMES | _set("mile km block degree time ago floor weekend step")  # stand beside purchases, in sentences
 NUMBERED = _set(  # a number after one of these is a name
@@ -45,7 +46,7 @@ FEES = _set(
 )
 PAYMENTS = _set("gift voucher credit")  # what is paid with and so taken off, where it is used
 PAYING = _set("used use using apply applied less minu cover redeem after")
-DISCOUNTS = _set("off discount coupon rebate markdown savings reduction promo minus less")
+DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
     "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores"
@@ -55,6 +56,7 @@ VERBS = _set(
     "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
     "take takes found used added went chose sent brought charged charges will would plan plans paying adding "
     "provided provides supplied gave "
+    "came totaled totalled ran set sells "
     "quotes quoted offers delivers delivered supplies asks"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
@@ -73,68 +75,94 @@ LEADING = (
         "second third next finally then additionally only about one item items from both all together up in"
     )
 )
+PRICE_WORDS = EACH | CONTAINERS | UNITS | LEADING | MEASURES | _set(
+    "at is wa were are a an again price priced costing for per total which that they it all lot these those them there altogether together in both "
+    "flat"
+)
+"""What may stand beside an amount without naming an item."""
 
 _NUMBER = (
     r"(?:[$£€¥₹] ?)?(?:\d(?!\d*-[a-z])|an? (?:hundred|dozen)\b"
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
-_CHANGING = (
-    rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
-    rf"(?:less than|fewer than|at least|at most|up to|between|some|maybe|or so|every|minimum|maximum|from) {_NUMBER}",
-    r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d",
-    r"\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)",
-    r"(?:return|refund|exchang|cancel|borrow|lending|lends|lost|stole|broke(?! ?[,.]| lol\b)|subscri|instal|deduct)\w*",
-    r"reimburse[ds]? (?:me|us|by)|lent|lend|except|excl\w*|without|instead|besides|apart from|other than|other half",
-    r"rather than|(?:but )?not|(?:not )?never|minus the|no (?:longer|more)|\w+n't|half[ -](?:price|off|the|as|of)",
-    r"bogo\w*|buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)|for the price of|\d ?(?:-for-|for) ?\d\b(?!\.\d)",
-    r"(?:two|three)[ -]for[ -](?:one|two)|free with|same (?:again|thing|order)",
-    r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)|the same\b(?= ?(?:[.,;?!]|$|as|order|item))",
-    r"(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer) (?:than|each)|per \w+ per \w+",
-    r"on the house|by the (?:glass|slice|hour|pound|dozen|bottle)|match(?:es|ed)?",
-    r"applied(?! to)|happy hour|paid (?:for )?(?:one|half|part|some|a third)\b|half (?:now|up ?front|later|today)",
-    r"free\b|\d+-?ish|haggl\w*|knock\w*|negotiat\w*|else it|(?:and )?then some|(?:a )?similar (?:price|cost|amount)",
-    r"(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)",
-    r"already|pre-?paid|paid off|down ?payment|deposit(?! of [^,.;]{1,14} plus )|owed? me|(?-i:owes? [A-Z][a-z]*)",
-    r"points|cash ?back|trade[ -]?in|in advance|left to pay|covered|alone|by itself|on its own|expired|rebate later",
-    r"back\b(?! to)",
-    r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
-    r"on sale from|(?:reduced|marked down|down) from|originally|normally|(?<=% )down|or|either|neither|nor|unless",
-    r"alternatively|whichever|might|maybe|perhaps|possibly|probably|unsure|forg[eo]t|unknown|tbd|n/a|varies",
-    r"depend\w*|no idea|(?:some|most|half|part|one|many|none|any|several|few|\d+) of (?:the|them|those|these)",
-    r"(?:some|most|half|part|two|three|\d+) of (?:my|our)|(?:some|half|part|most) of it|a couple|handful",
-    r"enough\b(?! for me)|(?:a few|several)(?= )(?! (?:things|items|stores|places|stops|errands|shops|vendors))",
-    r"(?:off|on|of|for) some",
-    r"some(?= )(?! (?:help|stuff|things|shopping|groceries|supplies|errands|gifts|presents|items))|same as",
-    r"last (?:week|month|year|time)'s|as (?:many|much)|twice|double[ds]?|triple[ds]?|thrice|times (?:as|the)",
-    r"the rest|remaining|remainder|leftover",
-    r"(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:for|over|during)",
-    r"for (?:\w+ )?(?:\d+|two|three|four|five|six|twelve|the next \w+) (?:months|weeks|days|years|hours|nights)",
-    r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|profit|(?:re)?sell(?!ers?\b|s? (?:me|us)\b)\w*",
-    r"sold(?! (?:me|us)\b)|revenue|earn\w*|income|wages?|salary|interest|loan|invest\w*|margin|exchange rate",
-    r"convert\w*|how (?:many|long|far|old|often|big|heavy|fast)|when|why|whose",
-    r"who\b(?! (?:spent|paid|spends|pays|owes) (?:the )?(?:most|least|more|less))",
-    r"should(?! (?:i|we|he|she|they) (?:get|have|receive|pay)\b)|worth|better",
-    r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|percent(?:age)? of|percentage|ratio",
-    r"proportion|fraction|probability|which (?:item|product|is the best)",
-    r"(?:cheapest|dearest|most expensive) (?:item|product|thing)|(?:item|product) (?:is|was|costs?)",
-    r"per (?:calorie|serving|use)|median|rounded?|round (?:to|up|down)",
-    r"(?:average|mean) (?:item |price |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
-    r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)|bulk|thereafter",
-    r"first \d|(?:extra|additional|further|another) \d+ ?%|if\b(?! +(?:i|we|you|he|she|they|split|shared|divided)\b)",
-    r"if \w+ had|per (?:additional|extra)|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)",
-    r"(?:vat|tax|gst) incl|(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
+_ANYWHERE = (
+    r"(?:return(?! (?:trip|ticket|flight|address))|refund|exchang|cancel|borrow|subscri|reimburse[ds]? (?:me|us|by))\w*",
+    r"sen[dt] (?:\w+ ){0,3}back|(?:took|take|taking|bring|brought|gave|give|put) (?:\w+ ){1,3}back|trade[ds]?[ -]?in",
+    r"half[ -](?:price(?! (?-i:[A-Z]))|off|the|as|of)|other half|paid (?:for )?(?:half|part|some)|bogo\w*|buy \w+,? (?:and )?get",
+    r"get \w+ (?:\w+ )?(?:free|half)|for the price of|(?:two|three|\d)[ -]for[ -](?:one|two|\d\b)(?!\.\d)|on the house",
+    r"except|excl\w*|apart from|besides|other than|rather than|instead|minus the|no longer|already|pre-?paid|paid off",
+    r"down ?payment|in advance|points|cash ?back|rebate later|rain ?check|store credit|half (?:now|later|today)|stole\w*",
+    r"unless|whichever|alternatively|either|neither|maybe|perhaps|possibly|probably|(?:un|not )sure|forg[eo]t|unknown",
+    r"tbd|n/a|varies|depend\w*|no idea|(?:do|did|can)(?: not|n[’']t) (?:know|recall|remember|say)|on request|haggl\w*",
+    r"(?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of (?:the(?:m|se)?|those|my|our|(?-i:[A-Z])\w+'s)\b"
+    r"(?<!\d of them)(?<!\d of those)(?<!\d of these)",
+    r"(?:not|never|\w+n[’']t) (?:\w+ ){0,2}(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|counte?d?)",
+    r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)|owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)|last (?:week|month|year|time)'s|twice",
+    r"(?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))|if (?:you|he|she|they) (?:spend|buy|order)",
+    r"if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate|convert\w*",
+    r"(?:only|just) (?:\w+ ){1,3}(?:one|1) of|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue|salary|wages?",
 )
-_CHANGES = re.compile(rf"(?<!\w)(?:{'|'.join(_CHANGING)})(?![a-z])", re.IGNORECASE)
+"""Change the arithmetic wherever they stand."""
+_BESIDE_AMOUNTS = (
+    rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
+    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every|minimum|maximum|from) {_NUMBER}",
+    r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d",
+    r"\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish",
+    r"not|never|\w+n[’']t|without|or|nor|might|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
+    r"half an? (?!dozen)|free|knock\w*|negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour",
+    r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)|same (?:again|price|amount|number|order|quantity|as|for)",
+    r"the same\b(?= ?(?:[.,;?!]|$))|(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer)(?! \d)",
+    r"per \w+ per \w+|(?:per|each) (?:additional|extra)|by the (?:glass|slice|hour|pound|dozen|bottle)|applied(?! to)",
+    r"(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)",
+    r"deposit(?! of [^,.;]{1,14} plus )|(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
+    r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
+    r"on sale|(?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down|discount(?:s|ed)? for",
+    r"a couple|handful|enough|(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))",
+    r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover|interest",
+    r"(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:for|over|during)|earn\w*|income|loan|invest\w*|margin",
+    r"(?:every|until|till) (?:day|week|weekend|month|year|\w+day|(?-i:[A-Z])\w+)|instal?l?ments?|deduct\w*|sold|else|back(?! to| home| in| at|-|\?)",
+    r"if(?! +(?:i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
+    r"for (?:\w+ )?(?:\d+|two|three|four|five|six|twelve|the next \w+) (?:months|weeks|days|years|hours|nights)",
+    r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
+    r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)|bulk (?:price|rate|discount|order)s?|sometimes",
+    r"incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)|(?:vat|tax|gst) incl|win",
+    r"(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
+)
+"""Change the arithmetic in a sentence that holds an amount."""
+_UNKNOWN_QUESTION = (
+    r"how (?:many|long|far|old|often|big|heavy|fast)|why|whose|when|where|worth|better|best|in dollars|median|(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
+    r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)|per (?:use|serving)",
+    r"(?:cheapest|dearest|most expensive) (?:item|product|thing)|(?:item|product) (?:is|was|costs?)|should(?! \w+ (?:get|pay))",
+    r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone",
+    r"(?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))|fair(?:ly)?",
+    r"who\b(?! (?:spen[dt]|pa[iy]d?|spends|pays|owes|charge[sd]?|is|was) (?:the )?(?:\w+er|\w+est|most|least|more|less))",
+)
+
+
+def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?![a-z])", re.IGNORECASE)
+
+
+_STRONG, _WEAK, _UNKNOWN = _any(_ANYWHERE), _any(_BESIDE_AMOUNTS), _any(_UNKNOWN_QUESTION)
+_SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
+_AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
+_ASKS = re.compile(r"\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?", re.IGNORECASE)
 _HARMLESS = re.compile(
-    r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)"
+    r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)s?"
     r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|delivery|shipping|postage|included|parking)(?: is| was)? )free\b",
     re.IGNORECASE,
 )
 
 
 def changing(text: str) -> str:
-    """What can change the arithmetic in a way that is not read, or "". For a text with single spaces."""
-    found = _CHANGES.search(_HARMLESS.sub("-", text))
+    """What can change the arithmetic in a way that is not read, or ""."""
+    text = _HARMLESS.sub("-", text)
+    found = _STRONG.search(text)
+    for sentence in () if found else _SENTENCES.split(text):
+        found = _WEAK.search(sentence) if _AMOUNT.search(sentence) else None
+        found = found or (_UNKNOWN.search(sentence) if _ASKS.search(sentence) else None)
+        if found:
+            break
     return found[0].strip() if found else ""
 
 
