@@ -11,9 +11,9 @@ from offline_model.words import PARTS, PEOPLE, stem
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 _SPLIT = re.compile(
-    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)|chip\w* in|each of us|what's that each)\b|/ ?\d+ (?:of us|people|guys)"
+    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
-    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b",
+    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b|\b(?:cost|price|amount|much|total) (?:is it |is that )?per (?:person|head)\b",
     re.IGNORECASE,
 )
 _SHARES = re.compile(
@@ -28,9 +28,9 @@ _WITH_ME = re.compile(
     r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
     re.IGNORECASE,
 )
-_MONEY = (
+_MONEY = (  # an amount, with how many notes of it there are
     r"((?:\w+ (?=[$£€]\d+ (?:bill|note)s))?[$£€¥₹] ?\d[\d.,]*\d|(?:\w+ (?=[$£€]\d (?:bill|note)s))?[$£€¥₹] ?\d"
-    r"|\d[\d.,]* ?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]* ?%)"
+    r"|(?:EUR|USD|GBP) ?\d[\d.,]*\d|\d[\d.,]* ?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]* ?%)"
     r"(?=\s*(?:[.,;:?!\n]|$|(?:on|in) (?:me|my|cash|the|this)\b|to\b|and\b|budget|limit|bill|note|of it\b)))"
 )
 _BUDGET = re.compile(
@@ -44,13 +44,13 @@ _BUDGET = re.compile(
 )
 _LEFT = re.compile(
     r"\b(?:left(?: over)?|change (?:do|will|would|should|did|back|from|for)|(?:how much|what|what's|my) change|remains?"
-    r"|come home with|have remaining|afford|still (?:have|got|on it|in)|(?:over|under|within) budget)\b",
+    r"|come home with|have remaining|afford|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|(?:over|under|within) budget)\b",
     re.IGNORECASE,
 )
 _PAID = re.compile(  # only if it is asked what is left
     r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
     r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got|have|had|has"
-    rf"|limit|allowance|fund|wallet|purse|pocket)) (?:[a-z]+ ){{0,3}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
+    rf"|limit|allowance|fund|grant|float|wallet|purse|pocket)) (?:[a-z]+ ){{0,3}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
     r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
     re.IGNORECASE,
 )
@@ -68,6 +68,7 @@ _EACH = re.compile(
     r"|\b(subtotals?|breakdown|totals|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )
+_HOW_MUCH = re.compile(r"\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|in all|together))", re.IGNORECASE)
 _KINDS = {
     "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b|\bsaved?\b",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
@@ -102,6 +103,8 @@ def read_question(text: str) -> Asked:
     kinds = {kind for kind, pattern in _KINDS.items() if re.search(pattern, text, re.IGNORECASE)}
     kinds |= {"each"} if any(each[2] or stem(each[1].lower()) in PARTS for each in _EACH.finditer(text)) else set()
     asked = Asked(text, kinds)
+    if len(_HOW_MUCH.findall(text)) > 1 and not kinds and not _SPLIT.search(text) and not _LEFT.search(text):
+        kinds.add("each")
     if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
         asked.kinds.discard("each")

@@ -148,42 +148,38 @@ class Reading:
         return bool(_FOR_ALL.match(self.text, self.price + 1))
 
     def quantity(self) -> int | None:
-        """The place of the quantity. Raises Unread for a number that is neither it nor a part of a name or a size."""
+        """The place of the quantity. Raises Unread if it may be one of several numbers."""
         numbers = [match.start() for match in re.finditer(N, self.text) if match.start() != self.price]
-        numbers = [
-            at
-            for at in numbers
-            if self.marks[self.text[at]].written != "one" or not (self.before(at) in {"for", "each", "any", "which", "every"} or re.match(r"\W*(?:of\b|$)", self.text[at + 1 :]))
-        ]
+        numbers = [at for at in numbers if self.marks[self.text[at]].written != "one" or not self.is_pronoun(at)]
         direct = [at for at in numbers if self.is_direct(at)]
-        if len(numbers) == 1 and (self.before(self.price) in _TIMES or direct):
-            return numbers[0]
-        if len(direct) == 2 and not self.begins(direct[0]) and self.after(direct[0]) in _TIMES:  # noqa: PLR2004
-            direct = direct[1:]  # "NEMA 17 x 3"
-        crossed = [at for at in direct[1:] if {self.before(at), self.after(at)} & set(_TIMES)]
-        if direct and self.begins(direct[0]) and self.after(direct[0]) in _TIMES and not crossed:
-            direct = direct[:1]  # "1 x RTX 4060 @ $299"
-        free = [at for at in numbers if not self.is_size(at)]
-        if not free and not direct:
-            return None
-        first = [at for at in free[:1] if self.begins(at)]
-        chosen = (direct or first or [at for at in free if not self.is_measure(at)] or free)[0]
-        if len(direct) > 1 or not (direct or first or self.is_sure(chosen) or self.value(chosen) == 1):
+        kinds = {at: self.kind(at) for at in numbers}
+        counts = [at for at in numbers if kinds[at] == "count"]
+        counts = counts or [at for at in numbers if kinds[at] == "digit" and self.unit]
+        measured = [at for at in numbers if kinds[at] == "measure"]
+        if direct:
+            crossed = [at for at in direct[1:] if self.begins(direct[0]) and not self.is_times(at)]
+            direct = direct[:1] if crossed or len(direct) == 1 else [at for at in direct if self.is_times(at)]
+        chosen = direct or counts
+        if len(chosen) > 1 and not direct and self.begins(chosen[0]):
+            others = [at for at in chosen[1:] if at > chosen[0] + 2 and (is_plural(self.after(at)) or self.is_times(at) or self.is_people(at))]
+            chosen = chosen[:1] if not others else chosen
+        per_measure = self.unit not in {"", "each"} and not counts
+        if not chosen and measured and (per_measure or self.begins(measured[0]) and self.unit or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
+            chosen = measured
+        if len(chosen) > 1:
             raise self.unread("which number is the quantity in")
-        for at in numbers:
-            if at != chosen and not (self.is_size(at) or self.is_measure(at) or self.is_digit_of_name(at, chosen)):
-                raise self.unread(f"the {self.marks[self.text[at]].written} in")
-        return chosen
+        return chosen[0] if chosen else None
 
-    def is_sure(self, at: int) -> bool:
-        """Whether a number in the middle is the quantity: "lunch 12 sandwiches @ $4", "coats 2 at $60"."""
-        noun, before = self.after(at), self.before(at)
-        if stem(before) in w.NUMBERED or (noun in {"at", "for"} and self.value(at) >= 100 and not is_plural(before)):  # noqa: PLR2004
-            return False
-        if (self.unit and not self.is_measure(at)) or before in {"bought", "need", "want", "got", "took"}:
-            return True
-        at_price = self.before(self.price) in {"@", "at"}
-        return at_price and (not noun or noun in {"at", "@"} or is_plural(noun) or stem(noun) in w.CONTAINERS | w.MEASURES)
+    def is_pronoun(self, at: int) -> bool:
+        return self.before(at) in {"for", "each", "any", "which", "every"} or bool(
+            re.match(r"\W*(?:of\b|$)", self.text[at + 1 :])
+        )
+
+    def is_people(self, at: int) -> bool:
+        return stem(self.after(at)) in w.PEOPLE
+
+    def is_times(self, at: int) -> bool:
+        return bool({self.before(at), self.after(at)} & set(_TIMES))
 
     def is_direct(self, at: int) -> bool:
         """Whether the place of the number says that it is the quantity: "3 x", "qty 3", "3 @", "200 units"."""
@@ -198,32 +194,28 @@ class Reading:
         words = re.findall(r"[^\W\d_]+(?:['’]\w+)?|\d\w*", before)
         return not re.search(N, before) and all(word.lower() in w.LEADING for word in words)
 
-    def is_size(self, at: int) -> bool:
-        after, before = self.after(at), stem(self.before(at))
-        held = w.CONTAINERS & set(stems(self.text[:at])) and (before == "of" or self.is_measure(at))
-        named = before in w.NUMBERED or (before in w.PARTS and after in w.VERBS)
-        return bool(held or named or (stem(after) in w.SIZES and stem(after) != self.unit))
-
-    def is_measure(self, at: int) -> bool:
-        """A number of kilograms, feet and the like, unless the price is for one of them."""
-        after = stem(self.after(at))
-        return after in w.MEASURES and not (self.unit and same(self.unit, [after]))
-
-    def is_digit_of_name(self, at: int, quantity: int) -> bool:
-        """A number that belongs to a name: "Fahrenheit 451", "555 timers" after the quantity, "hdmi 2.1 cables"."""
-        written, after = self.marks[self.text[at]].written, self.after(at)
-        if at < quantity:
-            return self.is_direct(quantity) and not self.begins(at)
-        if stem(after) in w.PEOPLE | w.MEASURES or not written[0].isdigit() or re.search(r"\.\d\d$", written):
-            return False
-        large = self.value(at).denominator != 1 or self.value(at) >= 100  # noqa: PLR2004
-        return large or after in {"", "at", "for", "@", "à"} or not (is_plural(after) or is_plural(self.before(at)))
+    def kind(self, at: int) -> str:
+        """ "count", "measure" for a number of kilograms and the like, "name" for a digit of a name or a size."""
+        before, after, written = self.before(at), stem(self.after(at)), self.marks[self.text[at]].written
+        if self.unit and same(self.unit, [after]) and self.unit != "each":
+            return "count"
+        held = before == "of" and (re.search(N, self.text[:at]) or w.CONTAINERS & set(stems(self.text[:at])))
+        if (after in w.SIZES and not self.begins(at)) or (stem(before) in w.NUMBERED and not self.begins(at)):
+            return "name"
+        if after in w.MEASURES | w.SIZES:
+            return "name" if held else "measure"
+        if held or ("." in written and re.search(r"\w", self.text[:at])):
+            return "name"
+        capital = re.search(r"(?:^|\s)(?-i:[A-Z])[^\W\d_]*[\s.-]*$", self.text[:at])
+        ends = not after or after in {"for", "at", "from", "in", "on", "we", "i", "@"}
+        named = capital and ends and (before not in w.LEADING) and not is_plural(before)
+        return "digit" if named else "count"
 
     def counted(self, at: int) -> str:
         """The quantity in the unit that the price is for."""
         nouns = stems(re.split(ANY, self.text[at + 1 : self.price if self.price > at else None])[0])
         dozens = _ALIASES.get(nouns[0], nouns[0]) == "dozen" if nouns else False
-        if self.for_all:
+        if self.for_all and self.before(self.price) != "@":
             return "1"
         if dozens and self.unit == "each":
             return decimal(self.value(at) * 12)
@@ -236,7 +228,7 @@ class Reading:
         if self.unit not in {"", "each"} and not same(self.unit, nouns):
             held = w.MEASURES | w.CONTAINERS
             held -= set() if set(nouns[:1]) & held else {"bottle", "jar", "tube", "can", "tin"}  # each holds one
-            if dozens or self.unit in held | w.PEOPLE or set(nouns[:1]) & held:
+            if dozens or self.unit in held or set(nouns[:1]) & held:
                 raise self.unread(f"the price per {self.unit} in")
         return self.marks[self.text[at]].value
 

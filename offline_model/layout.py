@@ -13,7 +13,7 @@ ROW = 0xF100
 _BULLET = re.compile(r"^\s*(?:[-*•·–+>]\s+|[#*>]+\s*)+")
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in ("mr", "mrs", "ms", "dr", "st", "no", "vs", "approx"))
 _UNITS = "".join(rf"(?<!\b{word}.)" for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal"))
-_SENTENCE = re.compile(rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s)|[!?])\s*", re.IGNORECASE)
+_SENTENCE = re.compile(rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE)
 _PIECES = re.compile(
     rf"\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?{M})))(?=\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s(?:-{{1,2}}|–|—)\s)|(?<={N})(\s--\s)"

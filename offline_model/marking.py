@@ -55,7 +55,7 @@ _AMOUNT = re.compile(
   | (?P<dims>\d+(?:[.,]\d+)?(?:[x×]\d+(?:[.,]\d+)?)+(?!\w))
   | (?P<prefixed>(?<!\w)(?:{CURRENCY})\ ?(?:{_NUMBER})(?!\w))
   | (?P<percent>(?:{_NUMBER})\ ?(?:%|per\ ?cent\b))
-  | (?P<suffixed>(?:{_NUMBER})\ ?(?:[£€¥₹¢$]|(?:{_CODES}|{_NAMES})\b|[pc](?![\w'])))
+  | (?P<suffixed>(?:{_NUMBER})\ ?(?:[£€¥₹¢$](?!\ ?\d)|(?:{_CODES}|{_NAMES})\b|[pc](?![\w'])))
   | (?P<fraction>\d+\ \d/\d\d?(?![\d/"”″])|(?<![\d/])\d/\d\d?(?![\d/"”″])|\d*[½¼¾])
   | (?P<number>(?:{_NUMBER})(?![\w"”″]|-[a-z0-9])
     | \d+(?:[.,]\d+)?(?=(?:kg|g|lbs?|oz|l|ml|ft|m|yds?|yards?|gal|dz|doz|pcs?|ea|x)\b))

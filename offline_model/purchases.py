@@ -22,10 +22,12 @@ _NUMBERED = re.compile(
     re.MULTILINE,
 )
 _NUMBERED_PARTS = re.compile(rf"(?:(?<=^)|(?<=\s))((?:{'|'.join(sorted(w.PARTS))}) \d{{1,2}})\)\s", re.IGNORECASE)
+_ASKED_LAST = re.compile(r"(?<=[\w|])\s+((?:grand )?total|sum|(?:al)?together|combined|in (?:all|total))(?: please| pls)?\s*\?", re.IGNORECASE)
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
 _ARE_EACH = re.compile(r"\b(?:prices?|all|these) (?:are|is) (?:for one|each|per (?:item|unit|piece))\b|\bunit prices?\b", re.IGNORECASE)
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
+_OWN_MONEY = re.compile(r"\b(?:i|we|he|she|they)(?:['’]ve| have| had| got| brought| started with)\b|\bwith me\b", re.IGNORECASE)
 _STATED = frozenset(
     "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub in "
     "is the on card wa".split()
@@ -55,7 +57,7 @@ def read_purchases(text: str) -> Problem:
     rest, rows = take_tables(_WRAPPED.sub(" ", text))
     asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
     lines = [f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows)]
-    marked, marks = mark("\n".join([_NUMBERED.sub("\n- ", _NUMBERED_PARTS.sub(r"\n\1: ", asked.text)), *lines]))
+    marked, marks = mark("\n".join([_ASKED_LAST.sub(r". \1?", _NUMBERED.sub("\n- ", _NUMBERED_PARTS.sub(r"\n\1: ", asked.text))), *lines]))
     _check_text(re.sub(r"[ \t]+", " ", re.sub(ANY, lambda match: marks[match[0]].written, marked)))
     are_each = bool(_ARE_EACH.search(text))
     clauses = Clauses(lay_out(marked, marks, [part for part, _ in rows]), marks, are_each=are_each)
@@ -109,6 +111,8 @@ class _Reader:
         entry = replace(entry, currency=self.minor) if entry.currency == "minor" else entry
         if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
             raise Unread(f'the total in "{marks.shown(piece.text)}"')
+        if set(stems(entry.name)) <= {"me", "u", "cash", "i", "we"} and _OWN_MONEY.search(text):
+            raise Unread(f'what "{marks.shown(text)}" is for')
         if self.is_taken_off(piece, text, words):
             if entry.is_counted or {"each", "per", "every"} & words or not bill.entries:
                 raise Unread(f'"{marks.shown(text)}"')
@@ -199,10 +203,11 @@ class _Reader:
             set(stems(each.name)) - w.EVERYTHING - w.FEES - w.PARTS - {"of", "the", "and", "in"} for each in entries
         ]
         with_entries = {place.label for _, place in self.bill.entries}
+        none = {each.label for each in pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))} | {""}
         for piece in pieces:
             words = set(stems(piece.text))
-            others = with_entries - {"", piece.label} if piece.label else ()
-            if others and piece.label not in with_entries and not _ASKING.search(piece.text) and not {"nothing", "free", "no", "none"} & words:
+            others = with_entries - {piece.label} - none
+            if others and piece.label not in with_entries | none and not _ASKING.search(piece.text):
                 raise Unread(f'No price found for "{piece.label}: {self.bill.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:

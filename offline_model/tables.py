@@ -9,12 +9,12 @@ from offline_model.numbers import figures
 from offline_model.problem import Unread
 
 _COLUMNS = (  # the words of a heading -> what the column holds; the first that fits
-    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|[$€£]? ?(?:/|per) ?\w+|^price|^rate|each|\bprice$", "price"),
+    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+|^price|^rate|each|\bprice$", "price"),
     (r"line ?total|^total|amount|sub ?total|ext", "total"),
     (r"^cost\b", "cost"),
     (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
     (r"item|product|description|name|what|article|goods|service", "item"),
-    (r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category", "part"),
+    (r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|cent(?:re|er)", "part"),
     (r"day|week|seller|team|location|city|event|project|quarter|room", "part"),
 )
 _BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
@@ -102,5 +102,5 @@ def _line(row: dict[str, str], line: str) -> tuple[str, str]:
             raise Unread(f'the total in "{line.strip()}"')
     if re.match(r"\s*(?:sub|grand)?\s*total\b", line.strip("| "), re.IGNORECASE):
         raise Unread(f'"{line.strip()}"')
-    item = re.sub(r"[(),;:@=|]| - ", " ", row.get("item", ""))
+    item = re.sub(r"\S*\d\S*|[(),;:@=|]| - ", " ", row.get("item", ""))
     return row.get("part", ""), f"{quantity if quantity and column == 'price' else 1} x {item} @ {amount}"

@@ -86,12 +86,12 @@ _NUMBER = (
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
 _ANYWHERE = (
-    r"(?:return(?! (?:trip|ticket|flight|address))|refund|exchang|cancel|borrow|subscri|reimburse[ds]? (?:me|us|by))\w*",
+    r"(?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow|subscri|reimburse[ds]? (?:me|us|by))\w*",
     r"sen[dt] (?:\w+ ){0,3}back|(?:took|take|taking|bring|brought|gave|give|put) (?:\w+ ){1,3}back|trade[ds]?[ -]?in",
     r"half[ -](?:price(?! (?-i:[A-Z]))|off|the|as|of)|other half|paid (?:for )?(?:half|part|some)|bogo\w*|buy \w+,? (?:and )?get",
     r"get \w+ (?:\w+ )?(?:free|half)|for the price of|(?:two|three|\d)[ -]for[ -](?:one|two|\d\b)(?!\.\d)|on the house",
     r"except|excl\w*|apart from|besides|other than|rather than|instead|minus the|no longer|already|pre-?paid|paid off",
-    r"down ?payment|in advance|points|cash ?back|rebate later|rain ?check|store credit|half (?:now|later|today)|stole\w*",
+    r"down ?payment|pa(?:y|id) [^.?!]{0,20}in advance|(?:earn|redeem|get|use)\w* [^.?!]{0,20}points|cash ?back|rebate later|rain ?check|store credit|half (?:now|later|today)|stole\w*",
     r"unless|whichever|alternatively|either|neither|maybe|perhaps|possibly|probably|(?:un|not )sure|forg[eo]t|unknown",
     r"tbd|n/a|varies|depend\w*|no idea|(?:do|did|can)(?: not|n[’']t) (?:know|recall|remember|say)|on request|haggl\w*",
     r"(?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of (?:the(?:m|se)?|those|my|our|(?-i:[A-Z])\w+'s)\b"
@@ -108,13 +108,13 @@ _BESIDE_AMOUNTS = (
     rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every|minimum|maximum|from) {_NUMBER}",
     r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d",
     r"\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish",
-    r"not|never|\w+n[’']t|without|or|nor|might|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
-    r"half an? (?!dozen)|free|knock\w*|negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour",
+    r"not|never|\w+n[’']t|or|nor|might|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
+    r"half an? (?!dozen)|(?:one|\d|get|gets|got|is|was|for|make|half|comes?) (?:\w+ )?free|free (?:one|with|if|over|when)|knock\w*|negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour",
     r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)|same (?:again|price|amount|number|order|quantity|as|for)",
     r"the same\b(?= ?(?:[.,;?!]|$))|(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer)(?! \d)",
     r"per \w+ per \w+|(?:per|each) (?:additional|extra)|by the (?:glass|slice|hour|pound|dozen|bottle)|applied(?! to)",
     r"(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)",
-    r"deposit(?! of [^,.;]{1,14} plus )|(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
+    r"deposit (?:paid|already|down)|(?:paid|left|put down|took) (?:a |the )?deposit|(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
     r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
     r"on sale|(?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down|discount(?:s|ed)? for",
     r"a couple|handful|enough|(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))",
