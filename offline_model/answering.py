@@ -13,7 +13,18 @@ from typing import Any
 from offline_model import MODEL
 from offline_model.numbers import decimal
 from offline_model.planning import TOOLS, Call, Outcome, Working, tools_of
-from offline_model.problem import Expression, Goal, NoResult, Number, Operation, PartTotal, Problem, Unread, value, written
+from offline_model.problem import (
+    Expression,
+    Goal,
+    NoResult,
+    Number,
+    Operation,
+    PartTotal,
+    Problem,
+    Unread,
+    value,
+    written,
+)
 from offline_model.reading import FORMS, prompt_for, read
 from offline_model.results import Answer, answered, explained, money, shown
 

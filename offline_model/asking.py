@@ -55,20 +55,37 @@ _PAID = re.compile(  # only if it is asked what is left
     re.IGNORECASE,
 )
 _CHANGE = re.compile(
-    r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*", re.IGNORECASE
+    r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*",
+    re.IGNORECASE,
 )
 _COUNT = re.compile(
     rf"(?<![\w.,$£€/-])(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )
-_NO_COUNTS = {"person", "people", "week", "day", "class", "room", "leg", "order", "purchase", "basket", "family", "game"}
+_NO_COUNTS = {
+    "person",
+    "people",
+    "week",
+    "day",
+    "class",
+    "room",
+    "leg",
+    "order",
+    "purchase",
+    "basket",
+    "family",
+    "game",
+}
 _EACH = re.compile(
-    r"(?<!\d )(?<!\d)\b(?:each|every|per|by|both) ([a-z]+)"
-    r"|\b(subtotals?|breakdown|totals|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
+    r"(?<!\d )(?<!\d)\b(?:each|every|per|by|both) (?:cost )?([a-z]+)"
+    r"|\b(subtotals?|breakdown|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )
-_HOW_MUCH = re.compile(r"\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|in all|together))", re.IGNORECASE)
+_HOW_MUCH = re.compile(
+    r"\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|in all|together))", re.IGNORECASE
+)
+_NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
     "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b|\bsaved?\b",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
@@ -88,6 +105,8 @@ class Asked:
     """Of "difference", "most", "least", "average", "each"."""
     sharers: str = ""
     budget: str = ""
+    names: tuple[str, ...] = ()
+    """Of the parts that are asked for by name."""
     counts: tuple[int, ...] = ()
     """How many stores, trips, ... the text says there are."""
 
@@ -102,7 +121,9 @@ def read_question(text: str) -> Asked:
     """Raises Unread if a number that is asked about is missing or there are two."""
     kinds = {kind for kind, pattern in _KINDS.items() if re.search(pattern, text, re.IGNORECASE)}
     kinds |= {"each"} if any(each[2] or stem(each[1].lower()) in PARTS for each in _EACH.finditer(text)) else set()
-    asked = Asked(text, kinds)
+    names = tuple(dict.fromkeys(_NAMED.findall(text)))
+    kinds |= {"each"} if len(names) > 1 else set()
+    asked = Asked(text, kinds, names=names if len(names) > 1 else ())
     if len(_HOW_MUCH.findall(text)) > 1 and not kinds and not _SPLIT.search(text) and not _LEFT.search(text):
         kinds.add("each")
     if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
@@ -149,6 +170,8 @@ def goals_of(
     compared = asked.kinds - {"each"}
     if asked.kinds and (len(parts) < 2 or not all(part.name for part in parts)):  # noqa: PLR2004
         raise Unread("the parts that are asked for")
+    if any(not any(name in part.name for part in parts) for name in asked.names):
+        raise Unread(f"what is asked of {' and '.join(asked.names)}")
     if is_changed and asked.kinds - {"most", "least"}:
         raise Unread("whether each part is asked for before or after what concerns everything")
     goals, read = [Goal("Total", whole)], []

@@ -55,7 +55,8 @@ class Entry:
     name: str
     quantity: str
     price: str
-    currency: str = ""
+    currency: str
+    place: Piece
     is_counted: bool = True
     taken_off: bool = False
 
@@ -91,9 +92,19 @@ def price_at(text: str, marks: Marks) -> int | None:
         if number > _CERTAIN:
             bare = [each for each in bare if _is_bare_price(text, each.start(1), marks)]
         found = found or [match.start(1) for match in bare]
+    if not found and len(decimals := [at for at, char in enumerate(text) if _is_decimal(text, at, marks)]) == 1:
+        found = decimals
     if len(found) > 1:
         raise Unread(f'two prices in "{marks.shown(text)}"')
     return found[0] if found else None
+
+
+def _is_decimal(text: str, at: int, marks: Marks) -> bool:
+    """Whether there stands "8.50", and not of kilograms or the like."""
+    after = re.match(r"\s*-?([^\W\d_]+)", text[at + 1 :])
+    unit = stem(after[1].lower()) if after else ""
+    decimal_there = re.match(N, text[at]) and re.search(r"\d[.,]\d\d$", marks[text[at]].written)
+    return bool(decimal_there) and unit not in w.MEASURES | w.SIZES
 
 
 def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
@@ -104,7 +115,9 @@ def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
     bare = any(re.search(r"\.\d\d$", amounts[each].written) for each in amounts if re.match(N, each))
     word = re.search(r"([^\W\d_]+)\s+$", text[:at])
     known = w.PARTS | w.NUMBERED | (w.LEADING - {"at", "for", "is", "was", "cost", "costs"}) | {"who"}
-    return bool(word) and stem(word[1].lower()) not in known and (bare or not any(re.match(M, each) for each in amounts))  # type: ignore[index]
+    return (
+        bool(word) and stem(word[1].lower()) not in known and (bare or not any(re.match(M, each) for each in amounts))
+    )  # type: ignore[index]
 
 
 @dataclass(frozen=True)
@@ -161,10 +174,23 @@ class Reading:
             direct = direct[:1] if crossed or len(direct) == 1 else [at for at in direct if self.is_times(at)]
         chosen = direct or counts
         if len(chosen) > 1 and not direct and self.begins(chosen[0]):
-            others = [at for at in chosen[1:] if at > chosen[0] + 2 and (is_plural(self.after(at)) or self.is_times(at) or self.is_people(at))]
+            others = [
+                at
+                for at in chosen[1:]
+                if at > chosen[0] + 2 and (is_plural(self.after(at)) or self.is_times(at) or self.is_people(at))
+            ]
             chosen = chosen[:1] if not others else chosen
         per_measure = self.unit not in {"", "each"} and not counts
-        if not chosen and measured and (per_measure or self.begins(measured[0]) and self.unit or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
+        if (
+            not chosen
+            and measured
+            and (
+                per_measure
+                or self.begins(measured[0])
+                and self.unit
+                or self.before(self.price) in {"@", "at", *_TIMES, "for"}
+            )
+        ):
             chosen = measured
         if len(chosen) > 1:
             raise self.unread("which number is the quantity in")
@@ -190,7 +216,9 @@ class Reading:
 
     def begins(self, at: int) -> bool:
         """Whether only words come before that belong to no name, or the price itself."""
-        before = re.sub(rf"{M}\s*(?:(?:per\s+|/\s*|an?\s+|for\s+each\s+)\w+)?", " ", self.text[:at], flags=re.IGNORECASE)
+        before = re.sub(
+            rf"{M}\s*(?:(?:per\s+|/\s*|an?\s+|for\s+each\s+)\w+)?", " ", self.text[:at], flags=re.IGNORECASE
+        )
         words = re.findall(r"[^\W\d_]+(?:['’]\w+)?|\d\w*", before)
         return not re.search(N, before) and all(word.lower() in w.LEADING for word in words)
 
@@ -226,7 +254,7 @@ class Reading:
                 return "1"  # "500 g of nuts for £4"
             raise self.unread("whether the price is for one or for all in")
         if self.unit not in {"", "each"} and not same(self.unit, nouns):
-            held = w.MEASURES | w.CONTAINERS
+            held = (w.MEASURES | w.CONTAINERS) - w.PEOPLE - {"head"}
             held -= set() if set(nouns[:1]) & held else {"bottle", "jar", "tube", "can", "tin"}  # each holds one
             if dozens or self.unit in held or set(nouns[:1]) & held:
                 raise self.unread(f"the price per {self.unit} in")
@@ -306,7 +334,9 @@ class Clauses:
         close, marked = last.sentence == piece.sentence, bool(_UNIT.search(text) or "@" in text)
         words = set(stems(re.sub(r"(?:\bper\s|/|\ban?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
-            together = piece.joined in {"and", "&"} and not counts and not had and close and not re.match(r"an?\s", text)
+            together = (
+                piece.joined in {"and", "&"} and not counts and not had and close and not re.match(r"an?\s", text)
+            )
             if counts and had or not (close or (marked and had)) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name(last))
@@ -322,7 +352,11 @@ class Clauses:
     def _free(self, text: str) -> int:
         """How many numbers the text has that are no price and no size."""
         price = price_at(text, self.marks) if self.has_price(text) else None
-        sizes = {match.start() for match in SIZED.finditer(text) if match.start()} if re.search(M, text) or price is None else set()
+        sizes = (
+            {match.start() for match in SIZED.finditer(text) if match.start()}
+            if re.search(M, text) or price is None
+            else set()
+        )
         places = [match.start() for match in re.finditer(N, text) if match.start() != price]
         return len([at for at in places if at not in sizes and self.marks[text[at]].written != "one"])
 
@@ -340,7 +374,7 @@ class Clauses:
         """Raises Unread for a number without a role, and if it is not said how many there are."""
         dims = re.search(r"(?<!\S)(\d+)[x×](\d+(?:\.\d+)?)(?!\S)", text)
         if dims and not re.search(ANY, text):
-            return Entry(_name(text[: dims.start()]), dims[1], dims[2])
+            return Entry(_name(text[: dims.start()]), dims[1], dims[2], "", piece)
         at = price_at(text, self.marks)
         assert at is not None
         reading, price = Reading(text, at, self.marks, self.are_each), self.marks[text[at]]
@@ -349,20 +383,18 @@ class Clauses:
             times = Fraction(self.marks[several[1]].value) / Fraction(self.marks[several[2]].value)
             if times.denominator != 1:
                 raise reading.unread("")
-            return Entry(self.marks.shown(text[:at]), decimal(times), price.value, price.currency)
+            return Entry(self.marks.shown(text[:at]), decimal(times), price.value, price.currency, piece)
         quantity = reading.quantity()
         name = self.marks.shown(reading.name(quantity))
         if quantity is not None:
-            entry = Entry(name, reading.counted(quantity), price.value, price.currency)
+            entry = Entry(name, reading.counted(quantity), price.value, price.currency, piece)
             self.counts.append(Count(entry.quantity, stems(name), piece, is_priced=True))
             return entry
-        entry = Entry(name, "1", price.value, price.currency, is_counted=False)
+        entry = Entry(name, "1", price.value, price.currency, piece, is_counted=False)
         per = re.search(r"\bper\s+(\w+)", text)
         unit = stem(per[1].lower()) if per else reading.unit
         one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE) and unit in {"", "each"}
-        unnamed = not name and (
-            not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text))
-        )
+        unnamed = not name and (not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
         if reading.for_all or one or not (unnamed or unit or listed):
             return entry

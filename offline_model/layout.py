@@ -13,7 +13,9 @@ ROW = 0xF100
 _BULLET = re.compile(r"^\s*(?:[-*•·–+>]\s+|[#*>]+\s*)+")
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in ("mr", "mrs", "ms", "dr", "st", "no", "vs", "approx"))
 _UNITS = "".join(rf"(?<!\b{word}.)" for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal"))
-_SENTENCE = re.compile(rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE)
+_SENTENCE = re.compile(
+    rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE
+)
 _PIECES = re.compile(
     rf"\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?{M})))(?=\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s(?:-{{1,2}}|–|—)\s)|(?<={N})(\s--\s)"
@@ -37,7 +39,7 @@ _NAME = r"((?:the\s+)?[^\W\d_][\w'’.&-]*(?:\s+(?:&\s+)?[\w'’.&-]+){0,4}?)"
 _VERB = rf"(?:{'|'.join(sorted(w.VERBS))})\b"
 _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game Night' 3 dice"
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
-    rf"\s*((?:{'|'.join(sorted(w.PARTS))})\s{N})(?=\s{_VERB})",
+    rf"\s*((?:{'|'.join(sorted(w.PARTS))})\s{N})(?=\s{_VERB}|\s[^\W\d_][^,;]*{N})",
     rf"\s*(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}))",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
@@ -46,7 +48,10 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     ),
 )
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
-_OPENING = re.compile(r"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){0,3})\s+(?=" + N + r"\s[^\W\d_])")
+_BEFORE_COUNT = rf"\s+(?={N}\s(?!(?:for|at|and|x)\b)[^\W\d_])"
+_OPENING = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){{0,3}}){_BEFORE_COUNT}")
+_LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
+_OPENERS = {";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = {
@@ -81,6 +86,7 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     blocks = len([each for each in headings if each]) > 1
     pieces: list[Piece] = []
     label, opened, sentence = "", "", 0
+    opening = _LOWER_OPENING if text == text.lower() else _OPENING
     numbered = any(_BULLET.match(line) for line in raw)
     for number, line in enumerate(lines):
         label = headings[number] or label
@@ -97,10 +103,13 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
                 start = len(pieces)
                 cut = list(_cut(each))
                 for place, (joined, piece) in enumerate(cut):
-                    more = place + 1 < len(cut) and not _LABEL.match(cut[place + 1][1]) and re.search(ANY, cut[place + 1][1])
-                    opens = not place and label in {"", opened} and not numbered
-                    before, (label, rest) = label, (label, piece) if listed else _labelled(piece, label, listed=bool(more), opens=opens)
-                    opened = label if opens and label != before and _OPENING.match(piece) else opened
+                    following = cut[place + 1][1] if place + 1 < len(cut) else ""
+                    more = bool(re.search(ANY, following)) and not _LABEL.match(following)
+                    opens = (not place or joined in _OPENERS) and label in {"", opened} and not numbered
+                    before, rest = label, piece
+                    if not listed:
+                        label, rest = _labelled(piece, label, listed=more, opening=opening if opens else None)
+                    opened = label if opens and label != before and opening.match(piece) else opened
                     joined = joined if len(rest.strip()) == len(piece.strip()) else ""
                     pieces += (
                         [Piece(rest.strip(), marks.shown(label), sentence, number, joined)] if rest.strip() else []
@@ -142,8 +151,15 @@ def name_of(text: str) -> str:
     text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()))
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
-    unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"}  # noqa: PLR2004
-    person = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (w.PEOPLE | {"me"})
+    unfit = (
+        not words
+        or len(words) > 6
+        or words[-1] in _NOT_LAST
+        or set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"}
+    )  # noqa: PLR2004
+    person = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
+        w.PEOPLE | {"me"}
+    )
     asks = bool(text not in {"IT", "US"} and not person and w.NOT_NAMES & set(text.lower().split()))
     return "" if unfit or asks else text.removeprefix("the ")
 
@@ -175,10 +191,10 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     yield joined, sentence[start:]
 
 
-def _labelled(piece: str, label: str, *, listed: bool, opens: bool) -> tuple[str, str]:
+def _labelled(piece: str, label: str, *, listed: bool, opening: re.Pattern[str] | None) -> tuple[str, str]:
     """The label that holds from this piece on, and the piece without it.
 
-    `listed` says that more follows, which is not labelled itself; `opens` that a name may stand before a number.
+    `listed` says that more follows, which is not labelled itself; `opening` matches a name before a number.
     """
     for _ in range(_MOST_LABELS):
         found = _LABEL.match(piece)
@@ -189,7 +205,7 @@ def _labelled(piece: str, label: str, *, listed: bool, opens: bool) -> tuple[str
         if not name or (numbered and len(re.findall(ANY, rest)) < 2) or (_is_price(rest) and not listed):  # noqa: PLR2004
             break
         label, piece = name, rest
-    for pattern in _SPOKEN_LABELS if not opens else (*_SPOKEN_LABELS, _OPENING):
+    for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
         if (found := pattern.match(piece)) and (name := name_of(found[1])):
             return name, piece[found.end() :]
     return label, piece

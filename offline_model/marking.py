@@ -40,7 +40,7 @@ _AMOUNT = re.compile(
   | \bon\ {_MONTH}\ {_DAY}\b | \b{_MONTH}\ \d{{1,2}}(?:st|nd|rd|th|{_ENDS}) | \b{_MONTH}\ (?:19|20)\d\d\b
   | \b(?:in|since|year|spring|summer|autumn|fall|winter|christmas)\ (?:19|20)\d\d\b | \b24/7\b
   | \b\d{{1,2}}:\d\d(?::\d\d)?(?:\ ?[ap]\.?m\b\.?)? | \b\d{{1,2}}\ ?(?:[ap]m\b|[ap]\.m\.|o'clock\b)
-  | \b\w+[ -]years?[ -]olds?\b | \b(?:aged?|turn(?:s|ed|ing)?)\ \d{{1,3}}\b | \bext\.?\ ?\d+\b
+  | \b\w+[ -]years?[ -]olds?\b | \b(?:aged?|who\ is|turn(?:s|ed|ing)?)\ \d{{1,3}}\b | \bext\.?\ ?\d+\b
   | (?:\b(?:{_NUMBERED})\b[ .:]*)?\#\ ?[a-z]{{0,4}}-?\d[\w-]*
   | \b(?:{_NUMBERED})\ (?:no\.?|number|nr\.?|id)\ ?:?\ ?[a-z]{{0,4}}-?\d[\w-]*
   | \b(?:po|inv|ref|cost\ cent(?:er|re)|dept|project|job|quote|account)\ ?(?:no\.?|code|\#)?:?\ \d{{3,}}\b
@@ -52,7 +52,7 @@ _AMOUNT = re.compile(
   | \b(?:i'?m|i\ am|(?:s?he)(?:'s|\ is))\ \d{{1,3}}\b(?:{_ENDS}|(?=\ (?:and|but|so|now)\b))
   | \b(?:family|party|group|team|crew|table|class|staff|office)\ of\ \w+ | \bsizes?\ \d+(?:\.5)?\b
   )
-  | (?P<dims>\d+(?:[.,]\d+)?(?:[x×]\d+(?:[.,]\d+)?)+(?!\w))
+  | (?P<dims>\d+(?:[.,/]\d+)?(?:[x×]\d+(?:[.,]\d+)?)+(?!\w))
   | (?P<prefixed>(?<!\w)(?:{CURRENCY})\ ?(?:{_NUMBER})(?!\w))
   | (?P<percent>(?:{_NUMBER})\ ?(?:%|per\ ?cent\b))
   | (?P<suffixed>(?:{_NUMBER})\ ?(?:[£€¥₹¢$](?!\ ?\d)|(?:{_CODES}|{_NAMES})\b|[pc](?![\w'])))

@@ -9,12 +9,19 @@ from offline_model.numbers import figures
 from offline_model.problem import Unread
 
 _COLUMNS = (  # the words of a heading -> what the column holds; the first that fits
-    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+|^price|^rate|each|\bprice$", "price"),
+    (
+        r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+|^price|^rate|each|\bprice$",
+        "price",
+    ),
     (r"line ?total|^total|amount|sub ?total|ext", "total"),
+    (r"cost cent(?:re|er)", "part"),
     (r"^cost\b", "cost"),
     (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
     (r"item|product|description|name|what|article|goods|service", "item"),
-    (r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|cent(?:re|er)", "part"),
+    (
+        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|cent(?:re|er)",
+        "part",
+    ),
     (r"day|week|seller|team|location|city|event|project|quarter|room", "part"),
 )
 _BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
@@ -28,9 +35,7 @@ def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
     at = 0
     while at < len(lines):
         end = at + 1
-        fits = [
-            each for each in _SEPARATORS if len(re.findall(each[1], lines[at].strip())) >= each[2]
-        ]
+        fits = [each for each in _SEPARATORS if len(re.findall(each[1], lines[at].strip())) >= each[2]]
         if fits and not re.search(r"\d", lines[at]):
             while end < len(lines) and _belongs(lines[end], fits[0][0], lines[at]):
                 end += 1
@@ -43,7 +48,9 @@ def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 def _belongs(line: str, separator: str, header: str) -> bool:
     cells = _split(line, separator)
-    heading = len([cell for cell in cells if re.search(r"\w", cell)]) == 1 and re.fullmatch(r"[\W_]+[^\d?]+[\W_]+", line)
+    heading = len([cell for cell in cells if re.search(r"\w", cell)]) == 1 and re.fullmatch(
+        r"[\W_]+[^\d?]+[\W_]+", line
+    )
     return bool(heading) or len(cells) >= len(_split(header, separator)) - 2 and len(cells) > 1
 
 

@@ -16,7 +16,7 @@ CONTAINERS = _set(
 TIMES = _set("minute min hour hr day week month year night")
 MEASURES = TIMES | _set(  # a price per one of these, or per container, is only read if the quantity is of the same
     "kg kilo kilogram g gram lb pound oz ounce l litre liter ml cl ft foot feet m metre meter cm mm inch in yd "
-    "yard gal gallon qt quart pint pt cup mile km person head guest thousand hundred ton tonne acre mb gb tb watt "
+    "yard µl mg gal gallon qt quart pint pt cup mile km person head guest thousand hundred ton tonne acre mb gb tb watt "
     "w kw kwh volt v amp count ct pk"
 )
 SIZES = _set("count ct gb tb mb mm cm inch in watt w kw volt v amp hp mp gauge grit denier ply")
@@ -26,7 +26,7 @@ PARTS = _set(
     "caterer family team client customer project week weekend day quarter event city room class order person "
     "people friend volunteer member section category errand visit contractor company campus floor household "
     "bakery pharmacy purchase group party shipment account cart basket leg season bid option provider school "
-    "warehouse region hotel airline garage printer butcher grocer tailor sport game po"
+    "warehouse region hotel airline garage printer butcher grocer tailor sport game po note centre center"
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
@@ -57,7 +57,7 @@ VERBS = _set(
     "take takes found used added went chose sent brought charged charges will would plan plans paying adding "
     "provided provides supplied gave "
     "came totaled totalled ran set sells "
-    "quotes quoted offers delivers delivered supplies asks"
+    "gives quotes quoted offers delivers delivered supplies asks"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
 NOT_NAMES = PRONOUNS | _set(
@@ -75,9 +75,16 @@ LEADING = (
         "second third next finally then additionally only about one item items from both all together up in"
     )
 )
-PRICE_WORDS = EACH | CONTAINERS | UNITS | LEADING | MEASURES | _set(
-    "at is wa were are a an again price priced costing for per total which that they it all lot these those them there altogether together in both "
-    "flat"
+PRICE_WORDS = (
+    EACH
+    | CONTAINERS
+    | UNITS
+    | LEADING
+    | MEASURES
+    | _set(
+        "at is wa were are a an again price priced costing for per total which that they it all lot these those them there altogether together in both "
+        "flat"
+    )
 )
 """What may stand beside an amount without naming an item."""
 
