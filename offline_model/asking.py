@@ -89,10 +89,10 @@ _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) 
 _KINDS = {
     "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b|\bsaved?\b",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
-    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b|\bwhich (?:\w+ ){1,5}more\b"
+    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b|\b(?:which|whose) (?:\w+ ){1,5}more\b"
     r"|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
     "least": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?le(?:ss|ast)\b"
-    r"|\b(?:cheapest|least|lowest|smallest|cheaper|lower)\b|\bwhich (?:\w+ ){1,5}less\b",
+    r"|\b(?:cheapest|least|lowest|smallest|cheaper|lower)\b|\b(?:which|whose) (?:\w+ ){1,5}less\b",
     "average": r"\b(?:average|avg|mean)\b",
 }
 

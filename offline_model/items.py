@@ -13,6 +13,7 @@ from offline_model.problem import Unread
 from offline_model.words import is_plural, stem, stems
 
 _TIMES = ("x", "×", "*")
+_BUYING = {"bought", "buy", "buying", "need", "want", "get", "got", "getting", "took", "take", "order", "ordered"}
 _EACH = re.compile(r"\b(?:each|ea|apiece)\b", re.IGNORECASE)
 _UNIT = re.compile(
     rf"\s*(?:each\s+for\s+one\b|(?:each|ea|apiece)\b(?!\s+(?:of|for)\b)|for\s+one\b|for\s+{N}(?=\s*$)"
@@ -38,7 +39,9 @@ _FOR_ALL = re.compile(
     r"\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+(?:lot|set|whole|pair|two))|flat)\b",
     re.IGNORECASE,
 )
-_BEFORE_NAME = re.compile(rf"^.*\b(?:{'|'.join(sorted(w.VERBS))}|i|we|he|she|they|you)\s+(?=\S)", re.IGNORECASE)
+_BEFORE_NAME = re.compile(
+    rf"^.*\b(?:{'|'.join(sorted(w.VERBS))}|i|we|he|she|they|you)\s+(?=.*[^\W\d_]{{2}})", re.IGNORECASE
+)
 _AFTER_NAME = re.compile(
     r"(?<=\w)\s+(?:with|at|for|how|what|what's|from|per|on|in|that|which|to|so|is|was|total|costs?|each)\b.*",
     re.IGNORECASE,
@@ -103,8 +106,7 @@ def _is_decimal(text: str, at: int, marks: Marks) -> bool:
     """Whether there stands "8.50", and not of kilograms or the like."""
     after = re.match(r"\s*-?([^\W\d_]+)", text[at + 1 :])
     unit = stem(after[1].lower()) if after else ""
-    decimal_there = re.match(N, text[at]) and re.search(r"\d[.,]\d\d$", marks[text[at]].written)
-    return bool(decimal_there) and unit not in w.MEASURES | w.SIZES
+    return re.match(N, text[at]) is not None and marks.is_price(text[at]) and unit not in w.MEASURES | w.SIZES
 
 
 def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
@@ -192,7 +194,7 @@ class Reading:
             )
         ):
             chosen = measured
-        if len(chosen) > 1:
+        if len(chosen) > 1 or any(_is_decimal(self.text, at, self.marks) for at in numbers if at not in chosen):
             raise self.unread("which number is the quantity in")
         return chosen[0] if chosen else None
 
@@ -273,7 +275,8 @@ class Reading:
         times = at > self.price and self.before(at) in _TIMES
         touching = touching and (at > self.price or self.before(at) not in _TIMES)
         marked = before in {"@", "at", "à", "price", "priced", "prices", *_TIMES}
-        return bool(marked or after == "@" or adjective or touching or times)
+        bought = at > self.price and self.before(at) in _BUYING
+        return bool(marked or bought or after == "@" or adjective or touching or times)
 
     def name(self, quantity: int | None) -> str:
         """The words that name the item: from the quantity to the price, else before the price, else after it."""

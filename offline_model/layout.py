@@ -23,6 +23,7 @@ _PIECES = re.compile(
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))",
     re.IGNORECASE,
 )
+_BARE_PRICE = re.compile(rf"({N})(?=\s{N}\s[^\W\d_])")
 _IN_PARENTHESES = re.compile(r"\(([^()\n]*)\)?")
 _LISTED = re.compile(rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*(?:{M}|{N})[^()]*)\)")  # "Best Buy (1 TV $380, a cable $12)"
 _SIZE_WORDS = "|".join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))
@@ -37,14 +38,15 @@ _PLAIN = f"[^:{ANY[1:-1]}]*"
 _LABEL = re.compile(rf"\s*({_PLAIN}(?:\b[^\W\d]+ {N}{_PLAIN})?)(?:\s*:\s|\s*:$|\s+(?:-{{1,2}}|–)\s+|\s*—\s*)")
 _NAME = r"((?:the\s+)?[^\W\d_][\w'’.&-]*(?:\s+(?:&\s+)?[\w'’.&-]+){0,4}?)"
 _VERB = rf"(?:{'|'.join(sorted(w.VERBS))})\b"
+_ENUMERATED = "(?:store|shop|vendor|supplier|note|day|week|month|trip|stop|site|invoice|bill|quote|bid|receipt|booth|stall)"
 _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game Night' 3 dice"
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
-    rf"\s*((?:{'|'.join(sorted(w.PARTS))})\s{N})(?=\s{_VERB}|\s[^\W\d_][^,;]*{N})",
+    rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s{_VERB}|\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
     rf"\s*(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}))",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
-        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!order|need|purchase|pick|plan|supplies){_VERB})"
+        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order|need|purchase|pick|plan|supplies){_VERB})"
     ),
 )
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
@@ -74,7 +76,7 @@ class Piece:
 
 def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     """`rows` has the parts of the rows of tables."""
-    text = _LISTED.sub(_listed, text)
+    text = _LISTED.sub(_listed, _BARE_PRICE.sub(lambda match: match[0] + "," * marks.is_price(match[1]), text))
     text = "\n".join(
         _IN_PARENTHESES.sub(lambda match, line=line: _opened(match, line), line)  # type: ignore[misc]
         for line in text.split("\n")
@@ -206,7 +208,8 @@ def _labelled(piece: str, label: str, *, listed: bool, opening: re.Pattern[str] 
             break
         label, piece = name, rest
     for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
-        if (found := pattern.match(piece)) and (name := name_of(found[1])):
+        found = pattern.match(piece)
+        if found and (name := name_of(found[1])) and re.search(r"\S\s+\S", piece[found.end() :]):
             return name, piece[found.end() :]
     return label, piece
 

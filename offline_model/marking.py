@@ -89,6 +89,10 @@ class Marks:
         """With the amounts as they are written."""
         return " ".join(re.sub(ANY, lambda match: self[match[0]].written, text).split())[:80]
 
+    def is_price(self, char: str) -> bool:
+        """Whether a number is written like an amount of money: "8.50"."""
+        return bool(re.match(N, char) and re.search(r"\d[.,]\d\d$", self[char].written))
+
     def put(self, kind: str, value: Fraction | str | None, written: str, currency: str = "") -> str:
         if len(self.amounts) >= _MOST:
             raise Unread(f"more than {_MOST} numbers")

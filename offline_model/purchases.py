@@ -138,7 +138,7 @@ class _Bill:
         beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
         if {"free", "included", "nothing", "no"} & set(stems(piece.text)):
             return False
-        if not piece.joined or re.search(P, piece.text) or not any(re.search(M, each.text) for each in beside):
+        if not piece.joined or re.search(P, piece.text) or not any(self.clauses.has_price(each.text) for each in beside):
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}

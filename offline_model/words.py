@@ -104,7 +104,9 @@ _ANYWHERE = (
     r"(?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of (?:the(?:m|se)?|those|my|our|(?-i:[A-Z])\w+'s)\b"
     r"(?<!\d of them)(?<!\d of those)(?<!\d of these)",
     r"(?:not|never|\w+n[’']t) (?:\w+ ){0,2}(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|counte?d?)",
-    r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)|owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)|last (?:week|month|year|time)'s|twice",
+    r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)|owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)|(?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s|twice (?:that|the|as|what)|(?:charged|billed|paid) (?:\w+ )?twice",
+    r"(?:third|second|fourth|next|other)(?: one)? (?:is |was |comes )?(?:free|half)|(?:it|they|this|that|them) (?:was|were|is|are) (?:cheaper|dearer|less)\b"
+    r"(?! than)(?! ?\?)",
     r"(?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))|if (?:you|he|she|they) (?:spend|buy|order)",
     r"if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate|convert\w*",
     r"(?:only|just) (?:\w+ ){1,3}(?:one|1) of|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue|salary|wages?",
@@ -127,7 +129,7 @@ _BESIDE_AMOUNTS = (
     r"a couple|handful|enough|(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))",
     r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover|interest",
     r"(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:for|over|during)|earn\w*|income|loan|invest\w*|margin",
-    r"(?:every|until|till) (?:day|week|weekend|month|year|\w+day|(?-i:[A-Z])\w+)|instal?l?ments?|deduct\w*|sold|else|back(?! to| home| in| at|-|\?)",
+    r"(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)|instal?l?ments?|deduct\w*|sold|else|back(?! to| home| in| at|-|\?)",
     r"if(?! +(?:i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
     r"for (?:\w+ )?(?:\d+|two|three|four|five|six|twelve|the next \w+) (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
@@ -137,7 +139,7 @@ _BESIDE_AMOUNTS = (
 )
 """Change the arithmetic in a sentence that holds an amount."""
 _UNKNOWN_QUESTION = (
-    r"how (?:many|long|far|old|often|big|heavy|fast)|why|whose|when|where|worth|better|best|in dollars|median|(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
+    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where|worth|better|best|in dollars|median|(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
     r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)|per (?:use|serving)",
     r"(?:cheapest|dearest|most expensive) (?:item|product|thing)|(?:item|product) (?:is|was|costs?)|should(?! \w+ (?:get|pay))",
     r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone",
