@@ -59,7 +59,7 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€/-])(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
+    rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )
@@ -78,7 +78,7 @@ _NO_COUNTS = {
     "game",
 }
 _EACH = re.compile(
-    r"(?<!\d )(?<!\d)\b(?:each|every|per|by|both) (?:cost )?([a-z]+)"
+    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:cost )?([a-z]+)"
     r"|\b(subtotals?|breakdown|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )
@@ -120,7 +120,8 @@ class Asked:
 def read_question(text: str) -> Asked:
     """Raises Unread if a number that is asked about is missing or there are two."""
     kinds = {kind for kind, pattern in _KINDS.items() if re.search(pattern, text, re.IGNORECASE)}
-    kinds |= {"each"} if any(each[2] or stem(each[1].lower()) in PARTS for each in _EACH.finditer(text)) else set()
+    spread = {"each" if each[2] else stem(each[1].lower()) for each in _EACH.finditer(text)} & {"each", *PARTS}
+    kinds |= {"every"} if spread and spread <= {"month", "week", "day"} else {"each"} if spread else set()
     names = tuple(dict.fromkeys(_NAMED.findall(text)))
     kinds |= {"each"} if len(names) > 1 else set()
     asked = Asked(text, kinds, names=names if len(names) > 1 else ())

@@ -76,6 +76,7 @@ class Count:
     nouns: list[str]
     place: Piece
     at: int = 0
+    label: str = ""
     is_priced: bool = False
     is_used: bool = False
 
@@ -335,7 +336,7 @@ class Clauses:
         has_price, had_price = self.has_price(piece.text), self.has_price(last.text)
         counts, had = self._free(text), self._free(last.text)
         close, marked = last.sentence == piece.sentence, bool(_UNIT.search(text) or "@" in text)
-        words = set(stems(re.sub(r"(?:\bper\s|/|\ban?\s|\bfor each\s)\s*\w+", "", text)))
+        words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
             together = (
                 piece.joined in {"and", "&"} and not counts and not had and close and not re.match(r"an?\s", text)
@@ -349,7 +350,7 @@ class Clauses:
             reading = Reading(last.text, price_at(last.text, self.marks) or 0, self.marks)
             known = w.PRICE_WORDS | {reading.unit, "of"} | set(stems(last.text))
             bare = re.search(rf"{N}(?:\s+of\s+(?:them|those|these))?\W*$", text)
-            return not had and not words - known and bool(reading.unit or bare)
+            return close and not had and not words - known and bool(reading.unit or bare)
         return close and not had and not words - w.PRICE_WORDS and self._is_name(last)
 
     def _free(self, text: str) -> int:
@@ -368,10 +369,12 @@ class Clauses:
         return 0 < len(words) <= 5 and not set(words) <= w.LEADING | w.EVERYTHING and "?" not in piece.text  # noqa: PLR2004
 
     def _counts(self, piece: Piece) -> Iterator[Count]:
+        """A count that stands in a sentence without a price is not of the part that was spoken of last."""
+        label = piece.label if any(each.sentence == piece.sentence and self.has_price(each.text) for each in self.pieces) else ""
         for match in re.finditer(N, piece.text):
             if not re.search(P, piece.text):
                 nouns = stems(re.split(ANY, piece.text[match.end() :])[0])[:4]
-                yield Count(self.marks[match[0]].value, nouns, piece, match.start())
+                yield Count(self.marks[match[0]].value, nouns, piece, match.start(), label)
 
     def entry(self, piece: Piece, text: str) -> Entry:
         """Raises Unread for a number without a role, and if it is not said how many there are."""
@@ -391,7 +394,7 @@ class Clauses:
         name = self.marks.shown(reading.name(quantity))
         if quantity is not None:
             entry = Entry(name, reading.counted(quantity), price.value, price.currency, piece)
-            self.counts.append(Count(entry.quantity, stems(name), piece, is_priced=True))
+            self.counts.append(Count(entry.quantity, stems(name), piece, 0, piece.label, is_priced=True))
             return entry
         entry = Entry(name, "1", price.value, price.currency, piece, is_counted=False)
         per = re.search(r"\bper\s+(\w+)", text)
@@ -407,11 +410,10 @@ class Clauses:
 
     def _looked_up(self, piece: Piece, unit: str, name: set[str]) -> str:
         """How many there are according to another clause."""
-        labels = {each.label for each in self.pieces if self.has_price(each.text)} - {piece.label, ""}
-        near = [each for each in self.counts if each.place.label not in labels]
+        near = [each for each in self.counts if each.label in {"", piece.label}]
         if unit not in {"", "each"}:
             fits = [each for each in near if same(unit, each.nouns)]
-            fits = [each for each in fits if each.place.label == piece.label] or fits
+            fits = [each for each in fits if each.label == piece.label] or fits
         else:
             near = [each for each in near if not each.is_priced]
             fits = [each for each in near if name & set(each.nouns)]

@@ -87,7 +87,7 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     headings = [_heading(*each) for each in zip(raw, lines, following, strict=False)]
     blocks = len([each for each in headings if each]) > 1
     pieces: list[Piece] = []
-    label, opened, sentence = "", "", 0
+    label, opened, sentence, nested = "", "", 0, -1
     opening = _LOWER_OPENING if text == text.lower() else _OPENING
     numbered = any(_BULLET.match(line) for line in raw)
     for number, line in enumerate(lines):
@@ -110,7 +110,10 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
                     opens = (not place or joined in _OPENERS) and label in {"", opened} and not numbered
                     before, rest = label, piece
                     if not listed:
-                        label, rest = _labelled(piece, label, listed=more, opening=opening if opens else None)
+                        if nested != sentence:
+                            label, rest = _labelled(piece, label, listed=more, again=not place and label != "", opening=opening if opens else None)
+                        if rest != piece and (outer := re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", label)) and place == 0:
+                            label, rest, nested = name_of(outer[1]), f"{outer[2]} {rest}", sentence
                     opened = label if opens and label != before and opening.match(piece) else opened
                     joined = joined if len(rest.strip()) == len(piece.strip()) else ""
                     pieces += (
@@ -193,10 +196,11 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     yield joined, sentence[start:]
 
 
-def _labelled(piece: str, label: str, *, listed: bool, opening: re.Pattern[str] | None) -> tuple[str, str]:
+def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.Pattern[str] | None) -> tuple[str, str]:
     """The label that holds from this piece on, and the piece without it.
 
-    `listed` says that more follows, which is not labelled itself; `opening` matches a name before a number.
+    `listed` says that more follows, which is not labelled itself; `again` that the piece opens a sentence after another
+    label; `opening` matches a name before a number.
     """
     for _ in range(_MOST_LABELS):
         found = _LABEL.match(piece)
@@ -204,12 +208,13 @@ def _labelled(piece: str, label: str, *, listed: bool, opening: re.Pattern[str] 
             break
         name, rest = name_of(found[1]), piece[found.end() :]
         numbered = re.search(rf"{N}\s*\S", found[1]) and not set(stems(found[1])) & w.PARTS
-        if not name or (numbered and len(re.findall(ANY, rest)) < 2) or (_is_price(rest) and not listed):  # noqa: PLR2004
+        if not name or (numbered and len(re.findall(ANY, rest)) < 2) or (_is_price(rest) and not (listed or (again and ":" in found[0]))):  # noqa: PLR2004
             break
         label, piece = name, rest
     for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
         found = pattern.match(piece)
-        if found and (name := name_of(found[1])) and re.search(r"\S\s+\S", piece[found.end() :]):
+        verb = found and found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"}
+        if found and not verb and (name := name_of(found[1])) and re.search(r"\S\s+\S", piece[found.end() :]):
             return name, piece[found.end() :]
     return label, piece
 

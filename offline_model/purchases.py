@@ -66,6 +66,8 @@ def read_purchases(text: str) -> Problem:
     pieces = lay_out(marked, marks, [part for part, _ in rows])
     bill = _Bill(Clauses(pieces, marks, are_each=bool(_ARE_EACH.search(text))), text)
     labels, entries = bill.labels, bill.entries
+    if "every" in asked.kinds:  # "per month" asks for the parts if these are months
+        asked.kinds = asked.kinds - {"every"} | ({"each"} if len(labels) > 1 else set())
     named = len(labels) > 1 and "" not in labels
     if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
         raise Unread(f"which {max(asked.counts)} parts are meant")
@@ -176,8 +178,11 @@ class _Bill:
             and (not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"]))
         ):
             return True
-        if set(after[:1]) & w.PARTS and amount.value == str(len(self.entries)):
+        sizes = [len([each for each in self.entries if each.place.label == label]) for label in labels]
+        if set(after[:1]) & (w.PARTS | {"thing", "item"}) and amount.value in map(str, (*sizes, len(self.entries))):
             return True
+        if before[-1:] == ["for"] and set(after[:1]) & (w.TIMES - {"minute", "min", "hour", "hr"}):
+            return False  # "$35 a month, for 12 months"
         near = set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & w.PEOPLE or after == ["of", "us"]
         aside = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
         if near and (not priced or set(re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text.lower())) & aside):

@@ -93,7 +93,7 @@ _NUMBER = (
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
 _ANYWHERE = (
-    r"(?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow|subscri|reimburse[ds]? (?:me|us|by))\w*",
+    r"(?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow|reimburse[ds]? (?:me|us|by))\w*",
     r"sen[dt] (?:\w+ ){0,3}back|(?:took|take|taking|bring|brought|gave|give|put) (?:\w+ ){1,3}back|trade[ds]?[ -]?in",
     r"half[ -](?:price(?! (?-i:[A-Z]))|off|the|as|of)|other half|paid (?:for )?(?:half|part|some)|bogo\w*|buy \w+,? (?:and )?get",
     r"get \w+ (?:\w+ )?(?:free|half)|for the price of|(?:two|three|\d)[ -]for[ -](?:one|two|\d\b)(?!\.\d)|on the house",
@@ -109,12 +109,12 @@ _ANYWHERE = (
     r"(?! than)(?! ?\?)",
     r"(?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))|if (?:you|he|she|they) (?:spend|buy|order)",
     r"if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate|convert\w*",
-    r"(?:only|just) (?:\w+ ){1,3}(?:one|1) of|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue|salary|wages?",
+    r"(?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)|every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue|salary|wages?",
 )
 """Change the arithmetic wherever they stand."""
 _BESIDE_AMOUNTS = (
     rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
-    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every|minimum|maximum|from) {_NUMBER}",
+    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every|minimum|maximum) {_NUMBER}|from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))",
     r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d",
     r"\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish",
     r"not|never|\w+n[’']t|or|nor|might|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
@@ -122,16 +122,16 @@ _BESIDE_AMOUNTS = (
     r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)|same (?:again|price|amount|number|order|quantity|as|for)",
     r"the same\b(?= ?(?:[.,;?!]|$))|(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer)(?! \d)",
     r"per \w+ per \w+|(?:per|each) (?:additional|extra)|by the (?:glass|slice|hour|pound|dozen|bottle)|applied(?! to)",
-    r"(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)",
+    r"(?<!in the )(?<!at the )(?<!from the )(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)",
     r"deposit (?:paid|already|down)|(?:paid|left|put down|took) (?:a |the )?deposit|(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
     r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
     r"on sale|(?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down|discount(?:s|ed)? for",
     r"a couple|handful|enough|(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))",
     r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover|interest",
-    r"(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:for|over|during)|earn\w*|income|loan|invest\w*|margin",
+    r"(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan|invest\w*|margin",
     r"(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)|instal?l?ments?|deduct\w*|sold|else|back(?! to| home| in| at|-|\?)",
     r"if(?! +(?:i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
-    r"for (?:\w+ )?(?:\d+|two|three|four|five|six|twelve|the next \w+) (?:months|weeks|days|years|hours|nights)",
+    r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
     r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)|bulk (?:price|rate|discount|order)s?|sometimes",
     r"incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)|(?:vat|tax|gst) incl|win",
