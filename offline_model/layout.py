@@ -12,7 +12,7 @@ ROW = 0xF100
 """Characters from here on begin a line that is a row of a table: the first stands for the first row."""
 _BULLET = re.compile(r"^\s*(?:[-*•·–+>]\s+|[#*>]+\s*)+")
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in ("mr", "mrs", "ms", "dr", "st", "no", "vs", "approx"))
-_UNITS = "".join(rf"(?<!\b{word}.)" for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal"))
+_UNITS = "".join(rf"(?<!\b{word}.)" for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal", "qts", "yds", "pkg", "pkgs", "ft", "pr"))
 _SENTENCE = re.compile(
     rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE
 )
@@ -154,6 +154,7 @@ def _with_trailing_labels(pieces: Sequence[Piece]) -> list[Piece]:
 def name_of(text: str) -> str:
     """The text as the name of a part, or "" if it is none."""
     text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()))
+    text = re.sub(r"^(?:and\s|our\s(?!\w+$)|my\s(?!\w+$))+", "", text, flags=re.IGNORECASE)
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
     unfit = (
@@ -165,6 +166,7 @@ def name_of(text: str) -> str:
     person = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
         w.PEOPLE | {"me"}
     )
+    person = person or re.match(r"(?-i:[A-Z])\w+['’]s\s\w+$", text)
     asks = bool(text not in {"IT", "US"} and not person and w.NOT_NAMES & set(text.lower().split()))
     return "" if unfit or asks else text.removeprefix("the ")
 

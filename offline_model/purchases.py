@@ -21,6 +21,7 @@ _TIDIED = tuple(
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
     for pattern, by in (
         (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
+        (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
         (
@@ -31,7 +32,7 @@ _TIDIED = tuple(
 )
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
-_ARE_EACH = re.compile(r"\b(?:prices?|all|these) (?:are|is) (?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE)
+_ARE_EACH = re.compile(r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE)
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
 _OWN_MONEY = re.compile(r"\b(?:i|we|s?he|they)(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE)
 _STATED = frozenset(
