@@ -5,7 +5,6 @@ it calls one level of the graph of operations at a time.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -11,9 +11,11 @@ from offline_model.words import PARTS, PEOPLE, stem
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 _SPLIT = re.compile(
-    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b|/ ?\d+ (?:of us|people|guys)"
+    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
+    r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
-    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b|\b(?:cost|price|amount|much|total) (?:is it |is that )?per (?:person|head)\b",
+    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
+    r"|\b(?:cost|price|amount|much|total) (?:is it |is that )?per (?:person|head)\b",
     re.IGNORECASE,
 )
 _SHARES = re.compile(
@@ -44,13 +46,15 @@ _BUDGET = re.compile(
 )
 _LEFT = re.compile(
     r"\b(?:left(?: over)?|change (?:do|will|would|should|did|back|from|for)|(?:how much|what|what's|my) change|remains?"
-    r"|come home with|have remaining|afford|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|(?:over|under|within) budget)\b",
+    r"|come home with|have remaining|afford|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)"
+    r"|(?:over|under|within) budget)\b",
     re.IGNORECASE,
 )
 _PAID = re.compile(  # only if it is asked what is left
     r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
-    r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got|have|had|has"
-    rf"|limit|allowance|fund|grant|float|wallet|purse|pocket)) (?:[a-z]+ ){{0,3}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
+    r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got"
+    r"|have|had|has|limit|allowance|fund|grant|float|wallet|purse|pocket))"
+    rf" (?:[a-z]+ ){{0,3}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
     r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
     re.IGNORECASE,
 )
@@ -89,7 +93,8 @@ _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) 
 _KINDS = {
     "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b|\bsaved?\b",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
-    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b|\b(?:which|whose) (?:\w+ ){1,5}more\b"
+    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b"
+    r"|\b(?:which|whose) (?:\w+ ){1,5}more\b"
     r"|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
     "least": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?le(?:ss|ast)\b"
     r"|\b(?:cheapest|least|lowest|smallest|cheaper|lower)\b|\b(?:which|whose) (?:\w+ ){1,5}less\b",

@@ -397,7 +397,7 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
             _each(lambda found: product(*found)),
         ),
         (rf"\b(?:average|mean|avg)(?: of)? {_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
-        (rf"\bmedian(?: of)? {_LIST}", _each(lambda found: _middle(found))),
+        (rf"\bmedian(?: of)? {_LIST}", _each(_middle)),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
         (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
         (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),

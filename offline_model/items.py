@@ -116,11 +116,10 @@ def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
         return True
     amounts = marks.amounts
     bare = any(re.search(r"\.\d\d$", amounts[each].written) for each in amounts if re.match(N, each))
-    word = re.search(r"([^\W\d_]+)\s+$", text[:at])
     known = w.PARTS | w.NUMBERED | (w.LEADING - {"at", "for", "is", "was", "cost", "costs"}) | {"who"}
-    return (
-        bool(word) and stem(word[1].lower()) not in known and (bare or not any(re.match(M, each) for each in amounts))
-    )  # type: ignore[index]
+    if not (word := re.search(r"([^\W\d_]+)\s+$", text[:at])) or stem(word[1].lower()) in known:
+        return False
+    return bare or not any(re.match(M, each) for each in amounts)
 
 
 @dataclass(frozen=True)
@@ -189,8 +188,7 @@ class Reading:
             and measured
             and (
                 per_measure
-                or self.begins(measured[0])
-                and self.unit
+                or (self.begins(measured[0]) and self.unit)
                 or self.before(self.price) in {"@", "at", *_TIMES, "for"}
             )
         ):
@@ -341,7 +339,7 @@ class Clauses:
             together = (
                 piece.joined in {"and", "&"} and not counts and not had and close and not re.match(r"an?\s", text)
             )
-            if counts and had or not (close or (marked and had)) or (words - w.PRICE_WORDS - {"of"} and not together):
+            if (counts and had) or not (close or (marked and had)) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name(last))
         if counts != 1 or has_price:
@@ -370,7 +368,11 @@ class Clauses:
 
     def _counts(self, piece: Piece) -> Iterator[Count]:
         """A count that stands in a sentence without a price is not of the part that was spoken of last."""
-        label = piece.label if any(each.sentence == piece.sentence and self.has_price(each.text) for each in self.pieces) else ""
+        label = (
+            piece.label
+            if any(each.sentence == piece.sentence and self.has_price(each.text) for each in self.pieces)
+            else ""
+        )
         for match in re.finditer(N, piece.text):
             if not re.search(P, piece.text):
                 nouns = stems(re.split(ANY, piece.text[match.end() :])[0])[:4]

@@ -12,7 +12,10 @@ ROW = 0xF100
 """Characters from here on begin a line that is a row of a table: the first stands for the first row."""
 _BULLET = re.compile(r"^\s*(?:[-*•·–+>]\s+|[#*>]+\s*)+")
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in ("mr", "mrs", "ms", "dr", "st", "no", "vs", "approx"))
-_UNITS = "".join(rf"(?<!\b{word}.)" for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal", "qts", "yds", "pkg", "pkgs", "ft", "pr"))
+_UNITS = "".join(
+    rf"(?<!\b{word}.)"
+    for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal", "qts", "yds", "pkg", "pkgs", "ft", "pr")
+)
 _SENTENCE = re.compile(
     rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE
 )
@@ -38,11 +41,12 @@ _PLAIN = f"[^:{ANY[1:-1]}]*"
 _LABEL = re.compile(rf"\s*({_PLAIN}(?:\b[^\W\d]+ {N}{_PLAIN})?)(?:\s*:\s|\s*:$|\s+(?:-{{1,2}}|–)\s+|\s*—\s*)")
 _NAME = r"((?:the\s+)?[^\W\d_][\w'’.&-]*(?:\s+(?:&\s+)?[\w'’.&-]+){0,4}?)"
 _VERB = rf"(?:{'|'.join(sorted(w.VERBS))})\b"
-_ENUMERATED = "(?:store|shop|vendor|supplier|note|day|week|month|trip|stop|site|invoice|bill|quote|bid|receipt|booth|stall)"
+_ENUMERATED = "(?:note|day|week|month|trip|invoice|quote|bid|receipt)"
 _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game Night' 3 dice"
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
-    rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s{_VERB}|\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
-    rf"\s*(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}))",
+    rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
+    rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
+    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
@@ -103,21 +107,31 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
                 if at and label and found and re.fullmatch(rf"{M}\s*", each[found.end() :]):
                     label = name_of(found[1]) or label
                 start = len(pieces)
-                cut = list(_cut(each))
-                for place, (joined, piece) in enumerate(cut):
-                    following = cut[place + 1][1] if place + 1 < len(cut) else ""
-                    more = bool(re.search(ANY, following)) and not _LABEL.match(following)
+                cuts = list(_cut(each))
+                for place, (joined, piece) in enumerate(cuts):
+                    after = cuts[place + 1][1] if place + 1 < len(cuts) else ""
+                    more = bool(re.search(ANY, after)) and not _LABEL.match(after)
                     opens = (not place or joined in _OPENERS) and label in {"", opened} and not numbered
                     before, rest = label, piece
                     if not listed:
                         if nested != sentence:
-                            label, rest = _labelled(piece, label, listed=more, again=not place and label != "", opening=opening if opens else None)
-                        if rest != piece and (outer := re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", label)) and place == 0:
+                            label, rest = _labelled(
+                                piece,
+                                label,
+                                listed=more,
+                                again=not place and label != "",
+                                opening=opening if opens else None,
+                            )
+                        if (
+                            rest != piece
+                            and (outer := re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", label))
+                            and place == 0
+                        ):
                             label, rest, nested = name_of(outer[1]), f"{outer[2]} {rest}", sentence
                     opened = label if opens and label != before and opening.match(piece) else opened
-                    joined = joined if len(rest.strip()) == len(piece.strip()) else ""
+                    before_it = joined if len(rest.strip()) == len(piece.strip()) else ""
                     pieces += (
-                        [Piece(rest.strip(), marks.shown(label), sentence, number, joined)] if rest.strip() else []
+                        [Piece(rest.strip(), marks.shown(label), sentence, number, before_it)] if rest.strip() else []
                     )
                 pieces[start:] = _with_trailing_labels(pieces[start:])
     return [replace(piece, text=re.sub(r"\([^()]*\)?", " ", piece.text)) for piece in pieces]
@@ -141,6 +155,9 @@ def _opened(match: re.Match[str], line: str) -> str:
 def _with_trailing_labels(pieces: Sequence[Piece]) -> list[Piece]:
     """ "3 pens at $2 each from Staples": the name at the end is of the pieces before it, too."""
     labelled: list[Piece] = []
+    names = {found[1] for piece in pieces if (found := _TRAILING.search(piece.text))}
+    if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
+        pieces = [replace(piece, label="") for piece in pieces]
     for piece in pieces:
         labelled.append(piece)
         found = _TRAILING.search(piece.text)
@@ -159,11 +176,11 @@ def name_of(text: str) -> str:
     words = stems(text)
     unfit = (
         not words
-        or len(words) > 6
+        or len(words) > 6  # noqa: PLR2004
         or words[-1] in _NOT_LAST
         or set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"}
-    )  # noqa: PLR2004
-    person = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
+    )
+    person: object = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
         w.PEOPLE | {"me"}
     )
     person = person or re.match(r"(?-i:[A-Z])\w+['’]s\s\w+$", text)
@@ -210,13 +227,22 @@ def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.
             break
         name, rest = name_of(found[1]), piece[found.end() :]
         numbered = re.search(rf"{N}\s*\S", found[1]) and not set(stems(found[1])) & w.PARTS
-        if not name or (numbered and len(re.findall(ANY, rest)) < 2) or (_is_price(rest) and not (listed or (again and ":" in found[0]))):  # noqa: PLR2004
+        if (
+            not name
+            or (numbered and len(re.findall(ANY, rest)) < 2)  # noqa: PLR2004
+            or (_is_price(rest) and not (listed or (again and ":" in found[0])))
+        ):
             break
         label, piece = name, rest
     for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
         found = pattern.match(piece)
         verb = found and found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"}
-        if found and not verb and (name := name_of(found[1])) and re.search(r"\S\s+\S", piece[found.end() :]):
+        if (
+            found
+            and not verb
+            and (name := name_of(found[1]))
+            and re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", piece[found.end() :])
+        ):
             return name, piece[found.end() :]
     return label, piece
 

@@ -33,7 +33,8 @@ _NUMBER = r"\d+(?:[.,]\d+)*|\.\d+"
 _NUMBERED = r"inv|invoice|order|receipt|acct|account|ref|po|customer|member|ticket|table|card|phone"
 _AMOUNT = re.compile(
     rf"""(?P<aside>
-    \b0\d/\d\d\b(?!/) | \b[12]\d/0\d\b(?!/) |    https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+ | \(\d{{3}}\)\ ?\d{{3}}-\d{{4}}\b | \b\d{{3}}-\d{{4}}\b
+    \b0\d/\d\d\b(?!/) | \b[12]\d/0\d\b(?!/)
+  | https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+ | \(\d{{3}}\)\ ?\d{{3}}-\d{{4}}\b | \b\d{{3}}-\d{{4}}\b
   | (?<![\d$£€.])\d{{3}}[-.]\d{{3}}[-.]\d{{4}}\b | \+\d{{1,3}}(?:[ -]\d{{2,4}}){{2,4}}\b
   | \b\d{{4}}-\d\d-\d\d\b | \b\d{{1,2}}[/.]\d{{1,2}}[/.](?:19|20)?\d\d\b | \b(?:on|dated?)\ \d{{1,2}}/\d{{1,2}}\b
   | \b(?:on|dated|by)\ {_DAY}\ {_MONTH}(?:{_YEAR})? | \b{_MONTH}\ {_DAY}{_YEAR} | \b{_DAY}(?:\ of)?\ {_MONTH}{_YEAR}

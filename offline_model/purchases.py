@@ -23,7 +23,7 @@ _TIDIED = tuple(
         (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
         (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
-        (r"(?<=[\w.] )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
+        (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
         (
             r"(?<=[\w|])\s+((?:grand )?total|sum|(?:al)?together|combined|in (?:all|total))( please| pls)?\s*\?",
             r". \1?",
@@ -32,7 +32,9 @@ _TIDIED = tuple(
 )
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
-_ARE_EACH = re.compile(r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE)
+_ARE_EACH = re.compile(
+    r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
+)
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
 _OWN_MONEY = re.compile(r"\b(?:i|we|s?he|they)(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE)
 _STATED = frozenset(
@@ -141,7 +143,11 @@ class _Bill:
         beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
         if {"free", "included", "nothing", "no"} & set(stems(piece.text)):
             return False
-        if not piece.joined or re.search(P, piece.text) or not any(self.clauses.has_price(each.text) for each in beside):
+        if (
+            not piece.joined
+            or re.search(P, piece.text)
+            or not any(self.clauses.has_price(each.text) for each in beside)
+        ):
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
@@ -161,43 +167,47 @@ class _Bill:
     def passes(self, count: Count) -> bool:
         """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
         piece, at, after = count.place, count.at, count.nouns[:2]
-        text, before = piece.text, stems(piece.text[:at])
-        amount, labels = self.marks[text[at]], self.labels
+        before, amount = stems(piece.text[:at]), self.marks[piece.text[at]]
         sentence = " ".join(each.text for each in self.pieces if each.sentence == piece.sentence)
-        priced = re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence)
+        priced = bool(re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence))
         if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
-            return not (piece.joined and after and not text[:at].strip() and re.search(M, sentence))
-        if before and (
-            before[-1] in w.PARTS | w.NUMBERED | {"step"} or self.in_label(f"{before[-1]} {amount.written}")
-        ):
+            return not (piece.joined and after and not piece.text[:at].strip() and re.search(M, sentence))
+        if before and before[-1] in w.PARTS | w.NUMBERED | {"step"}:
             return True
-        if not priced and re.match(r"an? |(?:19|20)\d\d$", amount.written, re.IGNORECASE):
+        named = bool(before) and any(f"{before[-1]} {amount.written}" in label.lower() for label in self.labels)
+        apart = not priced and re.match(r"an? |(?:19|20)\d\d$", amount.written, re.IGNORECASE)
+        told = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
+        return bool(named or apart or told or self.is_said_again(count))
+
+    def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
+        """How many parts or entries there are: "the two come to", "3 things"."""
+        labels, piece, after = self.labels, count.place, count.nouns[:1]
+        free = not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
+        if count.value == str(len(labels)) and len(labels) > 1 and free:
             return True
-        if (
-            amount.value == str(len(labels))
-            and len(labels) > 1
-            and (not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"]))
-        ):
-            return True
-        sizes = [len([each for each in self.entries if each.place.label == label]) for label in labels]
-        if set(after[:1]) & (w.PARTS | {"thing", "item"}) and amount.value in map(str, (*sizes, len(self.entries))):
-            return True
+        sizes = {len(self.entries)} | {
+            len([each for each in self.entries if each.place.label == one]) for one in labels
+        }
+        sizes.add(len([each for each in self.entries if each.place.sentence == piece.sentence]))
+        return bool(set(after) & (w.PARTS | {"thing", "item"})) and count.value in map(str, sizes)
+
+    def is_beside(self, count: Count, before: Sequence[str], *, priced: bool) -> bool:
+        after, text = count.nouns[:2], count.place.text.lower()
         if before[-1:] == ["for"] and set(after[:1]) & (w.TIMES - {"minute", "min", "hour", "hr"}):
             return False  # "$35 a month, for 12 months"
         near = set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & w.PEOPLE or after == ["of", "us"]
         aside = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
-        if near and (not priced or set(re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text.lower())) & aside):
-            return True
+        return bool(near) and (not priced or bool(set(re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text)) & aside))
+
+    def is_said_again(self, count: Count) -> bool:
+        """Whether as many of the same stand in a clause with a price."""
         again = [
             (self.marks[match[0]].value, stems(each.text[match.end() :])[:1])
             for each in self.pieces
             for match in re.finditer(N, each.text)
-            if each is not piece and re.search(M, each.text)
+            if each is not count.place and re.search(M, each.text)
         ]
-        return bool(after) and (amount.value, after[:1]) in again
-
-    def in_label(self, text: str) -> bool:
-        return any(text in label.lower() for label in self.labels)
+        return bool(count.nouns) and (count.value, count.nouns[:1]) in again
 
     def check_words(self) -> None:
         """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
@@ -209,7 +219,7 @@ class _Bill:
         labels = {*self.labels, *none, ""}
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
-            if set(self.labels) - {""} and piece.label not in labels and not asks:
+            if set(self.labels) - {""} and piece.label not in labels and not (asks or words & w.EVERYTHING):
                 raise Unread(f'No price found for "{piece.label}: {self.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:

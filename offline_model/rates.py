@@ -125,10 +125,10 @@ class Scopes:
             certain = bool(everything) or alone or len(self.entries) == 1 or (adds and at_edge)
         elif everything:
             certain = alone and at_edge
-        elif alone and piece.label in self.labels and before and before[-1].label != piece.label:
-            return None, piece.label
-        elif (sorted(rated) == sorted(self.labels) and self.stands_alone(piece)) or (
-            mine == [earlier - 1] and not self.stands_alone(piece)
+        elif (
+            (alone and piece.label in self.labels and before and before[-1].label != piece.label)
+            or (sorted(rated) == sorted(self.labels) and self.stands_alone(piece))
+            or (mine == [earlier - 1] and not self.stands_alone(piece))
         ):
             return None, piece.label
         else:

@@ -10,9 +10,10 @@ from offline_model.problem import Unread
 
 _COLUMNS = (  # the words of a heading -> what the column holds; the first that fits
     (
-        r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+|^price|^rate|each|\bprice$",
+        r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+",
         "price",
     ),
+    (r"^price|^rate|each|\bprice$", "price"),
     (r"line ?total|^total|amount|sub ?total|ext", "total"),
     (r"cost cent(?:re|er)", "part"),
     (r"^cost\b", "cost"),
@@ -51,7 +52,7 @@ def _belongs(line: str, separator: str, header: str) -> bool:
     heading = len([cell for cell in cells if re.search(r"\w", cell)]) == 1 and re.fullmatch(
         r"[\W_]+[^\d?]+[\W_]+", line
     )
-    return bool(heading) or len(cells) >= len(_split(header, separator)) - 2 and len(cells) > 1
+    return bool(heading) or (len(cells) >= len(_split(header, separator)) - 2 and len(cells) > 1)
 
 
 def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
