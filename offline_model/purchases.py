@@ -172,12 +172,12 @@ class _Bill:
         priced = bool(re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence))
         if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
             return not (piece.joined and after and not piece.text[:at].strip() and re.search(M, sentence))
-        if before and before[-1] in w.PARTS | w.NUMBERED | {"step"}:
+        if set(piece.text[:at].lower().split()[-1:]) & (w.PARTS | w.NUMBERED | {"step"}):
             return True
         named = bool(before) and any(f"{before[-1]} {amount.written}" in label.lower() for label in self.labels)
         apart = not priced and re.match(r"an? |(?:19|20)\d\d$", amount.written, re.IGNORECASE)
         told = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
-        return bool(named or apart or told or self.is_said_again(count))
+        return bool(named or apart or told or (not priced and self.is_said_again(count)))
 
     def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
         """How many parts or entries there are: "the two come to", "3 things"."""
@@ -219,7 +219,11 @@ class _Bill:
         labels = {*self.labels, *none, ""}
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
-            if set(self.labels) - {""} and piece.label not in labels and not (asks or words & w.EVERYTHING):
+            if (
+                set(self.labels) - {""}
+                and piece.label not in labels
+                and not (_ASKING.match(piece.text) or words & w.EVERYTHING)
+            ):
                 raise Unread(f'No price found for "{piece.label}: {self.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:

@@ -102,7 +102,7 @@ _ANYWHERE = (
     r"pa(?:y|id) [^.?!]{0,20}in advance|(?:earn|redeem|get|use)\w* [^.?!]{0,20}points|cash ?back|rebate later",
     r"rain ?check|store credit|half (?:now|later|today)|stole\w*|unless|whichever|alternatively|either|neither",
     r"maybe|perhaps|possibly|probably|(?:un|not )sure|forg[eo]t|unknown|tbd|n/a|varies|depend\w*|no idea",
-    r"(?:do|did|can)(?: not|n[’']t) (?:know|recall|remember|say)|on request|haggl\w*",
+    r"(?:do(?:es)?|did|can?)(?: not|n?[’']t) (?:know|recall|remember|say)|on request|haggl\w*",
     (
         r"(?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of "
         r"(?:the(?:m|se)?|those|my|our|(?-i:[A-Z])\w+'s)\b"
