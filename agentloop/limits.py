@@ -19,6 +19,8 @@ class Limits:
     """Tool calls of one message that are run; those above are answered with an error that says so."""
     max_result_chars: int = 100_000
     """Text of one tool result; what is longer is cut, with a notice."""
+    max_results_chars: int = 400_000
+    """Text of all results of one message together; the longest are cut further, with a notice."""
     max_depth: int = 8
     """Agents that delegate to agents that delegate ..."""
     tool_timeout: float = 300.0
@@ -47,7 +49,7 @@ def seconds_left(deadline: float) -> float:
 
 
 @asynccontextmanager
-async def within(seconds: float, late: Exception) -> AsyncIterator[None]:
+async def time_limit(seconds: float, late: Exception) -> AsyncIterator[None]:
     """Give the block `seconds`, then cancel it and raise `late`. A `TimeoutError` of the block's own goes through."""
     clock = asyncio.timeout(seconds)
     try:

@@ -1,4 +1,4 @@
-"""One run of an agent: ask the model, run the tools it calls, all at once, until it answers."""
+"""One run of an agent: send requests to the model and run its tool calls concurrently until it answers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import itertools
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from agentloop import dispatch
-from agentloop.asking import Asking
+from agentloop import dispatch, result_bounds
+from agentloop.api_errors import refused_tool
 from agentloop.budget import cost_of
 from agentloop.context import CallContext
-from agentloop.conversation import Answered, AskAgain, Exchange, RunTools
+from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import (
     Event,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
@@ -30,135 +31,125 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.journal import Tape
-from agentloop.limits import deadline_after, seconds_left, within
+from agentloop.journal import EventLog
+from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
-from agentloop.model import Request
+from agentloop.model import ModelRequest
+from agentloop.model_caller import ModelCaller, Retried
+from agentloop.prompt_cache import RunCache
+from agentloop.results import RunResult, Step
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import ApiClient
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A tool call that was made and what came of it."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    result: str
-    is_error: bool
-
-    def to_json(self) -> dict[str, Any]:
-        return {"tool": self.tool, "arguments": self.arguments, "result": self.result, "is_error": self.is_error}
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came of a run. `steps` are its own tool calls, in asking order."""
-
-    answer: str
-    conversation: Conversation
-    bill: Bill
-    steps: tuple[Step, ...]
-
-    @property
-    def usage(self) -> Usage:
-        """What the run cost, the runs of agents it delegated to included."""
-        return self.bill.total
-
-
 async def run_agent(agent: AgentDefinition, conversation: Conversation, context: CallContext) -> RunResult:
-    """Run an agent to its answer, within what `context` allows.
+    """Run an agent until it answers, within the limits of `context`.
 
     Raises:
-        RunError: there is no answer; says why, and carries conversation and usage.
-        ConfigurationError: the conversation, the client or its credentials are wrong.
+        RunError: the run ended without an answer; it carries the conversation and the usage.
+        ConfigurationError: the conversation, the client or its credentials are invalid.
     """
     return await _Run(agent, conversation, context).to_answer()
 
 
 class _Run:
-    """The state of one run. Nothing of it is shared with another run of the same agent."""
+    """The state of one run. Runs of the same agent share none of it."""
 
     def __init__(self, agent: AgentDefinition, conversation: Conversation, context: CallContext) -> None:
-        governor = context.scope.governor or agent.governor
+        rate_limiter = context.scope.rate_limiter or agent.rate_limiter
         self._agent = agent
         self._context = context
-        self._scope = replace(context.scope, governor=governor)
+        self._scope = replace(context.scope, rate_limiter=rate_limiter)
         self._settings = agent.settings
-        self._exchange = Exchange(conversation, max_tokens=agent.max_tokens, bound_to=self._settings.fingerprint)
+        self._state = ConversationState(
+            conversation,
+            max_tokens=agent.max_tokens,
+            bound_to=self._settings.fingerprint,
+            read_output=None if agent.typed_output is None else agent.typed_output.read_text,
+        )
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
-        self._asking = Asking(
+        self._model_caller = ModelCaller(
             agent.model,
             agent.limits,
             ledger=context.scope.ledger,
-            governor=governor,
+            rate_limiter=rate_limiter,
             deadline=self._deadline,
+            cache=RunCache(agent.prompt_cache),
             spent=self._spend,
-            hear=self._hear,
+            notice=self._notice,
+            receive=self._on_stream_event,
         )
-        self._is_eager = agent.eager and not context.scope.ledger.left.is_bounded
-        self._now_calling: dispatch.Calls | None = None
+        self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
+        self._now_calling: dispatch.ToolCallGroup | None = None
         self._calls = itertools.count(1)
         self._unstarted = 0
         self._own = Usage()
         self._delegated: list[Bill] = []
         self._steps: list[Step] = []
+        self._attachments: list[Block] = []
         self._began = time.monotonic()
-        self._tape = self._new_tape()
+        self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
         self._name = agent.name
 
     async def to_answer(self) -> RunResult:
-        """Run to the answer.
+        """Run until there is an answer.
 
         Raises:
-            RunError: with the conversation so far and what it cost.
+            RunError: with the conversation and the usage so far.
         """
-        question = self._exchange.conversation.question
+        question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
         self._emit(RunStarted(run=self.id, agent=self._name, prompt=question, depth=depth, parent_call=call))
         try:
-            answer = await self._within_deadline()
+            answered = await self._within_deadline()
         except RunError as error:
-            error.conversation = self._exchange.conversation
+            error.conversation = self._state.conversation
             error.bill = self._end(error=str(error), error_type=_kind(error))
             raise
         except BaseException as error:
             self._end(error=f"{type(error).__name__}: {error}".rstrip(": "), error_type=type(error).__name__)
             raise
         else:
-            bill = self._end(answer=answer)
-            return RunResult(answer, self._exchange.conversation, bill, tuple(self._steps))
+            bill = self._end(answer=answered.text)
+            return RunResult(
+                answered.text,
+                self._state.conversation,
+                bill,
+                tuple(self._steps),
+                answered.output,
+                tuple(self._attachments),
+            )
 
-    async def _within_deadline(self) -> str:
+    async def _within_deadline(self) -> Answered:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
-        async with within(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
+        async with time_limit(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
             return await self._turn_by_turn(client)
 
-    async def _turn_by_turn(self, client: ApiClient) -> str:
+    async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
-            async with dispatch.Calls(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
+            async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
-                self._tape = self._new_tape()
-                turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._tape)
-                match self._exchange.take(turn):
-                    case Answered(text):
-                        return text
+                self._log = self._new_log()
+                turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
+                match self._state.take(turn):
+                    case Answered() as answered:
+                        return answered
                     case AskAgain():
                         pass
                     case RunTools(uses) if number < self._agent.limits.max_turns:
-                        self._exchange.answer(turn, await self._results(uses, calls))
+                        self._state.answer(turn, await self._results(uses, calls))
         limit = self._agent.limits.max_turns
         raise TurnLimitExceeded(f"{self._agent.name} had no answer after {limit} turns, its limit.")
 
     async def _ask(self, client: ApiClient, number: int) -> Turn:
-        """One turn of the model, asked for again if it fails in a way that may pass."""
+        """One turn of the model, retried after transient errors."""
         self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
-        request = Request(self._settings, self._exchange.conversation.messages, self._exchange.max_tokens)
+        request = ModelRequest(self._settings, self._state.conversation.messages, self._state.max_tokens)
 
         def retried(error: ModelError, attempt: int, pause: float) -> None:
             if self._now_calling is not None:
@@ -176,8 +167,8 @@ class _Run:
             )
 
         before = self._own_usage
-        async with within(seconds, late):
-            turn = await self._asking.ask(client, request, retried)
+        async with time_limit(seconds, late):
+            turn = await self._asked(client, request, retried)
         self._emit(
             TurnFinished(
                 run=self.id,
@@ -190,39 +181,66 @@ class _Run:
         )
         return turn
 
-    def _hear(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
+    async def _asked(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
+        """Ask, and again without each tool whose definition the API refuses."""
+        while True:
+            try:
+                return await self._model_caller.ask(client, request, retried)
+            except ModelError as error:
+                request = self._without_refused_tool(request, error)
+
+    def _without_refused_tool(self, request: ModelRequest, error: ModelError) -> ModelRequest:
+        """The request without the tool that the API's answer names, and from now on all requests without it.
+
+        Raises:
+            ModelError: it is the given one, which names no tool.
+        """
+        number = refused_tool(error)
+        if number is None or number >= len(request.settings.tools):
+            raise error
+        tools = list(request.settings.tools)
+        left_out = tools.pop(number)
+        self._settings = replace(self._settings, tools=tuple(tools))
+        text = f"{left_out.name} is left out, because the Messages API does not take its definition: {error}"
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
+        return replace(request, settings=self._settings)
+
+    def _on_stream_event(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
         if moved_on is not None and self._now_calling is not None:
             self._now_calling.written(moved_on, may_start=self._may_start_early(moved_on))
         if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
             self._emit(TextDelta(run=self.id, agent=self._name, text=event["delta"]["text"]))
 
     def _may_start_early(self, use: ToolUse) -> bool:
-        """Whether the call may run although the model may yet refuse, be cut off, or be asked again.
+        """Whether the call may run before the message is complete, which may still be cut off or retried.
 
-        Not under a budget, of which the calls of one message get equal shares: nobody knows yet how many there are.
+        Not with a budget: the calls of one message get equal shares of it, and their number is not known yet.
         """
         tool = self._agent.tool(use.name)
-        return self._is_eager and tool is not None and tool.is_harmless
+        return self._starts_early and tool is not None and tool.is_harmless
 
-    async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.Calls) -> list[Block]:
-        """Run the calls and return one `tool_result` block for each, in asking order."""
+    async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.ToolCallGroup) -> list[Block]:
+        """Run the calls and return one `tool_result` block for each, in the order of the calls."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
-        outputs = await calls.results(uses)
+        outputs = result_bounds.bounded(await calls.results(uses), self._agent.limits.max_results_chars)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
+        self._attachments += [
+            block for output in outputs for block in output.content if block.get("type") in {"image", "document"}
+        ]
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
-        tape, bills = self._new_tape(), list[Bill]()
-        context = self._context_for(use, tape, bills)
-        return await self._agent.journal.tool_answered(use, partial(self._call, use, context, tape, bills), tape)
+        log, bills = self._new_log(), list[Bill]()
+        context = self._context_for(use, log, bills)
+        return await self._agent.journal.tool_answered(use, partial(self._call, use, context, log, bills), log)
 
-    async def _call(self, use: ToolUse, context: CallContext, tape: Tape, bills: list[Bill]) -> ToolOutput:
+    async def _call(self, use: ToolUse, context: CallContext, log: EventLog, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
         started = ToolStarted(
             run=self.id, agent=self._name, call=context.scope.call_id or "", tool=use.name, arguments=use.input
         )
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
-        self._emit(started, tape)
+        self._emit(started, log)
         try:
             output = await self._agent.call_tool(use.name, use.arguments(), context=context)
         except ToolError as error:
@@ -240,10 +258,10 @@ class _Run:
                 seconds=time.monotonic() - began,
                 bills=tuple(bills),
             )
-            self._emit(finished, tape)
+            self._emit(finished, log)
         return output
 
-    def _context_for(self, use: ToolUse, tape: Tape, bills: list[Bill]) -> CallContext:
+    def _context_for(self, use: ToolUse, log: EventLog, bills: list[Bill]) -> CallContext:
         def charge(bill: Bill) -> None:
             bills.append(bill)
             self._delegated.append(bill)
@@ -253,8 +271,9 @@ class _Run:
         self._unstarted -= 1
         scope = replace(
             self._scope,
-            emit=lambda event: tape.tell(event),  # noqa: PLW0108 - which changes when a journal keeps the events
+            emit=lambda event: log.report(event),  # noqa: PLW0108 - which changes when a journal keeps the events
             run_id=None,
+            session=None,
             call_id=call,
             depth=self._scope.depth + 1,
             siblings=siblings,
@@ -262,7 +281,7 @@ class _Run:
         )
 
         def progress(message: str) -> None:
-            self._emit(ToolProgress(run=self.id, agent=self._name, call=call, tool=use.name, message=message), tape)
+            self._emit(ToolProgress(run=self.id, agent=self._name, call=call, tool=use.name, message=message), log)
 
         return replace(self._context, scope=scope, deadline=self._deadline, progress=progress)
 
@@ -274,15 +293,18 @@ class _Run:
         self._own = self._own.plus(self._settings.model, usage)
         self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
 
-    def _emit(self, event: Event, tape: Tape | None = None) -> None:
-        self._scope.trace(event)
-        (tape or self._tape).tell(event)
+    def _notice(self, text: str) -> None:
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
 
-    def _new_tape(self) -> Tape:
-        return Tape(self._scope.emit, self._recall)
+    def _emit(self, event: Event, log: EventLog | None = None) -> None:
+        self._scope.trace(event)
+        (log or self._log).report(event)
+
+    def _new_log(self) -> EventLog:
+        return EventLog(self._scope.emit, self._recall)
 
     def _recall(self, event: Event) -> None:
-        """Take up what an event of before a crash says of the cost, and tell it again."""
+        """Count the usage in an event that was stored before a crash, and emit it again."""
         match event:
             case Spent(run=self.id, model=model, usage=usage):
                 spent = Usage({model: usage})
@@ -298,13 +320,13 @@ class _Run:
         finished = RunFinished(
             run=self.id, agent=self._name, bill=bill, answer=answer, error=error, error_type=error_type
         )
-        self._emit(finished, self._new_tape())
+        self._emit(finished, self._new_log())
         self._scope.charge(bill)
         return bill
 
 
 def _kind(error: RunError) -> str:
-    """The error's name for counting: the API's, its HTTP status, or the class."""
+    """The error type for statistics: the API's type, the HTTP status, or the class name."""
     if isinstance(error, ModelError) and (error.kind or error.status):
         return error.kind or str(error.status)
     return type(error).__name__
@@ -316,4 +338,9 @@ def _step(use: ToolUse, output: ToolOutput) -> Step:
 
 def _tool_result(use: ToolUse, output: ToolOutput) -> Block:
     block: Block = {"type": "tool_result", "tool_use_id": use.id, "content": list(output.content)}
-    return block | {"is_error": True} if output.is_error else block
+    if not output.is_error:
+        return block
+    if all(each.get("type") == "text" for each in output.content):
+        return block | {"is_error": True}
+    # The API takes nothing but text in an error.
+    return block | {"content": [{"type": "text", "text": "The tool reported an error:"}, *output.content]}

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +23,10 @@ from agentloop.api_errors import ApiError, client_unusable
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
+from agentloop.prompt_cache import CacheMarks
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.typed import api_format
 from agentloop.wire import ApiClient, SdkClient
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ else:
     anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
 
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
+
+IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON Schema: "
+
+IMAGE_TOKENS = 5_000
+"""More than any image costs: the API makes large ones smaller."""
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -57,6 +64,7 @@ class ModelSettings:
     tools: Sequence[ToolSpec]
     effort: Effort | None = None
     parallel_tool_calls: bool = True
+    output_schema: Mapping[str, Any] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -68,14 +76,22 @@ class ModelSettings:
     def frame(self) -> dict[str, Any]:
         """The part of a request's body that stays the same."""
         frame: dict[str, Any] = {"model": self.model}
-        if self.system_prompt:
-            frame["system"] = self.system_prompt
+        output_config: dict[str, Any] = {"effort": self.effort} if self.effort else {}
+        system_prompt = self.system_prompt
+        if self.output_schema is not None:
+            output_format = api_format(self.output_schema)
+            if output_format is not None:
+                output_config["format"] = output_format
+            else:
+                system_prompt = f"{system_prompt}\n\n{IN_WORDS}{json.dumps(self.output_schema)}".lstrip()
+        if system_prompt:
+            frame["system"] = system_prompt
         if self.tools:
             frame["tools"] = [tool.for_model() for tool in self.tools]
             if not self.parallel_tool_calls:
                 frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
-        if self.effort:
-            frame["output_config"] = {"effort": self.effort}
+        if output_config:
+            frame["output_config"] = output_config
         encodable: dict[str, Any] = exact_json.encodable(frame)
         return encodable
 
@@ -85,23 +101,37 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
-class Request:
+class ModelRequest:
     """One request for a turn."""
 
     settings: ModelSettings
     messages: Sequence[Message]
     max_tokens: int
+    marks: CacheMarks | None = None
 
     @cached_property
     def body(self) -> dict[str, Any]:
         """What is sent, but for how it is to be answered. Text that has no encoding is repaired."""
         messages = exact_json.encodable(list(self.messages))
-        return {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        body = {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        return body if self.marks is None else self.marks.applied_to(body)
 
     @cached_property
     def size(self) -> int:
-        """Bytes of the body, roughly."""
-        return self.settings.frame_size + len(exact_json.dumps(self.body["messages"]).encode())
+        """Bytes of the body, roughly; for an image as many as it has tokens at most."""
+        images = [len(data) for data in _images(self.messages)]
+        text = len(exact_json.dumps(self.body["messages"]).encode()) - sum(images)
+        return self.settings.frame_size + text + IMAGE_TOKENS * len(images)
+
+
+def _images(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The base64 of the images in the messages, also of those in tools' results."""
+    for block in blocks:
+        source, content = block.get("source"), block.get("content")
+        if block.get("type") == "image" and isinstance(source, dict):
+            yield str(source.get("data") or "")
+        if isinstance(content, list):
+            yield from _images(content)
 
 
 class Clients:
@@ -162,15 +192,15 @@ class Clients:
 
 async def stream_turn(
     client: ApiClient,
-    request: Request,
+    request: ModelRequest,
     builder: TurnBuilder,
     *,
-    hear: Hear,
+    receive: Hear,
     answered: Callable[[Mapping[str, str]], None],
 ) -> Turn:
     """Send one request and put the turn together in `builder`.
 
-    `answered` is called with the headers of the response, whatever its status; `hear` with every event of the stream
+    `answered` is called with the headers of the response, whatever its status; `receive` with every event of the stream
     but pieces of a tool's input, and with the tool call the model has thereby moved on from, if any.
 
     Raises:
@@ -185,7 +215,7 @@ async def stream_turn(
                 moved_on = builder.feed(event)
                 if moved_on is None and event.get("type") == _DELTA and event["delta"].get("type") == _INPUT:
                     continue
-                hear(event, moved_on)
+                receive(event, moved_on)
         return builder.finish()
     except ApiError as error:
         answered(error.headers)

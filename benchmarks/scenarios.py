@@ -1,7 +1,7 @@
 """What is measured: how the model answers, and the least time any client could take.
 
 A  three stores: 0.4 s to the first token, 80 tokens/s, every sub-agent alike
-S  the same, but the first sub-agent's answer takes 1.5 s longer: only an eager client starts it in time
+S  the same, but the first sub-agent's answer takes 1.5 s longer: only a client with early tool calls starts it in time
 B  an instant model: what the client itself costs, for growing numbers of sub-agents
 C  100 sub-agents at 0.2 s, 200 tokens/s, all asked for at once
 D  the same with 500
@@ -48,7 +48,7 @@ class Scenario:
         }
         return "&".join(f"{name}={value}" for name, value in values.items())
 
-    def ideal(self, n: int, *, eager: bool) -> float:
+    def ideal(self, n: int, *, early_tool_calls: bool) -> float:
         """Seconds of the critical path when nothing but the model takes time."""
         each = _per_token(self.tps)
         first = each if self.tps_orch < 0 else _per_token(self.tps_orch)
@@ -56,7 +56,9 @@ class Scenario:
         spoken = self.ttft + (TOKENS["orch_text"] + n * TOKENS["orch_tool"]) * first
         end = spoken
         for number in range(1, n + 1):
-            started = self.ttft + (TOKENS["orch_text"] + number * TOKENS["orch_tool"]) * first if eager else spoken
+            started = (
+                self.ttft + (TOKENS["orch_text"] + number * TOKENS["orch_tool"]) * first if early_tool_calls else spoken
+            )
             end = max(end, started + part + (self.skew * each if number == 1 else 0))
         return end + self.ttft + TOKENS["orch_answer"] * each
 

@@ -28,15 +28,15 @@ def tables(results: Sequence[Result]) -> Iterator[str]:
 
 def _times(name: str, n: int, rows: Mapping[str, list[Result]]) -> Iterator[str]:
     scenario = SCENARIOS[name]
-    ideal, eager = scenario.ideal(n, eager=False), scenario.ideal(n, eager=True)
-    yield f"**{name}: {scenario.title}.** Ideal {ideal:.3f} s, with eager start {eager:.3f} s"
+    ideal, early_tool_calls = scenario.ideal(n, early_tool_calls=False), scenario.ideal(n, early_tool_calls=True)
+    yield f"**{name}: {scenario.title}.** Ideal {ideal:.3f} s, with early tool calls {early_tool_calls:.3f} s"
     yield ""
-    yield "| | wall, s | from - to | wall / ideal | wall / eager ideal | of best peer | right | runs |"
+    yield "| | wall, s | from - to | wall / ideal | wall / early ideal | of best peer | right | runs |"
     yield "|---|---|---|---|---|---|---|---|"
     best = _best(rows, wall)
     for runner, runs in _sorted(rows, wall):
         value = median(runs, wall)
-        ratios = [number(value / other, digits) for other, digits in ((ideal, 3), (eager, 3), (best, 2))]
+        ratios = [number(value / other, digits) for other, digits in ((ideal, 3), (early_tool_calls, 3), (best, 2))]
         cells = [number(value, 3), spread(runs, wall), *ratios, right(runs, n), str(len(runs))]
         yield f"| {runner} | {' | '.join(cells)} |"
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from agentloop.events import Observer, ignore, together
+from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.observers import export
 from orchestrator_client.live_view import LiveView
 from orchestrator_client.report import Report
@@ -25,21 +25,21 @@ ROWS, COLUMNS = 50, 120
 
 
 @asynccontextmanager
-async def watched(names: Collection[str]) -> AsyncIterator[tuple[Observer, Observer]]:
+async def watched(names: Collection[str]) -> AsyncIterator[tuple[EventHandler, EventHandler]]:
     """What goes to `RunScope.emit` and to its `trace`; the files are written by the end of the block."""
-    observers: list[Observer] = [Report().observe]
+    observers: list[EventHandler] = [Report().on_event]
     async with AsyncExitStack() as stack:
         if "live" in names:
             stack.enter_context(terminal())
             view = LiveView()
-            observers.append(view.observe)
+            observers.append(view.on_event)
             await stack.enter_async_context(view.shown())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         events = folder / "events" if "events" in names else None
         timeline = folder / "timeline.html" if "timeline" in names else None
         observers += stack.enter_context(run_files(events, timeline, print, quiet=True))
         trace = export.tracing("orchestrator-client", print) if "spans" in names else ignore
-        yield together(*observers), trace
+        yield fan_out(*observers), trace
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from agentloop.testing import Reply, Request, ScriptedMessages
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages
 from offline_model.answering import answer
 
 PACE = 0.05
@@ -31,7 +31,7 @@ RUN_TIMEOUT = 180.0
 Turn = tuple[str, int]
 
 
-async def slowly(request: Request) -> Reply:
+async def slowly(request: RecordedRequest) -> Reply:
     """The answer of the offline model."""
     message = answer(request.body)
     return Reply(message["content"], message["stop_reason"], usage=message["usage"], seconds_per_event=PACE)
@@ -41,7 +41,7 @@ def finished(model: ScriptedMessages) -> Counter[Turn]:
     return Counter(_turn(request) for request in model.requests if request.outcome == "complete")
 
 
-def _turn(request: Request) -> Turn:
+def _turn(request: RecordedRequest) -> Turn:
     """The prompt of the agent whose turn it is, and the number of the turn."""
     roles = [message["role"] for message in request.body["messages"]]
     return request.prompt, 1 + roles.count("assistant")

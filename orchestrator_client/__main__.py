@@ -9,9 +9,9 @@ def main() -> None:
     interrupted = signal.getsignal(signal.SIGINT)
     if interrupted is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    from agentloop.collecting import starting  # noqa: PLC0415
+    from agentloop.gc_pause import gc_paused  # noqa: PLC0415
 
-    with starting():
+    with gc_paused():
         from orchestrator_client import cli  # noqa: PLC0415
     signal.signal(signal.SIGINT, interrupted)
     cli.main()

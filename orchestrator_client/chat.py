@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -13,13 +12,14 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from agentloop import AgentError, CallContext, Conversation, Ledger, RunResult, RunScope
 from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Event, Observer, ServerChanged, together
-from agentloop.governor import Governor
+from agentloop.events import Event, EventHandler, ServerChanged, fan_out
 from agentloop.limits import deadline_after
 from agentloop.observers import export
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
 from agentloop.own_files import new_own
+from agentloop.rate_limiter import RateLimiter
+from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
 from orchestrator_client.line_editor import line_editor
 from orchestrator_client.lines import say
@@ -45,7 +45,7 @@ WITHOUT_SLASH = {"help", "exit", "quit", "clear"}
 """Lines that are commands even without a slash."""
 
 
-def chat(setup: Setup, options: Options, observers: Sequence[Observer]) -> int:
+def chat(setup: Setup, options: Options, observers: Sequence[EventHandler]) -> int:
     """Chat until the user ends it, and return the exit status."""
     progress = progress_on_stderr(is_quiet=options.quiet)
     talk = Chat(progress, options, observers, export.tracing("orchestrator-client", say))
@@ -63,11 +63,11 @@ def chat(setup: Setup, options: Options, observers: Sequence[Observer]) -> int:
     return 0
 
 
-async def _connected_chat(setup: Setup, talk: Chat, progress: Progress, observers: Sequence[Observer]) -> None:
-    observe = together(talk.on_server_change, progress.observe, *observers)
+async def _connected_chat(setup: Setup, talk: Chat, progress: Progress, observers: Sequence[EventHandler]) -> None:
+    on_event = fan_out(talk.on_server_change, progress.on_event, *observers)
     async with AsyncExitStack() as stack:
         async with progress.shown():
-            session = await stack.enter_async_context(connected(setup, progress, observe))
+            session = await stack.enter_async_context(connected(setup, progress, on_event))
         await talk.run(session)
 
 
@@ -79,13 +79,15 @@ class Chat:
     become part of the conversation.
     """
 
-    def __init__(self, progress: Progress, options: Options, observers: Sequence[Observer], trace: Observer) -> None:
+    def __init__(
+        self, progress: Progress, options: Options, observers: Sequence[EventHandler], trace: EventHandler
+    ) -> None:
         self._progress = progress
         self._options = options
         self._ledger = Ledger(options.budget)
         self._observers = observers
         self._trace = trace
-        self._governor = Governor()
+        self._rate_limiter = RateLimiter()
         self._transcript = Transcript()
         self._timeline: Timeline | None = None
         self._running: asyncio.Task[RunResult] | None = None
@@ -96,7 +98,7 @@ class Chat:
         self._begin()
         self._progress.say("Type a question, or /help. Ctrl-C stops a question, Ctrl-D ends the chat.")
         editor = line_editor([name.split()[0] for names in COMMANDS for name in names.split(", ")])
-        with self._ctrl_c_stops_a_question():
+        with ctrl_c(self._stop):
             while True:
                 try:
                     with patch_stdout(raw=True):
@@ -124,11 +126,11 @@ class Chat:
 
     async def _ask(self, question: str) -> None:
         report, timeline = Report(), Timeline()
-        observe = together(report.observe, timeline.observe, self._progress.observe, *self._observers)
+        on_event = fan_out(report.on_event, timeline.on_event, self._progress.on_event, *self._observers)
         deadline = None if self._options.deadline is None else deadline_after(self._options.deadline)
         context = CallContext(
             deadline=deadline,
-            scope=RunScope(emit=observe, trace=self._trace, ledger=self._ledger, governor=self._governor),
+            scope=RunScope(emit=on_event, trace=self._trace, ledger=self._ledger, rate_limiter=self._rate_limiter),
         )
         self._running = asyncio.create_task(self._agent.run(self._conversation.ask(question), context=context))
         try:
@@ -190,7 +192,7 @@ class Chat:
             print_result(f"left of the budget: {self._ledger.left}")
 
     def _draw_timeline(self, name: str) -> None:
-        if self._timeline is None or not self._timeline.lanes:
+        if self._timeline is None or not self._timeline.runs:
             self._progress.say("There is no timeline before the first question.")
         else:
             self._write("timeline.html", name, timeline_page(self._timeline, began_at(self._timeline)))
@@ -215,15 +217,6 @@ class Chat:
                 self._progress.say(f"written: {each}")
             return
         self._progress.say(f"{path} exists already. Give another name.")
-
-    @contextmanager
-    def _ctrl_c_stops_a_question(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._stop)
-        try:
-            yield
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
 
     def _stop(self) -> None:
         if self._running is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentloop import Agent, ConfigurationError, ToolOutput
-from agentloop.events import Observer
+from agentloop.events import EventHandler
 from agentloop.own_files import new_own, state_folder
 from orchestrator_client.options import Options
 
@@ -77,7 +77,7 @@ class DurableRun:
         elsewhere = "" if is_default else f" --durable-dir {shlex.quote(str(self.folder))}"
         return f"orchestrator-client resume {self.id}{elsewhere}"
 
-    async def answer(self, agent: Agent, observe: Observer, trace: Observer) -> ToolOutput:
+    async def answer(self, agent: Agent, on_event: EventHandler, trace: EventHandler) -> ToolOutput:
         """Answer the question, or continue to answer it. The deadline of the options counts from now.
 
         Raises:
@@ -93,7 +93,7 @@ class DurableRun:
         async with Engine(store, [agent], trace=trace) as engine:
             self._check_frame(agent.settings.fingerprint)
             order = Order(f"{agent.name}_agent", {"prompt": self.question}, "me", 0, until, self.options.budget)
-            async with engine.observing(self.id, observe):
+            async with engine.observing(self.id, on_event):
                 await engine.start(order, self.id)
                 state = await engine.ended(self.id)
         return state.output or ToolOutput.error(state.error or "The run was cancelled.")

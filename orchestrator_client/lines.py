@@ -38,7 +38,7 @@ class Lines:
         self._began = time.monotonic()
         self._starting: dict[str, ServerStarting] = {}
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if self._is_quiet:
             return
         if isinstance(event, ServerStarting):
@@ -47,7 +47,7 @@ class Lines:
             started = self._starting.pop(event.server, None)
             if started is not None and event.is_up:
                 self._write(f"{event.server} is up after {event.at - started.at:.1f} s")
-        line = self._narrator.tell(event)
+        line = self._narrator.describe(event)
         if line is not None:
             self._write(line)
 
@@ -65,6 +65,11 @@ class Lines:
             yield
         finally:
             await cancel_and_wait([waiting])
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing is drawn here."""
+        yield
 
     async def _report_slow_starts(self) -> None:
         while True:

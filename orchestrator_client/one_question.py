@@ -9,7 +9,7 @@ from typing import Any
 
 from agentloop import AgentError, CallContext, Ledger, RunScope
 from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
-from agentloop.events import Observer, together
+from agentloop.events import EventHandler, fan_out
 from agentloop.limits import deadline_after
 from agentloop.observers import export
 from orchestrator_client.answer import advice, is_ok, print_answer, printable_json
@@ -22,7 +22,7 @@ from orchestrator_client.report import Report
 
 
 def answer_one(
-    question: str, setup: Setup, options: Options, observers: Sequence[Observer], *, run: DurableRun | None = None
+    question: str, setup: Setup, options: Options, observers: Sequence[EventHandler], *, run: DurableRun | None = None
 ) -> int:
     """Answer a question, as part of the durable `run` if there is one, print the result and return the exit status."""
     if run is not None and not options.quiet:
@@ -33,7 +33,7 @@ def answer_one(
     context = CallContext(
         deadline=None if options.deadline is None else deadline_after(options.deadline),
         scope=RunScope(
-            emit=together(report.observe, progress.observe, *observers),
+            emit=fan_out(report.on_event, progress.on_event, *observers),
             trace=export.tracing("orchestrator-client", say),
             ledger=Ledger(options.budget),
         ),

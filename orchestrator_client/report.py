@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentloop import Bill, ToolOutput, Usage
+from agentloop.delegation_context import USAGE
 from agentloop.events import Event, RunFinished, RunStarted, ToolFinished, ToolStarted
 from agentloop.usage import usd_to_json
 
@@ -38,7 +39,7 @@ class DelegatedCall:
 
 @dataclass
 class Report:
-    """The result, delegated calls and usage of the outermost run. `observe` receives its events.
+    """The result, delegated calls and usage of the outermost run. `on_event` receives its events.
 
     `claims` is the part of the usage that untrusted servers claim.
     """
@@ -52,7 +53,7 @@ class Report:
     _began: float = field(default_factory=time.monotonic)
     _started: dict[str, float] = field(default_factory=dict)
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if isinstance(event, RunStarted) and self._run is None:
             self._run, self._began = event.run, event.at
         if event.run != self._run:
@@ -70,7 +71,7 @@ class Report:
         """Read the result of a durable run from its output if there were no events, because it had ended before."""
         if self._run is not None:
             return
-        bill = Bill.from_json((output.structured or {}).get("usage"))
+        bill = Bill.from_json((output.meta or {}).get(USAGE))
         if bill is not None:
             self.usage, self.claims = bill.total, bill.claims
         if output.is_error:

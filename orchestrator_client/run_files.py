@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agentloop.errors import ConfigurationError
-from agentloop.events import Later, Observer
+from agentloop.events import BufferedHandler, EventHandler
 from agentloop.observers.recording import Recording, read_recording, recorded_at
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import MARK, timeline_page
@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 @contextmanager
 def run_files(
     events: Path | None, timeline: Path | None, say: Say, *, quiet: bool = False, force: bool = False
-) -> Iterator[Sequence[Observer]]:
+) -> Iterator[Sequence[EventHandler]]:
     """Event handlers that record events, and draw a timeline when the block ends, however it ends.
 
     `say` receives the name of the timeline, unless `quiet` is true, and any error. With `force`, files of any kind are
@@ -31,19 +31,19 @@ def run_files(
     Raises:
         ConfigurationError: a file cannot be created, or exists and is neither a recording nor a timeline.
     """
-    observers: list[Observer] = []
+    observers: list[EventHandler] = []
     with ExitStack() as stack:
         if events is not None:
             with _named("events", events):
-                observers.append(stack.enter_context(Recording(events, say, force=force)).observe)
+                observers.append(stack.enter_context(Recording(events, say, force=force)).on_event)
         if timeline is not None:
             with _named("timeline", timeline):  # find out before the run, not after it
                 os.close(open_own(timeline, MARK, force=force, empty=False))
             drawn = Timeline()
-            later = Later(drawn.observe)
-            observers.append(later.observe)
+            later = BufferedHandler(drawn.on_event)
+            observers.append(later.on_event)
             stack.callback(_write_at_end, drawn, timeline, say, quiet=quiet, force=force)
-            stack.callback(later.catch_up)
+            stack.callback(later.flush)
         yield observers
 
 
@@ -56,10 +56,10 @@ def draw_recording(recording: Path, page: Path, say: Say, *, force: bool = False
     timeline = Timeline()
     try:
         for event in read_recording(recording, say):
-            timeline.observe(event)
+            timeline.on_event(event)
     except OSError as error:
         raise ConfigurationError(f"Cannot read {recording}: {error.strerror}.") from None
-    if not timeline.lanes:
+    if not timeline.runs:
         raise ConfigurationError(f"{recording} has no events of a run. Record a run with --events.")
     recorded = recorded_at(recording)
     began = None if recorded is None else recorded + timedelta(seconds=timeline.began)

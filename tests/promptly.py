@@ -8,7 +8,7 @@ SAMPLE = 0.1
 """Seconds of CPU time for which the speed of the machine is measured."""
 
 
-async def within(seconds: float, attempt: Callable[[], Awaitable[float]]) -> float:
+async def time_limit(seconds: float, attempt: Callable[[], Awaitable[float]]) -> float:
     """Make the attempt until one takes less than `seconds` of an idle machine, three times at most.
 
     Each attempt asserts everything else that it should, and returns the seconds it took. The bound of an attempt that

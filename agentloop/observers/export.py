@@ -17,7 +17,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider, Span
 
-from agentloop.events import Observer, ignore
+from agentloop.events import EventHandler, ignore
 from agentloop.observers.trace import Trace, records_content
 
 FLUSH = 2.0
@@ -33,14 +33,14 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 _BY_PROTOCOL = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 
-def tracing(service: str, warn: Callable[[str], None]) -> Observer:
+def tracing(service: str, warn: Callable[[str], None]) -> EventHandler:
     """The observer for `RunScope.trace`: it creates spans if the environment configures an exporter.
 
     That is `OTEL_TRACES_EXPORTER` or an OTLP endpoint. `service` is the service's name unless `OTEL_SERVICE_NAME` gives
     another. A program that has set a tracer provider keeps it. `warn` receives a message if spans cannot be exported.
     """
     if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
-        return Trace().observe
+        return Trace().on_event
     names = _exporters()
     if not names:
         return ignore
@@ -63,7 +63,7 @@ def tracing(service: str, warn: Callable[[str], None]) -> Observer:
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    return Trace().observe
+    return Trace().on_event
 
 
 def span(name: str) -> AbstractContextManager[Span]:

@@ -54,7 +54,7 @@ class Recording:
         if self._file is not None:
             self._file.close()
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if self._file is not None:
             try:
                 self._write(event_to_json(event, origin=self._began))

@@ -62,7 +62,7 @@ class _TurnSpan:
 
 
 class Trace:
-    """Makes spans of events; hand `observe` to `RunScope.trace`, or to `Agent.run` as its observer.
+    """Makes spans of events; hand `on_event` to `RunScope.trace`, or to `Agent.run` as its observer.
 
     In `RunScope.trace` it is called where events occur, so that the span of a request or tool is current in it, also
     in worker threads. `content` is whether spans have prompts, answers, arguments and results.
@@ -74,7 +74,7 @@ class Trace:
         self._runs: dict[str, _RunSpan] = {}
         self._calls: dict[str, tuple[Span, Context]] = {}
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         take = self._takes.get(type(event))
         if take is not None and (event.run in self._runs or isinstance(event, RunStarted)):
             take(self, event)

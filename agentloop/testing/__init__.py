@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from agentloop.testing.script import Rendezvous, Reply, calls, cut, fails, refuses, says, thinks
 
 if TYPE_CHECKING:
-    from agentloop.testing.server import Request, ScriptedMessages
+    from agentloop.testing.server import RecordedRequest, ScriptedMessages
 
 __all__ = [
+    "RecordedRequest",
     "Rendezvous",
     "Reply",
-    "Request",
     "ScriptedMessages",
     "calls",
     "cut",
@@ -32,7 +32,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The server brings a web framework along, which those who only need `agentloop.testing.wire` can do without."""
-    if name in {"Request", "ScriptedMessages"}:
+    if name in {"RecordedRequest", "ScriptedMessages"}:
         from agentloop.testing import server  # noqa: PLC0415
 
         return getattr(server, name)

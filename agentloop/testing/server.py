@@ -6,31 +6,28 @@ import asyncio
 import inspect
 import itertools
 import json
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio.to_thread
-import uvicorn
 from anthropic import AsyncAnthropic
-from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from agentloop.testing.loopback import LoopbackServer
 from agentloop.testing.script import Reply
 from agentloop.testing.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
 from agentloop.wire import sdk_client
 
-Script = Iterable[Reply] | Callable[["Request"], Reply | Awaitable[Reply]]
+Script = Iterable[Reply] | Callable[["RecordedRequest"], Reply | Awaitable[Reply]]
 
 
 @dataclass(slots=True)
-class Request:
+class RecordedRequest:
     """A request the server got. Times are on the `time.monotonic` clock.
 
     `outcome` is None while it is being answered, then `complete`, `cut` (by the script), `refused` (by the checks) or
@@ -53,13 +50,19 @@ class Request:
         return [b for b in content if isinstance(b, dict) and b["type"] == "tool_result"]
 
     @property
+    def system(self) -> str:
+        """The system prompt, which is a list of blocks if it is marked for the prompt cache."""
+        system = self.body.get("system") or ""
+        return system if isinstance(system, str) else "".join(block["text"] for block in system)
+
+    @property
     def prompt(self) -> str:
         """The text of the first message."""
         content = self.body["messages"][0]["content"]
         return content if isinstance(content, str) else "".join(b.get("text", "") for b in content)
 
 
-class ScriptedMessages:
+class ScriptedMessages(LoopbackServer):
     """A Messages server that answers from a script.
 
     The script is a series of replies in the order of the requests, or a function of the request, sync or async, that
@@ -67,39 +70,15 @@ class ScriptedMessages:
     """
 
     def __init__(self, script: Script) -> None:
+        super().__init__([Route("/v1/messages", self._answer, methods=["POST"])])
         self._script = script
         self._replies = iter(() if callable(script) else script)
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._bound: dict[str, str] = {}
-        self.requests: list[Request] = []
+        self.requests: list[RecordedRequest] = []
         self.refusals: list[str] = []
         """What the checks found wrong, in order."""
-
-    def __enter__(self) -> Self:
-        # Listening before the thread runs: clients queue up, nobody has to ask whether it is ready.
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        routes = [Route("/v1/messages", self._answer, methods=["POST"])]
-        config = uvicorn.Config(
-            Starlette(routes=routes), log_level="error", lifespan="off", timeout_graceful_shutdown=1, backlog=2048
-        )
-        config.load()  # imports here, not in the thread: a process forked meanwhile would inherit the import lock
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-        self._socket.close()
-
-    @property
-    def url(self) -> str:
-        """What `ANTHROPIC_BASE_URL` should be."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def client(self) -> AsyncAnthropic:
         """A real SDK client of this server; the method itself is an agent's `client`."""
@@ -129,7 +108,7 @@ class ScriptedMessages:
             raise TimeoutError(f"not within {seconds:g} s; the server got {len(self.requests)} requests")
 
     async def _answer(self, http: HttpRequest) -> Response:
-        request = Request(next(self._numbers), await http.json(), dict(http.headers))
+        request = RecordedRequest(next(self._numbers), await http.json(), dict(http.headers))
         with self._changed:
             self.requests.append(request)
             self._changed.notify_all()
@@ -154,7 +133,7 @@ class ScriptedMessages:
             return JSONResponse(body, status_code=reply.status, headers=dict(reply.headers))
         return self._message(request, reply)
 
-    async def _reply_unless_left(self, http: HttpRequest, request: Request) -> Reply | None:
+    async def _reply_unless_left(self, http: HttpRequest, request: RecordedRequest) -> Reply | None:
         """The script's reply; None if the client leaves before there is one."""
         reply = asyncio.ensure_future(self._reply(request))
         left = asyncio.ensure_future(http.receive())  # the body has been read: what comes is the disconnect
@@ -166,7 +145,7 @@ class ScriptedMessages:
             left.cancel()
             await asyncio.wait({reply, left})
 
-    async def _reply(self, request: Request) -> Reply:
+    async def _reply(self, request: RecordedRequest) -> Reply:
         try:
             if not callable(self._script):
                 return next(self._replies)
@@ -179,7 +158,7 @@ class ScriptedMessages:
                 status=500, error=_api_error(f"the script failed: {error!r}"), headers={"x-should-retry": "false"}
             )
 
-    def _message(self, request: Request, reply: Reply) -> Response:
+    def _message(self, request: RecordedRequest, reply: Reply) -> Response:
         message = {
             "id": f"msg_scripted_{request.number}",
             "model": request.body["model"],
@@ -196,7 +175,7 @@ class ScriptedMessages:
         events = self._events(request, reply, message)
         return StreamingResponse(events, media_type="text/event-stream", headers=dict(reply.headers))
 
-    async def _events(self, request: Request, reply: Reply, message: Mapping[str, Any]) -> AsyncIterator[bytes]:
+    async def _events(self, request: RecordedRequest, reply: Reply, message: Mapping[str, Any]) -> AsyncIterator[bytes]:
         outcome = "cancelled"
         try:
             for count, event in enumerate(sse_events(message)):
@@ -214,7 +193,7 @@ class ScriptedMessages:
         finally:
             self._end(request, outcome)
 
-    def _end(self, request: Request, outcome: str) -> None:
+    def _end(self, request: RecordedRequest, outcome: str) -> None:
         with self._changed:
             request.outcome, request.ended = outcome, time.monotonic()
             self._changed.notify_all()
@@ -242,7 +221,15 @@ def _usage(event: bytes) -> dict[str, int]:
 
 
 def _prefix(body: Mapping[str, Any], messages: int) -> str:
-    return json.dumps([body["model"], body.get("system"), body.get("tools"), body["messages"][:messages]])
+    """What thinking is bound to, without the marks of prompt caching, which are no part of the prompt."""
+    bound = [body["model"], body.get("system"), body.get("tools"), body["messages"][:messages]]
+    return json.dumps(_without_marks(bound))
+
+
+def _without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_marks(each) for key, each in value.items() if key != "cache_control"}
+    return [_without_marks(each) for each in value] if isinstance(value, list) else value
 
 
 def _api_error(message: str) -> dict[str, str]:

@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from agentloop import Agent, CallContext, Limits, RunScope, create_agent_tool_async, create_agent_tool_sync
-from agentloop.collecting import starting
-from agentloop.events import Event, Observer
+from agentloop.events import Event, EventHandler
+from agentloop.gc_pause import gc_paused
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.narration import Narrator
 from benchmarks.measuring import Ask, main
@@ -35,15 +35,15 @@ LIMITS = Limits(max_tool_calls=AT_ONCE, threads=AT_ONCE)
 SERVER = ("-m", "mcp_calc_server", "--max-agents", str(AT_ONCE), "--calls-per-minute", "1000000")
 
 
-def lines() -> Observer:
+def lines() -> EventHandler:
     """What orchestrator-client does with each event where there is no terminal: the report, and a line for a person."""
     report, narrator = Report(), Narrator()
 
-    def observe(event: Event) -> None:
-        report.observe(event)
-        narrator.tell(event)
+    def on_event(event: Event) -> None:
+        report.on_event(event)
+        narrator.describe(event)
 
-    return observe
+    return on_event
 
 
 @asynccontextmanager
@@ -85,7 +85,7 @@ async def session(_base_url: str) -> AsyncIterator[Ask]:
 
         async def ask(prompt: str) -> str:
             if VIEWS is None:
-                return (await agent.run(prompt, observe=lines())).answer
+                return (await agent.run(prompt, on_event=lines())).answer
             async with watched(VIEWS.split(",")) as (emit, trace):
                 context = CallContext(scope=RunScope(emit=emit, trace=trace))
                 return (await agent.run(prompt, context=context)).answer
@@ -94,6 +94,6 @@ async def session(_base_url: str) -> AsyncIterator[Ask]:
 
 
 if __name__ == "__main__":
-    with starting():  # as both commands do
+    with gc_paused():  # as both commands do
         pass
     main(session, ["mcp", "aiohttp"])

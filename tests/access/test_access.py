@@ -139,13 +139,13 @@ async def test_the_orchestrator_shows_the_token_its_configuration_takes_from_the
     assert "mcpServers.far.headers.Authorization" in unset.stderr
     assert "CALC_TOKEN is not set" in " ".join(unset.stderr.split())
     command = [*CLIENT, *options]
-    told = await run(*command, env=environment(CALC_TOKEN=token))
-    assert told.code == 0, told.err
-    assert {each["served_by"] for each in json.loads(told.out)["delegations"]} == {"far"}
+    reported = await run(*command, env=environment(CALC_TOKEN=token))
+    assert reported.code == 0, reported.err
+    assert {each["served_by"] for each in json.loads(reported.out)["delegations"]} == {"far"}
     refused = await run(*command, env=environment(CALC_TOKEN="another-planted-token"))  # noqa: S106
     assert (refused.code, json.loads(refused.out)["delegations"]) == (1, [])
     assert "far" in refused.err
-    said = told.out + told.err + refused.out + refused.err + guarded.stderr
+    said = reported.out + reported.err + refused.out + refused.err + guarded.stderr
     assert token not in said
     assert "another-planted-token" not in said
 

@@ -18,7 +18,7 @@ from agentloop import (
     create_agent_tool_async,
     create_agent_tool_sync,
 )
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -44,7 +44,7 @@ def agent(server: ScriptedMessages, name: str, *tools: Tool, **settings: Any) ->
     return Agent(name, name, tools, client=server.client, **settings)
 
 
-def passing_down(request: Request) -> Reply:
+def passing_down(request: RecordedRequest) -> Reply:
     """The boss asks the worker, the worker the helper; whoever has nobody to ask never finishes its answer."""
     if request.results:
         return says(request.results[0]["content"][0]["text"])
@@ -78,8 +78,8 @@ def test_cancelling_reaches_an_agent_two_levels_down(scripted_messages: Serve, r
 
 
 def test_cancelling_many_agents_in_threads_stops_them_all(scripted_messages: Serve, run_and_join: Any) -> None:
-    def script(request: Request) -> Reply:
-        if request.body["system"] == "boss":
+    def script(request: RecordedRequest) -> Reply:
+        if request.system == "boss":
             return calls(*(("worker_agent", {"prompt": "do"}) for _ in range(30)))
         return ENDLESS
 
@@ -114,7 +114,7 @@ def test_no_request_follows_when_the_agent_is_cancelled_between_two(
             await run
 
     run_and_join(scenario())
-    assert [request.body["system"] for request in server.requests] == ["boss", "worker"]
+    assert [request.system for request in server.requests] == ["boss", "worker"]
 
 
 def test_a_timeout_stops_the_agent_in_its_thread_and_the_caller_goes_on(
@@ -125,7 +125,7 @@ def test_a_timeout_stops_the_agent_in_its_thread_and_the_caller_goes_on(
 
     async def scenario() -> None:
         result = await boss.run("go")
-        assert result.answer == "worker_agent gave no result within 0.5 s and was stopped."
+        assert result.answer == "worker_agent timed out after 0.5 s and was stopped."
         await server.until(lambda: all(request.outcome for request in server.requests))
 
     run_and_join(scenario())
@@ -144,7 +144,7 @@ def test_the_deadline_of_the_caller_holds_for_the_agent_in_its_thread(
         await server.until(lambda: server.requests[1].outcome == "cancelled")
 
     run_and_join(scenario())
-    assert [request.body["system"] for request in server.requests[:2]] == ["boss", "worker"]
+    assert [request.system for request in server.requests[:2]] == ["boss", "worker"]
 
 
 def test_a_call_that_is_abandoned_before_it_begins_makes_no_request(scripted_messages: Serve) -> None:
@@ -165,11 +165,11 @@ def test_giving_up_after_the_end_is_no_error(scripted_messages: Serve) -> None:
     assert (output.text, bool(context.cancelled)) == ("done", True)
 
 
-def test_who_listens_late_hears_at_once_and_everybody_once() -> None:
-    cancelled, heard = Cancellation(), list[str]()
-    cancelled.then(lambda: heard.append("early"))
-    assert heard == []
+def test_who_listens_late_receives_at_once_and_everybody_once() -> None:
+    cancelled, received = Cancellation(), list[str]()
+    cancelled.then(lambda: received.append("early"))
+    assert received == []
     cancelled.set()
     cancelled.set()
-    cancelled.then(lambda: heard.append("late"))
-    assert heard == ["early", "late"]
+    cancelled.then(lambda: received.append("late"))
+    assert received == ["early", "late"]

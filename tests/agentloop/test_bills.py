@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentloop import Agent, CallContext, Limits, RunScope, Tool, create_agent_tool_async, create_agent_tool_sync
 from agentloop.events import Event, Spent
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
 from agentloop.usage import COUNTS, MAX_COUNT, Bill, ModelUsage, Usage, usd_to_json
 
@@ -44,19 +44,19 @@ def tree(server: ScriptedMessages, wrap: Wrap, *, patience: float) -> Agent:
 
 @pytest.mark.requirement("bill-is-what-was-counted")
 @pytest.mark.parametrize("wrap", [create_agent_tool_async, create_agent_tool_sync], ids=["async", "sync"])
-async def test_retries_cut_streams_and_cancels_three_levels_deep_are_all_on_the_bill(
+async def test_retries_cut_streams_and_cancels_three_levels_deep_are_all_on_the_usage(
     scripted_messages: Serve, wrap: Wrap
 ) -> None:
     troubles = iter([fails(529, "overloaded_error", retry_after=0.01), cut(says("x"), after=3), None])
 
-    async def script(request: Request) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+    async def script(request: RecordedRequest) -> Reply:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "quick"}), ("worker_agent", {"prompt": "slow"}))
-        if request.body["system"] == "worker" and not request.results:
+        if request.system == "worker" and not request.results:
             # One slow one: after a refusal requests go one by one, and a second would be sent as its time is up.
             slow = [("hurried_agent", {"prompt": "slow"})] if request.prompt == "slow" else []
             return calls(("helper_agent", {"prompt": "quick"}), *slow)
-        if request.body["system"] == "helper":
+        if request.system == "helper":
             trouble = next(troubles, None)
             if trouble is not None:
                 return trouble
@@ -65,16 +65,18 @@ async def test_retries_cut_streams_and_cancels_three_levels_deep_are_all_on_the_
         return says("done")
 
     server = scripted_messages(script)
-    heard: list[Event] = []
-    result = await tree(server, wrap, patience=1.0).run("go", observe=heard.append)
-    slow = [request for request in server.requests if request.prompt == "slow" and request.body["system"] == "helper"]
+    received: list[Event] = []
+    result = await tree(server, wrap, patience=1.0).run("go", on_event=received.append)
+    slow = [request for request in server.requests if request.prompt == "slow" and request.system == "helper"]
     await server.until(lambda: all(request.outcome for request in slow))
     assert "cancelled" in {request.outcome for request in slow}
     assert billed(result.usage) == counted(server)
-    assert billed(sum((Usage({e.model: e.usage}) for e in heard if isinstance(e, Spent)), Usage())) == counted(server)
+    assert billed(sum((Usage({e.model: e.usage}) for e in received if isinstance(e, Spent)), Usage())) == counted(
+        server
+    )
 
 
-async def test_a_cancelled_run_is_on_its_callers_bill(scripted_messages: Serve) -> None:
+async def test_a_cancelled_run_is_on_its_callers_usage(scripted_messages: Serve) -> None:
     server = scripted_messages(lambda _: Reply([{"type": "text", "text": "word " * 2000}], seconds_per_event=0.05))
     bills: list[Bill] = []
     worker = create_agent_tool_async(Agent("worker", "worker", model=MODELS[1], client=server.client), timeout=0.5)
@@ -97,11 +99,11 @@ def test_bills_add_up_and_survive_the_wire() -> None:
 
 
 @pytest.mark.parametrize("nonsense", [None, 3, [], {}, {"models": 3}, {"models": None}])
-def test_what_is_no_bill_is_not_taken_for_one(nonsense: Any) -> None:
+def test_what_is_no_usage_is_not_taken_for_one(nonsense: Any) -> None:
     assert Bill.from_json(nonsense) is None
 
 
-def test_a_bill_that_never_ends_is_cut() -> None:
+def test_a_usage_that_never_ends_is_cut() -> None:
     endless: dict[str, Any] = {"agent": "a", "models": {}, "delegated": []}
     endless["delegated"].append(endless)
     bill = Bill.from_json(endless)
@@ -129,7 +131,7 @@ def test_amounts_below_a_millionth_add_up_across_processes() -> None:
     [-1, True, "3", 1.5, None, float("nan"), float("inf"), 10**400, [], {}, "NaN", "1e22", "9" * 5000, -(10**400)],
     ids=lambda figure: type(figure).__name__,
 )
-def test_whatever_stands_in_a_bill_its_figures_are_bounded_numbers(figure: Any) -> None:
+def test_whatever_stands_in_a_usage_its_figures_are_bounded_numbers(figure: Any) -> None:
     figures = dict.fromkeys([*COUNTS, "usd"], figure)
     below: dict[str, Any] = {
         "agent": figure,

@@ -27,7 +27,7 @@ from agentloop import (
     TurnLimitExceeded,
 )
 from agentloop.conversation import NUDGE
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, refuses, says, thinks
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, refuses, says, thinks
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -40,11 +40,11 @@ def agent(server: ScriptedMessages, *functions: Callable[..., Any] | Tool, **set
     return Agent("tester", "Test.", tools, client=server.client, **settings)
 
 
-def result_texts(request: Request) -> list[str]:
+def result_texts(request: RecordedRequest) -> list[str]:
     return [result["content"][0]["text"] for result in request.results]
 
 
-def errors(request: Request) -> list[bool]:
+def errors(request: RecordedRequest) -> list[bool]:
     return [result.get("is_error", False) for result in request.results]
 
 
@@ -107,9 +107,9 @@ async def test_02_every_call_gets_a_result_whatever_becomes_of_it(scripted_messa
         "There is no tool named 'nothing'. Available: double, broken, picky, suicidal, cancelled, slow.",
         "broken failed: RuntimeError: the disk is full",
         "3.0 is too small: use at least 10.",
-        "suicidal was cancelled on its own side and gave no result.",
-        "cancelled was cancelled on its own side and gave no result.",
-        "slow gave no result within 0.01 s and was stopped.",
+        "suicidal cancelled itself and returned no result.",
+        "cancelled cancelled itself and returned no result.",
+        "slow timed out after 0.01 s and was stopped.",
         "42.0",
     ]
     assert errors(server.requests[1]) == [True, False, *[True] * 6, False]
@@ -155,7 +155,7 @@ async def test_03_the_turn_is_kept_unchanged_and_the_prefix_never_changes(script
     assert messages[1][1] == {"role": "assistant", "content": list(first.content)}
     assert messages[2][3] == {"role": "assistant", "content": list(second.content)}
     assert messages[2][:3] == messages[1]
-    assert len({json.dumps([r.body["system"], r.body["tools"]]) for r in server.requests}) == 1
+    assert len({json.dumps([r.system, r.body["tools"]]) for r in server.requests}) == 1
     assert server.refusals == []
 
 
@@ -166,7 +166,6 @@ async def test_03_the_turn_is_kept_unchanged_and_the_prefix_never_changes(script
         ("max_tokens", Truncated),
         ("refusal", Refused),
         ("model_context_window_exceeded", ContextWindowExceeded),
-        ("end_turn", NoAnswer),
         ("stop_sequence", NoAnswer),
         (None, StreamBroken),
         ("a_reason_of_tomorrow", ModelError),
@@ -288,7 +287,7 @@ async def test_10_a_stream_that_always_breaks_is_given_up(scripted_messages: Ser
 @pytest.mark.requirement("exact-arguments")
 async def test_11_arguments_that_cannot_be_meant_are_explained_to_the_model(scripted_messages: Serve) -> None:
     """Point 11: they parse, are an object, fit the schema, and their numbers are numbers."""
-    told = {
+    reported = {
         '{"number": NaN}': "NaN is not JSON",
         '{"number": -Infinity}': "-Infinity is not JSON",
         '{"number": ' + "9" * 5000 + "}": "not valid JSON",
@@ -303,9 +302,9 @@ async def test_11_arguments_that_cannot_be_meant_are_explained_to_the_model(scri
         '{"number": 3, "text": "\\ud800"}': "surrogate",
         '{"number": 4}': "8.0",
     }
-    server = scripted_messages([calls(*(("double", raw) for raw in told)), says("ok")])
+    server = scripted_messages([calls(*(("double", raw) for raw in reported)), says("ok")])
     await agent(server, double).run("go")
-    for expected, text in zip(told.values(), result_texts(server.requests[1]), strict=True):
+    for expected, text in zip(reported.values(), result_texts(server.requests[1]), strict=True):
         assert expected in text
     assert errors(server.requests[1]) == [True] * 12 + [False]
 

@@ -9,7 +9,7 @@ from anthropic import AsyncAnthropic
 
 from agentloop import Agent, sdk_client
 from agentloop.model import Clients
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, says
+from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, says
 from agentloop.testing.server import Script
 from agentloop.wire import ApiClient
 
@@ -116,7 +116,7 @@ async def test_a_given_client_is_used_and_left_open_for_its_owner(scripted_messa
 async def test_one_client_serves_many_runs_at_once(scripted_messages: Serve) -> None:
     meeting = Rendezvous(20)
 
-    async def script(_request: Request) -> Reply:
+    async def script(_request: RecordedRequest) -> Reply:
         await meeting.meet()
         return says("hello")
 

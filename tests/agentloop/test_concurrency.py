@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentloop import Agent, Tool
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -19,7 +19,7 @@ def agent(server: ScriptedMessages, *functions: Callable[..., Any]) -> Agent:
     return Agent("tester", "Test.", [Tool.from_function(f) for f in functions], client=server.client)
 
 
-def texts(request: Request) -> list[str]:
+def texts(request: RecordedRequest) -> list[str]:
     return [result["content"][0]["text"] for result in request.results]
 
 
@@ -86,7 +86,7 @@ async def test_runs_of_one_agent_share_nothing(scripted_messages: Serve) -> None
         await meeting.meet()
         return name
 
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         if request.results:
             return says(f"{texts(request)[0]} answered")
         return calls(("meet", {"name": request.prompt}))
@@ -104,7 +104,7 @@ async def test_runs_at_once_use_one_client_between_them(scripted_messages: Serve
     meeting = Rendezvous(3, SECONDS)
     made: list[object] = []
 
-    async def script(_request: Request) -> Reply:
+    async def script(_request: RecordedRequest) -> Reply:
         await meeting.meet()
         return says("hello")
 

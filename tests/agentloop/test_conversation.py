@@ -14,7 +14,7 @@ from agentloop import (
     RunError,
     Truncated,
 )
-from agentloop.conversation import NUDGE, Answered, AskAgain, Exchange, RunTools
+from agentloop.conversation import NUDGE, Answered, AskAgain, ConversationState, RunTools
 from agentloop.turn import ToolUse, Turn
 
 TEXT: dict[str, Any] = {"type": "text", "text": "42"}
@@ -25,8 +25,8 @@ USE = ToolUse("toolu_1", "add", "{}")
 QUESTION: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "6 * 7?"}]}
 
 
-def exchange() -> Exchange:
-    return Exchange(Conversation().ask("6 * 7?"), max_tokens=100)
+def exchange() -> ConversationState:
+    return ConversationState(Conversation().ask("6 * 7?"), max_tokens=100)
 
 
 def turn(reason: str, *content: dict[str, Any], **rest: Any) -> Turn:
@@ -114,16 +114,20 @@ def test_other_reasons_end_the_run_and_leave_the_history_alone(reason: str, erro
     assert talk.conversation.messages == (QUESTION,)
 
 
-def test_text_beside_calls_of_a_turn_that_ended_is_the_answer_and_the_calls_stay_out_of_the_history() -> None:
+def test_calls_of_a_turn_that_ended_are_run() -> None:
+    assert isinstance(exchange().take(turn("end_turn", TEXT, CALL)), RunTools)
+
+
+def test_text_beside_calls_at_a_stop_sequence_is_the_answer_and_the_calls_stay_out_of_the_history() -> None:
     talk = exchange()
-    assert talk.take(turn("end_turn", TEXT, CALL)) == Answered("42")
+    assert talk.take(turn("stop_sequence", TEXT, CALL)) == Answered("42")
     assert "tool_use" not in str(talk.conversation.messages)
 
 
 @pytest.mark.parametrize("prompt", ["", " ", "\n\t"])
 def test_a_blank_prompt_is_refused(prompt: str) -> None:
     with pytest.raises(ConfigurationError, match="prompt is empty"):
-        Exchange(Conversation().ask(prompt), max_tokens=100)
+        ConversationState(Conversation().ask(prompt), max_tokens=100)
 
 
 def test_half_a_character_in_a_prompt_is_replaced() -> None:
@@ -135,14 +139,14 @@ def test_a_conversation_without_an_open_question_is_refused() -> None:
     said = {"role": "assistant", "content": [TEXT]}
     for conversation in (Conversation(), Conversation().ask("x").extend(said)):
         with pytest.raises(ConfigurationError, match="no open question"):
-            Exchange(conversation, max_tokens=100)
+            ConversationState(conversation, max_tokens=100)
 
 
 def test_a_conversation_stays_with_what_it_was_bound_to() -> None:
-    bound = Exchange(Conversation().ask("x"), max_tokens=100, bound_to="one").conversation
-    assert Exchange(bound, max_tokens=100, bound_to="one").conversation == bound
+    bound = ConversationState(Conversation().ask("x"), max_tokens=100, bound_to="one").conversation
+    assert ConversationState(bound, max_tokens=100, bound_to="one").conversation == bound
     with pytest.raises(ConfigurationError, match="another model, system prompt or set of tools"):
-        Exchange(bound, max_tokens=100, bound_to="another")
+        ConversationState(bound, max_tokens=100, bound_to="another")
 
 
 def test_the_question_is_the_last_thing_the_user_said_in_words() -> None:

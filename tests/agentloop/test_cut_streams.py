@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agentloop import Agent, Limits, RunError, StreamBroken, Tool
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, says
 from agentloop.testing.server import Script
 from agentloop.testing.wire import sse_events
 
@@ -20,7 +20,7 @@ EVENTS = len(list(sse_events({"id": "m", "model": "m", "content": ASKED.content,
 def cutting() -> Iterator[ScriptedMessages]:
     """Cuts the first answer to a prompt where and how the prompt says, and answers the second."""
 
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         where: Any = request.prompt.split()
         first = [one.prompt for one in server.requests].count(request.prompt) == 1
         return cut(ASKED, after=int(where[0]), by=where[1]) if first else says("asked again")

@@ -106,31 +106,31 @@ async def test_a_tool_that_takes_the_context_gets_that_of_its_call(kind: str) ->
 
 
 async def test_events_from_a_thread_arrive_on_the_loop_in_order() -> None:
-    heard: list[str] = []
+    received: list[str] = []
 
-    def hear(event: Event) -> None:
+    def receive(event: Event) -> None:
         assert isinstance(event, Notice)
-        heard.append(f"{event.text} on {here()}")
+        received.append(f"{event.text} on {here()}")
 
     def talk(context: CallContext) -> str:
         for number in range(100):
             context.scope.emit(Notice(run="r", agent="a", text=str(number)))
         return "done"
 
-    await agent(talk, takes_context=True).call_tool("f", {}, context=CallContext(scope=RunScope(emit=hear)))
-    assert heard == [f"{number} on the loop" for number in range(100)]
+    await agent(talk, takes_context=True).call_tool("f", {}, context=CallContext(scope=RunScope(emit=receive)))
+    assert received == [f"{number} on the loop" for number in range(100)]
 
 
 async def test_reports_from_a_thread_arrive_on_the_loop() -> None:
-    heard: list[str] = []
+    received: list[str] = []
 
     def work(context: CallContext) -> str:
         context.progress("half")
         return "done"
 
-    context = CallContext(progress=lambda message: heard.append(f"{message} on {here()}"))
+    context = CallContext(progress=lambda message: received.append(f"{message} on {here()}"))
     await agent(work, takes_context=True).call_tool("f", {}, context=context)
-    assert heard == ["half on the loop"]
+    assert received == ["half on the loop"]
 
 
 class Trouble(Exception): ...
@@ -139,7 +139,7 @@ class Trouble(Exception): ...
 @pytest.mark.requirement("siblings-kept")
 @pytest.mark.parametrize("in_thread", [False, True], ids=["async", "sync"])
 @pytest.mark.parametrize(
-    ("raised", "told"),
+    ("raised", "reported"),
     [
         (ToolError("Use metres."), "Use metres."),
         (ToolUnavailable("Nobody answers."), "Nobody answers."),
@@ -147,13 +147,13 @@ class Trouble(Exception): ...
         (SystemExit(3), "SystemExit: 3"),
         (StopIteration(), "f failed: "),
         (TimeoutError("its own"), "f failed: TimeoutError: its own"),
-        (asyncio.CancelledError(), "f was cancelled on its own side"),
+        (asyncio.CancelledError(), "f cancelled itself"),
         (ExceptionGroup("many", [Trouble("one")]), "many"),
         (ToolError(" "), "gave no reason"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-async def test_whatever_a_tool_raises_comes_back_as_text(in_thread: bool, raised: BaseException, told: str) -> None:  # noqa: FBT001
+async def test_whatever_a_tool_raises_comes_back_as_text(in_thread: bool, raised: BaseException, reported: str) -> None:  # noqa: FBT001
     async def on_loop() -> str:
         raise raised
 
@@ -162,7 +162,7 @@ async def test_whatever_a_tool_raises_comes_back_as_text(in_thread: bool, raised
 
     output = await agent(off_loop if in_thread else on_loop).call_tool("f", {})
     assert output.is_error
-    assert told in output.text
+    assert reported in output.text
 
 
 async def test_a_tool_in_a_thread_that_exits_ends_only_its_call() -> None:
@@ -176,7 +176,7 @@ async def test_a_tool_that_awaits_what_was_cancelled_is_an_ordinary_failure() ->
         inner.cancel()
         return str(await inner)
 
-    assert "cancelled on its own side" in (await agent(awaits_cancelled).call_tool("f", {})).text
+    assert "cancelled itself" in (await agent(awaits_cancelled).call_tool("f", {})).text
 
 
 async def test_an_unknown_tool_is_answered_with_the_known_ones() -> None:
@@ -208,7 +208,7 @@ async def test_an_async_tool_over_its_time_is_stopped_and_says_so() -> None:
             stopped.set()
 
     output = await agent(endless, timeout=0.01).call_tool("f", {})
-    assert (output.is_error, output.text) == (True, "f gave no result within 0.01 s and was stopped.")
+    assert (output.is_error, output.text) == (True, "f timed out after 0.01 s and was stopped.")
     assert stopped.is_set()
 
 
@@ -220,7 +220,7 @@ async def test_a_thread_over_its_time_learns_that_nobody_waits() -> None:
         return str(learned.wait(LONG))
 
     output = await agent(endless, takes_context=True, limits=Limits(tool_timeout=0.05)).call_tool("f", {})
-    assert "gave no result within 0.05 s" in output.text
+    assert "timed out after 0.05 s" in output.text
     assert learned.is_set()
 
 
@@ -243,7 +243,7 @@ async def test_an_awaitable_from_a_thread_has_the_same_time_as_its_function() ->
 
 async def test_the_callers_deadline_is_a_bound_too() -> None:
     output = await agent(asyncio.Event().wait).call_tool("f", {}, context=CallContext(deadline=0.0))
-    assert "within 0 s" in output.text
+    assert "timed out after 0 s" in output.text
 
 
 @pytest.mark.parametrize("kind", ["async", "sync"])
@@ -293,8 +293,8 @@ async def test_a_caller_that_cancels_twice_still_leaves_no_task_behind() -> None
 async def test_who_served_a_call_is_the_tool_unless_the_output_says_otherwise() -> None:
     assert (await agent(function, served_by="shop").call_tool("f", {"a": 1})).served_by == "shop"
     answer = ToolOutput.of("x")
-    moved = ToolOutput(answer.content, served_by="twin")
-    assert (await agent(lambda: moved, served_by="shop").call_tool("f", {})).served_by == "twin"
+    moved = ToolOutput(answer.content, served_by="fallback")
+    assert (await agent(lambda: moved, served_by="shop").call_tool("f", {})).served_by == "fallback"
 
 
 async def test_the_threads_of_each_agent_on_a_loop_are_limited_as_its_limits_say() -> None:

@@ -157,7 +157,7 @@ def test_what_is_no_event_is_an_error_that_says_why(value: Any, said: str) -> No
         event_from_json(value)
 
 
-def test_a_bottomless_bill_is_an_error_and_not_the_end() -> None:
+def test_a_bottomless_usage_is_an_error_and_not_the_end() -> None:
     bill: dict[str, Any] = {"agent": "a"}
     for _ in range(5000):
         bill = {"agent": "a", "delegated": [bill]}

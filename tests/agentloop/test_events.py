@@ -18,9 +18,9 @@ from agentloop import (
     create_agent_tool_sync,
 )
 from agentloop.events import (
-    MOST_KEPT,
+    MAX_BUFFERED,
+    BufferedHandler,
     Event,
-    Later,
     Notice,
     RunFinished,
     RunStarted,
@@ -32,7 +32,7 @@ from agentloop.events import (
     TurnFinished,
     TurnStarted,
 )
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, refuses, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, refuses, says
 from agentloop.testing.server import Script
 from agentloop.usage import ModelUsage
 
@@ -52,42 +52,42 @@ def agent(server: ScriptedMessages, name: str, *tools: Tool) -> Agent:
     return Agent(name, name, tools, client=server.client)
 
 
-def of_kind(heard: list[Event], kind: type[Kind]) -> list[Kind]:
-    return [event for event in heard if isinstance(event, kind)]
+def of_kind(received: list[Event], kind: type[Kind]) -> list[Kind]:
+    return [event for event in received if isinstance(event, kind)]
 
 
 @pytest.mark.requirement("events")
-async def test_a_run_is_told_from_its_start_to_its_end(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+async def test_a_run_is_reported_from_its_start_to_its_end(scripted_messages: Serve) -> None:
+    received: list[Event] = []
     server = scripted_messages([calls(("double", {"number": 21})), says("It is forty-two.")])
-    await agent(server, "tester", Tool.from_function(double)).run("go", observe=heard.append)
-    kinds = [type(event) for event in heard if not isinstance(event, TextDelta)]
+    await agent(server, "tester", Tool.from_function(double)).run("go", on_event=received.append)
+    kinds = [type(event) for event in received if not isinstance(event, TextDelta)]
     turn = [TurnStarted, Spent, Spent, Spent, TurnFinished]
     assert kinds == [RunStarted, *turn, ToolStarted, ToolFinished, *turn, RunFinished]
-    assert "".join(event.text for event in of_kind(heard, TextDelta)) == "It is forty-two."
-    assert {(event.run, event.agent) for event in heard} == {(heard[0].run, "tester")}
-    assert [event.at for event in heard] == sorted(event.at for event in heard)
+    assert "".join(event.text for event in of_kind(received, TextDelta)) == "It is forty-two."
+    assert {(event.run, event.agent) for event in received} == {(received[0].run, "tester")}
+    assert [event.at for event in received] == sorted(event.at for event in received)
 
 
 async def test_the_events_say_what_was_asked_called_answered_and_paid(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     server = scripted_messages([calls(("double", {"number": 21}), ("double", {"number": 500})), says("42")])
-    result = await agent(server, "tester", Tool.from_function(double)).run("go", observe=heard.append)
-    (began,) = of_kind(heard, RunStarted)
+    result = await agent(server, "tester", Tool.from_function(double)).run("go", on_event=received.append)
+    (began,) = of_kind(received, RunStarted)
     assert (began.prompt, began.depth, began.parent_call) == ("go", 0, None)
-    assert [(turn.number, turn.stop_reason, turn.tool_calls) for turn in of_kind(heard, TurnFinished)] == [
+    assert [(turn.number, turn.stop_reason, turn.tool_calls) for turn in of_kind(received, TurnFinished)] == [
         (1, "tool_use", 2),
         (2, "end_turn", 0),
     ]
-    finished = {event.arguments["number"]: event for event in of_kind(heard, ToolFinished)}
+    finished = {event.arguments["number"]: event for event in of_kind(received, ToolFinished)}
     assert (finished[21].result, finished[21].is_error, finished[21].served_by) == ("42.0", False, "local")
     assert (finished[500].result, finished[500].is_error) == ("double failed: ValueError: too large", True)
-    (end,) = of_kind(heard, RunFinished)
+    (end,) = of_kind(received, RunFinished)
     assert (end.answer, end.error, end.bill) == ("42", None, result.bill)
 
 
 async def test_every_call_that_started_finishes_once_whatever_becomes_of_it(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
 
     async def cancels_itself() -> None:
         task = asyncio.current_task()
@@ -98,35 +98,37 @@ async def test_every_call_that_started_finishes_once_whatever_becomes_of_it(scri
     asked = calls(("double", {"number": 1}), ("double", "broken"), ("nothing", {}), ("cancels_itself", {}))
     server = scripted_messages([asked, says("ok")])
     tools = [Tool.from_function(double), Tool.from_function(cancels_itself)]
-    await agent(server, "tester", *tools).run("go", observe=heard.append)
-    assert Counter(e.call for e in of_kind(heard, ToolStarted)) == Counter(e.call for e in of_kind(heard, ToolFinished))
-    assert len({event.call for event in of_kind(heard, ToolStarted)}) == 4
+    await agent(server, "tester", *tools).run("go", on_event=received.append)
+    assert Counter(e.call for e in of_kind(received, ToolStarted)) == Counter(
+        e.call for e in of_kind(received, ToolFinished)
+    )
+    assert len({event.call for event in of_kind(received, ToolStarted)}) == 4
 
 
 async def test_a_call_reports_its_steps(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
 
     def work(context: CallContext) -> str:
         context.progress("half way")
         return "done"
 
     server = scripted_messages([calls(("work", {})), says("ok")])
-    await agent(server, "tester", Tool.from_function(work)).run("go", observe=heard.append)
-    (progress,) = of_kind(heard, ToolProgress)
+    await agent(server, "tester", Tool.from_function(work)).run("go", on_event=received.append)
+    (progress,) = of_kind(received, ToolProgress)
     assert (progress.tool, progress.message) == ("work", "half way")
-    assert progress.call == of_kind(heard, ToolStarted)[0].call
+    assert progress.call == of_kind(received, ToolStarted)[0].call
 
 
 @both
 async def test_a_delegated_run_hangs_under_the_call_that_started_it(scripted_messages: Serve, wrap: Any) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     loop = asyncio.get_running_loop()
 
-    def hear(event: Event) -> None:
+    def receive(event: Event) -> None:
         assert asyncio.get_running_loop() is loop
-        heard.append(event)
+        received.append(event)
 
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         below = request.body.get("tools")
         if request.results or not below:
             return says("done")
@@ -134,9 +136,9 @@ async def test_a_delegated_run_hangs_under_the_call_that_started_it(scripted_mes
 
     server = scripted_messages(script)
     worker = agent(server, "worker", wrap(agent(server, "helper")))
-    await agent(server, "boss", wrap(worker)).run("go", observe=hear)
-    owner = {event.call: event.run for event in of_kind(heard, ToolStarted)}
-    started = of_kind(heard, RunStarted)
+    await agent(server, "boss", wrap(worker)).run("go", on_event=receive)
+    owner = {event.call: event.run for event in of_kind(received, ToolStarted)}
+    started = of_kind(received, RunStarted)
     assert Counter((run.agent, run.depth) for run in started) == {("boss", 0): 1, ("worker", 1): 2, ("helper", 2): 4}
     agents = {run.run: run.agent for run in started}
     above = {"worker": "boss", "helper": "worker"}
@@ -144,21 +146,21 @@ async def test_a_delegated_run_hangs_under_the_call_that_started_it(scripted_mes
         assert run.parent_call is not None
         assert agents[owner[run.parent_call]] == above[run.agent]
     assert len({run.parent_call for run in started}) == len(started)
-    assert Counter(run.run for run in of_kind(heard, RunFinished)) == Counter(list(agents))
+    assert Counter(run.run for run in of_kind(received, RunFinished)) == Counter(list(agents))
 
 
 @both
 async def test_the_events_of_a_delegated_run_lie_within_its_call(scripted_messages: Serve, wrap: Any) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
 
-    def script(request: Request) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+    def script(request: RecordedRequest) -> Reply:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "do"}))
         return says("done")
 
     server = scripted_messages(script)
-    await agent(server, "boss", wrap(agent(server, "worker"))).run("go", observe=heard.append)
-    kinds = [(event.agent, type(event)) for event in heard]
+    await agent(server, "boss", wrap(agent(server, "worker"))).run("go", on_event=received.append)
+    kinds = [(event.agent, type(event)) for event in received]
     began, ended = kinds.index(("boss", ToolStarted)), kinds.index(("boss", ToolFinished))
     below = [kind for agent, kind in kinds[began:ended] if agent == "worker"]
     assert set(below) == {RunStarted, TurnStarted, Spent, TextDelta, TurnFinished, RunFinished}
@@ -167,17 +169,17 @@ async def test_the_events_of_a_delegated_run_lie_within_its_call(scripted_messag
 
 
 async def test_a_run_that_fails_says_so_at_its_end(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     server = scripted_messages([refuses("Not this.")])
     with pytest.raises(Refused):
-        await agent(server, "tester").run("go", observe=heard.append)
-    end = heard[-1]
+        await agent(server, "tester").run("go", on_event=received.append)
+    end = received[-1]
     assert isinstance(end, RunFinished)
     assert (end.answer, end.error, end.bill.total.requests) == (None, "Not this.", 1)
 
 
 async def test_the_calls_of_a_run_that_is_cancelled_finish_before_it(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     began = asyncio.Event()
 
     async def endless() -> None:
@@ -185,45 +187,45 @@ async def test_the_calls_of_a_run_that_is_cancelled_finish_before_it(scripted_me
         await asyncio.Event().wait()
 
     server = scripted_messages([calls(("endless", {}))])
-    run = asyncio.create_task(agent(server, "tester", Tool.from_function(endless)).run("go", observe=heard.append))
+    run = asyncio.create_task(agent(server, "tester", Tool.from_function(endless)).run("go", on_event=received.append))
     await asyncio.wait_for(began.wait(), 10)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    (finished,) = of_kind(heard, ToolFinished)
+    (finished,) = of_kind(received, ToolFinished)
     assert (finished.is_error, finished.result) == (True, "endless was stopped before it gave a result.")
-    assert [type(event) for event in heard[-2:]] == [ToolFinished, RunFinished]
+    assert [type(event) for event in received[-2:]] == [ToolFinished, RunFinished]
 
 
 async def test_a_run_that_is_cancelled_says_so_at_its_end(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     server = scripted_messages([ENDLESS])
-    run = asyncio.create_task(agent(server, "tester").run("go", observe=heard.append))
+    run = asyncio.create_task(agent(server, "tester").run("go", on_event=received.append))
     await server.until(lambda: len(server.requests) == 1)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    end = heard[-1]
+    end = received[-1]
     assert isinstance(end, RunFinished)
     assert (end.answer, end.error) == (None, "CancelledError")
 
 
-def test_who_hears_events_later_hears_all_of_them_in_order_and_few_are_kept() -> None:
-    heard: list[Event] = []
-    later = Later(heard.append)
-    events = [Notice(run="r", agent="a", text=str(number)) for number in range(2 * MOST_KEPT + 1)]
+def test_who_receives_events_later_receives_all_of_them_in_order_and_few_are_kept() -> None:
+    received: list[Event] = []
+    later = BufferedHandler(received.append)
+    events = [Notice(run="r", agent="a", text=str(number)) for number in range(2 * MAX_BUFFERED + 1)]
     for number, event in enumerate(events, 1):
-        later.observe(event)
-        assert len(heard) == number - number % MOST_KEPT
-    later.catch_up()
-    assert heard == events
+        later.on_event(event)
+        assert len(received) == number - number % MAX_BUFFERED
+    later.flush()
+    assert received == events
 
 
-async def test_a_turn_carries_what_it_cost_and_the_turns_add_up_to_the_bill(scripted_messages: Serve) -> None:
+async def test_a_turn_carries_what_it_cost_and_the_turns_add_up_to_the_usage(scripted_messages: Serve) -> None:
     server = scripted_messages([cut(says("x"), after=3), calls(("double", {"number": 4})), says("8")])
-    heard: list[Event] = []
-    result = await agent(server, "doubler", Tool.from_function(double)).run("go", observe=heard.append)
-    turns = [turn.usage for turn in of_kind(heard, TurnFinished)]
+    received: list[Event] = []
+    result = await agent(server, "doubler", Tool.from_function(double)).run("go", on_event=received.append)
+    turns = [turn.usage for turn in of_kind(received, TurnFinished)]
     assert [turn.requests for turn in turns] == [2, 1], "the attempt that was cut off was paid too"
     assert all(turn.usd for turn in turns)
     assert sum(turns, ModelUsage()) == result.usage.by_model["claude-sonnet-5-5"]
@@ -233,7 +235,7 @@ async def test_a_handler_and_a_context_both_receive_the_events(scripted_messages
     server = scripted_messages([calls(("double", {"number": 4})), says("8")])
     mine, above = list[Event](), list[Event]()
     await agent(server, "doubler", Tool.from_function(double)).run(
-        "go", observe=mine.append, context=CallContext(scope=RunScope(emit=above.append))
+        "go", on_event=mine.append, context=CallContext(scope=RunScope(emit=above.append))
     )
     assert mine == above
     assert [type(event) for event in mine][-1] is RunFinished

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from agentloop import Agent, Budget, CallContext, Ledger, RunScope, Tool, ToolOutput, create_agent_tool_async
 from agentloop.events import Event, RunFinished, RunStarted
-from agentloop.journal import Tape
+from agentloop.journal import EventLog
 from agentloop.testing import ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from agentloop.turn import ToolUse, Turn
@@ -20,21 +20,23 @@ class Notebook:
         self.answers: dict[str, tuple[ToolOutput, list[Event]]] = {}
         self.read = 0
 
-    async def model_said(self, ask: Callable[[], Awaitable[Turn]], tape: Tape) -> Turn:
+    async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn:
         self.read += 1
         if self.read > len(self.turns):
-            kept = tape.keep()
-            self.turns.append((await ask(), kept))
+            events = log.record()
+            self.turns.append((await ask(), events))
         else:
-            tape.play(self.turns[self.read - 1][1])
+            log.replay(self.turns[self.read - 1][1])
         return self.turns[self.read - 1][0]
 
-    async def tool_answered(self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], tape: Tape) -> ToolOutput:
+    async def tool_answered(
+        self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], log: EventLog
+    ) -> ToolOutput:
         if use.id in self.answers:
-            tape.play(self.answers[use.id][1])
+            log.replay(self.answers[use.id][1])
         else:
-            kept = tape.keep()
-            self.answers[use.id] = (await answer(), kept)
+            events = log.record()
+            self.answers[use.id] = (await answer(), events)
         return self.answers[use.id][0]
 
 
@@ -72,19 +74,19 @@ async def test_a_run_that_crashed_between_two_turns_goes_on_after_the_last(scrip
     assert [block["content"][0]["text"] for block in after.requests[0].results] == ["42.0"]
 
 
-async def test_what_is_replayed_is_told_again_and_is_on_the_bill(scripted_messages: Serve) -> None:
+async def test_what_is_replayed_is_reported_again_and_is_on_the_usage(scripted_messages: Serve) -> None:
     notebook = Notebook()
     server = scripted_messages([calls(("helper_agent", {"prompt": "part"})), says("half"), says("whole")])
     helper = create_agent_tool_async(Agent("helper", "Help.", client=server.client))
-    agent = Agent("tester", "Test.", [helper], client=server.client, journal=notebook, eager=False)
+    agent = Agent("tester", "Test.", [helper], client=server.client, journal=notebook, early_tool_calls=False)
     budget = Budget(tokens=1_000_000)
-    told: list[list[Event]] = [[], []]
+    reported: list[list[Event]] = [[], []]
     bills, left = [], []
-    for heard in told:
+    for received in reported:
         notebook.read = 0
         ledger = Ledger(budget)
         result = await agent.run(
-            "go", context=CallContext(scope=RunScope(emit=heard.append, run_id="same", ledger=ledger))
+            "go", context=CallContext(scope=RunScope(emit=received.append, run_id="same", ledger=ledger))
         )
         bills.append(result.bill)
         left.append(ledger.left)
@@ -92,8 +94,8 @@ async def test_what_is_replayed_is_told_again_and_is_on_the_bill(scripted_messag
     assert bills[1].total == bills[0].total
     assert [bill.agent for bill in bills[1].delegated] == ["helper"]
     assert left[1] == left[0] != budget
-    assert [type(event) for event in told[1]] == [type(event) for event in told[0]]
-    assert {event.run for event in told[1]} == {event.run for event in told[0]}
-    ends = [event for event in told[1] if event.run == "same" and isinstance(event, RunStarted | RunFinished)]
-    assert {event.replayed for event in told[1] if event not in ends} == {True}
-    assert {event.replayed for event in [*told[0], *ends]} == {False}
+    assert [type(event) for event in reported[1]] == [type(event) for event in reported[0]]
+    assert {event.run for event in reported[1]} == {event.run for event in reported[0]}
+    ends = [event for event in reported[1] if event.run == "same" and isinstance(event, RunStarted | RunFinished)]
+    assert {event.replayed for event in reported[1] if event not in ends} == {True}
+    assert {event.replayed for event in [*reported[0], *ends]} == {False}

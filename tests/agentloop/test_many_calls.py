@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agentloop import Agent, Limits, Tool, create_agent_tool_async
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -26,28 +26,28 @@ class Squares:
         return Tool.from_function(self.square, name="square", **spec)
 
 
-def results(request: Request) -> list[str]:
+def results(request: RecordedRequest) -> list[str]:
     return [result["content"][0]["text"] for result in request.results]
 
 
 @pytest.mark.requirement("bounds")
-@pytest.mark.parametrize("eager", [True, False])
-async def test_calls_that_start_early_are_bounded_too(scripted_messages: Serve, *, eager: bool) -> None:
+@pytest.mark.parametrize("early_tool_calls", [True, False])
+async def test_calls_that_start_early_are_bounded_too(scripted_messages: Serve, *, early_tool_calls: bool) -> None:
     server = scripted_messages([calls(*(("square", {"number": n}) for n in range(600))), says("ok")])
     squares = Squares()
-    agent = Agent("a", "a", [squares.tool(read_only=True)], client=server.client, eager=eager)
+    agent = Agent("a", "a", [squares.tool(read_only=True)], client=server.client, early_tool_calls=early_tool_calls)
     result = await agent.run("go")
     assert sorted(squares.ran) == list(range(256))
-    told = results(server.requests[1])
-    assert told[:256] == [str(n**2) for n in range(256)]
-    assert set(told[256:]) == {"Too many calls in one message: 256 at most. Send the rest in the next one."}
+    reported = results(server.requests[1])
+    assert reported[:256] == [str(n**2) for n in range(256)]
+    assert set(reported[256:]) == {"Too many calls in one message: 256 at most. Send the rest in the next one."}
     assert [step.is_error for step in result.steps] == [False] * 256 + [True] * 344
 
 
 @pytest.mark.requirement("bounds")
 async def test_paid_agents_that_start_early_are_bounded_too(scripted_messages: Serve) -> None:
-    def script(request: Request) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+    def script(request: RecordedRequest) -> Reply:
+        if request.system == "boss" and not request.results:
             return calls(*(("child_agent", {"prompt": f"part {n}"}) for n in range(20)))
         return says("done")
 
@@ -58,7 +58,7 @@ async def test_paid_agents_that_start_early_are_bounded_too(scripted_messages: S
     )
     assert boss.tools[0].is_harmless
     await boss.run("go")
-    assert len([request for request in server.requests if request.body["system"] == "child"]) == 3
+    assert len([request for request in server.requests if request.system == "child"]) == 3
 
 
 @pytest.mark.requirement("bounds")
@@ -72,15 +72,15 @@ async def test_what_comes_early_counts_anew_when_the_model_is_asked_again(script
     assert [step.is_error for step in result.steps] == [False, False, False, True]
 
 
-def ids_of(request: Request, kind: str, key: str) -> list[str]:
+def ids_of(request: RecordedRequest, kind: str, key: str) -> list[str]:
     return [block[key] for message in request.body["messages"] for block in message["content"] if block["type"] == kind]
 
 
 @pytest.mark.requirement("one-result-per-call")
-@pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.parametrize("early_tool_calls", [True, False])
 @pytest.mark.parametrize("ids", [["same"] * 3, ["", "", ""], ["call_1", "", "call_1"], [" ", "a", "a"]], ids=str)
 async def test_calls_without_an_id_of_their_own_get_each_its_own_result(
-    scripted_messages: Serve, ids: list[str], *, eager: bool
+    scripted_messages: Serve, ids: list[str], *, early_tool_calls: bool
 ) -> None:
     def message() -> Reply:
         made = calls(*(("square", {"number": n}) for n in (2, 3, 3)))
@@ -88,7 +88,7 @@ async def test_calls_without_an_id_of_their_own_get_each_its_own_result(
 
     server = scripted_messages([message(), message(), says("ok"), message(), says("ok, again")])
     squares = Squares()
-    agent = Agent("a", "a", [squares.tool(read_only=True)], client=server.client, eager=eager)
+    agent = Agent("a", "a", [squares.tool(read_only=True)], client=server.client, early_tool_calls=early_tool_calls)
     result = await agent.run("go")
     assert sorted(squares.ran) == [2, 2, 3, 3, 3, 3]
     assert [step.result for step in result.steps] == ["4", "9", "9"] * 2

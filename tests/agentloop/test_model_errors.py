@@ -110,7 +110,7 @@ async def test_a_retry_after_that_is_no_time_is_as_none(scripted_messages: Serve
 async def test_a_retry_says_which_attempt_failed_why_and_when_the_next_is(
     scripted_messages: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     server = scripted_messages(
         [
             fails(529, "overloaded_error", retry_after=0.2),
@@ -120,8 +120,8 @@ async def test_a_retry_says_which_attempt_failed_why_and_when_the_next_is(
             says("42"),
         ]
     )
-    await asking(server).run("go", observe=heard.append)
-    retried = [event for event in heard if isinstance(event, TurnRetried)]
+    await asking(server).run("go", on_event=received.append)
+    retried = [event for event in received if isinstance(event, TurnRetried)]
     assert [(event.attempt, event.reason) for event in retried] == [
         (1, "overloaded"),
         (2, "rate limited"),
@@ -130,7 +130,7 @@ async def test_a_retry_says_which_attempt_failed_why_and_when_the_next_is(
     ]
     assert 0.15 < retried[0].next_try_in < 0.25
     assert retried[2].next_try_in == 0.1
-    line = Narrator().tell(replace(retried[0], next_try_in=8.2, attempt=3))
+    line = Narrator().describe(replace(retried[0], next_try_in=8.2, attempt=3))
     assert (
         line
         == "tester: attempt 3, overloaded, next try in 8 s: The Messages API answered 529: scripted overloaded_error"
@@ -209,10 +209,10 @@ async def test_events_nobody_knows_yet_are_ignored() -> None:
 
 
 async def test_every_broken_stream_is_announced_and_paid_for(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
     server = scripted_messages([cut(says("4"), after=3), cut(says("4"), after=3, by="error"), says("42")])
-    result = await asking(server).run("go", observe=heard.append)
-    retried = [event for event in heard if isinstance(event, TurnRetried)]
+    result = await asking(server).run("go", on_event=received.append)
+    retried = [event for event in received if isinstance(event, TurnRetried)]
     assert [event.number for event in retried] == [1, 1]
     assert "scripted overload" in retried[1].error
     (spent,) = result.usage.by_model.values()

@@ -142,14 +142,14 @@ async def test_every_field_of_every_event_may_be_of_every_json_type(recording: l
 
 
 async def problem_of(agent: Agent) -> str | None:
-    heard: list[Event] = []
+    received: list[Event] = []
     try:
-        result: RunResult | RunError = await agent.run("go", observe=heard.append)
+        result: RunResult | RunError = await agent.run("go", on_event=received.append)
     except RunError as error:
         result = error
     except Exception as error:  # noqa: BLE001 - which is what must not happen
         return f"a bare {error!r}"
-    said = " ".join([str(result), *(json.dumps(event_to_json(event), allow_nan=False) for event in heard)])
+    said = " ".join([str(result), *(json.dumps(event_to_json(event), allow_nan=False) for event in received)])
     found = PYTHONS.search(said)
     return None if found is None else f"{found[0]!r} in {said}"
 

@@ -12,14 +12,14 @@ from pydantic_core import to_json
 from rich.console import Console
 
 from agentloop import Agent, Tool, ToolOutput, ToolSpec, create_agent_tool_async
+from agentloop.delegation_context import MAX_SECONDS, DelegationContext
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import Event
-from agentloop.handover import MAX_SECONDS, Handover
 from agentloop.narration import Narrator
-from agentloop.observers.live import Tree, rows
+from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from orchestrator_client.report import Report
 from orchestrator_client.tree_picture import picture_of
@@ -70,16 +70,16 @@ class Everybody:
     """All who receive events, and what each makes of them; an event that cannot be written as JSON fails."""
 
     def __init__(self) -> None:
-        self.tree, self.timeline, self.narrator, self.report = Tree(), Timeline(), Narrator(), Report()
+        self.timeline, self.narrator, self.report = Timeline(), Narrator(), Report()
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         assert event_from_json(json.loads(json.dumps(event_to_json(event), allow_nan=False))) is not None
-        self.narrator.tell(event)
-        for each in (self.tree, self.timeline, self.report):
-            each.observe(event)
+        self.narrator.describe(event)
+        for each in (self.timeline, self.report):
+            each.on_event(event)
 
     def finish(self) -> None:
-        picture = picture_of(rows(self.tree, 20), time.monotonic(), width=100, unicode=True)
+        picture = picture_of(rows(self.timeline, 20), time.monotonic(), width=100, unicode=True)
         Console(file=io.StringIO()).print(picture)
         timeline_page(self.timeline).encode()
         json.dumps(self.report.to_json(ok=True, seconds=1.0, servers={}), ensure_ascii=False, default=str).encode()
@@ -88,18 +88,18 @@ class Everybody:
 async def result_of(server: Serve, tool: Tool, arguments: dict[str, Any] | str) -> dict[str, Any]:
     """What the model of an agent, which is another one's tool, gets for a call of `tool`."""
 
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         if request.results:
             return says("ok")
-        return calls(("inner_agent", {"prompt": "x"}) if request.body["system"] == "outer" else (tool.name, arguments))
+        return calls(("inner_agent", {"prompt": "x"}) if request.system == "outer" else (tool.name, arguments))
 
     model, everybody = server(script), Everybody()
     inner = create_agent_tool_async(Agent("inner", "inner", [tool], client=model.client))
-    result = await Agent("outer", "outer", [inner], client=model.client).run("go", observe=everybody.observe)
+    result = await Agent("outer", "outer", [inner], client=model.client).run("go", on_event=everybody.on_event)
     assert result.answer == "ok"
     everybody.finish()
-    (told,) = (request for request in model.requests if request.results and request.body["system"] == "inner")
-    block: dict[str, Any] = told.results[0]
+    (reported,) = (request for request in model.requests if request.results and request.system == "inner")
+    block: dict[str, Any] = reported.results[0]
     return block
 
 
@@ -144,17 +144,17 @@ async def test_any_arguments_a_model_writes_reach_the_tool_or_are_explained(
     assert text == "fine" if name == "beyond every float" else text.startswith("The arguments were not valid JSON")
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize("seconds", [10**400, 1e308, 5])
-def test_the_seconds_of_a_handover_are_bounded(seconds: float) -> None:
-    handover = Handover.from_json({"id": "a", "depth": 10**400, "seconds": seconds})
-    assert handover.seconds is not None
-    assert handover.seconds <= MAX_SECONDS
-    assert handover.depth <= MAX_SECONDS
+def test_the_seconds_of_a_delegation_context_are_bounded(seconds: float) -> None:
+    delegation = DelegationContext.from_json({"id": "a", "depth": 10**400, "seconds": seconds})
+    assert delegation.seconds is not None
+    assert delegation.seconds <= MAX_SECONDS
+    assert delegation.depth <= MAX_SECONDS
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "5", True, [], {}])
 def test_seconds_that_are_no_number_are_not_taken_for_none(value: Any) -> None:
     with pytest.raises(ValueError, match="`seconds` is a number"):
-        Handover.from_json({"id": "a", "depth": 1, "seconds": value})
+        DelegationContext.from_json({"id": "a", "depth": 1, "seconds": value})

@@ -19,7 +19,7 @@ from agentloop import (
 )
 from agentloop.budget import Budget, Ledger
 from agentloop.events import Event, RunFinished
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -140,14 +140,14 @@ async def test_handlers_of_a_stream_and_of_a_context_receive_the_same_events(scr
     server = scripted_messages([says("x")])
     mine, above = list[Event](), list[Event]()
     context = CallContext(scope=RunScope(emit=above.append))
-    async with agent(server, "a").stream("go", observe=mine.append, context=context) as run:
+    async with agent(server, "a").stream("go", on_event=mine.append, context=context) as run:
         streamed = [event async for event in run]
     assert streamed == mine == above
     assert isinstance(streamed[-1], RunFinished)
 
 
 async def test_a_tool_that_runs_an_agent_passes_its_context_on(scripted_messages: Serve) -> None:
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         return says("inner") if "inner" in str(request.body["messages"]) else calls(("ask", {}))
 
     server = scripted_messages(script)
@@ -157,7 +157,7 @@ async def test_a_tool_that_runs_an_agent_passes_its_context_on(scripted_messages
     async def ask(context: CallContext) -> str:
         return (await inner.run("inner", context=context)).answer
 
-    heard = list[Event]()
-    result = await agent(server, "lead", ask).run("go", observe=heard.append)
-    assert {event.agent for event in heard} == {"lead", "inner"}
+    received = list[Event]()
+    result = await agent(server, "lead", ask).run("go", on_event=received.append)
+    assert {event.agent for event in received} == {"lead", "inner"}
     assert [bill.agent for bill in result.bill.delegated] == ["inner"]

@@ -102,14 +102,16 @@ def tools() -> list[Tool]:
 
 @pytest.mark.requirement("one-result-per-call")
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(replies=REPLIES, eager=st.booleans())
-def test_every_call_that_counts_is_answered_once_and_no_other(replies: list[Said], *, eager: bool) -> None:
+@given(replies=REPLIES, early_tool_calls=st.booleans())
+def test_every_call_that_counts_is_answered_once_and_no_other(replies: list[Said], *, early_tool_calls: bool) -> None:
     model = Model(replies)
 
     def client() -> AsyncAnthropic:
         return AsyncAnthropic(api_key="x", base_url="http://m.invalid", http_client=httpx2.AsyncClient(transport=model))
 
-    agent = Agent("a", "a", tools(), client=client, eager=eager, limits=Limits(max_turns=8, attempts=3))
+    agent = Agent(
+        "a", "a", tools(), client=client, early_tool_calls=early_tool_calls, limits=Limits(max_turns=8, attempts=3)
+    )
 
     async def run() -> list[Message]:
         before = asyncio.all_tasks()

@@ -21,7 +21,7 @@ def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
     with Recording(tmp_path / "run.jsonl", pytest.fail) as record:
         events = [notice(text, record._began + 2.0) for text in ("one", "two\nlines", "\u2028 \U0001f600 é")]  # noqa: SLF001
         for event in events:
-            record.observe(event)
+            record.on_event(event)
     read = list(read_recording(tmp_path / "run.jsonl", pytest.fail))
     assert [event.text for event in read if isinstance(event, Notice)] == [event.text for event in events]
     assert [event.at for event in read] == [pytest.approx(2.0)] * 3
@@ -36,10 +36,10 @@ def test_only_a_recording_is_overwritten_and_only_its_owner_can_read_it(tmp_path
         pass
     assert notes.read_text() == "mine"
     with Recording(notes, pytest.fail, force=True) as record:
-        record.observe(notice("forced"))
+        record.on_event(notice("forced"))
     for text in ("one", "two"):
         with Recording(path, pytest.fail) as record:
-            record.observe(notice(text))
+            record.on_event(notice(text))
     assert [event.text for event in read_recording(path, pytest.fail) if isinstance(event, Notice)] == ["two"]
     assert path.stat().st_mode & 0o777 == 0o600
     recorded = recorded_at(path)
@@ -54,7 +54,7 @@ from agentloop.events import Notice
 from agentloop.observers.recording import Recording
 with Recording(Path(sys.argv[1]), print) as record:
     for number in range(50):
-        record.observe(Notice(run="r", agent="a", text=str(number)))
+        record.on_event(Notice(run="r", agent="a", text=str(number)))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -68,11 +68,11 @@ def test_a_process_that_is_killed_has_recorded_what_happened_before(tmp_path: Pa
 
 
 @pytest.mark.requirement("events-recorded")
-def test_a_line_that_was_cut_off_is_told_and_passed_over(tmp_path: Path) -> None:
+def test_a_line_that_was_cut_off_is_reported_and_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     with Recording(path, pytest.fail) as record:
         for text in ("one", "two"):
-            record.observe(notice(text))
+            record.on_event(notice(text))
     path.write_bytes(path.read_bytes()[:-20])
     warned: list[str] = []
     assert len(list(read_recording(path, warned.append))) == 1
@@ -90,7 +90,7 @@ def test_lines_of_other_kinds_are_passed_over_in_silence(tmp_path: Path) -> None
 def test_a_full_disk_ends_the_recording_and_not_the_run() -> None:
     warned: list[str] = []
     with Recording(Path("/dev/full"), warned.append) as record:
-        record.observe(notice("x" * 100_000))
-        record.observe(notice("y"))
+        record.on_event(notice("x" * 100_000))
+        record.on_event(notice("y"))
     assert len(warned) == 1
     assert f"[Errno {errno.ENOSPC}]" in warned[0]

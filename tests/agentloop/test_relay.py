@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentloop import Bill, Budget, ModelUsage, RunScope, Usage
+from agentloop.clock_offsets import ClockOffsets, EventMessage
 from agentloop.event_bounds import MAX_TEXT
 from agentloop.event_json import event_to_json
 from agentloop.events import (
@@ -28,35 +29,34 @@ from agentloop.events import (
     ToolStarted,
     TurnStarted,
 )
-from agentloop.far_clocks import FarClocks, Told
-from agentloop.observers.live import Tree, rows
+from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import page_data
-from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_WAITING, Incoming, Outgoing
+from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_WAITING, EventReceiver, EventSender
 from orchestrator_client.tree_picture import picture_of
 
 ABOVE = "0123456789ab.7"
 
 
-def message(first: int, *events: Any) -> Told:
-    return Told(first, "far", 0.0, 0.0, events)
+def message(first: int, *events: Any) -> EventMessage:
+    return EventMessage(first, "far", 0.0, 0.0, events)
 
 
 class Caller:
-    """The side that called: an `Incoming`, and what it emitted."""
+    """The side that called: an `EventReceiver`, and what it emitted."""
 
     def __init__(self, **about: Any) -> None:
-        self.heard: list[Event] = []
-        self.incoming = Incoming(RunScope(emit=self.heard.append, call_id=ABOVE, depth=1), "far", **about)
-        self.incoming.sent(FarClocks())
+        self.received: list[Event] = []
+        self.incoming = EventReceiver(RunScope(emit=self.received.append, call_id=ABOVE, depth=1), "far", **about)
+        self.incoming.sent(ClockOffsets())
         self._next = 0
 
     def take(self, *events: Event | dict[str, Any]) -> list[Event]:
         """What comes of these events when they arrive in order."""
-        before = len(self.heard)
+        before = len(self.received)
         self.incoming.take(message(self._next, *[e if isinstance(e, dict) else event_to_json(e) for e in events]))
         self._next += len(events)
-        return self.heard[before:]
+        return self.received[before:]
 
 
 def started(run: str = "far1", parent: str | None = None, **more: Any) -> RunStarted:
@@ -86,7 +86,7 @@ def test_a_run_elsewhere_hangs_under_the_call_with_identities_of_its_own() -> No
     assert isinstance(answer, ToolFinished)
     assert (run.parent_call, run.depth, run.served_by) == (ABOVE, 1, "far")
     assert (call.call, answer.call, answer.served_by) == (f"{run.run}.1", f"{run.run}.1", "far")
-    assert {event.run for event in caller.heard} == {run.run}
+    assert {event.run for event in caller.received} == {run.run}
     assert run.run != "far1"
     assert isinstance(end, RunFinished)
 
@@ -105,7 +105,7 @@ def test_a_run_cannot_hang_under_a_call_that_is_not_its_servers() -> None:
     assert caller.take(started(parent="0123456789ab.1"), started(parent=ABOVE), started(parent="far1.1")) == []
 
 
-def test_nothing_is_heard_of_runs_and_calls_that_never_started_or_have_ended() -> None:
+def test_nothing_is_received_of_runs_and_calls_that_never_started_or_have_ended() -> None:
     caller = Caller()
     assert caller.take(called(), answered(), ended(), Notice(run="0123456789ab", agent="boss", text="x")) == []
     caller.take(started())
@@ -126,42 +126,42 @@ def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
     usage = ModelUsage(1, 10, usd=Decimal("0.5"))
     caller.take(started(), called(), started("far2", "far1.1"), called("far2.1", "far2"))
     caller.take(Spent(run="far2", agent="w", model="m", usage=usage))
-    before = len(caller.heard)
+    before = len(caller.received)
     caller.incoming.close()
-    call, run, call_above, run_above = caller.heard[before:]
+    call, run, call_above, run_above = caller.received[before:]
     assert isinstance(call, ToolFinished)
     assert isinstance(call_above, ToolFinished)
-    assert (call.is_error, call.result) == (True, "far said nothing of its end.")
+    assert (call.is_error, call.result) == (True, "far did not report the end of this run.")
     assert isinstance(run, RunFinished)
     assert isinstance(run_above, RunFinished)
-    assert (run.error, run.bill.own) == ("far said nothing of its end.", Usage({"m": usage}))
-    assert [event.at for event in caller.heard] == sorted(event.at for event in caller.heard)
+    assert (run.error, run.bill.own) == ("far did not report the end of this run.", Usage({"m": usage}))
+    assert [event.at for event in caller.received] == sorted(event.at for event in caller.received)
     caller.take(ended())
     caller.incoming.close()
-    assert len(caller.heard) == before + 4
+    assert len(caller.received) == before + 4
 
 
-def test_messages_in_any_order_are_heard_in_theirs() -> None:
+def test_messages_in_any_order_are_received_in_theirs() -> None:
     caller = Caller()
     caller.incoming.take(message(2, event_to_json(ended())))
     caller.incoming.take(message(1, event_to_json(Notice(run="far1", agent="w", text="x"))))
-    assert caller.heard == []
+    assert caller.received == []
     caller.incoming.take(message(0, event_to_json(started())))
-    assert [type(event) for event in caller.heard] == [RunStarted, Notice, RunFinished]
+    assert [type(event) for event in caller.received] == [RunStarted, Notice, RunFinished]
 
 
-def test_what_comes_after_a_lost_message_is_heard_at_the_end_at_the_latest() -> None:
+def test_what_comes_after_a_lost_message_is_received_at_the_end_at_the_latest() -> None:
     caller = Caller()
     caller.incoming.take(message(0, event_to_json(started())))
     caller.incoming.take(message(5, event_to_json(ended())))
-    assert len(caller.heard) == 1
+    assert len(caller.received) == 1
     caller.incoming.close()
-    assert [type(event) for event in caller.heard] == [RunStarted, RunFinished]
+    assert [type(event) for event in caller.received] == [RunStarted, RunFinished]
     flooded = Caller()
     flooded.incoming.take(message(0, event_to_json(started())))
     flood = [event_to_json(Notice(run="far1", agent="w", text="x"))] * (MAX_WAITING + 1)
     flooded.incoming.take(message(9, *flood))
-    assert len(flooded.heard) == MAX_WAITING + 2
+    assert len(flooded.received) == MAX_WAITING + 2
 
 
 async def test_the_end_of_a_call_waits_for_its_last_events_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_times_lie_within_the_call_and_in_order_whatever_a_server_says() -> None
     caller.take(started())
     texts = [Notice(run="far1", agent="w", at=at, text="x") for at in (5.0, -1e9, 1e9, 0.5)]
     caller.take(*texts)
-    times = [event.at for event in caller.heard]
+    times = [event.at for event in caller.received]
     assert times == sorted(times)
     assert before <= times[0] <= times[-1] <= time.monotonic()
 
@@ -200,50 +200,50 @@ AHEAD = 95.0
 """How much the clock here is ahead of the far one, in the next tests."""
 
 
-def told(*, sent: float, begun: float, told_at: float, heard: float, clocks: FarClocks) -> float:
+def reported(*, sent: float, begun: float, told_at: float, received: float, clocks: ClockOffsets) -> float:
     """When the call seems to have begun; all times are true, and on the clock here."""
-    return clocks.began(Told(0, "far", begun - AHEAD, told_at - AHEAD, []), sent=sent, heard=heard)
+    return clocks.began(EventMessage(0, "far", begun - AHEAD, told_at - AHEAD, []), sent=sent, received=received)
 
 
 def test_a_call_begins_half_a_round_trip_after_it_was_sent_though_its_first_words_are_held_up() -> None:
-    clocks = FarClocks()
+    clocks = ClockOffsets()
     clocks.travel = 0.005
-    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.14, clocks=clocks) == pytest.approx(100.005)
+    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.14, clocks=clocks) == pytest.approx(100.005)
 
 
 def test_a_call_that_a_busy_server_begins_late_begins_late_as_earlier_calls_have_shown() -> None:
-    clocks = FarClocks()
-    told(sent=100, begun=100.01, told_at=100.02, heard=100.14, clocks=clocks)
-    assert told(sent=100, begun=102, told_at=102.01, heard=102.4, clocks=clocks) == pytest.approx(101.99)
+    clocks = ClockOffsets()
+    reported(sent=100, begun=100.01, told_at=100.02, received=100.14, clocks=clocks)
+    assert reported(sent=100, begun=102, told_at=102.01, received=102.4, clocks=clocks) == pytest.approx(101.99)
 
 
-def test_a_call_does_not_begin_later_than_what_is_heard_of_it_allows() -> None:
-    clocks = FarClocks()
+def test_a_call_does_not_begin_later_than_what_is_received_of_it_allows() -> None:
+    clocks = ClockOffsets()
     clocks.travel = 60.0
-    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.03, clocks=clocks) == pytest.approx(100.02)
+    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.03, clocks=clocks) == pytest.approx(100.02)
 
 
 def test_a_server_that_was_asked_what_time_it_is_is_known_before_its_first_call() -> None:
-    clocks = FarClocks()
+    clocks = ClockOffsets()
     clocks.travel = 0.01
-    clocks.asked({"clock": "far", "now": 50.01 - AHEAD}, sent=50, heard=50.02)
-    assert told(sent=100, begun=102, told_at=102.01, heard=102.4, clocks=clocks) == pytest.approx(102)
-    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.3, clocks=clocks) == pytest.approx(100.01)
+    clocks.asked({"clock": "far", "now": 50.01 - AHEAD}, sent=50, received=50.02)
+    assert reported(sent=100, begun=102, told_at=102.01, received=102.4, clocks=clocks) == pytest.approx(102)
+    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.3, clocks=clocks) == pytest.approx(100.01)
 
 
 @pytest.mark.parametrize("value", [None, 7, {}, {"clock": 1, "now": 1}, {"clock": "far", "now": float("nan")}])
 def test_a_time_that_cannot_be_read_teaches_nothing(value: Any) -> None:
-    clocks = FarClocks()
-    clocks.asked(value, sent=50, heard=50.02)
-    assert told(sent=100, begun=100.01, told_at=100.02, heard=100.3, clocks=clocks) == pytest.approx(100)
+    clocks = ClockOffsets()
+    clocks.asked(value, sent=50, received=50.02)
+    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.3, clocks=clocks) == pytest.approx(100)
 
 
 def test_a_clock_that_drifts_or_lies_is_learned_anew() -> None:
-    clocks = FarClocks()
-    told(sent=100, begun=100.01, told_at=100.02, heard=100.14, clocks=clocks)
-    lie = Told(0, "far", 1e9, 1e9, [])
-    assert clocks.began(lie, sent=200, heard=201) == 200
-    assert told(sent=300, begun=300.01, told_at=300.02, heard=300.03, clocks=clocks) == pytest.approx(300)
+    clocks = ClockOffsets()
+    reported(sent=100, begun=100.01, told_at=100.02, received=100.14, clocks=clocks)
+    lie = EventMessage(0, "far", 1e9, 1e9, [])
+    assert clocks.began(lie, sent=200, received=201) == 200
+    assert reported(sent=300, begun=300.01, told_at=300.02, received=300.03, clocks=clocks) == pytest.approx(300)
 
 
 def test_texts_numbers_and_objects_are_bounded_and_steer_no_terminal() -> None:
@@ -270,8 +270,8 @@ def test_texts_numbers_and_objects_are_bounded_and_steer_no_terminal() -> None:
     assert isinstance(spent, Spent)
     assert spent.usage == ModelUsage(0, 10**12)
     assert isinstance(end, ToolFinished)
-    assert isinstance(caller.heard[-1], RunFinished)
-    assert len(json.dumps(caller.heard[-1].bill.to_json())) <= MAX_TEXT
+    assert isinstance(caller.received[-1], RunFinished)
+    assert len(json.dumps(caller.received[-1].bill.to_json())) <= MAX_TEXT
 
 
 def bottomless_bill() -> dict[str, Any]:
@@ -297,7 +297,7 @@ def test_a_flood_is_cut() -> None:
     assert len(caller.take(*[started(f"far{number}") for number in range(MAX_RUNS + 50)])) == MAX_RUNS
     caller.incoming.take(message(MAX_EVENTS, event_to_json(started("one more"))))
     caller.incoming.close()
-    assert len([event for event in caller.heard if isinstance(event, RunStarted)]) == MAX_RUNS
+    assert len([event for event in caller.received if isinstance(event, RunStarted)]) == MAX_RUNS
 
 
 RUNS = st.sampled_from(["r1", "r2", "r3"])
@@ -318,46 +318,48 @@ SAID = st.builds(lambda event, at: {**event, "at": at}, SAID_THERE, st.floats(-5
 def test_whatever_a_server_says_the_stream_keeps_its_promises(
     messages: Sequence[tuple[int, float, list[Any]]],
 ) -> None:
-    heard: list[Event] = []
-    incoming = Incoming(RunScope(emit=heard.append, call_id=ABOVE, depth=1), "far")
+    received: list[Event] = []
+    incoming = EventReceiver(RunScope(emit=received.append, call_id=ABOVE, depth=1), "far")
     for first, now, events in messages:
-        incoming.take(Told(first, "far", 0.0, now, events))
+        incoming.take(EventMessage(first, "far", 0.0, now, events))
     incoming.close()
-    kinds = {kind: [event for event in heard if isinstance(event, kind)] for kind in (RunStarted, RunFinished)}
+    kinds = {kind: [event for event in received if isinstance(event, kind)] for kind in (RunStarted, RunFinished)}
     assert Counter(e.run for e in kinds[RunStarted]) == Counter(e.run for e in kinds[RunFinished])
     assert len({event.run for event in kinds[RunStarted]}) == len(kinds[RunStarted])
-    begun = [event.call for event in heard if isinstance(event, ToolStarted)]
-    over = [event.call for event in heard if isinstance(event, ToolFinished)]
+    begun = [event.call for event in received if isinstance(event, ToolStarted)]
+    over = [event.call for event in received if isinstance(event, ToolFinished)]
     assert sorted(begun) == sorted(over) == sorted(set(begun))
-    parents = [event.parent_call for event in heard if isinstance(event, RunStarted)]
+    parents = [event.parent_call for event in received if isinstance(event, RunStarted)]
     assert set(parents) <= {ABOVE, *begun}
-    for run in {event.run for event in heard}:
-        own = [event for event in heard if event.run == run]
+    for run in {event.run for event in received}:
+        own = [event for event in received if event.run == run]
         assert isinstance(own[0], RunStarted)
         assert [event.at for event in own] == sorted(event.at for event in own)
-    begins = {event.call: event.at for event in heard if isinstance(event, ToolStarted)}
+    begins = {event.call: event.at for event in received if isinstance(event, ToolStarted)}
     ends = {event.run: event for event in kinds[RunFinished]}
-    calls_over = {event.call: (heard.index(event), event.at) for event in heard if isinstance(event, ToolFinished)}
-    for run_started in heard:
+    calls_over = {
+        event.call: (received.index(event), event.at) for event in received if isinstance(event, ToolFinished)
+    }
+    for run_started in received:
         if isinstance(run_started, RunStarted) and run_started.parent_call in begins:
             assert begins[run_started.parent_call] <= run_started.at
             end = ends[run_started.run]
             position, at = calls_over[run_started.parent_call]
-            assert position < heard.index(end) or end.at <= at
+            assert position < received.index(end) or end.at <= at
 
 
 def test_what_is_sent_is_numbered_bounded_and_counted_from_the_calls_start() -> None:
-    outgoing = Outgoing()
+    outgoing = EventSender()
     assert outgoing.add(TextDelta(run="r", agent="a", text="word")) is None
     text = outgoing.add(Notice(run="r", agent="a", text="x" * 10 * MAX_TEXT))
     assert text is not None
     value = json.loads(text)
     assert outgoing.add(ToolStarted(run="r", agent="a", call="c", tool="t", arguments={"a": object()})) is None
     assert (len(value["text"]), outgoing.count) == (MAX_TEXT, 1)
-    sent = Told(**outgoing.message(0, [text, text]))
+    sent = EventMessage(**outgoing.message(0, [text, text]))
     assert (sent.first, json.loads(str(sent.events))) == (0, [value, value])
     assert 0 <= value["at"] <= sent.now - sent.began < 60
-    assert sent.clock == Told(**Outgoing().message(0, [])).clock
+    assert sent.clock == EventMessage(**EventSender().message(0, [])).clock
     outgoing.count = MAX_EVENTS
     assert outgoing.add(Notice(run="r", agent="a", text="x")) is None
 
@@ -370,9 +372,9 @@ def spent(usd: str, tokens: int, run: str = "far1") -> Spent:
 def test_events_of_a_server_that_is_not_trusted_never_cost_more_than_was_handed_to_it() -> None:
     caller = Caller(is_trusted=False, share=Budget(usd="0.5", tokens=100, turns=2))
     caller.take(started(), called(), started("far2", "far1.1"))
-    heard = caller.take(spent("0.4", 60), spent("1000000", 10**12, "far2"), spent("1", 1))
+    received = caller.take(spent("0.4", 60), spent("1000000", 10**12, "far2"), spent("1", 1))
     assert [
-        (event.usage.usd, event.usage.tokens, event.usage.requests) for event in heard if isinstance(event, Spent)
+        (event.usage.usd, event.usage.tokens, event.usage.requests) for event in received if isinstance(event, Spent)
     ] == [
         (Decimal("0.4"), 60, 1),
         (Decimal("0.1"), 40, 1),
@@ -388,12 +390,11 @@ def test_events_of_a_server_that_is_not_trusted_never_cost_more_than_was_handed_
 def test_whether_a_cost_is_only_claimed_is_shown(*, is_trusted: bool) -> None:
     caller = Caller(is_trusted=is_trusted)
     caller.take(started(), called(), started("far2", "far1.1", is_claimed=True), spent("0.25", 10), ended())
-    claimed = [event.is_claimed for event in caller.heard if isinstance(event, RunStarted)]
+    claimed = [event.is_claimed for event in caller.received if isinstance(event, RunStarted)]
     assert claimed == [not is_trusted, True], "what a trusted server says of another is passed on"
-    tree, timeline = Tree(), Timeline()
-    for event in caller.heard:
-        tree.observe(event)
-        timeline.observe(event)
+    timeline = Timeline()
+    for event in caller.received:
+        timeline.on_event(event)
     assert [lane["claimed"] for lane in page_data(timeline)["lanes"]] == claimed
-    (line, *_) = picture_of(rows(tree, 5), 0.0, width=120, unicode=True).lines
+    (line, *_) = picture_of(rows(timeline, 5), 0.0, width=120, unicode=True).lines
     assert ("$0.25?" in line.plain) is not is_trusted

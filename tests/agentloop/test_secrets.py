@@ -96,16 +96,16 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 async def everything_said(caplog: pytest.LogCaptureFixture, *, attempts: int = 2) -> tuple[Exception, str]:
     """What a failing run raises, and every text anybody could see of it."""
-    heard: list[Event] = []
+    received: list[Event] = []
     caplog.set_level(logging.INFO)
     with pytest.raises((RunError, ConfigurationError)) as failed:
         await Agent("tester", "Test.", client=sdk_client, limits=Limits(attempts=attempts)).run(
-            "go", observe=heard.append
+            "go", on_event=received.append
         )
     narrator = Narrator()
-    lines = [narrator.tell(event) or "" for event in heard]
-    told = [json.dumps(event_to_json(event)) for event in heard]
-    seen = [str(failed.value), repr(failed.value), *lines, *told, caplog.text]
+    lines = [narrator.describe(event) or "" for event in received]
+    reported = [json.dumps(event_to_json(event)) for event in received]
+    seen = [str(failed.value), repr(failed.value), *lines, *reported, caplog.text]
     return failed.value, "\n".join([*seen, *traceback.format_exception(failed.value)])
 
 
@@ -191,7 +191,7 @@ WAYS: dict[Callable[[AsyncExitStack], Awaitable[str]], str] = {
 
 
 @pytest.mark.parametrize("way", WAYS, ids=[way.__name__ for way in WAYS])
-async def test_a_way_that_fails_is_told_in_our_own_words(
+async def test_a_way_that_fails_is_reported_in_our_own_words(
     way: Callable[[AsyncExitStack], Awaitable[str]],
     environment: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,

@@ -23,14 +23,14 @@ def agent(server: ScriptedMessages) -> Agent:
     return Agent("tester", "Test.", [Tool.from_function(double)], client=server.client)
 
 
-async def test_a_stream_yields_the_events_an_observer_gets(scripted_messages: Serve) -> None:
-    heard: list[Event] = []
+async def test_a_stream_yields_the_events_an_handler_gets(scripted_messages: Serve) -> None:
+    received: list[Event] = []
     server = scripted_messages([calls(("double", {"number": 21})), says("42")] * 2)
-    await agent(server).run("go", observe=heard.append)
+    await agent(server).run("go", on_event=received.append)
     async with agent(server).stream("go") as events:
         yielded = [event async for event in events]
         assert (await events.result()).answer == "42"
-    assert [type(event) for event in yielded] == [type(event) for event in heard]
+    assert [type(event) for event in yielded] == [type(event) for event in received]
 
 
 async def test_a_stream_can_be_continued_like_any_run(scripted_messages: Serve) -> None:

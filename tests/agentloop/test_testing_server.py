@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from agentloop import Agent, ModelError, Tool
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, calls, cut, fails, says, thinks
+from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, cut, fails, says, thinks
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -51,7 +51,7 @@ async def send(server: ScriptedMessages, *messages: Any, **settings: Any) -> Any
 
 @pytest.mark.requirement("scripted-server")
 @pytest.mark.parametrize(
-    ("messages", "told"),
+    ("messages", "reported"),
     [
         ([ASK, SAID, ASK], "without `tool_result` blocks"),
         ([ASK, SAID, {"role": "user", "content": [RESULT, RESULT]}], "has two"),
@@ -63,15 +63,17 @@ async def send(server: ScriptedMessages, *messages: Any, **settings: Any) -> Any
     ],
     ids=["unanswered", "answered_twice", "results_not_first", "answers_nothing", "prefill", "blank", "assistant_first"],
 )
-async def test_conversations_the_api_refuses_are_refused(strict: ScriptedMessages, messages: Any, told: str) -> None:
-    with pytest.raises(anthropic.BadRequestError, match=told):
+async def test_conversations_the_api_refuses_are_refused(
+    strict: ScriptedMessages, messages: Any, reported: str
+) -> None:
+    with pytest.raises(anthropic.BadRequestError, match=reported):
         await send(strict, *messages)
-    assert told in strict.refusals[-1]
+    assert reported in strict.refusals[-1]
     assert strict.requests[-1].outcome == "refused"
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         ({"extra_body": {"temperature": 0}}, "temperature"),
         ({"tool_choice": {"type": "any"}}, "forcing a tool"),
@@ -82,8 +84,8 @@ async def test_conversations_the_api_refuses_are_refused(strict: ScriptedMessage
     ],
     ids=["temperature", "any_tool", "one_tool", "two_of_a_name", "bad_name", "no_room"],
 )
-async def test_settings_the_api_refuses_are_refused(strict: ScriptedMessages, settings: Any, told: str) -> None:
-    with pytest.raises(anthropic.BadRequestError, match=told):
+async def test_settings_the_api_refuses_are_refused(strict: ScriptedMessages, settings: Any, reported: str) -> None:
+    with pytest.raises(anthropic.BadRequestError, match=reported):
         await send(strict, **settings)
 
 
@@ -130,7 +132,7 @@ async def test_an_unchanged_conversation_with_thinking_is_taken(scripted_message
     assert server.refusals == []
 
 
-async def test_a_request_beyond_the_script_is_told_so_at_once(scripted_messages: Serve) -> None:
+async def test_a_request_beyond_the_script_is_reported_so_at_once(scripted_messages: Serve) -> None:
     server = scripted_messages([])
     with pytest.raises(ModelError, match="500: the script is over"):
         await Agent("tester", "Test.", client=server.client).run("go")
@@ -140,7 +142,7 @@ async def test_a_request_beyond_the_script_is_told_so_at_once(scripted_messages:
 async def test_a_meeting_nobody_comes_to_fails_at_the_caller(scripted_messages: Serve) -> None:
     meeting = Rendezvous(2, seconds=0.05)
 
-    async def script(_request: Request) -> Reply:
+    async def script(_request: RecordedRequest) -> Reply:
         await meeting.meet()
         return says("met")
 
@@ -150,8 +152,8 @@ async def test_a_meeting_nobody_comes_to_fails_at_the_caller(scripted_messages: 
     assert len(server.requests) == 1
 
 
-async def test_a_script_that_fails_is_told_to_the_caller(scripted_messages: Serve) -> None:
-    def script(request: Request) -> Reply:
+async def test_a_script_that_fails_is_reported_to_the_caller(scripted_messages: Serve) -> None:
+    def script(request: RecordedRequest) -> Reply:
         raise LookupError(request.prompt)
 
     with pytest.raises(ModelError, match="the script failed: LookupError"):

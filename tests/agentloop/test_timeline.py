@@ -27,9 +27,9 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.observers.timeline import CallBar, Timeline, TurnBar
+from agentloop.observers.timeline import CallRecord, Timeline, TurnRecord
 from agentloop.observers.timeline_page import MAX_TEXT, page_data, timeline_page
-from agentloop.testing import Reply, Request, calls, says
+from agentloop.testing import RecordedRequest, Reply, calls, says
 from tests.agentloop.test_events import Serve
 
 USAGE = ModelUsage(1, 10, 5, usd=Decimal("0.001"))
@@ -38,7 +38,7 @@ USAGE = ModelUsage(1, 10, 5, usd=Decimal("0.001"))
 def folded(*events: Event) -> Timeline:
     timeline = Timeline()
     for event in events:
-        timeline.observe(event)
+        timeline.on_event(event)
     return timeline
 
 
@@ -101,7 +101,7 @@ def test_wall_time_work_and_the_critical_path_are_what_they_say() -> None:
     assert timeline.work == (1 + 1 + 1) + 1.5 + (2 + 0.5 + 2 + 1)
     path = timeline.critical_path()
     assert [(segment.began, segment.ended) for segment in path] == [(0, 1), (1.5, 3.5), (3.5, 5.5), (5.5, 6.5), (7, 8)]
-    assert [what.tool for segment in path if isinstance(what := segment.what, CallBar)] == ["tool"]
+    assert [what.tool for segment in path if isinstance(what := segment.what, CallRecord)] == ["tool"]
     assert sum(segment.seconds for segment in path) == 7
 
 
@@ -127,7 +127,7 @@ def test_of_calls_that_end_at_once_the_one_that_worked_to_the_end_is_on_the_path
         *ended,
     )
     path = timeline.critical_path()
-    assert [segment.ended for segment in path if isinstance(segment.what, TurnBar)] == [0, 9.9]
+    assert [segment.ended for segment in path if isinstance(segment.what, TurnRecord)] == [0, 9.9]
 
 
 def starting(server: str, began: float, *, remote: bool = False) -> ServerStarting:
@@ -252,8 +252,8 @@ def test_a_turn_that_was_asked_for_again_says_so() -> None:
 
 
 async def test_a_real_run_is_folded(scripted_messages: Serve) -> None:
-    def script(request: Request) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+    def script(request: RecordedRequest) -> Reply:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "one"}), ("worker_agent", {"prompt": "two"}))
         return says("done")
 
@@ -261,7 +261,7 @@ async def test_a_real_run_is_folded(scripted_messages: Serve) -> None:
     worker = Agent("worker", "worker", client=server.client)
     boss = Agent("boss", "boss", [create_agent_tool_async(worker)], client=server.client)
     timeline = Timeline()
-    result = await boss.run("go", observe=timeline.observe)
+    result = await boss.run("go", on_event=timeline.on_event)
     data = page_data(timeline)
     assert [lane["agent"] for lane in data["lanes"]] == ["boss", "worker", "worker"]
     assert data["models"] == result.usage.to_json()

@@ -82,7 +82,7 @@ def test_names_the_api_takes_are_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         ({}, "'a' is a required property"),
         ({"a": "3"}, "a: '3' is not of type 'number'"),
@@ -90,10 +90,10 @@ def test_names_the_api_takes_are_taken(name: str) -> None:
         ({"a": None}, "a: None is not of type 'number'"),
     ],
 )
-def test_arguments_that_do_not_fit_are_named_with_their_place(arguments: dict[str, Any], told: str) -> None:
+def test_arguments_that_do_not_fit_are_named_with_their_place(arguments: dict[str, Any], reported: str) -> None:
     with pytest.raises(ToolError, match="Invalid arguments for f") as caught:
         tool(OBJECT).check(arguments)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 @pytest.mark.parametrize("number", [3, 3.75, Decimal("0.1000000000000000000001"), 10**400])

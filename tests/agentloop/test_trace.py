@@ -13,7 +13,7 @@ from agentloop import Agent, CallContext, ModelError, RunScope, Tool, create_age
 from agentloop.events import ignore
 from agentloop.observers.export import tracing
 from agentloop.observers.trace import CAPTURE, Trace, records_content
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -27,7 +27,7 @@ class Recording:
         self._exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.context = CallContext(scope=RunScope(trace=Trace(provider, content=content).observe))
+        self.context = CallContext(scope=RunScope(trace=Trace(provider, content=content).on_event))
         self.current: list[int] = []
 
     def double(self, number: int) -> int:
@@ -50,9 +50,9 @@ def about(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
 
-def family(request: Request) -> Reply:
+def family(request: RecordedRequest) -> Reply:
     """A parent that asks its child twice at once; the child calls a tool."""
-    if request.body["system"] == "parent":
+    if request.system == "parent":
         return says("done") if request.results else calls(*(("child_agent", {"prompt": str(n)}) for n in (1, 2)))
     return says("doubled") if request.results else calls(("double", {"number": int(request.prompt)}))
 
@@ -79,7 +79,7 @@ async def test_runs_turns_and_calls_hang_under_each_other_also_in_threads(script
 
 
 @pytest.mark.requirement("trace")
-async def test_spans_have_the_conventions_attributes_and_add_up_to_the_bill(scripted_messages: Serve) -> None:
+async def test_spans_have_the_conventions_attributes_and_add_up_to_the_usage(scripted_messages: Serve) -> None:
     recording = Recording()
     server = scripted_messages([cut(says("x"), after=3), calls(("double", {"number": 4})), says("8")])
     agent = Agent("doubler", "doubler", [Tool.from_function(recording.double)], client=server.client)

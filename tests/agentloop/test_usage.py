@@ -23,7 +23,7 @@ def test_bills_add_up_in_any_order(one: Usage, two: Usage, three: Usage) -> None
 
 
 @given(usages)
-def test_a_bill_comes_through_json_as_it_was(usage: Usage) -> None:
+def test_a_usage_comes_through_json_as_it_was(usage: Usage) -> None:
     assert Usage.from_json(usage.to_json()) == usage
     assert bool(usage) == bool(usage.by_model)
 
@@ -35,7 +35,7 @@ def test_a_bill_comes_through_json_as_it_was(usage: Usage) -> None:
         max_leaves=8,
     )
 )
-def test_what_is_no_bill_is_left_out(value: object) -> None:
+def test_what_is_no_usage_is_left_out(value: object) -> None:
     assert Usage.from_json(value).requests == 0
 
 

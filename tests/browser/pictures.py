@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from agentloop.testing import Reply, Request, ScriptedMessages
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages
 from offline_model.answering import answer
 from tests.browser.conftest import FLAGS
 
@@ -30,7 +30,7 @@ def main() -> None:
         take_timeline(page, PICTURES / "timeline.png")
 
 
-def slowly(request: Request) -> Reply:
+def slowly(request: RecordedRequest) -> Reply:
     """What the offline model answers, an event at a time."""
     message = answer(request.body)
     counts = {kind: count for kind, count in message["usage"].items() if kind in {"input_tokens", "output_tokens"}}

@@ -28,7 +28,7 @@ NASTY = "</script><img src=x onerror=\"document.title='hacked'\">\x00\x1b[31m\u2
 def drawn(events: Iterator[Event]) -> Timeline:
     timeline = Timeline()
     for event in events:
-        timeline.observe(event)
+        timeline.on_event(event)
     return timeline
 
 

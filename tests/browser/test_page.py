@@ -127,7 +127,7 @@ def test_the_policy_stops_a_script_that_is_not_the_pages_own(opened: Open, ten: 
 
 @pytest.mark.requirement("timeline-file")
 @pytest.mark.requirement("timeline-browser")
-def test_the_sums_that_are_seen_are_those_of_the_bill(opened: Open, ten: Timeline) -> None:
+def test_the_sums_that_are_seen_are_those_of_the_usage(opened: Open, ten: Timeline) -> None:
     page = opened(ten).page
     cards = dict(
         zip(page.locator(".totals dt").all_inner_texts(), page.locator(".totals dd").all_inner_texts(), strict=True)
@@ -183,7 +183,7 @@ def test_on_a_phone_everything_can_be_read(opened: Open) -> None:
     timeline = Timeline()
     for event in started(5):
         is_root = isinstance(event, RunStarted) and event.parent_call is None
-        timeline.observe(replace(event, prompt=question) if is_root and isinstance(event, RunStarted) else event)
+        timeline.on_event(replace(event, prompt=question) if is_root and isinstance(event, RunStarted) else event)
     watched = opened(timeline, viewport={"width": 390, "height": 800})
     page = watched.page
     page.locator(".table summary").click()

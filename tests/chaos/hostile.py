@@ -16,7 +16,7 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client import catalog, sdk_session
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.tools import ToolOutput
 from orchestrator_client.orchestrator import Session
 from tests.chaos.counts import Part
@@ -182,7 +182,7 @@ async def _seen_by_the_user(part: Part, url: str, folder: Path) -> None:
         part.expect(len(end.err) < 500_000, f"{len(end.err):,} characters on stderr")
 
 
-def _asks_the_hostile(request: Request) -> Reply:
+def _asks_the_hostile(request: RecordedRequest) -> Reply:
     if not request.results:
         offered = [tool["name"] for tool in request.body["tools"]]
         wanted = ("escapes", "escaped_error", "escaped_refusal", "malformed", "flood")

@@ -11,7 +11,7 @@ from typing import TextIO
 from anthropic import AsyncAnthropic
 from httpx2 import Timeout
 
-from agentloop.testing import Reply, Request, ScriptedMessages, cut, fails
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, cut, fails
 from tests.chaos.counts import Part
 from tests.chaos.problems import Model, Problem
 from tests.chaos.runs import run, session_over
@@ -32,7 +32,7 @@ class Faults:
         self._of_turn: Counter[str] = Counter()
         self.made: Counter[str] = Counter()
 
-    def __call__(self, request: Request, reply: Reply) -> Reply:
+    def __call__(self, request: RecordedRequest, reply: Reply) -> Reply:
         turn = f"{request.prompt} {len(request.body['messages'])}"
         if self._of_turn[turn] >= 2 or self._rng.random() > PROBABILITY:
             return reply

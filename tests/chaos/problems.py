@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from agentloop.testing import Reply, Request, calls, says
+from agentloop.testing import RecordedRequest, Reply, calls, says
 
 PARTS = 8
 AGENT = "calculator_assistant_agent"
@@ -59,11 +59,13 @@ class Problem:
 class Model:
     """The script. `fault` may put another reply in the place of the one that is due."""
 
-    def __init__(self, seed: int, *, fault: Callable[[Request, Reply], Reply] = lambda _request, reply: reply) -> None:
+    def __init__(
+        self, seed: int, *, fault: Callable[[RecordedRequest, Reply], Reply] = lambda _request, reply: reply
+    ) -> None:
         self._seed = seed
         self._fault = fault
 
-    def __call__(self, request: Request) -> Reply | Awaitable[Reply]:
+    def __call__(self, request: RecordedRequest) -> Reply | Awaitable[Reply]:
         task = json.loads(request.prompt)
         turn = sum(message["role"] == "assistant" for message in request.body["messages"])
         reply = _orchestrator(request, task, turn) if "bills" in task else _calculator(request, task, turn)
@@ -77,7 +79,7 @@ async def _later(reply: Reply, seconds: float) -> Reply:
     return reply
 
 
-def _orchestrator(request: Request, task: dict[str, Any], turn: int) -> Reply:
+def _orchestrator(request: RecordedRequest, task: dict[str, Any], turn: int) -> Reply:
     offered = [tool["name"] for tool in request.body["tools"]]
     if turn == 0:
         agents = [name for name in offered if name.endswith(AGENT)]
@@ -107,7 +109,7 @@ def _failed(answered: list[tuple[str, str, bool]]) -> str:
     )
 
 
-def _calculator(request: Request, task: dict[str, Any], turn: int) -> Reply:
+def _calculator(request: RecordedRequest, task: dict[str, Any], turn: int) -> Reply:
     first, second, plus = task["bill"]
     if turn == 0:
         return calls(("multiply_numbers", {"numbers": first}), ("multiply_numbers", {"numbers": second}))
@@ -135,13 +137,13 @@ def outcomes(messages: list[dict[str, Any]]) -> list[tuple[str, str, bool]]:
     ]
 
 
-def answered_once(requests: Iterable[Request]) -> bool:
+def answered_once(requests: Iterable[RecordedRequest]) -> bool:
     """Whether in every request each tool_use has exactly one tool_result."""
     for request in requests:
         messages = request.body["messages"]
         asked = Counter(block["id"] for block in _blocks(messages, "tool_use"))
-        told = Counter(block["tool_use_id"] for block in _blocks(messages, "tool_result"))
-        if asked != told or any(number != 1 for number in asked.values()):
+        reported = Counter(block["tool_use_id"] for block in _blocks(messages, "tool_result"))
+        if asked != reported or any(number != 1 for number in asked.values()):
             return False
     return True
 

@@ -16,7 +16,7 @@ from agentloop import AgentError
 from agentloop.events import Event, ToolFinished, TurnRetried
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages
-from mcp_calc_server.calculator import calculator_assistant, local_twins
+from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from orchestrator_client.orchestrator import Session, Setup
 from tests.chaos.counts import Part
 from tests.chaos.problems import AGENT, PARTS, Problem, answered_once
@@ -38,7 +38,7 @@ def session_over(
         model="claude-sonnet-5-5",
         client=client or model.client,
         servers=servers,
-        fallbacks=local_twins(calculator),
+        fallbacks=local_fallbacks(calculator),
         allow=["*"],
         connect_timeout=connect_timeout,
         server_log=log,
@@ -57,7 +57,7 @@ class Outcome:
     served: Counter[str] = field(default_factory=Counter)
     finished: list[ToolFinished] = field(default_factory=list)
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if isinstance(event, TurnRetried):
             self.retries += 1
         if isinstance(event, ToolFinished) and event.agent == "orchestrator":
@@ -73,7 +73,7 @@ async def run(session: Session, problem: Problem, part: Part, model: ScriptedMes
     began = time.monotonic()
     try:
         async with asyncio.timeout(HUNG):
-            answer = await session.orchestrator().run(problem.prompt, observe=outcome.observe)
+            answer = await session.orchestrator().run(problem.prompt, on_event=outcome.on_event)
         outcome.answer = answer.answer
     except AgentError as error:
         outcome.error = f"{type(error).__name__}: {error}"
@@ -93,7 +93,7 @@ def _count(part: Part, problem: Problem, outcome: Outcome, model: ScriptedMessag
     part.add("runs that ended with a typed failure", outcome.error is not None or (not right and not wrong))
     part.add("hung", 0)
     part.add("calls served by a server", outcome.served["server"])
-    part.add("calls served by the local twin", outcome.served["local"])
+    part.add("calls served by the local fallback", outcome.served["local"])
     started = [r.prompt for r in model.requests if '"part"' in r.prompt and len(r.body["messages"]) == 1]
     part.add("first turns of delegations asked for again", max(0, len(started) - PARTS))
     once = answered_once(model.requests)

@@ -18,7 +18,7 @@ from agentloop.durable.runs import Order
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store
 from agentloop.events import ignore
-from agentloop.journal import Tape
+from agentloop.journal import EventLog
 from agentloop.turn import ToolUse
 
 SEQUENTIAL, STEPS, AT_ONCE = 40, 20, 100
@@ -29,7 +29,7 @@ async def steps(_context: CallContext, number: int) -> str:
     journal = DurableJournal((), "")
     began = time.perf_counter()
     for step in range(number):
-        await journal.tool_answered(ToolUse(str(step), "nothing", "{}"), nothing, Tape(ignore, ignore))
+        await journal.tool_answered(ToolUse(str(step), "nothing", "{}"), nothing, EventLog(ignore, ignore))
     if number == STEPS:
         took.append((time.perf_counter() - began) / number)
     return "done"
@@ -72,9 +72,9 @@ async def measure(store: str) -> str:
         for _ in range(SEQUENTIAL):
             await one(STEPS)
         each = statistics.median(took)
-        together = await seconds(all_at_once)
+        fan_out = await seconds(all_at_once)
     p95 = statistics.quantiles(empty, n=20)[-1]
-    return f"{statistics.median(empty) * 1000:.1f} ms (p95 {p95 * 1000:.0f}) | {each * 1000:.1f} ms | {together:.2f} s"
+    return f"{statistics.median(empty) * 1000:.1f} ms (p95 {p95 * 1000:.0f}) | {each * 1000:.1f} ms | {fan_out:.2f} s"
 
 
 @contextmanager

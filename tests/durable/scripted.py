@@ -7,8 +7,8 @@ from typing import Any
 from mcp import Client
 from mcp.types import CallToolResult
 
-from agentloop.handover import IDEMPOTENCY_KEY
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.delegation_context import IDEMPOTENCY_KEY, STEPS, USAGE
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 
 PROMPT = "note a and b, then c"
 TOOL = "noter_agent"
@@ -20,7 +20,7 @@ class ThreeTurns:
     def __init__(self, hangs: int | None = None) -> None:
         self.hangs = hangs
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         turn = turn_of(request)
         if turn == self.hangs:
             await asyncio.Event().wait()
@@ -34,7 +34,7 @@ class ThreeTurns:
                 return says(f"All done: {noted}")
 
 
-def turn_of(request: Request) -> int:
+def turn_of(request: RecordedRequest) -> int:
     roles = [message["role"] for message in request.body["messages"]]
     return 1 + roles.count("assistant")
 
@@ -52,7 +52,11 @@ async def call(client: Client, key: str | None = "k", prompt: str = PROMPT, tool
 def essence(result: CallToolResult) -> dict[str, Any]:
     """The result without what depends on the clock."""
     assert not result.is_error, result.content
-    assert result.structured_content is not None
-    content = dict(result.structured_content)
-    usage = {name: value for name, value in content.pop("usage").items() if name != "seconds"}
-    return {**content, "usage": usage}
+    assert result.meta is not None
+    usage = {name: value for name, value in result.meta[USAGE].items() if name != "seconds"}
+    return {
+        "answer": result.content,
+        "structured": result.structured_content,
+        "steps": result.meta[STEPS],
+        "usage": usage,
+    }

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from agentloop.handover import IDEMPOTENCY_KEY
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.delegation_context import IDEMPOTENCY_KEY, USAGE
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.surface import Held, Served, scripted_env, serving, text
 
 AGENT = "calculator_assistant_agent"
 ANSWER = 'Answer: {"result": "1.5", "exact": true}'
 
 
-async def answer(request: Request) -> Reply:
+async def answer(request: RecordedRequest) -> Reply:
     """A prompt with `hold` is not answered at the second turn as long as `hold` is in `held`."""
     if request.results:
         if "hold" in request.prompt and request.prompt in held:
@@ -45,7 +45,7 @@ def keyed(key: object) -> Any:
     return {IDEMPOTENCY_KEY: key}
 
 
-def about(model: ScriptedMessages, prompt: str) -> list[Request]:
+def about(model: ScriptedMessages, prompt: str) -> list[RecordedRequest]:
     return [request for request in model.requests if request.prompt == prompt]
 
 
@@ -62,7 +62,8 @@ async def test_a_call_made_again_with_its_key_is_not_paid_again(
         first = await client.call_tool(AGENT, {"prompt": prompt}, meta=meta)
         at_once = await asyncio.gather(*(client.call_tool(AGENT, {"prompt": prompt}, meta=meta) for _ in range(5)))
     assert text(first) == ANSWER
-    assert [each.structured_content for each in at_once] == [first.structured_content] * 5
+    assert [each.content for each in at_once] == [first.content] * 5
+    assert [(each.meta or {})[USAGE] for each in at_once] == [(first.meta or {})[USAGE]] * 5
     assert len(about(model, prompt)) == 2
 
 
@@ -111,7 +112,7 @@ async def test_a_client_that_leaves_stops_its_run_and_one_that_comes_back_goes_o
     assert len(about(model, prompt)) == 3
 
 
-async def test_bad_arguments_are_told_as_without_a_store(served: Served) -> None:
+async def test_bad_arguments_are_reported_as_without_a_store(served: Served) -> None:
     async with served.client() as client:
         result = await client.call_tool(AGENT, {"prompt": ""})
     assert result.is_error

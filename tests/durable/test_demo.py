@@ -30,7 +30,9 @@ Total: $191.12
 async def test_the_demo_kills_the_server_and_has_the_answer_and_the_count_of_turns_saved() -> None:
     end = await run(sys.executable, "-m", "examples.durable_demo", env=environment(), seconds=190)
     assert (end.code, end.out) == (0, ANSWER), end.err
-    told = re.search(r"has 11 turns\. (\d+) were finished before the kill, (\d+) of them .* (\d+) turns saved", end.err)
-    assert told is not None, end.err
-    finished, again, saved = map(int, told.groups())
+    reported = re.search(
+        r"has 11 turns\. (\d+) were finished before the kill, (\d+) of them .* (\d+) turns saved", end.err
+    )
+    assert reported is not None, end.err
+    finished, again, saved = map(int, reported.groups())
     assert saved == finished - again >= 4

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.durable.scripted import call
 from tests.processes import SERVER
 from tests.surface import scripted_env, serving, text
@@ -14,7 +14,7 @@ BLOCKS = 2_000
 """Of 512 bytes, which no file of the server may exceed: more than an empty store, less than many runs."""
 
 
-def answer(request: Request) -> Reply:
+def answer(request: RecordedRequest) -> Reply:
     if request.results:
         return says(f"done: {request.prompt[:20]}")
     return calls(("sum_numbers", {"numbers": [1, 2]}))
@@ -26,7 +26,7 @@ def prompt(number: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.requirement("durable-store")
-async def test_a_full_store_is_told_and_what_it_has_is_kept(tmp_path: Path) -> None:
+async def test_a_full_store_is_reported_and_what_it_has_is_kept(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path / 'store'}"
     limited = ("sh", "-c", f'ulimit -f {BLOCKS} && exec "$0" "$@"', *SERVER)
     answered: list[str] = []

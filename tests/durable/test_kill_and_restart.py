@@ -121,6 +121,7 @@ async def _in_background(work: Any) -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-kill")
 async def test_a_server_without_the_agent_leaves_its_run_to_the_next_with_it(
     tmp_path: Path, expected: dict[str, Any]
@@ -135,14 +136,14 @@ async def test_a_server_without_the_agent_leaves_its_run_to_the_next_with_it(
                 await served.process.wait()
             script.hangs = None
             async with serving("streamable-http", "--durable", f"sqlite:{store}", env=scripted_env(model.url)) as other:
-                await told(other.said, "noter_agent, which is not published here")
+                await reported(other.said, "noter_agent, which is not published here")
             async with server("streamable-http", model, bell, store) as served, served.client() as client:
                 result = essence(await call(client))
     assert result == expected
     assert finished(model) == ONCE_EACH
 
 
-async def told(said: list[str], words: str) -> None:
+async def reported(said: list[str], words: str) -> None:
     async with asyncio.timeout(20):
         while not any(words in line for line in said):  # noqa: ASYNC110 - read by another task
             await asyncio.sleep(0.02)

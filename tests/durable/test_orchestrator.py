@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from orchestrator_client.cli import main
 from tests.durable.scripted import turn_of
 from tests.processes import CLIENT, finished, run, started
@@ -31,7 +31,7 @@ class Parts:
     def __init__(self, hangs: str | None) -> None:
         self.hangs = hangs
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         is_part = request.prompt in PARTS
         while self.hangs == f"{'part' if is_part else 'whole'} {turn_of(request)}":  # noqa: ASYNC110 - other thread
             await asyncio.sleep(0.02)
@@ -123,7 +123,7 @@ async def test_an_orchestrator_that_is_killed_is_finished_by_resume(
 
 
 @pytest.mark.requirement("durable-resume")
-def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_resumed_is_reported(tmp_path: Path) -> None:
     (tmp_path / "aaaaaaaaaaaa.json").write_text("{}", encoding="utf-8")
     for run_id, said in [
         ("0123456789ab", "There is no run"),

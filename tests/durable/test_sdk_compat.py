@@ -55,7 +55,7 @@ async def test_a_call_outside_of_the_workflow_is_no_step_of_it(tmp_path: Path, *
     assert bool(steps) is not is_outside
 
 
-def test_sqlite_tells_the_time_as_the_sql_of_dbos_asks_for_it() -> None:
+def test_sqlite_says_the_time_as_the_sql_of_dbos_asks_for_it() -> None:
     connection = sqlite3.connect(":memory:")
     add_unixepoch(connection)
     (now,) = connection.execute("SELECT unixepoch('subsec')").fetchone()

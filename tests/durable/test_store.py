@@ -56,7 +56,7 @@ def test_a_file_with_a_hole_is_found_out_before_it_is_used(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["mysql://me:planted@here/runs", "postgresql://me:planted@here:port/runs"])
-def test_a_refused_url_is_told_without_its_password(name: str) -> None:
+def test_a_refused_url_is_reported_without_its_password(name: str) -> None:
     with pytest.raises(StoreError) as refused:
         Store.named(name)
     assert "planted" not in str(refused.value)

@@ -18,10 +18,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.durable.bell import Bell
 from tests.durable.scripted import ThreeTurns, call, essence, finished, turn_of
-from tests.durable.test_kill_and_restart import BOUNDARIES, ONCE_EACH, expected, told
+from tests.durable.test_kill_and_restart import BOUNDARIES, ONCE_EACH, expected, reported
 from tests.durable.test_tasks import Declaring, Handle, ended, handed_out, state
 from tests.processes import SERVER, run, started
 from tests.surface import ROOT, Served, scripted_env, serving, text
@@ -66,7 +66,7 @@ class Gauge:
         self.most = 0
         self.holds: set[str] = set()
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         self.now += 1
         self.most = max(self.most, self.now)
         try:
@@ -109,7 +109,7 @@ async def _read(stream: asyncio.StreamReader, said: list[str]) -> None:
         said.append(line.decode())
 
 
-def tell(figures: str) -> None:
+def report(figures: str) -> None:
     """For docs/durable.md; shown by `pytest -s`."""
     sys.stderr.write(f"\n{figures}\n")
 
@@ -167,7 +167,7 @@ async def test_200_runs_over_3_workers_one_of_which_is_killed(store: str) -> Non
         turns = Counter((r.prompt, turn_of(r)) for r in model.requests if r.outcome == "complete")
         again = sum(turns.values()) - 2 * RUNS
         cut = sum(r.outcome != "complete" for r in model.requests)
-        tell(
+        report(
             f"{RUNS} runs in {over - began:.1f} s, at most {script.most} at once, {cut} turns cut by the kill, "
             f"{again} finished ones asked for again, over {over - killed:.1f} s after the kill"
         )
@@ -194,7 +194,7 @@ async def test_a_dead_workers_run_goes_on_elsewhere_and_any_replica_answers_for_
             dying.process.kill()
             killed = time.monotonic()
             await model.until(lambda: len(model.requests) == 3, seconds=TAKEOVER)
-            tell(f"taken over after {time.monotonic() - killed:.1f} s")
+            report(f"taken over after {time.monotonic() - killed:.1f} s")
             script.holds.clear()
             async with second.client(extensions=[Declaring()]) as client:
                 task = await ended(client, handle.task_id)
@@ -340,7 +340,7 @@ async def test_a_worker_without_the_agent_leaves_the_run_to_one_with_it(store: s
                 worker(store, env, *limits) as without,
             ):
                 calling = asyncio.create_task(call(client))
-                await told(without.said, "noter_agent, which is not published here")
+                await reported(without.said, "noter_agent, which is not published here")
                 assert model.requests == []
                 async with worker(store, env, *limits, *publish):
                     result = essence(await asyncio.wait_for(calling, TAKEOVER))
@@ -348,7 +348,7 @@ async def test_a_worker_without_the_agent_leaves_the_run_to_one_with_it(store: s
 
 
 @pytest.mark.requirement("durable-store")
-async def test_a_database_that_is_not_there_is_told_and_workers_need_one(tmp_path: Path) -> None:
+async def test_a_database_that_is_not_there_is_reported_and_workers_need_one(tmp_path: Path) -> None:
     env = scripted_env("http://127.0.0.1:9")
     for options, said in [
         (("--durable", "postgresql://nobody@127.0.0.1:9/runs", "worker"), "cannot be reached"),

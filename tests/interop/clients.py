@@ -43,10 +43,10 @@ def node() -> str:
 
 def _version(command: str) -> tuple[int, ...]:
     try:
-        told = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+        reported = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(int(number) for number in re.findall(r"\d+", told))
+    return tuple(int(number) for number in re.findall(r"\d+", reported))
 
 
 def npm_version(package: str) -> str:
@@ -112,8 +112,8 @@ async def output(command: Sequence[str | Path], *, env: Mapping[str, str] | None
 async def check_program(command: Sequence[str], transport: str, revision: str, folder: Path) -> str:
     """Run a client that does what `CALLED` says and prints what it got; check that. What was checked, for the table."""
     async with served(transport, revision, folder) as server:
-        told = await output([*command, json.dumps({**server, "revision": revision, "prompt": PROMPT})])
-    got = json.loads(told.strip().splitlines()[-1])
+        reported = await output([*command, json.dumps({**server, "revision": revision, "prompt": PROMPT})])
+    got = json.loads(reported.strip().splitlines()[-1])
     assert got["revision"] == revision
     assert got["tools"] == TOOLS
     check_product(got["product"])
@@ -127,10 +127,9 @@ def check_product(structured: Any) -> None:
 
 
 def check_answer(structured: Any) -> None:
-    """What calculator_assistant_agent says of `PROMPT`, with its steps and its bill."""
+    """What calculator_assistant_agent says of `PROMPT`, and nothing else: a host may show all of it to its model."""
     assert structured["answer"].endswith("Answer: 39"), structured
-    assert [step["tool"] for step in structured["steps"]] == ["multiply_numbers"]
-    assert structured["usage"]["agent"] == "calculator_assistant"
+    assert structured == {"answer": structured["answer"], "exact": True}
 
 
 def scratch_home(folder: Path, **more: str) -> dict[str, str]:

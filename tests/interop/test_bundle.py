@@ -30,7 +30,7 @@ MCPB = "@anthropic-ai/mcpb"
 
 
 def test_the_manifest_says_what_the_project_and_the_contract_say(row: Begin) -> None:
-    tell = row("bundle", "-", "-", "manifest")
+    report = row("bundle", "-", "-", "manifest")
     made = manifest()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     contract = json.loads((ROOT / "schemas.json").read_text(encoding="utf-8"))["tools"]
@@ -42,28 +42,28 @@ def test_the_manifest_says_what_the_project_and_the_contract_say(row: Begin) -> 
     assert all(made[link].startswith("https://") for link in ("homepage", "documentation", "support"))
     assert (ROOT / made["documentation"].rpartition("/main/")[2]).is_file()
     assert made["privacy_policies"]
-    tell("same version and tools as pyproject.toml and schemas.json")
+    report("same version and tools as pyproject.toml and schemas.json")
 
 
 def test_the_same_sources_make_the_same_bundle(row: Begin, tmp_path: Path) -> None:
-    tell = row("bundle", "-", "-", "built twice")
+    report = row("bundle", "-", "-", "built twice")
     assert build(tmp_path / "one").read_bytes() == build(tmp_path / "two").read_bytes()
-    tell("same bytes")
+    report("same bytes")
 
 
 async def test_the_official_tool_accepts_the_bundle(row: Begin, tmp_path: Path) -> None:
-    tell = row(f"mcpb {npm_version(MCPB)}", "-", "-", "validate, unpack")
+    report = row(f"mcpb {npm_version(MCPB)}", "-", "-", "validate, unpack")
     mcpb = npm_command(MCPB, "dist/cli/cli.js")
     env = scratch_home(tmp_path)
     await output([*mcpb, "unpack", str(build(tmp_path)), str(tmp_path / "unpacked")], env=env)
     await output([*mcpb, "validate", str(tmp_path / "unpacked/manifest.json")], env=env)
     assert json.loads((tmp_path / "unpacked/manifest.json").read_text(encoding="utf-8")) == manifest()
-    tell("valid")
+    report("valid")
 
 
 @pytest.mark.timeout(400)
 async def test_the_unpacked_bundle_serves_the_tools_in_a_clean_environment(row: Begin, tmp_path: Path) -> None:
-    tell = row(
+    report = row(
         f"bundle, uv {pip_version('uv')}", "stdio", f"{HANDSHAKE}, {MODERN}", "tools/list, calculator_assistant_agent"
     )
     folder = tmp_path / "unpacked"
@@ -79,7 +79,7 @@ async def test_the_unpacked_bundle_serves_the_tools_in_a_clean_environment(row: 
         async with OwnedClient(command, tmp_path / "log", env=env, mode=mode) as client:
             assert len((await client.list_tools()).tools) == TOOLS
             check_answer((await client.call_tool("calculator_assistant_agent", {"prompt": PROMPT})).structured_content)
-    tell("7 tools, 39 without a key")
+    report("7 tools, 39 without a key")
 
 
 def _as_the_host_starts_it(made: dict[str, Any], folder: Path) -> tuple[list[str], dict[str, str]]:

@@ -51,7 +51,7 @@ def said(block: Body) -> Any:
     [("stdio", MODERN), ("stdio", HANDSHAKE), ("HTTP", MODERN), ("HTTP", HANDSHAKE), ("SSE", HANDSHAKE)],
 )
 async def test_claude_code_calls_the_tools(row: Begin, transport: str, revision: str, tmp_path: Path) -> None:
-    tell = row(
+    report = row(
         f"Claude Code {npm_version(CLAUDE_CODE)}", transport, revision, "multiply_numbers, calculator_assistant_agent"
     )
     command = npm_command(CLAUDE_CODE, "cli-wrapper.cjs")
@@ -72,9 +72,9 @@ async def test_claude_code_calls_the_tools(row: Begin, transport: str, revision:
                 MCP_TIMEOUT="60000",
             )
             options = ("--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", f"{MULTIPLY},{AGENT}")
-            told = await output([*command, "-p", PROMPT, *options, "--output-format", "json"], env=env, seconds=120)
-    assert json.loads(told)["result"] == "The product is 39."
+            reported = await output([*command, "-p", PROMPT, *options, "--output-format", "json"], env=env, seconds=120)
+    assert json.loads(reported)["result"] == "The product is 39."
     product, answer = model.results().values()
     check_product(said(product))
     check_answer(said(answer))
-    tell("39, 39")
+    report("39, 39")

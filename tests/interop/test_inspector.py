@@ -28,7 +28,7 @@ INSPECTOR = "@modelcontextprotocol/inspector"
 @pytest.mark.parametrize("revision", [MODERN, HANDSHAKE])
 @pytest.mark.parametrize("transport", ["stdio", "HTTP", "SSE"])
 async def test_the_inspector_uses_the_server(row: Begin, transport: str, revision: str, tmp_path: Path) -> None:
-    tell = row(f"MCP Inspector {npm_version(INSPECTOR)}", transport, revision, CALLED.replace(",", " --strict,", 1))
+    report = row(f"MCP Inspector {npm_version(INSPECTOR)}", transport, revision, CALLED.replace(",", " --strict,", 1))
     command = npm_command(INSPECTOR, "clients/launcher/build/index.js")
     era = "modern" if revision == MODERN else "legacy"
     async with served(transport, revision, tmp_path) as server:
@@ -45,4 +45,4 @@ async def test_the_inspector_uses_the_server(row: Begin, transport: str, revisio
     assert len(listed["tools"]) == TOOLS
     check_product(product["structuredContent"])
     check_answer(answer["structuredContent"])
-    tell("7 tools, 39, 39")
+    report("7 tools, 39, 39")

@@ -18,18 +18,18 @@ FIND_SCHEMA = (
 
 
 async def test_the_registry_schema_accepts_server_json(row: Begin) -> None:
-    tell = row(f"registry schema 2025-12-11 (skillsaw {pip_version('skillsaw')})", "-", "-", "server.json")
+    report = row(f"registry schema 2025-12-11 (skillsaw {pip_version('skillsaw')})", "-", "-", "server.json")
     schema = json.loads(await output([python_of("skillsaw"), "-c", FIND_SCHEMA]))
     server = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
     assert schema["$id"] == server["$schema"]
     assert [
         error.message for error in Draft7Validator(schema, format_checker=FormatChecker()).iter_errors(server)
     ] == []
-    tell("valid")
+    report("valid")
 
 
 def test_server_json_says_what_the_project_says(row: Begin) -> None:
-    tell = row("server.json", "-", "-", "name, version, model")
+    report = row("server.json", "-", "-", "name, version, model")
     server = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (package,) = server["packages"]
@@ -40,4 +40,4 @@ def test_server_json_says_what_the_project_says(row: Begin) -> None:
     assert (model["name"], model["default"]) == ("CALCULATOR_MODEL", CALCULATOR_MODEL)
     # The registry looks for this in the package's description before it believes that the two belong together.
     assert f"mcp-name: {server['name']}" in Path(ROOT / "README.md").read_text(encoding="utf-8")
-    tell("same as pyproject.toml and README.md")
+    report("same as pyproject.toml and README.md")

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, refuses, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, fails, refuses, says
 from orchestrator_client.cli import main
-from tests.processes import CLIENT, environment, run
 
 AGENT_TOOL = "calculator_assistant_agent"
 
@@ -21,7 +20,7 @@ def invoke(*arguments: str, stdin: str | bytes | io.BytesIO = "", **env: str) ->
     return CliRunner(env=clean).invoke(main, arguments, input=stdin)
 
 
-def delegate_once(request: Request) -> Reply:
+def delegate_once(request: RecordedRequest) -> Reply:
     """An orchestrator that hands its question to the calculator agent, which calls one function."""
     if request.results:
         return says("Answer: 3")
@@ -72,7 +71,7 @@ def test_a_problem_that_cannot_be_read_is_a_failure_that_names_the_words() -> No
     assert "--base-url" in how
 
 
-def divide_by_zero(request: Request) -> Reply:
+def divide_by_zero(request: RecordedRequest) -> Reply:
     """An orchestrator and a calculator agent that give up with the reason they were given."""
     if request.results:
         return refuses(request.results[0]["content"][0]["text"])
@@ -200,13 +199,13 @@ def test_a_server_that_is_named_needs_no_key(scripted_messages: Callable[..., Sc
 
 
 @pytest.mark.requirement("base-url")
-async def test_the_server_of_its_own_is_told_of_the_server_of_the_model(
+def test_its_own_server_uses_the_named_server_of_the_model(
     scripted_messages: Callable[..., ScriptedMessages],
 ) -> None:
     model = scripted_messages(delegate_once)
-    end = await run(*CLIENT, "--json", "--quiet", "--base-url", model.url, "1 + 2?", env=environment())
-    report: Any = json.loads(end.out)
-    assert (end.code, report["answer"]) == (0, "Answer: 3")
+    result = invoke("--json", "--quiet", "--base-url", model.url, "1 + 2?")
+    report: Any = json.loads(result.stdout)
+    assert (result.exit_code, report["answer"]) == (0, "Answer: 3")
     assert [each["served_by"] for each in report["delegations"]] == ["mcp-calc-server"]
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.processes import CLIENT, SERVER, Lifeline, Line, environment, finished, started
-from tests.promptly import within
+from tests.promptly import time_limit
 
 AGENT_TOOL = "calculator_assistant_agent"
 
@@ -27,7 +27,7 @@ class Claude:
     def __init__(self) -> None:
         self.go_on = threading.Event()
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         if AGENT_TOOL in {tool["name"] for tool in request.body["tools"]}:
             if request.results:
                 return says(" and ".join(result["content"][0]["text"] for result in request.results))
@@ -92,7 +92,7 @@ async def test_ctrl_c_ends_the_run_and_its_server_within_2_s(
         assert len(claude.requests) == 4
         return took
 
-    await within(2, attempt)
+    await time_limit(2, attempt)
 
 
 async def interrupted(process: asyncio.subprocess.Process, line: Line | None = None) -> float:
@@ -122,7 +122,7 @@ async def test_ctrl_c_while_connecting_ends_even_a_stubborn_server_within_2_s(
         assert (end.code, end.out, end.err) == (130, "", "interrupted\n")
         return took
 
-    await within(2, attempt)
+    await time_limit(2, attempt)
 
 
 @pytest.mark.requirement("exit-status")
@@ -145,4 +145,4 @@ async def test_ctrl_c_ends_local_threads_too(scripted_messages: Callable[..., Sc
         assert len(claude.requests) == 2
         return took
 
-    await within(2, attempt)
+    await time_limit(2, attempt)

@@ -37,7 +37,7 @@ def test_a_run_without_an_answer_is_drawn_with_its_error(tmp_path: Path) -> None
 
 @pytest.mark.requirement("exit-status")
 @pytest.mark.parametrize("option", ["--events", "--timeline"])
-def test_a_file_that_cannot_be_written_is_told_before_the_run(option: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported_before_the_run(option: str, tmp_path: Path) -> None:
     result = invoke("--local", option, str(tmp_path / "nowhere" / "file"), "1 + 1")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Cannot write the" in result.stderr

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.otlp import Collector, ReceivedSpan
 from tests.processes import CLIENT, environment, run
 
@@ -19,7 +19,7 @@ SERVER_SIDE = [
 ]
 
 
-def delegates_two(request: Request) -> Reply:
+def delegates_two(request: RecordedRequest) -> Reply:
     if AGENT_TOOL in {tool["name"] for tool in request.body["tools"]}:
         return says(f"both {SECRET}") if request.results else calls(*((AGENT_TOOL, {"prompt": SECRET}),) * 2)
     return says(f"one {SECRET}") if request.results else calls(("sum_numbers", {"numbers": [1, 2]}))
@@ -38,7 +38,7 @@ async def traced(**more: str) -> tuple[Collector, ScriptedMessages]:
     return collector, claude
 
 
-def span_of_request(collector: Collector, request: Request) -> ReceivedSpan:
+def span_of_request(collector: Collector, request: RecordedRequest) -> ReceivedSpan:
     """The span that the trace context in the request's headers names."""
     _, trace, parent, _ = request.headers["traceparent"].split("-")
     (span,) = (span for span in collector.spans if span.id == parent)
@@ -67,6 +67,7 @@ async def test_orchestrator_server_and_model_requests_are_one_connected_trace_wi
     assert not any("secret" in str(span) for span in collector.spans)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("trace-content")
 async def test_content_is_on_the_spans_of_both_processes_when_asked_for() -> None:
     collector, _ = await traced(OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="SPAN_ONLY")

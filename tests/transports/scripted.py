@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import AGENT_TOOL
 
 ABOVE = {"looped", "threaded", "impatient"}
 """System prompts of agents that delegate what they are asked to their helper."""
 
 
-async def answer(request: Request) -> Reply:  # noqa: PLR0911 - one for each kind of prompt
+async def answer(request: RecordedRequest) -> Reply:  # noqa: PLR0911 - one for each kind of prompt
     """A prompt with `hold` is not answered in time by whoever is asked last."""
     if request.results:
         return says(f"Answer: {request.results[0]['content'][0]['text']}")
-    if request.body.get("system") in ABOVE:
+    if request.system in ABOVE:
         return calls(("helper_agent", {"prompt": request.prompt}))
     if request.prompt == "pass on":
         return calls((AGENT_TOOL, {"prompt": "passed on"}))
@@ -31,7 +31,7 @@ async def answer(request: Request) -> Reply:  # noqa: PLR0911 - one for each kin
     return says(f"done: {request.prompt}")
 
 
-def about(model: ScriptedMessages, prompt: str) -> list[Request]:
+def about(model: ScriptedMessages, prompt: str) -> list[RecordedRequest]:
     return [request for request in model.requests if request.prompt == prompt]
 
 

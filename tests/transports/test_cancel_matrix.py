@@ -16,7 +16,7 @@ from mcp.types import CallToolResult
 
 from agentloop.testing import ScriptedMessages
 from tests.processes import started
-from tests.promptly import within
+from tests.promptly import time_limit
 from tests.surface import MODES, ROOT, TRANSPORTS, Held, Served, scripted_env, serving
 from tests.transports.conftest import PUBLISH
 from tests.transports.scripted import about, held
@@ -69,7 +69,7 @@ async def test_a_cancelled_call_stops_its_agents(
         assert len(about(model, prompt)) == 2
         return took
 
-    took = await within(LONGEST, attempt)
+    took = await time_limit(LONGEST, attempt)
     record("cancel", ", ".join(way), f"task cancelled, {WRAPPER[tool]}", took)
 
 
@@ -92,7 +92,7 @@ async def test_a_call_that_times_out_stops_its_agents(
         assert len(about(model, prompt)) == 2
         return took
 
-    took = await within(LONGEST, attempt)
+    took = await time_limit(LONGEST, attempt)
     record("cancel", ", ".join(way), f"read timeout, {WRAPPER[tool]}", took)
 
 
@@ -122,7 +122,7 @@ async def test_a_client_that_is_closed_stops_its_agents(
         assert len(about(model, prompt)) == 2
         return took
 
-    took = await within(LONGEST, attempt)
+    took = await time_limit(LONGEST, attempt)
     record("cancel", f"{transport}, {mode}", f"client closed, {WRAPPER[tool]}", took)
 
 
@@ -167,5 +167,5 @@ async def test_a_client_that_is_killed_stops_its_agents(
         assert len(about(model, prompt)) == 2
         return took
 
-    took = await within(LONGEST, attempt)
+    took = await time_limit(LONGEST, attempt)
     record("cancel", f"{transport}, {mode}", f"client killed, {WRAPPER[tool]}", took)

@@ -1,56 +1,63 @@
 """The events of agents in a server arrive at the client that asked for them, on every transport."""
 
 import sys
-from typing import Any, Literal
+from collections import Counter
+from typing import Any
 
 import pytest
 from mcp import Client
 
 from agentloop import Agent
+from agentloop.delegation_context import CALL, CLOCK, EVENTS
 from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolStarted
-from agentloop.handover import CALL, CLOCK, EVENTS
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import AGENT_TOOL
-from tests.surface import TRANSPORTS, scripted_env, serving
+from tests.processes import SERVER
+from tests.surface import TRANSPORTS, Served, scripted_env, serving
 from tests.transports.conftest import PUBLISH
 from tests.transports.scripted import answer
 
 
 async def run_below(entry: ServerEntry, model: ScriptedMessages) -> list[Event]:
     """The events of an agent here that delegates to one there, which delegates to one more."""
-    heard: list[Event] = []
+    received: list[Event] = []
     async with Connection("far", entry, connect_timeout=20, server_log=sys.stderr) as connection:
         tools = remote_tools([connection], pytest.fail)
-        await Agent("boss", "boss", tools, client=model.client).run("go", observe=heard.append)
-    return heard
+        await Agent("boss", "boss", tools, client=model.client).run("go", on_event=received.append)
+    return received
 
 
-async def script(request: Request) -> Reply:
-    if request.body.get("system") == "boss":
+async def script(request: RecordedRequest) -> Reply:
+    if request.system == "boss":
         return says("done") if request.results else calls(*[("looped_agent", {"prompt": p}) for p in ("sums", "b")])
     return await answer(request)
 
 
-def of(heard: list[Event], kind: type[Any]) -> list[Any]:
-    return [event for event in heard if isinstance(event, kind)]
+def of(received: list[Event], kind: type[Any]) -> list[Any]:
+    return [event for event in received if isinstance(event, kind)]
+
+
+def started_here(model: ScriptedMessages) -> ServerEntry:
+    return ServerEntry(command=SERVER[0], args=(*SERVER[1:], *PUBLISH), env=scripted_env(model.url))
 
 
 @pytest.mark.requirement("events-across-processes")
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_runs_in_the_server_are_in_the_callers_stream(transport: str) -> None:
-    with ScriptedMessages(script) as model:
-        env = scripted_env(model.url)
-        if transport == "stdio":
-            command = (sys.executable, "-m", "mcp_calc_server", *PUBLISH)
-            heard = await run_below(ServerEntry(command=command[0], args=command[1:], env=env), model)
-        else:
-            async with serving(transport, *PUBLISH, env=env) as served:
-                kind: Literal["sse", "http"] = "sse" if transport == "sse" else "http"
-                heard = await run_below(ServerEntry(type=kind, url=served.url), model)
-    boss, *below = of(heard, RunStarted)
+@pytest.mark.asyncio(loop_scope="session")
+async def test_runs_in_the_server_are_in_the_callers_stream(
+    transport: str, model: ScriptedMessages, http: Served, sse: Served
+) -> None:
+    entries = {
+        "stdio": started_here(model),
+        "streamable-http": ServerEntry(type="http", url=http.url),
+        "sse": ServerEntry(type="sse", url=sse.url),
+    }
+    with ScriptedMessages(script) as boss_model:
+        received = await run_below(entries[transport], boss_model)
+    boss, *below = of(received, RunStarted)
     assert sorted((run.agent, run.depth) for run in below) == [
         ("helper", 2),
         ("helper", 2),
@@ -58,27 +65,20 @@ async def test_runs_in_the_server_are_in_the_callers_stream(transport: str) -> N
         ("looped", 1),
     ]
     assert {run.served_by for run in below} == {"far"}
-    owner = {event.call: event.run for event in of(heard, ToolStarted)}
+    owner = {event.call: event.run for event in of(received, ToolStarted)}
     agents = {run.run: run.agent for run in (boss, *below)}
     assert {(agents[owner[run.parent_call]], run.agent) for run in below} == {("boss", "looped"), ("looped", "helper")}
-    ends = {event.run: event for event in of(heard, RunFinished)}
+    ends = {event.run: event for event in of(received, RunFinished)}
     assert set(ends) == set(agents)
     assert all(end.error is None for end in ends.values())
-    began = {event.call: event.at for event in of(heard, ToolStarted)}
-    ended = {event.call: event.at for event in of(heard, ToolFinished)}
+    began = {event.call: event.at for event in of(received, ToolStarted)}
+    ended = {event.call: event.at for event in of(received, ToolFinished)}
     for run in below:
         assert began[run.parent_call] <= run.at <= ends[run.run].at <= ended[run.parent_call]
-
-
-@pytest.mark.requirement("events-across-processes")
-async def test_what_runs_in_the_server_say_they_spent_is_the_bill() -> None:
-    with ScriptedMessages(script) as model:
-        command = (sys.executable, "-m", "mcp_calc_server", *PUBLISH)
-        heard = await run_below(ServerEntry(command=command[0], args=command[1:], env=scripted_env(model.url)), model)
-    spent: dict[str, int] = {}
-    for event in of(heard, Spent):
-        spent[event.model] = spent.get(event.model, 0) + event.usage.tokens
-    total = of(heard, RunFinished)[-1].bill.total
+    spent: Counter[str] = Counter()
+    for event in of(received, Spent):
+        spent[event.model] += event.usage.tokens
+    total = of(received, RunFinished)[-1].bill.total
     assert spent == {model: usage.tokens for model, usage in total.by_model.items()}
 
 
@@ -98,9 +98,9 @@ async def test_only_a_client_that_asks_gets_events_and_gets_them_instead_of_line
 async def _lines(client: Client, meta: Any) -> list[str | None]:
     lines: list[str | None] = []
 
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
+    async def receive(progress: float, total: float | None, message: str | None) -> None:
         del progress, total
         lines.append(message)
 
-    await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=hear, meta=meta)
+    await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=receive, meta=meta)
     return lines

@@ -14,11 +14,11 @@ from mcp import Client
 from mcp.types import RequestParamsMeta
 
 from agentloop import Agent, Budget, BudgetExceeded, CallContext, Ledger, RunScope
-from agentloop.handover import CALL
+from agentloop.delegation_context import CALL
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, fails, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, says
 from mcp_calc_server.calculator import AGENT_TOOL
 from tests.surface import scripted_env, serving, text
 from tests.transports.conftest import PUBLISH
@@ -34,7 +34,7 @@ async def test_agent_calls_beyond_the_places_wait_in_order_and_functions_do_not(
     go_on = threading.Event()
     under_way, most = 0, 0
 
-    async def script(request: Request) -> Reply:
+    async def script(request: RecordedRequest) -> Reply:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
@@ -67,7 +67,7 @@ async def _ask(client: Client, prompt: str) -> str:
 
 
 @pytest.mark.requirement("places")
-async def test_a_client_that_calls_too_often_is_told_so() -> None:
+async def test_a_client_that_calls_too_often_is_reported_so() -> None:
     async with serving("streamable-http", "--offline", "--calls-per-minute", "3") as served:
         async with served.client() as client:
             results = [await client.call_tool("sum_numbers", {"numbers": [1]}) for _ in range(4)]
@@ -85,13 +85,13 @@ async def test_a_result_that_is_too_large_is_an_error(client: Client) -> None:
     assert text(result) == "The result is larger than 500,000 characters. Ask for less at once."
 
 
-def _meta(handover: Any) -> RequestParamsMeta:
-    return cast("RequestParamsMeta", {CALL: handover})
+def _meta(delegation: Any) -> RequestParamsMeta:
+    return cast("RequestParamsMeta", {CALL: delegation})
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize(
-    ("handover", "said"),
+    ("delegation", "said"),
     [
         ({"id": "a", "depth": 1, "budget": {"tokens": 0}}, "0 tokens left"),
         ({"id": "a", "depth": 1, "budget": {"turns": 0}}, "0 turns left"),
@@ -105,23 +105,23 @@ def _meta(handover: Any) -> RequestParamsMeta:
     ],
 )
 @on_one_loop
-async def test_a_handover_with_nothing_left_or_nonsense_asks_no_model(
-    clients: dict[tuple[str, str], Client], model: ScriptedMessages, handover: Any, said: str
+async def test_a_delegation_context_with_nothing_left_or_nonsense_asks_no_model(
+    clients: dict[tuple[str, str], Client], model: ScriptedMessages, delegation: Any, said: str
 ) -> None:
     before = len(model.requests)
-    result = await clients["sse", "auto"].call_tool("looped_agent", {"prompt": "refuse"}, meta=_meta(handover))
+    result = await clients["sse", "auto"].call_tool("looped_agent", {"prompt": "refuse"}, meta=_meta(delegation))
     assert result.is_error
     assert said in text(result)
     assert len(model.requests) == before
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @on_one_loop
 async def test_the_callers_deadline_stops_the_agent_in_the_server(client: Client, model: ScriptedMessages) -> None:
     prompt = f"hold past {id(client)}"
-    handover = {"id": "a", "depth": 1, "seconds": 1.0}
+    delegation = {"id": "a", "depth": 1, "seconds": 1.0}
     async with asyncio.timeout(20):  # its helper's answer would take 100
-        result = await client.call_tool("looped_agent", {"prompt": prompt}, meta=_meta(handover))
+        result = await client.call_tool("looped_agent", {"prompt": prompt}, meta=_meta(delegation))
     assert result.is_error
     await model.until(lambda: all(request.outcome for request in about(model, prompt)))
 
@@ -133,14 +133,14 @@ def _connection(model: ScriptedMessages) -> Connection:
 
 
 @pytest.mark.requirement("bill-crosses-mcp")
-async def test_the_bill_over_a_process_border_is_what_was_counted() -> None:
+async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
     orders = iter([calls(("looped_agent", {"prompt": prompt})) for prompt in ("quick", "hold")] + [says("done")])
     troubles = iter([fails(529, "overloaded_error", retry_after=0.01), cut(says("x"), after=3)])
 
-    async def script(request: Request) -> Reply:
-        if request.body["system"] == "boss":
+    async def script(request: RecordedRequest) -> Reply:
+        if request.system == "boss":
             return next(orders)
-        trouble = next(troubles, None) if request.body["system"] == "helper" and request.prompt == "quick" else None
+        trouble = next(troubles, None) if request.system == "helper" and request.prompt == "quick" else None
         return trouble or await answer(request)
 
     with ScriptedMessages(script) as model:
@@ -156,15 +156,23 @@ async def test_the_bill_over_a_process_border_is_what_was_counted() -> None:
         assert counted == model.counted(name), name
 
 
-@pytest.mark.requirement("handover")
-@pytest.mark.parametrize("budget", [Budget(tokens=40_000), Budget(turns=9), Budget(usd=Decimal("0.5"))], ids=str)
+@pytest.mark.requirement("delegation-context")
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(tokens=40_000),
+        pytest.param(Budget(turns=9), marks=pytest.mark.slow),
+        pytest.param(Budget(usd=Decimal("0.5")), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 async def test_agents_in_another_process_never_exceed_the_budget_together(budget: Budget) -> None:
-    async def script(request: Request) -> Reply:
+    async def script(request: RecordedRequest) -> Reply:
         usage = {"input_tokens": 300, "output_tokens": 500}
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             reply = calls(*(("looped_agent", {"prompt": str(number)}) for number in range(8)))
         else:
-            reply = says("done") if request.body["system"] == "boss" else await answer(request)
+            reply = says("done") if request.system == "boss" else await answer(request)
         return replace(reply, usage=usage)
 
     with ScriptedMessages(script) as model:
@@ -186,7 +194,7 @@ async def test_agents_in_another_process_never_exceed_the_budget_together(budget
 
 
 async def test_an_api_that_repeats_the_key_does_not_get_it_into_the_result() -> None:
-    def script(request: Request) -> Reply:
+    def script(request: RecordedRequest) -> Reply:
         (echo,) = (value for value in request.headers.values() if "planted-key" in value)
         return Reply(status=400, error={"type": "invalid_request_error", "message": f"bad key {echo}"})
 

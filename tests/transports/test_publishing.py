@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agentloop.handover import SPENT
+from agentloop.delegation_context import SPENT
 from agentloop.testing import ScriptedMessages, calls, says
 from tests.in_process import server
 from tests.surface import ROOT, scripted_env, serving, text

@@ -19,7 +19,7 @@ from mcp import Client
 
 from agentloop.testing import ScriptedMessages
 from tests.processes import Lifeline, started
-from tests.promptly import within
+from tests.promptly import time_limit
 from tests.surface import ROOT, Held, Served, scripted_env, serving, text
 from tests.transports.conftest import PUBLISH
 from tests.transports.scripted import about, held
@@ -83,7 +83,7 @@ async def test_a_server_with_calls_in_flight_is_gone_within_2_s(
         assert all(json.loads(line)["jsonrpc"] == "2.0" for line in served.wire)
         return took
 
-    record("shutdown", f"{transport}, {end}", f"{WRAPPER[tool]} call in flight", await within(LONGEST, attempt))
+    record("shutdown", f"{transport}, {end}", f"{WRAPPER[tool]} call in flight", await time_limit(LONGEST, attempt))
 
 
 async def _listen(client: Client) -> None:
@@ -117,7 +117,7 @@ async def test_a_stdio_server_whose_parent_is_killed_is_gone_within_2_s(
                     os.kill(pid, signal.SIGKILL)
             return time.monotonic() - began
 
-    record("shutdown", "stdio, parent killed", f"{WRAPPER[tool]} call in flight", await within(LONGEST, attempt))
+    record("shutdown", "stdio, parent killed", f"{WRAPPER[tool]} call in flight", await time_limit(LONGEST, attempt))
 
 
 @pytest.mark.requirement("ends-within-2-s")

@@ -10,14 +10,14 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, Json, ValidationError
 
 from agentloop import Usage
+from agentloop.clock_offsets import EventMessage
+from agentloop.delegation_context import AGENT, EVENTS, EVENTS_SENT, SPENT
 from agentloop.event_bounds import MAX_NAME
-from agentloop.far_clocks import Told
-from agentloop.handover import AGENT, EVENTS, EVENTS_SENT, SPENT
-from agentloop.mcp.client.delegation import Delegation
+from agentloop.mcp.client.delegated_call import Delegation
 
 
 class CallReport(BaseModel):
-    """Events as they are sent (see `agentloop.far_clocks.Told`), and in `models` the cost so far if it has grown."""
+    """Events as they are sent (see `agentloop.clock_offsets.Told`), and in `models` the cost so far if it has grown."""
 
     first: int
     clock: str
@@ -27,9 +27,10 @@ class CallReport(BaseModel):
     models: dict[str, Any] | None = None
 
     def pass_on(self, delegation: Delegation) -> None:
+        delegation.hear()
         if self.models is not None:
             delegation.spent(Usage.from_json(self.models))
-        delegation.events.take(Told(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
+        delegation.events.take(EventMessage(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
 
 
 class _ReportOfCall(CallReport):
@@ -37,7 +38,7 @@ class _ReportOfCall(CallReport):
 
 
 class _Reports(BaseModel):
-    told: list[_ReportOfCall]
+    messages: list[_ReportOfCall]
 
 
 class _Spent(BaseModel):
@@ -68,10 +69,11 @@ class AgentExtension(ClientExtension):
 
     async def _on_spent(self, spent: _Spent) -> None:
         if spent.id in self._delegations:
+            self._delegations[spent.id].hear()
             self._delegations[spent.id].spent(Usage.from_json(spent.models))
 
     async def _on_events(self, reports: _Reports) -> None:
-        for report in reports.told:
+        for report in reports.messages:
             if report.id in self._delegations:
                 report.pass_on(self._delegations[report.id])
 

@@ -34,24 +34,25 @@ from agentloop import (
     dispatch,
     exact_json,
 )
+from agentloop.clock_offsets import clock_now
+from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Observer, ignore, together
-from agentloop.far_clocks import clock_now
-from agentloop.governor import Governor
-from agentloop.handover import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, Handover
+from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
+from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.reports import Channel, EventBatcher, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
+from agentloop.rate_limiter import RateLimiter
 
 MAX_ARGUMENTS = 200_000
 """Characters of one call's arguments as JSON."""
 MAX_NESTING = 32
 """Objects and lists within each other in one call's arguments."""
 MAX_STRUCTURED = 500_000
-"""Characters of one result's structured content as JSON."""
+"""Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
 MAX_KEY = 200
 """Characters of an idempotency key."""
@@ -67,19 +68,19 @@ class Call:
     arguments: Mapping[str, Any]
     owner: str
     key: str | None
-    handover: Handover
+    delegation: DelegationContext
 
 
 HandOut = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
 """Returns the handle of a run, for a client that accepts one instead of the result, or None."""
 
 
-class Keeper(Protocol):
+class DurableRunner(Protocol):
     """Executes the calls of some tools as durable runs."""
 
     def keeps(self, tool: str) -> bool: ...
 
-    async def run(self, call: Call, observe: Observer) -> ToolOutput:
+    async def run(self, call: Call, on_event: EventHandler) -> ToolOutput:
         """Run an agent to its end, or join the run of the same owner and key.
 
         Raises:
@@ -98,14 +99,14 @@ class ServerOptions:
 
     max_agents: int = MAX_AGENTS
     calls_per_minute: int = CALLS_PER_MINUTE
-    trace: Observer = ignore
+    trace: EventHandler = ignore
 
 
 DEFAULTS = ServerOptions()
 
 
 class Publication:
-    """The tools and agents that a server publishes. A `keeper` runs the agents that it keeps.
+    """The tools and agents that a server publishes. A `durable_runner` runs the agents that it keeps.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -117,9 +118,9 @@ class Publication:
         agents: Sequence[Agent] = (),
         *,
         options: ServerOptions = DEFAULTS,
-        keeper: Keeper | None = None,
+        durable_runner: DurableRunner | None = None,
     ) -> None:
-        self._keeper = keeper
+        self._durable_runner = durable_runner
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
         schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
@@ -128,7 +129,7 @@ class Publication:
         self._admission = Admission(options.max_agents)
         self._rate = RateLimit(options.calls_per_minute)
         self._read_rate = RateLimit(options.calls_per_minute)
-        self._governor = Governor()
+        self._rate_limiter = RateLimiter()
         self._batcher = EventBatcher()
         self._trace = options.trace
         if len(self._tools) < len(published):
@@ -188,29 +189,30 @@ class Publication:
         tool = self._tool(params.name)
         arguments = exact_arguments.of_call(params.arguments, context.request)
         _check_size(arguments)
-        return Call(tool, arguments, owner_of(context), _key(context.meta), _handover(context.meta))
+        return Call(tool, arguments, owner_of(context), _key(context.meta), _delegation(context.meta))
 
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
-        handover = call.handover
-        deadline = None if handover.seconds is None else deadline_after(handover.seconds)
+        delegation = call.delegation
+        deadline = None if delegation.seconds is None else deadline_after(delegation.seconds)
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
         # Over HTTP each call has a connection of its own.
         batcher = self._batcher if context.request is None else None
-        async with reporting(call.tool.name, _channel(context, handover), batcher) as reports:
+        async with reporting(call.tool.name, _channel(context, delegation), batcher) as reports:
             circumstances = CallContext(
                 progress=reports.say,
                 deadline=deadline,
                 scope=RunScope(
-                    emit=reports.observe if timeline is None else together(reports.observe, timeline.observe),
+                    emit=reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event),
                     trace=self._trace,
-                    depth=handover.depth,
-                    ledger=Ledger(handover.budget),
-                    governor=self._governor,
+                    owner=call.owner,
+                    depth=delegation.depth,
+                    ledger=Ledger(delegation.budget),
+                    rate_limiter=self._rate_limiter,
                 ),
             )
             result = await self._result(context, call, circumstances)
-        if handover.call and handover.events:
-            result.meta = {EVENTS: {"count": reports.event_count, "rest": reports.rest}}
+        if delegation.call and delegation.events:
+            result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
@@ -218,15 +220,15 @@ class Publication:
     async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:
             async with _while_client_stays(context), self._place(call.tool):
-                if self._keeper is not None and self._is_kept(call.tool):
-                    return result_of(await self._keeper.run(call, circumstances.scope.emit))
+                if self._durable_runner is not None and self._is_kept(call.tool):
+                    return result_of(await self._durable_runner.run(call, circumstances.scope.emit))
                 return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
             return result_of(ToolOutput.error("The client is gone."))
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
 
     def _is_kept(self, tool: Tool) -> bool:
-        return self._keeper is not None and self._keeper.keeps(tool.name)
+        return self._durable_runner is not None and self._durable_runner.keeps(tool.name)
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
@@ -243,7 +245,7 @@ class Publication:
 
 
 def _speaks_ours(context: Context) -> bool:
-    """Whether the client declares the extension of `agentloop.handover`."""
+    """Whether the client declares the extension of `agentloop.delegation_context`."""
     capabilities = context.session.client_capabilities
     return AGENT in ((capabilities.extensions if capabilities else None) or {})
 
@@ -280,18 +282,18 @@ def _check_size(arguments: Mapping[str, Any]) -> None:
         raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
 
 
-def _handover(meta: Any) -> Handover:
+def _delegation(meta: Any) -> DelegationContext:
     if not meta or CALL not in meta:
-        return Handover()
+        return DelegationContext()
     try:
-        handover = Handover.from_json(meta[CALL])
+        delegation = DelegationContext.from_json(meta[CALL])
     except ValueError as error:
         raise ToolError(f"`_meta` has a {CALL} that cannot be read: {error}.") from None
-    if handover.budget.is_used_up:
-        raise ToolError(f"The caller's budget has {handover.budget} left, so the call is not made.")
-    if handover.seconds is not None and handover.seconds <= 0:
+    if delegation.budget.is_used_up:
+        raise ToolError(f"The caller's budget has {delegation.budget} left, so the call is not made.")
+    if delegation.seconds is not None and delegation.seconds <= 0:
         raise ToolError("The caller's deadline has passed, so the call is not made.")
-    return handover
+    return delegation
 
 
 def _key(meta: Any) -> str | None:
@@ -301,21 +303,25 @@ def _key(meta: Any) -> str | None:
     raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
-def _channel(context: Context, handover: Handover) -> Channel:
+def _channel(context: Context, delegation: DelegationContext) -> Channel:
     """How the client of the request is reached while its call runs."""
 
     async def notify(method: str, params: dict[str, Any]) -> None:
         await sdk_compat.send_notification(context, method, params)
 
-    return Channel(context.session.report_progress, notify, handover.call, events=handover.events)
+    return Channel(context.session.report_progress, notify, delegation.call, events=delegation.events)
 
 
 def result_of(output: ToolOutput) -> types.CallToolResult:
     """The MCP result of a tool's output."""
     if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
         output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
+    meta = output.meta
+    if meta is not None and len(exact_json.dumps(meta)) > MAX_STRUCTURED:
+        meta = {key: value for key, value in meta.items() if key != STEPS}
     return types.CallToolResult(
-        content=[types.TextContent(text=output.text)],
+        _meta=None if meta is None else dict(meta),
+        content=content_of(output),
         structured_content=output.structured,
         is_error=output.is_error,
     )

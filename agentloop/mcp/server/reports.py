@@ -14,11 +14,11 @@ from typing import Any
 
 import anyio
 
+from agentloop.delegation_context import EVENTS_SENT, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, RunFinished, RunStarted, Spent
-from agentloop.handover import EVENTS_SENT, SPENT
 from agentloop.narration import LINE, Narrator, clip, describe
-from agentloop.relay import Outgoing
+from agentloop.relay import EventSender
 from agentloop.usage import Usage
 
 LINGER = 0.03
@@ -53,7 +53,7 @@ class CallHistory:
     """The events and the usage that one call has reported so far."""
 
     def __init__(self) -> None:
-        self._outgoing = Outgoing()
+        self._outgoing = EventSender()
         self._events: list[str] = []
         self.usage = Usage()
 
@@ -94,7 +94,7 @@ class EventBatcher:
             await asyncio.sleep(LINGER)
             report.is_sending = True
             try:
-                await notify(EVENTS_SENT, {"told": self._take()})
+                await notify(EVENTS_SENT, {"messages": self._take()})
             finally:
                 report.is_sending = False
 
@@ -158,7 +158,7 @@ class CallReport:
         """How many events the client is sent."""
         return self._history.count
 
-    def observe(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if not event.is_for_callers:
             return
         self._history.add(event)
@@ -241,5 +241,5 @@ class CallReport:
         if self._called is None and isinstance(event, RunStarted):
             self._called = event.run
         if event.run != self._called:
-            return self._narrator.tell(event)
+            return self._narrator.describe(event)
         return None if isinstance(event, RunStarted | RunFinished) else describe(event)

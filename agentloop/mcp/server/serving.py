@@ -7,10 +7,9 @@ one for HTTP waits for open streams without a bound.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
@@ -18,15 +17,16 @@ from mcp.types import ListResourcesResult, PaginatedRequestParams, ReadResourceR
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.imports import lazy
-from agentloop.mcp.server.later import get_run_tool
+from agentloop.mcp.server.get_run import get_run_tool
 from agentloop.mcp.server.publication import DEFAULTS, Context, Publication, ServerOptions
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
+from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
     from agentloop.mcp.server import web
-    from agentloop.mcp.server.kept import KeptRuns
+    from agentloop.mcp.server.durable_calls import DurableCalls
     from agentloop.mcp.server.web import Address
 else:
     web = lazy("agentloop.mcp.server.web")
@@ -46,12 +46,12 @@ class ServerInfo:
 class Durable:
     """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
 
-    The response to a call is sent `within` so many seconds: the answer, or the id of the run for the tool `get_run`.
+    A call is answered within `respond_within` seconds: by the answer, or by the id of the run for the tool `get_run`.
     """
 
     store: str
     agents: Sequence[Agent]
-    within: float | None = None
+    respond_within: float | None = None
     sharing: Sharing | None = None
 
 
@@ -101,20 +101,27 @@ async def serve(
         ConfigurationError: a name is published twice, or the store cannot be used.
         OSError: the address cannot be listened on.
     """
-    async with _keeping(durable, options) as keeper:
-        more = [] if durable is None or durable.within is None else [get_run_tool(durable.within)]
-        publication = Publication([*tools, *more], agents, options=options, keeper=keeper)
-        stopping = (lambda: None) if keeper is None else keeper.stopping
+    async with _keeping(durable, options) as durable_runner:
+        more = [] if durable is None or durable.respond_within is None else [get_run_tool(durable.respond_within)]
+        published = [*tools, *(agent.as_tool() for agent in agents)]
+        if more and durable_runner is not None:  # "not yet" fits no output schema
+            published = [_unpromised(tool) if durable_runner.keeps(tool.name) else tool for tool in published]
+        publication = Publication([*published, *more], options=options, durable_runner=durable_runner)
+        stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
         server = build_server(publication, info)
-        if keeper is not None:
+        if durable_runner is not None:
             from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
 
-            Tasks(keeper).install(server, publication)
+            Tasks(durable_runner).install(server, publication)
         if address is not None:
             sessions = options.calls_per_minute
             await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
         else:
             await serve_stdio(server, stopping)
+
+
+def _unpromised(tool: Tool) -> Tool:
+    return replace(tool, spec=replace(tool.spec, output_schema=None))
 
 
 async def work(durable: Durable, announce: Callable[[], None], *, options: ServerOptions = DEFAULTS) -> None:
@@ -127,22 +134,21 @@ async def work(durable: Durable, announce: Callable[[], None], *, options: Serve
         ConfigurationError: the store cannot be used, or is not shared.
     """
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_signals(stop.set)
     async with _keeping(durable, options):
         announce()
         await stop.wait()
 
 
 @asynccontextmanager
-async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIterator[KeptRuns | None]:
+async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
     if durable is None:
         yield None
         return
     try:
         from agentloop.durable.engine import Engine  # noqa: PLC0415 - the engine is loaded only when asked for
         from agentloop.durable.store import Store  # noqa: PLC0415
-        from agentloop.mcp.server.kept import KeptRuns  # noqa: PLC0415
+        from agentloop.mcp.server.durable_calls import DurableCalls  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(f"--durable needs the extra 'durable', which is not installed ({error}).") from None
     store = Store.named(durable.store)
@@ -151,4 +157,4 @@ async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIter
     async with Engine(
         store, durable.agents, running=options.max_agents, sharing=durable.sharing, trace=options.trace
     ) as engine:
-        yield KeptRuns(engine, durable.within)
+        yield DurableCalls(engine, durable.respond_within)

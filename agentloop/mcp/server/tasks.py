@@ -21,11 +21,11 @@ from pydantic import Field
 from starlette.requests import Request
 
 from agentloop import ToolOutput
+from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import RunState
-from agentloop.handover import EVENTS, SPENT
-from agentloop.mcp.server.kept import KeptRuns, output_of
-from agentloop.mcp.server.later import GET_RUN
+from agentloop.mcp.server.durable_calls import DurableCalls, output_of
+from agentloop.mcp.server.get_run import GET_RUN
 from agentloop.mcp.server.publication import Call, Context, Publication, owner_of, result_of
 from agentloop.narration import LINE, clip
 
@@ -53,7 +53,7 @@ def declares(context: Context) -> bool:
 class Tasks:
     """Implements the methods of the extension for durable runs."""
 
-    def __init__(self, runs: KeptRuns) -> None:
+    def __init__(self, runs: DurableCalls) -> None:
         self._runs = runs
 
     def install(self, server: Server[Any], publication: Publication) -> None:

@@ -15,7 +15,7 @@ from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
-from agentloop.handover import PREFIX
+from agentloop.delegation_context import PREFIX
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import html_page, page_data
 

@@ -23,13 +23,13 @@ async def main(server):
         tools = await client.list_tools()
         product = await client.call_tool("multiply_numbers", {"numbers": [4, "9.75"]})
         answer = await client.call_tool("calculator_assistant_agent", {"prompt": server["prompt"]})
-        told = {
+        reported = {
             "revision": client.protocol_version,
             "tools": len(tools),
             "product": product.structured_content,
             "answer": answer.structured_content,
         }
-    print(json.dumps(told))  # noqa: T201
+    print(json.dumps(reported))  # noqa: T201
 
 
 asyncio.run(main(json.loads(sys.argv[1])))

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from agentloop import CallContext, Tool, ToolError
 from agentloop.durable.engine import Engine
 from agentloop.durable.store import Store
-from agentloop.mcp.server.kept import KeptRuns
+from agentloop.mcp.server.durable_calls import DurableCalls
 from agentloop.mcp.server.publication import Call, Context, Publication
 from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.tasks import Tasks
@@ -133,8 +133,8 @@ async def main(port: int) -> None:
     address = Address("streamable-http", port=port)
     with TemporaryDirectory() as folder:
         async with Engine(Store.named(f"sqlite:{folder}/runs"), [], tools=KEPT) as engine:
-            runs = KeptRuns(engine)
-            publication = Fixture(tools(), keeper=runs)
+            runs = DurableCalls(engine)
+            publication = Fixture(tools(), durable_runner=runs)
             server = build_server(publication)
             Tasks(runs).install(server, publication)
             await serve_web(server, address, announce)

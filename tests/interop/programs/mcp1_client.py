@@ -32,13 +32,13 @@ async def main(server):
         tools = (await session.list_tools()).tools
         product = await session.call_tool("multiply_numbers", {"numbers": [4, "9.75"]})
         answer = await session.call_tool("calculator_assistant_agent", {"prompt": server["prompt"]})
-    told = {
+    reported = {
         "revision": hello.protocolVersion,
         "tools": len(tools),
         "product": product.structuredContent,
         "answer": answer.structuredContent,
     }
-    print(json.dumps(told))  # noqa: T201
+    print(json.dumps(reported))  # noqa: T201
 
 
 asyncio.run(main(json.loads(sys.argv[1])))

@@ -264,8 +264,8 @@ async def test_a_post_that_an_sse_server_refuses_is_made_again_on_a_new_stream()
 
 
 @pytest.mark.requirement("breaker-visible")
-async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_change_is_told() -> None:
-    told: list[tuple[bool, str]] = []
+async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_change_is_reported() -> None:
+    reported: list[tuple[bool, str]] = []
     hang_up = True
 
     def answer(message: dict[str, Any]) -> Response:
@@ -278,7 +278,7 @@ async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_c
             ServerEntry(url=server.url),
             connect_timeout=20,
             server_log=sys.stderr,
-            changed=lambda connection: told.append((connection.is_up, connection.breaker.state)),
+            changed=lambda connection: reported.append((connection.is_up, connection.breaker.state)),
         ) as connection,
     ):
         for losses in range(1, FAILURES + 1):
@@ -294,7 +294,7 @@ async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_c
                 await asyncio.sleep(0.01)
         with pytest.raises(ToolError, match="out of paper"):
             await connection.call("use", {}, no_progress)
-    assert told == [
+    assert reported == [
         (True, "closed"),
         *[(False, "closed"), (True, "closed")] * (FAILURES - 1),
         (False, "open"),

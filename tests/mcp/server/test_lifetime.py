@@ -17,7 +17,7 @@ from mcp_calc_server.calculator import AGENT_TOOL
 from mcp_calc_server.cli import main
 from tests.mcp.server.wire import Wire
 from tests.processes import SERVER, environment, finished, started
-from tests.promptly import within
+from tests.promptly import time_limit
 
 CHATTY_SERVER = """
 import asyncio, os, sys
@@ -105,7 +105,7 @@ async def test_the_server_ends_cleanly_within_2_s_with_a_call_in_flight(
         assert end.err == ""
         return took
 
-    await within(2, attempt)
+    await time_limit(2, attempt)
 
 
 @pytest.mark.parametrize(("option", "shown"), [("--help", "--offline"), ("--version", "version 0.")])

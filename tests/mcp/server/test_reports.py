@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from agentloop.delegation_context import EVENTS_SENT, SPENT
 from agentloop.events import Event, Notice, RunFinished, RunStarted, Spent, TextDelta, ToolStarted
-from agentloop.handover import EVENTS_SENT, SPENT
 from agentloop.mcp.server import reports
 from agentloop.mcp.server.reports import MAX_MESSAGE, CallHistory, Channel, EventBatcher, reporting
 from agentloop.usage import Bill, ModelUsage
@@ -44,7 +44,7 @@ class Client:
     @property
     def reports(self) -> list[dict[str, Any]]:
         assert {method for method, _ in self.messages} <= {EVENTS_SENT}
-        return [report for _, params in self.messages for report in params["told"]]
+        return [report for _, params in self.messages for report in params["messages"]]
 
 
 def notice(text: str = "x") -> Notice:
@@ -66,7 +66,7 @@ async def test_lines_are_sent_in_order_and_before_the_block_is_left() -> None:
 async def test_a_call_that_reports_nothing_sends_nothing() -> None:
     client = Client()
     async with reporting("tool", client.channel("one", events=True)) as report:
-        report.observe(TextDelta(run="r", agent="a", text="x"))
+        report.on_event(TextDelta(run="r", agent="a", text="x"))
     assert (client.lines, client.messages, report.event_count) == ([], [], 0)
 
 
@@ -88,10 +88,10 @@ async def test_usage_alone_does_not_count_as_a_line(monkeypatch: pytest.MonkeyPa
         client.messages.append((method, params))
         await asyncio.sleep(0)
         if not client.enough.is_set():
-            report.observe(COST)
+            report.on_event(COST)
 
     async with reporting("slow_tool", Channel(client.progress, notify, "one")) as report:
-        report.observe(COST)
+        report.on_event(COST)
         await asyncio.wait_for(client.enough.wait(), 30)
     assert client.lines[0] == "slow_tool: still working"
     assert len(client.messages) > 1
@@ -118,7 +118,7 @@ async def test_lines_leave_out_the_start_and_end_of_the_called_run_and_name_the_
     client = Client()
     async with reporting("tool", client.channel()) as report:
         for event in events:
-            report.observe(event)
+            report.on_event(event)
     assert client.lines == [
         'calls inner_agent#1(prompt="x")',
         "inner#1: asked: x",
@@ -130,8 +130,8 @@ async def test_a_caller_that_did_not_ask_for_events_receives_usage_if_it_named_t
     named, nameless = Client(), Client()
     for client, call in ((named, "one"), (nameless, "")):
         async with reporting("tool", client.channel(call)) as report:
-            report.observe(COST)
-            report.observe(COST)
+            report.on_event(COST)
+            report.on_event(COST)
     method, params = named.messages[-1]
     assert (method, params["id"], params["models"]["m"]["input_tokens"]) == (SPENT, "one", 10)
     assert nameless.messages == []
@@ -140,11 +140,11 @@ async def test_a_caller_that_did_not_ask_for_events_receives_usage_if_it_named_t
 async def test_events_are_numbered_and_sent_together_with_the_usage_and_the_last_ones_are_the_rest() -> None:
     client = Client()
     async with reporting("tool", client.channel("one", events=True)) as report:
-        report.observe(notice("first"))
-        report.observe(COST)
+        report.on_event(notice("first"))
+        report.on_event(COST)
         await asyncio.wait_for(client.enough.wait(), 30)
-        report.observe(notice("second"))
-        report.observe(COST)
+        report.on_event(notice("second"))
+        report.on_event(COST)
         report.say("from the tool")
     (first,), second = client.reports, report.rest
     assert second is not None
@@ -162,11 +162,11 @@ async def test_events_of_calls_that_share_a_connection_are_in_one_message() -> N
         reporting("tool", client.channel("one", events=True), batcher) as one,
         reporting("tool", client.channel("two", events=True), batcher) as two,
     ):
-        one.observe(notice())
-        two.observe(COST)
+        one.on_event(notice())
+        two.on_event(COST)
         await asyncio.wait_for(client.enough.wait(), 30)
         assert len(client.messages) == 1
-        two.observe(notice())
+        two.on_event(notice())
     assert [(each["id"], "models" in each) for each in client.reports] == [("one", False), ("two", True)]
     assert (one.rest, two.rest is None) == (None, False)
 
@@ -187,8 +187,8 @@ async def test_the_end_of_a_call_does_not_interrupt_a_message_with_events_of_oth
 
         async def call_one() -> None:
             async with reporting("tool", Channel(client.progress, slow, "one", events=True), batcher) as one:
-                one.observe(notice())
-                two.observe(notice())
+                one.on_event(notice())
+                two.on_event(notice())
                 await reached.wait()
 
         calling = asyncio.create_task(call_one())
@@ -205,7 +205,7 @@ async def test_a_message_is_not_longer_than_a_client_takes_and_nothing_is_lost()
     many = 2 * MAX_MESSAGE // 4000
     async with reporting("tool", client.channel("one", events=True)) as report:
         for _ in range(many):
-            report.observe(notice("x" * 4000))
+            report.on_event(notice("x" * 4000))
         await asyncio.wait_for(client.enough.wait(), 30)
     assert report.rest is not None
     numbers = [(each["first"], len(json.loads(each["events"]))) for each in [*client.reports, report.rest]]
@@ -237,7 +237,7 @@ async def test_a_client_that_does_not_read_does_not_hold_up_the_result(
 
     before = asyncio.all_tasks()
     async with asyncio.timeout(30), reporting("tool", Channel(hang, hang, "one", events)) as report:
-        report.observe(notice())
+        report.on_event(notice())
         await reached.wait()
     assert asyncio.all_tasks() == before
 
@@ -248,13 +248,13 @@ async def test_a_client_that_cannot_be_reached_does_not_fail_the_call() -> None:
 
     async with asyncio.timeout(30), reporting("tool", Channel(fail, fail, "one", events=True)) as report:
         report.say("one")
-        report.observe(COST)
+        report.on_event(COST)
 
 
 async def test_a_failed_block_leaves_nothing_running() -> None:
     async def fail() -> None:
         async with reporting("tool", Client().channel("one", events=True)) as report:
-            report.observe(COST)
+            report.on_event(COST)
             raise ValueError("of the tool")
 
     before = asyncio.all_tasks()

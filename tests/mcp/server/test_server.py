@@ -13,8 +13,9 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from agentloop import Agent, ConfigurationError, Tool
+from agentloop.delegation_context import STEPS, USAGE
 from agentloop.mcp.server.publication import Publication
-from agentloop.testing import Rendezvous, Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import AGENT_TOOL, math_tools
 from tests.processes import SERVER, OwnedClient, environment
 
@@ -28,7 +29,7 @@ class Model:
     def __init__(self) -> None:
         self.meeting = Rendezvous(PARTIES)
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         if "meet" in request.prompt:
             await self.meeting.meet()
         if "hold" in request.prompt:
@@ -152,15 +153,14 @@ async def test_the_agent_answers_with_text_and_the_same_for_programs(legacy_clie
     result = await legacy_client.call_tool(AGENT_TOOL, {"prompt": "2 pens at $1.10 each, 3 pads at $0.30 each."})
     assert not result.is_error
     assert text(result).splitlines()[-1] == "Answer: $3.10"
-    structured = result.structured_content
-    assert structured is not None
-    assert structured["answer"] == text(result)
-    assert [(step["tool"], step["is_error"]) for step in structured["steps"]] == [
+    assert result.structured_content == {"answer": text(result), "exact": True}
+    assert result.meta is not None
+    assert [(step["tool"], step["is_error"]) for step in result.meta[STEPS]] == [
         ("multiply_numbers", False),
         ("multiply_numbers", False),
         ("sum_numbers", False),
     ]
-    assert structured["usage"]["models"]["offline-rule-based"]["requests"] == 3
+    assert result.meta[USAGE]["models"]["offline-rule-based"]["requests"] == 3
 
 
 @pytest.mark.requirement("agent-progress")
@@ -169,14 +169,14 @@ async def test_the_agent_reports_each_step_in_order(any_client: Client) -> None:
     values: list[float] = []
     lines: list[str] = []
 
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
+    async def receive(progress: float, total: float | None, message: str | None) -> None:
         assert total is None
         values.append(progress)
         lines.append(message or "")
 
-    result = await any_client.call_tool(AGENT_TOOL, {"prompt": "1.5 + 2 * 3"}, progress_callback=hear)
-    assert result.structured_content is not None
-    steps = result.structured_content["steps"]
+    result = await any_client.call_tool(AGENT_TOOL, {"prompt": "1.5 + 2 * 3"}, progress_callback=receive)
+    assert result.meta is not None
+    steps = result.meta[STEPS]
     assert len(steps) == 2
     assert values == [1, 2, 3, 4]
     for number, step in enumerate(steps, 1):
@@ -191,12 +191,12 @@ async def test_the_agent_reports_each_step_in_order(any_client: Client) -> None:
 async def test_a_progress_line_has_at_most_200_characters(legacy_client: Client) -> None:
     lines: list[str] = []
 
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
+    async def receive(progress: float, total: float | None, message: str | None) -> None:
         del progress, total
         lines.append(message or "")
 
     problem = " + ".join(f"{number}.25" for number in range(100))
-    await legacy_client.call_tool(AGENT_TOOL, {"prompt": problem}, progress_callback=hear)
+    await legacy_client.call_tool(AGENT_TOOL, {"prompt": problem}, progress_callback=receive)
     assert max(map(len, lines)) == 200
 
 
@@ -220,7 +220,7 @@ async def test_cancelling_an_agent_call_closes_its_model_request_and_starts_none
 ) -> None:
     call = asyncio.create_task(_call(client.call_tool(AGENT_TOOL, {"prompt": "hold this"})))
 
-    def held() -> list[Request]:
+    def held() -> list[RecordedRequest]:
         return [request for request in model.requests if request.prompt == "hold this"]
 
     await model.until(lambda: len(held()) == 1)

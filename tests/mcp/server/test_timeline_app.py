@@ -13,14 +13,14 @@ from agentloop.mcp.server import timeline_app
 from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.timeline_app import TIMELINE, URI
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.agentloop.test_events import Serve
 
 HOST = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})]
 both = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
-def script(request: Request) -> Reply:
+def script(request: RecordedRequest) -> Reply:
     return says("four") if request.results else calls(("double", {"number": 2}))
 
 

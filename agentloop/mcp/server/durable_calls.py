@@ -14,8 +14,8 @@ from agentloop import ToolError, ToolOutput
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import Order, RunState
-from agentloop.events import Event, Observer
-from agentloop.mcp.server.later import GET_RUN, not_yet
+from agentloop.events import Event, EventHandler
+from agentloop.mcp.server.get_run import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
 from agentloop.mcp.server.reports import CallHistory
 from agentloop.narration import describe
@@ -38,12 +38,12 @@ class RunHistory(CallHistory):
         self.line = describe(event) or self.line
 
 
-class KeptRuns:
-    """Implements `publication.Keeper`. The response to a call is sent `within` so many seconds: answer or run id."""
+class DurableCalls:
+    """Stores each call as a run. A call is answered within `respond_within` seconds: by the answer or the run id."""
 
-    def __init__(self, engine: Engine, within: float | None = None) -> None:
+    def __init__(self, engine: Engine, respond_within: float | None = None) -> None:
         self.engine = engine
-        self._within = within
+        self._respond_within = respond_within
         self.engine.on_event = self._record
         self._waiting: Counter[str] = Counter()
         self._histories: OrderedDict[str, RunHistory] = OrderedDict()
@@ -63,7 +63,7 @@ class KeptRuns:
         self.engine.is_stopping = True
 
     def keeps(self, tool: str) -> bool:
-        return tool in self.engine.tools or (self._within is not None and tool == GET_RUN)
+        return tool in self.engine.tools or (self._respond_within is not None and tool == GET_RUN)
 
     async def start(self, call: Call) -> RunState:
         """Start a run, or join it, and do not wait for its end.
@@ -79,14 +79,14 @@ class KeptRuns:
         except StoreFailed as error:
             raise ToolError(str(error)) from error
 
-    async def run(self, call: Call, observe: Observer) -> ToolOutput:
+    async def run(self, call: Call, on_event: EventHandler) -> ToolOutput:
         """Implements `publication.Keeper`."""
         try:
             if call.tool.name == GET_RUN:
                 return await self._get_run(call)
             order = _order_for(call)
             run_id = order.run_id(call.key)
-            async with self.engine.observing(run_id, observe), self._stopped_when_left(run_id):
+            async with self.engine.observing(run_id, on_event), self._stopped_when_left(run_id):
                 await self.engine.start(order, run_id)
                 return await self._answer(run_id)
         except StoreFailed as error:
@@ -101,7 +101,7 @@ class KeptRuns:
 
     async def _answer(self, run_id: str) -> ToolOutput:
         try:
-            async with asyncio.timeout(self._within):
+            async with asyncio.timeout(self._respond_within):
                 return output_of(await self.engine.ended(run_id))
         except TimeoutError:
             return not_yet(run_id)
@@ -124,14 +124,14 @@ class KeptRuns:
 
 def _order_for(call: Call) -> Order:
     call.tool.check(call.arguments)
-    handover = call.handover
+    delegation = call.delegation
     return Order(
         tool=call.tool.name,
         arguments=call.arguments,
         owner=call.owner,
-        depth=handover.depth,
-        deadline=None if handover.seconds is None else time.time() + handover.seconds,
-        budget=handover.budget,
+        depth=delegation.depth,
+        deadline=None if delegation.seconds is None else time.time() + delegation.seconds,
+        budget=delegation.budget,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentloop import Agent, Refused, Tool, Truncated
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, cut, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -39,14 +39,14 @@ class Watched:
         return Tool.from_function(self.run, name="work", **spec)
 
 
-def two_calls(request: Request) -> Reply:
+def two_calls(request: RecordedRequest) -> Reply:
     if request.results:
         return says("ok")
     slow = calls(("work", {"number": 1}), ("work", {"number": 2}), text="First some words.")
     return Reply(slow.content, "tool_use", seconds_per_event=0.05)
 
 
-@pytest.mark.requirement("eager-start")
+@pytest.mark.requirement("early-tool-calls")
 async def test_a_harmless_call_starts_before_the_message_is_complete(scripted_messages: Serve) -> None:
     server, watched = scripted_messages(two_calls), Watched()
     run = asyncio.create_task(Agent("a", "a", [watched.tool(**HARMLESS)], client=server.client).run("go"))
@@ -60,7 +60,7 @@ async def test_a_harmless_call_starts_before_the_message_is_complete(scripted_me
 
 @pytest.mark.parametrize(
     ("spec", "agent"),
-    [({}, {}), (HARMLESS, {"eager": False})],
+    [({}, {}), (HARMLESS, {"early_tool_calls": False})],
     ids=["a call that may do harm", "switched off"],
 )
 async def test_other_calls_wait_for_the_whole_message(

@@ -12,7 +12,7 @@ looked through for cycles, of which they leave few."""
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Import everything in the block: objects that stay, and are not looked through then or later."""
     gc.disable()
     try:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
-from agentloop.handover import Handover
-from agentloop.relay import Incoming
+from agentloop.delegation_context import USAGE, DelegationContext
+from agentloop.relay import EventReceiver
+
+Share = Reservation | None
 
 
 class Delegation:
@@ -18,33 +23,40 @@ class Delegation:
     However the call ends, its cost is added to the caller's cost report: the cost in the result, or without a result
     the last cost that the server reported. Without a result the whole share counts as used, because the server may have
     spent it. The cost that an untrusted server reports is recorded as a claim, and counts at most for the share.
-    `events` receives the events of the server's runs; they change no cost.
+    `events` receives the events of the server's runs; they change no cost. `hear` is called when the server reports
+    something.
 
     Raises:
         ToolError: on entering, if nothing is left to hand over.
     """
 
-    events: Incoming
+    events: EventReceiver
+    hear: Callable[[], None]
 
-    def __init__(self, context: CallContext, name: str, server: str, *, is_trusted: bool) -> None:
+    def __init__(
+        self, context: CallContext, name: str, server: str, *, is_trusted: bool, attempt: int = 0, share: Share = None
+    ) -> None:
+        """`attempt` counts the calls of a server that refused a smaller share; `share` is what is reserved for it."""
         self._context = context
         self._name = name
         self._server = server
         self._is_trusted = is_trusted
-        self._reservation: Reservation | None = None
+        self._attempt = attempt
+        self._reservation = share
         self._bill: Bill | None = None
+        self._is_refused = False
         self._so_far = Usage()
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self._context.scope.ledger.left.is_bounded:
+        if self._reservation is None and self._context.scope.ledger.left.is_bounded:
             try:
                 # One part stays with the caller, so that a server that is not trusted never leaves it without means.
                 parts = self._context.scope.siblings + (not self._is_trusted)
                 self._reservation = self._context.scope.ledger.reserve_share(parts, self._name)
             except BudgetExceeded as error:
                 raise ToolError(str(error)) from None
-        self.events = Incoming(self._context.scope, self._server, is_trusted=self._is_trusted, share=self._share)
+        self.events = EventReceiver(self._context.scope, self._server, is_trusted=self._is_trusted, share=self._share)
         return self
 
     def __exit__(
@@ -59,8 +71,8 @@ class Delegation:
             self._reservation.settle(cost_of(bill.total) if self._bill else self._reservation.amount)
 
     @property
-    def handover(self) -> Handover:
-        return Handover.of(self._context, self._share)
+    def delegation(self) -> DelegationContext:
+        return replace(DelegationContext.of(self._context, self._share), attempt=self._attempt)
 
     @property
     def _share(self) -> Budget:
@@ -73,7 +85,21 @@ class Delegation:
             self._so_far = usage
 
     def answered(self, output: ToolOutput) -> None:
-        """Record the result, and the cost report in it if the agent had an answer."""
-        self._bill = Bill.from_json((output.structured or {}).get("usage")) or Bill(
+        """Record the result, and the cost report in it if there is one."""
+        self._bill = Bill.from_json((output.meta or {}).get(USAGE)) or Bill(
             self._name, time.monotonic() - self._began, self._so_far
         )
+        self._is_refused = output.is_error and self._reservation is not None and not self._bill.total.requests
+
+    async def larger_share(self) -> Share:
+        """After the call: twice its share, for another attempt, if the agent failed without a request to its model.
+
+        It is what a share leads to that does not cover the first request. Waits for what other calls give back. None if
+        there is no more, or no reason for it.
+        """
+        if not self._is_refused:
+            return None
+        ledger, wanted = self._context.scope.ledger, self._share.times(2)
+        with suppress(BudgetExceeded):
+            return await ledger.reserve(wanted, self._name, beside=None if self._is_trusted else wanted)
+        return None

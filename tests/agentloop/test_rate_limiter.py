@@ -1,4 +1,4 @@
-"""The governor of a tree of runs."""
+"""The rate limiter of a tree of runs."""
 
 import asyncio
 import heapq
@@ -14,8 +14,8 @@ import pytest
 from anthropic import AsyncAnthropic, RateLimitError
 
 from agentloop import Agent, Budget, CallContext, Ledger, Limits, RunScope, Tool, create_agent_tool_async
-from agentloop.governor import FIRST_AT_ONCE, Governor
-from agentloop.testing import Reply, Request, ScriptedMessages, calls, fails, says
+from agentloop.rate_limiter import FIRST_AT_ONCE, RateLimiter
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, fails, says
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -67,7 +67,7 @@ class LimitedApi:
         self.requests.start()
         self.tokens.start()
 
-    async def __call__(self, request: Request) -> Reply:
+    async def __call__(self, request: RecordedRequest) -> Reply:
         wait = max(self.requests.take(1), self.tokens.take(PROMPT))
         headers = self.requests.headers("requests") | self.tokens.headers("input-tokens")
         if wait:
@@ -79,8 +79,8 @@ class LimitedApi:
         usage = {"input_tokens": PROMPT, "output_tokens": ANSWER}
         return replace(self._reply(request), headers=headers, usage=usage)
 
-    def _reply(self, request: Request) -> Reply:
-        if request.body["system"] == "boss":
+    def _reply(self, request: RecordedRequest) -> Reply:
+        if request.system == "boss":
             if request.results:
                 return says("done")
             return calls(*[("child_agent", {"prompt": f"part {n}"}) for n in range(CHILDREN)])
@@ -136,7 +136,7 @@ async def governed(scripted_messages: Serve) -> tuple[float, int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.requirement("governor")
+@pytest.mark.requirement("rate-limiter")
 async def test_fifty_children_finish_near_the_optimum_with_few_refusals(
     scripted_messages: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,13 +190,13 @@ async def naive_gather() -> str:
 
 
 async def test_the_first_requests_to_an_unknown_model_teach_the_limits_to_the_others() -> None:
-    governor = Governor()
+    rate_limiter = RateLimiter()
     inside = 0
     everybody = asyncio.Event()
 
     async def request() -> None:
         nonlocal inside
-        async with governor.admit("m", 10) as slot:
+        async with rate_limiter.admit("m", 10) as slot:
             inside += 1
             if inside == FIRST_AT_ONCE:
                 everybody.set()
@@ -213,14 +213,14 @@ async def test_the_first_requests_to_an_unknown_model_teach_the_limits_to_the_ot
 async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
     scripted_messages: Serve, monkeypatch: pytest.MonkeyPatch, budget: Budget | None
 ) -> None:
-    monkeypatch.setattr("agentloop.governor.LEARNING_TIME", 1000.0)
+    monkeypatch.setattr("agentloop.rate_limiter.LEARNING_TIME", 1000.0)
     crowd = FIRST_AT_ONCE + 5
     inside = 0
     everybody = asyncio.Event()
 
-    async def script(request: Request) -> Reply:
+    async def script(request: RecordedRequest) -> Reply:
         nonlocal inside
-        if request.body.get("system") == "boss":
+        if request.system == "boss":
             wanted = 1 if request.prompt == "one" else crowd
             return (
                 says("done")
@@ -245,31 +245,31 @@ async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
 
 
 async def test_a_refusal_pauses_everybody_for_as_long_as_the_api_says() -> None:
-    governor = Governor()
+    rate_limiter = RateLimiter()
     began = time.monotonic()
-    async with governor.admit("m", 10) as slot:
+    async with rate_limiter.admit("m", 10) as slot:
         slot.refused(0.3)
-    async with governor.admit("m", 10), governor.admit("another model", 10):
+    async with rate_limiter.admit("m", 10), rate_limiter.admit("another model", 10):
         pass
     assert time.monotonic() - began >= 0.3
 
 
 async def test_another_model_does_not_wait() -> None:
-    governor = Governor()
-    async with governor.admit("m", 10) as slot:
+    rate_limiter = RateLimiter()
+    async with rate_limiter.admit("m", 10) as slot:
         slot.refused(60)
-    async with asyncio.timeout(5), governor.admit("another model", 10):
+    async with asyncio.timeout(5), rate_limiter.admit("another model", 10):
         pass
 
 
 async def test_requests_go_in_the_order_they_came() -> None:
-    governor = Governor()
+    rate_limiter = RateLimiter()
     order: list[int] = []
-    async with governor.admit("m", 10) as slot:
+    async with rate_limiter.admit("m", 10) as slot:
         slot.refused(0.05)  # from now on one at a time
 
     async def request(number: int) -> None:
-        async with governor.admit("m", 10):
+        async with rate_limiter.admit("m", 10):
             order.append(number)
 
     await asyncio.gather(*(request(number) for number in range(20)))
@@ -277,29 +277,29 @@ async def test_requests_go_in_the_order_they_came() -> None:
 
 
 async def test_whoever_gives_up_waiting_does_not_hold_up_the_others() -> None:
-    governor = Governor()
-    async with governor.admit("m", 10) as slot:
+    rate_limiter = RateLimiter()
+    async with rate_limiter.admit("m", 10) as slot:
         slot.refused(0.05)
-        waiting = [asyncio.create_task(_pass(governor)) for _ in range(3)]
+        waiting = [asyncio.create_task(_pass(rate_limiter)) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[0].cancel()
     async with asyncio.timeout(5):
         await asyncio.gather(*waiting[1:])
 
 
-async def _pass(governor: Governor) -> None:
-    async with governor.admit("m", 10):
+async def _pass(rate_limiter: RateLimiter) -> None:
+    async with rate_limiter.admit("m", 10):
         pass
 
 
-async def test_one_governor_serves_runs_in_several_threads() -> None:
-    governor = Governor()
-    async with governor.admit("m", 10) as slot:
+async def test_one_rate_limiter_serves_runs_in_several_threads() -> None:
+    rate_limiter = RateLimiter()
+    async with rate_limiter.admit("m", 10) as slot:
         slot.refused(0.05)
 
     def elsewhere() -> None:
         async def several() -> None:
-            await asyncio.gather(*(_pass(governor) for _ in range(10)))
+            await asyncio.gather(*(_pass(rate_limiter) for _ in range(10)))
 
         asyncio.run(several())
 
@@ -317,21 +317,21 @@ KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
 @pytest.mark.parametrize("limit", [*ABSURD, "50"])
 async def test_no_limits_that_the_api_claims_stop_requests(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However absurd, the wait is for a bucket that fills within two minutes."""
-    governor, later = Governor(), SimpleNamespace(monotonic=lambda: time.monotonic() + 125)
+    rate_limiter, later = RateLimiter(), SimpleNamespace(monotonic=lambda: time.monotonic() + 125)
     for remaining, reset, kind in itertools.product(ABSURD, RESETS, KINDS):
         model = f"{remaining} {reset} {kind}"
         claimed = {"limit": limit, "remaining": remaining} | ({} if reset is None else {"reset": reset})
-        async with governor.admit(model, 10) as slot:
+        async with rate_limiter.admit(model, 10) as slot:
             slot.answered({f"anthropic-ratelimit-{kind}-{name}": value for name, value in claimed.items()})
             slot.used(10**12, 10**12)
         with monkeypatch.context() as patch:
-            patch.setattr("agentloop.governor.time", later)
-            async with asyncio.timeout(5), governor.admit(model, 10):
+            patch.setattr("agentloop.rate_limiter.time", later)
+            async with asyncio.timeout(5), rate_limiter.admit(model, 10):
                 pass
 
 
 async def test_a_pause_without_end_is_as_one_of_unknown_length() -> None:
-    governor = Governor()
-    async with governor.admit("m", 10) as slot:
+    rate_limiter = RateLimiter()
+    async with rate_limiter.admit("m", 10) as slot:
         slot.refused(1e9)
-    assert 0 < governor.seconds_paused("m") < 1
+    assert 0 < rate_limiter.seconds_paused("m") < 1

@@ -1,0 +1,115 @@
+"""The data of a delegated call to another process, as plain JSON.
+
+Over MCP it is sent in `_meta`, under keys with a common prefix:
+
+* `PREFIX/agent: true` in a `tools/list` entry marks a tool that is an agent: it takes a delegation context;
+* `PREFIX/clock` in a `tools/list` result is the server's time, for clients that declare the extension `PREFIX/agent`;
+* `PREFIX/call` in a `tools/call` request is a `DelegationContext`, and `PREFIX/idempotency-key` identifies the call, so
+  that a server that stores runs recognises a repeated call;
+* notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
+* notifications `notifications/PREFIX/events` have its events as `event_json` writes them, if the context asks for them;
+  the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
+* the result's `_meta` has the call's cost under `PREFIX/usage`, as `Bill.to_json` writes it, the agent's tool calls
+  under `PREFIX/steps`, and the id of its session under `PREFIX/session`. Cost and steps are not in the structured
+  content, because most hosts show that to their model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentloop.budget import Budget
+from agentloop.context import CallContext
+from agentloop.events import ignore
+from agentloop.limits import seconds_left
+from agentloop.usage import decimal_of
+
+PREFIX = "dev.agentloop"
+"""The prefix of all extension keys, in the format that MCP prescribes for `_meta`: reverse DNS, a slash and a name."""
+AGENT = f"{PREFIX}/agent"
+CALL = f"{PREFIX}/call"
+IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
+CLOCK = f"{PREFIX}/clock"
+SPENT = f"notifications/{PREFIX}/spent"
+EVENTS = f"{PREFIX}/events"
+EVENTS_SENT = f"notifications/{EVENTS}"
+USAGE = f"{PREFIX}/usage"
+STEPS = f"{PREFIX}/steps"
+SESSION = f"{PREFIX}/session"
+
+MAX_ID = 200
+MAX_DEPTH = 1_000
+MAX_SECONDS = 1e9
+"""Limits on a received context: characters of its id, and its depth and seconds, which are capped."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationContext:
+    """The context of a delegated call. `call` is the caller's name for it; `seconds` are left until its deadline.
+
+    `events` asks for the events of the runs that the call starts.
+    """
+
+    call: str = ""
+    depth: int = 1
+    seconds: float | None = None
+    budget: Budget = field(default_factory=Budget)
+    events: bool = False
+    attempt: int = 0
+    """Counts the calls of a server that refused the budget of the one before. It is not sent."""
+
+    @property
+    def key(self) -> str:
+        """What identifies the call and the attempt."""
+        return f"{self.call}:{self.attempt}" if self.attempt else self.call
+
+    @classmethod
+    def of(cls, context: CallContext, budget: Budget | None) -> DelegationContext:
+        seconds = None if context.deadline is None else seconds_left(context.deadline)
+        return cls(
+            context.scope.call_id or "",
+            context.scope.depth,
+            seconds,
+            budget or Budget(),
+            context.scope.emit is not ignore,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Limits that do not apply are omitted."""
+        value: dict[str, Any] = {"id": self.call, "depth": self.depth}
+        if self.seconds is not None:
+            value["seconds"] = round(self.seconds, 3)
+        if self.events:
+            value["events"] = True
+        return value | ({"budget": self.budget.to_json()} if self.budget.is_bounded else {})
+
+    @classmethod
+    def from_json(cls, value: Any) -> DelegationContext:
+        """Read the output of `to_json`.
+
+        Raises:
+            ValueError: the value is invalid. An invalid limit never counts as no limit.
+        """
+        match value:
+            case {"id": str() as call, "depth": int() as depth} if len(call) <= MAX_ID:
+                seconds, budget = value.get("seconds"), value.get("budget", {})
+            case _:
+                raise ValueError(f"a delegation context needs an `id` of at most {MAX_ID} characters and a `depth`")
+        if not isinstance(budget, Mapping):
+            raise ValueError("`budget` must be an object")  # noqa: TRY004 - external data
+        return cls(
+            call,
+            max(1, min(depth, MAX_DEPTH)),
+            None if seconds is None else _seconds(seconds),
+            Budget.from_json(budget),
+            value.get("events") is True,
+        )
+
+
+def _seconds(value: object) -> float:
+    seconds = decimal_of(value) if isinstance(value, int | float) else None
+    if seconds is None:
+        raise ValueError("`seconds` must be a finite number")
+    return min(float(seconds), MAX_SECONDS)

@@ -1,0 +1,264 @@
+"""Asking the model for one turn.
+
+What a request may cost is reserved, what it costs is counted, the rate limiter says when it may go, and what failed but
+may pass is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentloop.budget import Budget, Ledger, Reservation, cost_of
+from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
+from agentloop.limits import Limits
+from agentloop.model import Hear, ModelRequest, stream_turn
+from agentloop.prices import price_of, priced
+from agentloop.prompt_cache import RunCache, Style, Ttl, support_of
+from agentloop.rate_limiter import RateLimiter, Slot
+from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.usage import ModelUsage, Usage
+from agentloop.wire import ApiClient
+
+Retried = Callable[[ModelError, int, float], None]
+"""Takes the failure, the number of the attempt that failed, and the seconds until the next."""
+
+FIRST_PAUSE = 0.5
+"""Seconds before the second attempt, when the API does not say how long; it doubles up to `LONGEST_PAUSE`."""
+LONGEST_PAUSE = 8.0
+UNSEEN_TOKENS = 1000
+"""Prompt tokens that the API may add by itself, for tools say."""
+BYTES_PER_TOKEN = 4
+"""About; for estimates that are corrected later."""
+
+SHORTEST_ANSWER = 1024
+"""Tokens of an answer for which a request is made although the budget has no more."""
+
+_BAD_REQUEST = 400
+_COUNTED = {"message_start", "message_delta"}
+
+
+class ModelCaller:
+    """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
+
+    `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, and `notice`
+    what the operator should know.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        limits: Limits,
+        *,
+        ledger: Ledger,
+        rate_limiter: RateLimiter,
+        deadline: float,
+        cache: RunCache,
+        spent: Callable[[ModelUsage], None],
+        notice: Callable[[str], None],
+        receive: Hear,
+    ) -> None:
+        self._model = model
+        self._limits = limits
+        self._ledger = ledger
+        self._rate_limiter = rate_limiter
+        self._deadline = deadline
+        self._cache = cache
+        self._spent = spent
+        self._notice = notice
+        self._on_stream_event = receive
+        self._known: tuple[int, int] | None = None
+
+    async def ask(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
+        """Ask for one turn; `retried` is called after each failure after which it is asked for again.
+
+        Raises:
+            ModelError: there is no answer, also after the last attempt, or none in the time there is.
+            BudgetExceeded: the budget does not cover the request.
+        """
+        give_up = min(self._deadline, time.monotonic() + self._limits.overload_timeout)
+        failures = 0
+        for attempt in itertools.count(1):
+            try:
+                return await self._attempt(client, request)
+            except ModelError as error:
+                failures += not error.is_overload
+                if not error.is_passing or failures >= self._limits.attempts:
+                    raise
+                pause = self._pause_after(error, failures, give_up - time.monotonic())
+                retried(error, attempt, pause)
+                is_overload = error.is_overload
+            if not is_overload:  # then the rate limiter waits
+                await asyncio.sleep(pause)
+        raise AssertionError("it returns or raises")
+
+    def _pause_after(self, error: ModelError, failures: int, left: float) -> float:
+        """Seconds until the next attempt, of which there are `left`.
+
+        Raises:
+            ModelError: it is the given one, or says that the API wants more time than is left.
+        """
+        if error.retry_after is not None and error.retry_after > left:
+            if error.retry_after < 1:
+                raise error
+            asked, there_are = f"{error.retry_after:,.0f} s", f"{max(0, left):,.0f} s"
+            raise error.but(f"It asks to wait {asked}, and this run can wait {there_are} at most.")
+        if not error.is_overload:
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)) * random.uniform(0.75, 1)  # noqa: S311
+            return pause if error.retry_after is None else error.retry_after
+        if left <= 0:
+            raise error
+        return self._rate_limiter.seconds_paused(self._model)
+
+    async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
+        """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""
+        support = support_of(client.base_url)
+        marked = self._marked(request, support.style)
+        try:
+            turn = await self._attempt_once(client, marked)
+        except ModelError as error:
+            if error.status != _BAD_REQUEST or marked.marks is None or support.is_known:
+                raise
+            turn = await self._unmarked(client, request, error)
+            support.refused()
+            self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
+        else:
+            support.is_known |= marked.marks is not None
+        self._cache.sent(request.messages)
+        return turn
+
+    async def _unmarked(self, client: ApiClient, request: ModelRequest, refusal: ModelError) -> Turn:
+        """Send the same request without marks.
+
+        Raises:
+            ModelError: if that is refused too, the first refusal.
+        """
+        try:
+            return await self._attempt_once(client, request)
+        except ModelError as error:
+            raise refusal if error.status == _BAD_REQUEST else error from None
+
+    def _marked(self, request: ModelRequest, style: Style) -> ModelRequest:
+        settings = request.settings
+        marks = self._cache.marks(
+            style, request.messages, prefix_tokens=_prefix_tokens(request), has_tools=bool(settings.tools)
+        )
+        return replace(request, marks=marks)
+
+    async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
+        async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:
+            reservation, sent = await self._reserve(request)
+            count = _Count(self._model, request.marks.ttl if request.marks else "5m", self._spent)
+            try:
+                async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
+                    turn = await self._send(client, sent, slot, count, begun)
+            finally:
+                if reservation is not None:
+                    reservation.settle(cost_of(Usage({self._model: count.usage})))
+        self._known = (request.size, count.usage.tokens)
+        if turn.stop_reason == "max_tokens" and sent is not request:
+            raise BudgetExceeded(
+                f"The answer of {self._model} is longer than the {sent.max_tokens:,} tokens that the budget has left."
+            )
+        return turn
+
+    async def _send(
+        self, client: ApiClient, request: ModelRequest, slot: Slot, count: _Count, begun: Callable[[], None]
+    ) -> Turn:
+        builder = TurnBuilder()
+
+        def receive(event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
+            if event.get("type") in _COUNTED:
+                begun()
+                count.now(builder.usage)
+            self._on_stream_event(event, moved_on)
+
+        count.now(builder.usage)
+        try:
+            turn = await stream_turn(client, request, builder, receive=receive, answered=slot.answered)
+        except ModelError as error:
+            if error.is_overload:
+                slot.refused(error.retry_after)
+            raise
+        slot.used(count.usage.prompt_tokens, count.usage.output_tokens)
+        return turn
+
+    async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
+        """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
+        left = self._ledger.left
+        if not left.is_bounded:
+            return None, request
+        if left.usd is not None and price_of(self._model) is None:
+            raise ConfigurationError(
+                f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "
+                f"agentloop.prices.register({self._model!r}, input=..., output=...), in USD for a million tokens, "
+                "or set a budget of tokens or turns instead."
+            )
+        prompt_tokens, purpose = self._most_prompt_tokens(request), f"The next turn of {self._model}"
+        try:
+            return await self._ledger.reserve(_most(request, prompt_tokens), purpose), request
+        except BudgetExceeded:
+            shorter = _shortened(request, prompt_tokens, self._ledger.left)
+            if shorter is None:
+                raise
+            return await self._ledger.reserve(_most(shorter, prompt_tokens), purpose), shorter
+
+    def _most_prompt_tokens(self, request: ModelRequest) -> int:
+        """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
+        if self._known is None:
+            return request.size + UNSEEN_TOKENS
+        size, tokens = self._known
+        return tokens + max(0, request.size - size)
+
+    def _prompt_estimate(self, request: ModelRequest) -> int:
+        if self._known is None:
+            return request.size // BYTES_PER_TOKEN
+        size, tokens = self._known
+        return tokens + max(0, request.size - size) // BYTES_PER_TOKEN
+
+
+class _Count:
+    """The usage of one request, reported as it grows. `ttl` is how long what it writes to the cache lasts."""
+
+    def __init__(self, model: str, ttl: Ttl, spent: Callable[[ModelUsage], None]) -> None:
+        self._model = model
+        self._ttl = ttl
+        self._spent = spent
+        self._counted = ModelUsage()
+        self.usage = ModelUsage()
+
+    def now(self, usage: ModelUsage) -> None:
+        if usage != self._counted:
+            known = priced(self._model, usage, self._ttl)
+            self._spent(known - self.usage)
+            self._counted, self.usage = usage, known
+
+
+def _most(request: ModelRequest, prompt_tokens: int) -> Budget:
+    """The most that the request can cost."""
+    price = price_of(request.settings.model, prompt_tokens=prompt_tokens)
+    ttl = request.marks.ttl if request.marks else None
+    usd = None if price is None else price.at_most(prompt_tokens, request.max_tokens, ttl)
+    return Budget.unchecked(usd, prompt_tokens + request.max_tokens, 1)
+
+
+def _shortened(request: ModelRequest, prompt_tokens: int, left: Budget) -> ModelRequest | None:
+    """The request with the longest answer that a budget is enough for; None if that is hardly an answer."""
+    bounds = [request.max_tokens]
+    price = price_of(request.settings.model, prompt_tokens=prompt_tokens)
+    if left.usd is not None and price is not None and price.output:
+        prompt_usd = _most(replace(request, max_tokens=0), prompt_tokens).usd or 0
+        bounds.append(int((left.usd - prompt_usd) * 1_000_000 / price.output))
+    if left.tokens is not None:
+        bounds.append(left.tokens - prompt_tokens)
+    most = min(bounds)
+    return replace(request, max_tokens=most) if SHORTEST_ANSWER <= most < request.max_tokens else None
+
+
+def _prefix_tokens(request: ModelRequest) -> int:
+    return request.settings.frame_size // BYTES_PER_TOKEN
