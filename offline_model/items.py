@@ -307,12 +307,16 @@ class Clauses:
 
     def __init__(self, pieces: Sequence[Piece], marks: Marks, *, are_each: bool = False) -> None:
         self.marks, self.are_each = marks, are_each
+        self._priced: dict[str, bool] = {}
         self.pieces = self._joined(pieces)
         self.counts = [each for piece in self.pieces if not self.has_price(piece.text) for each in self._counts(piece)]
 
     def has_price(self, text: str) -> bool:
-        factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
-        return bool(factors) or price_at(without_result(text, self.marks)[0], self.marks) is not None
+        if text not in self._priced:
+            factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
+            found = factors or price_at(without_result(text, self.marks)[0], self.marks) is not None
+            self._priced[text] = bool(found)
+        return self._priced[text]
 
     def _joined(self, pieces: Sequence[Piece]) -> list[Piece]:
         """What has no name of its own completes what stands before: "14 blankets, 9.50 each", "$24 a box, I need 3"."""

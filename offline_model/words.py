@@ -1,6 +1,7 @@
 """The closed lists that decide how purchases are read. A word that is in none of them is passed over."""
 
 import re
+from functools import lru_cache
 
 
 def _set(words: str) -> frozenset[str]:
@@ -202,6 +203,7 @@ def changing(text: str) -> str:
     return found[0].strip() if found else ""
 
 
+@lru_cache(maxsize=2_000)
 def stem(word: str) -> str:
     """The singular, near enough to compare by."""
     word = word.removesuffix("'s").removesuffix("'")
