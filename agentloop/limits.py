@@ -18,7 +18,7 @@ class Limits:
     max_tool_calls: int = 256
     """Tool calls of one message that are run; those above are answered with an error that says so."""
     max_result_chars: int = 100_000
-    """Text of one tool result; what is longer is cut, with a notice."""
+    """Text of one tool result; of what is longer the model gets beginning and end, and reads the rest in parts."""
     max_depth: int = 8
     """Agents that delegate to agents that delegate ..."""
     tool_timeout: float = 300.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Block = dict[str, Any]
@@ -19,6 +19,8 @@ class Conversation:
 
     messages: tuple[Message, ...] = ()
     bound_to: str | None = None
+    kept: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Tool results that were too long to be shown whole, by the ids under which the model may read them."""
 
     @property
     def question(self) -> str:
