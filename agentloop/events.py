@@ -69,12 +69,16 @@ class TextDelta(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished(Event):
-    """The model has said what it says in this turn. `usage` is what the turn cost, failed attempts included."""
+    """The model has said what it says in this turn. `usage` is what the turn cost, failed attempts included.
+
+    `request_id` is the API's, to quote to its operator.
+    """
 
     number: int
     stop_reason: str
     tool_calls: int
     usage: ModelUsage
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,7 @@ class TurnRetried(Event):
     """The request failed or its stream broke; the turn is asked for again in `next_try_in` seconds.
 
     `attempt` is the number of the attempt that failed, `reason` why in a word or two: `overloaded`, `rate limited`,
-    `not reachable`, `answer cut off`, `status 500`, `failed`.
+    `not reachable`, `answer cut off`, `status 500`, `failed`. `request_id` is the API's, if it answered.
     """
 
     number: int
@@ -90,6 +94,7 @@ class TurnRetried(Event):
     attempt: int = 1
     reason: str = "failed"
     next_try_in: float = 0.0
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

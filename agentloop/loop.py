@@ -178,6 +178,7 @@ class _Run:
                     attempt=attempt,
                     reason=error.reason,
                     next_try_in=pause,
+                    request_id=error.request_id or "",
                 )
             )
 
@@ -192,6 +193,7 @@ class _Run:
                 stop_reason=turn.stop_reason,
                 tool_calls=len(turn.tool_uses),
                 usage=self._own_usage - before,
+                request_id=self._model_caller.request_id,
             )
         )
         return turn
