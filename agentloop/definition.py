@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,10 @@ from agentloop.long_results import READ_RESULT, may_be_long
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
 from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
+from agentloop.results import RunResult
+from agentloop.sessions import MemorySessions
 from agentloop.tools import Tool, ToolOutput
+from agentloop.typed import ObjectType, Typed
 from agentloop.wire import sdk_client
 
 
@@ -37,11 +40,19 @@ class AgentDefinition:
     cache: CachePolicy = "auto"
     limits: Limits = field(default_factory=Limits)
     journal: Journal = field(default_factory=NoJournal)
+    output_type: ObjectType | None = None
+    input_type: ObjectType | None = None
+    sessions: bool = False
+    attach: bool = False
+    structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         names = [tool.name for tool in self.tools]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigurationError(f"Agent {self.name!r} has more than one tool named {', '.join(twice)}.")
+        if self.typed_output is not None and self.structured_result is not None:
+            raise ConfigurationError(f"Agent {self.name!r} has an output_type, so it needs no structured_result.")
+        _ = self.typed_input  # made here, so that a wrong type is found here
 
     async def call_tool(
         self,
@@ -77,12 +88,23 @@ class AgentDefinition:
             tools=(*(tool.spec for tool in self.tools), *([READ_RESULT] if self.keeps_long_results else [])),
             effort=self.effort,
             parallel_tool_calls=self.parallel_tool_calls,
+            output_schema=None if self.typed_output is None else self.typed_output.schema,
         )
 
     @cached_property
     def keeps_long_results(self) -> bool:
         """Whether its model may read in parts what is too long to be shown whole."""
         return any(map(may_be_long, self.tools)) and self.tool(READ_RESULT.name) is None
+
+    @cached_property
+    def typed_output(self) -> Typed | None:
+        """Reads answers of the agent's `output_type`."""
+        return None if self.output_type is None else Typed(self.output_type, f"The output type of {self.name}")
+
+    @cached_property
+    def typed_input(self) -> Typed | None:
+        """Reads what the agent is asked, of its `input_type`."""
+        return None if self.input_type is None else Typed(self.input_type, f"The input type of {self.name}")
 
     @cached_property
     def clients(self) -> Clients:
@@ -97,6 +119,11 @@ class AgentDefinition:
     def rate_limiter(self) -> RateLimiter:
         """The rate limiter of the runs that have none from above."""
         return RateLimiter()
+
+    @cached_property
+    def memory_sessions(self) -> MemorySessions:
+        """The sessions of calls that bring none of their own."""
+        return MemorySessions()
 
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +26,7 @@ from agentloop.messages import Message
 from agentloop.prompt_cache import CacheMarks
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.typed import api_format
 from agentloop.wire import ApiClient, SdkClient
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ else:
     anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
 
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
+
+IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON Schema: "
+
+IMAGE_TOKENS = 5_000
+"""More than any image costs: the API makes large ones smaller."""
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -58,6 +64,7 @@ class ModelSettings:
     tools: Sequence[ToolSpec]
     effort: Effort | None = None
     parallel_tool_calls: bool = True
+    output_schema: Mapping[str, Any] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -69,14 +76,22 @@ class ModelSettings:
     def frame(self) -> dict[str, Any]:
         """The part of a request's body that stays the same."""
         frame: dict[str, Any] = {"model": self.model}
-        if self.system_prompt:
-            frame["system"] = self.system_prompt
+        output_config: dict[str, Any] = {"effort": self.effort} if self.effort else {}
+        system_prompt = self.system_prompt
+        if self.output_schema is not None:
+            output_format = api_format(self.output_schema)
+            if output_format is not None:
+                output_config["format"] = output_format
+            else:
+                system_prompt = f"{system_prompt}\n\n{IN_WORDS}{json.dumps(self.output_schema)}".lstrip()
+        if system_prompt:
+            frame["system"] = system_prompt
         if self.tools:
             frame["tools"] = [tool.for_model() for tool in self.tools]
             if not self.parallel_tool_calls:
                 frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
-        if self.effort:
-            frame["output_config"] = {"effort": self.effort}
+        if output_config:
+            frame["output_config"] = output_config
         encodable: dict[str, Any] = exact_json.encodable(frame)
         return encodable
 
@@ -103,8 +118,20 @@ class ModelRequest:
 
     @cached_property
     def size(self) -> int:
-        """Bytes of the body, roughly."""
-        return self.settings.frame_size + len(exact_json.dumps(self.body["messages"]).encode())
+        """Bytes of the body, roughly; for an image as many as it has tokens at most."""
+        images = [len(data) for data in _images(self.messages)]
+        text = len(exact_json.dumps(self.body["messages"]).encode()) - sum(images)
+        return self.settings.frame_size + text + IMAGE_TOKENS * len(images)
+
+
+def _images(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The base64 of the images in the messages, also of those in tools' results."""
+    for block in blocks:
+        source, content = block.get("source"), block.get("content")
+        if block.get("type") == "image" and isinstance(source, dict):
+            yield str(source.get("data") or "")
+        if isinstance(content, list):
+            yield from _images(content)
 
 
 class Clients:

@@ -54,3 +54,21 @@ def _check(file: int, mark: bytes, path: Path) -> None:
 def new_own(path: str, flags: int) -> int:
     """An `opener` for `open` that creates files which only their owner can read."""
     return os.open(path, flags, OWNER_ONLY)
+
+
+def replace_own(path: Path, text: str) -> None:
+    """Write a file whole or not at all. It and new folders above it are for their owner only.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    try:
+        with open(new, "x", encoding="utf-8", opener=new_own) as file:
+            file.write(text)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -16,10 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from agentloop import exact_json
+from agentloop.content import Document, Image
 from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
 from agentloop.messages import Block
+from agentloop.model_schema import ModelSchema
 from agentloop.schema_check import SchemaCheck
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -48,10 +50,18 @@ class ToolSpec:
     open_world: bool | None = None
     is_agent: bool = False
     """Whether it asks a model, and so spends money and takes a `DelegationContext`."""
+    model_schema: ModelSchema | None = None
+    """What the model gets in place of an input schema that the Messages API would refuse."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""
-        return {"name": self.name, "description": self.description, "input_schema": dict(self.input_schema)}
+        schema = self.input_schema if self.model_schema is None else self.model_schema.schema
+        return {"name": self.name, "description": self.description, "input_schema": dict(schema)}
+
+    def for_any_author(self) -> ToolSpec:
+        """The specification with a `model_schema` if the Messages API would refuse the input schema."""
+        usable = ModelSchema.of(self.input_schema)
+        return self if usable.schema == self.input_schema else replace(self, model_schema=usable)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ToolSpec:
@@ -98,13 +108,15 @@ _HINTS = {
 class ToolOutput:
     """What a tool answered.
 
-    `content` are the blocks the model reads, `structured` the same for programs, `served_by` who gave it.
+    `content` are the blocks that a model reads, and `structured` is the same as an object: most MCP hosts show it to
+    their model. `meta` is for programs alone, and travels in `_meta` over MCP. `served_by` says who gave the output.
     """
 
     content: tuple[Block, ...]
     structured: Mapping[str, Any] | None = None
     is_error: bool = False
     served_by: str | None = None
+    meta: Mapping[str, Any] | None = None
 
     @property
     def text(self) -> str:
@@ -112,7 +124,9 @@ class ToolOutput:
 
     @classmethod
     def of(cls, value: object) -> ToolOutput:
-        """Turn what a function returned into an output: text as it is, everything else as JSON.
+        """Turn what a function returned into an output: text, images and documents as they are, all else as JSON.
+
+        A list in which there are images or documents is one of parts, of which others are taken likewise.
 
         Raises:
             ToolError: the value cannot be written as JSON, or not so that others can read it.
@@ -121,6 +135,10 @@ class ToolOutput:
             return value
         if isinstance(value, str):
             return cls(_text(value))
+        if isinstance(value, Image | Document):
+            return cls((value.to_block(),))
+        if isinstance(value, list | tuple) and any(isinstance(part, Image | Document) for part in value):
+            return cls(tuple(block for part in value for block in cls.of(part).content))
         if isinstance(value, BaseModel):
             value = value.model_dump(mode="json", exclude_none=True)
         text = _json(value)
@@ -136,10 +154,9 @@ class ToolOutput:
         Raises:
             ToolError: as `of`.
         """
-        if self.structured is not None:
-            structured = _read(_json(self.structured))
-            if structured != self.structured:
-                return replace(self, structured=structured).sendable()
+        structured, meta = _readable(self.structured), _readable(self.meta)
+        if structured != self.structured or meta != self.meta:
+            return replace(self, structured=structured, meta=meta).sendable()
         content = tuple(clean for block in self.content for clean in _sendable(block))
         if content == self.content and (content or not self.is_error):
             return self
@@ -185,6 +202,10 @@ def _read(text: str) -> Mapping[str, Any]:
     return value
 
 
+def _readable(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if value is None else _read(_json(value))
+
+
 def _clean(text: str) -> str:
     """The text without halves of characters, which cannot be sent."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
@@ -202,7 +223,8 @@ class Tool:
 
     The function is called with the arguments as keywords, on the event loop if it is a coroutine function and in a
     worker thread otherwise; with `takes_context` it gets a `CallContext` as its first, positional argument. It answers
-    with text, anything that is JSON, a pydantic model or a `ToolOutput`, and fails with `ToolError`.
+    with text, an `Image` or a `Document`, a list with some of these, anything that is JSON, a pydantic model or a
+    `ToolOutput`, and fails with `ToolError`.
     `timeout` is in seconds; None leaves it to the agent's limits.
     """
 

@@ -1,8 +1,8 @@
 """Requests to the Messages API, sent by the anthropic SDK.
 
-The SDK's client knows the address, the credentials and how its provider frames a stream; it also sends. What this
-module adds holds for every client, whoever made it: no redirects, bounded answers, errors in our own words without
-credentials, and no retries, which `asking` does. See docs/decisions/sdk-sends.md.
+The SDK's client has the address, the credentials and the provider's stream format. This module adds, for every client:
+no redirects, limited responses, error messages without credentials, and no retries, which `model_caller` does. See
+docs/decisions/sdk-sends.md.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union, get_args
 
 from opentelemetry import propagate
 
 from agentloop import exact_json
 from agentloop.api_errors import broken_stream, failed_request, redacted_error
-from agentloop.errors import StreamBroken
+from agentloop.errors import ConfigurationError, StreamBroken
 from agentloop.imports import lazy
 
 if TYPE_CHECKING:
@@ -29,17 +30,20 @@ if TYPE_CHECKING:
 
     from agentloop import bounded
 else:
-    # Importing them takes as long as everything else, and a process may never ask a model.
+    # Importing them takes as long as everything else, and many processes never send a request to a model.
     anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
     bounded = lazy("agentloop.bounded")
 
 SdkClient: TypeAlias = Union[
-    "anthropic.AsyncAnthropic", "anthropic.AsyncAnthropicBedrock", "anthropic.AsyncAnthropicVertex"
+    "anthropic.AsyncAnthropic",
+    "anthropic.AsyncAnthropicBedrock",
+    "anthropic.AsyncAnthropicBedrockMantle",
+    "anthropic.AsyncAnthropicVertex",
 ]
 """AsyncAnthropicFoundry and AsyncAnthropicAWS are kinds of AsyncAnthropic."""
 
 MAX_NESTING = 100
-"""Objects and lists within each other in one event."""
+"""The maximum nesting of objects and lists in one event."""
 
 _CREDENTIALS = ("api_key", "auth_token", "credentials")
 _BEDROCK = "application/vnd.amazon.eventstream"
@@ -56,15 +60,65 @@ def sdk_client(**options: Any) -> anthropic.AsyncAnthropic:
     return anthropic.AsyncAnthropic(**options)
 
 
+Provider = Literal["anthropic", "bedrock", "vertex", "foundry"]
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+
+_PACKAGES = {"bedrock": "botocore", "vertex": "google.auth"}
+_SETTINGS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "bedrock": "AWS_REGION, and credentials that the AWS SDK finds or AWS_BEARER_TOKEN_BEDROCK",
+    "vertex": "CLOUD_ML_REGION and ANTHROPIC_VERTEX_PROJECT_ID",
+    "foundry": "ANTHROPIC_FOUNDRY_RESOURCE and ANTHROPIC_FOUNDRY_API_KEY",
+}
+
+
+def provider_client(provider: Provider, **options: Any) -> SdkClient:
+    """A client of the anthropic SDK for Claude at Anthropic, Amazon Bedrock, Google Vertex AI or Microsoft Foundry.
+
+    `options` are those of the SDK's class; what they leave out is taken from the environment. The agent's `model` has
+    to be the provider's id of it. Bedrock and Vertex need the extra of that name.
+
+        Agent("writer", "Write.", model="...", client=lambda: provider_client("bedrock", aws_region="eu-west-1"))
+
+    Raises:
+        ConfigurationError: a package or a setting is missing.
+    """
+    package = _PACKAGES.get(provider)
+    if package is not None and not _is_installed(package):
+        raise ConfigurationError(
+            f"The provider {provider} needs {package}. Install the extra: pip install 'mcp-calc-server[{provider}]'."
+        )
+    try:
+        match provider:
+            case "anthropic":
+                return sdk_client(**options)
+            case "bedrock":
+                return anthropic.AsyncAnthropicBedrock(**options)
+            case "vertex":
+                return anthropic.AsyncAnthropicVertex(**options)
+            case "foundry":
+                return anthropic.AsyncAnthropicFoundry(**options)
+    except (ValueError, anthropic.AnthropicError):
+        raise ConfigurationError(f"The provider {provider} is not configured: set {_SETTINGS[provider]}.") from None
+    raise ConfigurationError(f"{provider!r} is not a provider: use one of {', '.join(PROVIDERS)}.")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the package in which it would be
+        return False
+
+
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Loading the certificates takes 40 ms, and every event loop has a client of its own."""
+    """Cached: loading the certificates takes 40 ms, and every event loop has its own client."""
     return httpx2.create_ssl_context()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A streamed answer that has begun: the headers, and the events as they come."""
+    """A streamed response: the headers, and the events as they arrive."""
 
     headers: Mapping[str, str]
     events: AsyncIterator[Mapping[str, Any]]
@@ -82,12 +136,12 @@ class ApiClient:
 
         Raises:
             ApiError: the API answered with an error.
-            ModelError: it could not be reached, redirects, or sends more than an answer can be.
-            StreamBroken: the answer broke off.
+            ModelError: it could not be reached, redirects, or sends more than the limit.
+            StreamBroken: the response ended early.
             ConfigurationError: there are no credentials, or the client cannot be used.
         """
         try:
-            # Not `messages.create`: only here can redirects be refused for whatever client this is.
+            # Not `messages.create`, because only this method can refuse redirects for any client.
             stream = await self._client.post(
                 "/v1/messages",
                 body={**body, "stream": True},
@@ -111,7 +165,7 @@ class ApiClient:
         await self._client.close()
 
     def _headers(self) -> dict[str, str]:
-        """No compression, so that what is counted is what comes; and the span the request belongs to, its turn's."""
+        """No compression, so that the limits apply to the received bytes; and the trace context of the turn."""
         headers = {"accept-encoding": "identity"}
         if self._client.open_telemetry["propagation"]:
             propagate.inject(headers)
@@ -144,7 +198,7 @@ def _parsed(data: str) -> dict[str, Any]:
             return {}
         block = event.get("content_block")
         if isinstance(block, dict) and block.get("type") == "tool_use" and block.get("input"):
-            # Some compatible servers send the whole input with the block: its numbers keep all their digits.
+            # Some compatible servers send the complete input with the block: its numbers stay exact.
             block["input"] = exact_json.loads(data)["content_block"]["input"]
     except (ValueError, RecursionError):
         raise StreamBroken("The Messages API sent an event that is not JSON, or nested too deeply.") from None
@@ -157,7 +211,7 @@ def _is_event(value: Any) -> bool:
 
 
 def _checked(event: Any) -> Any:
-    """The event, of bounded depth and with text that can be encoded."""
+    """The event, if its nesting is limited, with text that can be encoded."""
     if exact_json.nesting(event, MAX_NESTING) > MAX_NESTING:
         raise ValueError("nested too deeply")
     return exact_json.encodable(event)

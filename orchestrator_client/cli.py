@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from agentloop import ConfigurationError
 from agentloop.command_line import EXIT_INTERRUPTED
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.choice import choose_model
+from orchestrator_client import configuration
 from orchestrator_client import options as declared
 from orchestrator_client.command import CommandWithOthers
+from orchestrator_client.configured import add_servers, list_servers, remove_server
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import say
 from orchestrator_client.listing import list_tools
+from orchestrator_client.login import TerminalBrowser, log_in, log_out
 from orchestrator_client.one_question import answer_one
 from orchestrator_client.options import Options
 from orchestrator_client.run_files import draw_recording, run_files
@@ -42,6 +46,7 @@ Examples:
   echo '3 shirts at $12.50 each' | orchestrator-client -
   orchestrator-client --server http://127.0.0.1:8000/mcp --max-usd 0.50 "..."
   orchestrator-client --timeline run.html "..."
+  orchestrator-client add git -- uvx mcp-server-git    use this server from now on
   orchestrator-client                                  start a chat
 \b
 Credentials: Claude is used if the anthropic SDK finds credentials (for example
@@ -60,6 +65,7 @@ def _other_commands(ctx: click.Context, parameter: click.Parameter, incomplete: 
 @click.command(
     "orchestrator-client",
     cls=CommandWithOthers,
+    defaults=lambda: _user_defaults(),  # noqa: PLW0108 - defined below
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog=EPILOG,
 )
@@ -101,6 +107,13 @@ def resume(run_id: str, durable_dir: Path | None, **given: Any) -> None:
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     _answer(run.question, replace(run.options, **given), run)
+
+
+def _user_defaults() -> Mapping[str, Any]:
+    try:
+        return configuration.defaults(declared.WITH_DEFAULTS)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _answer(question: str | None, options: Options, run: DurableRun | None = None) -> None:
@@ -146,13 +159,79 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
 def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
     """List the servers with their state and their tools. Exit status: 0 if all servers are up, otherwise 1."""
     entries = servers_from(config, servers, choose_model(CALCULATOR_MODEL, offline=False), say)
+    _end_with(list_tools(entries, connect_timeout, as_json=as_json))
+
+
+@main.command("add", context_settings={"ignore_unknown_options": True})
+@click.argument("name", required=False)
+@click.argument("reached_by", metavar="[COMMAND|URL]...", nargs=-1, type=click.UNPROCESSED)
+@declared.new_server
+def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
+    """Add the server NAME to config.toml: a URL, or a command with its arguments, after -- if they have options.
+
+    With --from, add the servers of another program, or only NAME of them.
+    """
+    _configure(lambda: add_servers(name, reached_by, **given))
+
+
+@main.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Take the server NAME out of config.toml."""
+    _configure(lambda: remove_server(name))
+
+
+@main.command("list")
+def list_() -> None:
+    """List the configured servers, without starting them. See `tools` for their state."""
+    _configure(list_servers)
+
+
+def _configure(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@main.command("login")
+@click.argument("server")
+@declared.config_file
+@declared.no_browser
+def login(server: str, config: Path | None, *, no_browser: bool) -> None:
+    """Log in to SERVER, a configured name or a URL, in the browser. The token is kept for later runs."""
+    from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
+
+    async def work() -> int:
+        person = Person(nullcontext) if _can_ask() else None
+        return await log_in(entries, TerminalBrowser(person, say, opens=not no_browser), say)
+
+    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
+    _end_with(work())
+
+
+@main.command("logout")
+@click.argument("server")
+@declared.config_file
+def logout(server: str, config: Path | None) -> None:
+    """Forget the token for SERVER, a configured name or a URL."""
+    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
+    _end_with(log_out(entries, say))
+
+
+def _end_with(work: Coroutine[Any, Any, int]) -> None:
+    """Run a command's work and end the process with its exit status."""
     _silence_other_loggers()
     try:
-        status = asyncio.run(list_tools(entries, connect_timeout, as_json=as_json))
+        status = asyncio.run(work)
     except KeyboardInterrupt:
         say("interrupted")
         status = EXIT_INTERRUPTED
     sys.exit(status)
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _silence_other_loggers() -> None:

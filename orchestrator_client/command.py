@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -14,16 +14,19 @@ from agentloop.command_line import CommandLine, write_commands
 class CommandWithOthers(CommandLine):
     """A command that hands command lines beginning with the name of another command to that command.
 
-    A click group cannot have an argument of its own before a command's name.
+    A click group cannot have an argument of its own before a command's name. `defaults` returns values for options that
+    the command line does not give.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, defaults: Callable[[], Mapping[str, Any]] = dict, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._defaults = defaults
         self.others: dict[str, click.Command] = {}
 
     def command(self, name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
         """A decorator that turns a function into another command."""
-        make: Any = click.command(name, cls=CommandLine, context_settings=self.context_settings, **attributes)
+        settings = {**self.context_settings, **attributes.pop("context_settings", {})}
+        make: Any = click.command(name, cls=CommandLine, context_settings=settings, **attributes)
 
         def add(function: Callable[..., Any]) -> click.Command:
             self.others[name] = make(function)
@@ -37,7 +40,7 @@ class CommandWithOthers(CommandLine):
         if args and args[0] in self.others:
             name, *rest = args
             return self.others[name].make_context(f"{info_name} {name}", rest, parent, **extra)
-        return super().make_context(info_name, args, parent, **extra)
+        return super().make_context(info_name, args, parent, **{"default_map": self._defaults(), **extra})
 
     def invoke(self, ctx: click.Context) -> Any:
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)

@@ -66,6 +66,11 @@ class Lines:
         finally:
             await cancel_and_wait([waiting])
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing is drawn here."""
+        yield
+
     async def _report_slow_starts(self) -> None:
         while True:
             await asyncio.sleep(SLOW_START)

@@ -18,6 +18,7 @@ from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from orchestrator_client.answer import printable_json
 from orchestrator_client.lines import say
+from orchestrator_client.login import login_of, logins, why_down
 
 _WIDTH = 100
 _SHORTEST = 30
@@ -31,7 +32,10 @@ async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float,
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(server_log(say))
         connections = [
-            Connection(name, entry, connect_timeout=connect_timeout, server_log=log) for name, entry in servers.items()
+            Connection(
+                name, entry, connect_timeout=connect_timeout, server_log=log, login=login_of(name, entry, logins())
+            )
+            for name, entry in servers.items()
         ]
         for connection in connections:
             stack.push_async_exit(connection)
@@ -56,9 +60,9 @@ def listing(connections: Sequence[Connection]) -> Iterator[str]:
         if connection.is_up:
             trust = ", trusted" if connection.is_trusted else ""
             count = len(connection.tools)
-            yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}"
+            yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}{_login(connection)}"
         else:
-            yield f"{name}: down: {clip(connection.error or 'not connected', 200)}"
+            yield f"{name}: down: {clip(why_down(connection), 300)}"
         widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
         for reason in connection.left_out:
             yield f"  {reason}"
@@ -69,11 +73,12 @@ def listing(connections: Sequence[Connection]) -> Iterator[str]:
 
 
 def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
-    """`{name: {state, breaker, reconnects, trusted, tools: [{name, agent, description, inputSchema}]}}`."""
+    """`{name: {state, breaker, reconnects, trusted, login, tools: [{name, agent, description, inputSchema}]}}`."""
     return {
         connection.name: {
             **connection.to_json(),
             "trusted": connection.is_trusted,
+            "login": _login_json(connection),
             "tools": [
                 {
                     "name": tool.name,
@@ -86,6 +91,18 @@ def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
         }
         for connection in connections
     }
+
+
+def _login(connection: Connection) -> str:
+    login = None if connection.login is None else connection.login.login
+    return "" if login is None else f", {clip(str(login), 200)}"
+
+
+def _login_json(connection: Connection) -> dict[str, Any] | None:
+    login = None if connection.login is None else connection.login.login
+    if login is None or login.tokens is None:
+        return None
+    return {"issuer": login.issuer, "scope": login.tokens.scope, "expires_at": login.expires_at}
 
 
 def _is_agent(tool: McpTool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,10 +13,12 @@ from typing import Any
 import click
 from pydantic import TypeAdapter
 
-from agentloop import Budget
+from agentloop import Budget, ConfigurationError
 from agentloop.command_line import Seconds, Usd, option
+from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
 from agentloop.prices import PRICES_VARIABLE
+from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
 
@@ -29,10 +32,12 @@ class Options:
     connect_timeout: float
     local: bool
     allow: tuple[str, ...]
+    deny: tuple[str, ...]
     max_calls: int
     model: str
     calculator_model: str
     base_url: str | None
+    provider: Provider
     offline: bool
     max_usd: Decimal | None
     max_tokens: int | None
@@ -75,10 +80,39 @@ def _form() -> TypeAdapter[Options]:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+WITH_DEFAULTS = (
+    "allow",
+    "base_url",
+    "calculator_model",
+    "connect_timeout",
+    "deadline",
+    "deny",
+    "max_calls",
+    "max_tokens",
+    "max_turns",
+    "max_usd",
+    "model",
+    "no_early_tool_calls",
+    "policy",
+    "quiet",
+)
+"""Options whose values may be in the user's configuration."""
+
+PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _COUNT = click.IntRange(min=0)
 _SERVERS, _MODELS, _LIMITS, _OUTPUT, _DURABLE = "Servers", "Models", "Limits", "Output", "Runs that can be resumed"
+
+
+def _read_env(path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        for name, value in read_env_file(path).items():
+            os.environ.setdefault(name, value)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _together(*options: Decorator) -> Decorator:
@@ -92,14 +126,28 @@ def _together(*options: Decorator) -> Decorator:
     return add
 
 
+config_file = option(
+    _SERVERS,
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with `mcpServers`, in the format of Claude Desktop.",
+)
+env_file = option(
+    _SERVERS,
+    "--env-file",
+    type=_FILE,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda _context, _parameter, path: _read_env(path),
+    help="Read environment variables from this file, such as .env. Those that are set already stay.",
+)
+no_browser = option(
+    _SERVERS, "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
+)
 which_servers = _together(
-    option(
-        _SERVERS,
-        "--config",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="A file with `mcpServers`, in the format of Claude Desktop.",
-    ),
+    config_file,
+    env_file,
     option(
         _SERVERS,
         "--server",
@@ -115,6 +163,25 @@ which_servers = _together(
         default=CONNECT_TIMEOUT,
         help="How long starting a server or connecting to one may take.",
     ),
+)
+new_server = _together(
+    option(_SERVERS, "--env", "env", multiple=True, metavar="NAME=VALUE", help="A variable for the command."),
+    option(_SERVERS, "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL."),
+    option(
+        _SERVERS,
+        "--transport",
+        type=click.Choice(["http", "sse"]),
+        help="How the URL is spoken to.  [default: http]",
+        show_default=False,
+    ),
+    option(
+        _SERVERS,
+        "--from",
+        "source",
+        metavar="PROGRAM|FILE",
+        help="Take servers from claude-desktop, claude-code, cursor or vscode, or from a file in their format.",
+    ),
+    option(_SERVERS, "--force", is_flag=True, help="Replace a server of the same name."),
 )
 as_json = option(_OUTPUT, "--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 output_files = _together(
@@ -143,6 +210,13 @@ all_options = _together(
     ),
     option(
         _SERVERS,
+        "--deny",
+        multiple=True,
+        metavar="PATTERN",
+        help="Leave out tools of servers: a name, server__name, or a pattern. Can be repeated.",
+    ),
+    option(
+        _SERVERS,
         "--max-calls",
         type=click.IntRange(min=1),
         default=MAX_CALLS,
@@ -165,6 +239,7 @@ all_options = _together(
     option(
         _MODELS, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
     ),
+    option(_MODELS, "--provider", type=click.Choice(PROVIDERS), default="anthropic", help=PROVIDER_HELP),
     option(_MODELS, "--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model."),
     option(
         _LIMITS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -15,9 +16,14 @@ from agentloop import Agent, ConfigurationError, Limits, Tool
 from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.instructions import quoted_instructions
+from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
+from agentloop.mcp.client.resources import resource_tools
 from agentloop.model import ClientSource
 from agentloop.narration import LINE, clip
+from orchestrator_client.approval import Approvals
+from orchestrator_client.login import TerminalBrowser, login_of, logins, sign_in, why_down
 
 ORCHESTRATOR_MODEL = "claude-sonnet-5-5"
 CONNECT_TIMEOUT = 15.0
@@ -40,7 +46,8 @@ class Setup:
 
     `fallbacks` are local sync tools that answer when a server that offers the same tools cannot; without `servers`,
     they are the only tools. `fallback_servers` names servers known to offer them, even if they never answer. `allow`
-    are patterns for names of tools that may change things. `max_calls` bounds the concurrent calls to each server.
+    are patterns for names of tools that may change things, `deny` for tools that are left out. `max_calls` bounds the
+    concurrent calls to each server.
     """
 
     model: str
@@ -49,12 +56,18 @@ class Setup:
     fallbacks: Sequence[Tool]
     fallback_servers: Collection[str] = ()
     allow: Sequence[str] = ()
+    deny: Sequence[str] = ()
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
     early_tool_calls: bool = True
     keys: str | None = None
     """The prefix of the calls' idempotency keys; None for a new one for each connection."""
     server_log: TextIO = sys.stderr
+    logins: LoginStore = field(default_factory=logins)
+    browser: TerminalBrowser | None = None
+    """Where the user logs in to a server that asks for it; None if nobody is there."""
+    approvals: Approvals | None = None
+    """Asks the user about tools that may change things; None if nobody is there."""
 
 
 class Session:
@@ -70,18 +83,7 @@ class Session:
         self._say = warn
         self._observe = on_event
         self._stack = AsyncExitStack()
-        self.connections = [
-            Connection(
-                name,
-                entry,
-                connect_timeout=setup.connect_timeout,
-                server_log=setup.server_log,
-                max_calls=setup.max_calls,
-                keys=setup.keys,
-                changed=self._on_change,
-            )
-            for name, entry in setup.servers.items()
-        ]
+        self.connections = [self._connection(name, entry) for name, entry in setup.servers.items()]
 
     async def __aenter__(self) -> Self:
         """Connect to all servers at once."""
@@ -93,10 +95,38 @@ class Session:
             async with anyio.create_task_group() as group:
                 for connection in self.connections:
                     group.start_soon(connection.__aenter__)
+            for number, connection in enumerate(self.connections):
+                if connection.login is not None and connection.login.is_needed:
+                    self.connections[number] = await self._signed_in(connection)
         except BaseException:
             await self._stack.aclose()
             raise
         return self
+
+    def _connection(self, name: str, entry: ServerEntry) -> Connection:
+        setup = self._setup
+        return Connection(
+            name,
+            entry,
+            connect_timeout=setup.connect_timeout,
+            server_log=setup.server_log,
+            max_calls=setup.max_calls,
+            keys=setup.keys,
+            login=login_of(name, entry, setup.logins, browser=setup.browser),
+            changed=self._on_change,
+        )
+
+    async def _signed_in(self, connection: Connection) -> Connection:
+        """Let the user log in, and connect again. The same connection if nobody is there or the login failed."""
+        setup, name = self._setup, connection.name
+        if setup.browser is None:
+            return connection
+        problem, _ = await sign_in(name, connection.entry, setup.logins, setup.browser, setup.server_log)
+        if problem is not None:
+            self._warn(f"{name}: not logged in: {problem}")
+            return connection
+        await connection.__aexit__(None, None, None)
+        return await self._stack.enter_async_context(self._connection(name, connection.entry))
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
@@ -109,9 +139,11 @@ class Session:
         Raises:
             ConfigurationError: no server could be reached and there are no local fallbacks for one.
         """
+        if self._setup.approvals is not None:
+            self._setup.approvals.new_conversation()
         return Agent(
             name="orchestrator",
-            system_prompt=SYSTEM_PROMPT,
+            system_prompt=SYSTEM_PROMPT + quoted_instructions(self.connections),
             tools=self._tools(),
             model=self._setup.model,
             client=self._setup.client,
@@ -148,15 +180,19 @@ class Session:
             fallback
             for fallback in fallbacks
             if fallback.name not in offered
+            and not any(fnmatchcase(fallback.name, pattern) for pattern in self._setup.deny)
             and (not self.connections or any(each.entry.uses(each.name, fallback.name) for each in covered))
         ]
         reserved = {fallback.name for fallback in stand_ins}
-        remote = remote_tools(up, self._warn, reserved=reserved, allow=self._setup.allow)
-        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins
+        ask = None if self._setup.approvals is None else self._setup.approvals.permit
+        remote = remote_tools(
+            up, self._warn, reserved=reserved, allow=self._setup.allow, deny=self._setup.deny, ask=ask
+        )
+        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins + resource_tools(up)
         for connection in down:
             action = "Its calls are answered by local threads." if connection in covered else "It is left out."
-            self._warn(f"{connection.name} cannot be reached: {connection.error}. {action}")
-        if not tools:
+            self._warn(f"{connection.name} cannot be reached: {why_down(connection)}. {action}")
+        if not tools and not up:
             raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
         return tools
 

@@ -12,7 +12,10 @@ from typing import Protocol, TextIO
 
 from agentloop.events import Event, EventHandler
 from agentloop.model import prepare
+from agentloop.own_files import state_folder
+from orchestrator_client.approval import Approvals
 from orchestrator_client.lines import Lines
+from orchestrator_client.login import TerminalBrowser
 from orchestrator_client.orchestrator import Session, Setup
 
 
@@ -25,6 +28,10 @@ class Progress(Protocol):
 
     def shown(self) -> AbstractAsyncContextManager[None]:
         """A block in which one question is answered."""
+        ...
+
+    def paused(self) -> AbstractAsyncContextManager[None]:
+        """A block in which nothing is drawn, because the user is asked something."""
         ...
 
     def server_log(self) -> AbstractAsyncContextManager[TextIO]:
@@ -44,8 +51,17 @@ def progress_on_stderr(*, is_quiet: bool) -> Progress:
 
 @asynccontextmanager
 async def connected(setup: Setup, progress: Progress, on_event: EventHandler) -> AsyncIterator[Session]:
-    """A session whose messages go to `progress`. While it connects, the libraries of the first request are loaded."""
+    """A session whose messages go to `progress`. While it connects, the libraries of the first request are loaded.
+
+    On a terminal the user is asked to log in to servers, and about tools that may change things.
+    """
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
+
+        person = Person(progress.paused)
+        approvals = Approvals(person, state_folder("orchestrator-client") / "approvals.json")
+        setup = replace(setup, browser=TerminalBrowser(person, progress.say), approvals=approvals)
     try:
         async with (
             progress.server_log() as log,

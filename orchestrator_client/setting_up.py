@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from agentloop.mcp.client.config_file import read_config
 from agentloop.prompt_cache import CACHE_VARIABLE
 from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
+from orchestrator_client.configuration import project_names, project_servers, user_servers
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Setup
@@ -24,6 +26,12 @@ from orchestrator_client.orchestrator import Setup
 OWN_SERVER = "mcp-calc-server"
 
 _HANDED_ON = re.compile(r"ANTHROPIC_\w+|AGENTLOOP_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
+_OF_PROVIDER = {
+    "bedrock": re.compile(r"AWS_\w+"),
+    "vertex": re.compile(r"GOOGLE_\w+|CLOUDSDK_\w+|CLOUD_ML_REGION"),
+    "foundry": re.compile(r"AZURE_\w+"),
+}
+"""What a provider's client reads from the environment besides `ANTHROPIC_*`."""
 
 
 def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | None = None) -> tuple[Setup, str | None]:
@@ -33,15 +41,18 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     configuration that has no effect.
 
     Raises:
-        click.UsageError: the configuration of a server is wrong.
+        click.UsageError: the configuration of a server, or of the provider, is wrong.
     """
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
     if options.prices:
         prices.register_file(options.prices)
         os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
-    orchestrator = choose_model(options.model, offline=options.offline, base_url=options.base_url)
-    calculator = choose_model(options.calculator_model, offline=options.offline, base_url=options.base_url)
+    choose = partial(choose_model, offline=options.offline, base_url=options.base_url, provider=options.provider)
+    try:
+        orchestrator, calculator = choose(options.model), choose(options.calculator_model)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
@@ -54,6 +65,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         fallbacks=local_fallbacks(calculator_assistant(model=calculator.model, client=calculator.client)),
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=options.allow,
+        deny=options.deny,
         connect_timeout=options.connect_timeout,
         max_calls=options.max_calls,
         early_tool_calls=not options.no_early_tool_calls,
@@ -71,18 +83,33 @@ def servers_from(
 ) -> dict[str, ServerEntry]:
     """The servers that `--config` and `--server` name. `calculator` is the model for this project's own server.
 
-    `say` receives a line for each key of the configuration that has no effect.
+    Without `--config` they are this project's own server and those of the user's and the folder's files. `say` receives
+    a line for each key of the configuration that has no effect.
 
     Raises:
         click.UsageError: the configuration of a server is wrong.
     """
+    own = own_server(_own_env(calculator, run))
     try:
-        configured = {} if config is None else read_config(config, say)
-        chosen = servers_to_use(servers, configured, own_server(_own_env(calculator, run)))
+        if config is not None:
+            configured = read_config(config, say)
+            chosen = servers_to_use(servers, configured, own)
+        else:
+            configured = _configured(servers, say)
+            chosen = servers_to_use(servers, {**own, **configured}, own)
         _check_commands(chosen, configured)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     return chosen
+
+
+def _configured(servers: Sequence[str], say: Callable[[str], None]) -> dict[str, ServerEntry]:
+    """The servers of the user's file and, if they may be wanted, of the project's; the user's own come first."""
+    own = user_servers(say)
+    if servers and not set(servers) & project_names() - set(own):
+        return own
+    can_ask = sys.stdin.isatty() and sys.stderr.isatty()
+    return {**project_servers(say, partial(click.confirm, err=True) if can_ask else None), **own}
 
 
 def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:
@@ -116,5 +143,10 @@ def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, st
     """
     passed_on = {name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)}
     choice = {"CALCULATOR_OFFLINE": "1"} if calculator.offline else {"CALCULATOR_MODEL": calculator.model}
-    choice |= {"ANTHROPIC_BASE_URL": calculator.base_url} if calculator.base_url else {}
+    address = "ANTHROPIC_BASE_URL"
+    if calculator.provider != "anthropic":
+        variables, address = _OF_PROVIDER[calculator.provider], f"ANTHROPIC_{calculator.provider.upper()}_BASE_URL"
+        passed_on |= {name: value for name, value in os.environ.items() if variables.fullmatch(name)}
+        choice |= {"CALCULATOR_PROVIDER": calculator.provider}
+    choice |= {address: calculator.base_url} if calculator.base_url else {}
     return passed_on | choice | ({} if run is None else {STORE_VARIABLE: run.server_store})

@@ -108,9 +108,9 @@ async def test_02_every_call_gets_a_result_whatever_becomes_of_it(scripted_messa
         "There is no tool named 'nothing'. Available: double, broken, picky, suicidal, cancelled, slow.",
         "broken failed: RuntimeError: the disk is full",
         "3.0 is too small: use at least 10.",
-        "suicidal was cancelled on its own side and gave no result.",
-        "cancelled was cancelled on its own side and gave no result.",
-        "slow gave no result within 0.01 s and was stopped.",
+        "suicidal cancelled itself and returned no result.",
+        "cancelled cancelled itself and returned no result.",
+        "slow timed out after 0.01 s and was stopped.",
         "42.0",
     ]
     assert errors(server.requests[1]) == [True, False, *[True] * 6, False]
@@ -167,7 +167,6 @@ async def test_03_the_turn_is_kept_unchanged_and_the_prefix_never_changes(script
         ("max_tokens", Truncated),
         ("refusal", Refused),
         ("model_context_window_exceeded", ContextWindowExceeded),
-        ("end_turn", NoAnswer),
         ("stop_sequence", NoAnswer),
         (None, StreamBroken),
         ("a_reason_of_tomorrow", ModelError),

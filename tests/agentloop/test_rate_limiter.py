@@ -1,4 +1,4 @@
-"""The governor of a tree of runs."""
+"""The rate limiter of a tree of runs."""
 
 import asyncio
 import heapq
@@ -136,7 +136,7 @@ async def governed(scripted_messages: Serve) -> tuple[float, int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.requirement("governor")
+@pytest.mark.requirement("rate-limiter")
 async def test_fifty_children_finish_near_the_optimum_with_few_refusals(
     scripted_messages: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:

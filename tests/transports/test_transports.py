@@ -8,9 +8,12 @@ import jsonschema
 import pytest
 from mcp import Client
 
+from agentloop import Bill
+from agentloop.delegation_context import STEPS, USAGE
 from agentloop.testing import ScriptedMessages
 from mcp_calc_server.calculator import AGENT_TOOL
-from tests.processes import CLIENT, SERVER, run
+from tests.journeys.test_cli import invoke
+from tests.processes import SERVER
 from tests.surface import Served, raw, scripted_env, serving, text
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
@@ -61,7 +64,7 @@ async def test_every_way_keeps_the_digits_of_a_json_number(client: Client, sent:
 @on_one_loop
 async def test_every_way_keeps_the_digits_of_a_number_that_an_agents_model_sends(client: Client) -> None:
     result = await client.call_tool(AGENT_TOOL, {"prompt": "digits"})
-    (step,) = (result.structured_content or {})["steps"]
+    (step,) = (result.meta or {})[STEPS]
     assert json.loads(step["result"]) == {"result": "12345678901234567890.5", "exact": True}
 
 
@@ -136,17 +139,20 @@ async def test_every_way_says_errors_as_results(
 
 @pytest.mark.requirement("bill-crosses-mcp")
 @on_one_loop
-async def test_structured_content_is_what_the_output_schema_says(client: Client) -> None:
+async def test_the_bill_of_every_agent_comes_in_meta_and_its_model_reads_the_answer_alone(client: Client) -> None:
     schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
     for name, prompt in ((AGENT_TOOL, "sums"), ("looped_agent", "schema"), ("threaded_agent", "schema")):
         result = await client.call_tool(name, {"prompt": prompt})
         assert not result.is_error
+        bill = Bill.from_json((result.meta or {})[USAGE])
+        assert bill is not None
+        assert bill.own.requests > 0
+        assert name == f"{bill.agent}_agent"
         schema = schemas[name]
-        assert schema is not None
-        jsonschema.validate(result.structured_content, schema)
-        usage = (result.structured_content or {})["usage"]
-        for bill in usage["delegated"]:
-            jsonschema.validate(bill, schema["properties"]["usage"])
+        if schema is None:
+            assert result.structured_content is None
+        else:
+            jsonschema.validate(result.structured_content, schema)
 
 
 @on_one_loop
@@ -179,14 +185,14 @@ async def test_the_orchestrator_reaches_a_server_on_every_transport(
         "old": {"type": "sse", "url": sse.url},
     }
     path.write_text(json.dumps({"mcpServers": entries}), encoding="utf-8")
-    command = [*CLIENT, "--json", "--config", str(path)]
-    ends = await asyncio.gather(*(run(*command, "--server", name, "pass on", env=env) for name in entries))
-    for name, end in zip(entries, ends, strict=True):
-        assert end.code == 0, end.err
-        report = json.loads(end.out)
+    command = ("--json", "--config", str(path))
+    for name in entries:
+        end = await asyncio.to_thread(invoke, *command, "--server", name, "pass on", **env)
+        assert end.exit_code == 0, end.stderr
+        report = json.loads(end.stdout)
         assert report["answer"] == "Answer: done: passed on"
         assert [each["served_by"] for each in report["delegations"]] == [name]
-    words = ("mcp-calc-server", http.url, f"sse+{sse.url}")
-    named = await run(*CLIENT, "tools", "--json", *(part for word in words for part in ("--server", word)))
-    servers = json.loads(named.out)["servers"]
-    assert {name: each["state"] for name, each in servers.items()} == dict.fromkeys(words, "up"), named.err
+    urls = (http.url, f"sse+{sse.url}")
+    named = await asyncio.to_thread(invoke, "tools", "--json", *(part for url in urls for part in ("--server", url)))
+    servers = json.loads(named.stdout)["servers"]
+    assert {name: each["state"] for name, each in servers.items()} == dict.fromkeys(urls, "up"), named.stderr

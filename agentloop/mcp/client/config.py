@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from agentloop import ConfigurationError
+from agentloop.mcp.client.oauth_settings import OAuthSettings
 
 LONGEST_NAME = 100
 """Characters of a server's name."""
@@ -49,6 +51,11 @@ def _variables(value: Any) -> Any:
     }
 
 
+def _protocol(value: Any) -> Any:
+    """Every older revision is agreed on by the handshake."""
+    return "handshake" if value == "legacy" or value in HANDSHAKE_PROTOCOL_VERSIONS else value
+
+
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 
 
@@ -68,7 +75,7 @@ class ServerEntry(BaseModel):
     args: tuple[str, ...] = Field(default=(), repr=False)
     env: Annotated[Mapping[str, str], BeforeValidator(_variables)] = Field(default_factory=dict, repr=False)
     cwd: Path | None = None
-    url: str | None = Field(default=None, repr=False)
+    url: str | None = Field(default=None, repr=False, validation_alias=AliasChoices("url", "serverUrl", "httpUrl"))
     type: Annotated[Literal["stdio", "http", "sse"] | None, BeforeValidator(_transport)] = Field(
         default=None, validation_alias=AliasChoices("type", "transport")
     )
@@ -83,10 +90,29 @@ class ServerEntry(BaseModel):
     """Tools that are left out."""
     allow: Patterns = Field(default=(), validation_alias=AliasChoices("allow", "alwaysAllow", "autoApprove"))
     """Tools that may change things without asking."""
+    oauth: OAuthSettings = Field(default_factory=OAuthSettings, repr=False)
+    """What a login at the server needs besides what the server says itself."""
     timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Milliseconds one call may take."""
+    protocol: Annotated[Literal["auto", "handshake", "2026-07-28"], BeforeValidator(_protocol)] = "auto"
+    """How the revision of the protocol is agreed on: by the probe of 2026-07-28, and by the older handshake if that
+    fails (`auto`); by the handshake at once; or not at all, because the revision is known."""
     trusted: bool = False
     """Whether the annotations of its tools (read-only, idempotent, ...) are believed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_tools(cls, given: Any) -> Any:
+        """`tools: {allow, deny}` as the two lists."""
+        tools = given.get("tools") if isinstance(given, dict) else None
+        if not isinstance(tools, dict):
+            return given
+        if unknown := set(tools) - {"allow", "deny"}:
+            raise ValueError(f"`tools` has `allow` and `deny`, and no `{min(unknown)}`")
+        both = {"tools": tools.get("allow", True)}
+        if "deny" in tools:
+            both["disabledTools"] = tools["deny"]
+        return {**given, **both}
 
     @field_validator("headers")
     @classmethod
@@ -116,6 +142,11 @@ class ServerEntry(BaseModel):
     @property
     def is_enabled(self) -> bool:
         return self.enabled and not self.disabled
+
+    @property
+    def mode(self) -> str:
+        """The `protocol` in the SDK's terms."""
+        return "legacy" if self.protocol == "handshake" else self.protocol
 
     def uses(self, server: str, tool: str) -> bool:
         """Whether a tool of the server of that name is used."""
@@ -153,7 +184,8 @@ class ServerEntry(BaseModel):
         values = [*self.env.values(), *self.all_headers.values(), *(value for _, value in parse_qsl(parts.query))]
         words = [word for value in self.all_headers.values() for word in value.split()]
         userinfo = [parts.netloc.rpartition("@")[0], parts.password or "", unquote(parts.password or ""), parts.query]
-        return {each for each in (*values, *words, *userinfo) if len(each) >= SHORTEST_SECRET}
+        others = (*words, *userinfo, self.oauth.client_secret or "")
+        return {each for each in (*values, *others) if len(each) >= SHORTEST_SECRET}
 
 
 def matches(server: str, tool: str, patterns: Iterable[str]) -> bool:
@@ -205,7 +237,7 @@ def _entry(given: str, builtin: Mapping[str, ServerEntry]) -> tuple[str, ServerE
     if url.startswith(("http://", "https://")):
         if not _is_url(url):
             raise ConfigurationError("--server: this is not an http:// or https:// address with a host.")
-        entry = ServerEntry(url=url, type="http" if url == given else "sse")
+        entry = ServerEntry(url=url, type=None if url == given else "sse")
         name = urlsplit(entry.address)._replace(query="", fragment="").geturl()
         return (name if url == given else f"sse+{name}")[:LONGEST_NAME], entry
     try:

@@ -10,14 +10,16 @@ import json
 import math
 import os
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
 from agentloop import ConfigurationError
 from agentloop.mcp.client.config import LONGEST_NAME, SHORTEST_TIMEOUT, ServerEntry
+from agentloop.mcp.client.oauth_settings import OAuthSettings
 from agentloop.narration import clip
 
 Warn = Callable[[str], None]
@@ -28,19 +30,24 @@ MOST_DIGITS = 100
 _VARIABLE = re.compile(
     r"\$\{(?P<host>[A-Za-z]+:)?(?P<name>[A-Za-z_/][A-Za-z0-9_.-]*?)(?P<default>:-(?P<text>[^}]*))?\}"
 )
-_EXPANDED = ("command", "args", "env", "url", "headers", "cwd", "envFile")
+_EXPANDED = ("command", "args", "env", "url", "serverUrl", "httpUrl", "headers", "cwd", "envFile", "oauth")
 _SETTING = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
-_FIELDS = [
-    tuple(map(str, field.validation_alias.choices)) if isinstance(field.validation_alias, AliasChoices) else (name,)
-    for name, field in ServerEntry.model_fields.items()
-]
+
+def _names(model: type[BaseModel]) -> list[tuple[str, ...]]:
+    return [
+        tuple(map(str, field.validation_alias.choices)) if isinstance(field.validation_alias, AliasChoices) else (name,)
+        for name, field in model.model_fields.items()
+    ]
+
+
+_FIELDS = _names(ServerEntry)
 """The names of each field."""
+_OAUTH_KEYS = {name for names in _names(OAuthSettings) for name in names}
 _FOR_HOSTS_ONLY = {"name", "description", "icon", "version", "gallery", "dev", "alwaysLoad"}
 """Keys for a host's user interface."""
 _WITHOUT_EFFECT = {
-    "oauth": "there is no OAuth login here; give a token in `headers`",
-    "auth": "there is no OAuth login here; give a token in `headers`",
+    "auth": "what a login needs belongs into `oauth`, a token into `headers`",
     "headersHelper": "headers are not computed by a command here; give them in `headers`",
     "sandbox": "the server runs without a sandbox",
     "sandboxEnabled": "the server runs without a sandbox",
@@ -61,20 +68,45 @@ def read_config(path: Path, warn: Warn = lambda _text: None) -> dict[str, Server
     Raises:
         ConfigurationError: the file cannot be read, an entry is wrong, or a variable is not set; says where.
     """
+    return servers_in(read_document(path), path, warn)
+
+
+def read_document(path: Path) -> Any:
+    """The value of a JSON file, or of a TOML file if its name ends in `.toml`.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is not of that kind; says where.
+    """
+    text = _text_of(path)
     try:
-        return _servers(parse_json(_text_of(path), path), path, warn)
+        return tomllib.loads(text) if path.suffix == ".toml" else parse_json(text, path)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
 
 
-def _servers(config: Any, path: Path, warn: Warn) -> dict[str, ServerEntry]:
+def servers_in(document: Any, path: Path, warn: Warn, *, expand: bool = True) -> dict[str, ServerEntry]:
+    """The servers of a document, by name. `path` is where it comes from, for messages.
+
+    Raises:
+        ConfigurationError: an entry is wrong, or a variable is not set. Without `expand`, variables stay as they are.
+    """
+    try:
+        return _servers(document, path, warn, expand=expand)
+    except RecursionError:
+        raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
+
+
+def _servers(config: Any, path: Path, warn: Warn, *, expand: bool) -> dict[str, ServerEntry]:
     key = "servers" if isinstance(config, dict) and "mcpServers" not in config and "servers" in config else "mcpServers"
     servers = config.get(key) if isinstance(config, dict) else None
     if not isinstance(servers, dict):
         problem = "an object with the servers is needed" if config and key in config else "is missing"
         raise ConfigurationError(f"{path}: {key}: {problem}")
     return {
-        name: _entry(value, path, f"{key}.{_checked_name(name, path, key)}", warn) for name, value in servers.items()
+        name: _entry(value, path, f"{key}.{_checked_name(name, path, key)}", warn, expand=expand)
+        for name, value in servers.items()
     }
 
 
@@ -135,13 +167,15 @@ def _checked_name(name: str, path: Path, key: str) -> str:
     return name
 
 
-def _entry(value: Any, path: Path, place: str, warn: Warn) -> ServerEntry:
+def _entry(value: Any, path: Path, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
     if not isinstance(value, dict):
         raise ConfigurationError(f"{path}: {place}: an object is needed")
+    value = {key: each for key, each in value.items() if each is not None}
     try:
-        expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in _EXPANDED if key in value}
+        keys = [key for key in _EXPANDED if key in value and expand]
+        expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in keys}
         _check_keys(expanded, place)
-        if "envFile" in expanded:
+        if expand and "envFile" in expanded:
             env = expanded.get("env") or {}
             from_file = _env_file(expanded["envFile"], f"{place}.envFile")
             expanded["env"] = from_file | env if isinstance(env, dict) else env
@@ -183,8 +217,23 @@ def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[st
             yield f"`{key}` has no effect: {_WITHOUT_EFFECT[key]}"
         elif key not in known and not key.startswith(("_", "$", "/", "#")):
             yield f"`{clip(key, 40)}` is not known here and has no effect"
+    for key in value.get("oauth") or ():
+        if key not in _OAUTH_KEYS:
+            yield f"`oauth.{clip(key, 40)}` is not known here and has no effect"
     if entry.timeout is not None and entry.seconds is None:
         yield f"`timeout` is in milliseconds; less than {SHORTEST_TIMEOUT:.0f} has no effect"
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The variables of a file with `NAME=VALUE` lines.
+
+    Raises:
+        ConfigurationError: it cannot be read, or a line is wrong.
+    """
+    try:
+        return _env_file(str(path), "--env-file")
+    except _EntryError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _env_file(value: Any, place: str) -> dict[str, str]:

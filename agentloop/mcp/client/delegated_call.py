@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Self
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
-from agentloop.delegation_context import DelegationContext
+from agentloop.delegation_context import USAGE, DelegationContext
 from agentloop.relay import EventReceiver
 
 Share = Reservation | None
@@ -22,13 +23,15 @@ class Delegation:
     However the call ends, its cost is added to the caller's cost report: the cost in the result, or without a result
     the last cost that the server reported. Without a result the whole share counts as used, because the server may have
     spent it. The cost that an untrusted server reports is recorded as a claim, and counts at most for the share.
-    `events` receives the events of the server's runs; they change no cost.
+    `events` receives the events of the server's runs; they change no cost. `hear` is called when the server reports
+    something.
 
     Raises:
         ToolError: on entering, if nothing is left to hand over.
     """
 
     events: EventReceiver
+    hear: Callable[[], None]
 
     def __init__(
         self, context: CallContext, name: str, server: str, *, is_trusted: bool, attempt: int = 0, share: Share = None
@@ -82,8 +85,8 @@ class Delegation:
             self._so_far = usage
 
     def answered(self, output: ToolOutput) -> None:
-        """Record the result, and the cost report in it if the agent had an answer."""
-        self._bill = Bill.from_json((output.structured or {}).get("usage")) or Bill(
+        """Record the result, and the cost report in it if there is one."""
+        self._bill = Bill.from_json((output.meta or {}).get(USAGE)) or Bill(
             self._name, time.monotonic() - self._began, self._so_far
         )
         self._is_refused = output.is_error and self._reservation is not None and not self._bill.total.requests

@@ -6,29 +6,71 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
+import httpx2
 from mcp.types import Tool
 
 from agentloop import ToolError
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.oauth import ServerLogin
+from agentloop.mcp.client.oauth_settings import MACHINE, OAuthSettings
+from agentloop.mcp.client.oauth_store import LoginStore
 
 EXAMPLES: Mapping[str, Any] = {"integer": 1, "number": 2, "boolean": True, "object": {}, "array": []}
+CLIENT_METADATA = "https://conformance-test.local/client-metadata.json"
+"""The document that the suite expects of a client that has one."""
 
 
 async def main(url: str) -> None:
     scenario = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
     context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
-    async with Connection("suite", ServerEntry(url=url), connect_timeout=20, server_log=sys.stderr) as connection:
-        if connection.error:
-            sys.exit(connection.error)
-        for name, arguments in wanted_calls(scenario, context, connection.tools):
-            try:
-                await connection.call(name, arguments, receive)
-            except ToolError as error:
-                print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+    entry = ServerEntry(url=url)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = await settings_of(url, context, Path(folder))
+        login = ServerLogin("suite", url, settings, LoginStore(Path(folder)), browser=Browser(), at_once=True)
+        async with Connection("suite", entry, connect_timeout=20, server_log=sys.stderr, login=login) as connection:
+            if connection.error:
+                sys.exit(f"{connection.error} {login.error or ''}")
+            for name, arguments in wanted_calls(scenario, context, connection.tools):
+                try:
+                    await connection.call(name, arguments, receive)
+                except ToolError as error:
+                    print(f"{name}: {error} {login.error or ''}", file=sys.stderr)  # noqa: T201
+
+
+class Browser:
+    """Follows the redirects of the login page, which asks nobody anything, to the client's own port."""
+
+    async def open(self, server: str, url: str, paste: Callable[[str], str | None]) -> None:
+        del server, paste
+        async with httpx2.AsyncClient(follow_redirects=True) as client:
+            await client.get(url)
+
+
+async def settings_of(url: str, context: Mapping[str, Any], folder: Path) -> OAuthSettings:
+    """What the suite says of the client, and the issuer, which the operator of a machine client knows."""
+    if "client_id" not in context:
+        return OAuthSettings(client_metadata_url=CLIENT_METADATA)
+    client_id, secret = context["client_id"], context.get("client_secret")
+    if not os.environ["MCP_CONFORMANCE_SCENARIO"].startswith("auth/client-credentials"):
+        return OAuthSettings(client_id=client_id, client_secret=secret, issuer=context.get("issuer"))
+    async with httpx2.AsyncClient() as client:
+        found = await client.get(urljoin(url, "/.well-known/oauth-protected-resource/mcp"))
+    issuer = found.json()["authorization_servers"][0]
+    if secret is not None:
+        return OAuthSettings(grant=MACHINE, client_id=client_id, client_secret=secret, issuer=issuer)
+    key = folder / "key.pem"
+    key.write_text(context["private_key_pem"], encoding="ascii")
+    algorithm = context["signing_algorithm"]
+    return OAuthSettings(
+        grant=MACHINE, client_id=client_id, private_key_file=key, signing_algorithm=algorithm, issuer=issuer
+    )
 
 
 def wanted_calls(

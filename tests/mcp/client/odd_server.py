@@ -12,12 +12,12 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from pydantic import BaseModel
 
+from agentloop.delegation_context import USAGE
+
 OBJECT: dict[str, Any] = {"type": "object"}
 AGENT = "dev.agentloop/agent"
-PIXEL = "iVBORw0KGgo="
 TOOLS = [
     types.Tool(name="echo", input_schema=OBJECT, description="Answers with its arguments."),
-    types.Tool(name="contents", input_schema=OBJECT),
     types.Tool(name="structured_only", input_schema=OBJECT),
     types.Tool(name="costly", input_schema=OBJECT, _meta={AGENT: True}),
     types.Tool(name="boastful", input_schema=OBJECT, _meta={AGENT: True}),
@@ -33,21 +33,11 @@ TOOLS = [
     types.Tool(name="broken_schema", input_schema={"type": "object", "properties": {"a": {"type": "nonsense"}}}),
 ]
 RESULTS = {
-    "contents": types.CallToolResult(
-        content=[
-            types.TextContent(text="words"),
-            types.TextContent(text=""),
-            types.ImageContent(data=PIXEL, mime_type="image/png"),
-            types.ImageContent(data=PIXEL, mime_type="image/svg+xml"),
-            types.AudioContent(data=PIXEL, mime_type="audio/wav"),
-            types.ResourceLink(name="r", uri="file:///r"),
-        ]
-    ),
     "structured_only": types.CallToolResult(content=[], structured_content={"sum": "0.3"}),
     "costly": types.CallToolResult(
         content=[],
-        structured_content={
-            "usage": {
+        _meta={
+            USAGE: {
                 "agent": "far",
                 "models": {"some-model": {"requests": 2, "input_tokens": 5, "output_tokens": None}, "odd": 7},
             },
@@ -106,7 +96,7 @@ async def call_tool(context: Context, params: types.CallToolRequestParams) -> ty
         await boast(context)
     if params.name == "claims":
         usage = json.loads((params.arguments or {})["usage"])
-        return types.CallToolResult(content=[types.TextContent(text="done")], structured_content={"usage": usage})
+        return types.CallToolResult(content=[types.TextContent(text="done")], _meta={USAGE: usage})
     if params.name == "noisy":
         await context.session.report_progress(1, None, "half\n\x1b[31mway" + "!" * 500)
     if params.name == "protocol_error":

@@ -65,7 +65,7 @@ def test_keys_without_an_effect_are_named_with_file_and_server(tmp_path: Path) -
     entry = {
         "command": "x",
         "sandboxEnabled": True,
-        "oauth": {"clientId": "c"},
+        "oauth": {"clientId": "c", "wrong": 1},
         "disabeld": True,
         "timeout": 60,
         "alwaysLoad": True,
@@ -75,8 +75,8 @@ def test_keys_without_an_effect_are_named_with_file_and_server(tmp_path: Path) -
     place = f"{tmp_path / 'mcp.json'}: mcpServers.git: "
     assert [warning.removeprefix(place) for warning in warnings] == [
         "`sandboxEnabled` has no effect: the server runs without a sandbox",
-        "`oauth` has no effect: there is no OAuth login here; give a token in `headers`",
         "`disabeld` is not known here and has no effect",
+        "`oauth.wrong` is not known here and has no effect",
         "`timeout` is in milliseconds; less than 1000 has no effect",
     ]
 

@@ -1,0 +1,83 @@
+"""Permission for tools that may change things: asked for at the terminal, and kept as long as the user says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentloop import ToolError, exact_json
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
+from agentloop.narration import clip
+from agentloop.own_files import replace_own
+
+if TYPE_CHECKING:
+    from orchestrator_client.person import Person
+
+CHOICES = ("yes", "conversation", "always", "no")
+_SHOWN = 1000
+
+
+class Approvals:
+    """Asks `person` before a tool is called. What is always allowed is kept in `file`, by server and tool.
+
+    A server is known by its name together with its command or address, so another server of that name is asked about.
+    """
+
+    def __init__(self, person: Person, file: Path) -> None:
+        self._person = person
+        self._file = file
+        self._in_conversation: set[tuple[str, str]] = set()
+
+    def new_conversation(self) -> None:
+        self._in_conversation.clear()
+
+    async def permit(self, connection: Connection, tool: str, name: str, arguments: Mapping[str, Any]) -> None:
+        """Return if the call is allowed. `tool` is the tool's name at the server, `name` the one shown.
+
+        Raises:
+            ToolError: it is not; for the model.
+        """
+        key = (identity(connection.name, connection.entry), tool)
+        if self._is_allowed(key):
+            return
+        shown = clip(exact_json.dumps(dict(arguments)), _SHOWN)
+        text = f"{clip(connection.name, 64)} wants to run {name} {shown}\nIt may change things. Allow it?"
+        answer = await self._person.choice(text, CHOICES, "no", when=lambda: not self._is_allowed(key))
+        if answer in {"conversation", "always"}:
+            self._in_conversation.add(key)
+        if answer == "always":
+            self._keep(key)
+        if answer != "no" or self._is_allowed(key):
+            return
+        raise ToolError(
+            f"{name} was not called: the user did not allow it. Do not try again. Go on without it, or ask what to do."
+        )
+
+    def _is_allowed(self, key: tuple[str, str]) -> bool:
+        return key in self._in_conversation or key[1] in _read(self._file).get(key[0], [])
+
+    def _keep(self, key: tuple[str, str]) -> None:
+        kept = _read(self._file)
+        kept[key[0]] = sorted({*kept.get(key[0], []), key[1]})
+        with suppress(OSError):  # then it holds for this conversation
+            replace_own(self._file, json.dumps(kept, indent=2))
+
+
+def identity(name: str, entry: ServerEntry) -> str:
+    """`name sha256`, of the command with its arguments or of the address."""
+    reached_by = [entry.command, *entry.args] if entry.command is not None else [entry.address]
+    return f"{name} {hashlib.sha256(json.dumps(reached_by).encode()).hexdigest()[:16]}"
+
+
+def _read(file: Path) -> dict[str, list[str]]:
+    """What is always allowed; nothing if the file cannot be read."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return {str(server): [str(tool) for tool in tools] for server, tools in kept.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}

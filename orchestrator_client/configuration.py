@@ -1,0 +1,222 @@
+"""The user's configuration file, a project's `.mcp.json`, and the files of other hosts that servers are taken from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from agentloop import ConfigurationError
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.config_file import read_document, servers_in
+from agentloop.narration import clip
+from agentloop.own_files import replace_own, state_folder
+from agentloop.redaction import without_passwords
+
+PROJECT = Path(".mcp.json")
+"""The file of a project, in the current directory."""
+SERVERS, DEFAULTS = "servers", "defaults"
+
+Say = Callable[[str], None]
+
+
+def user_file() -> Path:
+    """`config.toml` of this user, after the XDG base directory specification. It may not exist."""
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path.home() / ".config") / "orchestrator-client" / "config.toml"
+
+
+def hosts() -> Mapping[str, Path]:
+    """Where other hosts keep their servers, by the names that `add --from` takes."""
+    home = Path.home()
+    desktop = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    if sys.platform == "darwin":
+        desktop = home / "Library/Application Support"
+    elif sys.platform == "win32":
+        desktop = Path(os.environ["APPDATA"])
+    return {
+        "claude-desktop": desktop / "Claude/claude_desktop_config.json",
+        "claude-code": home / ".claude.json",
+        "cursor": home / ".cursor/mcp.json",
+        "vscode": Path(".vscode/mcp.json"),
+    }
+
+
+def user_servers(say: Say) -> dict[str, ServerEntry]:
+    """The servers of the user's file; none if there is no file.
+
+    Raises:
+        ConfigurationError: the file cannot be read or an entry is wrong.
+    """
+    path = user_file()
+    document = _document(path)
+    return servers_in(document, path, say) if SERVERS in document else {}
+
+
+def defaults(known: Sequence[str]) -> dict[str, Any]:
+    """The table `defaults` of the user's file: values of options, by the names of their parameters.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a key is not one of `known`.
+    """
+    path = user_file()
+    table = _document(path).get(DEFAULTS, {})
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path}: {DEFAULTS}: a table is needed")
+    found = {str(key).replace("-", "_"): value for key, value in table.items()}
+    for key in found:
+        if key not in known:
+            raise ConfigurationError(f"{path}: {DEFAULTS}.{clip(key, 40)}: use one of {', '.join(known)}.")
+    return found
+
+
+def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str, ServerEntry]:
+    """The servers of the project's `.mcp.json`, once the user has confirmed what it starts and connects to.
+
+    `confirm` asks a question; None if nobody is there. The answer holds until the file changes. Variables are replaced
+    only after that.
+
+    Raises:
+        ConfigurationError: the file cannot be read or an entry is wrong.
+    """
+    if not PROJECT.exists():
+        return {}
+    path, seen = PROJECT.resolve(), _Confirmed(state_folder("orchestrator-client") / "projects.json")
+    document = read_document(path)
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    if seen.read().get(str(path)) != digest:
+        if confirm is None:
+            say(f"{path} is not used: nobody has confirmed its servers. Confirm them on a terminal, or use --config.")
+            return {}
+        lines = "\n".join(f"  {line}" for line in described(document))
+        if not confirm(f"{path} has servers for this folder:\n{lines}\nStart and use them, now and later?"):
+            return {}
+        seen.add(str(path), digest)
+    return servers_in(document, path, say)
+
+
+def project_names() -> set[str]:
+    """The names of the project's servers; none if its file is missing or cannot be read."""
+    try:
+        return set(_raw_servers(read_document(PROJECT))) if PROJECT.exists() else set()
+    except ConfigurationError:
+        return set()
+
+
+def described(document: Any) -> Iterator[str]:
+    """A line for each server as its file has it: its name, and what it starts or connects to."""
+    for name, entry in _raw_servers(document).items():
+        yield f"{clip(str(name), 64)}: {clip(without_passwords(_reached_by(entry)), 300)}"
+
+
+def add(name: str, entry: Mapping[str, Any], *, force: bool = False) -> None:
+    """Write a server into the user's file, whose comments and order are kept.
+
+    Raises:
+        ConfigurationError: the entry is wrong, the file cannot be written, or it has a server of this name.
+    """
+    path = user_file()
+    servers_in({SERVERS: {name: dict(entry)}}, path, lambda _text: None, expand=False)
+    document = _editable(path)
+    servers = document.setdefault(SERVERS, tomlkit.table(is_super_table=True))
+    if name in servers and not force:
+        raise ConfigurationError(f"{path} has a server {name!r}. Remove it first, or use --force.")
+    servers[name] = _without_null(entry)
+    _write(path, document)
+
+
+def remove(name: str) -> None:
+    """Take a server out of the user's file.
+
+    Raises:
+        ConfigurationError: there is no such server, or the file cannot be written.
+    """
+    path = user_file()
+    document = _editable(path)
+    if name not in document.get(SERVERS, {}):
+        known = ", ".join(document.get(SERVERS, {})) or "none"
+        raise ConfigurationError(f"{path} has no server {name!r}. It has: {known}.")
+    del document[SERVERS][name]
+    _write(path, document)
+
+
+def servers_of_host(host: str) -> tuple[Path, Mapping[str, Any]]:
+    """The file of a host, or the file of that path, and its entries as they are in it.
+
+    Raises:
+        ConfigurationError: it cannot be read or has no servers.
+    """
+    path = hosts().get(host, Path(host))
+    found = _raw_servers(read_document(path))
+    if not found:
+        raise ConfigurationError(f"{path} has no `mcpServers` or `servers`.")
+    return path, found
+
+
+class _Confirmed:
+    """The projects that were confirmed: the digest of each file, by its path."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def read(self) -> dict[str, str]:
+        try:
+            found = json.loads(self._file.read_text(encoding="utf-8"))
+            return {str(path): str(digest) for path, digest in found.items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
+
+    def add(self, path: str, digest: str) -> None:
+        try:
+            replace_own(self._file, json.dumps(self.read() | {path: digest}, indent=2))
+        except OSError:
+            return  # then it is asked again
+
+
+def _raw_servers(document: Any) -> Mapping[str, Any]:
+    if not isinstance(document, dict):
+        return {}
+    servers = document.get("mcpServers", document.get(SERVERS))
+    return servers if isinstance(servers, dict) else {}
+
+
+def _reached_by(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return "not an object"
+    if "command" in entry:
+        return shlex.join([str(entry["command"]), *map(str, entry.get("args") or ())])
+    return str(entry.get("url") or entry.get("httpUrl") or entry.get("serverUrl") or "neither `command` nor `url`")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document = read_document(path) if path.exists() else {}
+    return document if isinstance(document, dict) else {}
+
+
+def _editable(path: Path) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise ConfigurationError(f"Cannot read {path}: {error}") from None
+
+
+def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
+    try:
+        replace_own(path, tomlkit.dumps(document))
+    except OSError as error:
+        raise ConfigurationError(f"Cannot write {path}: {error.strerror}") from None
+
+
+def _without_null(value: Any) -> Any:
+    """TOML has no null; where hosts write it, it means that the key is not set."""
+    if isinstance(value, Mapping):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    return [_without_null(item) for item in value if item is not None] if isinstance(value, list) else value

@@ -1,0 +1,126 @@
+"""Logging in to a server in a browser, and what the user sees of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TextIO
+
+from agentloop.command_line import EXIT_FAILED
+from agentloop.imports import lazy
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.oauth_store import LoginStore
+from agentloop.mcp.client.server_log import server_log
+from agentloop.narration import clip
+from agentloop.own_files import state_folder
+
+if TYPE_CHECKING:
+    from agentloop.mcp.client import oauth
+    from orchestrator_client.person import Person
+else:
+    # Loading it takes a while, and only a server by URL may want a login.
+    oauth = lazy("agentloop.mcp.client.oauth")
+
+_WITHOUT_DISPLAY = ("SSH_CONNECTION", "SSH_TTY")
+_NAME = 64
+
+
+def logins() -> LoginStore:
+    """The logins of this user."""
+    return LoginStore(state_folder("orchestrator-client") / "logins")
+
+
+def login_of(
+    name: str, entry: ServerEntry, store: LoginStore, *, browser: TerminalBrowser | None = None, at_once: bool = False
+) -> oauth.ServerLogin | None:
+    """The login for a server's requests; None for one that is started or is given its own `Authorization` header."""
+    if entry.command is not None or "authorization" in {header.lower() for header in entry.all_headers}:
+        return None
+    return oauth.ServerLogin(name, entry.address, entry.oauth, store, browser=browser, at_once=at_once)
+
+
+def why_down(connection: Connection) -> str:
+    """Why a server is down, and the command that would help if that is known."""
+    login = connection.login
+    if login is None or not login.is_needed:
+        return connection.error or "not connected"
+    reason = f" ({login.error})" if login.error else ""
+    return f"it wants a login{reason}: orchestrator-client login {connection.name}"
+
+
+class TerminalBrowser:
+    """Opens the login page in the user's browser, and takes the address it ended at if that is on another computer."""
+
+    def __init__(self, person: Person | None, say: Callable[[str], None], *, opens: bool = True) -> None:
+        self._person = person
+        self._say = say
+        self._opens = opens and not _is_remote()
+
+    async def open(self, server: str, url: str, paste: Callable[[str], str | None]) -> None:
+        self._say(f"{clip(server, _NAME)} wants a login. Log in here:")
+        print(url, file=sys.stderr, flush=True)  # noqa: T201 - whole, so that it can be copied
+        if self._opens:
+            # Some browsers keep the call until they are closed.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        if self._person is None:
+            return
+        self._say(
+            "If the browser is on another computer, paste the address it ends at (http://127.0.0.1:.../callback?...)."
+        )
+        while (line := await self._person.line("address: ")) is not None:
+            problem = paste(line) if line else None
+            if problem:
+                self._say(problem)
+
+
+async def sign_in(
+    name: str, entry: ServerEntry, store: LoginStore, browser: TerminalBrowser, log: TextIO
+) -> tuple[str | None, oauth.ServerLogin | None]:
+    """Connect to a server and log in if it asks for that. Returns what went wrong, and the login."""
+    login = login_of(name, entry, store, browser=browser, at_once=True)
+    async with Connection(name, entry, connect_timeout=oauth.LOGIN_TIMEOUT, server_log=log, login=login) as connection:
+        if connection.is_up:
+            return None, login
+        return (login.error if login is not None and login.error else connection.error), login
+
+
+async def log_in(servers: Mapping[str, ServerEntry], browser: TerminalBrowser, say: Callable[[str], None]) -> int:
+    """The command `login`. Returns the exit status."""
+    status = 0
+    async with server_log(say) as log:
+        for name, entry in servers.items():
+            if login_of(name, entry, logins()) is None:
+                say(f"{name}: there is nothing to log in to: it is started here, or the configuration has its token.")
+                status = EXIT_FAILED
+                continue
+            problem, login = await sign_in(name, entry, logins(), browser, log)
+            if problem is not None:
+                say(f"{name}: not logged in: {problem}")
+                status = EXIT_FAILED
+            else:
+                has_login = login is not None and login.login is not None
+                say(f"{name}: {login.login if login is not None and has_login else 'it wants no login'}")
+    return status
+
+
+async def log_out(servers: Mapping[str, ServerEntry], say: Callable[[str], None]) -> int:
+    """The command `logout`. Returns the exit status."""
+    status = 0
+    for name, entry in servers.items():
+        try:
+            was_there = entry.command is None and await logins().remove(entry.address)
+        except OSError as error:
+            say(f"{name}: {error}")
+            status = EXIT_FAILED
+        else:
+            say(f"{name}: {'logged out; the token is forgotten here' if was_there else 'there was no login'}")
+    return status
+
+
+def _is_remote() -> bool:
+    has_display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return any(name in os.environ for name in _WITHOUT_DISPLAY) and not has_display

@@ -1,0 +1,55 @@
+"""The person at the terminal, who can be asked while a question is being answered."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.output import create_output
+from prompt_toolkit.patch_stdout import patch_stdout
+
+_INTERRUPTED = 5.0
+"""Seconds in which Ctrl-C cancels the question."""
+
+
+class Person:
+    """Asks one question at a time on stderr, with the progress view (`paused`) out of the way."""
+
+    def __init__(self, paused: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self._paused = paused
+        self._one_at_a_time = asyncio.Lock()
+
+    async def line(self, text: str, *, when: Callable[[], bool] = lambda: True) -> str | None:
+        """Ask for one line. None if the person ended the input (Ctrl-D), or `when` is false when it is their turn."""
+        async with self._one_at_a_time:
+            if not when():
+                return None
+            async with self._paused():
+                with create_app_session(output=create_output(stdout=sys.stderr)), patch_stdout(raw=True):
+                    editor: PromptSession[str] = PromptSession()
+                    try:
+                        return (await editor.prompt_async(text, handle_sigint=False)).strip()
+                    except EOFError:
+                        return None
+                    except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
+                        signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(_INTERRUPTED)
+            return None
+
+    async def choice(
+        self, text: str, choices: Sequence[str], default: str, *, when: Callable[[], bool] = lambda: True
+    ) -> str:
+        """Ask for one of `choices`, by name or first letter, until one of them or nothing is typed."""
+        shown = ", ".join(f"[{name[0].upper() if name == default else name[0]}]{name[1:]}" for name in choices)
+        while True:
+            answer = await self.line(f"{text} {shown}: ", when=when)
+            for name in choices:
+                if answer and name.startswith(answer.lower()):
+                    return name
+            if not answer:
+                return default

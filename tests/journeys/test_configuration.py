@@ -1,0 +1,125 @@
+"""Servers that are configured once: `add`, `remove`, `list`, config.toml, a folder's .mcp.json, .env."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentloop.testing import ScriptedMessages, says
+from tests.processes import CLIENT, Finished, environment, finished, started
+from tests.terminals import on_terminal
+
+NOTES = Path(__file__).parents[1] / "notes_server.py"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+async def client(folder: Path, *arguments: str, **more: str) -> Finished:
+    """The command in a folder whose parent is the home."""
+    env = environment(**more) | {"HOME": str(folder.parent), "PYTHONPATH": str(Path(__file__).parents[2])}
+    async with started([*CLIENT, *arguments], env=env, cwd=folder) as process:
+        return await finished(process)
+
+
+@pytest.mark.requirement("configuration")
+async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
+    added = await client(folder, "add", "notes", "--env", "A=${SET}", "--", sys.executable, str(NOTES))
+    assert added.code == 0, added.err
+    file = folder.parent / ".config/orchestrator-client/config.toml"
+    assert file.stat().st_mode & 0o077 == 0
+    file.write_text("# mine\n[defaults]\nmax-turns = 1\ndeny = ['power']\n\n" + file.read_text())
+    again = await client(folder, "add", "notes", "other")
+    assert (again.code, "has a server 'notes'" in again.err) == (2, True)
+    listed = await client(folder, "list")
+    assert listed.out == f"notes (yours): {sys.executable} {NOTES}\n"
+    unset = await client(folder, "tools", "--server", "notes")
+    assert "config.toml: servers.notes.env.A: the environment variable SET is not set." in unset.err
+    tools = await client(folder, "tools", SET="1")
+    assert "notes: up, 1 tool\n" in tools.out
+    assert "mcp-calc-server: up, 7 tools, trusted" in tools.out, "the calculator is there besides"
+    with ScriptedMessages([says("hello")]) as model:
+        asked = await client(folder, "Hi", SET="1", ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
+    assert asked.out == "hello\n", asked.err
+    names = {tool["name"] for tool in model.requests[0].body["tools"]}
+    assert {"write_note", "sum_numbers"} <= names
+    assert "power" not in names, "a default of the configuration"
+    assert (await client(folder, "remove", "notes")).code == 0
+    assert file.read_text().startswith("# mine\n")
+    assert "has no server 'notes'" in (await client(folder, "remove", "notes")).err
+
+
+@pytest.mark.requirement("configuration")
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[defaults]\nmodle = 'x'\n", "config.toml: defaults.modle: use one of allow, base_url"),
+        ("[defaults]\nmax_usd = 'much'\n", "'much' is not an amount of money"),
+        ("[servers.a\n", "config.toml: not TOML: "),
+        ("[servers.a]\nargs = []\n", "config.toml: servers.a: needs either a `command` to start or a `url`"),
+    ],
+)
+async def test_what_is_wrong_in_the_file_is_one_sentence(folder: Path, text: str, problem: str) -> None:
+    file = folder.parent / ".config/orchestrator-client/config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    done = await client(folder, "What is 2 + 2?")
+    assert (done.code, problem in done.err, done.err.count("\n")) == (2, True, 1), done.err
+
+
+@pytest.mark.requirement("configuration")
+async def test_servers_are_taken_from_other_programs(folder: Path) -> None:
+    desktop = folder.parent / ".config/Claude/claude_desktop_config.json"
+    desktop.parent.mkdir(parents=True)
+    servers = {"notes": {"command": sys.executable, "args": [str(NOTES)], "env": {"A": None}}, "bad": {"args": []}}
+    desktop.write_text(json.dumps({"mcpServers": servers}))
+    done = await client(folder, "add", "--from", "claude-desktop")
+    assert done.code == 0
+    assert "added: notes" in done.err
+    assert "not added: bad" in done.err
+    (folder / ".vscode").mkdir()
+    (folder / ".vscode/mcp.json").write_text(
+        json.dumps({"inputs": [], "servers": {"api": {"type": "http", "url": "http://127.0.0.1:1/mcp"}}})
+    )
+    assert (await client(folder, "add", "--from", "vscode", "api")).code == 0
+    listed = await client(folder, "list")
+    assert listed.out == f"notes (yours): {sys.executable} {NOTES}\napi (yours): http://127.0.0.1:1/mcp\n"
+
+
+@pytest.mark.requirement("project-servers")
+async def test_a_folders_servers_are_used_after_one_confirmation_that_names_the_commands(folder: Path) -> None:
+    marker = folder / "started"
+    file = folder / ".mcp.json"
+    command = {"command": "sh", "args": ["-c", f"touch {marker}; exec {sys.executable} {NOTES}"]}
+    file.write_text(json.dumps({"mcpServers": {"notes": command}}))
+    unseen = await client(folder, "tools")
+    assert "is not used: nobody has confirmed its servers" in unseen.err
+    assert "notes" not in unseen.out
+
+    env = environment() | {"HOME": str(folder.parent)}
+    for answer, is_used in [("n", False), ("y", True)]:
+        shell = ("sh", "-c", f"cd {folder} && exec {sys.executable} -m orchestrator_client tools")
+        async with on_terminal(*shell, env=env, columns=200) as terminal:
+            await terminal.until_shown("Start and use them, now and later? [y/N]:")
+            assert f"notes: sh -c 'touch {marker}; exec {sys.executable}" in terminal.text.replace("\n", "")
+            assert not marker.exists()
+            terminal.type(f"{answer}\r")
+            assert await terminal.ended() == 0, terminal.text
+            assert ("notes: up, 1 tool" in terminal.text) is is_used
+    assert "notes: up, 1 tool" in (await client(folder, "tools")).out, "it was confirmed"
+    file.write_text(json.dumps({"mcpServers": {"notes": command | {"args": ["-c", "false"]}}}))
+    assert "is not used" in (await client(folder, "tools")).err, "it has changed"
+
+
+@pytest.mark.requirement("configuration")
+async def test_a_file_of_variables_is_read_if_asked(folder: Path) -> None:
+    (folder / ".env").write_text(f'SERVER={NOTES}\nexport HOME="elsewhere"\n')
+    (folder / "servers.toml").write_text(f"[servers.notes]\ncommand = '{sys.executable}'\nargs = ['${{SERVER}}']\n")
+    without = await client(folder, "tools", "--config", "servers.toml")
+    assert "the environment variable SERVER is not set" in without.err
+    done = await client(folder, "tools", "--config", "servers.toml", "--env-file", ".env")
+    assert "notes: up, 1 tool" in done.out
