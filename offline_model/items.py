@@ -195,6 +195,8 @@ class Reading:
             chosen = measured
         if len(chosen) > 1 or any(_is_decimal(self.text, at, self.marks) for at in numbers if at not in chosen):
             raise self.unread("which number is the quantity in")
+        if not chosen and any(is_plural(self.after(at)) and kinds[at] == "digit" for at in numbers):
+            raise self.unread("which number is the quantity in")
         return chosen[0] if chosen else None
 
     def is_pronoun(self, at: int) -> bool:
@@ -229,7 +231,9 @@ class Reading:
         if self.unit and same(self.unit, [after]) and self.unit != "each":
             return "count"
         held = before == "of" and (re.search(N, self.text[:at]) or w.CONTAINERS & set(stems(self.text[:at])))
-        if (after in w.SIZES and not self.begins(at)) or (stem(before) in w.NUMBERED and not self.begins(at)):
+        if (after in w.SIZES and not self.begins(at)) or (
+            stem(before) in w.NUMBERED and not self.begins(at) and (not is_plural(self.after(at)) or re.search(N, self.text[:at]))
+        ):
             return "name"
         if after in w.MEASURES | w.SIZES:
             return "name" if held else "measure"

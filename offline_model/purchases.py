@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from offline_model import words as w
-from offline_model.asking import goals_of, read_question
+from offline_model.asking import Asked, goals_of, read_question
 from offline_model.items import Clauses, Count, Entry, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
@@ -22,6 +22,7 @@ _TIDIED = tuple(
     for pattern, by in (
         (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
         (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
+        (r"(?<=\d )nos\.?(?= )", "x"),  # "12 nos. milk"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
         (
@@ -74,6 +75,7 @@ def read_purchases(text: str) -> Problem:
     named = len(labels) > 1 and "" not in labels
     if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
         raise Unread(f"which {max(asked.counts)} parts are meant")
+    bill.check_parts(asked)
     if len(labels) == 1 and asked.kinds - {"each"}:
         bill.take_entries_for_parts()  # "January $450, February $380: which was more?"
     parts = [bill.part(label) for label in bill.labels]
@@ -231,6 +233,20 @@ class _Bill:
             asked = [bool(name & words) for name in names]
             if asks and not re.search(ANY, piece.text) and any(asked) and not all(asked):
                 raise Unread(f'"{piece.text}", which asks for some of the items')
+
+    def check_parts(self, asked: Asked) -> None:
+        """What is asked of the parts, or is a percentage of one, needs all parts to be found."""
+        if not asked.kinds and not any(rate.label and not rate.entry for rate in self.rates):
+            return
+        for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
+            follows = before.line == piece.line and before.sentence != piece.sentence and piece.label == before.label
+            known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
+            first = re.match(r"[A-Z][\w'’]+", piece.text)
+            if follows and piece.label and first and stem(first[0].lower()) not in known and re.search(M, piece.text):
+                raise Unread(f'what "{self.marks.shown(piece.text)}" belongs to')
+        for count in self.clauses.counts:
+            if not count.is_priced and set(count.nouns[:2]) & asked.nouns and count.value != str(len(self.labels)):
+                raise Unread(f'which {count.value} parts are meant in "{self.marks.shown(count.place.text)}"')
 
     def one_currency(self, entries: Sequence[Entry], text: str) -> str:
         found = {entry.currency for entry in entries} - {""}

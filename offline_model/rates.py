@@ -84,7 +84,7 @@ class Scopes:
         named = [entry for entry in named if entry.place.label == piece.label] or named
         targets = {stem(word) for word in _TARGET.findall(piece.text.lower())} - DISCOUNTS - ADDITIONS
         this = re.search(r"\bthis\b", piece.text)
-        known = EVERYTHING.union(*map(stems, self.labels), {"top", "us", "me"}, PARTS if this else ())
+        known = EVERYTHING.union(*map(stems, self.labels), {"top", "us", "me", "since", "because", "when", "with", "as"}, PARTS if this else ())
         if targets and not named and not targets & known and not (inside and _is_named(inside, targets)):
             raise self._unsure(piece)
         everything = EVERYTHING & words - ({"it"} if inside else set())
