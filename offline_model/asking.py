@@ -82,7 +82,7 @@ _NO_COUNTS = {
     "game",
 }
 _EACH = re.compile(
-    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:cost )?([a-z]+)"
+    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my |our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)"
     r"|\b(subtotals?|breakdown|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )

@@ -178,7 +178,7 @@ def name_of(text: str) -> str:
         not words
         or len(words) > 6  # noqa: PLR2004
         or words[-1] in _NOT_LAST
-        or set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"}
+        or (set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"} and not re.search(N, text))
     )
     person: object = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
         w.PEOPLE | {"me"}

@@ -169,6 +169,8 @@ class _Bill:
     def passes(self, count: Count) -> bool:
         """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
         piece, at, after = count.place, count.at, count.nouns[:2]
+        if self.is_of_another_size(count):
+            return False
         before, amount = stems(piece.text[:at]), self.marks[piece.text[at]]
         sentence = " ".join(each.text for each in self.pieces if each.sentence == piece.sentence)
         priced = bool(re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence))
@@ -180,6 +182,13 @@ class _Bill:
         apart = not priced and re.match(r"an? |(?:19|20)\d\d$", amount.written, re.IGNORECASE)
         told = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
         return bool(named or apart or told or (not priced and self.is_said_again(count)))
+
+    def is_of_another_size(self, count: Count) -> bool:
+        """Whether a price is for another number of the same hours or days: "$300 for 4 hours, we need 6 hours"."""
+        priced = [each.text for each in self.pieces if re.search(M, each.text) and each is not count.place]
+        others = [match for text in priced for match in re.finditer(rf"({N})\s+([^\W\d_]+)", text)]
+        same = [self.marks[each[1]].value for each in others if [stem(each[2].lower())] == count.nouns[:1]]
+        return bool(same) and count.nouns[0] in w.TIMES and count.value not in same
 
     def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
         """How many parts or entries there are: "the two come to", "3 things"."""
@@ -255,8 +264,10 @@ class _Bill:
         bare = any(not entry.currency and "." not in entry.price for entry in entries)
         if bare and any(entry.currency and Fraction(entry.price) < 1 for entry in entries):
             raise Unread("whether a price is in cents")
-        spoken = _SPOKEN.search(text)
-        return found.pop() if found else _SYMBOLS[spoken[1][0].lower()] if spoken else ""
+        spoken = {_SYMBOLS[match[1][0].lower()] for match in _SPOKEN.finditer(text)}
+        if len(spoken | found) > 1 and len(spoken | {each[-1:] for each in found}) > 1:
+            raise Unread(f"an amount in another currency: {', '.join(sorted(spoken))}")
+        return found.pop() if found else "".join(spoken)
 
     def take_entries_for_parts(self) -> None:
         named = {each.name for each in self.entries if not (each.is_counted or each.taken_off or each.is_fee)} - {""}

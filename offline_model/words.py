@@ -56,7 +56,7 @@ VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
     "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
     "take takes found used added went chose sent brought charged charges will would plan plans paying adding costs "
-    "provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
+    "sold provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
     "delivered supplies asks"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
@@ -115,6 +115,10 @@ _ANYWHERE = (
     ),
     r"(?:some|part|half|most|rest) of (?:that|it|this|what|which)\b",
     r"(?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}(?:points|miles|rewards|gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)",
+    r"(?:tip|tax|vat|discount|shipping|delivery|postage) only(?! (?:on|for))|(?:only|just) the (?:tip|tax|vat|discount|shipping|delivery)\b",
+    r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap|(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
+    r"(?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))|if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b",
+    rf"(?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+ (?:an?|per|each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b",
     r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)",
     r"owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)",
     r"(?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s",
@@ -155,7 +159,7 @@ _BESIDE_AMOUNTS = (
     r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover",
     r"interest|(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan",
     r"invest\w*|margin|(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)",
-    r"instal?l?ments?|deduct\w*|sold|else|back(?! to| home| in| at|-|\?)",
+    r"instal?l?ments?|deduct\w*|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
     r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
     r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
@@ -167,7 +171,7 @@ _BESIDE_AMOUNTS = (
 )
 """Change the arithmetic in a sentence that holds an amount."""
 _UNKNOWN_QUESTION = (
-    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))|worth|better|best|in dollars|median",
+    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))|worth|better|best|median",
     r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
     r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",
     r"per (?:use|serving)|(?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does| of)?|find|calculate)"
