@@ -141,6 +141,8 @@ def read_question(text: str) -> Asked:
     budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if _LEFT.search(text) else [])
     if len(budgets) > 1 or (_LEFT.search(text) and not budgets):
         raise Unread("what the change is from")
+    if budgets and re.match(r"\s*(?:/|(?:per|each|apiece|an?)\b)", asked.text[budgets[0].end() :]):
+        raise Unread("how large the whole budget is")
     asked.budget = _money(asked.take(budgets[0])) if budgets else ""
     asked.text = _CHANGE.sub(" ", asked.text)
     nouns = PARTS - _NO_COUNTS

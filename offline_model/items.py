@@ -353,7 +353,8 @@ class Clauses:
         if counts != 1 or has_price:
             return False
         if had_price and not {"how", "what", "much", "sum", "altogether", "in", "total"} & words:
-            reading = Reading(last.text, price_at(last.text, self.marks) or 0, self.marks)
+            before = without_result(last.text, self.marks)[0]
+            reading = Reading(before, price_at(before, self.marks) or 0, self.marks)
             known = w.PRICE_WORDS | {reading.unit, "of"} | set(stems(last.text))
             bare = re.search(rf"{N}(?:\s+of\s+(?:them|those|these))?\W*$", text)
             return close and not had and not words - known and bool(reading.unit or bare)

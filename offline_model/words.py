@@ -116,6 +116,7 @@ _ANYWHERE = (
     r"(?:some|part|half|most|rest) of (?:that|it|this|what|which)\b",
     r"(?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}(?:points|miles|rewards|gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)",
     r"(?:tip|tax|vat|discount|shipping|delivery|postage) only(?! (?:on|for))|(?:only|just) the (?:tip|tax|vat|discount|shipping|delivery)\b",
+    r"(?:\w+|\d+) of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))|(?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d",
     r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap|(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
     r"(?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))|if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b",
     rf"(?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+ (?:an?|per|each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b",
@@ -135,7 +136,7 @@ _ANYWHERE = (
 """Change the arithmetic wherever they stand."""
 _BESIDE_AMOUNTS = (
     rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
-    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every|minimum|maximum) {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)(?!\W+\d)",
+    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every) {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)(?!\W+\d)",
     r"from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))",
     r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d",
     r"[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never",
@@ -159,7 +160,7 @@ _BESIDE_AMOUNTS = (
     r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover",
     r"interest|(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan",
     r"invest\w*|margin|(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)",
-    r"instal?l?ments?|deduct\w*|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
+    r"instal?l?ments?|deduct\w*|minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
     r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
     r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
@@ -174,7 +175,7 @@ _UNKNOWN_QUESTION = (
     r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))|worth|better|best|median",
     r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
     r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",
-    r"per (?:use|serving)|(?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does| of)?|find|calculate)"
+    r"per (?:use|serving)|(?:how much|what) (?:is|does|did|would|do|are|was|were) (?:one|1|a single|(?:an? )?half)\b|(?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does| of)?|find|calculate)"
     r"(?: be)? (?:(?:the|my|our|that|total|all) )*(?:(?!with|after|before|incl|plus|and)\w+ )?(?<!after )(?:vat|gst|hst|pst|tax(?:es)?|tip|gratuity|discount|saving|shipping|delivery|postage|surcharge|service charge|fees?)\b"
     r"(?! (?:total|bill|included|is it|come))",
     r"(?:pa(?:y|id)|spen[dt]|cost|charged?|sav(?:e|ed|ings?)) (?:\w+ )?(?:in|on|for|from|by|with) (?:the |my |our )?(?:vat|gst|sales tax|tax|taxes|tip|shipping|delivery|postage|discount|fees)\b",
@@ -194,7 +195,7 @@ def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
 _STRONG, _WEAK, _UNKNOWN = _any(_ANYWHERE), _any(_BESIDE_AMOUNTS), _any(_UNKNOWN_QUESTION)
 _SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
 _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
-_ASKS = re.compile(r"\b(?:how much|what|what'?s)\b|\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?", re.IGNORECASE)
+_ASKS = re.compile(r"\b(?:how|what|what'?s)\b|\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?", re.IGNORECASE)
 _HARMLESS = re.compile(
     r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)s?"
     r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|delivery|shipping|postage|included|parking)(?: is| was)? )free\b",
