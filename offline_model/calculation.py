@@ -36,7 +36,7 @@ from offline_model.problem import (
 
 _NUMBER = re.compile(
     rf"((?:(?<![a-z])(?!try)(?:{CURRENCY.lower()}) ?)?)"
-    r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
+    r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
 )
 _REPLACED = (
     (r"\s*(?:\bper ?cent\b|%)", "%"),
@@ -183,6 +183,11 @@ class _Rewriter:
         first, *steps = _STEPS.split(self.numbers(_replaced(text)))
         expression = self.functions(first)
         for step in steps:
+            if scaled := re.fullmatch(r"\s*(double|halve|triple|square)\s*", _RESULT.sub(" ", step).rstrip(" .!")):
+                expression = {"square": power(expression, "2")}.get(
+                    scaled[1], product(Number({"double": "2", "halve": "0.5"}.get(scaled[1], "3")), expression)
+                )
+                continue
             found = _STEP.fullmatch(_RESULT.sub(" ", step).rstrip(" .!"))
             if not found:
                 raise Unread(f'"{step.strip()[:60]}"')

@@ -10,6 +10,7 @@ from offline_model.asking import Asked, goals_of, read_question
 from offline_model.items import Clauses, Count, Entry, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
+from offline_model.numbers import decimal
 from offline_model.problem import Expression, Number, Part, PartTotal, Problem, Unread, changed, minus, product, total
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
@@ -32,6 +33,7 @@ _TIDIED = tuple(
     )
 )
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
+_HEADERS = re.compile(r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE)  # of a mail
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
@@ -59,6 +61,7 @@ def read_purchases(text: str) -> Problem:
         raise Unread(f"the control character {found[0]!r}")
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
+    text = _HEADERS.sub("", text if "%" in text else w.UNTAXED.sub("", text))
     rest, rows = take_tables(_WRAPPED.sub(" ", text))
     asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
     tidy = asked.text
@@ -193,7 +196,7 @@ class _Bill:
     def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
         """How many parts or entries there are: "the two come to", "3 things"."""
         labels, piece, after = self.labels, count.place, count.nouns[:1]
-        free = not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
+        free = not after or set(count.nouns[:3]) & w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
         if count.value == str(len(labels)) and len(labels) > 1 and free:
             return True
         sizes = {len(self.entries)} | {
@@ -297,6 +300,9 @@ class _Bill:
         return rated, [*map(self.line, self.overall), *read]
 
     def rated(self, whole: Expression, rates: Sequence[Rate], of: str) -> tuple[Expression, list[str]]:
+        if len(rates) > 1 and not any(rate.off for rate in rates):  # two taxes on the same
+            both = decimal(sum((Fraction(rate.portion) for rate in rates), Fraction(0)))
+            return changed(whole, both, off=False), [f"{rate} on {of}" for rate in rates]
         for rate in rates:
             whole = changed(whole, rate.portion, off=rate.off)
         return whole, [f"{rate} {'' if rate.off else 'on '}{of}" for rate in rates]
