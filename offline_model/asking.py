@@ -58,6 +58,13 @@ _PAID = re.compile(  # only if it is asked what is left
     r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
     re.IGNORECASE,
 )
+_DEPOSIT = re.compile(
+    rf"\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?(?:an? |the )?"
+    rf"{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
+    rf"|\b(?:(?:we|i) (?:had|have|made) )?(?:an? |the )?{_MONEY} (?:deposit|down ?payment) (?:(?:was|is|has been) )?(?:already )?paid(?: already)?",
+    re.IGNORECASE,
+)
+_OWING = re.compile(r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE)
 _CHANGE = re.compile(
     r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*",
     re.IGNORECASE,
@@ -110,6 +117,8 @@ class Asked:
     """Of "difference", "most", "least", "average", "each"."""
     sharers: str = ""
     budget: str = ""
+    deposit: str = ""
+    """What is paid already, where it is asked what is still to pay."""
     names: tuple[str, ...] = ()
     """Of the parts that are asked for by name."""
     nouns: frozenset[str] = frozenset()
@@ -138,6 +147,10 @@ def read_question(text: str) -> Asked:
     if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
         asked.kinds.discard("each")
+    deposits = list(_DEPOSIT.finditer(asked.text)) if _OWING.search(text) else []
+    if len(deposits) == 1:
+        asked.deposit = _money(asked.take(deposits[0]))
+        return _counted(asked)
     budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if _LEFT.search(text) else [])
     if len(budgets) > 1 or (_LEFT.search(text) and not budgets):
         raise Unread("what the change is from")
@@ -145,6 +158,10 @@ def read_question(text: str) -> Asked:
         raise Unread("how large the whole budget is")
     asked.budget = _money(asked.take(budgets[0])) if budgets else ""
     asked.text = _CHANGE.sub(" ", asked.text)
+    return _counted(asked)
+
+
+def _counted(asked: Asked) -> Asked:
     nouns = PARTS - _NO_COUNTS
     counts = [match for match in _COUNT.finditer(asked.text) if stem(match[2].lower().split()[-1]) in nouns]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
@@ -201,6 +218,9 @@ def goals_of(
     if asked.sharers:
         goals.append(Goal("Each pays", over(whole, Number(asked.sharers))))
         read.append(f"split {asked.sharers} ways")
+    if asked.deposit:
+        goals.append(Goal("Still to pay", minus(whole, Number(asked.deposit))))
+        read.append(f"{currency}{asked.deposit} is paid")
     if asked.budget:
         goals.append(Goal(f"Left of {currency}{asked.budget}", minus(Number(asked.budget), whole)))
     return goals, read

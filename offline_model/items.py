@@ -90,6 +90,7 @@ def without_result(text: str, marks: Marks) -> tuple[str, str]:
 
 def price_at(text: str, marks: Marks) -> int | None:
     """The place of the price, None if there is none. Raises Unread if there is more than one."""
+    text = without_result(text, marks)[0]
     found = [match.start() for match in re.finditer(M, text)]
     for number, pattern in enumerate(() if found else _BARE, 1):
         bare = [match for match in pattern.finditer(text) if marks[match[1]].written[0] in "0123456789."]
@@ -318,7 +319,7 @@ class Clauses:
     def has_price(self, text: str) -> bool:
         if text not in self._priced:
             factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
-            found = factors or price_at(without_result(text, self.marks)[0], self.marks) is not None
+            found = factors or price_at(text, self.marks) is not None
             self._priced[text] = bool(found)
         return self._priced[text]
 
@@ -353,8 +354,7 @@ class Clauses:
         if counts != 1 or has_price:
             return False
         if had_price and not {"how", "what", "much", "sum", "altogether", "in", "total"} & words:
-            before = without_result(last.text, self.marks)[0]
-            reading = Reading(before, price_at(before, self.marks) or 0, self.marks)
+            reading = Reading(last.text, price_at(last.text, self.marks) or 0, self.marks)
             known = w.PRICE_WORDS | {reading.unit, "of"} | set(stems(last.text))
             bare = re.search(rf"{N}(?:\s+of\s+(?:them|those|these))?\W*$", text)
             return close and not had and not words - known and bool(reading.unit or bare)

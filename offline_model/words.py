@@ -151,7 +151,7 @@ _BESIDE_AMOUNTS = (
         r"(?<!in the )(?<!at the )(?<!from the )(?:second|third|fourth|last) "
         r"(?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)"
     ),
-    r"deposit (?:paid|already|down)|(?:paid|left|put down|took) (?:a |the )?deposit",
+    r"deposit (?:paid|already|down)|(?:paid|left|put down|took|made) (?:a |the )?(?:[$£€]? ?[\d.,]+ )?deposit",
     r"(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
     r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
     r"on sale|(?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down",
