@@ -358,7 +358,7 @@ def _raised(exponent: str) -> _Maker:
 def _middle(numbers: Sequence[Expression]) -> Expression:
     known = sorted(numbers, key=lambda each: value(each) or Fraction(0))
     middle = known[(len(known) - 1) // 2 : len(known) // 2 + 1]
-    return over(total(*middle), Number(str(len(middle)))) if len(middle) > 1 else middle[0]
+    return over(total(*middle), Number(str(len(middle))))
 
 
 def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
