@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
-from offline_model.items import Clauses, Count, Entry, without_result
+from offline_model.clauses import Clauses, Count
+from offline_model.items import Entry, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal
@@ -33,7 +34,9 @@ _TIDIED = tuple(
     )
 )
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
-_HEADERS = re.compile(r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE)  # of a mail
+_HEADERS = re.compile(
+    r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE
+)  # of a mail
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
