@@ -47,10 +47,13 @@ class ToolSpec:
     open_world: bool | None = None
     is_agent: bool = False
     """Whether it asks a model, and so spends money and takes a `DelegationContext`."""
+    deferred: bool = False
+    """Whether the model has to search for it with the Messages API's tool search."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""
-        return {"name": self.name, "description": self.description, "input_schema": dict(self.input_schema)}
+        tool = {"name": self.name, "description": self.description, "input_schema": dict(self.input_schema)}
+        return tool | {"defer_loading": True} if self.deferred else tool
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ToolSpec:

@@ -31,6 +31,7 @@ class Options:
     local: bool
     allow: tuple[str, ...]
     deny: tuple[str, ...]
+    tool_search: str
     max_calls: int
     model: str
     calculator_model: str
@@ -90,6 +91,7 @@ WITH_DEFAULTS = (
     "no_early_tool_calls",
     "policy",
     "quiet",
+    "tool_search",
 )
 """Options whose values may be in the user's configuration."""
 
@@ -208,6 +210,13 @@ all_options = _together(
         multiple=True,
         metavar="PATTERN",
         help="Leave out tools of servers: a name, server__name, or a pattern. Can be repeated.",
+    ),
+    option(
+        _SERVERS,
+        "--tool-search",
+        type=click.Choice(["auto", "local", "never"]),
+        default="auto",
+        help="Who finds tools when there are too many to list: the API if it is Anthropic's (auto), or this program.",
     ),
     option(
         _SERVERS,

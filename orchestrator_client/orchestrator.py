@@ -20,6 +20,7 @@ from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
 from agentloop.model import ClientSource
 from agentloop.narration import LINE, clip
+from agentloop.tool_search import CALL, SEARCH, How, searchable
 from orchestrator_client.approval import Approvals
 from orchestrator_client.login import TerminalBrowser, login_of, logins, sign_in, why_down
 
@@ -55,6 +56,8 @@ class Setup:
     fallback_servers: Collection[str] = ()
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
+    tool_search: How = "local"
+    """How the model finds tools when there are too many to list."""
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
     early_tool_calls: bool = True
@@ -181,7 +184,7 @@ class Session:
             and not any(fnmatchcase(fallback.name, pattern) for pattern in self._setup.deny)
             and (not self.connections or any(each.entry.uses(each.name, fallback.name) for each in covered))
         ]
-        reserved = {fallback.name for fallback in stand_ins}
+        reserved = {fallback.name for fallback in stand_ins} | {SEARCH, CALL}
         ask = None if self._setup.approvals is None else self._setup.approvals.permit
         remote = remote_tools(
             up, self._warn, reserved=reserved, allow=self._setup.allow, deny=self._setup.deny, ask=ask
@@ -192,7 +195,7 @@ class Session:
             self._warn(f"{connection.name} cannot be reached: {why_down(connection)}. {action}")
         if not tools:
             raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
-        return tools
+        return searchable(tools, self._setup.tool_search, Limits())
 
     def _has_fallbacks(self, connection: Connection) -> bool:
         """Whether the server offers the local fallbacks' tools, by its configuration or by what it listed."""
