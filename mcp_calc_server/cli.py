@@ -165,8 +165,10 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
     from mcp_calc_server import files  # noqa: PLC0415 - needs a YAML parser
 
     assert context.parent is not None
-    model, offline = context.parent.params["model"], context.parent.params["offline"]
-    checked = files.check_files(paths, choose_model(model, offline=offline), model=model, offline=offline)
+    given = context.parent.params
+    model, offline = given["model"], given["offline"]
+    choice = choose_model(model, offline=offline, base_url=given["base_url"])
+    checked = files.check_files(paths, choice, model=model, offline=offline)
     print_result(files.report(checked))
     context.exit(1 if checked.errors else 0)
 

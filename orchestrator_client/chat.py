@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -20,6 +19,7 @@ from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
 from agentloop.own_files import new_own
 from agentloop.rate_limiter import RateLimiter
+from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
 from orchestrator_client.line_editor import line_editor
 from orchestrator_client.lines import say
@@ -98,7 +98,7 @@ class Chat:
         self._begin()
         self._progress.say("Type a question, or /help. Ctrl-C stops a question, Ctrl-D ends the chat.")
         editor = line_editor([name.split()[0] for names in COMMANDS for name in names.split(", ")])
-        with self._ctrl_c_stops_a_question():
+        with ctrl_c(self._stop):
             while True:
                 try:
                     with patch_stdout(raw=True):
@@ -217,15 +217,6 @@ class Chat:
                 self._progress.say(f"written: {each}")
             return
         self._progress.say(f"{path} exists already. Give another name.")
-
-    @contextmanager
-    def _ctrl_c_stops_a_question(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._stop)
-        try:
-            yield
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
 
     def _stop(self) -> None:
         if self._running is not None:

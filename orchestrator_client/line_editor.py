@@ -12,6 +12,9 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from agentloop.own_files import OWNER_ONLY, state_folder
 
+MAX_HISTORY = 1_000_000
+"""Bytes. A longer history file is cut to its newest half when a chat starts."""
+
 
 class _History(FileHistory):
     def store_string(self, string: str) -> None:
@@ -30,9 +33,26 @@ def _history() -> History:
     try:
         path = state_folder("orchestrator-client") / "history"
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
-        os.fchmod(file, OWNER_ONLY)
-        os.close(file)
+        if path.is_symlink():
+            return InMemoryHistory()
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), OWNER_ONLY)
+        try:
+            path.chmod(OWNER_ONLY)
+            _shorten(file)
+        finally:
+            os.close(file)
         return _History(str(path))
     except (OSError, RuntimeError):
         return InMemoryHistory()
+
+
+def _shorten(file: int) -> None:
+    """Keep the newest entries of a history that is too long. An entry begins with an empty line and `# `."""
+    if os.fstat(file).st_size <= MAX_HISTORY:
+        return
+    os.lseek(file, -(MAX_HISTORY // 2), os.SEEK_END)
+    newest = os.read(file, MAX_HISTORY // 2)
+    newest = newest[max(newest.find(b"\n# "), 0) :]
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    os.write(file, newest)

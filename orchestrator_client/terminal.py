@@ -1,48 +1,68 @@
-"""Terminal settings that are restored however a block ends."""
+"""Terminal settings that are restored however a block ends.
+
+On Windows nothing is done here: Rich and prompt-toolkit restore the console that they changed.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
+
+if sys.platform == "win32":
+
+    def _settings() -> list[Any] | None:
+        return None
+
+    def _apply(settings: list[Any], *, echo: bool = True) -> None:
+        del settings, echo
+
+else:
+    import termios
+
+    def _settings() -> list[Any] | None:
+        """The settings of the terminal on stdin, or None if there is none."""
+        try:
+            return termios.tcgetattr(sys.stdin.fileno())
+        except (OSError, ValueError, termios.error):
+            return None
+
+    def _apply(settings: list[Any], *, echo: bool = True) -> None:
+        changed = [*settings]
+        if not echo:
+            changed[3] &= ~termios.ECHO
+        with suppress(OSError, termios.error):
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW if echo else termios.TCSADRAIN, changed)
 
 
 @contextmanager
 def without_echo() -> Iterator[None]:
     """Typed characters are not shown within the block. Ctrl-C works."""
-    with restored_on_sigterm() as restore:
-        if restore is None:
+    with restored_on_sigterm():
+        before = _settings()
+        if before is None:
             yield
             return
-        fd = sys.stdin.fileno()
-        silent = termios.tcgetattr(fd)
-        silent[3] &= ~termios.ECHO
-        termios.tcsetattr(fd, termios.TCSADRAIN, silent)
+        _apply(before, echo=False)
         try:
             yield
         finally:
-            restore()
+            _apply(before)
 
 
 @contextmanager
-def restored_on_sigterm() -> Iterator[Callable[[], None] | None]:
-    """SIGTERM within the block restores the present settings. Gives a function that does so; None if no terminal."""
-    try:
-        fd = sys.stdin.fileno()
-        before = termios.tcgetattr(fd)
-    except (OSError, ValueError, termios.error):
-        yield None
+def restored_on_sigterm() -> Iterator[None]:
+    """SIGTERM within the block restores the present settings before it ends the process."""
+    before = _settings()
+    if before is None:
+        yield
         return
-
-    def restore() -> None:
-        termios.tcsetattr(fd, termios.TCSANOW, before)
-
-    with undone_on_sigterm(restore):
-        yield restore
+    with undone_on_sigterm(lambda: _apply(before)):
+        yield
 
 
 @contextmanager
@@ -50,7 +70,7 @@ def undone_on_sigterm(undo: Callable[[], object]) -> Iterator[None]:
     """SIGTERM ends the process as before, but only after `undo`, which may be called at any point."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        with suppress(OSError, termios.error):
+        with suppress(OSError):
             undo()
         signal.signal(signal.SIGTERM, before)
         if callable(before):

@@ -46,7 +46,7 @@ def two_calls(request: RecordedRequest) -> Reply:
     return Reply(slow.content, "tool_use", seconds_per_event=0.05)
 
 
-@pytest.mark.requirement("eager-start")
+@pytest.mark.requirement("early-tool-calls")
 async def test_a_harmless_call_starts_before_the_message_is_complete(scripted_messages: Serve) -> None:
     server, watched = scripted_messages(two_calls), Watched()
     run = asyncio.create_task(Agent("a", "a", [watched.tool(**HARMLESS)], client=server.client).run("go"))

@@ -144,7 +144,7 @@ async def test_any_arguments_a_model_writes_reach_the_tool_or_are_explained(
     assert text == "fine" if name == "beyond every float" else text.startswith("The arguments were not valid JSON")
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize("seconds", [10**400, 1e308, 5])
 def test_the_seconds_of_a_delegation_context_are_bounded(seconds: float) -> None:
     delegation = DelegationContext.from_json({"id": "a", "depth": 10**400, "seconds": seconds})
@@ -153,7 +153,7 @@ def test_the_seconds_of_a_delegation_context_are_bounded(seconds: float) -> None
     assert delegation.depth <= MAX_SECONDS
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "5", True, [], {}])
 def test_seconds_that_are_no_number_are_not_taken_for_none(value: Any) -> None:
     with pytest.raises(ValueError, match="`seconds` is a number"):

@@ -89,9 +89,9 @@ def _meta(delegation: Any) -> RequestParamsMeta:
     return cast("RequestParamsMeta", {CALL: delegation})
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize(
-    ("handover", "said"),
+    ("delegation", "said"),
     [
         ({"id": "a", "depth": 1, "budget": {"tokens": 0}}, "0 tokens left"),
         ({"id": "a", "depth": 1, "budget": {"turns": 0}}, "0 turns left"),
@@ -115,7 +115,7 @@ async def test_a_delegation_context_with_nothing_left_or_nonsense_asks_no_model(
     assert len(model.requests) == before
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @on_one_loop
 async def test_the_callers_deadline_stops_the_agent_in_the_server(client: Client, model: ScriptedMessages) -> None:
     prompt = f"hold past {id(client)}"
@@ -156,7 +156,7 @@ async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
         assert counted == model.counted(name), name
 
 
-@pytest.mark.requirement("handover")
+@pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize("budget", [Budget(tokens=40_000), Budget(turns=9), Budget(usd=Decimal("0.5"))], ids=str)
 async def test_agents_in_another_process_never_exceed_the_budget_together(budget: Budget) -> None:
     async def script(request: RecordedRequest) -> Reply:

@@ -94,6 +94,8 @@ async def _started(entry: ServerEntry, log: TextIO) -> tuple[asyncio.subprocess.
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
     """End the process and everything it has started: SIGTERM first, then SIGKILL."""
+    if sys.platform == "win32":  # the SDK ends processes there
+        return
     try:
         if process.returncode is None:
             _signal_group(process, signal.SIGTERM)
@@ -113,6 +115,8 @@ async def _has_exited(process: asyncio.subprocess.Process, seconds: float) -> bo
 
 def _signal_group(process: asyncio.subprocess.Process, number: int) -> bool:
     """Send a signal to the process and its descendants. Whether there were any."""
+    if sys.platform == "win32":
+        return False
     try:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):

@@ -7,7 +7,6 @@ one for HTTP waits for open streams without a bound.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from agentloop.mcp.server.get_run import get_run_tool
 from agentloop.mcp.server.publication import DEFAULTS, Context, Publication, ServerOptions
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
+from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
@@ -127,8 +127,7 @@ async def work(durable: Durable, announce: Callable[[], None], *, options: Serve
         ConfigurationError: the store cannot be used, or is not shared.
     """
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_signals(stop.set)
     async with _keeping(durable, options):
         announce()
         await stop.wait()

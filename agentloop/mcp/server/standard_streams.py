@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +24,7 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.json_check import check_json, refusal
 from agentloop.mcp.stdio import InvalidLine, LineWriter, WatchedStream, pipe_streams
 from agentloop.observers import export
+from agentloop.signals import on_signals
 
 STOP_GRACE = 1.0
 """Seconds in which calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
@@ -40,9 +40,7 @@ async def serve_stdio(server: Server[Any], on_stop: Callable[[], None]) -> None:
     `on_stop` is called before running calls are cancelled.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    on_signals(stop.set)
     serving = asyncio.create_task(_serve(server, on_stop), name="stdio")
     signalled = asyncio.create_task(stop.wait(), name="signals")
     await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -46,6 +45,7 @@ from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
 from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
 from agentloop.mcp.server.unread import BoundedSender
+from agentloop.signals import on_signals
 
 BACKLOG = 2048
 SHUTDOWN_GRACE = 1
@@ -129,8 +129,7 @@ def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
         stopping()
         web.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    on_signals(stop)
 
 
 def _behind(proxies: Proxies, app: ASGIApp) -> ASGIApp:
