@@ -35,9 +35,14 @@ async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, l
     Only the cancellation of the caller goes through.
     """
     try:
+        if tool.spec.model_schema is not None:
+            arguments = tool.spec.model_schema.original(arguments)
         tool.check(arguments)
         output = ToolOutput.of(await _within_time(tool, arguments, context, limits))
-        return output.cut_to(limits.max_result_chars).sendable()
+        cut = output.cut_to(limits.max_result_chars)
+        if cut is not output:
+            context.progress(f"the result was cut to {limits.max_result_chars:,} characters")
+        return cut.sendable()
     except ToolError as error:
         return ToolOutput.error(str(error))
     except asyncio.CancelledError:

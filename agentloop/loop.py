@@ -316,4 +316,9 @@ def _step(use: ToolUse, output: ToolOutput) -> Step:
 
 def _tool_result(use: ToolUse, output: ToolOutput) -> Block:
     block: Block = {"type": "tool_result", "tool_use_id": use.id, "content": list(output.content)}
-    return block | {"is_error": True} if output.is_error else block
+    if not output.is_error:
+        return block
+    if all(each.get("type") == "text" for each in output.content):
+        return block | {"is_error": True}
+    # The API takes nothing but text in an error.
+    return block | {"content": [{"type": "text", "text": "The tool reported an error:"}, *output.content]}

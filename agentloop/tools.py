@@ -19,6 +19,7 @@ from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
 from agentloop.messages import Block
+from agentloop.model_schema import ModelSchema
 from agentloop.schema_check import SchemaCheck
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -49,11 +50,19 @@ class ToolSpec:
     """Whether it asks a model, and so spends money and takes a `DelegationContext`."""
     deferred: bool = False
     """Whether the model has to search for it with the Messages API's tool search."""
+    model_schema: ModelSchema | None = None
+    """What the model gets in place of an input schema that the Messages API would refuse."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""
-        tool = {"name": self.name, "description": self.description, "input_schema": dict(self.input_schema)}
+        schema = self.input_schema if self.model_schema is None else self.model_schema.schema
+        tool = {"name": self.name, "description": self.description, "input_schema": dict(schema)}
         return tool | {"defer_loading": True} if self.deferred else tool
+
+    def for_any_author(self) -> ToolSpec:
+        """The specification with a `model_schema` if the Messages API would refuse the input schema."""
+        usable = ModelSchema.of(self.input_schema)
+        return self if usable.schema == self.input_schema else replace(self, model_schema=usable)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ToolSpec:

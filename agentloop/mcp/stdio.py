@@ -175,7 +175,8 @@ class LineWriter(ClosingStream):
         Raises:
             BrokenResourceError: the pipe was closed.
         """
-        line = message.message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
+        text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+        line = exact_arguments.unmarked(text) + "\n"
         if not self._flow.is_lost:
             self._transport.write(line.encode())
         await self._flow.has_room.wait()

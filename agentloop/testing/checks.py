@@ -1,10 +1,23 @@
 """What the Messages API refuses, checked as strictly as the API does it. Messages name the place: `messages.2: ...`."""
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agentloop.schema_check import SchemaCheck
+
+MAX_IMAGE = 5 * 1024 * 1024
+"""Characters of an image in base64."""
+
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_IMAGES = {
+    "image/png": b"\x89PNG\r\n\x1a\n",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/gif": b"GIF8",
+    "image/webp": b"RIFF",
+}
 _REMOVED = ("temperature", "top_p", "top_k")
 
 
@@ -79,10 +92,11 @@ def _check_tools(body: Mapping[str, Any]) -> None:
         raise _invalid("tools: a list is required")
     seen: set[str] = set()
     for index, tool in enumerate(tools):
-        _check_tool(f"tools.{index}", tool, seen)
+        check_tool(f"tools.{index}", tool, seen)
 
 
-def _check_tool(place: str, tool: Any, seen: set[str]) -> None:
+def check_tool(place: str, tool: Any, seen: set[str]) -> None:
+    """Raise WireError if the API would refuse the tool. `seen` are the names of the tools before it."""
     if not isinstance(tool, Mapping):
         raise _invalid(f"{place}: a tool definition must be an object")
     name = tool.get("name")
@@ -96,6 +110,13 @@ def _check_tool(place: str, tool: Any, seen: set[str]) -> None:
     schema = tool.get("input_schema")
     if not isinstance(schema, Mapping) or schema.get("type") != "object":
         raise _invalid(f"{place}.input_schema: a JSON schema of type object is required")
+    if any(name in schema for name in ("oneOf", "allOf", "anyOf")):
+        raise _invalid(f"{place}.input_schema: oneOf, allOf and anyOf are not supported at the top level")
+    for key in schema.get("properties", {}):
+        if not _PROPERTY.fullmatch(key):
+            raise _invalid(f"{place}.input_schema.properties: keys must match ^[a-zA-Z0-9_.-]{{1,64}}$, not {key!r}")
+    if SchemaCheck(schema, is_trusted=False).is_broken:
+        raise _invalid(f"{place}.input_schema: must match JSON Schema draft 2020-12")
 
 
 def _check_message(place: str, message: Any, *, final: bool) -> None:
@@ -117,10 +138,30 @@ def _check_block(place: str, role: str, block: Any) -> None:
         raise _invalid(f"{place}: a block must be an object with a type")
     if block["type"] == "text" and not (isinstance(block.get("text"), str) and block["text"].strip()):
         raise _invalid(f"{place}: text content blocks must be non-empty")
+    if block["type"] == "image":
+        _check_image(place, block.get("source"))
     if block["type"] == "tool_use":
         _check_tool_use(place, role, block)
     if block["type"] == "tool_result":
         _check_tool_result(place, role, block)
+
+
+def _check_image(place: str, source: Any) -> None:
+    if not isinstance(source, Mapping):
+        raise _invalid(f"{place}.source: an object is required")
+    if source.get("type") != "base64":
+        return
+    try:
+        data = base64.b64decode(source["data"], validate=True)
+        magic = _IMAGES[source["media_type"]]
+    except (ValueError, TypeError, KeyError):
+        raise _invalid(f"{place}.source: base64 data of a PNG, JPEG, GIF or WebP image is required") from None
+    if not data:
+        raise _invalid(f"{place}.source: image cannot be empty")
+    if not data.startswith(magic):
+        raise _invalid(f"{place}.source: the image does not match the media type {source['media_type']}")
+    if len(source["data"]) > MAX_IMAGE:
+        raise _invalid(f"{place}.source: image exceeds 5 MB maximum")
 
 
 def _check_tool_use(place: str, role: str, block: Mapping[str, Any]) -> None:
@@ -145,6 +186,8 @@ def _check_tool_result(place: str, role: str, block: Mapping[str, Any]) -> None:
     if content is not None and not isinstance(content, str) and not _is_list(content):
         raise _invalid(f"{place}.content: a string or a list of blocks is required")
     if content is not None and not isinstance(content, str):
+        if block.get("is_error") and any(isinstance(each, Mapping) and each.get("type") != "text" for each in content):
+            raise _invalid(f"{place}: all content must be text if is_error is true")
         for number, inner in enumerate(content):
             _check_block(f"{place}.content.{number}", role, inner)
 

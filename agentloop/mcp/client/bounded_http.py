@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import httpx2
 
-from agentloop.mcp.client.call_state import CallState, current_call
+from agentloop.mcp import exact_arguments
+from agentloop.mcp.client.call_state import CallState, HttpFailure, current_call
 
 CONNECT_TIMEOUT = 30.0
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a response that is not an event stream. The SDK bounds the events of a stream itself."""
+ERROR_TIMEOUT = 5.0
+"""Seconds the text of an error may take."""
+LONGEST_WAIT = 86_400.0
+"""Seconds of a `Retry-After` that are believed."""
 SESSION = "mcp-session-id"
 
 
@@ -30,9 +38,10 @@ def http_client(
     """A client without a limit on the time to read and on connections.
 
     It asks for responses without compression, in which a few bytes could become gigabytes. `on_failed_post` is called
-    with "HTTP 404" and the like: the SDK's SSE transport sends nothing more after that, and reports it to nobody.
+    with "HTTP 404: reason" and the like: the SDK's SSE transport sends nothing more after that and reports it to
+    nobody.
     """
-    return httpx2.AsyncClient(
+    return _ExactClient(
         auth=auth,
         timeout=timeout or httpx2.Timeout(CONNECT_TIMEOUT, read=None, pool=None),
         headers={**(headers or {}), "Accept-Encoding": "identity"},
@@ -41,20 +50,69 @@ def http_client(
     )
 
 
+class _ExactClient(httpx2.AsyncClient):
+    """A client whose JSON bodies have all digits of the numbers that `exact_arguments` marked."""
+
+    def build_request(self, method: str, url: httpx2.URL | str, **options: Any) -> httpx2.Request:
+        value = options.pop("json", None)
+        if value is not None:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            options["content"] = exact_arguments.unmarked(text).encode()
+            options["headers"] = {"content-type": "application/json", **(options.get("headers") or {})}
+        return super().build_request(method, url, **options)
+
+
 async def _on_response(on_failed_post: Callable[[str], None] | None, response: httpx2.Response) -> None:
     call = current_call.get() or CallState()
     _wrap_body(response, call)
-    if response.request.method != "POST":
+    is_sse = on_failed_post is not None
+    if response.request.method != "POST" and not (is_sse and response.is_error):
         return
     if response.is_success:
-        call.is_accepted = True
+        call.is_accepted, call.failure = True, None
     elif response.is_error:
-        call.is_refused = not call.is_accepted and await _does_not_know_session(response, is_sse=bool(on_failed_post))
+        text = await _text(response)
+        call.is_refused = not call.is_accepted and _does_not_know_session(response, text, is_sse=is_sse)
+        call.failure = HttpFailure(response.status_code, _first_line(response, text), _retry_after(response))
         if on_failed_post is not None:
-            on_failed_post(f"HTTP {response.status_code}")
+            on_failed_post(str(call.failure))
 
 
-async def _does_not_know_session(response: httpx2.Response, *, is_sse: bool) -> bool:
+async def _text(response: httpx2.Response) -> bytes:
+    """The body of an error, or nothing if it does not end."""
+    with suppress(httpx2.StreamError, httpx2.HTTPError, TimeoutError):
+        async with asyncio.timeout(ERROR_TIMEOUT):
+            return await response.aread()
+    return b""
+
+
+def _first_line(response: httpx2.Response, text: bytes) -> str:
+    """What a person may read: not HTML, and of a JSON-RPC error nothing, because the SDK passes that on."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    lines = text.decode("utf-8", "replace").strip().splitlines()
+    if kind == "text/html" or not lines:
+        return response.reason_phrase
+    return "" if _json_error(text) else lines[0]
+
+
+def _json_error(text: bytes) -> bool:
+    try:
+        value = json.loads(text)
+        return value["jsonrpc"] == "2.0" and "error" in value
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return False
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Seconds; a date is not read."""
+    try:
+        seconds = float(response.headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return seconds if 0 <= seconds < LONGEST_WAIT else LONGEST_WAIT
+
+
+def _does_not_know_session(response: httpx2.Response, text: bytes, *, is_sse: bool) -> bool:
     """Whether the server refused a request because of its session.
 
     The specification says 404; many servers answer 400. A 400 that is a JSON-RPC response to the request itself is the
@@ -62,14 +120,14 @@ async def _does_not_know_session(response: httpx2.Response, *, is_sse: bool) -> 
     """
     if not is_sse and SESSION not in response.request.headers:
         return False
-    return response.status_code == 404 or (response.status_code == 400 and not await _is_answer(response))  # noqa: PLR2004
+    return response.status_code == 404 or (response.status_code == 400 and not _is_answer(response, text))  # noqa: PLR2004
 
 
-async def _is_answer(response: httpx2.Response) -> bool:
+def _is_answer(response: httpx2.Response, text: bytes) -> bool:
     try:
-        answer, request = json.loads(await response.aread()), json.loads(response.request.content)
+        answer, request = json.loads(text), json.loads(response.request.content)
         return bool(answer["id"] == request["id"])
-    except (httpx2.StreamError, ValueError, RecursionError, LookupError, TypeError):
+    except (ValueError, RecursionError, LookupError, TypeError):
         return False
 
 

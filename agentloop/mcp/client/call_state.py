@@ -5,24 +5,45 @@ A call runs in a task of its own. The SDK's transports send a request in the con
 
 from __future__ import annotations
 
+import time
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentloop.mcp.client.delegated_call import Delegation
 
 
+@dataclass(frozen=True, slots=True)
+class HttpFailure:
+    """A response with an error status: the first line of its text, and the seconds its `Retry-After` asks to wait."""
+
+    status: int
+    line: str = ""
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        return f"HTTP {self.status}: {self.line}" if self.line else f"HTTP {self.status}"
+
+
 @dataclass(slots=True)
 class CallState:
-    """One call. `delegation` is set for a call to an agent.
+    """One call, or the connecting of one session. `delegation` is set for a call to an agent.
 
     `is_accepted`: a request of the call was answered with success. `is_refused`: the first one was refused because the
     server does not know the session, so nothing was run. `is_cut_off`: an event stream ended before its response.
+    `failure` is the last HTTP error. `heard` is when the server last reported something, on the `time.monotonic` clock.
+    `may_ask`: it may wait for a person who logs in; connecting may not.
     """
 
     delegation: Delegation | None = None
+    may_ask: bool = False
     is_accepted: bool = False
     is_refused: bool = False
     is_cut_off: bool = False
+    failure: HttpFailure | None = None
+    heard: float = field(default_factory=time.monotonic)
+
+    def hear(self) -> None:
+        self.heard = time.monotonic()
 
 
 current_call: ContextVar[CallState | None] = ContextVar("current_call", default=None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from mcp import Client
+from mcp import Client, MCPError
+from mcp.types import METHOD_NOT_FOUND
 from mcp.types import Tool as McpTool
 
 from agentloop.clock_offsets import ClockOffsets
@@ -27,16 +29,29 @@ NAMED = 5
 """Tools that a message names; it counts the others."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalog:
     """The tools of a server that are used, and in `left_out` a sentence for each group of others, with the reason."""
 
     tools: tuple[McpTool, ...] = ()
     left_out: tuple[str, ...] = ()
 
+    @cached_property
+    def as_tasks(self) -> frozenset[str]:
+        """The names of tools that have to be called as tasks."""
+        return frozenset(
+            each.name for each in self.tools if each.execution and each.execution.task_support == "required"
+        )
 
-async def read_catalog(client: Client, clocks: ClockOffsets, name: str, entry: ServerEntry) -> Catalog:
-    """List the tools. `clocks` receives the time of a round trip, and the time at the server."""
+
+async def read_catalog(
+    client: Client, clocks: ClockOffsets, name: str, entry: ServerEntry, unreadable: Sequence[str] = ()
+) -> Catalog:
+    """List the tools. `clocks` receives the time of a round trip, and the time at the server.
+
+    `unreadable` has the sentences about tools that could not be read, once they are listed. A server that does not know
+    the method has no tools.
+    """
     listed: list[McpTool] = []
     cursor: str | None = None
     seen: set[str] = set()
@@ -44,7 +59,12 @@ async def read_catalog(client: Client, clocks: ClockOffsets, name: str, entry: S
     characters = 0
     for _ in range(MAX_PAGES):
         sent = time.monotonic()
-        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
+        try:
+            page = await client.list_tools(cursor=cursor, cache_mode="refresh")
+        except MCPError as error:
+            if error.code != METHOD_NOT_FOUND or client.server_capabilities.tools is not None:
+                raise
+            break
         received = time.monotonic()
         clocks.travel = (received - sent) / 2
         clocks.asked((page.meta or {}).get(CLOCK), sent=sent, received=received)
@@ -56,7 +76,8 @@ async def read_catalog(client: Client, clocks: ClockOffsets, name: str, entry: S
         if cursor is None or is_full or not page.tools or cursor in seen:
             break
         seen.add(cursor)
-    return _select(listed, name, entry, is_cut=is_cut)
+    catalog = _select(listed, name, entry, is_cut=is_cut)
+    return replace(catalog, left_out=(*unreadable, *catalog.left_out))
 
 
 def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, *, is_cut: bool) -> Catalog:
@@ -84,7 +105,7 @@ def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, *, is_cut:
             f"{MAX_TOOLS:,}. Choose some with `tools` in the configuration."
         )
     if is_cut:
-        left_out.append("Its list of tools does not end; the rest is not used.")
+        left_out.append(f"Its list of tools does not end; only the first {len(listed):,} were read.")
     return Catalog(tuple(used), (*left_out, *_unknown(listed, name, entry)))
 
 

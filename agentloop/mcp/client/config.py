@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from agentloop import ConfigurationError
@@ -48,6 +49,11 @@ def _variables(value: Any) -> Any:
         for name, each in value.items()
         if each is not None
     }
+
+
+def _protocol(value: Any) -> Any:
+    """Every older revision is agreed on by the handshake."""
+    return "handshake" if value == "legacy" or value in HANDSHAKE_PROTOCOL_VERSIONS else value
 
 
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
@@ -88,6 +94,9 @@ class ServerEntry(BaseModel):
     """What a login at the server needs besides what the server says itself."""
     timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Milliseconds one call may take."""
+    protocol: Annotated[Literal["auto", "handshake", "2026-07-28"], BeforeValidator(_protocol)] = "auto"
+    """How the revision of the protocol is agreed on: by the probe of 2026-07-28, and by the older handshake if that
+    fails (`auto`); by the handshake at once; or not at all, because the revision is known."""
     trusted: bool = False
     """Whether the annotations of its tools (read-only, idempotent, ...) are believed."""
 
@@ -133,6 +142,11 @@ class ServerEntry(BaseModel):
     @property
     def is_enabled(self) -> bool:
         return self.enabled and not self.disabled
+
+    @property
+    def mode(self) -> str:
+        """The `protocol` in the SDK's terms."""
+        return "legacy" if self.protocol == "handshake" else self.protocol
 
     def uses(self, server: str, tool: str) -> bool:
         """Whether a tool of the server of that name is used."""
@@ -223,7 +237,7 @@ def _entry(given: str, builtin: Mapping[str, ServerEntry]) -> tuple[str, ServerE
     if url.startswith(("http://", "https://")):
         if not _is_url(url):
             raise ConfigurationError("--server: this is not an http:// or https:// address with a host.")
-        entry = ServerEntry(url=url, type="http" if url == given else "sse")
+        entry = ServerEntry(url=url, type=None if url == given else "sse")
         name = urlsplit(entry.address)._replace(query="", fragment="").geturl()
         return (name if url == given else f"sse+{name}")[:LONGEST_NAME], entry
     try:

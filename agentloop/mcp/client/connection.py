@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
+from mcp import Client
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import CallToolResult
 from mcp.types import Tool as McpTool
@@ -27,9 +28,12 @@ from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession, SessionRefused
+from agentloop.mcp.client.transports import Route
 
 if TYPE_CHECKING:
     from agentloop.mcp.client.oauth import ServerLogin
+
+T = TypeVar("T")
 
 CLOSE_TIMEOUT = 5.0
 """Seconds closing a connection may take. A started server has been killed by then."""
@@ -71,6 +75,8 @@ class Connection:
         self.login = login
         self.catalog = Catalog()
         self.keeps_runs = False
+        self.instructions = ""
+        self.has_resources = False
         self.error: str | None = None
         self.reconnects = 0
         self._admission = Admission(name, max_calls, lambda: self.error, self._report)
@@ -80,6 +86,7 @@ class Connection:
         self._changed = changed
         self._reported: tuple[bool, State] | None = None
         self._session: SdkSession | None = None
+        self._route: Route | None = None
         self._settled = asyncio.Event()
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
@@ -155,6 +162,25 @@ class Connection:
                 session = attempt.session = await self._connected(max(patience, self._connect_timeout))
                 return await self._call(session, tool, arguments, progress, delegation)
 
+    async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Make another request than a call, for example `lambda client: client.get_prompt("review")`.
+
+        Raises:
+            ToolUnavailable: the server cannot be reached, or went away before it answered.
+            ToolError: the server refused the request or took too long.
+        """
+        async with self._admission.call() as attempt:
+            session = attempt.session = await self._connected(self._connect_timeout)
+            try:
+                return await session.request(make)
+            except ConnectionLost as lost:
+                self._lose(session, str(lost))
+                raise self._unavailable() from None
+            except SessionRefused:
+                self._lose(session, "the server ended the session")
+                session = attempt.session = await self._connected(self._connect_timeout)
+                return await session.request(make)
+
     async def _call(self, session: SdkSession, *call: Any) -> CallToolResult:
         try:
             return await session.call(*call)
@@ -211,7 +237,7 @@ class Connection:
     async def _keep_one(self) -> bool:
         """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
-        session = SdkSession(self.name, self.entry, self._keys, self.login)
+        session = SdkSession(self.name, self.entry, self._keys, self._route, self.login)
         try:
             async with session.opened(self._server_log, self._connect_timeout, self._on_end):
                 was_up = self._is_now(session)
@@ -240,6 +266,8 @@ class Connection:
         self.reconnects += self._settled.is_set()
         self._session, self.error = session, None
         self.catalog, self.keeps_runs = session.catalog, session.keeps_runs
+        self.instructions, self.has_resources = session.instructions, session.has_resources
+        self._route = session.route
         self._up.set()
         self._settled.set()
         self._report()

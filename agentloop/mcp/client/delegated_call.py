@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -18,13 +19,15 @@ class Delegation:
     However the call ends, its cost is added to the caller's cost report: the cost in the result, or without a result
     the last cost that the server reported. Without a result the whole share counts as used, because the server may have
     spent it. The cost that an untrusted server reports is recorded as a claim, and counts at most for the share.
-    `events` receives the events of the server's runs; they change no cost.
+    `events` receives the events of the server's runs; they change no cost. `hear` is called when the server reports
+    something.
 
     Raises:
         ToolError: on entering, if nothing is left to hand over.
     """
 
     events: EventReceiver
+    hear: Callable[[], None]
 
     def __init__(self, context: CallContext, name: str, server: str, *, is_trusted: bool) -> None:
         self._context = context

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -15,6 +15,7 @@ LONGEST_PREFIX = 30
 SEPARATOR = "__"
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9-]+")
+_NOT_IN_TOOL_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +29,32 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class ServerNames:
-    """The names of one server's tools. Those in `plain` are not prefixed."""
+    """The names of one server's tools.
+
+    `usable` maps the name that the server lists to one that the Messages API takes. Those in `plain`, of the listed
+    names, are not prefixed.
+    """
 
     prefix: str
+    usable: Mapping[str, str]
     plain: frozenset[str]
 
     def shown(self, name: str) -> str:
         """The tool's name for the model."""
-        return name if name in self.plain else self.qualified(name)
+        return self.usable[name] if name in self.plain else self.qualified(name)
 
     def qualified(self, name: str) -> str:
         """`server__tool`, cut to the length that the Messages API takes. A stable hash keeps cut names different."""
-        whole = f"{self.prefix}{SEPARATOR}{name}"
-        if len(whole) <= LONGEST or len(name) > LONGEST:
-            return whole
-        return f"{whole[: LONGEST - 9]}_{_hash(whole)}"
+        whole = f"{self.prefix}{SEPARATOR}{self.usable[name]}"
+        return whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 9]}_{_hash(whole)}"
 
     def is_allowed(self, name: str, patterns: Iterable[str]) -> bool:
         """Whether a pattern matches: one with `__` the qualified name, any other a name that no other tool has."""
+        names = {name, self.usable[name]} if name in self.plain else set()
         return any(
             fnmatchcase(self.qualified(name), pattern)
             if SEPARATOR in pattern
-            else pattern == "*" or (name in self.plain and fnmatchcase(name, pattern))
+            else pattern == "*" or any(fnmatchcase(each, pattern) for each in names)
             for pattern in patterns
         )
 
@@ -59,18 +64,24 @@ class ServerNames:
 
     def to_allow(self, name: str) -> str:
         """The pattern that matches only this tool."""
-        return name if name in self.plain and SEPARATOR not in name else self.qualified(name)
+        usable = self.usable[name]
+        return usable if name in self.plain and SEPARATOR not in usable else self.qualified(name)
 
 
 def name_tools(offers: Sequence[Offer], reserved: Collection[str] = ()) -> list[ServerNames]:
     """Choose the names of each server's tools.
 
     A name that only one server uses is kept. If several use it, the only trusted one keeps it, and all others get a
-    prefix: `server__name`. A `reserved` name is always prefixed, and so is one that begins like a server's prefix.
+    prefix: `server__name`. A `reserved` name is always prefixed, and so is one that begins like a server's prefix. A
+    name that the Messages API does not take (dots, slashes, spaces, more than 64 characters) is replaced by one that it
+    takes, before the names are compared.
     """
     prefixes = _prefixes([offer.server for offer in offers])
-    uses = Counter(name for offer in offers for name in set(offer.names))
-    trusted = Counter(name for offer in offers if offer.is_trusted for name in set(offer.names))
+    usable = [_usable(offer.names) for offer in offers]
+    uses = Counter(name for names in usable for name in names.values())
+    trusted = Counter(
+        name for names, offer in zip(usable, offers, strict=True) if offer.is_trusted for name in names.values()
+    )
 
     def is_plain(name: str, offer: Offer) -> bool:
         if name in reserved or _is_forged(name, prefixes):
@@ -78,9 +89,24 @@ def name_tools(offers: Sequence[Offer], reserved: Collection[str] = ()) -> list[
         return uses[name] == 1 or (offer.is_trusted and trusted[name] == 1)
 
     return [
-        ServerNames(prefix, frozenset(name for name in offer.names if is_plain(name, offer)))
-        for prefix, offer in zip(prefixes, offers, strict=True)
+        ServerNames(prefix, names, frozenset(listed for listed, name in names.items() if is_plain(name, offer)))
+        for prefix, names, offer in zip(prefixes, usable, offers, strict=True)
     ]
+
+
+def _usable(listed: Iterable[str]) -> dict[str, str]:
+    """A different name for each listed one, which is kept if the Messages API takes it."""
+    names = list(dict.fromkeys(listed))
+    cleaned = {name: _NOT_IN_TOOL_NAMES.sub("_", name) for name in names}
+    uses = Counter(cleaned.values())
+    return {
+        name: clean
+        if name == clean and len(clean) <= LONGEST
+        else clean
+        if uses[clean] == 1 and len(clean) <= LONGEST and clean.strip("_")
+        else f"{clean[: LONGEST - 9].strip('_') or 'tool'}_{_hash(name)}"
+        for name, clean in cleaned.items()
+    }
 
 
 def _is_forged(name: str, prefixes: Collection[str]) -> bool:

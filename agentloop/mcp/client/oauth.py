@@ -164,7 +164,8 @@ class ServerLogin(httpx2.Auth):
             self._asked_for.add(scope)
         if self._settings.grant == MACHINE:
             return True
-        return self._browser is not None and (self._at_once or current_call.get() is not None)
+        call = current_call.get()
+        return self._browser is not None and (self._at_once or (call is not None and call.may_ask))
 
     async def _prepare_redirect(self, stack: AsyncExitStack, scope: str | None) -> None:
         """Listen for the redirect, at the port that the client is registered with if it is free.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -20,17 +20,20 @@ from agentloop import (
     ConfigurationError,
     Limits,
     Tool,
-    ToolError,
     ToolOutput,
     ToolSpec,
     ToolUnavailable,
     dispatch,
 )
+from agentloop.mcp import exact_arguments
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.content import output_of
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.naming import Offer, ServerNames, name_tools
 from agentloop.mcp.client.permissions import Permit, needs_permission, refusal
+from agentloop.mcp.client.repair import STRUCTURED
+from agentloop.mcp.client.sdk_session import CALL_TIMEOUT, ServerBusy
 from agentloop.narration import LINE, clip
 from agentloop.schema_check import SchemaCheck
 
@@ -45,19 +48,19 @@ PATIENCE = 5.0
 """Seconds a call without a fallback waits for its server to come back."""
 RETURN = 30.0
 """Seconds a call waits for a server that keeps runs and went away during the call."""
+GRACE = 5.0
+"""Seconds beyond the connection's own limit of a call, which tells the server that the call is given up."""
 RETURNS = 3
 """How often such a server may go away during one call."""
 MAX_ALL = 512_000
 """Characters of the names, descriptions and input schemas of all tools, which a model reads with every request."""
 MAX_PROBLEMS = 5
 """Lines about one server's tools."""
-MAX_IMAGE = 5 * 1024 * 1024
-"""Characters of an image in base64 that the Messages API takes."""
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+"""Seconds before a call that a busy server refused is made again: if the server does not say, and at most."""
 MAX_LINES = 1000
 """Progress lines of one call that are reported; later ones are dropped."""
-
-_IMAGES = {"image/gif", "image/jpeg", "image/png", "image/webp"}
-"""What the Messages API takes; it refuses the whole conversation for any other."""
 
 
 def remote_tools(
@@ -156,7 +159,8 @@ def _may_fall_back(spec: ToolSpec, fallback: ToolSpec) -> bool:
 
 def is_same_contract(spec: ToolSpec, other: ToolSpec) -> bool:
     """Whether two tools have the same schemas and annotations. Names, titles and descriptions may differ."""
-    return replace(spec, name="", title=None, description="") == replace(other, name="", title=None, description="")
+    same: dict[str, Any] = {"name": "", "title": None, "description": "", "model_schema": None}
+    return replace(spec, **same) == replace(other, **same)
 
 
 def spec_of(listing: McpTool) -> ToolSpec:
@@ -165,12 +169,13 @@ def spec_of(listing: McpTool) -> ToolSpec:
 
 
 def _remote_tool(connection: Connection, listing: McpTool, shown_name: str) -> Tool:
-    spec = spec_of(listing)
+    spec = spec_of(listing).for_any_author()
     promise = None if spec.output_schema is None else SchemaCheck(spec.output_schema, is_trusted=connection.is_trusted)
     return Tool(
         replace(spec, name=shown_name),
         RemoteCall(connection, listing.name, is_agent=spec.is_agent, promise=promise),
         takes_context=True,
+        timeout=(connection.entry.seconds or CALL_TIMEOUT) + GRACE,
         served_by=connection.name,
         is_trusted=connection.is_trusted,
     )
@@ -195,7 +200,7 @@ class RemoteCall:
     async def __call__(self, context: CallContext, /, **arguments: Any) -> ToolOutput:
         if self.permit is not None:
             await self.permit(arguments)
-        sent = {name: _wire(value) for name, value in arguments.items()}
+        sent = exact_arguments.marked(arguments)
         was_up = self.connection.is_up
         try:
             return await self._ask(context, sent, self.patience)
@@ -214,35 +219,51 @@ class RemoteCall:
         return await self._ask(context, sent, RETURN)
 
     async def _ask(self, context: CallContext, arguments: Mapping[str, Any], patience: float) -> ToolOutput:
+        """Call, and once more after a refusal for the time being if nothing was run or that does no harm."""
+        try:
+            return await self._ask_once(context, arguments, patience)
+        except ServerBusy as busy:
+            wait = FIRST_WAIT if busy.retry_after is None else busy.retry_after
+            if wait > LONGEST_WAIT or not (busy.was_refused or self.may_repeat):
+                raise
+            context.progress(f"{self.connection.name} is busy, next try in {wait:g} s")
+            await asyncio.sleep(wait)
+        return await self._ask_once(context, arguments, patience)
+
+    async def _ask_once(self, context: CallContext, arguments: Mapping[str, Any], patience: float) -> ToolOutput:
         ask = partial(self.connection.call, self.name, arguments, _reporter(context), patience=patience)
         if not self.is_agent:
-            return self._output(await ask())
+            return await self._output(await ask(), context)
         server = self.connection
         with Delegation(context, self.name, server.name, is_trusted=server.is_trusted) as delegation:
-            result = await ask(delegation=delegation)
-            output = self._output(result)
+            output = await self._output(await ask(delegation=delegation), context)
             delegation.answered(output)
             return output
 
-    def _output(self, result: CallToolResult) -> ToolOutput:
-        output = _output(result, self.connection.name)
-        misfit = None if output.is_error or self.promise is None else self.promise.misfit(output.structured)
-        if misfit is not None:
-            place, reason = misfit
-            raise ToolError(
-                f"{self.connection.name} answered, but the structured content is not what it promised: "
-                f"{place or 'it'}: {reason}"
-            )
-        return output
+    async def _output(self, result: CallToolResult, context: CallContext) -> ToolOutput:
+        server = self.connection.name
+        # What an agent returns for programs, its steps and cost, is not for the model.
+        output, notes = await output_of(result, server, adds_structured=not self.is_agent)
+        for note in notes:
+            context.progress(note)
+        misfit = None
+        if self.promise is not None and not output.is_error:
+            misfit = self.promise.misfit((result.meta or {}).get(STRUCTURED, result.structured_content))
+        if misfit is None:
+            return output
+        place, reason = misfit
+        note = f"[The structured content is not what the tool promises: {place or 'it'}: {reason}]"
+        return replace(output, content=(*output.content, *ToolOutput.of(note).content))
 
 
 def _reporter(context: CallContext) -> ProgressFnT:
     lines = itertools.count(1)
 
     async def report(progress: float, total: float | None, message: str | None) -> None:
-        del progress, total
-        if message and next(lines) <= MAX_LINES:
-            context.progress(clip(message, LINE))
+        step = "" if total is None else f"{progress:g}/{total:g}"
+        text = " ".join(part for part in (step, message) if part) or f"{progress:g}"
+        if next(lines) <= MAX_LINES:
+            context.progress(clip(text, LINE))
 
     return report
 
@@ -269,39 +290,3 @@ def _with_fallback(tool: Tool, fallback: Tool, warn: Warn, limits: Limits, is_on
         return output
 
     return replace(tool, function=call)
-
-
-def _output(result: CallToolResult, server: str) -> ToolOutput:
-    content = tuple(block for block in map(_block, result.content) if block is not None)
-    structured = result.structured_content if isinstance(result.structured_content, Mapping) else None
-    if not content and structured is not None:
-        content = ToolOutput.of(structured).content
-    if result.is_error and not content:
-        content = ToolOutput.error("").content
-    return ToolOutput(content, structured, result.is_error, server)
-
-
-def _block(content: Any) -> dict[str, Any] | None:
-    """An MCP content block as a block of the Messages API. Other kinds become a text that names them."""
-    match content.type:
-        case "text":
-            blocks = ToolOutput.of(content.text).content
-            return blocks[0] if blocks else None
-        case "image" if content.mime_type in _IMAGES:
-            if len(content.data) > MAX_IMAGE:
-                return {"type": "text", "text": f"[An image of {len(content.data):,} characters, which is too large.]"}
-            source = {"type": "base64", "media_type": content.mime_type, "data": content.data}
-            return {"type": "image", "source": source}
-        case kind:
-            return {"type": "text", "text": f"[{kind} content, which cannot be shown here]"}
-
-
-def _wire(value: Any) -> Any:
-    """JSON that other programs can read: a number that no float represents becomes text."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, list):
-        return [_wire(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _wire(item) for key, item in value.items()}
-    return value

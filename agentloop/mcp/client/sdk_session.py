@@ -3,46 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
-from typing import Any, Self, TextIO, cast
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TextIO, TypeVar, cast
 
 import httpx2
 from mcp import Client, MCPError
-from mcp.client.sse import sse_client
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.dispatcher import ProgressFnT
-from mcp.shared.message import SessionMessage
-from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, RequestParamsMeta
+from mcp.types import (
+    CONNECTION_CLOSED,
+    REQUEST_TIMEOUT,
+    CallToolRequestParams,
+    CallToolResult,
+    LoggingMessageNotificationParams,
+    RequestParamsMeta,
+)
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
-from agentloop import ToolError
+from agentloop import ToolError, exact_json
 from agentloop.clock_offsets import ClockOffsets
 from agentloop.delegation_context import CALL, IDEMPOTENCY_KEY
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
-from agentloop.mcp.client.bounded_http import http_client
 from agentloop.mcp.client.call_events import AgentExtension, take_last_events
-from agentloop.mcp.client.call_state import CallState, current_call
+from agentloop.mcp.client.call_state import CallState, HttpFailure, current_call
 from agentloop.mcp.client.catalog import Catalog, read_catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.repair import Repair
+from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.sdk_compat import skip_result_validation
-from agentloop.mcp.client.server_process import server_process
 from agentloop.mcp.client.tasks import ID as TASKS
 from agentloop.mcp.client.tasks import TasksClient
-from agentloop.mcp.stdio import SendStream, WatchedStream
+from agentloop.mcp.client.transports import Route, Transports
 from agentloop.narration import clip
 from agentloop.redaction import without_passwords
 
-CALL_TIMEOUT = 600.0
+CALL_TIMEOUT = 3600.0
 """Seconds a server may take for one call unless its entry says otherwise. The SDK has no bound of its own."""
-MAX_EVENT = 16 * 1024 * 1024
-"""Bytes of one event of an event stream."""
+IDLE_TIMEOUT = 300.0
+"""Seconds without progress after which a call is given up, unless the entry has a `timeout`."""
+REQUEST_SECONDS = 60.0
+"""Seconds for a request that is not a call."""
 MAX_REASON = 500
 """Characters of a server's error message."""
+MAX_INSTRUCTIONS = 4_000
+"""Characters of a server's instructions."""
+
+_TOO_MANY = 429
+_BUSY = {_TOO_MANY, 503}
+_WORTH_A_LINE = {"warning", "error", "critical", "alert", "emergency"}
 
 OnEnd = Callable[[str], None]
+T = TypeVar("T")
 
 
 class ConnectionLost(Exception):
@@ -53,15 +68,67 @@ class SessionRefused(ToolError):
     """The server does not know the session any more. The call was not run."""
 
 
+class ServerBusy(ToolError):
+    """The server refused the call with HTTP 429 or 503. `retry_after` is the seconds it asks to wait, if it does."""
+
+    def __init__(self, text: str, failure: HttpFailure) -> None:
+        super().__init__(text)
+        self.retry_after = failure.retry_after
+        self.was_refused = failure.status == _TOO_MANY
+        """Whether the call was certainly not run."""
+
+
+class _Progress:
+    """Progress of a call, which also shows that the server is alive."""
+
+    def __init__(self, state: CallState, report: ProgressFnT) -> None:
+        self._state = state
+        self._report = report
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        self._state.hear()
+        await self._report(progress, total, message)
+
+
+class _LogLines:
+    """Writes a server's log messages at warning and above to `log`, each as a line in which `shown` hides secrets."""
+
+    def __init__(self, name: str, shown: Callable[[str], str], log: TextIO) -> None:
+        self._name = name
+        self._shown = shown
+        self._log = log
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, params: LoggingMessageNotificationParams) -> None:
+        if params.level not in _WORTH_A_LINE:
+            return
+        what = params.data if isinstance(params.data, str) else exact_json.dumps(params.data)
+        source = f"{params.logger}: " if params.logger else ""
+        line = self._shown(f"{self._name}: {params.level}: {source}{what}") + "\n"
+        async with self._lock:
+            await asyncio.to_thread(self._write, line)  # the file may be a pipe that this event loop reads
+
+    def _write(self, line: str) -> None:
+        self._log.write(line)
+        self._log.flush()
+
+
 class SdkSession:
     """A connection that is open within the block of `opened`, which one task has to enter and leave.
 
-    Calls may be made by any task. They raise `ConnectionLost`, or `ToolError` for what the server refused.
+    Calls may be made by any task. They raise `ConnectionLost`, or `ToolError` for what the server refused. `route` is
+    the way to the server that is tried first, and then the one that led to it.
     """
 
-    def __init__(self, name: str, entry: ServerEntry, keys: str, auth: httpx2.Auth | None = None) -> None:
+    def __init__(
+        self, name: str, entry: ServerEntry, keys: str, route: Route | None = None, auth: httpx2.Auth | None = None
+    ) -> None:
         self.catalog = Catalog()
         self.keeps_runs = False
+        self.instructions = ""
+        self.has_resources = False
+        self.route = route or Route.to(entry)
+        self.failure: HttpFailure | None = None
         self.has_ended = False
         self._name = name
         self._entry = entry
@@ -69,7 +136,7 @@ class SdkSession:
         self._auth = auth
         self._clocks = ClockOffsets()
         self._client: Client | None = None
-        self._calls: set[asyncio.Task[CallToolResult]] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
         self._delegations: dict[str, Delegation] = {}
 
     @asynccontextmanager
@@ -98,30 +165,53 @@ class SdkSession:
                 self.has_ended = True
 
     async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd) -> None:
-        transport = await self._transport(stack, server_log, on_end)
-        extensions = [AgentExtension(self._delegations), TasksClient(lambda: not self.has_ended)]
-        client = await stack.enter_async_context(Client(transport, extensions=extensions))
-        skip_result_validation(client)
-        self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
-        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry)
-        self._client = client
+        """Try the routes to the server, one after the other."""
+        repair = Repair()
+        transports = Transports(self._entry, repair, server_log, on_end, self._auth)
+        while True:
+            state = CallState()
+            attempt = AsyncExitStack()
+            token = current_call.set(state)
+            try:
+                self._client = await self._connected(attempt, transports, repair, server_log)
+            except BaseException as error:
+                await attempt.aclose()
+                self.failure = state.failure
+                status = None if state.failure is None else state.failure.status
+                has_exited = transports.ended is not None
+                route = self.route.otherwise(self._entry, has_exited=has_exited, status=status)
+                may_retry = route is not None and isinstance(error, Exception | BaseExceptionGroup)
+                await transports.failed(is_tried_again=may_retry)
+                if route is None or not may_retry:
+                    raise
+                self.route = route
+            else:
+                stack.push_async_exit(attempt)
+                return
+            finally:
+                current_call.reset(token)
 
-    async def _transport(
-        self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd
-    ) -> AbstractAsyncContextManager[Any]:
-        entry = self._entry
-        if entry.command is not None:
-            streams = server_process(entry, server_log, on_end)
-        elif entry.type == "sse":
-            factory = partial(http_client, on_failed_post=on_end)
-            streams = sse_client(
-                entry.address, headers=entry.all_headers, auth=self._auth, httpx_client_factory=factory
-            )
-        else:
-            # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
-            http = await stack.enter_async_context(http_client(entry.all_headers, auth=self._auth))
-            streams = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_EVENT)
-        return _watched(streams, on_end)
+    async def _connected(
+        self, stack: AsyncExitStack, transports: Transports, repair: Repair, server_log: TextIO
+    ) -> Client:
+        transport = await transports.open(stack, self.route)
+        extensions = [AgentExtension(self._delegations), TasksClient(lambda: not self.has_ended)]
+        client = Client(
+            transport,
+            extensions=extensions,
+            mode=self.route.mode,
+            logging_callback=_LogLines(self._name, self._shown, server_log),
+            log_level="warning",
+        )
+        await stack.enter_async_context(client)
+        skip_result_validation(client)
+        by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
+        self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
+        self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
+        self.has_resources = client.server_capabilities.resources is not None
+        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, repair.left_out)
+        await transports.connected(by_handshake=by_handshake)
+        return client
 
     async def call(
         self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, delegation: Delegation | None
@@ -136,23 +226,19 @@ class SdkSession:
         assert self._client is not None
         context = delegation.delegation if delegation else None
         meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.call}"}
-        state = CallState(delegation)
+        state = CallState(delegation, may_ask=True)
         current_call.set(state)  # for the task made here
+
         call = asyncio.create_task(
-            self._client.call_tool(
-                tool,
-                dict(arguments),
-                read_timeout_seconds=self._entry.seconds or CALL_TIMEOUT,
-                progress_callback=progress,
-                meta=cast("RequestParamsMeta | None", meta),
-            )
+            self._request(tool, arguments, _Progress(state, progress), cast("RequestParamsMeta | None", meta))
         )
         self._calls.add(call)
         if delegation and context:
             self._delegations[context.call] = delegation
             delegation.events.sent(self._clocks)
+            delegation.hear = state.hear
         try:
-            await asyncio.wait({call})
+            await self._until_done_or_idle(call, state)
             if delegation and not call.cancelled() and not call.exception():
                 await take_last_events(delegation, call.result())
         finally:
@@ -162,6 +248,54 @@ class SdkSession:
             if not call.done():
                 await cancel_and_wait([call])
         return self._outcome(call, state)
+
+    async def _request(
+        self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, meta: RequestParamsMeta | None
+    ) -> CallToolResult:
+        assert self._client is not None
+        seconds = self._entry.seconds or CALL_TIMEOUT
+        if tool in self.catalog.as_tasks:
+            params = CallToolRequestParams(name=tool, arguments=dict(arguments), _meta=meta)
+            return await call_as_task(self._client.session, params, progress, seconds)
+        return await self._client.call_tool(
+            tool, dict(arguments), read_timeout_seconds=seconds, progress_callback=progress, meta=meta
+        )
+
+    async def _until_done_or_idle(self, call: asyncio.Task[CallToolResult], state: CallState) -> None:
+        """Wait for the call while the server reports something.
+
+        Raises:
+            ToolError: it has reported nothing for too long.
+        """
+        if self._entry.seconds is not None:
+            await asyncio.wait({call})
+            return
+        while not call.done():
+            left = state.heard + IDLE_TIMEOUT - time.monotonic()
+            if left <= 0:
+                raise ToolError(f"{self._name} gave no result and no progress for {IDLE_TIMEOUT:g} s.")
+            await asyncio.wait({call}, timeout=left)
+
+    async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Make a request that is not a call.
+
+        Raises:
+            ConnectionLost, SessionRefused, ToolError: as `call`.
+        """
+        assert self._client is not None
+        state = CallState(may_ask=True)
+        current_call.set(state)  # for the task made here
+        request = asyncio.create_task(make(self._client))
+        self._calls.add(request)
+        try:
+            await asyncio.wait({request}, timeout=REQUEST_SECONDS)
+            if not request.done():
+                raise ToolError(f"{self._name} did not answer within {REQUEST_SECONDS:g} s.")
+        finally:
+            self._calls.discard(request)
+            if not request.done():
+                await cancel_and_wait([request])
+        return self._outcome(request, state)
 
     async def drain(self, seconds: float) -> None:
         """Let the calls that are under way end by themselves, for so many seconds at most."""
@@ -178,9 +312,14 @@ class SdkSession:
         """A message with the first cause in nested groups."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        return str(error) if isinstance(error, ConnectionLost) else self._shown(f"{type(error).__name__}: {error}")
+        if isinstance(error, ConnectionLost):
+            return str(error)
+        if self.failure is not None:
+            reason = error.message if isinstance(error, MCPError) and not self.failure.line else ""
+            return self._shown(f"{self.failure}: {reason}")
+        return self._shown(f"{type(error).__name__}: {error}")
 
-    def _outcome(self, call: asyncio.Task[CallToolResult], state: CallState) -> CallToolResult:
+    def _outcome(self, call: asyncio.Task[T], state: CallState) -> T:
         if call.cancelled():
             if state.is_refused:
                 raise SessionRefused(f"{self._name} refused the call: it does not know the session")
@@ -188,47 +327,31 @@ class SdkSession:
         try:
             return call.result()
         except MCPError as error:
+            message = self._message(error, state.failure)
             if state.is_refused:
-                raise SessionRefused(f"{self._name} refused the call: {self._shown(error.message)}") from None
+                raise SessionRefused(f"{self._name} refused the call: {message}") from None
             # Servers use this code for errors of their own, too.
             if error.code == CONNECTION_CLOSED and (self.has_ended or state.is_cut_off):
                 raise ConnectionLost("connection closed") from None
+            if state.failure is not None and state.failure.status in _BUSY:
+                raise ServerBusy(f"{self._name} refused the call: {message}", state.failure) from None
             if error.code == REQUEST_TIMEOUT:
-                raise ToolError(f"{self._name} gave no result in time: {self._shown(error.message)}") from None
-            raise ToolError(f"{self._name} refused the call: {self._shown(error.message)}") from None
+                raise ToolError(f"{self._name} gave no result in time: {message}") from None
+            raise ToolError(f"{self._name} refused the call: {message}") from None
         except (OSError, httpx2.HTTPError) as error:
             raise ConnectionLost(self.described(error)) from None
+        except ValidationError as error:
+            raise ToolError(f"{self._name} gave a result that cannot be read: {self._shown(str(error))}") from None
+
+    def _message(self, error: MCPError, failure: HttpFailure | None) -> str:
+        """What the server says of an error, with its HTTP status and its details."""
+        message = error.message
+        if failure is not None:
+            message = str(failure) if failure.line else f"{failure}: {message}"
+        if error.error.data is not None:
+            message = f"{message} ({exact_json.dumps(error.error.data)})"
+        return self._shown(message)
 
     def _shown(self, text: str) -> str:
         """What may be shown of a text that others wrote: one line, without secrets of the entry."""
         return clip(without_passwords(self._entry.without_secrets(text.rstrip(": "))), MAX_REASON)
-
-
-@asynccontextmanager
-async def _watched(transport: AbstractAsyncContextManager[Any], on_end: OnEnd) -> AsyncIterator[Any]:
-    """A transport that reports when nothing more can be received or sent, which the SDK reports only to later calls."""
-    end = partial(on_end, "connection closed")
-    async with transport as (reading, writing):
-        yield WatchedStream(reading, end), _WatchedSender(writing, end)
-
-
-class _WatchedSender:
-    """Another stream, and a call of `on_end` when sending to it has failed."""
-
-    def __init__(self, stream: SendStream, on_end: Callable[[], None]) -> None:
-        self._stream = stream
-        self._on_end = on_end
-        self.aclose = stream.aclose
-
-    async def send(self, message: SessionMessage) -> None:
-        try:
-            await self._stream.send(message)
-        except Exception:
-            self._on_end()
-            raise
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self.aclose()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TextIO
 
@@ -15,6 +16,8 @@ from agentloop.redaction import without_passwords
 
 MAX_LINE = 16 * 1024
 """Bytes of a line; the rest of it is left out."""
+MAX_HELD = 1000
+"""Lines of a server that is starting that are held; the oldest are dropped."""
 DRAIN_TIMEOUT = 1.0
 """Seconds to wait at the end for lines that are in the pipe."""
 _SHOWN = 500
@@ -31,28 +34,92 @@ async def server_log(write: Callable[[str], None]) -> AsyncIterator[TextIO]:
     if sys.platform == "win32":  # whose event loop cannot read such a pipe
         yield sys.stderr
         return
+
+    async def show(line: bytes) -> None:
+        write(clip(without_passwords(line.decode("utf-8", "replace")), _SHOWN))
+
+    async with _pipe(show) as log:
+        yield log
+
+
+class HeldLog:
+    """Lines of one server for `log`, held while `is_held`. `file` is the server's stderr."""
+
+    file: TextIO
+
+    def __init__(self, log: TextIO, *, is_held: bool) -> None:
+        self._log = log
+        self._held = deque[bytes](maxlen=MAX_HELD)
+        self._is_held = is_held
+
+    async def line(self, line: bytes) -> None:
+        if self._is_held:
+            self._held.append(line)
+        else:
+            await self._write([line])
+
+    def drop(self) -> None:
+        """Drop what was held; later lines are shown."""
+        self._is_held = False
+        self._held.clear()
+
+    async def show(self) -> None:
+        """Show what was held, and later lines."""
+        self._is_held = False
+        lines = list(self._held)
+        self._held.clear()
+        await self._write(lines)
+
+    async def _write(self, lines: list[bytes]) -> None:
+        """In a thread: the file may be a pipe that this event loop reads."""
+        text = b"".join(line + b"\n" for line in lines).decode("utf-8", "replace")
+
+        def write() -> None:
+            self._log.write(text)
+            self._log.flush()
+
+        if text:
+            await asyncio.to_thread(write)
+
+
+@asynccontextmanager
+async def held_log(log: TextIO, *, is_held: bool) -> AsyncIterator[HeldLog]:
+    """A log for one server's stderr."""
+    held = HeldLog(log, is_held=is_held)
+    if sys.platform == "win32":
+        held.file = log
+        yield held
+        return
+    async with _pipe(held.line) as held.file:
+        yield held
+
+
+@asynccontextmanager
+async def _pipe(receive: Callable[[bytes], Awaitable[None]]) -> AsyncIterator[TextIO]:
     reading, writing = os.pipe()
     reader = asyncio.StreamReader(limit=MAX_LINE)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
     )
-    passing_on = asyncio.create_task(_pass_on(reader, write), name="server log")
+    passing_on = asyncio.create_task(_pass_on(reader, receive), name="server log")
     try:
-        with os.fdopen(writing, "w", encoding="utf-8") as log:
-            yield log
-        await asyncio.wait({passing_on}, timeout=DRAIN_TIMEOUT)
+        try:
+            with os.fdopen(writing, "w", encoding="utf-8") as log:
+                yield log
+        finally:
+            await asyncio.wait({passing_on}, timeout=DRAIN_TIMEOUT)
     finally:
         await cancel_and_wait([passing_on])
         transport.close()
 
 
-async def _pass_on(reader: asyncio.StreamReader, write: Callable[[str], None]) -> None:
+async def _pass_on(reader: asyncio.StreamReader, receive: Callable[[bytes], Awaitable[None]]) -> None:
     """Read to the end; a full pipe would block the server."""
     rest = b""
     while chunk := await reader.read(MAX_LINE):
         *lines, rest = (rest + chunk).split(b"\n")
         rest = rest[:MAX_LINE]
         for line in lines:
-            write(clip(without_passwords(line.decode("utf-8", "replace")), _SHOWN))
+            await receive(line)
     if rest:
-        write(clip(without_passwords(rest.decode("utf-8", "replace")), _SHOWN))
+        await receive(rest)

@@ -14,10 +14,8 @@ from pydantic import BaseModel
 
 OBJECT: dict[str, Any] = {"type": "object"}
 AGENT = "dev.agentloop/agent"
-PIXEL = "iVBORw0KGgo="
 TOOLS = [
     types.Tool(name="echo", input_schema=OBJECT, description="Answers with its arguments."),
-    types.Tool(name="contents", input_schema=OBJECT),
     types.Tool(name="structured_only", input_schema=OBJECT),
     types.Tool(name="costly", input_schema=OBJECT, _meta={AGENT: True}),
     types.Tool(name="boastful", input_schema=OBJECT, _meta={AGENT: True}),
@@ -33,16 +31,6 @@ TOOLS = [
     types.Tool(name="broken_schema", input_schema={"type": "object", "properties": {"a": {"type": "nonsense"}}}),
 ]
 RESULTS = {
-    "contents": types.CallToolResult(
-        content=[
-            types.TextContent(text="words"),
-            types.TextContent(text=""),
-            types.ImageContent(data=PIXEL, mime_type="image/png"),
-            types.ImageContent(data=PIXEL, mime_type="image/svg+xml"),
-            types.AudioContent(data=PIXEL, mime_type="audio/wav"),
-            types.ResourceLink(name="r", uri="file:///r"),
-        ]
-    ),
     "structured_only": types.CallToolResult(content=[], structured_content={"sum": "0.3"}),
     "costly": types.CallToolResult(
         content=[],

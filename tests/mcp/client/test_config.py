@@ -105,13 +105,13 @@ def test_a_configured_server_comes_before_the_own_one_of_the_same_name() -> None
 @pytest.mark.parametrize(
     ("word", "url", "kind"),
     [
-        ("http://127.0.0.1:8000/mcp", "http://127.0.0.1:8000/mcp", "http"),
-        ("https://example.com/mcp", "https://example.com/mcp", "http"),
+        ("http://127.0.0.1:8000/mcp", "http://127.0.0.1:8000/mcp", None),
+        ("https://example.com/mcp", "https://example.com/mcp", None),
         ("sse+http://127.0.0.1:8000/sse", "http://127.0.0.1:8000/sse", "sse"),
         ("sse+https://example.com/sse", "https://example.com/sse", "sse"),
     ],
 )
-def test_a_word_may_be_a_url(word: str, url: str, kind: str) -> None:
+def test_a_word_may_be_a_url(word: str, url: str, kind: str | None) -> None:
     ((name, entry),) = servers_to_use([word], {}, own_server(OWN_ENV)).items()
     assert (name, entry.url, entry.type, entry.command) == (word, url, kind, None)
 
