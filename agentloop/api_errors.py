@@ -39,6 +39,8 @@ _PUBLIC_HEADERS = re.compile(
     r"x-stainless-.*|anthropic-(version|beta)|accept(-encoding)?|connection|content-(type|length)|host|user-agent"
     r"|traceparent|tracestate"
 )
+_TOOL = re.compile(r"\btools\.(\d{1,4})\.")
+_BAD_REQUEST = 400
 _REQUEST_ID = re.compile(r"[\w-]{1,100}")
 _HOST = re.compile(r"[\w.:-]{1,255}")
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH}
@@ -67,6 +69,15 @@ class ApiError(ModelError):
             retry_after=_seconds(headers.get("retry-after-ms"), 1000) or _seconds(headers.get("retry-after"), 1),
         )
         self.headers = headers
+
+
+def refused_tool(error: ModelError) -> int | None:
+    """The index of the tool definition for which the API refused the request, if that was the reason.
+
+    The API says so only in its text, which begins with the place: `tools.3.custom.input_schema: ...`.
+    """
+    found = _TOOL.search(str(error)) if error.status == _BAD_REQUEST else None
+    return None if found is None else int(found[1])
 
 
 def failed_request(error: Exception, base_url: httpx2.URL, *, has_credentials: bool) -> AgentError:

@@ -19,6 +19,8 @@ class Limits:
     """Tool calls of one message that are run; those above are answered with an error that says so."""
     max_result_chars: int = 100_000
     """Text of one tool result; what is longer is cut, with a notice."""
+    max_results_chars: int = 400_000
+    """Text of all results of one message together; the longest are cut further, with a notice."""
     max_depth: int = 8
     """Agents that delegate to agents that delegate ..."""
     tool_timeout: float = 300.0

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from agentloop import dispatch
+from agentloop import dispatch, result_bounds
+from agentloop.api_errors import refused_tool
 from agentloop.budget import cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
@@ -18,6 +19,7 @@ from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import (
     Event,
+    Notice,
     RunFinished,
     RunStarted,
     Spent,
@@ -33,7 +35,7 @@ from agentloop.journal import EventLog
 from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
-from agentloop.model_caller import ModelCaller
+from agentloop.model_caller import ModelCaller, Retried
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
@@ -177,7 +179,7 @@ class _Run:
 
         before = self._own_usage
         async with time_limit(seconds, late):
-            turn = await self._model_caller.ask(client, request, retried)
+            turn = await self._asked(client, request, retried)
         self._emit(
             TurnFinished(
                 run=self.id,
@@ -189,6 +191,30 @@ class _Run:
             )
         )
         return turn
+
+    async def _asked(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
+        """Ask, and again without each tool whose definition the API refuses."""
+        while True:
+            try:
+                return await self._model_caller.ask(client, request, retried)
+            except ModelError as error:
+                request = self._without_refused_tool(request, error)
+
+    def _without_refused_tool(self, request: ModelRequest, error: ModelError) -> ModelRequest:
+        """The request without the tool that the API's answer names, and from now on all requests without it.
+
+        Raises:
+            ModelError: it is the given one, which names no tool.
+        """
+        number = refused_tool(error)
+        if number is None or number >= len(request.settings.tools):
+            raise error
+        tools = list(request.settings.tools)
+        left_out = tools.pop(number)
+        self._settings = replace(self._settings, tools=tuple(tools))
+        text = f"{left_out.name} is left out, because the Messages API does not take its definition: {error}"
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
+        return replace(request, settings=self._settings)
 
     def _on_stream_event(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
         if moved_on is not None and self._now_calling is not None:
@@ -207,7 +233,7 @@ class _Run:
     async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.ToolCallGroup) -> list[Block]:
         """Run the calls and return one `tool_result` block for each, in asking order."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
-        outputs = await calls.results(uses)
+        outputs = result_bounds.bounded(await calls.results(uses), self._agent.limits.max_results_chars)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 

@@ -11,6 +11,8 @@ from agentloop.command_line import print_result, say
 from agentloop.narration import printable
 from orchestrator_client.report import Report
 
+RESULT_SHOWN = 2_000
+"""Characters of each result that are printed when there is no answer."""
 NO_ACCESS = {401, 403}
 """HTTP statuses of wrong credentials."""
 
@@ -33,10 +35,15 @@ def print_answer(report: Report, policy: str, show: Callable[[str], None]) -> No
     if report.error is None:
         return
     for part in report.finished:
-        text = f"{part.tool}({part.arguments}):\n{part.result}"
+        text = f"{part.tool}({part.arguments}):\n{_beginning(part.result)}"
         (print_result if policy == "best-effort" else say)(printable(text))
     for line in f"no answer: {report.error}".splitlines():
         show(line)
+
+
+def _beginning(result: str) -> str:
+    left = len(result) - RESULT_SHOWN
+    return result if left <= 0 else f"{result[:RESULT_SHOWN]} ... [{left:,} more characters; --json prints all]"
 
 
 def printable_json(value: Any) -> str:

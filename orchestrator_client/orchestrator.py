@@ -16,8 +16,11 @@ from agentloop import Agent, ConfigurationError, Limits, Tool
 from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.content import READ_RESOURCE
+from agentloop.mcp.client.instructions import quoted_instructions
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
+from agentloop.mcp.client.resources import LIST_RESOURCES, resource_tools
 from agentloop.model import ClientSource
 from agentloop.narration import LINE, clip
 from agentloop.tool_search import CALL, SEARCH, How, searchable
@@ -144,7 +147,7 @@ class Session:
             self._setup.approvals.new_conversation()
         return Agent(
             name="orchestrator",
-            system_prompt=SYSTEM_PROMPT,
+            system_prompt=SYSTEM_PROMPT + quoted_instructions(self.connections),
             tools=self._tools(),
             model=self._setup.model,
             client=self._setup.client,
@@ -184,16 +187,16 @@ class Session:
             and not any(fnmatchcase(fallback.name, pattern) for pattern in self._setup.deny)
             and (not self.connections or any(each.entry.uses(each.name, fallback.name) for each in covered))
         ]
-        reserved = {fallback.name for fallback in stand_ins} | {SEARCH, CALL}
+        reserved = {fallback.name for fallback in stand_ins} | {SEARCH, CALL, LIST_RESOURCES, READ_RESOURCE}
         ask = None if self._setup.approvals is None else self._setup.approvals.permit
         remote = remote_tools(
             up, self._warn, reserved=reserved, allow=self._setup.allow, deny=self._setup.deny, ask=ask
         )
-        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins
+        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins + resource_tools(up)
         for connection in down:
             action = "Its calls are answered by local threads." if connection in covered else "It is left out."
             self._warn(f"{connection.name} cannot be reached: {why_down(connection)}. {action}")
-        if not tools:
+        if not tools and not up:
             raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
         return searchable(tools, self._setup.tool_search, Limits())
 

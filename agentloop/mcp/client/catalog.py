@@ -25,6 +25,7 @@ MAX_SERVER = 256_000
 """Characters of all tools of one server."""
 MAX_LISTED = 16 * 1024 * 1024
 """Characters of everything a server lists, with the tools that are not used."""
+APPS = "ui://"
 NAMED = 5
 """Tools that a message names; it counts the others."""
 
@@ -78,6 +79,19 @@ async def read_catalog(
         seen.add(cursor)
     catalog = _select(listed, name, entry, is_cut=is_cut)
     return replace(catalog, left_out=(*unreadable, *catalog.left_out))
+
+
+async def has_resources(client: Client) -> bool:
+    """Whether there are resources that a model may want: not only pages of MCP Apps, which hosts show."""
+    if client.server_capabilities.resources is None:
+        return False
+    try:
+        page = await client.list_resources(cache_mode="bypass")
+        if any(not each.uri.startswith(APPS) for each in page.resources):
+            return True
+        return bool((await client.list_resource_templates(cache_mode="bypass")).resource_templates)
+    except MCPError:
+        return False
 
 
 def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, *, is_cut: bool) -> Catalog:

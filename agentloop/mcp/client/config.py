@@ -75,7 +75,7 @@ class ServerEntry(BaseModel):
     args: tuple[str, ...] = Field(default=(), repr=False)
     env: Annotated[Mapping[str, str], BeforeValidator(_variables)] = Field(default_factory=dict, repr=False)
     cwd: Path | None = None
-    url: str | None = Field(default=None, repr=False)
+    url: str | None = Field(default=None, repr=False, validation_alias=AliasChoices("url", "serverUrl", "httpUrl"))
     type: Annotated[Literal["stdio", "http", "sse"] | None, BeforeValidator(_transport)] = Field(
         default=None, validation_alias=AliasChoices("type", "transport")
     )

@@ -30,7 +30,7 @@ MOST_DIGITS = 100
 _VARIABLE = re.compile(
     r"\$\{(?P<host>[A-Za-z]+:)?(?P<name>[A-Za-z_/][A-Za-z0-9_.-]*?)(?P<default>:-(?P<text>[^}]*))?\}"
 )
-_EXPANDED = ("command", "args", "env", "url", "headers", "cwd", "envFile", "oauth")
+_EXPANDED = ("command", "args", "env", "url", "serverUrl", "httpUrl", "headers", "cwd", "envFile", "oauth")
 _SETTING = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
 
@@ -170,6 +170,7 @@ def _checked_name(name: str, path: Path, key: str) -> str:
 def _entry(value: Any, path: Path, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
     if not isinstance(value, dict):
         raise ConfigurationError(f"{path}: {place}: an object is needed")
+    value = {key: each for key, each in value.items() if each is not None}
     try:
         keys = [key for key in _EXPANDED if key in value and expand]
         expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in keys}

@@ -29,7 +29,7 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
 from agentloop.mcp.client.call_events import AgentExtension, take_last_events
 from agentloop.mcp.client.call_state import CallState, HttpFailure, current_call
-from agentloop.mcp.client.catalog import Catalog, read_catalog
+from agentloop.mcp.client.catalog import Catalog, has_resources, read_catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.repair import Repair
@@ -156,7 +156,7 @@ class SdkSession:
         async with AsyncExitStack() as stack:
             try:
                 async with time_limit(seconds, late):
-                    await self._open(stack, server_log, end)
+                    await self._open(stack, server_log, end, time.monotonic() + seconds)
             except TimeoutError as error:
                 raise ConnectionLost(f"no connection within {seconds:g} s") if error is late else error from None
             try:
@@ -164,8 +164,8 @@ class SdkSession:
             finally:
                 self.has_ended = True
 
-    async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd) -> None:
-        """Try the routes to the server, one after the other."""
+    async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd, deadline: float) -> None:
+        """Try the routes to the server, one after the other. A busy server is tried again if it says when."""
         repair = Repair()
         transports = Transports(self._entry, repair, server_log, on_end, self._auth)
         while True:
@@ -177,12 +177,11 @@ class SdkSession:
             except BaseException as error:
                 await attempt.aclose()
                 self.failure = state.failure
-                status = None if state.failure is None else state.failure.status
-                has_exited = transports.ended is not None
-                route = self.route.otherwise(self._entry, has_exited=has_exited, status=status)
-                may_retry = route is not None and isinstance(error, Exception | BaseExceptionGroup)
-                await transports.failed(is_tried_again=may_retry)
-                if route is None or not may_retry:
+                route = None
+                if isinstance(error, Exception | BaseExceptionGroup):
+                    route = await self._next_route(state, deadline, has_exited=transports.ended is not None)
+                await transports.failed(is_tried_again=route is not None)
+                if route is None:
                     raise
                 self.route = route
             else:
@@ -190,6 +189,16 @@ class SdkSession:
                 return
             finally:
                 current_call.reset(token)
+
+    async def _next_route(self, state: CallState, deadline: float, *, has_exited: bool) -> Route | None:
+        failure = state.failure
+        if failure is not None and failure.status in _BUSY and failure.retry_after is not None:
+            if time.monotonic() + failure.retry_after >= deadline:
+                return None
+            await asyncio.sleep(failure.retry_after)
+            return self.route
+        status = None if failure is None else failure.status
+        return self.route.otherwise(self._entry, has_exited=has_exited, status=status)
 
     async def _connected(
         self, stack: AsyncExitStack, transports: Transports, repair: Repair, server_log: TextIO
@@ -208,7 +217,7 @@ class SdkSession:
         by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
         self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
         self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
-        self.has_resources = client.server_capabilities.resources is not None
+        self.has_resources = await has_resources(client)
         self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, repair.left_out)
         await transports.connected(by_handshake=by_handshake)
         return client

@@ -1,0 +1,63 @@
+"""An orchestrator with servers of other people."""
+
+from typing import Any
+
+import pytest
+
+from agentloop.testing import ScriptedMessages, calls, says
+from orchestrator_client.answer import RESULT_SHOWN, print_answer
+from orchestrator_client.orchestrator import SYSTEM_PROMPT, Session, Setup
+from orchestrator_client.report import DelegatedCall, Report
+from tests.mcp.client.raw import raw
+
+
+def session(model: ScriptedMessages, **wish: Any) -> Session:
+    entry = raw(**wish).entry
+    return Session(Setup("some-model", model.client, {"raw": entry}, []), lambda _line: None)
+
+
+@pytest.mark.requirement("server-instructions")
+async def test_instructions_of_a_server_reach_the_model_quoted_under_its_name() -> None:
+    with ScriptedMessages([says("fine")]) as model:
+        async with session(model, tools=[], instructions="Dates are DD/MM.\n\nNever guess.") as servers:
+            await servers.orchestrator().run("Go.")
+    system = model.requests[0].body["system"]
+    assert system.startswith(SYSTEM_PROMPT)
+    assert "not instructions of the user" in system
+    assert system.endswith("raw:\n> Dates are DD/MM.\n> \n> Never guess.")
+
+
+async def test_a_model_without_any_tools_answers_by_itself() -> None:
+    with ScriptedMessages([says("fine")]) as model:
+        async with session(model, capabilities={}) as servers:
+            assert (await servers.orchestrator().run("Go.")).answer == "fine"
+    assert "tools" not in model.requests[0].body
+
+
+@pytest.mark.requirement("content-whole")
+async def test_a_model_can_list_and_read_resources() -> None:
+    resource = {"uri": "file:///a.md", "name": "a", "mimeType": "text/markdown", "description": "notes"}
+    contents = {"uri": "file:///a.md", "mimeType": "text/markdown", "text": "# Notes"}
+    script = [
+        calls(("list_mcp_resources", {"server": "raw"})),
+        calls(
+            ("read_mcp_resource", {"server": "raw", "uri": "file:///a.md"}),
+            ("read_mcp_resource", {"server": "x", "uri": "y"}),
+        ),
+        says("read"),
+    ]
+    with ScriptedMessages(script) as model:
+        async with session(model, capabilities={"resources": {}}, resources=[resource], contents=contents) as servers:
+            result = await servers.orchestrator().run("Go.")
+    listed, read, unknown = (step.result for step in result.steps)
+    assert listed == "file:///a.md | a | text/markdown | notes"
+    assert read == "[Resource file:///a.md (text/markdown)]\n# Notes"
+    assert unknown == "There is no server 'x' with resources. There are: \"raw\"."
+
+
+def test_results_are_not_printed_whole_when_there_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    part = DelegatedCall("dump", {}, 0.0, 1.0, "raw", is_error=False, result="x" * 100_000)
+    print_answer(Report([part], error="no budget"), "all", lambda _line: None)
+    shown = capsys.readouterr().err
+    assert len(shown) < RESULT_SHOWN + 200
+    assert "98,000 more characters" in shown
