@@ -30,8 +30,9 @@ class Options:
     connect_timeout: float
     local: bool
     allow: tuple[str, ...]
-    deny: tuple[str, ...]
-    tool_search: str
+    deny: tuple[str, ...] = ()
+    tool_search: str = "auto"
+    prompt: str | None = None
     max_calls: int
     model: str
     calculator_model: str
@@ -210,6 +211,12 @@ all_options = _together(
         multiple=True,
         metavar="PATTERN",
         help="Leave out tools of servers: a name, server__name, or a pattern. Can be repeated.",
+    ),
+    option(
+        _SERVERS,
+        "--prompt",
+        metavar="SERVER:PROMPT",
+        help="Ask with this prompt of a server. The words of the command line are its arguments, each NAME=VALUE.",
     ),
     option(
         _SERVERS,
