@@ -2,6 +2,7 @@
 
 from agentloop.agent import Agent
 from agentloop.budget import Budget, Ledger
+from agentloop.content import Document, Image
 from agentloop.context import CallContext, Cancellation, RunScope
 from agentloop.delegate import create_agent_tool_async, create_agent_tool_sync
 from agentloop.errors import (
@@ -11,6 +12,7 @@ from agentloop.errors import (
     ConfigurationError,
     ContextWindowExceeded,
     DeadlineExceeded,
+    InvalidOutput,
     ModelError,
     NoAnswer,
     Refused,
@@ -23,8 +25,8 @@ from agentloop.errors import (
 )
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
-from agentloop.loop import RunResult, Step
 from agentloop.messages import Conversation
+from agentloop.results import RunResult, Step
 from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import sdk_client
@@ -42,6 +44,9 @@ __all__ = [
     "ContextWindowExceeded",
     "Conversation",
     "DeadlineExceeded",
+    "Document",
+    "Image",
+    "InvalidOutput",
     "Journal",
     "Ledger",
     "Limits",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TypedDict, Unpack
+from typing import Any, TypeAlias, TypedDict, Unpack
+
+from pydantic import BaseModel
 
 from agentloop.budget import Budget, Ledger
 from agentloop.context import CallContext
@@ -16,10 +18,14 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.errors import ConfigurationError
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
-from agentloop.loop import RunResult, run_agent
-from agentloop.messages import Conversation
+from agentloop.loop import run_agent
+from agentloop.messages import Conversation, Prompt
+from agentloop.results import RunResult
 from agentloop.stream import RunStream
 from agentloop.tools import Tool
+
+Question: TypeAlias = Prompt | Conversation | BaseModel | Mapping[str, Any]
+"""What an agent is asked. Objects are for agents with an `input_type`."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -39,6 +45,12 @@ class Agent(AgentDefinition):
     `client` is a function that makes an SDK client, or a client for use on one event loop (see `Clients`).
     `description` is what models and people who may delegate to the agent read. `max_tokens` bounds one answer of the
     model. With `early_tool_calls`, harmless calls start while the model still writes the rest of its message.
+    With an `output_type`, a pydantic model or a JSON Schema of an object, a run ends with a value of it:
+    `result.output`. With an `input_type` the agent is asked with an object instead of text. As a tool, the agent has
+    the two as its schemas. `structured_result` makes the structured content of an agent without an output type.
+    With `sessions`, its tool also returns and takes a `session_id`, with which a call continues an earlier one.
+    With `attach`, its tool returns the images and documents that its own tools made beside its answer.
+    `cache` is how long the API caches prompts: `"5m"`, `"1h"`, `"off"`, or `"auto"` for what pays (docs/costs.md).
     Runs are independent of each other: an agent may run any number of times at once. Runs that are not part of another
     run share one rate limiter.
 
@@ -52,7 +64,7 @@ class Agent(AgentDefinition):
 
     async def run(
         self,
-        prompt: str | Conversation,
+        prompt: Question,
         *,
         max_usd: float | str | None = None,
         max_tokens: int | None = None,
@@ -61,6 +73,9 @@ class Agent(AgentDefinition):
         context: CallContext | None = None,
     ) -> RunResult:
         """Answer a prompt, or the open question of a conversation (`result.conversation.ask(...)`).
+
+        A prompt is text, an `Image`, a `Document`, or a list of them. An agent with an `input_type` also takes a value
+        of that.
 
         The run and the runs it delegates to spend at most `max_usd` US dollars and `max_tokens` tokens of prompts and
         answers, and end within `deadline` seconds. `on_event` receives all their events. With a `context`, which a tool
@@ -74,7 +89,7 @@ class Agent(AgentDefinition):
             RunError: there is no answer; says why, and carries conversation and usage.
             ConfigurationError: the prompt, a limit, the client or its credentials are wrong.
         """
-        conversation = Conversation().ask(prompt) if isinstance(prompt, str) else prompt
+        conversation = self._conversation(prompt)
         context = context or CallContext()
         scope, budget = context.scope, Budget(max_usd, max_tokens)
         if on_event is not ignore:
@@ -85,7 +100,7 @@ class Agent(AgentDefinition):
             context = replace(context, deadline=deadline_after(deadline, at_most=context.deadline))
         return await run_agent(self, conversation, replace(context, scope=scope))
 
-    def run_sync(self, prompt: str | Conversation, **options: Unpack[RunOptions]) -> RunResult:
+    def run_sync(self, prompt: Question, **options: Unpack[RunOptions]) -> RunResult:
         """`run`, with the same options, for code that is not async: in an event loop of its own.
 
         Raises:
@@ -101,7 +116,7 @@ class Agent(AgentDefinition):
         raise ConfigurationError("run_sync was called from async code, which it would block: await `run` instead.")
 
     @asynccontextmanager
-    async def stream(self, prompt: str | Conversation, **options: Unpack[RunOptions]) -> AsyncIterator[RunStream]:
+    async def stream(self, prompt: Question, **options: Unpack[RunOptions]) -> AsyncIterator[RunStream]:
         """`run`, with the same options, in the background of the block: iterate over the events, then await `result`.
 
         Leaving the block early cancels the run.
@@ -120,6 +135,15 @@ class Agent(AgentDefinition):
             yield events
         finally:
             await cancel_and_wait([task])
+
+    def _conversation(self, prompt: Question) -> Conversation:
+        if isinstance(prompt, Conversation):
+            return prompt
+        if not isinstance(prompt, BaseModel | Mapping):
+            return Conversation().ask(prompt)
+        if self.typed_input is None:
+            raise ConfigurationError(f"{self.name} has no input_type, so it cannot be asked with an object.")
+        return Conversation().ask(self.typed_input.text_of(prompt))
 
     def as_tool(self) -> Tool:
         """The agent as a tool of another agent, or of a server.

@@ -1,4 +1,4 @@
-"""Middleware of the SDK's clients that bounds what an API may send."""
+"""Middleware for the SDK's clients that limits the size of responses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from anthropic import APIRequest, AsyncAPIResponse
 from agentloop.errors import ModelError
 
 MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of an answer. The longest that a model can write takes about a quarter."""
+"""Bytes of a response. The longest that a model can write is about a quarter of this."""
 MAX_EVENT = 8 * 1024 * 1024
 """Bytes of one event of a stream."""
 MAX_ERROR = 100_000
-"""Bytes of an error's body that are read."""
+"""Bytes that are read of the body of an error response."""
 
 _OF_THE_ENCODED_BODY = {"content-encoding", "content-length", "transfer-encoding"}
 
@@ -24,23 +24,26 @@ _OF_THE_ENCODED_BODY = {"content-encoding", "content-length", "transfer-encoding
 async def bound_answers(
     request: APIRequest, call_next: Callable[[APIRequest], Awaitable[AsyncAPIResponse[Any]]]
 ) -> AsyncAPIResponse[Any]:
-    """Hand on the answer with a body that ends in a `ModelError` when it is too long, or an error's with its start."""
+    """Return the response with a limited body: one that raises a `ModelError` when it is too long.
+
+    The body of an error response is truncated instead.
+    """
     answer = await call_next(request)
-    whole = answer.http_response
-    headers = [(name, value) for name, value in whole.headers.multi_items() if name not in _OF_THE_ENCODED_BODY]
-    if whole.is_success:
-        body: dict[str, Any] = {"stream": _Bounded(whole)}
+    response = answer.http_response
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_ENCODED_BODY]
+    if response.is_success:
+        body: dict[str, Any] = {"stream": _Bounded(response)}
     else:
-        body = {"content": await _start(whole)}
+        body = {"content": await _start(response)}
     answer.http_response = httpx2.Response(
-        whole.status_code, headers=headers, request=whole.request, extensions=whole.extensions, **body
+        response.status_code, headers=headers, request=response.request, extensions=response.extensions, **body
     )
     return answer
 
 
 async def _start(response: httpx2.Response) -> bytes:
     body = b""
-    with suppress(Exception):  # what came until then says enough
+    with suppress(Exception):  # the part that was received is enough
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) >= MAX_ERROR:

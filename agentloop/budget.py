@@ -88,6 +88,10 @@ class Budget:
             None if self.turns is None else self.turns // parts,
         )
 
+    def times(self, factor: int) -> Budget:
+        """That many times as much."""
+        return self._with(self, lambda mine, _: None if mine is None else mine * factor)
+
     def minus(self, cost: Budget) -> Budget:
         """What is left without `cost`; an unknown amount takes nothing."""
         return self._with(cost, lambda left, taken: None if left is None else left - (taken or 0))
@@ -182,8 +186,8 @@ class Ledger:
     def _left(self) -> Budget:
         return functools.reduce(Budget.at_most, (each.left for each in self.accounts))
 
-    async def reserve(self, cost: Budget, purpose: str) -> Reservation:
-        """Set `cost` aside, waiting for what others have reserved and may not need.
+    async def reserve(self, cost: Budget, purpose: str, *, beside: Budget | None = None) -> Reservation:
+        """Set `cost` aside, waiting for what others have reserved and may not need. `beside` is to be left too.
 
         Raises:
             BudgetExceeded: not that much is left, and nothing more can become free.
@@ -191,7 +195,7 @@ class Ledger:
         while True:
             freed = asyncio.Event()
             with self.lock:
-                lacking = [each for each in self.accounts if not each.left.covers(cost)]
+                lacking = [each for each in self.accounts if not each.left.covers(cost.plus(beside or Budget()))]
                 if not lacking:
                     return self._reserved(cost)
                 for each in lacking:

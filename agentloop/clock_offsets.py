@@ -20,26 +20,26 @@ from agentloop.event_bounds import MAX_NAME
 
 @cache
 def _own_clock() -> tuple[str, float]:
-    """The clock of this process, as callers see it: its name, and when it was 0."""
+    """The clock of this process for callers: its name, and the time at which it was 0."""
     return uuid.uuid4().hex[:12], time.monotonic()
 
 
 def on_own_clock(at: float) -> float:
-    """A time of `time.monotonic` on the clock that callers see."""
+    """Convert a time of `time.monotonic` to the clock for callers."""
     return at - _own_clock()[1]
 
 
 def clock_now() -> dict[str, Any]:
-    """The time here, for callers to compare with their own clocks."""
+    """The current time, for callers to compare with their own clocks."""
     clock, origin = _own_clock()
     return {"clock": clock, "now": time.monotonic() - origin}
 
 
 @dataclass(frozen=True, slots=True)
 class EventMessage:
-    """One message about a call. The call `began`, and the message was sent, at those seconds of the server's `clock`.
+    """One message about a call. `began` (of the call) and `now` (when it was sent) are seconds of the server's `clock`.
 
-    `first` is the number of the first of `events`, which are counted from 0; their times count from `began`.
+    `first` is the number of the first of `events`, counted from 0; their times count from `began`.
     """
 
     first: int
@@ -50,7 +50,10 @@ class EventMessage:
 
 
 class ClockOffsets:
-    """How much the clock here is ahead of the server's, as bounds. `travel` is half a round trip, in seconds."""
+    """Lower and upper bounds of the offset between the clock here and the server's.
+
+    `travel` is half a round trip, in seconds.
+    """
 
     def __init__(self) -> None:
         self.travel = 0.0
@@ -58,18 +61,18 @@ class ClockOffsets:
         self._low, self._high = -math.inf, math.inf
 
     def asked(self, value: Any, *, sent: float, received: float) -> None:
-        """Learn from the server's `clock_now`, the answer to a question that was sent and answered at those times."""
+        """Update the bounds from the server's `clock_now`; `sent` and `received` are the times of the request."""
         match value:
             case {"clock": str() as clock, "now": int() | float() as now} if math.isfinite(now):
                 self._narrow(clock[:MAX_NAME], sent - now, received - now)
 
     def began(self, reported: EventMessage, *, sent: float, received: float) -> float:
-        """When, on the clock here, the call began; it was sent, and the message was received, at those times."""
+        """The local time at which the call began; `sent` is when it was sent, `received` when the message arrived."""
         self._narrow(reported.clock, sent - reported.began, received - reported.now)
         return max(sent, reported.began + min(self._low + self.travel, self._high))
 
     def _narrow(self, clock: str, least: float, most: float) -> None:
         low, high = max(self._low, least), min(self._high, most)
-        if clock != self._clock or low > high:  # another process, a drift, or untrue
+        if clock != self._clock or low > high:  # another process, clock drift, or a false report
             low, high = least, most
         self._clock, self._low, self._high = clock, low, high

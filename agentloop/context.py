@@ -1,4 +1,4 @@
-"""What a tool call is given: for the author of the tool, and for the runtime."""
+"""The context of a tool call: one part for the author of the tool, one for the runtime."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from agentloop.budget import Ledger
 from agentloop.events import EventHandler, ignore
 from agentloop.rate_limiter import RateLimiter
+from agentloop.sessions import Session
 from agentloop.usage import Bill
 
 
 class Cancellation:
-    """Set, from any thread, when nobody waits for a call any more. True in a condition once it is set.
+    """Becomes true when the caller no longer waits for the call. It can be set from any thread.
 
-    A thread cannot be stopped from outside. A tool that runs long in one checks this between steps, or registers a
-    callback:
+    A thread cannot be stopped from outside. A tool that runs for long in a thread checks this between steps, or
+    registers a callback with `then`:
 
         for page in pages:
             if context.cancelled:
@@ -39,7 +40,7 @@ class Cancellation:
             callback()
 
     def then(self, callback: Callable[[], object]) -> None:
-        """Call `callback` when set, in the thread that sets it; at once if it is set already."""
+        """Call `callback` when this is set, in the thread that sets it; immediately if it is already set."""
         with self._lock:
             if not self._is_set:
                 self._callbacks.append(callback)
@@ -49,31 +50,35 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """What the runtime passes down with a call. The defaults: nobody watches, and nothing is limited."""
+    """What the runtime passes down with a call. By default there is no event handler and no limit."""
 
     emit: EventHandler = ignore
     """The event handler for everything the call starts."""
     trace: EventHandler = ignore
-    """Receives the same events where they occur, in their task or thread, and can make a span current there."""
+    """An event handler called in the task or thread in which an event occurs, so that it can make a span current."""
     call_id: str | None = None
     """The call's id in the event stream."""
     run_id: str | None = None
-    """The id of the run that the call starts; None gives it a new one. A run that is resumed keeps its id."""
+    """The id of the run that the call starts, or None for a new id. A resumed run has the same id as before."""
     depth: int = 0
-    """How many agents are above the one that is called."""
+    """The number of agents above the called one."""
     ledger: Ledger = field(default_factory=Ledger)
-    """What the tree of runs above may still spend."""
+    """The remaining budget of the tree of runs."""
     rate_limiter: RateLimiter | None = None
-    """The rate limiter of the tree of runs above; None means the one that all runs of an agent share."""
+    """The rate limiter of the tree of runs, or None for the one that all runs of an agent share."""
+    owner: str = ""
+    """The identity of the caller. Only the owner of a session can continue it."""
+    session: Session | None = None
+    """The session of the run that the call starts, if the caller keeps it; an agent keeps its sessions otherwise."""
     siblings: int = 1
-    """Calls of the same message that have not started yet, this one included: they share what is left."""
+    """The number of calls of the same message that have not started yet, including this one. They share the budget."""
     charge: Callable[[Bill], None] = lambda _bill: None
-    """Add the cost of a delegated run to the caller's, once, however the run ended."""
+    """Add the usage of a delegated run to the caller's. It is called once, however the run ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What a tool function gets as its first argument if it is annotated `CallContext`.
+    """Passed to a tool function as its first argument, if that is annotated `CallContext`.
 
     Example:
         @tool(read_only=True)
@@ -86,15 +91,15 @@ class CallContext:
                 total += len(page.split())
             return total
 
-    An agent run from a tool takes part in the caller's budget, deadline and events with
-    `await agent.run(prompt, context=context)`.
+    An agent that a tool runs with `await agent.run(prompt, context=context)` shares the budget, deadline and events of
+    the caller.
     """
 
     progress: Callable[[str], None] = lambda _message: None
-    """Report a step of a long call, as a message for a person."""
+    """Report a step of a long call with a message for the user."""
     cancelled: Cancellation = field(default_factory=Cancellation)
     """Whether the caller has given up."""
     deadline: float | None = None
     """When the caller gives up, on the `time.monotonic` clock."""
     scope: RunScope = field(default_factory=RunScope)
-    """What the runtime passes down. A tool has no need of it."""
+    """What the runtime passes down. Tools do not need it."""

@@ -7,8 +7,9 @@ tools enters the history only together with all of its results, so a conversatio
 What a turn calls for, by its stop reason:
 
     tool_use, with calls         RunTools; then `answer` appends the turn and one user message of results
-    end_turn, stop_sequence      Answered; empty: one nudge, then NoAnswer
-    ... with calls               as tool_use (seen with compatible servers, which end every message so)
+    end_turn, stop_sequence      Answered; empty: one nudge, then NoAnswer;
+                                 does not fit the output type: one correction, then InvalidOutput
+    end_turn, with calls         as tool_use (seen with compatible servers, which end every message so)
     tool_use without calls       as end_turn (seen with compatible servers)
     pause_turn                   AskAgain, nothing is run; with calls or nothing said: ModelError
     max_tokens                   AskAgain with a larger allowance, once; then Truncated. The cut turn is dropped
@@ -19,22 +20,25 @@ What a turn calls for, by its stop reason:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agentloop.errors import (
     ConfigurationError,
     ContextWindowExceeded,
+    InvalidOutput,
     ModelError,
     NoAnswer,
     Refused,
+    ToolError,
     Truncated,
 )
 from agentloop.messages import Block, Conversation, Message
 from agentloop.turn import ToolUse, Turn
 
 NUDGE = "Please give the answer."
+CORRECTION = "The answer does not fit: {}. Answer again, with one JSON object that fits and nothing else."
 LARGER = 4  # times the allowance, the second time
 
 
@@ -52,9 +56,10 @@ class AskAgain:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The run is over."""
+    """The run is over. `output` is what the answer says, if the agent has an output type."""
 
     text: str
+    output: Any = None
 
 
 Step = RunTools | AskAgain | Answered
@@ -63,8 +68,17 @@ Step = RunTools | AskAgain | Answered
 class ConversationState:
     """One question being answered: a conversation that grows turn by turn until there is an answer."""
 
-    def __init__(self, conversation: Conversation, *, max_tokens: int, bound_to: str | None = None) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        *,
+        max_tokens: int,
+        bound_to: str | None = None,
+        read_output: Callable[[str], Any] | None = None,
+    ) -> None:
         """`bound_to` is what the conversation has to be bound to, see `Conversation`.
+
+        `read_output` makes a value of an answer's text, or raises `ToolError`.
 
         Raises:
             ConfigurationError: there is no question, it is blank, which the Messages API refuses, or the conversation
@@ -83,6 +97,8 @@ class ConversationState:
         self.max_tokens = max_tokens
         self._enlarged = False
         self._nudged = False
+        self._read_output = read_output
+        self._corrected = False
         self._renamed = 0
         self._ids = {
             block.get("id")
@@ -98,7 +114,7 @@ class ConversationState:
             RunError: the turn ends the run without an answer.
         """
         match turn.stop_reason:
-            case "tool_use" | "end_turn" | "stop_sequence" if turn.tool_uses:
+            case "tool_use" | "end_turn" if turn.tool_uses:
                 return RunTools(turn.tool_uses)
             case "end_turn" | "stop_sequence" | "tool_use":
                 return self._end(turn)
@@ -139,14 +155,27 @@ class ConversationState:
         return name
 
     def _end(self, turn: Turn) -> Step:
-        self._say(turn)
+        if not turn.tool_uses:
+            self._say(turn)
         if turn.text:
-            return Answered(turn.text)
+            return self._answered(turn.text)
         if self._nudged:
             raise NoAnswer("The model ended its turn without an answer, also when asked once more.")
         self._nudged = True
         self.conversation = self.conversation.ask(NUDGE)
         return AskAgain()
+
+    def _answered(self, text: str) -> Step:
+        if self._read_output is None:
+            return Answered(text)
+        try:
+            return Answered(text, self._read_output(text))
+        except ToolError as error:
+            if self._corrected:
+                raise InvalidOutput(str(error), text) from None
+            self._corrected = True
+            self.conversation = self.conversation.ask(CORRECTION.format(error))
+            return AskAgain()
 
     def _go_on(self, turn: Turn) -> Step:
         before = self.conversation

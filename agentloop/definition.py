@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -13,8 +13,12 @@ from agentloop.errors import ConfigurationError
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
+from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
+from agentloop.results import RunResult
+from agentloop.sessions import MemorySessions
 from agentloop.tools import Tool, ToolOutput
+from agentloop.typed import ObjectType, Typed
 from agentloop.wire import sdk_client
 
 
@@ -32,13 +36,22 @@ class AgentDefinition:
     effort: Effort | None = None
     parallel_tool_calls: bool = True
     early_tool_calls: bool = True
+    cache: CachePolicy = "auto"
     limits: Limits = field(default_factory=Limits)
     journal: Journal = field(default_factory=NoJournal)
+    output_type: ObjectType | None = None
+    input_type: ObjectType | None = None
+    sessions: bool = False
+    attach: bool = False
+    structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         names = [tool.name for tool in self.tools]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigurationError(f"Agent {self.name!r} has more than one tool named {', '.join(twice)}.")
+        if self.typed_output is not None and self.structured_result is not None:
+            raise ConfigurationError(f"Agent {self.name!r} has an output_type, so it needs no structured_result.")
+        _ = self.typed_input  # made here, so that a wrong type is found here
 
     async def call_tool(
         self, name: str, arguments: Mapping[str, Any], *, context: CallContext | None = None
@@ -67,16 +80,37 @@ class AgentDefinition:
             tools=tuple(tool.spec for tool in self.tools),
             effort=self.effort,
             parallel_tool_calls=self.parallel_tool_calls,
+            output_schema=None if self.typed_output is None else self.typed_output.schema,
         )
+
+    @cached_property
+    def typed_output(self) -> Typed | None:
+        """Reads answers of the agent's `output_type`."""
+        return None if self.output_type is None else Typed(self.output_type, f"The output type of {self.name}")
+
+    @cached_property
+    def typed_input(self) -> Typed | None:
+        """Reads what the agent is asked, of its `input_type`."""
+        return None if self.input_type is None else Typed(self.input_type, f"The input type of {self.name}")
 
     @cached_property
     def clients(self) -> Clients:
         return Clients(self.client)
 
     @cached_property
+    def prompt_cache(self) -> PromptCache:
+        """What its runs know of the prefix that they share."""
+        return PromptCache(self.cache)
+
+    @cached_property
     def rate_limiter(self) -> RateLimiter:
         """The rate limiter of the runs that have none from above."""
         return RateLimiter()
+
+    @cached_property
+    def memory_sessions(self) -> MemorySessions:
+        """The sessions of calls that bring none of their own."""
+        return MemorySessions()
 
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:

@@ -3,98 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
+from agentloop import exact_json
 from agentloop.context import CallContext
 from agentloop.definition import AgentDefinition
+from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.errors import ConfigurationError, RunError, ToolError
-from agentloop.loop import RunResult, Step, run_agent
-from agentloop.messages import Conversation
+from agentloop.loop import run_agent
+from agentloop.messages import Block, Conversation
+from agentloop.results import RunResult
 from agentloop.schema_check import SchemaCheck
+from agentloop.sessions import SESSION_ID, Session
 from agentloop.tools import Tool, ToolOutput, ToolSpec
-from agentloop.usage import Bill, ModelUsage, Usage
 
-
-def _object(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
-    """The schema of an object that has all of `properties` and nothing else."""
-    about = {"description": description} if description else {}
-    return {
-        "type": "object",
-        **about,
-        "properties": properties,
-        "required": [*properties],
-        "additionalProperties": False,
-    }
-
-
-def _count(description: str) -> dict[str, Any]:
-    return {"type": "integer", "minimum": 0, "description": description}
-
-
-_USD = {"type": ["number", "null"], "minimum": 0, "description": "Estimated from list prices; null if unknown."}
-
-INPUT_SCHEMA = _object(
-    {
+MAX_ATTACHMENTS = 10
+MAX_ATTACHED = 10_000_000
+"""Images and documents that come with an answer, and the characters of their base64 or text."""
+TAKEN = "The session_id of an earlier answer, to continue that conversation. Leave it out to begin a new one."
+GIVEN = "Send it with the next call to continue this conversation."
+INPUT_SCHEMA = {
+    "type": "object",
+    "properties": {
         "prompt": {
             "type": "string",
             "minLength": 1,
             "maxLength": 20_000,
             "description": "What the agent is to do, self-contained: it sees nothing of this conversation.",
         }
-    }
-)
-OUTPUT_SCHEMA = _object(
-    {
-        "answer": {"type": "string", "description": "The answer, in the agent's words."},
-        "steps": {
-            "type": "array",
-            "description": "The tool calls the agent made, in order.",
-            "items": _object(
-                {
-                    "tool": {"type": "string", "description": "The name of the tool called."},
-                    "arguments": {"type": "object", "description": "The arguments it was called with."},
-                    "result": {"type": "string", "description": "What the tool answered, or its error message."},
-                    "is_error": {"type": "boolean", "description": "True if the call failed."},
-                }
-            ),
-        },
-        "usage": {"description": "What the answer cost."}
-        | _object(
-            {
-                "agent": {"type": "string", "description": "Whose bill this is."},
-                "seconds": {"type": "number", "minimum": 0, "description": "Wall time of the run."},
-                "usd": _USD,
-                "models": {
-                    "type": "object",
-                    "description": "What the run itself used, by model id; delegated runs have bills of their own.",
-                    "additionalProperties": _object(
-                        {
-                            "requests": _count("Requests sent to the model, failed ones included."),
-                            "input_tokens": _count("Input tokens neither written to nor read from the cache."),
-                            "output_tokens": _count("Output tokens."),
-                            "cache_creation_input_tokens": _count("Input tokens written to the cache."),
-                            "cache_read_input_tokens": _count("Input tokens read from the cache."),
-                            "usd": _USD,
-                        }
-                    ),
-                },
-                "delegated": {
-                    "type": "array",
-                    "description": "Bills of the same form, one for each run this one delegated to.",
-                    "items": {"type": "object"},
-                },
-            }
-        ),
-    }
-)
+    },
+    "required": ["prompt"],
+    "additionalProperties": False,
+}
 
 
 def agent_spec(agent: AgentDefinition) -> ToolSpec:
-    """How an agent is described as a tool: `<its name>_agent`, one prompt in; answer, steps and usage out.
+    """How an agent is described as a tool: `<its name>_agent`, a prompt or its `input_type` in, an answer out.
 
     It is as harmless as its tools: read-only if all of them say that they are, and so on. What a tool says that is not
     trusted is not believed. Its world is open: it asks a model.
@@ -102,14 +49,32 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
     return ToolSpec(
         name=f"{agent.name}_agent",
         description=agent.description or f"Delegates a self-contained task to the agent {agent.name}.",
-        input_schema=INPUT_SCHEMA,
-        output_schema=OUTPUT_SCHEMA,
+        input_schema=_with_session(
+            agent, INPUT_SCHEMA if agent.typed_input is None else agent.typed_input.schema, TAKEN
+        ),
+        output_schema=None if agent.typed_output is None else _with_session(agent, agent.typed_output.schema, GIVEN),
         read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),
         destructive=_any(tool.spec.destructive if tool.is_trusted else None for tool in agent.tools),
         idempotent=_all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
         open_world=True,
         is_agent=True,
     )
+
+
+def _with_session(agent: AgentDefinition, schema: Mapping[str, Any], description: str) -> Mapping[str, Any]:
+    """The schema, which also has a `session_id` if the agent has sessions.
+
+    Raises:
+        ConfigurationError: it has one already, or no properties of its own.
+    """
+    if not agent.sessions:
+        return schema
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping) or SESSION_ID in properties:
+        raise ConfigurationError(
+            f"Agent {agent.name!r} has sessions, so its types need `properties`, none of which is {SESSION_ID}."
+        )
+    return {**schema, "properties": {**properties, SESSION_ID: {"type": "string", "description": description}}}
 
 
 def _all(said: Iterable[bool | None]) -> bool | None:
@@ -129,42 +94,35 @@ def _as_tool(
 ) -> Tool:
     """What the agent's tools say is only as good as who says it, and so is what is said of the agent."""
     if spec is not None:
-        _check_fit(spec)
+        _check_fit(agent, spec)
     is_trusted = all(tool.is_trusted for tool in agent.tools)
     return Tool(spec or agent_spec(agent), delegate, takes_context=True, timeout=timeout, is_trusted=is_trusted)
 
 
-def _check_fit(spec: ToolSpec) -> None:
-    """Check that an agent's result can satisfy the specification.
+def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
+    """Check that the agent takes and gives what the specification says.
 
     Raises:
-        ConfigurationError: no result can, or other arguments than `prompt` are asked for.
+        ConfigurationError: it asks for other arguments than the agent takes, or promises a structured result that the
+            agent does not give.
     """
-    asked = {*spec.input_schema.get("properties", {}), *spec.input_schema.get("required", [])} - {"prompt"}
+    taken = {*agent_spec(agent).input_schema.get("properties", {})}
+    asked = {*spec.input_schema.get("properties", {}), *spec.input_schema.get("required", [])} - taken
     if asked:
         raise ConfigurationError(
-            f"{spec.name}: an agent takes no argument but `prompt`; the input schema has {', '.join(sorted(asked))}."
+            f"{spec.name}: the agent takes {', '.join(sorted(taken)) or 'nothing'}; the input schema has "
+            f"{', '.join(sorted(asked))} too. Other arguments need an `input_type`."
         )
     if spec.output_schema is None:
         return
-    check = SchemaCheck(spec.output_schema, is_trusted=True)
-    if check.is_broken:
+    if SchemaCheck(spec.output_schema, is_trusted=True).is_broken:
         raise ConfigurationError(f"{spec.name}: the output schema is not a valid JSON schema.")
-    misfits = [check.misfit(example) for example in _examples()]
-    if None not in misfits:
-        place, reason = misfits[0] or ("", "")
+    if agent.typed_output is not None and spec.output_schema != agent_spec(agent).output_schema:
+        raise ConfigurationError(f"{spec.name}: the output schema is not that of the agent's `output_type`.")
+    if agent.typed_output is None and agent.structured_result is None:
         raise ConfigurationError(
-            f"{spec.name}: no result of an agent fits the output schema: {place or 'result'}: {reason}. "
-            "A result has `answer`, `steps` and `usage`: see agentloop.delegate.OUTPUT_SCHEMA."
+            f"{spec.name} has an output schema, and the agent gives no structured result: it needs an `output_type`."
         )
-
-
-def _examples() -> Iterator[Mapping[str, Any]]:
-    """Structured results as agents give them."""
-    step = Step("add", {"a": 1, "b": 2}, "3", is_error=False)
-    bill = Bill("agent", 1.5, Usage({"model": ModelUsage(1, 100, 10, usd=Decimal("0.001"))}))
-    for steps in (), (step,):
-        yield agent_output(RunResult("The answer is 3.", Conversation(), bill, steps)).structured or {}
 
 
 def create_agent_tool_async(
@@ -172,15 +130,17 @@ def create_agent_tool_async(
 ) -> Tool:
     """Wrap an agent as a tool that runs on the caller's event loop.
 
-    Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text and
-    `{"answer", "steps", "usage"}` as structured content. `spec` describes it in another way than `agent_spec`.
+    Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text, if the
+    agent has an `output_type` also as structured content, and its steps and its cost in `meta`. `spec` describes the
+    tool in another way than `agent_spec`.
 
     Raises:
-        ConfigurationError: `spec` asks for other arguments, or no result can satisfy its output schema.
+        ConfigurationError: `spec` asks for other arguments, or promises a structured result that the agent does not
+            give.
     """
 
-    async def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
-        return await _delegate(agent, prompt, context)
+    async def delegate(context: CallContext, /, **arguments: Any) -> ToolOutput:
+        return await _delegate(agent, arguments, context)
 
     return _as_tool(agent, spec, delegate, timeout)
 
@@ -199,13 +159,13 @@ def create_agent_tool_sync(
     """
     agent.clients.require_factory("create_agent_tool_sync")
 
-    def delegate(context: CallContext, /, prompt: str) -> ToolOutput:
-        return asyncio.run(_until_abandoned(agent, prompt, context))
+    def delegate(context: CallContext, /, **arguments: Any) -> ToolOutput:
+        return asyncio.run(_until_abandoned(agent, arguments, context))
 
     return _as_tool(agent, spec, delegate, timeout)
 
 
-async def _until_abandoned(agent: AgentDefinition, prompt: str, context: CallContext) -> ToolOutput:
+async def _until_abandoned(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
@@ -215,28 +175,80 @@ async def _until_abandoned(agent: AgentDefinition, prompt: str, context: CallCon
             loop.call_soon_threadsafe(task.cancel)
 
     context.cancelled.then(cancel)
-    return await _delegate(agent, prompt, context)
+    return await _delegate(agent, arguments, context)
 
 
-async def _delegate(agent: AgentDefinition, prompt: str, context: CallContext) -> ToolOutput:
+async def _delegate(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
     if context.scope.depth > agent.limits.max_depth:
         raise ToolError(
             f"{agent.name} is {context.scope.depth} agents deep, and {agent.limits.max_depth} is the limit: "
             "do this part without delegating it."
         )
+    asked = {name: value for name, value in arguments.items() if not (agent.sessions and name == SESSION_ID)}
+    prompt = _prompt(agent, asked)
     try:
-        return agent_output(await run_agent(agent, Conversation().ask(prompt), context))
+        if not agent.sessions:
+            return agent_output(agent, await run_agent(agent, Conversation().ask(prompt), context))
+        with _session(agent, arguments.get(SESSION_ID), context) as session:
+            result = await run_agent(agent, session.conversation.ask(prompt), context)
+            session.conversation = result.conversation
+        return _in_session(agent_output(agent, result), session)
     except RunError as error:
-        return ToolOutput.error(f"{agent.name} has no answer: {error}")
+        meta = None if error.bill is None else {USAGE: error.bill.to_json()}
+        return ToolOutput.error(f"{agent.name} has no answer: {error}", meta=meta)
     except ConfigurationError as error:
         raise ToolError(str(error)) from None
 
 
-def agent_output(result: RunResult) -> ToolOutput:
+def _session(agent: AgentDefinition, session_id: str | None, context: CallContext) -> AbstractContextManager[Session]:
+    if context.scope.session is not None:
+        return nullcontext(context.scope.session)
+    return agent.memory_sessions.open(context.scope.owner, session_id)
+
+
+def _in_session(output: ToolOutput, session: Session) -> ToolOutput:
+    """The output, which also says how the conversation can be continued."""
+    if session.is_too_long:
+        said = "[This conversation is too long to be continued: begin a new one.]"
+        return replace(output, content=(*output.content, *ToolOutput.of(said).content))
+    said = f"[{SESSION_ID}: {session.id} (send it with the next call to continue this conversation)]"
+    return replace(
+        output,
+        content=(*output.content, *ToolOutput.of(said).content),
+        structured=None if output.structured is None else {**output.structured, SESSION_ID: session.id},
+        meta={**(output.meta or {}), SESSION: session.id},
+    )
+
+
+def _prompt(agent: AgentDefinition, arguments: Mapping[str, Any]) -> str:
+    if agent.typed_input is None:
+        return str(arguments["prompt"])
+    try:
+        agent.typed_input.read(arguments)
+    except ToolError as error:
+        raise ToolError(f"Invalid arguments for {agent.name}: {error}") from None
+    return exact_json.dumps(arguments)
+
+
+def agent_output(agent: AgentDefinition, result: RunResult) -> ToolOutput:
     """The output of a delegated run."""
-    structured = {
-        "answer": result.answer,
-        "steps": [step.to_json() for step in result.steps],
-        "usage": result.bill.to_json(),
-    }
-    return replace(ToolOutput.of(result.answer), structured=structured)
+    structured = None if agent.structured_result is None else agent.structured_result(result)
+    if agent.typed_output is not None:
+        structured = exact_json.loads_as_floats(result.answer)
+    attached = _attachments(result.attachments) if agent.attach else ()
+    meta = {STEPS: [step.to_json() for step in result.steps], USAGE: result.bill.to_json()}
+    content = (*ToolOutput.of(result.answer).content, *attached)
+    return ToolOutput(content, structured=structured, meta=meta)
+
+
+def _attachments(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The last of the blocks, as many as may go with an answer, and a notice if there are more."""
+    kept: list[Block] = []
+    size = 0
+    for block in reversed(blocks):
+        size += len(block["source"].get("data") or "")
+        if len(kept) == MAX_ATTACHMENTS or size > MAX_ATTACHED:
+            notice = f"[{len(blocks) - len(kept)} earlier attachments were left out.]"
+            return (*ToolOutput.of(notice).content, *reversed(kept))
+        kept.append(block)
+    return tuple(reversed(kept))

@@ -1,6 +1,6 @@
-"""What travels with a delegated call into another process, and what comes back, as plain JSON.
+"""The data of a delegated call to another process, as plain JSON.
 
-Over MCP it is sent in `_meta`, under keys with our prefix:
+Over MCP it is sent in `_meta`, under keys with a common prefix:
 
 * `PREFIX/agent: true` in a `tools/list` entry marks a tool that is an agent: it takes a delegation context;
 * `PREFIX/clock` in a `tools/list` result is the server's time, for clients that declare the extension `PREFIX/agent`;
@@ -9,7 +9,9 @@ Over MCP it is sent in `_meta`, under keys with our prefix:
 * notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
 * notifications `notifications/PREFIX/events` have its events as `event_json` writes them, if the context asks for them;
   the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
-* the result's structured content has the whole `usage`.
+* the result's `_meta` has the call's cost under `PREFIX/usage`, as `Bill.to_json` writes it, the agent's tool calls
+  under `PREFIX/steps`, and the id of its session under `PREFIX/session`. Cost and steps are not in the structured
+  content, because most hosts show that to their model.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from agentloop.limits import seconds_left
 from agentloop.usage import decimal_of
 
 PREFIX = "dev.agentloop"
-"""The prefix of all extension keys, as MCP's rules for `_meta` want it: reverse DNS, then a slash and a name."""
+"""The prefix of all extension keys, in the format that MCP prescribes for `_meta`: reverse DNS, a slash and a name."""
 AGENT = f"{PREFIX}/agent"
 CALL = f"{PREFIX}/call"
 IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
@@ -33,16 +35,19 @@ CLOCK = f"{PREFIX}/clock"
 SPENT = f"notifications/{PREFIX}/spent"
 EVENTS = f"{PREFIX}/events"
 EVENTS_SENT = f"notifications/{EVENTS}"
+USAGE = f"{PREFIX}/usage"
+STEPS = f"{PREFIX}/steps"
+SESSION = f"{PREFIX}/session"
 
 MAX_ID = 200
 MAX_DEPTH = 1_000
 MAX_SECONDS = 1e9
-"""What is read of a handover: characters of its id, and its depth and seconds, of which more counts as this."""
+"""Limits on a received context: characters of its id, and its depth and seconds, which are capped."""
 
 
 @dataclass(frozen=True, slots=True)
 class DelegationContext:
-    """The circumstances of a call. `call` identifies it to the caller; `seconds` are left until its deadline.
+    """The context of a delegated call. `call` is the caller's name for it; `seconds` are left until its deadline.
 
     `events` asks for the events of the runs that the call starts.
     """
@@ -52,6 +57,13 @@ class DelegationContext:
     seconds: float | None = None
     budget: Budget = field(default_factory=Budget)
     events: bool = False
+    attempt: int = 0
+    """Counts the calls of a server that refused the budget of the one before. It is not sent."""
+
+    @property
+    def key(self) -> str:
+        """What identifies the call and the attempt."""
+        return f"{self.call}:{self.attempt}" if self.attempt else self.call
 
     @classmethod
     def of(cls, context: CallContext, budget: Budget | None) -> DelegationContext:
@@ -65,7 +77,7 @@ class DelegationContext:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What is not bounded is left out."""
+        """Limits that do not apply are omitted."""
         value: dict[str, Any] = {"id": self.call, "depth": self.depth}
         if self.seconds is not None:
             value["seconds"] = round(self.seconds, 3)
@@ -75,18 +87,18 @@ class DelegationContext:
 
     @classmethod
     def from_json(cls, value: Any) -> DelegationContext:
-        """Read `to_json`'s shape.
+        """Read the output of `to_json`.
 
         Raises:
-            ValueError: it is something else. A bound that cannot be read is not taken for none.
+            ValueError: the value is invalid. An invalid limit never counts as no limit.
         """
         match value:
             case {"id": str() as call, "depth": int() as depth} if len(call) <= MAX_ID:
                 seconds, budget = value.get("seconds"), value.get("budget", {})
             case _:
-                raise ValueError(f"a handover has an `id` of at most {MAX_ID} characters and a `depth`")
+                raise ValueError(f"a delegation context needs an `id` of at most {MAX_ID} characters and a `depth`")
         if not isinstance(budget, Mapping):
-            raise ValueError("a handover's `budget` is an object")  # noqa: TRY004 - a value read from outside
+            raise ValueError("`budget` must be an object")  # noqa: TRY004 - external data
         return cls(
             call,
             max(1, min(depth, MAX_DEPTH)),
@@ -99,5 +111,5 @@ class DelegationContext:
 def _seconds(value: object) -> float:
     seconds = decimal_of(value) if isinstance(value, int | float) else None
     if seconds is None:
-        raise ValueError("a handover's `seconds` is a number")
+        raise ValueError("`seconds` must be a finite number")
     return min(float(seconds), MAX_SECONDS)

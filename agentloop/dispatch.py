@@ -1,4 +1,4 @@
-"""Running tools: one call, wherever its function belongs, and all the calls of one message at once."""
+"""Calls tools: a single call, on the event loop or in a thread, and all calls of one message concurrently."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from agentloop.turn import ToolUse
 from agentloop.usage import Bill
 
 NOTICE_GRACE = 2.0
-"""Seconds an abandoned thread that watches its context is waited for."""
+"""Seconds to wait for an abandoned thread that checks its context."""
 
 _threads: RunVar[dict[int, CapacityLimiter]] = RunVar("agentloop_threads")
 
 
 async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> ToolOutput:
-    """Call a tool and return what it answered, or an error the model can read: nothing a tool does raises here.
+    """Call a tool and return its output. An exception of the tool becomes an error result for the model.
 
-    Only the cancellation of the caller goes through.
+    Only the cancellation of the caller is raised.
     """
     try:
         if tool.spec.model_schema is not None:
@@ -49,21 +49,21 @@ async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, l
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        # The tool cancelled itself: for us an ordinary failure, not a wish of our caller's.
+        # The tool cancelled itself, not our caller: an ordinary failure.
         return _cancelled_itself(tool.name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one failing call never takes its siblings along
         return ToolOutput.error(f"{tool.name} failed: {type(error).__name__}: {error}")
 
 
 def _cancelled_itself(name: str) -> ToolOutput:
-    return ToolOutput.error(f"{name} was cancelled on its own side and gave no result.")
+    return ToolOutput.error(f"{name} cancelled itself and returned no result.")
 
 
 async def _within_time(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
     seconds = tool.timeout or limits.tool_timeout
     if context.deadline is not None:
         seconds = min(seconds, seconds_left(context.deadline))
-    late = ToolError(f"{tool.name} gave no result within {seconds:.3g} s and was stopped.")
+    late = ToolError(f"{tool.name} timed out after {seconds:.3g} s and was stopped.")
     async with time_limit(seconds, late):
         return await _invoke(tool, arguments, context, limits)
 
@@ -73,7 +73,7 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext
         first = (context,) if tool.takes_context else ()
         return await tool.function(*first, **arguments)
     value = await _in_thread(tool, arguments, context, limits)
-    # A plain function may return an awaitable, and some callables hide that they are async.
+    # A plain function may return an awaitable, and some async callables cannot be recognised as such.
     return await value if inspect.isawaitable(value) else value
 
 
@@ -85,7 +85,7 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
             loop.call_soon_threadsafe(deliver, item)
 
     def charge(bill: Bill) -> None:
-        # Also when abandoned: what was spent was spent. A loop that has closed keeps no books.
+        # Also for an abandoned call, since its usage still counts, unless the loop has closed.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(context.scope.charge, bill)
 
@@ -117,12 +117,12 @@ def _without_exit(function: Callable[[], object]) -> object:
     try:
         return function()
     except SystemExit as error:
-        # As the outcome of a task it would end the event loop.
+        # A SystemExit in a task would stop the event loop.
         raise RuntimeError(f"SystemExit: {error}") from error
 
 
 def _limiter(limits: Limits) -> CapacityLimiter:
-    """That of the event loop for this number of threads: a nested loop has its own, so it cannot starve its callers."""
+    """The event loop's limiter for this number of threads. Nested loops have their own, so as not to block callers."""
     try:
         limiters = _threads.get()
     except LookupError:
@@ -132,10 +132,10 @@ def _limiter(limits: Limits) -> CapacityLimiter:
 
 
 class ToolCallGroup:
-    """The calls of one message: each starts when told to, all run at once, none outlives the block.
+    """The calls of one message. They run concurrently, and none of them outlives the block.
 
-    The first `most` calls are run, those after them are answered with an error. A call is known by the object that
-    stands for it, because a model may use an id twice.
+    The first `most` calls are run; the others get an error result. Calls are identified by their `ToolUse` object,
+    because a model may use an id twice.
     """
 
     def __init__(self, answer: Callable[[ToolUse], Coroutine[Any, Any, ToolOutput]], *, most: int) -> None:
@@ -157,7 +157,7 @@ class ToolCallGroup:
         await cancel_and_wait([*(task for _, task in self._tasks.values()), *self._dropped])
 
     def drop(self) -> None:
-        """Cancel what was started: the message that asked for it was cut off."""
+        """Cancel the started calls, because their message was cut off."""
         started = [task for _, task in self._tasks.values()]
         for task in started:
             task.cancel()
@@ -165,7 +165,7 @@ class ToolCallGroup:
         self._tasks, self._written = {}, 0
 
     def written(self, use: ToolUse, *, may_start: bool) -> None:
-        """The model has written the next call of its message. Start it if it may start early and is not too much."""
+        """Receive the next complete call of the message. Start it if it may start early and is within the limit."""
         self._written += 1
         if may_start and self._written <= self._most:
             self._start(use)
@@ -177,7 +177,7 @@ class ToolCallGroup:
         return self._tasks[id(use)][1]
 
     async def results(self, uses: Sequence[ToolUse]) -> list[ToolOutput]:
-        """Start what has not been started and wait for all; results are in the order of `uses`."""
+        """Start the remaining calls and wait for all of them. The results are in the order of `uses`."""
         tasks = [self._start(use) for use in uses[: self._most]]
         outputs = [await _result_of(task, use.name) for task, use in zip(tasks, uses, strict=False)]
         excess = ToolOutput.error(
@@ -195,7 +195,7 @@ async def _result_of(task: asyncio.Task[ToolOutput], name: str) -> ToolOutput:
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel the tasks that are not done and wait until they are, also when cancelled meanwhile."""
+    """Cancel the tasks that are not done and wait for them, even if the caller is cancelled meanwhile."""
     tasks = list(tasks)
     for task in tasks:
         task.cancel()

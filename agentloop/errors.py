@@ -1,23 +1,24 @@
-"""What can go wrong, and whom it concerns.
+"""The exceptions.
 
-Two planes. What a smarter model could have avoided is a `ToolError`: its text goes back to the model as an error
-result. Everything else is for the operator:
+There are two kinds. Errors that the model can correct are `ToolError`s: their text goes back to the model as an error
+result. All others are for the operator:
 
     AgentError
-    ├── ConfigurationError       wrong before anything was sent
-    └── RunError                 a run that ended without an answer; carries its conversation and usage
-        ├── ModelError           the Messages API, or the way to it, failed
-        │   ├── ApiUnreachable   ... before it answered
-        │   └── StreamBroken     ... after it had begun to answer
+    ├── ConfigurationError       detected before a request is sent
+    └── RunError                 a run ended without an answer; carries its conversation and usage
+        ├── ModelError           a request to the Messages API failed
+        │   ├── ApiUnreachable   ... without a response
+        │   └── StreamBroken     ... in the middle of its response
         ├── Refused              the model declined
-        ├── Truncated            the answer did not fit in max_tokens, twice
+        ├── Truncated            the answer did not fit into max_tokens, twice
         ├── ContextWindowExceeded
-        ├── NoAnswer             the model ended its turn and said nothing, twice
+        ├── InvalidOutput        the answer does not fit the agent's `output_type`
+        ├── NoAnswer             the model ended its turn without text, twice
         ├── TurnLimitExceeded
-        ├── BudgetExceeded       what the run may spend does not cover its next step
+        ├── BudgetExceeded       the remaining budget does not cover the next step
         └── DeadlineExceeded
     ToolError                    for the model
-    └── ToolUnavailable          nobody answers at the tool's address; a local fallback may
+    └── ToolUnavailable          the tool's server cannot be reached; a local fallback may be used
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from agentloop.usage import Bill, Usage
 
 
 class AgentError(Exception):
-    """Base of the errors meant for the operator."""
+    """Base class of the errors for the operator."""
 
 
 class ConfigurationError(AgentError, ValueError):
-    """The agent, its tools, its client or its budget were put together wrongly."""
+    """The configuration of the agent, its tools, its client or its budget is invalid."""
 
 
 class RunError(AgentError):
     """A run ended without an answer.
 
-    `conversation` is what was said and is valid to continue; `bill` is what it cost. Both are None only before the run
-    has recorded them.
+    `conversation` has the messages so far and can be continued; `bill` is the cost report. Both are None only before
+    the run has set them.
     """
 
     conversation: Conversation | None = None
@@ -46,16 +47,16 @@ class RunError(AgentError):
 
     @property
     def usage(self) -> Usage | None:
-        """What the run cost, delegated runs included."""
+        """The usage of the run, including delegated runs."""
         return None if self.bill is None else self.bill.total
 
 
 class ModelError(RunError):
-    """The Messages API answered with an error or could not be reached.
+    """The Messages API returned an error or could not be reached.
 
-    `status` is the HTTP status (None: no answer came), `kind` the API's error type, `request_id` what to quote to the
-    API's operator. `is_passing` says whether the same request may succeed later, `retry_after` when, in seconds, if the
-    API said so.
+    `status` is the HTTP status (None without a response), `kind` the API's error type, `request_id` the id to quote to
+    the API's support. `is_passing` is true if the same request may succeed later; `retry_after` is the API's value in
+    seconds, if any.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class ModelError(RunError):
         self.retry_after = retry_after
 
     def but(self, text: str) -> ModelError:
-        """The same error with one more sentence."""
+        """The same error with a sentence appended."""
         return ModelError(
             f"{str(self).rstrip('.')}. {text}",
             status=self.status,
@@ -88,12 +89,12 @@ class ModelError(RunError):
 
     @property
     def is_overload(self) -> bool:
-        """Whether the API has too much to do: from this client (429) or altogether (529)."""
+        """Whether it is an overload error: too many requests of this client (429) or of all clients (529)."""
         return self.status in {429, 529} or self.kind in {"rate_limit_error", "overloaded_error"}
 
     @property
     def reason(self) -> str:
-        """What went wrong, in one or two words."""
+        """The reason in one or two words."""
         if self.status == 429 or self.kind == "rate_limit_error":  # noqa: PLR2004
             return "rate limited"
         if self.is_overload:
@@ -102,7 +103,7 @@ class ModelError(RunError):
 
 
 class ApiUnreachable(ModelError):
-    """No answer came."""
+    """There was no response."""
 
     @property
     def reason(self) -> str:
@@ -110,7 +111,7 @@ class ApiUnreachable(ModelError):
 
 
 class StreamBroken(ModelError):
-    """The answer began and did not end: cut connection, error event, or end without `message_stop`."""
+    """The response ended early: a lost connection, an error event, or no `message_stop`."""
 
     def __init__(self, text: str, *, kind: str | None = None) -> None:
         super().__init__(text, kind=kind, is_passing=True)
@@ -121,7 +122,7 @@ class StreamBroken(ModelError):
 
 
 class Refused(RunError):
-    """The model declined to answer. `category` and `explanation` are the API's, either may be None."""
+    """The model declined to answer. `category` and `explanation` are from the API; each may be None."""
 
     def __init__(self, category: str | None, explanation: str | None) -> None:
         super().__init__(explanation or "The model declined to answer" + (f" ({category})." if category else "."))
@@ -130,7 +131,7 @@ class Refused(RunError):
 
 
 class Truncated(RunError):
-    """The answer hit `max_tokens` twice, the second time with a larger allowance. `partial` is its text so far."""
+    """The answer reached `max_tokens` twice, the second time with a higher limit. `partial` is its text so far."""
 
     def __init__(self, max_tokens: int, partial: str) -> None:
         super().__init__(f"The answer was cut off at max_tokens={max_tokens}; allow more or ask for less.")
@@ -143,24 +144,40 @@ class ContextWindowExceeded(RunError):
 
 
 class NoAnswer(RunError):
-    """The model ended its turn without text, also after being asked once more for the answer."""
+    """The model ended its turn without text, even after it was asked for the answer again."""
+
+
+class InvalidOutput(RunError):
+    """The answer did not fit the agent's `output_type`, also after one correction.
+
+    `answer` is its text, `reason` says what does not fit.
+    """
+
+    def __init__(self, reason: str, answer: str) -> None:
+        super().__init__(f"The answer does not fit the output type, also after a correction: {reason}")
+        self.reason = reason
+        self.answer = answer
 
 
 class TurnLimitExceeded(RunError):
-    """The model still wanted to call tools in the last turn it was allowed."""
+    """The model still requested tool calls in its last allowed turn."""
 
 
 class BudgetExceeded(RunError):
-    """What is left of the budget does not cover the next step, which was therefore not taken."""
+    """The remaining budget does not cover the next step, which was not started."""
 
 
 class DeadlineExceeded(RunError):
-    """The run took longer than it was given."""
+    """The run did not end before its deadline."""
 
 
 class ToolError(Exception):
-    """A tool call failed in a way the model can act on: the text says what was wrong and what to do."""
+    """A tool call failed in a way that the model can correct: the text says what was wrong and what to do.
+
+    Example:
+        raise ToolError("There is no city 'Pariss'. Check the spelling.")
+    """
 
 
 class ToolUnavailable(ToolError):
-    """Nobody answered at the tool's address. Whether the call was executed is unknown."""
+    """The tool's server could not be reached. Whether the call was executed is unknown."""

@@ -1,6 +1,6 @@
-"""Bounds of what an event may hold when it goes from one process to another.
+"""Limits on the content of events that are sent from one process to another.
 
-The bound of a field follows from its type in `agentloop.events`. It holds for what is sent and for what is received.
+The limit of a field follows from its type in `agentloop.events`. It applies to both sending and receiving.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from agentloop.narration import clip, printable
 from agentloop.usage import COUNTS, MAX_COUNT, Bill, ModelUsage, Usage
 
 MAX_TEXT = 4_000
-"""Characters of a `Text`, and of arguments or a bill as JSON."""
+"""Characters of a `Text`, and of arguments or a cost report as JSON."""
 MAX_NAME = 200
 """Characters of any other text."""
 MAX_MODELS = 20
-"""Models of one bill."""
+"""Models of one usage."""
 MAX_NESTING = 32
-"""Objects and lists within each other in arguments."""
+"""The nesting of objects and lists in arguments."""
 
 E = TypeVar("E", bound=Event)
 
 
 def bounded(event: E) -> E:
-    """The event with no text, number or object larger than is sent or believed, and without control characters."""
+    """The event with its texts, numbers and objects limited, and without control characters."""
     changed = {}
     kind: Any = type(event)
     for name, bound in _bounds(kind):
@@ -95,15 +95,15 @@ def _usages(usage: Usage) -> Usage:
 
 
 def _bill(bill: Bill) -> Bill:
-    """The bill; without those of the runs below if it is too long with them."""
+    """The cost report, without those of delegated runs if it would be too long."""
     delegated = tuple(map(_bill, bill.delegated))
     claimed = None if bill.claimed is None else _usages(bill.claimed)
-    whole = Bill(_name(bill.agent), _number(bill.seconds), _usages(bill.own), delegated, claimed)
-    return whole if not delegated or _is_short(whole.to_json()) else replace(whole, delegated=())
+    limited = Bill(_name(bill.agent), _number(bill.seconds), _usages(bill.own), delegated, claimed)
+    return limited if not delegated or _is_short(limited.to_json()) else replace(limited, delegated=())
 
 
 def _is_short(value: Any) -> bool:
-    """Whether the value is neither long nor deep as JSON. Not if that cannot be told quickly."""
+    """Whether the value is neither long nor deeply nested as JSON. False if that cannot be determined quickly."""
     try:
         text = to_json(value)
     except (ValueError, RecursionError):
@@ -119,5 +119,5 @@ _BY_TYPE: dict[Any, Callable[[Any], Any] | None] = {
     ModelUsage: _usage,
     Bill: _bill,
     Mapping: _arguments,
-    tuple: lambda _bills: (),  # the bills of a call are for the journal of its own process
+    tuple: lambda _bills: (),  # only the journal of the call's own process needs them
 }

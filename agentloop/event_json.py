@@ -1,8 +1,8 @@
-"""Events as JSON and back, without loss: for files, journals and other processes.
+"""Converts events to JSON and back without loss, for files, journals and other processes.
 
-An event is an object: `v` (the version of this form), `event` (its kind, `run_started` say) and its fields by name.
-Amounts of money are text, so that no digit is lost. Readers ignore unknown fields, and skip unknown kinds and versions;
-a version only gains fields that have defaults.
+An event is an object with `v` (the version of this format), `event` (its type, such as `run_started`) and its fields by
+name. Amounts of money are strings, so that no digit is lost. Readers ignore unknown fields, and skip unknown types and
+versions; a version only gains fields that have defaults.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def event_to_json(event: Event, *, origin: float = 0.0) -> dict[str, Any]:
-    """The event as an object that `json.dumps` takes; `at` is counted from `origin`, a time on the same clock."""
+    """The event as an object for `json.dumps`; `at` is counted from `origin`, a time on the same clock."""
     name = _NAMES[type(event)]
     (fields,) = _form(name).dump_python([event], mode="json")
     fields["at"] -= origin
@@ -38,14 +38,14 @@ def event_to_json(event: Event, *, origin: float = 0.0) -> dict[str, Any]:
 
 
 def event_from_json(value: Any, *, origin: float = 0.0) -> Event | None:
-    """Read `event_to_json`'s shape; `origin` is added to `at`. None for an unknown kind or version.
+    """Read the output of `event_to_json`; `origin` is added to `at`. None for an unknown type or version.
 
     Raises:
-        ValueError: the value is not an event, or lacks fields of its kind.
+        ValueError: the value is not an event, or lacks fields of its type.
     """
     name = value.get("event") if isinstance(value, dict) else None
     if not isinstance(name, str):
-        raise ValueError("an event is an object with a kind")  # noqa: TRY004 - it is a value read from outside
+        raise ValueError("an event must be an object with a string `event`")  # noqa: TRY004 - external data
     if name not in _KINDS or value.get("v") != VERSION:
         return None
     try:
@@ -55,12 +55,12 @@ def event_from_json(value: Any, *, origin: float = 0.0) -> Event | None:
         place = ".".join(str(part) for part in problem["loc"][1:])[:100]
         raise ValueError(f"{name}: {place}: {problem['msg']}") from None
     if not math.isfinite(event.at + origin):
-        raise ValueError(f"{name}: at: not a time")
+        raise ValueError(f"{name}: at: not a finite number")
     return replace(event, at=event.at + origin) if origin else event
 
 
 @cache
 def _form(name: str) -> TypeAdapter[list[Event]]:
-    """The form of a list, because pydantic applies the configuration to a dataclass only within a container."""
+    """Adapts a list, because pydantic applies the configuration to a dataclass only within a container."""
     form: Any = GenericAlias(list, _KINDS[name])
     return TypeAdapter(form, config=ConfigDict(allow_inf_nan=False))

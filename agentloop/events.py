@@ -1,9 +1,15 @@
-"""What happens in a run, as it happens.
+"""The events of a run.
 
-Observers are plain functions of one event. They are called on the event loop of the outermost run, in order, and must
-return quickly. Events of delegated runs arrive in the same stream; `RunStarted.parent_call` hangs a run under the tool
-call that started it. Those of runs in another process arrive there too, a little after their time `at` (see `relay`):
-within a run events are in order, among runs `at` says what came first.
+An event handler is a plain function with one parameter, the event. Handlers are called in order on the event loop of
+the outermost run, and must return quickly. Events of delegated runs arrive in the same stream;
+`RunStarted.parent_call` is the tool call that started the run. Events of runs in other processes arrive a little after
+their time `at` (see `relay`): events of one run are in order, those of different runs can be ordered by `at`.
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, ToolFinished):
+            print(event.tool, event.result)
+
+    await agent.run("...", on_event=on_event)
 """
 
 from __future__ import annotations
@@ -16,18 +22,18 @@ from typing import Annotated, Any, ClassVar
 from agentloop.usage import Bill, ModelUsage
 
 Text = Annotated[str, "long"]
-"""Text of any length. In other texts of an event, which are names, 200 characters are believed of another process."""
+"""Text of any length. Other strings of an event are names; those from other processes are cut to 200 characters."""
 
-MOST_KEPT = 1000
-"""Events that `BufferedHandler` keeps."""
+MAX_BUFFERED = 1000
+"""The number of events after which `BufferedHandler` flushes by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """`at` is on the `time.monotonic` clock; `run` identifies the run, `agent` names whose it is.
+    """`at` is on the `time.monotonic` clock; `run` is the id of the run, `agent` the name of its agent.
 
-    `replayed` marks what happened before a crash and is reported again by the run that continues it.
-    Only kinds with `is_for_callers` go from the process of a run to the process that called it.
+    `replayed` is true if the event happened before a crash and is emitted again by the run that continues. Only types
+    with `is_for_callers` are sent from the process of a run to the process that called it.
     """
 
     is_for_callers: ClassVar[bool] = True
@@ -39,9 +45,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """`served_by` names the server in whose process the run is, or `local`.
+    """A run has started. `served_by` is the server whose process it runs in, or `local`.
 
-    `is_claimed` says that its cost is only what a server says that is not trusted.
+    `is_claimed` is true if its usage is only what an untrusted server claims.
     """
 
     prompt: Text
@@ -69,7 +75,7 @@ class TextDelta(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished(Event):
-    """The model has said what it says in this turn. `usage` is what the turn cost, failed attempts included."""
+    """The model's response is complete. `usage` is the usage of the turn, including failed attempts."""
 
     number: int
     stop_reason: str
@@ -79,10 +85,10 @@ class TurnFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRetried(Event):
-    """The request failed or its stream broke; the turn is asked for again in `next_try_in` seconds.
+    """The request failed or its stream broke, and is sent again in `next_try_in` seconds.
 
-    `attempt` is the number of the attempt that failed, `reason` why in a word or two: `overloaded`, `rate limited`,
-    `not reachable`, `answer cut off`, `status 500`, `failed`.
+    `attempt` is the number of the failed attempt, `reason` one of `overloaded`, `rate limited`, `not reachable`,
+    `answer cut off`, `status 500` (or another status) and `failed`.
     """
 
     number: int
@@ -94,9 +100,9 @@ class TurnRetried(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent(Event):
-    """Part of what a request costs, as soon as it is known: the request itself, its prompt, its answer.
+    """A part of a request's usage, as soon as it is known: the request itself, its prompt, its response.
 
-    The sum over a run and the runs below it is what they have cost so far, failed and cancelled requests included.
+    The sum over a run and the runs below it is their usage so far, including failed and cancelled requests.
     """
 
     model: str
@@ -105,7 +111,7 @@ class Spent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolStarted(Event):
-    """`call` is unique among the calls of all runs."""
+    """A tool call has started. `call` is unique among the calls of all runs."""
 
     call: str
     tool: str
@@ -114,7 +120,7 @@ class ToolStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolProgress(Event):
-    """A running call reports a step."""
+    """A tool call has reported progress."""
 
     call: str
     tool: str
@@ -123,7 +129,7 @@ class ToolProgress(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFinished(Event):
-    """`served_by` names who answered: a server, or `local`. `bills` are those of the runs the call delegated to."""
+    """A tool call has ended. `served_by` is the server that answered, or `local`; `bills` are of delegated runs."""
 
     call: str
     tool: str
@@ -137,16 +143,16 @@ class ToolFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
-    """Something the operator should know and the model need not."""
+    """A message for the operator that the model does not need."""
 
     text: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStarting(Event):
-    """A server is being started, or connected to if `is_remote`. The next `ServerChanged` of it ends that.
+    """A server is being started, or connected to if `is_remote`, until its next `ServerChanged` event.
 
-    It concerns all runs that use the server, so `run` and `agent` are empty.
+    The event concerns all runs that use the server, so `run` and `agent` are empty.
     """
 
     is_for_callers: ClassVar[bool] = False
@@ -157,9 +163,9 @@ class ServerStarting(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChanged(Event):
-    """The connection to a server, or its circuit breaker (`closed`, `open`, `half-open`), is in another state.
+    """The state of a server's connection, or of its circuit breaker (`closed`, `open`, `half-open`), has changed.
 
-    It concerns all runs that use the server, so `run` and `agent` are empty. `reason` says why it is down.
+    The event concerns all runs that use the server, so `run` and `agent` are empty. `reason` says why it is down.
     """
 
     is_for_callers: ClassVar[bool] = False
@@ -171,7 +177,7 @@ class ServerChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """Exactly one of `answer` and `error` is set; with `error` also `error_type`, one of few names."""
+    """A run has ended with either an `answer` or an `error`. `error_type` is a short name for statistics."""
 
     bill: Bill
     answer: Text | None = None
@@ -183,35 +189,35 @@ EventHandler = Callable[[Event], None]
 
 
 def ignore(_event: Event) -> None:
-    """The observer that looks away."""
+    """An event handler that does nothing."""
 
 
-def fan_out(*observers: EventHandler) -> EventHandler:
-    """One observer that is several, called in this order."""
+def fan_out(*handlers: EventHandler) -> EventHandler:
+    """An event handler that calls each of `handlers`, in this order."""
 
     def on_event(event: Event) -> None:
-        for each in observers:
-            each(event)
+        for handler in handlers:
+            handler(event)
 
     return on_event
 
 
 class BufferedHandler:
-    """An observer for another one that can wait: it hears many events at once, which costs half as much for each.
+    """Buffers events for a handler that need not run at once; in batches it takes half the time per event.
 
-    `flush` before what it made of them is looked at.
+    Call `flush` before you read the handler's state.
     """
 
     def __init__(self, handler: EventHandler) -> None:
-        self._observer = handler
-        self._heard: list[Event] = []
+        self._handler = handler
+        self._buffer: list[Event] = []
 
     def on_event(self, event: Event) -> None:
-        self._heard.append(event)
-        if len(self._heard) >= MOST_KEPT:
+        self._buffer.append(event)
+        if len(self._buffer) >= MAX_BUFFERED:
             self.flush()
 
     def flush(self) -> None:
-        received, self._heard = self._heard, []
-        for event in received:
-            self._observer(event)
+        events, self._buffer = self._buffer, []
+        for event in events:
+            self._handler(event)

@@ -1,7 +1,7 @@
-"""JSON in which no digit is lost.
+"""JSON with exact numbers.
 
-`json.loads` reads 0.1000000000000000000001 as 0.1: a silent wrong number in a calculator. Here a number is a float
-only when the float prints as exactly that value, and a `Decimal` otherwise.
+`json.loads` reads 0.1000000000000000000001 as 0.1, which is silently wrong in a calculator. Here a number becomes a
+float only if the float prints as exactly that value, and a `Decimal` otherwise.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 MAX_NESTING = 100
-"""Objects and lists within each other in what is parsed. Others write and read no more than about 200."""
+"""The maximum nesting of objects and lists. Other parsers and encoders support no more than about 200."""
 _TOO_DEEP = f"nested more than {MAX_NESTING} deep"
 
 
 def loads(text: str) -> Any:
-    """Parse `text`, numbers exact.
+    """Parse `text` with exact numbers.
 
     Raises:
         ValueError: not JSON, NaN or Infinity, an integer over Python's digit limit, an exponent over `decimal`'s, an
@@ -26,7 +26,7 @@ def loads(text: str) -> Any:
 
 
 def loads_as_floats(text: str) -> Any:
-    """Parse `text` into what can be sent again as JSON: floats, and text for a number no float can hold.
+    """Parse `text` into values that can be encoded as JSON again: floats, and strings for numbers beyond floats.
 
     Raises:
         ValueError: as `loads`.
@@ -42,7 +42,7 @@ def _parse(text: str, decoder: json.JSONDecoder) -> Any:
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except InvalidOperation:
-        raise ValueError("a number beyond any exponent that can be computed with") from None
+        raise ValueError("a number whose exponent is too large") from None
     if "\\ud" in text or "\\uD" in text:
         _refuse_unpaired_surrogates(value)
     return value
@@ -89,10 +89,10 @@ def encodable_text(text: str) -> str:
 
 
 def dumps(value: Any) -> str:
-    """Write JSON; a `Decimal` is written with all its digits, as text where it has no float equal.
+    """Encode as JSON. A `Decimal` is written with all digits, as a string if no float is equal to it.
 
     Raises:
-        TypeError, ValueError: the value is not JSON; NaN and infinity are not.
+        TypeError, ValueError: the value cannot be encoded; NaN and infinity cannot.
     """
     return _encode(value)
 
@@ -108,9 +108,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_write_d
 
 
 def nesting(value: Any, limit: int) -> int:
-    """How deep objects and lists are nested in the value, or `limit + 1` if that is more than `limit`.
+    """The nesting of objects and lists in the value, or `limit + 1` if it is more than `limit`.
 
-    Counted level by level, so that depth costs no stack.
+    It is computed level by level, without recursion.
     """
     level, depth = [value], 0
     while level and depth <= limit:

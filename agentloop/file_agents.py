@@ -38,11 +38,8 @@ CLAUDE_CODE_TOOLS = frozenset(
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _NOT_YET: dict[str, tuple[str, Level, str]] = {
     "mcpServers": ("mcp_servers", "error", "the agent's MCP servers are not connected, so it would lack their tools"),
-    "output": ("output", "error", "the agent would answer with text that nothing checks against the schema"),
-    "input": ("input", "error", "the agent would take one prompt instead of the fields of the schema"),
     "maxUsd": ("max_usd", "error", "the agent would spend without this limit"),
     "approve": ("approve", "error", "the agent would call these tools without asking anybody"),
-    "sessions": ("sessions", "warning", "each call starts a new conversation"),
     "canAsk": ("can_ask", "warning", "the agent can ask nobody"),
 }
 
@@ -172,6 +169,9 @@ def to_agent(
         description=file.description,
         effort=file.effort,
         limits=limits,
+        output_type=file.output,
+        input_type=file.input,
+        sessions=file.sessions,
     )
 
 

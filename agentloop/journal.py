@@ -1,7 +1,7 @@
-"""The seam for durable execution: two call sites, round "the model said" and round "the tool answered".
+"""The extension point for durable execution, called for each turn of the model and for each tool call.
 
-A journal may remember what came back and, when the run is repeated after a crash, return it instead of calling again.
-The default remembers nothing.
+A journal may store the result and return it when the run is repeated after a crash, instead of calling again. The
+default stores nothing.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from agentloop.turn import ToolUse, Turn
 class EventLog:
     """The events of one call.
 
-    A journal that remembers the call keeps them with what came back, and plays them when it returns that again: the
-    run then takes up what they say of its cost, and tells them on, marked as replayed.
+    A journal that stores the result of the call stores its events too, and replays them when it returns the stored
+    result: the run then adds their usage to its own, and emits them again, marked as replayed.
     """
 
     def __init__(self, report: EventHandler, report_again: EventHandler) -> None:
         self.report = report
-        self._retell = report_again
+        self._report_again = report_again
 
-    def keep(self) -> list[Event]:
-        """The events from now on, in a list that grows with them."""
-        kept: list[Event] = []
+    def record(self) -> list[Event]:
+        """Start recording, and return the list to which the events are appended."""
+        events: list[Event] = []
         report = self.report
 
-        def tell_and_keep(event: Event) -> None:
-            kept.append(event)
+        def report_and_record(event: Event) -> None:
+            events.append(event)
             report(event)
 
-        self.report = tell_and_keep
-        return kept
+        self.report = report_and_record
+        return events
 
-    def play(self, events: Iterable[Event]) -> None:
+    def replay(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._retell(event)
+            self._report_again(event)
 
 
 class Journal(Protocol):
-    """What a durable engine implements. Both methods call `ask` or `answer` at most once and return its value.
+    """The interface of a durable engine. Both methods call `ask` or `answer` at most once and return its value.
 
-    An error that ends the run is a `RunError`; it comes out of `ask`, and may be remembered like an answer.
+    An error that ends the run is a `RunError`; `ask` raises it, and it may be stored like a result.
     """
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn: ...
@@ -56,7 +56,7 @@ class Journal(Protocol):
 
 
 class NoJournal:
-    """Remembers nothing."""
+    """Stores nothing."""
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], _log: EventLog) -> Turn:
         return await ask()

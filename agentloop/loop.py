@@ -1,4 +1,4 @@
-"""One run of an agent: ask the model, run the tools it calls, all at once, until it answers."""
+"""One run of an agent: send requests to the model and run its tool calls concurrently until it answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -36,52 +36,26 @@ from agentloop.limits import deadline_after, seconds_left, time_limit
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller, Retried
+from agentloop.prompt_cache import RunCache
+from agentloop.results import RunResult, Step
 from agentloop.tools import ToolOutput
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import ApiClient
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A tool call that was made and what came of it."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    result: str
-    is_error: bool
-
-    def to_json(self) -> dict[str, Any]:
-        return {"tool": self.tool, "arguments": self.arguments, "result": self.result, "is_error": self.is_error}
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came of a run. `steps` are its own tool calls, in asking order."""
-
-    answer: str
-    conversation: Conversation
-    bill: Bill
-    steps: tuple[Step, ...]
-
-    @property
-    def usage(self) -> Usage:
-        """What the run cost, the runs of agents it delegated to included."""
-        return self.bill.total
-
-
 async def run_agent(agent: AgentDefinition, conversation: Conversation, context: CallContext) -> RunResult:
-    """Run an agent to its answer, within what `context` allows.
+    """Run an agent until it answers, within the limits of `context`.
 
     Raises:
-        RunError: there is no answer; says why, and carries conversation and usage.
-        ConfigurationError: the conversation, the client or its credentials are wrong.
+        RunError: the run ended without an answer; it carries the conversation and the usage.
+        ConfigurationError: the conversation, the client or its credentials are invalid.
     """
     return await _Run(agent, conversation, context).to_answer()
 
 
 class _Run:
-    """The state of one run. Nothing of it is shared with another run of the same agent."""
+    """The state of one run. Runs of the same agent share none of it."""
 
     def __init__(self, agent: AgentDefinition, conversation: Conversation, context: CallContext) -> None:
         rate_limiter = context.scope.rate_limiter or agent.rate_limiter
@@ -89,7 +63,12 @@ class _Run:
         self._context = context
         self._scope = replace(context.scope, rate_limiter=rate_limiter)
         self._settings = agent.settings
-        self._state = ConversationState(conversation, max_tokens=agent.max_tokens, bound_to=self._settings.fingerprint)
+        self._state = ConversationState(
+            conversation,
+            max_tokens=agent.max_tokens,
+            bound_to=self._settings.fingerprint,
+            read_output=None if agent.typed_output is None else agent.typed_output.read_text,
+        )
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
         self._model_caller = ModelCaller(
             agent.model,
@@ -97,7 +76,9 @@ class _Run:
             ledger=context.scope.ledger,
             rate_limiter=rate_limiter,
             deadline=self._deadline,
+            cache=RunCache(agent.prompt_cache),
             spent=self._spend,
+            notice=self._notice,
             receive=self._on_stream_event,
         )
         self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
@@ -107,22 +88,23 @@ class _Run:
         self._own = Usage()
         self._delegated: list[Bill] = []
         self._steps: list[Step] = []
+        self._attachments: list[Block] = []
         self._began = time.monotonic()
         self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
         self._name = agent.name
 
     async def to_answer(self) -> RunResult:
-        """Run to the answer.
+        """Run until there is an answer.
 
         Raises:
-            RunError: with the conversation so far and what it cost.
+            RunError: with the conversation and the usage so far.
         """
         question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
         self._emit(RunStarted(run=self.id, agent=self._name, prompt=question, depth=depth, parent_call=call))
         try:
-            answer = await self._within_deadline()
+            answered = await self._within_deadline()
         except RunError as error:
             error.conversation = self._state.conversation
             error.bill = self._end(error=str(error), error_type=_kind(error))
@@ -131,23 +113,30 @@ class _Run:
             self._end(error=f"{type(error).__name__}: {error}".rstrip(": "), error_type=type(error).__name__)
             raise
         else:
-            bill = self._end(answer=answer)
-            return RunResult(answer, self._state.conversation, bill, tuple(self._steps))
+            bill = self._end(answer=answered.text)
+            return RunResult(
+                answered.text,
+                self._state.conversation,
+                bill,
+                tuple(self._steps),
+                answered.output,
+                tuple(self._attachments),
+            )
 
-    async def _within_deadline(self) -> str:
+    async def _within_deadline(self) -> Answered:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
         async with time_limit(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
             return await self._turn_by_turn(client)
 
-    async def _turn_by_turn(self, client: ApiClient) -> str:
+    async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
             async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._log = self._new_log()
                 turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
                 match self._state.take(turn):
-                    case Answered(text):
-                        return text
+                    case Answered() as answered:
+                        return answered
                     case AskAgain():
                         pass
                     case RunTools(uses) if number < self._agent.limits.max_turns:
@@ -156,7 +145,7 @@ class _Run:
         raise TurnLimitExceeded(f"{self._agent.name} had no answer after {limit} turns, its limit.")
 
     async def _ask(self, client: ApiClient, number: int) -> Turn:
-        """One turn of the model, asked for again if it fails in a way that may pass."""
+        """One turn of the model, retried after transient errors."""
         self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
@@ -223,18 +212,21 @@ class _Run:
             self._emit(TextDelta(run=self.id, agent=self._name, text=event["delta"]["text"]))
 
     def _may_start_early(self, use: ToolUse) -> bool:
-        """Whether the call may run although the model may yet refuse, be cut off, or be asked again.
+        """Whether the call may run before the message is complete, which may still be cut off or retried.
 
-        Not under a budget, of which the calls of one message get equal shares: nobody knows yet how many there are.
+        Not with a budget: the calls of one message get equal shares of it, and their number is not known yet.
         """
         tool = self._agent.tool(use.name)
         return self._starts_early and tool is not None and tool.is_harmless
 
     async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.ToolCallGroup) -> list[Block]:
-        """Run the calls and return one `tool_result` block for each, in asking order."""
+        """Run the calls and return one `tool_result` block for each, in the order of the calls."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
         outputs = result_bounds.bounded(await calls.results(uses), self._agent.limits.max_results_chars)
         self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
+        self._attachments += [
+            block for output in outputs for block in output.content if block.get("type") in {"image", "document"}
+        ]
         return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
@@ -281,6 +273,7 @@ class _Run:
             self._scope,
             emit=lambda event: log.report(event),  # noqa: PLW0108 - which changes when a journal keeps the events
             run_id=None,
+            session=None,
             call_id=call,
             depth=self._scope.depth + 1,
             siblings=siblings,
@@ -300,6 +293,9 @@ class _Run:
         self._own = self._own.plus(self._settings.model, usage)
         self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
 
+    def _notice(self, text: str) -> None:
+        self._emit(Notice(run=self.id, agent=self._name, text=text))
+
     def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)
         (log or self._log).report(event)
@@ -308,7 +304,7 @@ class _Run:
         return EventLog(self._scope.emit, self._recall)
 
     def _recall(self, event: Event) -> None:
-        """Take up what an event of before a crash says of the cost, and tell it again."""
+        """Count the usage in an event that was stored before a crash, and emit it again."""
         match event:
             case Spent(run=self.id, model=model, usage=usage):
                 spent = Usage({model: usage})
@@ -330,7 +326,7 @@ class _Run:
 
 
 def _kind(error: RunError) -> str:
-    """The error's name for counting: the API's, its HTTP status, or the class."""
+    """The error type for statistics: the API's type, the HTTP status, or the class name."""
     if isinstance(error, ModelError) and (error.kind or error.status):
         return error.kind or str(error.status)
     return type(error).__name__

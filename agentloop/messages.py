@@ -1,20 +1,31 @@
-"""The messages of a conversation, in the Messages API's form. Values only."""
+"""The messages of a conversation, in the format of the Messages API."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 Block = dict[str, Any]
 Message = dict[str, Any]
 
 
+class ContentPart(Protocol):
+    """A part of a prompt that is not text: an `Image` or a `Document`."""
+
+    def to_block(self) -> Block: ...
+
+
+Prompt: TypeAlias = str | ContentPart | Sequence[str | ContentPart]
+"""Text, an image, a document, or several of them in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The messages so far. `result.conversation.ask("And of 5?")` continues one.
+    """The messages so far. `agent.run(result.conversation.ask("And of 5?"))` continues a conversation.
 
-    `bound_to` identifies the model, system prompt and tools the conversation began with; it may only continue with the
-    same.
+    `bound_to` identifies the model, system prompt and tools with which the conversation began. It can only be continued
+    with the same ones.
     """
 
     messages: tuple[Message, ...] = ()
@@ -22,7 +33,7 @@ class Conversation:
 
     @property
     def question(self) -> str:
-        """The text of the last user message that has any."""
+        """The text of the last user message that has text."""
         for message in reversed(self.messages):
             content = message["content"]
             if message["role"] == "user" and isinstance(content, str):
@@ -32,11 +43,30 @@ class Conversation:
                 return "\n".join(texts)
         return ""
 
-    def ask(self, prompt: str) -> Conversation:
-        """The conversation with one more question."""
-        text = prompt.encode("utf-8", "replace").decode()
-        return self.extend({"role": "user", "content": [{"type": "text", "text": text}]})
+    def ask(self, prompt: Prompt) -> Conversation:
+        """The conversation with one more question: text, an image, a document, or a list of them.
+
+        Raises:
+            TypeError: the prompt is something else.
+
+        Example:
+            conversation.ask(["What is on this picture?", Image.from_file("cat.png")])
+        """
+        parts = prompt if isinstance(prompt, list | tuple) else [prompt]
+        return self.extend({"role": "user", "content": [_block(part) for part in parts]})
 
     def extend(self, *messages: Message) -> Conversation:
         """The conversation with `messages` appended."""
         return replace(self, messages=(*self.messages, *messages))
+
+
+def _block(part: Any) -> Block:
+    if isinstance(part, str):
+        return {"type": "text", "text": part.encode("utf-8", "replace").decode()}
+    try:
+        block: Block = part.to_block()
+    except AttributeError:
+        raise TypeError(
+            f"A prompt is text, an Image, a Document or a list of these, not {type(part).__name__}."
+        ) from None
+    return block

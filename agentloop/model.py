@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +23,10 @@ from agentloop.api_errors import ApiError, client_unusable
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
+from agentloop.prompt_cache import CacheMarks
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.typed import api_format
 from agentloop.wire import ApiClient, SdkClient
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ TOOL_SEARCH = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_to
 """The search that the Messages API runs itself."""
 SEARCH_FINDS = 5
 """Tools that one search of the Messages API returns at most."""
+IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON Schema: "
+
+IMAGE_TOKENS = 5_000
+"""More than any image costs: the API makes large ones smaller."""
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -62,6 +68,7 @@ class ModelSettings:
     tools: Sequence[ToolSpec]
     effort: Effort | None = None
     parallel_tool_calls: bool = True
+    output_schema: Mapping[str, Any] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -73,15 +80,23 @@ class ModelSettings:
     def frame(self) -> dict[str, Any]:
         """The part of a request's body that stays the same."""
         frame: dict[str, Any] = {"model": self.model}
-        if self.system_prompt:
-            frame["system"] = self.system_prompt
+        output_config: dict[str, Any] = {"effort": self.effort} if self.effort else {}
+        system_prompt = self.system_prompt
+        if self.output_schema is not None:
+            output_format = api_format(self.output_schema)
+            if output_format is not None:
+                output_config["format"] = output_format
+            else:
+                system_prompt = f"{system_prompt}\n\n{IN_WORDS}{json.dumps(self.output_schema)}".lstrip()
+        if system_prompt:
+            frame["system"] = system_prompt
         if self.tools:
             search = [TOOL_SEARCH] if any(tool.deferred for tool in self.tools) else []
             frame["tools"] = [*search, *(tool.for_model() for tool in self.tools)]
             if not self.parallel_tool_calls:
                 frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
-        if self.effort:
-            frame["output_config"] = {"effort": self.effort}
+        if output_config:
+            frame["output_config"] = output_config
         encodable: dict[str, Any] = exact_json.encodable(frame)
         return encodable
 
@@ -103,17 +118,31 @@ class ModelRequest:
     settings: ModelSettings
     messages: Sequence[Message]
     max_tokens: int
+    marks: CacheMarks | None = None
 
     @cached_property
     def body(self) -> dict[str, Any]:
         """What is sent, but for how it is to be answered. Text that has no encoding is repaired."""
         messages = exact_json.encodable(list(self.messages))
-        return {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        body = {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        return body if self.marks is None else self.marks.applied_to(body)
 
     @cached_property
     def size(self) -> int:
-        """Bytes of the body, roughly."""
-        return self.settings.frame_size + len(exact_json.dumps(self.body["messages"]).encode())
+        """Bytes of the body, roughly; for an image as many as it has tokens at most."""
+        images = [len(data) for data in _images(self.messages)]
+        text = len(exact_json.dumps(self.body["messages"]).encode()) - sum(images)
+        return self.settings.frame_size + text + IMAGE_TOKENS * len(images)
+
+
+def _images(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The base64 of the images in the messages, also of those in tools' results."""
+    for block in blocks:
+        source, content = block.get("source"), block.get("content")
+        if block.get("type") == "image" and isinstance(source, dict):
+            yield str(source.get("data") or "")
+        if isinstance(content, list):
+            yield from _images(content)
 
 
 class Clients:

@@ -1,7 +1,7 @@
 """Asking the model for one turn.
 
-What a request may cost is reserved, what it costs is counted, the governor says when it may go, and what failed but may
-pass is tried again.
+What a request may cost is reserved, what it costs is counted, the rate limiter says when it may go, and what failed but
+may pass is tried again.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
-from agentloop.errors import ConfigurationError, ModelError
+from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.limits import Limits
 from agentloop.model import Hear, ModelRequest, stream_turn
 from agentloop.prices import price_of, priced
+from agentloop.prompt_cache import RunCache, Style, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
@@ -34,13 +36,18 @@ UNSEEN_TOKENS = 1000
 BYTES_PER_TOKEN = 4
 """About; for estimates that are corrected later."""
 
+SHORTEST_ANSWER = 1024
+"""Tokens of an answer for which a request is made although the budget has no more."""
+
+_BAD_REQUEST = 400
 _COUNTED = {"message_start", "message_delta"}
 
 
 class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
 
-    `spent` hears of every part of the cost as soon as it is known; `receive` of every event of the streams.
+    `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, and `notice`
+    what the operator should know.
     """
 
     def __init__(
@@ -51,7 +58,9 @@ class ModelCaller:
         ledger: Ledger,
         rate_limiter: RateLimiter,
         deadline: float,
+        cache: RunCache,
         spent: Callable[[ModelUsage], None],
+        notice: Callable[[str], None],
         receive: Hear,
     ) -> None:
         self._model = model
@@ -59,7 +68,9 @@ class ModelCaller:
         self._ledger = ledger
         self._rate_limiter = rate_limiter
         self._deadline = deadline
+        self._cache = cache
         self._spent = spent
+        self._notice = notice
         self._on_stream_event = receive
         self._known: tuple[int, int] | None = None
 
@@ -82,7 +93,7 @@ class ModelCaller:
                 pause = self._pause_after(error, failures, give_up - time.monotonic())
                 retried(error, attempt, pause)
                 is_overload = error.is_overload
-            if not is_overload:  # then the governor waits
+            if not is_overload:  # then the rate limiter waits
                 await asyncio.sleep(pause)
         raise AssertionError("it returns or raises")
 
@@ -105,22 +116,65 @@ class ModelCaller:
         return self._rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
-        reservation = await self._reserve(request)
-        count = _Count(self._model, self._spent)
+        """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""
+        support = support_of(client.base_url)
+        marked = self._marked(request, support.style)
         try:
-            async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
-                turn = await self._send(client, request, slot, count)
-        finally:
-            if reservation is not None:
-                reservation.settle(cost_of(Usage({self._model: count.usage})))
-        self._known = (request.size, count.usage.tokens)
+            turn = await self._attempt_once(client, marked)
+        except ModelError as error:
+            if error.status != _BAD_REQUEST or marked.marks is None or support.is_known:
+                raise
+            turn = await self._unmarked(client, request, error)
+            support.refused()
+            self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
+        else:
+            support.is_known |= marked.marks is not None
+        self._cache.sent(request.messages)
         return turn
 
-    async def _send(self, client: ApiClient, request: ModelRequest, slot: Slot, count: _Count) -> Turn:
+    async def _unmarked(self, client: ApiClient, request: ModelRequest, refusal: ModelError) -> Turn:
+        """Send the same request without marks.
+
+        Raises:
+            ModelError: if that is refused too, the first refusal.
+        """
+        try:
+            return await self._attempt_once(client, request)
+        except ModelError as error:
+            raise refusal if error.status == _BAD_REQUEST else error from None
+
+    def _marked(self, request: ModelRequest, style: Style) -> ModelRequest:
+        settings = request.settings
+        marks = self._cache.marks(
+            style, request.messages, prefix_tokens=_prefix_tokens(request), has_tools=bool(settings.tools)
+        )
+        return replace(request, marks=marks)
+
+    async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
+        async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:
+            reservation, sent = await self._reserve(request)
+            count = _Count(self._model, request.marks.ttl if request.marks else "5m", self._spent)
+            try:
+                async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
+                    turn = await self._send(client, sent, slot, count, begun)
+            finally:
+                if reservation is not None:
+                    reservation.settle(cost_of(Usage({self._model: count.usage})))
+        self._known = (request.size, count.usage.tokens)
+        if turn.stop_reason == "max_tokens" and sent is not request:
+            raise BudgetExceeded(
+                f"The answer of {self._model} is longer than the {sent.max_tokens:,} tokens that the budget has left."
+            )
+        return turn
+
+    async def _send(
+        self, client: ApiClient, request: ModelRequest, slot: Slot, count: _Count, begun: Callable[[], None]
+    ) -> Turn:
         builder = TurnBuilder()
 
         def receive(event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
             if event.get("type") in _COUNTED:
+                begun()
                 count.now(builder.usage)
             self._on_stream_event(event, moved_on)
 
@@ -134,18 +188,25 @@ class ModelCaller:
         slot.used(count.usage.prompt_tokens, count.usage.output_tokens)
         return turn
 
-    async def _reserve(self, request: ModelRequest) -> Reservation | None:
+    async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
+        """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
         left = self._ledger.left
         if not left.is_bounded:
-            return None
+            return None, request
         if left.usd is not None and price_of(self._model) is None:
             raise ConfigurationError(
                 f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "
                 f"agentloop.prices.register({self._model!r}, input=..., output=...), in USD for a million tokens, "
                 "or set a budget of tokens or turns instead."
             )
-        most = _most(self._model, self._most_prompt_tokens(request), request.max_tokens)
-        return await self._ledger.reserve(most, f"The next turn of {self._model}")
+        prompt_tokens, purpose = self._most_prompt_tokens(request), f"The next turn of {self._model}"
+        try:
+            return await self._ledger.reserve(_most(request, prompt_tokens), purpose), request
+        except BudgetExceeded:
+            shorter = _shortened(request, prompt_tokens, self._ledger.left)
+            if shorter is None:
+                raise
+            return await self._ledger.reserve(_most(shorter, prompt_tokens), purpose), shorter
 
     def _most_prompt_tokens(self, request: ModelRequest) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
@@ -162,22 +223,42 @@ class ModelCaller:
 
 
 class _Count:
-    """The usage of one request, told on as it grows."""
+    """The usage of one request, reported as it grows. `ttl` is how long what it writes to the cache lasts."""
 
-    def __init__(self, model: str, spent: Callable[[ModelUsage], None]) -> None:
+    def __init__(self, model: str, ttl: Ttl, spent: Callable[[ModelUsage], None]) -> None:
         self._model = model
+        self._ttl = ttl
         self._spent = spent
         self._counted = ModelUsage()
         self.usage = ModelUsage()
 
     def now(self, usage: ModelUsage) -> None:
         if usage != self._counted:
-            known = priced(self._model, usage)
+            known = priced(self._model, usage, self._ttl)
             self._spent(known - self.usage)
             self._counted, self.usage = usage, known
 
 
-def _most(model: str, prompt_tokens: int, max_tokens: int) -> Budget:
-    price = price_of(model, prompt_tokens=prompt_tokens)
-    worst = ModelUsage(1, cache_creation_input_tokens=prompt_tokens, output_tokens=max_tokens)
-    return cost_of(Usage({model: worst.costing(None if price is None else price.of(worst))}))
+def _most(request: ModelRequest, prompt_tokens: int) -> Budget:
+    """The most that the request can cost."""
+    price = price_of(request.settings.model, prompt_tokens=prompt_tokens)
+    ttl = request.marks.ttl if request.marks else None
+    usd = None if price is None else price.at_most(prompt_tokens, request.max_tokens, ttl)
+    return Budget.unchecked(usd, prompt_tokens + request.max_tokens, 1)
+
+
+def _shortened(request: ModelRequest, prompt_tokens: int, left: Budget) -> ModelRequest | None:
+    """The request with the longest answer that a budget is enough for; None if that is hardly an answer."""
+    bounds = [request.max_tokens]
+    price = price_of(request.settings.model, prompt_tokens=prompt_tokens)
+    if left.usd is not None and price is not None and price.output:
+        prompt_usd = _most(replace(request, max_tokens=0), prompt_tokens).usd or 0
+        bounds.append(int((left.usd - prompt_usd) * 1_000_000 / price.output))
+    if left.tokens is not None:
+        bounds.append(left.tokens - prompt_tokens)
+    most = min(bounds)
+    return replace(request, max_tokens=most) if SHORTEST_ANSWER <= most < request.max_tokens else None
+
+
+def _prefix_tokens(request: ModelRequest) -> int:
+    return request.settings.frame_size // BYTES_PER_TOKEN

@@ -1,4 +1,4 @@
-"""Events as text: one line for people, or none for events that are not shown."""
+"""Describes events in one line of text for people."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from agentloop.events import (
 LINE = 200
 """Characters of a line at most: MCP clients cut longer progress messages."""
 REPLAYED = "(replayed)"
-"""Marks events that happened before a crash and were read from the store, and calls that such a turn requested:
-harmless calls are repeated."""
+"""Marks events that were read from the store after a crash, and the calls of such turns."""
 LINE_BREAK = " \N{RETURN SYMBOL} "
-"""Replaces a line break in a text that is shown on one line, so that figures of two lines stay apart."""
+"""Replaces a line break in text that is shown on one line, so that numbers of two lines stay separate."""
 
 
 class Replays:
-    """Tracks which runs are in a turn that was read from a store. It has to receive every event, in order."""
+    """Tracks which runs are in a turn that was read from a store. It has to receive all events in order."""
 
     def __init__(self) -> None:
         self._runs: set[str] = set()
@@ -68,7 +67,7 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
         case RunStarted(prompt=prompt):
             return f"asked: {prompt}"
         case ToolStarted(arguments=arguments):
-            return f"calls {_call(event)}({_arguments(arguments)})"
+            return f"calls {_call(event)}({arguments_text(arguments)})"
         case ToolProgress(message=message):
             return f"{_call(event)} > {message}"
         case ToolFinished(result=result, is_error=is_error, served_by=served_by, seconds=seconds):
@@ -117,7 +116,7 @@ def _number(call: str) -> str:
     return call.rpartition(".")[2]
 
 
-def _arguments(arguments: Mapping[str, Any]) -> str:
+def arguments_text(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={exact_json.dumps(value)}" for name, value in arguments.items())
 
 

@@ -1,19 +1,32 @@
 """What models cost, as estimates.
 
 List prices in USD for a million tokens, read from the provider's model pages on 2026-11-23. Where a page gives no cache
-price, writing costs 1.25 and reading 0.1 times the input price, as on the models that have one.
+price, writing costs 1.25 times the input price (2 times if it lasts an hour) and reading 0.1 times.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from agentloop.errors import ConfigurationError
+from agentloop.prompt_cache import Ttl
 from agentloop.usage import ModelUsage, decimal_of, shown
 
+PRICES_VARIABLE = "AGENTLOOP_PRICES"
+"""The environment variable that names a file of prices for the commands."""
+
 _MILLION = 1_000_000
+_PROVIDER_ID = re.compile(
+    r"(?:.*/)?(?P<bedrock>(?:(?P<area>[a-z-]+)\.)?anthropic\.)?(?P<id>claude-[\w@-]+?)(?:-v\d+)?(?::\d+)?"
+)
+_REGIONAL = Decimal("1.1")
 _HIGHEST = 1_000_000
 _LONG_PROMPT = 100_000
 """Prompt tokens above which a model with `long` prices charges those."""
@@ -28,14 +41,27 @@ class Price:
     cache_write: Decimal
     cache_read: Decimal
 
-    def of(self, usage: ModelUsage) -> Decimal:
-        """What the usage costs, in USD."""
+    def times(self, factor: Decimal) -> Price:
+        """Each price multiplied."""
+        return Price(*(factor * each for each in (self.input, self.output, self.cache_write, self.cache_read)))
+
+    def write(self, ttl: Ttl) -> Decimal:
+        """The price of writing to the cache. For an hour it is dearer by 0.75 times the price of input."""
+        return self.cache_write if ttl == "5m" else self.cache_write + self.input * Decimal("0.75")
+
+    def of(self, usage: ModelUsage, ttl: Ttl = "5m") -> Decimal:
+        """What the usage costs, in USD. `ttl` is how long what it wrote to the cache lasts."""
         return (
             usage.input_tokens * self.input
             + usage.output_tokens * self.output
-            + usage.cache_creation_input_tokens * self.cache_write
+            + usage.cache_creation_input_tokens * self.write(ttl)
             + usage.cache_read_input_tokens * self.cache_read
         ) / _MILLION
+
+    def at_most(self, prompt_tokens: int, output_tokens: int, ttl: Ttl | None) -> Decimal:
+        """The most a request can cost, in USD, however much of its prompt is cached. `ttl` is None without marks."""
+        dearest = max(self.input, self.cache_read, self.cache_write if ttl is None else self.write(ttl))
+        return (prompt_tokens * dearest + output_tokens * self.output) / _MILLION
 
 
 def _price(input_: str, output: str, cache_write: str | None = None, cache_read: str | None = None) -> Price:
@@ -88,6 +114,39 @@ def register(
     _name.cache_clear()
 
 
+def register_file(path: Path) -> None:
+    """Register the prices in a TOML file, which has a table for each model with the arguments of `register`.
+
+    Example:
+        ["my-gateway/large"]
+        input = 1.5
+        output = 6
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a price is missing or wrong; says where.
+    """
+    try:
+        models = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"Cannot read the prices in {path}: {error}") from None
+    for model, table in models.items():
+        try:
+            register(model, **table)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {model}: {error}") from None
+        except TypeError:
+            raise ConfigurationError(
+                f"{path}: {model}: needs `input` and `output`, and may have `cache_write` and `cache_read`."
+            ) from None
+
+
+def register_if_local(model: str, base_url: str | None) -> None:
+    """Let a model without a price cost nothing if its server, or that of `ANTHROPIC_BASE_URL`, is on this machine."""
+    host = urlsplit(base_url or os.environ.get("ANTHROPIC_BASE_URL") or "").hostname or ""
+    if price_of(model) is None and (host in {"localhost", "::1"} or host.startswith("127.")):
+        register(model, input=0, output=0)
+
+
 def _checked(price: object) -> Decimal:
     amount = decimal_of(price)
     if amount is None or not 0 <= amount <= _HIGHEST:
@@ -96,21 +155,35 @@ def _checked(price: object) -> Decimal:
 
 
 @lru_cache(maxsize=256)
-def _name(model: str) -> str | None:
-    return next((name for name in _PRICES if model == name or model.startswith(f"{name}-2")), None)
+def _name(model: str) -> tuple[str | None, Decimal]:
+    """The id under which a price is known, and by what it is multiplied."""
+    if model in _PRICES:
+        return model, Decimal(1)
+    found = _PROVIDER_ID.fullmatch(model)
+    core, is_regional = (found["id"], found["bedrock"] and found["area"] != "global") if found else (model, False)
+    name = next((name for name in _PRICES if core == name or core.startswith((f"{name}-2", f"{name}@"))), None)
+    return name, _REGIONAL if is_regional else Decimal(1)
 
 
 def price_of(model: str, *, prompt_tokens: int = 0) -> Price | None:
-    """The price of a model for a prompt of that length; None if it is not known. Dated ids cost what undated do."""
-    name = _name(model)
+    """The price of a model for a prompt of that length; None if it is not known.
+
+    Dated ids cost what undated do, and so do ids of Vertex (`claude-opus-5@20260101`), of gateways
+    (`anthropic/claude-opus-5`) and of Bedrock (`global.anthropic.claude-opus-5-v1:0`, or its ARN). Regional ids of
+    Bedrock cost a tenth more.
+    """
+    name, factor = _name(model)
     if name is None:
         return None
-    if prompt_tokens > _LONG_PROMPT and name in _LONG_PRICES:
-        return _LONG_PRICES[name]
-    return _PRICES[name]
+    is_long = prompt_tokens > _LONG_PROMPT and name in _LONG_PRICES
+    price = _LONG_PRICES[name] if is_long else _PRICES[name]
+    return price if factor == 1 else price.times(factor)
 
 
-def priced(model: str, usage: ModelUsage) -> ModelUsage:
-    """The usage of one request with its estimated cost; None if the model's price is not known."""
+def priced(model: str, usage: ModelUsage, ttl: Ttl = "5m") -> ModelUsage:
+    """The usage of one request with its estimated cost; None if the model's price is not known.
+
+    `ttl` is how long what it wrote to the cache lasts.
+    """
     price = price_of(model, prompt_tokens=usage.prompt_tokens)
-    return usage.costing(None if price is None else price.of(usage))
+    return usage.costing(None if price is None else price.of(usage, ttl))

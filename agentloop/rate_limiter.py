@@ -1,8 +1,8 @@
-"""A rate limiter for a tree of runs: it keeps their requests within what the Messages API allows.
+"""A rate limiter for a tree of runs, which keeps their requests within the limits of the Messages API.
 
-It learns the limits from the `anthropic-ratelimit-*` headers and mirrors the API's token buckets, so that requests wait
-here instead of being refused there. When the API refuses all the same (429, 529), all requests to that model pause, for
-as long as `retry-after` says, and fewer go at once afterwards: additive increase, multiplicative decrease.
+It learns the limits from the `anthropic-ratelimit-*` headers and models the API's token buckets, so that requests wait
+here instead of being rejected there. When the API still rejects a request (429, 529), all requests to that model pause
+for the time in `retry-after`, and fewer are concurrent afterwards: additive increase, multiplicative decrease.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 FIRST_AT_ONCE = 32
-"""Requests to a model that go at once before its limits are known."""
+"""Concurrent requests to a model before its limits are known."""
 LEARNING_TIME = 1.0
-"""Seconds the others wait for the first answer, which tells the limits."""
+"""Seconds that other requests wait for the first response, whose headers contain the limits."""
 JITTER = 0.1
-"""Part of a pause by which it is lengthened at random, so that those who waited together do not come back together."""
+"""The largest random extension of a pause, as a fraction, so that waiting requests do not all start together."""
 PAUSE = 0.5
-"""Seconds of the first pause when the API does not say how long; it doubles up to `LONGEST_PAUSE`."""
+"""Seconds of the first pause if there is no `retry-after`; it doubles up to `LONGEST_PAUSE`."""
 LONGEST_PAUSE = 30.0
 LONGEST_RETRY_AFTER = 300.0
-"""Seconds. An API that says more gets a pause as if it had not said how long: the runs fail that cannot wait."""
+"""Seconds. A longer `retry-after` is ignored for the pause; the runs that cannot wait that long fail."""
 
 _HEADERS = {
     kind: (f"anthropic-ratelimit-{kind}-limit", f"anthropic-ratelimit-{kind}-remaining")
     for kind in ("requests", "tokens", "input-tokens", "output-tokens")
 }
 _LEARNING = 0.2
-"""Weight of the latest answer in the estimate of the next one's tokens."""
+"""Weight of the latest response in the estimate of the next one's tokens."""
 
 
 class RateLimiter:
-    """Admits requests, model by model, in the order they come. Its runs may be in different threads."""
+    """Admits requests to each model in order of arrival. The runs that share it may be in different threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,9 +47,9 @@ class RateLimiter:
 
     @asynccontextmanager
     async def admit(self, model: str, prompt_tokens: int) -> AsyncIterator[Slot]:
-        """Wait until a request to `model` may go, and count it as under way for the block.
+        """Wait until a request to `model` is allowed. It counts as active within the block.
 
-        `prompt_tokens` is an estimate. The block tells the slot what the API answered.
+        `prompt_tokens` is an estimate. The block reports the API's response to the slot.
         """
         with self._lock:
             lane = self._lanes.setdefault(model, _Lane())
@@ -62,7 +62,7 @@ class RateLimiter:
                 lane.leave(slot)
 
     def seconds_paused(self, model: str) -> float:
-        """Seconds until the API may be asked again after it was too busy."""
+        """Seconds until the pause after an overload error ends; 0 without a pause."""
         with self._lock:
             lane = self._lanes.get(model)
             return 0.0 if lane is None else lane.seconds_paused()
@@ -93,7 +93,7 @@ class RateLimiter:
 
     @contextmanager
     def _changing(self, lane: _Lane) -> Iterator[None]:
-        """Change the lane, then wake whoever is first in it."""
+        """Change the lane within the block, then wake its first waiting request."""
         with self._lock:
             yield
             first = lane.queue[0] if lane.queue else None
@@ -102,7 +102,7 @@ class RateLimiter:
 
 
 class Slot:
-    """One request under way."""
+    """One active request."""
 
     def __init__(self, lock: threading.Lock, lane: _Lane, prompt_tokens: int) -> None:
         self._lock = lock
@@ -112,7 +112,7 @@ class Slot:
         self.began = 0.0
 
     def answered(self, headers: Mapping[str, str]) -> None:
-        """The API answered, with these headers."""
+        """Report the headers of the API's response."""
         with self._lock:
             self._lane.on_event(self, headers)
             first = self._lane.queue[0] if self._lane.queue else None
@@ -120,12 +120,12 @@ class Slot:
             first.wake()
 
     def used(self, prompt_tokens: int, output_tokens: int) -> None:
-        """The request succeeded and used so many tokens."""
+        """Report that the request succeeded, and the tokens it used."""
         with self._lock:
             self._lane.succeeded(self, prompt_tokens, output_tokens)
 
     def refused(self, retry_after: float | None) -> None:
-        """The API was too busy. `retry_after` is in seconds."""
+        """Report an overload error (429, 529). `retry_after` is in seconds."""
         with self._lock:
             self._lane.refused(self, retry_after)
 
@@ -136,13 +136,13 @@ class _Waiter:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
-        with suppress(RuntimeError):  # a loop that has closed waits for nothing
+        with suppress(RuntimeError):  # the loop has closed
             self.loop.call_soon_threadsafe(self.woken.set)
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """The API's token bucket as far as we know it: `rate` refills a second, up to `limit`."""
+    """A model of the API's token bucket, which gains `rate` per second, up to `limit`."""
 
     limit: float
     rate: float
@@ -154,12 +154,12 @@ class _Bucket:
         self.at = now
 
     def set(self, available: float) -> None:
-        """Whatever the API says, an empty bucket is the worst: it is filled again within two minutes."""
+        """Set the level. The lowest is `-limit`, from which the bucket refills within two minutes."""
         self.available = max(-self.limit, min(self.limit, available))
 
 
 class _Lane:
-    """What is known of one model. Its methods are called with the governor's lock held."""
+    """The state of one model. Its methods require the rate limiter's lock."""
 
     def __init__(self) -> None:
         self.queue: deque[_Waiter] = deque()
@@ -178,7 +178,7 @@ class _Lane:
         return max(0.0, self._paused_until - time.monotonic())
 
     def seconds_to_wait(self, slot: Slot) -> float | None:
-        """0: it may go. None: until another request is over."""
+        """Seconds to wait: 0 if the request may start now, None to wait until another request ends."""
         now = time.monotonic()
         if now < self._paused_until:
             return self._paused_until - now
@@ -255,14 +255,14 @@ class _Lane:
         seconds = retry_after if retry_after is not None and is_told else self._pause
         self._paused_until = max(self._paused_until, now + seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
         if slot.began < self._last_refusal:
-            return  # sent before the last refusal: it says nothing new about how many may go at once
+            return  # sent before the latest rejection, so it says nothing new about the concurrency
         self._last_refusal = now
         self._window = max(1.0, len(self._under_way) / 2)
         self._pause = min(LONGEST_PAUSE, self._pause * 2)
 
 
 def _number(header: str | None) -> float | None:
-    """The header's number, if it is one that can be counted with."""
+    """The number in a header, or None if it is not a finite number."""
     try:
         number = float(header or "nan")
     except ValueError:
@@ -271,12 +271,12 @@ def _number(header: str | None) -> float | None:
 
 
 def _rate(headers: Mapping[str, str], kind: str, limit: float, remaining: float, known: float | None = None) -> float:
-    """What is refilled in a second: `reset` is when the bucket will be full, which takes a minute at most."""
+    """The refill per second. `reset` is the time at which the bucket will be full, at most a minute from now."""
     slowest = limit / 60
     with suppress(KeyError, ValueError, TypeError):  # a TypeError if the time has no zone
         reset = headers[f"anthropic-ratelimit-{kind}-reset"]
         seconds = (datetime.fromisoformat(reset) - datetime.now(UTC)).total_seconds()
-        # In whole seconds a time that is near says nothing about the rate.
+        # The time has whole seconds: if it is near, the rate cannot be computed from it.
         if limit > remaining and seconds > (0.05 if "." in reset else 5.0):
             return max(slowest, (limit - remaining) / seconds)
     return known or slowest

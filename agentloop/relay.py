@@ -1,9 +1,9 @@
-"""Events from the process of a run to the process that called it.
+"""Transfers events from the process of a run to the process that called it.
 
-`EventSender` bounds the events of a call and counts their times from the call's start. `EventReceiver` is the caller's
-side and trusts nothing: runs and calls get identities of this process and must belong to the call or to a run known
-here, texts and numbers are bounded, times lie within the call, and whatever is still open when the call ends is closed.
-So the event stream is well formed whatever a server sends, and nothing from a server looks like a local run.
+`EventSender` limits the events of a call and counts their times from the call's start. `EventReceiver` validates them
+on the caller's side: runs and calls get new identifiers and must belong to the call or to a known run, texts and
+numbers are limited, times lie within the call, and what is still open when the call ends is closed. So the event stream
+is well formed whatever a server sends, and no remote run can be mistaken for a local one.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from agentloop.narration import clip
 from agentloop.usage import Bill, Usage
 
 MAX_EVENTS = 20_000
-"""Events of one call."""
+"""The maximum number of events of one call."""
 MAX_RUNS = 1_000
-"""Runs of one call."""
+"""The maximum number of runs of one call."""
 MAX_WAITING = 1_000
-"""Events that wait for earlier ones, which are then taken for lost."""
+"""The maximum number of events that wait for earlier ones, which then count as lost."""
 PATIENCE = 0.5
-"""Seconds the last events may come later than the result."""
+"""Seconds to wait for the last events after the result."""
 
 
 class EventSender:
-    """The events of one call, as its caller is sent them."""
+    """Prepares the events of one call for its caller."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self.count = 0
 
     def takes(self, event: Event) -> bool:
-        """Whether events of its kind are sent."""
+        """Whether events of this kind are sent."""
         return event.is_for_callers
 
     def add(self, event: Event) -> str | None:
-        """The event as JSON; None if it is not sent."""
+        """The event as JSON text, or None if it is not sent."""
         if not self.takes(event) or self.count >= MAX_EVENTS:
             return None
         try:
@@ -61,18 +61,18 @@ class EventSender:
         return text
 
     def message(self, first: int, events: Iterable[str]) -> dict[str, Any]:
-        """A `EventMessage` as JSON: the events, of which the first has that number.
+        """An `EventMessage` as JSON. `first` is the number of the first event.
 
-        The events are one text in it. As objects they would be copied four times on their way through the SDK.
+        The events are one string in it, because the SDK would copy objects four times.
         """
         return {"first": first, "began": on_own_clock(self._began), "events": f"[{','.join(events)}]"} | clock_now()
 
 
 @dataclass(slots=True)
 class _Run:
-    """A run of the server, under its identity here. `calls` are the open ones, by the server's identities.
+    """A remote run under its local identifier. `calls` are its open calls by their remote identifiers.
 
-    `at` is when it last did something; `above` is the run that called it, if that is the server's too.
+    `at` is the time of its latest event; `above` is the run that called it, if that is a remote run of this call.
     """
 
     started: RunStarted
@@ -84,11 +84,10 @@ class _Run:
 
 
 class EventReceiver:
-    """Receives what a server reports of one call and emits it into the call's event stream.
+    """Receives a server's events of one call and emits them into the call's event stream.
 
-    Messages may come in any order. End it with `close`, after which nothing more is emitted.
-    `share` is the part of the budget that was given to the server. The events of a server that is not trusted never
-    say that its runs cost more than that.
+    Messages may arrive in any order. After `close`, nothing more is emitted. `share` is the part of the budget that was
+    given to the server: the usage in events of an untrusted server is limited to it.
     """
 
     def __init__(self, scope: RunScope, server: str, *, is_trusted: bool = True, share: Budget | None = None) -> None:
@@ -107,7 +106,7 @@ class EventReceiver:
         self._is_closed = False
 
     def sent(self, clocks: ClockOffsets) -> None:
-        """The call goes to the server now."""
+        """Record that the call is sent to the server now."""
         self._sent, self._clocks = time.monotonic(), clocks
 
     def take(self, reported: EventMessage) -> None:
@@ -125,7 +124,7 @@ class EventReceiver:
         self._check_complete()
 
     async def complete(self, count: int) -> None:
-        """Wait, not long, until `count` events have been received: the result may overtake them."""
+        """Wait up to `PATIENCE` seconds for `count` events: the result may arrive before them."""
         self._expected = count
         self._check_complete()
         with suppress(TimeoutError):
@@ -133,17 +132,17 @@ class EventReceiver:
                 await self._is_complete.wait()
 
     def close(self) -> None:
-        """The call has ended: emit what came after a gap, and end what has no end."""
+        """End the call: emit the events that waited for lost ones, and close open runs and calls."""
         for first in sorted(self._waiting):
             self._take_all(first)
         self._is_closed = True
         for name in reversed([*self._runs]):
             run, at = self._runs[name], time.monotonic()
             bill = self._bill(run, self._within(at, run.at))
-            self._finish(run, RunFinished(run=name, agent="", at=at - self._origin, bill=bill, error=self._lost()))
+            self._finish(run, RunFinished(run=name, agent="", at=at - self._origin, bill=bill, error=self._no_end()))
 
-    def _lost(self) -> str:
-        return f"{self._server} said nothing of its end."
+    def _no_end(self) -> str:
+        return f"{self._server} did not report the end of this run."
 
     def _check_complete(self) -> None:
         if self._next >= self._expected:
@@ -203,7 +202,7 @@ class EventReceiver:
         self._scope.emit(local)
 
     def _counted(self, event: Spent) -> Spent:
-        """The event, with no more than is left of what was given to the server."""
+        """The event, with its usage limited to what is left of the server's share."""
         left = self._unspent
         usage = event.usage.at_most(left.usd, left.tokens, left.turns)
         self._unspent = left.minus(cost_of(Usage({event.model: usage})))
@@ -219,7 +218,7 @@ class EventReceiver:
                 call=started.call,
                 tool=started.tool,
                 arguments=started.arguments,
-                result=self._lost(),
+                result=self._no_end(),
                 is_error=True,
                 served_by=run.started.served_by,
                 seconds=run.at - started.at,
@@ -237,10 +236,10 @@ class EventReceiver:
         return Bill(run.started.agent, at - run.started.at, run.spent)
 
     def _emit(self, run: _Run, event: E, **changed: Any) -> E:
-        """Emit the event under the run's identity here, not before the run's last event, and not in the future.
+        """Emit the event under the run's local identifier, not before the run's latest event, and not in the future.
 
-        Between two messages the clocks' difference may turn out smaller. So the end of a run counts for the run above,
-        whose call ends after it.
+        The estimate of the clock offset may shrink between two messages. So the end of a run also moves the time of the
+        run above, whose call ends after it.
         """
         run.at = self._within(self._origin + event.at, run.at)
         if isinstance(event, RunFinished) and run.above is not None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from agentloop.events import Event
-from agentloop.loop import RunResult
+from agentloop.results import RunResult
 
 
 class RunStream:

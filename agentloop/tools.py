@@ -15,6 +15,7 @@ from typing import Any, overload
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from agentloop import exact_json
+from agentloop.content import Document, Image
 from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
@@ -109,13 +110,15 @@ _HINTS = {
 class ToolOutput:
     """What a tool answered.
 
-    `content` are the blocks the model reads, `structured` the same for programs, `served_by` who gave it.
+    `content` are the blocks that a model reads, and `structured` is the same as an object: most MCP hosts show it to
+    their model. `meta` is for programs alone, and travels in `_meta` over MCP. `served_by` says who gave the output.
     """
 
     content: tuple[Block, ...]
     structured: Mapping[str, Any] | None = None
     is_error: bool = False
     served_by: str | None = None
+    meta: Mapping[str, Any] | None = None
 
     @property
     def text(self) -> str:
@@ -123,7 +126,9 @@ class ToolOutput:
 
     @classmethod
     def of(cls, value: object) -> ToolOutput:
-        """Turn what a function returned into an output: text as it is, everything else as JSON.
+        """Turn what a function returned into an output: text, images and documents as they are, all else as JSON.
+
+        A list in which there are images or documents is one of parts, of which others are taken likewise.
 
         Raises:
             ToolError: the value cannot be written as JSON, or not so that others can read it.
@@ -132,6 +137,10 @@ class ToolOutput:
             return value
         if isinstance(value, str):
             return cls(_text(value))
+        if isinstance(value, Image | Document):
+            return cls((value.to_block(),))
+        if isinstance(value, list | tuple) and any(isinstance(part, Image | Document) for part in value):
+            return cls(tuple(block for part in value for block in cls.of(part).content))
         if isinstance(value, BaseModel):
             value = value.model_dump(mode="json", exclude_none=True)
         text = _json(value)
@@ -147,10 +156,9 @@ class ToolOutput:
         Raises:
             ToolError: as `of`.
         """
-        if self.structured is not None:
-            structured = _read(_json(self.structured))
-            if structured != self.structured:
-                return replace(self, structured=structured).sendable()
+        structured, meta = _readable(self.structured), _readable(self.meta)
+        if structured != self.structured or meta != self.meta:
+            return replace(self, structured=structured, meta=meta).sendable()
         content = tuple(clean for block in self.content for clean in _sendable(block))
         if content == self.content and (content or not self.is_error):
             return self
@@ -196,6 +204,10 @@ def _read(text: str) -> Mapping[str, Any]:
     return value
 
 
+def _readable(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if value is None else _read(_json(value))
+
+
 def _clean(text: str) -> str:
     """The text without halves of characters, which cannot be sent."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
@@ -213,7 +225,8 @@ class Tool:
 
     The function is called with the arguments as keywords, on the event loop if it is a coroutine function and in a
     worker thread otherwise; with `takes_context` it gets a `CallContext` as its first, positional argument. It answers
-    with text, anything that is JSON, a pydantic model or a `ToolOutput`, and fails with `ToolError`.
+    with text, an `Image` or a `Document`, a list with some of these, anything that is JSON, a pydantic model or a
+    `ToolOutput`, and fails with `ToolError`.
     `timeout` is in seconds; None leaves it to the agent's limits.
     """
 

@@ -1,8 +1,8 @@
-"""One turn of the model, put together from the events of its stream. No I/O.
+"""One turn of the model, built from the events of its stream. No I/O.
 
-The events are the wire's own JSON objects. A tool call is safe to run once the model has *moved on* from it: another
-block began, or the message stopped with `tool_use`. Its closing `content_block_stop` is not enough, because a reply
-that is cut off closes its last block too, and a cut-off `3.75` reads as a complete `3`.
+The events are the JSON objects of the Messages API. A tool call is safe to run only after the next block has started,
+or after the message has stopped with `tool_use`. Its `content_block_stop` is not enough: a truncated response closes
+its last block as well, and a truncated `3.75` looks like a complete `3`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from agentloop.messages import Block
 from agentloop.usage import ModelUsage
 
 MAX_BLOCKS = 2_000
-"""Content blocks of one message."""
+"""The maximum number of content blocks of one message."""
 MAX_NESTING = 100
-"""Objects and lists within each other in the arguments of a call."""
+"""The maximum nesting of objects and lists in the arguments of a call."""
 MAX_TOKENS = 10**12
-"""Tokens of one request that are believed."""
+"""Larger token counts of one request are ignored."""
 
-_PASSING = {None, "api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
-"""Kinds of API error that may not come again when the same request is sent once more."""
+_TRANSIENT = {None, "api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
+"""API error types for which the same request may succeed when it is retried."""
 
 _PIECES = {
     "input_json_delta": ("input", "partial_json"),
@@ -34,19 +34,19 @@ _PIECES = {
     "signature_delta": ("signature", "signature"),
 }
 _TEXTS = {"text": "text", "thinking": "thinking", "redacted_thinking": "data"}
-"""The field of each kind of block that must be text."""
+"""The field of each block type that must be a string."""
 
 
 @dataclass(frozen=True)
 class ToolUse:
-    """A tool call the model asked for. `raw` is the text of its arguments exactly as the model wrote it."""
+    """A tool call that the model requested. `raw` is the JSON text of its arguments, exactly as the model wrote it."""
 
     id: str
     name: str
     raw: str
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments as an object, numbers exact.
+        """The arguments as an object, with exact numbers.
 
         Raises:
             ToolError: the text is not a JSON object.
@@ -63,7 +63,7 @@ class ToolUse:
 
     @cached_property
     def input(self) -> dict[str, Any]:
-        """The arguments as they go into the history, which must be an object whatever the model wrote."""
+        """The arguments for the history, which requires an object: `{}` if the model wrote anything else."""
         try:
             value = exact_json.loads_as_floats(self.raw or "{}")
         except ValueError:
@@ -74,7 +74,7 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the model said: content blocks to append to the history unchanged, and why it stopped."""
+    """The model's response: content blocks to append to the history unchanged, and the stop reason."""
 
     content: tuple[Block, ...]
     stop_reason: str
@@ -89,7 +89,7 @@ class Turn:
 
 
 class TurnBuilder:
-    """Folds the events of one stream into a `Turn`."""
+    """Builds a `Turn` from the events of one stream."""
 
     def __init__(self) -> None:
         self.model = ""
@@ -109,13 +109,13 @@ class TurnBuilder:
         return self._usage
 
     def feed(self, event: Mapping[str, Any]) -> ToolUse | None:
-        """Take the next event. Returns a tool call when the model has moved on from it.
+        """Process the next event. Returns a tool call as soon as it is known to be complete.
 
-        Unknown events and deltas are ignored: the API adds kinds without a new version.
+        Unknown events and deltas are ignored: the API adds types without a new version.
 
         Raises:
-            StreamBroken: the event is the API's `error`, or makes no sense where it stands.
-            ModelError: the message has more blocks than are taken, or the `error` will not pass.
+            StreamBroken: the event is an `error` that may be transient, or is invalid at this point of the stream.
+            ModelError: the message has more than `MAX_BLOCKS` blocks, or the `error` is permanent.
         """
         kind = event.get("type")
         match kind:
@@ -126,9 +126,9 @@ class TurnBuilder:
                 self.model = model if isinstance(model := message.get("model"), str) else ""
                 self._take_counts(message.get("usage"))
             case "content_block_start":
-                moved_on = self._take_closed_call()
+                complete = self._take_closed_call()
                 self._open(event)
-                return moved_on
+                return complete
             case "content_block_stop":
                 index = self._known_index(event)
                 if self._blocks[index]["type"] == "tool_use":
@@ -162,14 +162,14 @@ class TurnBuilder:
         return index
 
     def finish(self) -> Turn:
-        """The whole turn.
+        """The complete turn.
 
         Raises:
             StreamBroken: the stream ended before `message_stop` or gave no stop reason.
         """
         reason = self._stop.get("stop_reason")
         if not self._ended or reason is None:
-            raise StreamBroken("The Messages API's answer ended before it was complete.")
+            raise StreamBroken("The response of the Messages API ended before it was complete.")
         if not isinstance(reason, str):
             raise _unreadable("message_delta", "stop_reason")
         details = self._stop.get("stop_details")
@@ -183,7 +183,7 @@ class TurnBuilder:
         )
 
     def _take_counts(self, counts: object) -> None:
-        """Those of the message so far; what is not counted anew is null or not there."""
+        """Update the token counts of the message. Counts that have not changed are null or absent."""
         known = {
             kind: count for kind, count in (counts if isinstance(counts, dict) else {}).items() if _is_count(count)
         }
@@ -191,7 +191,7 @@ class TurnBuilder:
         self._usage = None
 
     def _extend(self, index: int, delta: Mapping[str, Any]) -> None:
-        """Keep a piece of a block: joining them as they come would copy a long text as often as it has pieces."""
+        """Store a delta of a block. The deltas are joined at the end, because joining each one takes quadratic time."""
         kind = delta.get("type")
         if kind == "citations_delta":
             citations = self._blocks[index].get("citations")
@@ -212,7 +212,7 @@ class TurnBuilder:
         return None if index is None else self._tool_use(index)
 
     def _tool_use(self, index: int) -> ToolUse:
-        """The call in that block, which is complete."""
+        """The call in a complete block."""
         known = self._uses.get(index)
         if known is not None:
             return known
@@ -220,7 +220,7 @@ class TurnBuilder:
         pieces = self._pieces[index].get("input")
         raw = None if pieces is None else "".join(pieces)
         if raw is None and block.get("input"):
-            # Some compatible servers send the whole input with the block and no deltas.
+            # Some compatible servers send the complete input with the block and no deltas.
             raw = exact_json.dumps(block["input"])
         use = self._uses[index] = ToolUse(id=block["id"], name=block["name"], raw=raw or "")
         return use
@@ -231,7 +231,7 @@ class TurnBuilder:
             return block | {"input": self._tool_use(index).input}
         joined: Block = {}
         for target, pieces in self._pieces[index].items():
-            if target == "input":  # a server tool's, streamed like a tool's
+            if target == "input":  # of a server tool
                 joined[target] = ToolUse("", "", "".join(pieces)).input
             else:
                 joined[target] = "".join([block.get(target) or "", *pieces])
@@ -265,11 +265,11 @@ def _is_count(value: object) -> bool:
 
 
 def _unreadable(kind: str, field: str) -> StreamBroken:
-    return StreamBroken(f"The Messages API sent a `{kind}` that cannot be read: see its `{field}`.")
+    return StreamBroken(f"The Messages API sent an invalid `{kind}` event: check its field `{field}`.")
 
 
 def error_of_event(error: Mapping[str, Any]) -> ModelError:
-    """What to raise for the `error` of an `error` event."""
+    """The exception for the `error` object of an `error` event."""
     kind, message = (value if isinstance(value := error.get(name), str) else None for name in ("type", "message"))
-    text = f"The Messages API broke off: {message or kind or 'no reason given'}"
-    return StreamBroken(text, kind=kind) if kind in _PASSING else ModelError(text, kind=kind)
+    text = f"The Messages API ended the stream with an error: {message or kind or 'no reason given'}"
+    return StreamBroken(text, kind=kind) if kind in _TRANSIENT else ModelError(text, kind=kind)

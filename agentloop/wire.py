@@ -1,8 +1,8 @@
 """Requests to the Messages API, sent by the anthropic SDK.
 
-The SDK's client knows the address, the credentials and how its provider frames a stream; it also sends. What this
-module adds holds for every client, whoever made it: no redirects, bounded answers, errors in our own words without
-credentials, and no retries, which `asking` does. See docs/decisions/sdk-sends.md.
+The SDK's client has the address, the credentials and the provider's stream format. This module adds, for every client:
+no redirects, limited responses, error messages without credentials, and no retries, which `model_caller` does. See
+docs/decisions/sdk-sends.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from agentloop import bounded
 else:
-    # Importing them takes as long as everything else, and a process may never ask a model.
+    # Importing them takes as long as everything else, and many processes never send a request to a model.
     anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
     bounded = lazy("agentloop.bounded")
 
@@ -39,7 +39,7 @@ SdkClient: TypeAlias = Union[
 """AsyncAnthropicFoundry and AsyncAnthropicAWS are kinds of AsyncAnthropic."""
 
 MAX_NESTING = 100
-"""Objects and lists within each other in one event."""
+"""The maximum nesting of objects and lists in one event."""
 
 _CREDENTIALS = ("api_key", "auth_token", "credentials")
 _BEDROCK = "application/vnd.amazon.eventstream"
@@ -58,13 +58,13 @@ def sdk_client(**options: Any) -> anthropic.AsyncAnthropic:
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Loading the certificates takes 40 ms, and every event loop has a client of its own."""
+    """Cached: loading the certificates takes 40 ms, and every event loop has its own client."""
     return httpx2.create_ssl_context()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A streamed answer that has begun: the headers, and the events as they come."""
+    """A streamed response: the headers, and the events as they arrive."""
 
     headers: Mapping[str, str]
     events: AsyncIterator[Mapping[str, Any]]
@@ -82,12 +82,12 @@ class ApiClient:
 
         Raises:
             ApiError: the API answered with an error.
-            ModelError: it could not be reached, redirects, or sends more than an answer can be.
-            StreamBroken: the answer broke off.
+            ModelError: it could not be reached, redirects, or sends more than the limit.
+            StreamBroken: the response ended early.
             ConfigurationError: there are no credentials, or the client cannot be used.
         """
         try:
-            # Not `messages.create`: only here can redirects be refused for whatever client this is.
+            # Not `messages.create`, because only this method can refuse redirects for any client.
             stream = await self._client.post(
                 "/v1/messages",
                 body={**body, "stream": True},
@@ -102,11 +102,16 @@ class ApiClient:
         async with stream:
             yield Answer(stream.response.headers, _events(stream))
 
+    @property
+    def base_url(self) -> str:
+        """The address of the API."""
+        return str(self._client.base_url)
+
     async def close(self) -> None:
         await self._client.close()
 
     def _headers(self) -> dict[str, str]:
-        """No compression, so that what is counted is what comes; and the span the request belongs to, its turn's."""
+        """No compression, so that the limits apply to the received bytes; and the trace context of the turn."""
         headers = {"accept-encoding": "identity"}
         if self._client.open_telemetry["propagation"]:
             propagate.inject(headers)
@@ -139,7 +144,7 @@ def _parsed(data: str) -> dict[str, Any]:
             return {}
         block = event.get("content_block")
         if isinstance(block, dict) and block.get("type") == "tool_use" and block.get("input"):
-            # Some compatible servers send the whole input with the block: its numbers keep all their digits.
+            # Some compatible servers send the complete input with the block: its numbers stay exact.
             block["input"] = exact_json.loads(data)["content_block"]["input"]
     except (ValueError, RecursionError):
         raise StreamBroken("The Messages API sent an event that is not JSON, or nested too deeply.") from None
@@ -152,7 +157,7 @@ def _is_event(value: Any) -> bool:
 
 
 def _checked(event: Any) -> Any:
-    """The event, of bounded depth and with text that can be encoded."""
+    """The event, if its nesting is limited, with text that can be encoded."""
     if exact_json.nesting(event, MAX_NESTING) > MAX_NESTING:
         raise ValueError("nested too deeply")
     return exact_json.encodable(event)

@@ -40,15 +40,15 @@ def _all() -> tuple[Runner, ...]:
         for title, environment, kind in (("MCP SDK", "anthropic", "mcp"), ("FastMCP", "fastmcp", "fastmcp"))
         for way in ("stdio", "http")
     ]
-    aiohttp, early_tool_calls = {"BENCH_AIOHTTP": "1"}, {"BENCH_EAGER": "1"}
+    aiohttp, early_tool_calls = {"BENCH_AIOHTTP": "1"}, {"BENCH_EARLY_CALLS": "1"}
     return (
         *ours,
         Runner("bare sockets", "anthropic", "floor_raw"),
         Runner("bare sockets, not streamed", "anthropic", "floor_raw", {"BENCH_STREAM": "0"}),
         Runner("hand loop", "anthropic", "hand_loop"),
-        Runner("hand loop, eager", "anthropic", "hand_loop", early_tool_calls),
+        Runner("hand loop, early calls", "anthropic", "hand_loop", early_tool_calls),
         Runner("hand loop, aiohttp", "anthropic", "hand_loop", aiohttp),
-        Runner("hand loop, eager, aiohttp", "anthropic", "hand_loop", early_tool_calls | aiohttp),
+        Runner("hand loop, early calls, aiohttp", "anthropic", "hand_loop", early_tool_calls | aiohttp),
         Runner("tool_runner", "anthropic", "tool_runner"),
         *over_mcp,
         Runner("pydantic-ai", "pydantic_ai", "pydantic_ai_peer"),

@@ -1,7 +1,7 @@
 """What is measured: how the model answers, and the least time any client could take.
 
 A  three stores: 0.4 s to the first token, 80 tokens/s, every sub-agent alike
-S  the same, but the first sub-agent's answer takes 1.5 s longer: only an eager client starts it in time
+S  the same, but the first sub-agent's answer takes 1.5 s longer: only a client with early tool calls starts it in time
 B  an instant model: what the client itself costs, for growing numbers of sub-agents
 C  100 sub-agents at 0.2 s, 200 tokens/s, all asked for at once
 D  the same with 500

@@ -29,9 +29,9 @@ def tables(results: Sequence[Result]) -> Iterator[str]:
 def _times(name: str, n: int, rows: Mapping[str, list[Result]]) -> Iterator[str]:
     scenario = SCENARIOS[name]
     ideal, early_tool_calls = scenario.ideal(n, early_tool_calls=False), scenario.ideal(n, early_tool_calls=True)
-    yield f"**{name}: {scenario.title}.** Ideal {ideal:.3f} s, with eager start {early_tool_calls:.3f} s"
+    yield f"**{name}: {scenario.title}.** Ideal {ideal:.3f} s, with early tool calls {early_tool_calls:.3f} s"
     yield ""
-    yield "| | wall, s | from - to | wall / ideal | wall / eager ideal | of best peer | right | runs |"
+    yield "| | wall, s | from - to | wall / ideal | wall / early ideal | of best peer | right | runs |"
     yield "|---|---|---|---|---|---|---|---|"
     best = _best(rows, wall)
     for runner, runs in _sorted(rows, wall):

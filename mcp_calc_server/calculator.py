@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from functools import partial, wraps
 from typing import Any
 
-from agentloop import Agent, Tool, create_agent_tool_async, create_agent_tool_sync
+from agentloop import Agent, RunResult, Tool, create_agent_tool_async, create_agent_tool_sync
 from agentloop.model import ClientSource
 from mcp_calc_server import arithmetic
 from mcp_calc_server.contract import load_specs
@@ -88,7 +89,14 @@ def calculator_assistant(*, model: str, client: ClientSource) -> Agent:
         client=client,
         max_tokens=4096,
         effort="low",
+        structured_result=structured_result,
     )
+
+
+def structured_result(result: RunResult) -> dict[str, Any]:
+    """`{"answer", "exact"}`: exact if it was calculated with the functions and none of their results was rounded."""
+    results = [json.loads(step.result) for step in result.steps if not step.is_error]
+    return {"answer": result.answer, "exact": bool(results) and all(each["exact"] for each in results)}
 
 
 def agent_tool_async(agent: Agent) -> Tool:

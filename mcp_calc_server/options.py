@@ -11,6 +11,7 @@ import click
 
 from agentloop.command_line import Seconds, option
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
+from agentloop.prices import PRICES_VARIABLE
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
@@ -31,6 +32,8 @@ class Options:
     model: str
     base_url: str | None
     offline: bool
+    no_cache: bool
+    prices: Path | None
     publish: tuple[str, ...]
     agents: tuple[Path, ...]
     no_calculator: bool
@@ -79,6 +82,14 @@ _DECLARED = (
         _PUBLISHES, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
     ),
     option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help=OFFLINE_HELP),
+    option(
+        _PUBLISHES,
+        "--prices",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar=PRICES_VARIABLE,
+        help="A TOML file with what models cost.",
+    ),
+    option(_PUBLISHES, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
     option(
         _PUBLISHES,
         "--publish",

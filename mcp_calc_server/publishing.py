@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agentloop import Agent, ConfigurationError, Tool, prices
 from agentloop.mcp.server.publish import find_agents
 from agentloop.mcp.server.serving import Durable
+from agentloop.prompt_cache import CACHE_VARIABLE
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, flag
 from offline_model.choice import ModelChoice, choose_model
@@ -25,10 +26,15 @@ def published(options: Options, say: Say) -> tuple[list[Tool], list[Agent], list
     """The tools to publish, the user's agents, and the agents behind the tools."""
     if options.no_calculator and not (options.publish or options.agents):
         raise ConfigurationError("--no-calculator without --publish or --agents leaves nothing to publish.")
+    if options.no_cache:
+        os.environ[CACHE_VARIABLE] = "off"
+    if options.prices:
+        prices.register_file(options.prices)
     modules = [agent for name in options.publish for agent in find_agents(name)]
     if options.no_calculator and not options.agents:
         return [], modules, []
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url)
+    prices.register_if_local(choice.model, choice.base_url)
     tools, behind = _of_files(options, choice, say) if options.agents else ([], [])
     if options.no_calculator:
         return tools, modules, behind

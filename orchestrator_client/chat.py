@@ -209,7 +209,7 @@ class Chat:
             print_result(f"left of the budget: {self._ledger.left}")
 
     def _draw_timeline(self, name: str) -> None:
-        if self._timeline is None or not self._timeline.lanes:
+        if self._timeline is None or not self._timeline.runs:
             self._progress.say("There is no timeline before the first question.")
         else:
             self._write("timeline.html", name, timeline_page(self._timeline, began_at(self._timeline)))

@@ -24,7 +24,8 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.events import BufferedHandler, Event
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
-from agentloop.observers.live import Tree, rows
+from agentloop.observers.live import rows
+from agentloop.observers.timeline import Timeline
 from orchestrator_client.lines import STDERR_LINE
 from orchestrator_client.terminal import undone_on_sigterm, without_echo
 from orchestrator_client.tree_picture import Picture, picture_of, starting_lines
@@ -44,8 +45,8 @@ class LiveView:
     def __init__(self) -> None:
         # Not bound to a stream: prompt_toolkit replaces `sys.stderr` while a line is typed.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._tree = Tree()
-        self._seen = BufferedHandler(self._tree.on_event)
+        self._timeline = Timeline()
+        self._seen = BufferedHandler(self._timeline.on_event)
         self._drawn: Picture | None = None
         self._drawn_in = 0
         self._logged = 0
@@ -62,8 +63,8 @@ class LiveView:
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
         """Draw within the block. The last picture stays on the screen."""
-        self._tree, self._drawn, self._logged = Tree(), None, 0
-        self._seen = BufferedHandler(self._tree.on_event)
+        self._timeline, self._drawn, self._logged = Timeline(), None, 0
+        self._seen = BufferedHandler(self._timeline.on_event)
         live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
         with without_echo(), undone_on_sigterm(self._show_cursor), live:
             drawing = asyncio.create_task(self._draw(live), name="live view")
@@ -105,7 +106,7 @@ class LiveView:
     async def _draw(self, live: Live) -> None:
         while True:
             self._seen.flush()
-            if self._live is not None and (self._tree.roots or self._tree.starting):
+            if self._live is not None and (self._timeline.roots or self._timeline.starting_servers()):
                 self._forget_wrapped_rows()
                 live.refresh()
             await asyncio.sleep(1 / FRAMES_PER_SECOND)
@@ -115,10 +116,10 @@ class LiveView:
         self._seen.flush()
         now, size = time.monotonic(), self.console.size
         height = max(FEWEST_ROWS, size.height // 2)
-        shown, unicode = list(self._tree.starting.values())[:height], self._has_unicode
+        shown, unicode = self._timeline.starting_servers()[:height], self._has_unicode
         lines = starting_lines(shown, now, width=size.width, unicode=unicode)
-        if self._tree.roots:
-            below = picture_of(rows(self._tree, height), now, width=size.width, unicode=unicode)
+        if self._timeline.roots:
+            below = picture_of(rows(self._timeline, height), now, width=size.width, unicode=unicode)
             lines += below.lines
         elif not lines:
             return Group()

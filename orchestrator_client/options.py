@@ -17,6 +17,7 @@ from agentloop import Budget, ConfigurationError
 from agentloop.command_line import Seconds, Usd, option
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
+from agentloop.prices import PRICES_VARIABLE
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
 
@@ -44,6 +45,8 @@ class Options:
     deadline: float | None
     policy: str
     no_early_tool_calls: bool
+    no_cache: bool
+    prices: Path | None
     as_json: bool
     quiet: bool
     events: Path | None
@@ -272,6 +275,14 @@ all_options = _together(
         is_flag=True,
         help="Start tool calls only when the model's message is complete.",
     ),
+    option(
+        _LIMITS,
+        "--prices",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar=PRICES_VARIABLE,
+        help="A TOML file with what models cost.",
+    ),
+    option(_LIMITS, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
     as_json,
     output_files,
     option(_OUTPUT, "--demo", is_flag=True, help="Ask a sample question about three stores."),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentloop import Bill, ToolOutput, Usage
+from agentloop.delegation_context import USAGE
 from agentloop.events import Event, RunFinished, RunStarted, ToolFinished, ToolStarted
 from agentloop.usage import usd_to_json
 
@@ -70,7 +71,7 @@ class Report:
         """Read the result of a durable run from its output if there were no events, because it had ended before."""
         if self._run is not None:
             return
-        bill = Bill.from_json((output.structured or {}).get("usage"))
+        bill = Bill.from_json((output.meta or {}).get(USAGE))
         if bill is not None:
             self.usage, self.claims = bill.total, bill.claims
         if output.is_error:

@@ -59,7 +59,7 @@ def draw_recording(recording: Path, page: Path, say: Say, *, force: bool = False
             timeline.on_event(event)
     except OSError as error:
         raise ConfigurationError(f"Cannot read {recording}: {error.strerror}.") from None
-    if not timeline.lanes:
+    if not timeline.runs:
         raise ConfigurationError(f"{recording} has no events of a run. Record a run with --events.")
     recorded = recorded_at(recording)
     began = None if recorded is None else recorded + timedelta(seconds=timeline.began)

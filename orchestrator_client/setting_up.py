@@ -15,6 +15,7 @@ import click
 from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
+from agentloop.prompt_cache import CACHE_VARIABLE
 from agentloop.tool_search import How
 from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
@@ -25,7 +26,7 @@ from orchestrator_client.orchestrator import Setup
 
 OWN_SERVER = "mcp-calc-server"
 
-_HANDED_ON = re.compile(r"ANTHROPIC_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
+_HANDED_ON = re.compile(r"ANTHROPIC_\w+|AGENTLOOP_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
 
 
 def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | None = None) -> tuple[Setup, str | None]:
@@ -37,11 +38,17 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     Raises:
         click.UsageError: the configuration of a server is wrong.
     """
+    if options.no_cache:
+        os.environ[CACHE_VARIABLE] = "off"
+    if options.prices:
+        prices.register_file(options.prices)
+        os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
     orchestrator = choose_model(options.model, offline=options.offline, base_url=options.base_url)
     calculator = choose_model(options.calculator_model, offline=options.offline, base_url=options.base_url)
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
+        prices.register_if_local(choice.model, choice.base_url)
     servers = {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
     setup = Setup(
         model=orchestrator.model,

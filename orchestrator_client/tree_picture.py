@@ -12,9 +12,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from agentloop import Usage, exact_json
-from agentloop.events import ServerStarting
 from agentloop.narration import REPLAYED, clip, starting_text
 from agentloop.observers.live import Node, Row
+from agentloop.observers.timeline import ServerStart
 from agentloop.usage import sum_of
 
 SPINS = 5
@@ -46,13 +46,12 @@ class Picture:
             yield from line.render(console, end="\n")
 
 
-def starting_lines(starting: Iterable[ServerStarting], now: float, *, width: int, unicode: bool) -> list[Text]:
+def starting_lines(starting: Iterable[ServerStart], now: float, *, width: int, unicode: bool) -> list[Text]:
     """A line for each server that is being started: `starting calculator, 3 s`."""
     lines = []
-    for event in starting:
-        seconds_so_far = max(0.0, now - event.at)
-        name = shortened(clip(event.server, _DETAIL), max(8, width - 24))
-        text = starting_text(name, is_remote=event.is_remote, seconds=seconds_so_far)
+    for start in starting:
+        name = shortened(clip(start.server, _DETAIL), max(8, width - 24))
+        text = starting_text(name, is_remote=start.is_remote, seconds=max(0.0, now - start.began))
         line = Text.assemble((f"{_spinner(now, unicode=unicode)} ", _STYLES["running"]), text)
         line.truncate(width, overflow="ellipsis")
         lines.append(line)

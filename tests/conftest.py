@@ -15,7 +15,7 @@ settings.load_profile("quick")
 
 @pytest.fixture(autouse=True)
 def _no_real_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
+    for name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "AGENTLOOP_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
 

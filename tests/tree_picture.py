@@ -15,7 +15,8 @@ from rich.console import Console
 
 from agentloop import CallContext, RunScope
 from agentloop.events import Event
-from agentloop.observers.live import Tree, rows
+from agentloop.observers.live import roots, rows
+from agentloop.observers.timeline import Timeline
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.answering import answer
@@ -49,19 +50,19 @@ class SlowClaude:
         return Reply(message["content"], message["stop_reason"], usage=message["usage"])
 
 
-def is_worth_a_picture(tree: Tree) -> bool:
+def is_worth_a_picture(timeline: Timeline) -> bool:
     """One agent is done, one has a result, one is still asking."""
-    agents = tree.roots[0].children if tree.roots else []
+    agents = [child for root in roots(timeline) for child in root.children]
     done = [agent for agent in agents if agent.state == "done"]
     return len(agents) == 3 and len(done) == 1 and bool(agents[1].children) and agents[1].children[0].state == "done"
 
 
 async def run_until_worth_a_picture() -> str:
-    claude, tree, worth_it = SlowClaude(), Tree(), asyncio.Event()
+    claude, timeline, worth_it = SlowClaude(), Timeline(), asyncio.Event()
 
     def on_event(event: Event) -> None:
-        tree.on_event(event)
-        if is_worth_a_picture(tree):
+        timeline.on_event(event)
+        if is_worth_a_picture(timeline):
             worth_it.set()
 
     with ScriptedMessages(claude) as model:
@@ -73,15 +74,15 @@ async def run_until_worth_a_picture() -> str:
             )
             await asyncio.wait_for(worth_it.wait(), 60)
             await asyncio.sleep(LATENCY)
-            picture = draw(tree)
+            picture = draw(timeline)
             claude.go_on.set()
             await run
     return picture
 
 
-def draw(tree: Tree) -> str:
+def draw(timeline: Timeline) -> str:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-    console.print(picture_of(rows(tree, 20), time.monotonic(), width=WIDTH, unicode=True))
+    console.print(picture_of(rows(timeline, 20), time.monotonic(), width=WIDTH, unicode=True))
     svg = console.export_svg(title="orchestrator-client --demo", unique_id="tree")
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # nothing is loaded from anywhere
 

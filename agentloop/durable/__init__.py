@@ -1,4 +1,4 @@
-"""Runs that outlive a process: the journal of `agentloop` and the runs of agents, kept in a store by DBOS.
+"""Durable runs: DBOS stores the steps of agents' runs in a database, so that runs continue after a crash.
 
-Needs the extra `durable`. It is imported only when a store is configured.
+This requires the extra `durable`. It is imported only when a store is configured.
 """

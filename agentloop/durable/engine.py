@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
@@ -28,22 +27,23 @@ from dbos import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput, create_agent_tool_async
+from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
-from agentloop.durable import records, sdk_compat
+from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
-from agentloop.durable.journal import DurableJournal, FromTheBeginning, is_computed, is_recording
+from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
 from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, RunState, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of
 from agentloop.events import Event, EventHandler, ignore
 from agentloop.rate_limiter import RateLimiter
+from agentloop.sessions import Session
 
 QUEUE = "agents"
 VERSION = "runs-1"
 """The version of the order of steps. Runs of another version are left to processes of that version."""
 KEPT = 7 * 24 * 3600.0
-"""Seconds a finished run is kept."""
+"""Seconds for which a finished run is stored."""
 SWEEP = 600.0
 """Seconds between deletions of old runs."""
 LOOK = 0.25
@@ -53,7 +53,7 @@ LOOK_LEFT = 2.0
 SOON = 0.005
 """Seconds between requests for the status of a run that is about to change."""
 OUTCOME_TIMEOUT = 5.0
-"""Seconds in which the outcome of a run has to be in the store."""
+"""Seconds within which the outcome of a run must be in the store."""
 WAITING_PER_PLACE = 4
 """Runs that may wait for each one that is executed."""
 THREADS = 32
@@ -65,7 +65,7 @@ class Engine:
     """Runs agents so that a crash of the process does not end their runs: finished steps are not executed again.
 
     On entering, it resumes the runs of an earlier process. At most `running` runs are executed at once. Finished runs
-    are `kept` for so many seconds. `tools` are further async tools, each call of which is a run. A process can have one
+    are stored for `kept` seconds. `tools` are further async tools, each call of which is a run. A process can have one
     engine. `trace` is the `RunScope.trace` of every run.
 
     Raises:
@@ -90,12 +90,13 @@ class Engine:
         self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
         """Receives the events of all runs of this process, each with the id of its run."""
         self._store = store
-        self._tools = {tool.name: tool for tool in [*map(_durable_tool, agents), *tools]}
+        self._tools = {tool.name: tool for tool in [*map(durable_tool, agents), *tools]}
+        self._with_sessions = {agent.as_tool().name for agent in agents if agent.sessions}
         self._running = running
         self._places = asyncio.Semaphore(running)
         self._rate_limiter = RateLimiter()
         self._observers: defaultdict[str, list[EventHandler]] = defaultdict(list)
-        self._working: dict[str, asyncio.Task[ToolOutput]] = {}
+        self._working: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._workflows: set[asyncio.Task[Any]] = set()
         self._executor = ""
         self._broken: dict[str, str] = {}
@@ -129,7 +130,7 @@ class Engine:
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Interrupt the runs that are under way; the next process resumes them."""
+        """Interrupt the active runs; the next process resumes them."""
         self.is_stopping = True
         await cancel_and_wait(self._workflows)
         await self._stack.aclose()
@@ -179,7 +180,7 @@ class Engine:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many runs wait in this process as may wait."""
+        """Whether the maximum number of runs is waiting in this process."""
         return len(self._working) >= self._running * (1 + WAITING_PER_PLACE)
 
     async def start(self, order: Order, run_id: str) -> RunState:
@@ -188,11 +189,15 @@ class Engine:
         The run is in the store when this returns.
 
         Raises:
-            KeyReused: the run of that id is of another call.
+            ToolError: the call continues a session that the owner does not have, or that is answering another call.
+            KeyReused: the run of that id belongs to another call.
             StoreFailed: the run cannot be written to the store.
         """
         with _store_errors():
-            with SetWorkflowID(run_id), SetWorkflowAttributes({"of": order.fingerprint, "owner": order.owner}):
+            if order.tool in self._with_sessions:
+                order = await sessions.in_session(order, run_id)
+            attributes = {"of": order.fingerprint, "owner": order.owner, **sessions.attributes(order)}
+            with SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
                 await self._begin(order)
             status = await DBOS.get_workflow_status_async(run_id)
             assert status is not None
@@ -240,7 +245,9 @@ class Engine:
             if state.status != "working":
                 return state
             if run_id in self._broken:
-                raise StoreFailed(f"The store of runs failed: {self._broken[run_id]}. The run goes on after a restart.")
+                raise StoreFailed(
+                    f"The store of runs failed: {self._broken[run_id]}. The run continues after a restart."
+                )
             if not self._is_between(status):
                 give_up = None
                 here = await self._end_here(run_id, here)
@@ -248,11 +255,11 @@ class Engine:
             give_up = give_up or time.monotonic() + OUTCOME_TIMEOUT
             is_late = time.monotonic() > give_up
             if is_late and here.is_set():
-                raise StoreFailed(f"The store of runs did not take the outcome of {run_id}.")
+                raise StoreFailed(f"The outcome of {run_id} was not stored in time.")
             await asyncio.sleep(LOOK if is_late else SOON)
 
     async def _end_here(self, run_id: str, here: asyncio.Event) -> asyncio.Event:
-        """Wait until the run has ended in this process, at most `LOOK`; the event to wait for next."""
+        """Wait up to `LOOK` seconds until the run has ended in this process; return the event to wait for next."""
         if here.is_set():  # it has been resumed since
             await asyncio.sleep(SOON)
             return self._ended.setdefault(run_id, asyncio.Event())
@@ -310,7 +317,7 @@ class Engine:
             self._broken[run_id] = reason
         if work.cancelled():
             raise sdk_compat.no_outcome(f"The run {run_id} was cancelled.")
-        return records.output_to_json(work.result())
+        return work.result()
 
     async def _leave(self, run_id: str, tool: str) -> NoReturn:
         """Move a run of an agent that is not published here to the agent's own queue, for processes that publish it.
@@ -323,28 +330,34 @@ class Engine:
             await sdk_compat.outside_workflow(leaving, self._outside)
         raise sdk_compat.no_outcome(f"The run {run_id} was left to another process.")
 
-    async def _answer(self, run_id: str, order: Order) -> ToolOutput:
+    async def _answer(self, run_id: str, order: Order) -> dict[str, Any]:
+        """The outcome of the run, as it is stored."""
         tool = self._tools[order.tool]
+        session: Session | None = None
         is_recording.set(True)
         async with self._places:
-            left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
-            context = CallContext(
-                deadline=left,
-                scope=RunScope(
-                    emit=FromTheBeginning(lambda event: self._report(run_id, event)),
-                    trace=self._trace,
-                    run_id=run_id[:12],
-                    depth=order.depth,
-                    ledger=Ledger(order.budget),
-                    rate_limiter=self._rate_limiter,
-                ),
-            )
             try:
-                first = (context,) if tool.takes_context else ()
+                session = await sdk_compat.outside_workflow(sessions.opened(order), self._outside)
+                first = (self._context(run_id, order, session),) if tool.takes_context else ()
                 output = ToolOutput.of(await tool.function(*first, **order.arguments))
             except ToolError as error:
                 output = ToolOutput.error(str(error))
-            return output.cut_to(Limits().max_result_chars).sendable()
+            output = output.cut_to(Limits().max_result_chars).sendable()
+            return records.output_to_json(output) | sessions.outcome_of(session)
+
+    def _context(self, run_id: str, order: Order, session: Session | None) -> CallContext:
+        left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
+        scope = RunScope(
+            emit=FromTheBeginning(lambda event: self._report(run_id, event)),
+            trace=self._trace,
+            run_id=run_id[:12],
+            depth=order.depth,
+            ledger=Ledger(order.budget),
+            rate_limiter=self._rate_limiter,
+            owner=order.owner,
+            session=session,
+        )
+        return CallContext(deadline=left, scope=scope)
 
     def _report(self, run_id: str, event: Event) -> None:
         self.on_event(run_id, event)
@@ -375,13 +388,6 @@ class Engine:
 def _queue_of(tool: str) -> str:
     """The queue of runs that processes without the tool have left."""
     return f"{QUEUE}:{tool}"
-
-
-def _durable_tool(agent: Agent) -> Tool:
-    computed = [tool.name for tool in agent.tools if is_computed(tool)]
-    return create_agent_tool_async(
-        replace(agent, journal=DurableJournal(computed, agent.settings.fingerprint), early_tool_calls=False)
-    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The journal: each turn of the model, and each result of a tool that is not computed, is a step in the store."""
+"""The journal: each turn of the model is a step in the store, and each result of a tool that is not recomputed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from dbos import DBOS
 
-from agentloop import ConfigurationError, RunError, Tool, ToolOutput
+from agentloop import Agent, ConfigurationError, RunError, Tool, ToolOutput
 from agentloop.durable import records
 from agentloop.events import Event, EventHandler, RunStarted
 from agentloop.journal import EventLog
@@ -22,7 +22,7 @@ is_recording: ContextVar[bool] = ContextVar("agentloop_is_recording", default=Fa
 
 
 def is_computed(tool: Tool) -> bool:
-    """Whether a tool's result is computed again instead of stored: the call costs nothing and changes nothing."""
+    """Whether a tool's result is computed again instead of stored, because the call is free and changes nothing."""
     return tool.is_harmless and tool.spec.open_world is False and not tool.spec.is_agent
 
 
@@ -47,7 +47,7 @@ class DurableJournal:
         def from_json(value: Any) -> Turn:
             if value["frame"] != self._frame:
                 raise ConfigurationError(
-                    "The run began with another model, system prompt or set of tools, and cannot go on with these."
+                    "The run began with another model, system prompt or set of tools, and cannot continue with these."
                 )
             return records.turn_from_json(value["turn"])
 
@@ -59,6 +59,13 @@ class DurableJournal:
         if use.name in self._computed:
             return await answer()
         return await _step(f"tool:{use.name}", answer, log, records.output_to_json, records.output_from_json)
+
+
+def durable_tool(agent: Agent) -> Tool:
+    """The agent as a tool, each call of which can be a durable run."""
+    computed = [tool.name for tool in agent.tools if is_computed(tool)]
+    journal = DurableJournal(computed, agent.settings.fingerprint)
+    return replace(agent, journal=journal, early_tool_calls=False).as_tool()
 
 
 async def _step(
@@ -77,16 +84,16 @@ async def _step(
         nonlocal was_done
         was_done = True
         is_recording.set(False)
-        kept = log.keep()
+        events = log.record()
         try:
             outcome = {"value": to_json(await do())}
         except RunError as error:
             outcome = {"error": records.error_to_json(error)}
-        return outcome | {"events": records.events_to_json(kept)}
+        return outcome | {"events": records.events_to_json(events)}
 
     record = await reserved.run_async({"name": name, "preemptible": True}, body)
     if not was_done:
-        log.play(records.events_from_json(record["events"]))
+        log.replay(records.events_from_json(record["events"]))
     if "error" in record:
         raise records.error_from_json(record["error"])
     return from_json(record["value"])

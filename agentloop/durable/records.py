@@ -1,6 +1,6 @@
-"""The JSON of a stored step, from which reading never runs code.
+"""The JSON of a stored step. Reading it never executes code.
 
-Times in the store are seconds since the epoch, because the clock of events ends with the machine.
+Times in the store are seconds since the epoch, because the clock of events does not survive a restart of the machine.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def error_from_json(value: Mapping[str, Any]) -> RunError:
 
 
 def events_to_json(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """The events, with pieces of text that follow each other put together."""
+    """The events, with consecutive text deltas joined."""
     whole: list[Event] = []
     for event in events:
         last = whole[-1] if whole else None
@@ -91,11 +91,11 @@ def events_to_json(events: Iterable[Event]) -> list[dict[str, Any]]:
 
 
 def events_from_json(values: Iterable[object]) -> list[Event]:
-    """The events on this process's clock; kinds of a later version are left out."""
+    """The events with times on this process's clock. Types of a later version are skipped."""
     origin = _epoch()
     return [event for value in values if (event := event_from_json(value, origin=origin)) is not None]
 
 
 def _epoch() -> float:
-    """Where 1970 is on the clock of events."""
+    """The time of 1970 on the clock of events."""
     return time.monotonic() - time.time()

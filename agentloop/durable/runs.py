@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from dbos import WorkflowStatus
 
 from agentloop import Budget, ToolOutput
 from agentloop.durable import records
+from agentloop.sessions import SESSION_ID
 
 POISON = "poison"
-"""The attribute of a run that was stopped because it takes its process down."""
+"""The attribute of a run that was stopped because its processes kept dying."""
 ATTEMPTS = 5
-"""How often a run whose process died is started again; then it has failed."""
+"""How often a run whose process died is started again before it fails."""
 
 Status = Literal["working", "completed", "failed", "cancelled"]
 
@@ -36,7 +38,10 @@ RESUMABLE = {"CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The request for a run: to call `tool`, usually an agent. `deadline` is in seconds since the epoch."""
+    """The request for a run: to call `tool`, usually an agent. `deadline` is in seconds since the epoch.
+
+    `session` is set if the agent has sessions, `continues` is the run whose conversation is continued.
+    """
 
     tool: str
     arguments: Mapping[str, Any]
@@ -44,25 +49,46 @@ class Order:
     depth: int = 1
     deadline: float | None = None
     budget: Budget = field(default_factory=Budget)
+    session: str | None = None
+    continues: str | None = None
 
     @property
     def fingerprint(self) -> str:
         """Identifies the call. Budget and deadline are left out: they differ when the call is repeated."""
-        return hashlib.sha256(json.dumps([self.tool, self.arguments, self.owner], sort_keys=True).encode()).hexdigest()
+        return _digest([self.tool, self.arguments, self.owner])
 
     def run_id(self, key: str | None) -> str:
-        """The same for the same owner and key; others cannot guess it."""
-        if key is None:
-            return secrets.token_hex(20)
-        return hashlib.sha256(json.dumps([self.owner, key]).encode()).hexdigest()[:40]
+        """The same for the same owner, session and key; others cannot guess it.
+
+        The ids of all runs of a session begin with its id, by which the runs are found.
+        """
+        own = secrets.token_hex(20) if key is None else _digest([self.owner, key])[:40]
+        session = self.arguments.get(SESSION_ID)
+        return f"{session}{own}"[:40] if is_session_id(session) else own
 
     def to_json(self) -> dict[str, Any]:
         about: dict[str, Any] = {"tool": self.tool, "arguments": dict(self.arguments), "owner": self.owner}
+        if self.session is not None:
+            about |= {"session": self.session, "continues": self.continues}
         return about | {"depth": self.depth, "deadline": self.deadline, "budget": self.budget.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Order:
         return cls(**{**value, "budget": Budget.from_json(value["budget"])})
+
+
+def is_session_id(value: object) -> bool:
+    """Whether it is the beginning of a run's id, as session ids are."""
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{24}", value) is not None
+
+
+def session_id_of(run_id: str) -> str:
+    """The id of the session that begins with the run, or of which the run is a later one."""
+    return run_id[:24]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def no_outcome(message: str) -> BaseException:
-    """The error that a workflow raises to end without an outcome, because it was cancelled or handed over.
+    """The error that a workflow raises to end without an outcome, because it was cancelled or left to another process.
 
     DBOS records every other error as the outcome, and documents no way to end without one. It raises this one itself in
     workflows that were cancelled.

@@ -20,12 +20,12 @@ from agentloop.redaction import without_passwords
 LOCK_PATIENCE = 3.0
 """Seconds in which an earlier process, such as a server that is being restarted, has to release the store."""
 BUSY = 30_000
-"""Milliseconds a thread waits for another thread's transaction."""
+"""Milliseconds for which a thread waits for another thread's transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """`path` is the SQLite file; None: it is PostgreSQL at `url`."""
+    """`path` is the SQLite file, or None for PostgreSQL at `url`."""
 
     _url: sa.URL
     path: Path | None = None
@@ -35,26 +35,26 @@ class Store:
         """`sqlite:PATH`, `sqlite:` for a file in the user's state directory, or a `postgresql://` URL.
 
         Raises:
-            StoreError: it is something else.
+            StoreError: the name is invalid.
         """
         if name.startswith(("postgresql://", "postgres://")):
             try:
                 return cls(sa.make_url("postgresql://" + name.partition("://")[2]))
             except (sa.exc.ArgumentError, ValueError):
-                raise StoreError(f"{without_passwords(name)!r} is no URL of a PostgreSQL database.") from None
+                raise StoreError(f"{without_passwords(name)!r} is not the URL of a PostgreSQL database.") from None
         scheme, colon, place = name.partition(":")
         if scheme != "sqlite" or not colon:
             shown = without_passwords(name)
             raise StoreError(f"A store is sqlite:PATH or postgresql://USER@HOST/DATABASE, not {shown!r}.")
         if place == ":memory:":
-            raise StoreError("A store in memory keeps no run. Give sqlite:PATH, or leave --durable out.")
+            raise StoreError("A store in memory would lose all runs. Use sqlite:PATH, or omit --durable.")
         path = Path(place).expanduser().absolute() if place else _default_path()
-        # Not from a text, in which `?` and `%` are special: the runs would be in another file than the lock's.
+        # Not from a string, in which `?` and `%` are special: the runs and the lock would be in different files.
         return cls(sa.URL.create("sqlite", database=str(path)), path)
 
     @property
     def url(self) -> str:
-        """The URL as a text, with its password."""
+        """The URL as a string, including the password."""
         return self._url.render_as_string(hide_password=False)
 
     @property
@@ -69,10 +69,10 @@ class Store:
     def held(self) -> Iterator[sa.Engine | None]:
         """Lock the SQLite file for this process, and return an engine for it; None for PostgreSQL, which is shared.
 
-        With several processes on SQLite no limit would hold, and each would resume the others' runs.
+        Several processes with one SQLite file would exceed all limits and resume each other's runs.
 
         Raises:
-            StoreError: another process holds it, or it cannot be used.
+            StoreError: another process uses it, or it cannot be used.
         """
         if self.path is None:
             yield None
@@ -92,7 +92,7 @@ def _default_path() -> Path:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """A lock that the system releases with the process: SQLite's own, on a file beside the store."""
+    """Hold a lock that the system releases with the process: SQLite's own, on a file beside the store."""
     beside = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ def _words(error: Exception) -> str:
 
 
 def _check(path: Path) -> None:
-    """Create the file, readable by its owner alone: prompts and answers are in it as they are. Check what is there."""
+    """Create the file, readable only by its owner because it has prompts and answers, or check an existing one."""
     try:
         _create(path)
         with closing(sqlite3.connect(path)) as connection:
@@ -133,9 +133,9 @@ def _check(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create the file, readable by its owner alone, or make one that is there so. SQLite's further files follow it."""
+    """Create the file with access for its owner only, or restrict an existing one; SQLite's other files follow."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    with suppress(PermissionError):  # it belongs to somebody else, who lets us write
+    with suppress(PermissionError):  # it belongs to another user, who allows writing
         path.chmod(0o600)
 
 
@@ -146,7 +146,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     def _prepare(connection: Any, _record: Any) -> None:
         add_unixepoch(connection)
         connection.isolation_level = "IMMEDIATE"
-        # Every step is on the disk before it is acknowledged, also if the power fails.
+        # Every step is on disk before it is acknowledged, even if the power fails.
         for setting in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {setting}")
 

@@ -11,11 +11,12 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from agentloop.observers.timeline import CallBar, Lane, Segment, Startup, Timeline, TurnBar
+from agentloop.observers.timeline import CallRecord, Record, RunRecord, Segment, Timeline, TurnRecord, leaves
 from agentloop.usage import ModelUsage, Usage, usd_to_json
 
 MAX_TEXT = 10_000
@@ -52,152 +53,119 @@ def html_page(data: Mapping[str, Any] | None, *more_scripts: str) -> str:
 
 def page_data(timeline: Timeline, began: datetime | None = None, *, max_text: int = MAX_TEXT) -> dict[str, Any]:
     """The data of the page. Times are in seconds since the timeline's beginning, rounded to a microsecond."""
-    return _Data(timeline, max_text).whole() | {"began": None if began is None else began.isoformat()}
-
-
-class _Data:
-    def __init__(self, timeline: Timeline, max_text: int) -> None:
-        self._timeline = timeline
-        self._max_text = max_text
-        self._began = timeline.began
-        self._usage = timeline.usage
-        self._path = timeline.critical_path()
-        self._critical = {id(segment.what): segment for segment in self._path}
-
-    def whole(self) -> dict[str, Any]:
-        timeline = self._timeline
-        ordered = list(timeline.in_order())
-        return {
-            "questions": [
-                {"prompt": self._cut(root.prompt), "answer": self._cut(root.answer), "error": self._cut(root.error)}
-                for root in timeline.roots
-            ],
-            "seconds": self._time(timeline.latest),
-            "totals": self._totals(),
-            "models": self._usage.to_json(),
-            "servers": [self._startup(startup) for startup in timeline.startups],
-            "lanes": [self._lane(lane, depth) for lane, depth in ordered],
-        }
-
-    def _totals(self) -> dict[str, Any]:
-        timeline = self._timeline
-        lanes = timeline.lanes.values()
-        calls = [call for lane in lanes for call in lane.calls]
-        return {
-            "wall": round(timeline.wall, 6),
-            "work": round(timeline.work, 6),
-            "at_work": round(timeline.at_work, 6),
-            "starting": round(timeline.starting, 6),
-            "critical": round(sum(segment.seconds for segment in self._path), 6),
-            "tokens": self._usage.tokens,
-            "usd": usd_to_json(self._usage.usd),
-            "requests": self._usage.requests,
-            "agents": len(lanes),
+    usage, path = timeline.usage, timeline.critical_path()
+    write = _Writer(timeline, timeline.began, {id(segment.what): segment for segment in path}, max_text)
+    calls = [call for run in timeline.runs.values() for call in run.calls]
+    durations = {name: round(getattr(timeline, name), 6) for name in ("wall", "work", "at_work", "starting")}
+    return {
+        "began": None if began is None else began.isoformat(),
+        "questions": [write.texts(prompt=run.prompt, answer=run.answer, error=run.error) for run in timeline.roots],
+        "seconds": write.time(timeline.latest),
+        "totals": durations
+        | _cost(usage)
+        | {
+            "critical": round(sum(segment.seconds for segment in path), 6),
+            "agents": len(timeline.runs),
             "calls": len(calls),
             "failed": sum(call.is_error for call in calls),
-        }
+        },
+        "models": usage.to_json(),
+        "servers": [
+            write.texts(name=start.server, error=start.error) | write.span(start) | {"remote": start.is_remote}
+            for start in timeline.server_starts
+        ],
+        "lanes": [write.lane(run, depth) for run, depth in timeline.in_order()],
+    }
 
-    def _startup(self, startup: Startup) -> dict[str, Any]:
-        return {
-            "name": self._cut(startup.server),
-            "remote": startup.is_remote,
-            "begin": self._time(startup.began),
-            "end": self._end(startup),
-            "error": self._cut(startup.error),
-        }
 
-    def _lane(self, lane: Lane, depth: int) -> dict[str, Any]:
-        above = lane.above
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes records as JSON, with texts of at most `max_text` characters."""
+
+    timeline: Timeline
+    began: float
+    critical: Mapping[int, Segment]
+    max_text: int
+
+    def lane(self, run: RunRecord, depth: int) -> dict[str, Any]:
         value: dict[str, Any] = {
-            "agent": self._cut(lane.agent),
             "depth": depth,
-            "begin": self._time(lane.began),
-            "end": self._end(lane),
-            "where": self._cut(lane.served_by),
-            "claimed": lane.is_claimed,
-            "prompt": self._cut(lane.prompt),
-            "answer": self._cut(lane.answer),
-            "error": self._cut(lane.error),
-            "notices": [self._cut(text) for text in lane.notices],
-            "bars": self._bars(lane),
-        } | _cost(lane.own)
-        if above is not None:
-            value["call"] = self._call(above) | {"number": above.id.rpartition(".")[2]}
-        return value
+            "claimed": run.is_claimed,
+            "notices": self.lines(run.notices),
+            "bars": self.bars(run),
+        }
+        value |= self.texts(agent=run.agent, where=run.served_by, prompt=run.prompt, answer=run.answer, error=run.error)
+        if run.above is not None:
+            value["call"] = self.call(run.above) | {"number": run.above.id.rpartition(".")[2]}
+        return value | self.span(run) | _cost(run.own)
 
-    def _bars(self, lane: Lane) -> list[dict[str, Any]]:
+    def bars(self, run: RunRecord) -> list[dict[str, Any]]:
         """Turns, and the calls that started no run, each on a track where it overlaps with no other.
 
         A call too short to be visible is drawn wider, and not on the track of the turns.
         """
-        leaves: Sequence[TurnBar | CallBar] = [*lane.turns, *(call for call in lane.calls if not call.runs)]
-        narrowest = NARROWEST * (self._timeline.latest - self._began)
+        narrowest = NARROWEST * (self.timeline.latest - self.began)
         tracks: dict[int, float] = {}
         bars = []
-        for what in sorted(leaves, key=lambda each: each.began):
-            end, first = self._timeline.end(what), 0
-            if isinstance(what, CallBar) and end < what.began + narrowest:
-                end, first = what.began + narrowest, bool(lane.turns)
+        for what in sorted(leaves(run), key=lambda each: each.began):
+            end, first = self.timeline.end(what), 0
+            if isinstance(what, CallRecord) and end < what.began + narrowest:
+                end, first = what.began + narrowest, bool(run.turns)
             free = next(track for track in itertools.count(first) if tracks.get(track, what.began) <= what.began)
             tracks[free] = end
-            bar = self._turn(what, lane) if isinstance(what, TurnBar) else self._call(what)
+            bar = self.turn(what, run) if isinstance(what, TurnRecord) else self.call(what)
             bars.append(bar | {"track": free})
         return bars
 
-    def _turn(self, turn: TurnBar, lane: Lane) -> dict[str, Any]:
-        asked = [call for call in lane.calls if call.turn == turn.number]
-        return (
-            {
-                "kind": "turn",
-                "name": self._cut(turn.model),
-                "number": turn.number,
-                "begin": self._time(turn.began),
-                "end": self._end(turn),
-                "stop": self._cut(turn.stop_reason),
-                "retries": [self._cut(text) for text in turn.retries],
-                "calls": len(asked),
-                "replayed": turn.is_replayed,
-            }
-            | _cost(turn.usage if turn.usage.requests else ModelUsage())
-            | self._on_path(turn)
-        )
+    def turn(self, turn: TurnRecord, run: RunRecord) -> dict[str, Any]:
+        about = {
+            "number": turn.number,
+            "retries": self.lines(turn.retries),
+            "calls": sum(call.turn == turn.number for call in run.calls),
+        }
+        cost = _cost(turn.usage if turn.usage.requests else ModelUsage())
+        return self.bar(turn, "turn") | self.texts(name=turn.model, stop=turn.stop_reason) | about | cost
 
-    def _call(self, call: CallBar) -> dict[str, Any]:
-        return {
-            "kind": "call",
-            "name": self._cut(call.tool),
-            "begin": self._time(call.began),
-            "end": self._end(call),
-            "arguments": self._arguments(call.arguments),
-            "result": self._cut(call.result),
+    def call(self, call: CallRecord) -> dict[str, Any]:
+        about = {
+            "arguments": self.arguments(call.arguments),
             "failed": call.is_error,
-            "where": self._cut(call.served_by),
-            "replayed": call.is_replayed,
-            "progress": [self._cut(text) for text in call.progress],
-        } | self._on_path(call)
+            "progress": self.lines(call.progress),
+        }
+        texts = self.texts(name=call.tool, result=call.result, where=call.served_by)
+        return self.bar(call, "call") | texts | about
 
-    def _on_path(self, what: TurnBar | CallBar) -> dict[str, Any]:
-        segment: Segment | None = self._critical.get(id(what))
-        return {} if segment is None else {"critical": [self._time(segment.began), self._time(segment.ended)]}
+    def bar(self, what: TurnRecord | CallRecord, kind: str) -> dict[str, Any]:
+        value = {"kind": kind, "replayed": what.is_replayed} | self.span(what)
+        segment = self.critical.get(id(what))
+        if segment is not None:
+            value["critical"] = [self.time(segment.began), self.time(segment.ended)]
+        return value
 
-    def _end(self, what: Lane | TurnBar | CallBar | Startup) -> float | None:
-        return None if what.ended is None else self._time(what.ended)
+    def span(self, what: Record) -> dict[str, Any]:
+        return {"begin": self.time(what.began), "end": None if what.ended is None else self.time(what.ended)}
 
-    def _arguments(self, arguments: Mapping[str, Any]) -> Any:
+    def time(self, at: float) -> float:
+        return round(at - self.began, 6)
+
+    def arguments(self, arguments: Mapping[str, Any]) -> Any:
         """The arguments as JSON, or as text if a browser cannot read them or they are too long."""
         try:
             text = _encode(arguments)
         except (TypeError, ValueError):
-            return self._cut(repr(arguments))
-        return arguments if len(text) <= self._max_text else self._cut(text)
+            return self.cut(repr(arguments))
+        return arguments if len(text) <= self.max_text else self.cut(text)
 
-    def _cut(self, text: str | None) -> str | None:
-        if text is None or len(text) <= self._max_text:
+    def texts(self, **texts: str | None) -> dict[str, Any]:
+        return {name: self.cut(text) for name, text in texts.items()}
+
+    def lines(self, texts: Sequence[str]) -> list[str | None]:
+        return [self.cut(text) for text in texts]
+
+    def cut(self, text: str | None) -> str | None:
+        if text is None or len(text) <= self.max_text:
             return text
-        return f"{text[: self._max_text]}… ({len(text) - self._max_text:,} more characters)"
-
-    def _time(self, at: float) -> float:
-        return round(at - self._began, 6)
+        return f"{text[: self.max_text]}… ({len(text) - self.max_text:,} more characters)"
 
 
 def _cost(usage: Usage | ModelUsage) -> dict[str, Any]:

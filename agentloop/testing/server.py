@@ -53,6 +53,12 @@ class RecordedRequest:
         return [b for b in content if isinstance(b, dict) and b["type"] == "tool_result"]
 
     @property
+    def system(self) -> str:
+        """The system prompt, which is a list of blocks if it is marked for the prompt cache."""
+        system = self.body.get("system") or ""
+        return system if isinstance(system, str) else "".join(block["text"] for block in system)
+
+    @property
     def prompt(self) -> str:
         """The text of the first message."""
         content = self.body["messages"][0]["content"]
@@ -242,7 +248,15 @@ def _usage(event: bytes) -> dict[str, int]:
 
 
 def _prefix(body: Mapping[str, Any], messages: int) -> str:
-    return json.dumps([body["model"], body.get("system"), body.get("tools"), body["messages"][:messages]])
+    """What thinking is bound to, without the marks of prompt caching, which are no part of the prompt."""
+    bound = [body["model"], body.get("system"), body.get("tools"), body["messages"][:messages]]
+    return json.dumps(_without_marks(bound))
+
+
+def _without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_marks(each) for key, each in value.items() if key != "cache_control"}
+    return [_without_marks(each) for each in value] if isinstance(value, list) else value
 
 
 def _api_error(message: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A plain hand loop: `messages.create`, not streamed, and `asyncio.gather`. `BENCH_AIOHTTP=1`: over aiohttp.
 
-`BENCH_EAGER=1` streams, and starts each tool as its block is complete. No peer does this; it is the reference for what
+`BENCH_EARLY_CALLS=1` streams, and starts each tool as its block is complete. No peer does this; it is the reference for what
 an early start costs and brings on the SDK's own client.
 """
 
@@ -39,7 +39,7 @@ async def whole_turn(
     return reply, {use.id: asyncio.ensure_future(call(use.name, use.input)) for use in uses}
 
 
-async def eager_turn(
+async def early_turn(
     client: AsyncAnthropic, request: Mapping[str, Any], call: Call
 ) -> tuple[Any, dict[str, asyncio.Future[Any]]]:
     running: dict[str, asyncio.Future[Any]] = {}
@@ -74,7 +74,7 @@ async def maths(name: str, arguments: Any) -> float:
 
 @asynccontextmanager
 async def session(base_url: str) -> AsyncIterator[Ask]:
-    turn = eager_turn if os.environ.get("BENCH_EAGER") == "1" else whole_turn
+    turn = early_turn if os.environ.get("BENCH_EARLY_CALLS") == "1" else whole_turn
     over_aiohttp = os.environ.get("BENCH_AIOHTTP") == "1"
     http = DefaultAioHttpClient(base_url=base_url) if over_aiohttp else None
     async with AsyncAnthropic(base_url=base_url, http_client=http) as client:

@@ -79,7 +79,7 @@ def test_cancelling_reaches_an_agent_two_levels_down(scripted_messages: Serve, r
 
 def test_cancelling_many_agents_in_threads_stops_them_all(scripted_messages: Serve, run_and_join: Any) -> None:
     def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss":
+        if request.system == "boss":
             return calls(*(("worker_agent", {"prompt": "do"}) for _ in range(30)))
         return ENDLESS
 
@@ -114,7 +114,7 @@ def test_no_request_follows_when_the_agent_is_cancelled_between_two(
             await run
 
     run_and_join(scenario())
-    assert [request.body["system"] for request in server.requests] == ["boss", "worker"]
+    assert [request.system for request in server.requests] == ["boss", "worker"]
 
 
 def test_a_timeout_stops_the_agent_in_its_thread_and_the_caller_goes_on(
@@ -144,7 +144,7 @@ def test_the_deadline_of_the_caller_holds_for_the_agent_in_its_thread(
         await server.until(lambda: server.requests[1].outcome == "cancelled")
 
     run_and_join(scenario())
-    assert [request.body["system"] for request in server.requests[:2]] == ["boss", "worker"]
+    assert [request.system for request in server.requests[:2]] == ["boss", "worker"]
 
 
 def test_a_call_that_is_abandoned_before_it_begins_makes_no_request(scripted_messages: Serve) -> None:

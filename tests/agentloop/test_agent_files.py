@@ -45,7 +45,7 @@ def test_files_as_they_are_written_for_claude_code_load() -> None:
         "budget-planner": "inherit",
         "coordinator": "opus",
         "deploy-helper": "claude-sonnet-5-5",
-        "glossary-keeper": "fable",
+        "glossary-editor": "fable",
         "incident-reviewer": "opus",
         "reader": "haiku",
         "release-notes": "sonnet",
@@ -59,7 +59,7 @@ def test_files_as_they_are_written_for_claude_code_load() -> None:
     servers = by_name["browser-tester"].mcp_servers
     assert servers["tickets"] is None
     assert servers["browser"] == {"type": "stdio", "command": "npx", "args": ["-y", "a-browser-server"]}
-    assert by_name["glossary-keeper"].system_prompt.endswith("---\n\nA second part of the prompt, after a rule.")
+    assert by_name["glossary-editor"].system_prompt.endswith("---\n\nA second part of the prompt, after a rule.")
 
 
 @pytest.mark.requirement("agent-files")
@@ -78,7 +78,7 @@ def test_every_key_that_has_no_effect_is_said_with_its_line() -> None:
         "deploy-helper.md:9: warning: isolation has no effect outside Claude Code",
         "deploy-helper.md:10: warning: skills has no effect outside Claude Code",
         "deploy-helper.md:13: warning: hooks has no effect outside Claude Code",
-        "glossary-keeper.md:14: warning: initialPrompt has no effect outside Claude Code",
+        "glossary-editor.md:14: warning: initialPrompt has no effect outside Claude Code",
         "incident-reviewer.md:14: warning: color has no effect outside Claude Code",
         f"incident-reviewer.md:3: warning: {text}",
         "release-notes.md:6: warning: color has no effect outside Claude Code",

@@ -50,13 +50,13 @@ async def test_retries_cut_streams_and_cancels_three_levels_deep_are_all_on_the_
     troubles = iter([fails(529, "overloaded_error", retry_after=0.01), cut(says("x"), after=3), None])
 
     async def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "quick"}), ("worker_agent", {"prompt": "slow"}))
-        if request.body["system"] == "worker" and not request.results:
+        if request.system == "worker" and not request.results:
             # One slow one: after a refusal requests go one by one, and a second would be sent as its time is up.
             slow = [("hurried_agent", {"prompt": "slow"})] if request.prompt == "slow" else []
             return calls(("helper_agent", {"prompt": "quick"}), *slow)
-        if request.body["system"] == "helper":
+        if request.system == "helper":
             trouble = next(troubles, None)
             if trouble is not None:
                 return trouble
@@ -67,7 +67,7 @@ async def test_retries_cut_streams_and_cancels_three_levels_deep_are_all_on_the_
     server = scripted_messages(script)
     received: list[Event] = []
     result = await tree(server, wrap, patience=1.0).run("go", on_event=received.append)
-    slow = [request for request in server.requests if request.prompt == "slow" and request.body["system"] == "helper"]
+    slow = [request for request in server.requests if request.prompt == "slow" and request.system == "helper"]
     await server.until(lambda: all(request.outcome for request in slow))
     assert "cancelled" in {request.outcome for request in slow}
     assert billed(result.usage) == counted(server)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from agentloop import (
     create_agent_tool_sync,
 )
 from agentloop.budget import Budget, Ledger, cost_of
-from agentloop.prices import price_of, priced, register
+from agentloop.prices import price_of, priced, register, register_file, register_if_local
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from agentloop.usage import ModelUsage, Usage
@@ -79,7 +80,7 @@ def test_shares_are_equal_and_nothing_left_refuses() -> None:
 async def test_a_tree_of_runs_never_exceeds_its_budget_together(scripted_messages: Serve, wrap: object) -> None:
     def script(request: RecordedRequest) -> Reply:
         usage = {"input_tokens": 200, "output_tokens": 1000}
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             return Reply(
                 calls(*[("worker_agent", {"prompt": str(n)}) for n in range(12)]).content, "tool_use", usage=usage
             )
@@ -146,6 +147,76 @@ def test_what_is_no_amount_is_refused_with_a_word_on_what_to_write(kind: str, am
 def test_tokens_and_turns_are_whole() -> None:
     with pytest.raises(ConfigurationError, match=r"whole number, not 1\.5"):
         Budget(tokens=1.5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(
+            "claude-sonnet-5-5@20260928",
+            "anthropic/claude-sonnet-5-5",
+            "global.anthropic.claude-sonnet-5-5-20260928-v1:0",
+        ),
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/global.anthropic.claude-sonnet-5-5-v1:0",
+    ],
+)
+def test_ids_of_other_providers_are_on_the_list(model: str) -> None:
+    assert price_of(model) == price_of("claude-sonnet-5-5")
+
+
+@pytest.mark.parametrize("model", ["anthropic.claude-sonnet-5-5-20260928-v1:0", "eu.anthropic.claude-sonnet-5-5-v1"])
+def test_a_regional_id_of_bedrock_costs_a_tenth_more(model: str) -> None:
+    price = price_of(model)
+    assert price is not None
+    assert [price.input, price.output] == [Decimal("2.2"), Decimal(11)]
+
+
+def test_prices_are_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text('["house/large"]\ninput = 1.5\noutput = 6\n')
+    register_file(file)
+    assert priced("house/large", ModelUsage(1, 1_000_000, 1_000_000)).usd == Decimal("7.5")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('["m"]\ninput = 1\n', "m: needs `input` and `output`"),
+        ('["m"]\ninput = "much"\noutput = 1\n', "m: A price is a number of USD"),
+        ("m = 1", "m: needs `input` and `output`"),
+        ("[", "Cannot read the prices in"),
+    ],
+)
+def test_a_file_of_prices_that_is_wrong_is_refused_with_the_place(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=said):
+        register_file(file)
+
+
+def test_a_model_without_a_price_costs_nothing_on_this_machine_only() -> None:
+    register_if_local("house-model-local", "http://127.0.0.1:11434")
+    register_if_local("house-model-far", "https://models.example.com")
+    register_if_local("claude-opus-5-5", "http://localhost:4000")
+    assert priced("house-model-local", ModelUsage(1, 1000, 1000)).usd == 0
+    assert price_of("house-model-far") is None
+    assert priced("claude-opus-5-5", ModelUsage(1, 1_000_000)).usd == 4
+
+
+async def test_an_answer_is_kept_shorter_if_the_budget_is_not_enough_for_a_long_one(scripted_messages: Serve) -> None:
+    usage = {"input_tokens": 100, "output_tokens": 50}
+    server = scripted_messages([Reply(says("done").content, usage=usage)])
+    agent = Agent("a", "a", client=server.client)
+    ledger = Ledger(Budget(usd=0.03))
+    assert (await agent.run("go", context=CallContext(scope=RunScope(ledger=ledger)))).answer == "done"
+    assert 1024 <= server.requests[0].body["max_tokens"] < 3000
+    assert ledger.left.usd == Decimal("0.03") - Decimal("0.0007")
+
+
+async def test_an_answer_that_the_budget_cuts_off_is_a_matter_of_the_budget(scripted_messages: Serve) -> None:
+    server = scripted_messages([says("half an ans", stop_reason="max_tokens")])
+    with pytest.raises(BudgetExceeded, match=r"longer than the [\d,]+ tokens that the budget has left"):
+        await Agent("a", "a", client=server.client).run("go", max_usd=0.03)
 
 
 def test_shares_of_money_never_add_up_to_more_than_there_was() -> None:

@@ -293,8 +293,8 @@ async def test_a_caller_that_cancels_twice_still_leaves_no_task_behind() -> None
 async def test_who_served_a_call_is_the_tool_unless_the_output_says_otherwise() -> None:
     assert (await agent(function, served_by="shop").call_tool("f", {"a": 1})).served_by == "shop"
     answer = ToolOutput.of("x")
-    moved = ToolOutput(answer.content, served_by="twin")
-    assert (await agent(lambda: moved, served_by="shop").call_tool("f", {})).served_by == "twin"
+    moved = ToolOutput(answer.content, served_by="fallback")
+    assert (await agent(lambda: moved, served_by="shop").call_tool("f", {})).served_by == "fallback"
 
 
 async def test_the_threads_of_each_agent_on_a_loop_are_limited_as_its_limits_say() -> None:

@@ -18,7 +18,7 @@ from agentloop import (
     create_agent_tool_sync,
 )
 from agentloop.events import (
-    MOST_KEPT,
+    MAX_BUFFERED,
     BufferedHandler,
     Event,
     Notice,
@@ -154,7 +154,7 @@ async def test_the_events_of_a_delegated_run_lie_within_its_call(scripted_messag
     received: list[Event] = []
 
     def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "do"}))
         return says("done")
 
@@ -213,10 +213,10 @@ async def test_a_run_that_is_cancelled_says_so_at_its_end(scripted_messages: Ser
 def test_who_receives_events_later_receives_all_of_them_in_order_and_few_are_kept() -> None:
     received: list[Event] = []
     later = BufferedHandler(received.append)
-    events = [Notice(run="r", agent="a", text=str(number)) for number in range(2 * MOST_KEPT + 1)]
+    events = [Notice(run="r", agent="a", text=str(number)) for number in range(2 * MAX_BUFFERED + 1)]
     for number, event in enumerate(events, 1):
         later.on_event(event)
-        assert len(received) == number - number % MOST_KEPT
+        assert len(received) == number - number % MAX_BUFFERED
     later.flush()
     assert received == events
 

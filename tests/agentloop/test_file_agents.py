@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agentloop import Tool
+from agentloop import Agent, Tool
 from agentloop.agent_files import AgentFile, load_agents
 from agentloop.file_agents import publishable, resolve_model, select_tools, to_agent, unsupported
 from agentloop.testing import ScriptedMessages, calls, says
@@ -131,11 +131,8 @@ async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
     ("values", "problem"),
     [
         ({"mcp_servers": ["git"]}, "error: mcpServers is not supported yet: the agent's MCP servers are not connected"),
-        ({"output": {"type": "object"}}, "error: output is not supported yet"),
-        ({"input": {"type": "object"}}, "error: input is not supported yet"),
         ({"max_usd": 0.5}, "error: maxUsd is not supported yet: the agent would spend without this limit"),
         ({"approve": ["git__push"]}, "error: approve is not supported yet"),
-        ({"sessions": True}, "warning: sessions is not supported yet: each call starts a new conversation"),
         ({"can_ask": True}, "warning: canAsk is not supported yet: the agent can ask nobody"),
     ],
 )
@@ -146,6 +143,21 @@ def test_keys_that_are_not_supported_yet_say_what_follows(values: dict[str, obje
     published = publishable(asking)
     assert (published.agent is None) == (found.level == "error")
     assert found in published.problems
+
+
+@pytest.mark.requirement("typed-results")
+async def test_the_schemas_of_a_file_are_those_of_its_agent() -> None:
+    place = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    weather = {"type": "object", "properties": {"degrees": {"type": "number"}}, "required": ["degrees"]}
+    with ScriptedMessages([says('{"degrees": 4.5}')]) as model:
+        published = publishable(file(input=place, output=weather), client=model.client)
+        assert published.tool is not None
+        assert (published.tool.spec.input_schema, published.tool.spec.output_schema) == (place, weather)
+        output = await Agent("boss", "", [published.tool]).call_tool(published.tool.name, {"city": "Oslo"})
+    assert output.structured == {"degrees": 4.5}
+    with_sessions = publishable(file(sessions=True)).tool
+    assert with_sessions is not None
+    assert "session_id" in with_sessions.spec.input_schema["properties"]
 
 
 def test_two_functions_of_one_name_are_an_error() -> None:

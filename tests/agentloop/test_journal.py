@@ -23,20 +23,20 @@ class Notebook:
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn:
         self.read += 1
         if self.read > len(self.turns):
-            kept = log.keep()
-            self.turns.append((await ask(), kept))
+            events = log.record()
+            self.turns.append((await ask(), events))
         else:
-            log.play(self.turns[self.read - 1][1])
+            log.replay(self.turns[self.read - 1][1])
         return self.turns[self.read - 1][0]
 
     async def tool_answered(
         self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], log: EventLog
     ) -> ToolOutput:
         if use.id in self.answers:
-            log.play(self.answers[use.id][1])
+            log.replay(self.answers[use.id][1])
         else:
-            kept = log.keep()
-            self.answers[use.id] = (await answer(), kept)
+            events = log.record()
+            self.answers[use.id] = (await answer(), events)
         return self.answers[use.id][0]
 
 

@@ -22,7 +22,8 @@ from agentloop.events import (
     ToolStarted,
     TurnRetried,
 )
-from agentloop.observers.live import Node, Tree, rows
+from agentloop.observers.live import Node, roots, rows
+from agentloop.observers.timeline import Timeline
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from agentloop.usage import ModelUsage
@@ -39,19 +40,19 @@ def double(number: int) -> int:
 
 
 def family(request: RecordedRequest) -> Reply:
-    if request.body["system"] == "parent":
+    if request.system == "parent":
         return says("done") if request.results else calls(*(("child_agent", {"prompt": str(n)}) for n in (1, 2)))
     return says("doubled") if request.results else calls(("double", {"number": int(request.prompt)}))
 
 
 @pytest.mark.requirement("live-tree")
 async def test_the_tree_has_the_run_its_calls_and_the_runs_below_with_what_they_cost(scripted_messages: Serve) -> None:
-    tree = Tree()
+    timeline = Timeline()
     server = scripted_messages(family)
     child = Agent("child", "child", [Tool.from_function(double)], client=server.client)
     parent = Agent("parent", "parent", [create_agent_tool_async(child)], client=server.client)
-    result = await parent.run("go", on_event=tree.on_event)
-    (root,) = tree.roots
+    result = await parent.run("go", on_event=timeline.on_event)
+    (root,) = roots(timeline)
     assert (root.name, root.state, root.usage) == ("parent", "done", result.usage)
     assert [(call.name, call.detail, call.served_by) for call in root.children] == [
         ("child_agent#1", "1", "local"),
@@ -61,15 +62,15 @@ async def test_the_tree_has_the_run_its_calls_and_the_runs_below_with_what_they_
     assert [(node.name, node.state) for node in doubles] == [("double#1", "done"), ("double#1", "failed")]
     assert (doubles[0].detail, doubles[0].result) == ("number=1", "2")
     assert "too large" in (doubles[1].result or "")
-    assert sum((call.usage for call in root.children), root.spent) == root.usage
+    assert sum((call.usage for call in root.children), timeline.roots[0].own) == root.usage
 
 
 def test_servers_that_are_starting_and_retries_are_reported() -> None:
     office = Office(1)
     office.report(ServerStarting(run="", agent="", server="calc", at=0.0))
-    assert list(office.tree.starting) == ["calc"]
+    assert [start.server for start in office.timeline.starting_servers()] == ["calc"]
     office.report(ServerChanged(run="", agent="", server="calc", is_up=True, breaker="closed", at=3.0))
-    assert office.tree.starting == {}
+    assert not office.timeline.starting_servers()
     retry: dict[str, Any] = {
         "number": 1,
         "error": "529: overloaded_error",
@@ -78,14 +79,14 @@ def test_servers_that_are_starting_and_retries_are_reported() -> None:
         "next_try_in": 8.0,
     }
     office.report(TurnRetried(run="run0", agent="helper", **retry))
-    assert office.tree.roots[0].children[0].doing == "attempt 3, overloaded, next try in 8 s"
+    assert roots(office.timeline)[0].children[0].doing == "attempt 3, overloaded, next try in 8 s"
 
 
 class Office:
     """An orchestrator that has called `agents` agents, of which the events are told by hand."""
 
     def __init__(self, agents: int, *, tools: int = 1) -> None:
-        self.tree = Tree()
+        self.timeline = Timeline()
         self.report(RunStarted(run="boss", agent="boss", prompt="go", at=0.0))
         for number in range(agents):
             tool = f"helper{number % tools}"
@@ -94,7 +95,7 @@ class Office:
             self.report(start)
 
     def report(self, event: Event) -> None:
-        self.tree.on_event(event)
+        self.timeline.on_event(event)
 
     def call(self, number: int, name: str) -> None:
         run = f"run{number}"
@@ -122,8 +123,8 @@ class Office:
         )
 
 
-def names(tree: Tree, height: int) -> list[str]:
-    return [f"{row.guide}{row.node.name if row.node else f'{len(row.nodes)} calls'}" for row in rows(tree, height)]
+def names(timeline: Timeline, height: int) -> list[str]:
+    return [f"{row.guide}{row.node.name if row.node else f'{len(row.nodes)} calls'}" for row in rows(timeline, height)]
 
 
 @pytest.mark.requirement("live-calm")
@@ -132,11 +133,11 @@ def test_a_tree_that_does_not_fit_loses_the_calls_of_finished_agents_first() -> 
     for number in range(2):
         office.call(number, "a")
     office.finish(0)
-    assert names(office.tree, 5) == ["boss", "├ helper0#1", "│ └ add#1", "└ helper0#2", "  └ add#1"]
-    assert names(office.tree, 4) == ["boss", "├ helper0#1", "└ helper0#2", "  └ add#1"]
-    assert names(office.tree, 3) == ["boss", "├ helper0#1", "└ helper0#2"]
-    assert names(office.tree, 2) == ["boss", "└ 2 calls"]
-    assert [row.hidden for row in rows(office.tree, 4)] == [0, 1, 0, 0]
+    assert names(office.timeline, 5) == ["boss", "├ helper0#1", "│ └ add#1", "└ helper0#2", "  └ add#1"]
+    assert names(office.timeline, 4) == ["boss", "├ helper0#1", "└ helper0#2", "  └ add#1"]
+    assert names(office.timeline, 3) == ["boss", "├ helper0#1", "└ helper0#2"]
+    assert names(office.timeline, 2) == ["boss", "└ 2 calls"]
+    assert [row.hidden for row in rows(office.timeline, 4)] == [0, 1, 0, 0]
 
 
 @pytest.mark.requirement("live-calm")
@@ -144,8 +145,8 @@ def test_a_hundred_agents_are_summed_up_with_failed_and_longest_running_ones_bel
     office = Office(100)
     for number in range(40):
         office.finish(number, is_error=number == 7)
-    shown = rows(office.tree, 12)
-    assert names(office.tree, 12)[:4] == ["boss", "└ 100 calls", "  ├ helper0#8", "  ├ helper0#41"]
+    shown = rows(office.timeline, 12)
+    assert names(office.timeline, 12)[:4] == ["boss", "└ 100 calls", "  ├ helper0#8", "  ├ helper0#41"]
     assert len(shown) == 10
     summary = shown[1]
     assert Counter(node.state for node in summary.nodes) == {"running": 60, "done": 39, "failed": 1}
@@ -156,16 +157,16 @@ def test_progress_of_a_call_and_what_it_costs_are_shown_while_it_runs() -> None:
     office = Office(1)
     office.report(ToolProgress(run="boss", agent="boss", call="call0", tool="helper", message="half way"))
     office.report(Spent(run="run0", agent="helper", model="m", usage=SPENT))
-    (node,) = office.tree.roots[0].children
-    assert (node.step, node.state, node.usage.tokens) == ("half way", "running", SPENT.tokens)
-    assert (node.seconds(5.0), node.finished) == (4.0, None)
+    (node,) = roots(office.timeline)[0].children
+    assert (node.doing, node.state, node.usage.tokens) == ("half way", "running", SPENT.tokens)
+    assert (node.started, node.finished) == (1.0, None)
 
 
 def test_events_of_runs_nobody_has_received_of_change_nothing() -> None:
-    tree = Tree()
-    tree.on_event(Spent(run="?", agent="?", model="m", usage=SPENT))
-    tree.on_event(ToolStarted(run="?", agent="?", call="?.1", tool="t", arguments={}))
-    assert tree.roots == []
+    timeline = Timeline()
+    timeline.on_event(Spent(run="?", agent="?", model="m", usage=SPENT))
+    timeline.on_event(ToolStarted(run="?", agent="?", call="?.1", tool="t", arguments={}))
+    assert timeline.roots == []
 
 
 @pytest.mark.requirement("live-calm")
@@ -186,8 +187,8 @@ def test_rows_never_exceed_the_height_and_never_show_a_node_twice(
             office.call(number, str(place))
         else:
             office.finish(number, is_error=act == "failed")
-    shown = rows(office.tree, height)
+    shown = rows(office.timeline, height)
     assert 1 <= len(shown) <= height
     single: list[Node] = [row.node for row in shown if row.node is not None]
-    assert len({id(node) for node in single}) == len(single)
-    assert single[0] is office.tree.roots[0]
+    assert len({(node.call.id if node.call else "", node.name) for node in single}) == len(single)
+    assert single[0] == roots(office.timeline)[0]

@@ -47,7 +47,7 @@ async def test_calls_that_start_early_are_bounded_too(scripted_messages: Serve, 
 @pytest.mark.requirement("bounds")
 async def test_paid_agents_that_start_early_are_bounded_too(scripted_messages: Serve) -> None:
     def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             return calls(*(("child_agent", {"prompt": f"part {n}"}) for n in range(20)))
         return says("done")
 
@@ -58,7 +58,7 @@ async def test_paid_agents_that_start_early_are_bounded_too(scripted_messages: S
     )
     assert boss.tools[0].is_harmless
     await boss.run("go")
-    assert len([request for request in server.requests if request.body["system"] == "child"]) == 3
+    assert len([request for request in server.requests if request.system == "child"]) == 3
 
 
 @pytest.mark.requirement("bounds")

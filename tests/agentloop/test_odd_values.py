@@ -16,7 +16,7 @@ from agentloop.delegation_context import MAX_SECONDS, DelegationContext
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import Event
 from agentloop.narration import Narrator
-from agentloop.observers.live import Tree, rows
+from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
@@ -70,16 +70,16 @@ class Everybody:
     """All who receive events, and what each makes of them; an event that cannot be written as JSON fails."""
 
     def __init__(self) -> None:
-        self.tree, self.timeline, self.narrator, self.report = Tree(), Timeline(), Narrator(), Report()
+        self.timeline, self.narrator, self.report = Timeline(), Narrator(), Report()
 
     def on_event(self, event: Event) -> None:
         assert event_from_json(json.loads(json.dumps(event_to_json(event), allow_nan=False))) is not None
         self.narrator.describe(event)
-        for each in (self.tree, self.timeline, self.report):
+        for each in (self.timeline, self.report):
             each.on_event(event)
 
     def finish(self) -> None:
-        picture = picture_of(rows(self.tree, 20), time.monotonic(), width=100, unicode=True)
+        picture = picture_of(rows(self.timeline, 20), time.monotonic(), width=100, unicode=True)
         Console(file=io.StringIO()).print(picture)
         timeline_page(self.timeline).encode()
         json.dumps(self.report.to_json(ok=True, seconds=1.0, servers={}), ensure_ascii=False, default=str).encode()
@@ -91,14 +91,14 @@ async def result_of(server: Serve, tool: Tool, arguments: dict[str, Any] | str) 
     def script(request: RecordedRequest) -> Reply:
         if request.results:
             return says("ok")
-        return calls(("inner_agent", {"prompt": "x"}) if request.body["system"] == "outer" else (tool.name, arguments))
+        return calls(("inner_agent", {"prompt": "x"}) if request.system == "outer" else (tool.name, arguments))
 
     model, everybody = server(script), Everybody()
     inner = create_agent_tool_async(Agent("inner", "inner", [tool], client=model.client))
     result = await Agent("outer", "outer", [inner], client=model.client).run("go", on_event=everybody.on_event)
     assert result.answer == "ok"
     everybody.finish()
-    (reported,) = (request for request in model.requests if request.results and request.body["system"] == "inner")
+    (reported,) = (request for request in model.requests if request.results and request.system == "inner")
     block: dict[str, Any] = reported.results[0]
     return block
 

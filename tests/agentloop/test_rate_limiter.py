@@ -1,4 +1,4 @@
-"""The governor of a tree of runs."""
+"""The rate limiter of a tree of runs."""
 
 import asyncio
 import heapq
@@ -80,7 +80,7 @@ class LimitedApi:
         return replace(self._reply(request), headers=headers, usage=usage)
 
     def _reply(self, request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss":
+        if request.system == "boss":
             if request.results:
                 return says("done")
             return calls(*[("child_agent", {"prompt": f"part {n}"}) for n in range(CHILDREN)])
@@ -136,7 +136,7 @@ async def governed(scripted_messages: Serve) -> tuple[float, int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.requirement("governor")
+@pytest.mark.requirement("rate-limiter")
 async def test_fifty_children_finish_near_the_optimum_with_few_refusals(
     scripted_messages: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,7 +220,7 @@ async def test_what_a_run_of_an_agent_learnt_its_next_run_knows(
 
     async def script(request: RecordedRequest) -> Reply:
         nonlocal inside
-        if request.body.get("system") == "boss":
+        if request.system == "boss":
             wanted = 1 if request.prompt == "one" else crowd
             return (
                 says("done")

@@ -29,7 +29,7 @@ from agentloop.events import (
     ToolStarted,
     TurnStarted,
 )
-from agentloop.observers.live import Tree, rows
+from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import page_data
 from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_WAITING, EventReceiver, EventSender
@@ -392,10 +392,9 @@ def test_whether_a_cost_is_only_claimed_is_shown(*, is_trusted: bool) -> None:
     caller.take(started(), called(), started("far2", "far1.1", is_claimed=True), spent("0.25", 10), ended())
     claimed = [event.is_claimed for event in caller.received if isinstance(event, RunStarted)]
     assert claimed == [not is_trusted, True], "what a trusted server says of another is passed on"
-    tree, timeline = Tree(), Timeline()
+    timeline = Timeline()
     for event in caller.received:
-        tree.on_event(event)
         timeline.on_event(event)
     assert [lane["claimed"] for lane in page_data(timeline)["lanes"]] == claimed
-    (line, *_) = picture_of(rows(tree, 5), 0.0, width=120, unicode=True).lines
+    (line, *_) = picture_of(rows(timeline, 5), 0.0, width=120, unicode=True).lines
     assert ("$0.25?" in line.plain) is not is_trusted

@@ -27,7 +27,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.observers.timeline import CallBar, Timeline, TurnBar
+from agentloop.observers.timeline import CallRecord, Timeline, TurnRecord
 from agentloop.observers.timeline_page import MAX_TEXT, page_data, timeline_page
 from agentloop.testing import RecordedRequest, Reply, calls, says
 from tests.agentloop.test_events import Serve
@@ -101,7 +101,7 @@ def test_wall_time_work_and_the_critical_path_are_what_they_say() -> None:
     assert timeline.work == (1 + 1 + 1) + 1.5 + (2 + 0.5 + 2 + 1)
     path = timeline.critical_path()
     assert [(segment.began, segment.ended) for segment in path] == [(0, 1), (1.5, 3.5), (3.5, 5.5), (5.5, 6.5), (7, 8)]
-    assert [what.tool for segment in path if isinstance(what := segment.what, CallBar)] == ["tool"]
+    assert [what.tool for segment in path if isinstance(what := segment.what, CallRecord)] == ["tool"]
     assert sum(segment.seconds for segment in path) == 7
 
 
@@ -127,7 +127,7 @@ def test_of_calls_that_end_at_once_the_one_that_worked_to_the_end_is_on_the_path
         *ended,
     )
     path = timeline.critical_path()
-    assert [segment.ended for segment in path if isinstance(segment.what, TurnBar)] == [0, 9.9]
+    assert [segment.ended for segment in path if isinstance(segment.what, TurnRecord)] == [0, 9.9]
 
 
 def starting(server: str, began: float, *, remote: bool = False) -> ServerStarting:
@@ -253,7 +253,7 @@ def test_a_turn_that_was_asked_for_again_says_so() -> None:
 
 async def test_a_real_run_is_folded(scripted_messages: Serve) -> None:
     def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             return calls(("worker_agent", {"prompt": "one"}), ("worker_agent", {"prompt": "two"}))
         return says("done")
 

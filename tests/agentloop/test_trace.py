@@ -52,7 +52,7 @@ def about(span: ReadableSpan) -> dict[str, Any]:
 
 def family(request: RecordedRequest) -> Reply:
     """A parent that asks its child twice at once; the child calls a tool."""
-    if request.body["system"] == "parent":
+    if request.system == "parent":
         return says("done") if request.results else calls(*(("child_agent", {"prompt": str(n)}) for n in (1, 2)))
     return says("doubled") if request.results else calls(("double", {"number": int(request.prompt)}))
 

@@ -93,7 +93,7 @@ def _count(part: Part, problem: Problem, outcome: Outcome, model: ScriptedMessag
     part.add("runs that ended with a typed failure", outcome.error is not None or (not right and not wrong))
     part.add("hung", 0)
     part.add("calls served by a server", outcome.served["server"])
-    part.add("calls served by the local twin", outcome.served["local"])
+    part.add("calls served by the local fallback", outcome.served["local"])
     started = [r.prompt for r in model.requests if '"part"' in r.prompt and len(r.body["messages"]) == 1]
     part.add("first turns of delegations asked for again", max(0, len(started) - PARTS))
     once = answered_once(model.requests)

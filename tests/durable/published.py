@@ -23,3 +23,5 @@ async def explode() -> str:
 
 
 bomber = Agent("bomber", "You explode.", [Tool.from_function(explode)], model="claude-haiku-5-5")
+
+clerk = Agent("clerk", "You answer.", model="claude-haiku-5-5", sessions=True)

@@ -7,7 +7,7 @@ from typing import Any
 from mcp import Client
 from mcp.types import CallToolResult
 
-from agentloop.delegation_context import IDEMPOTENCY_KEY
+from agentloop.delegation_context import IDEMPOTENCY_KEY, STEPS, USAGE
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 
 PROMPT = "note a and b, then c"
@@ -52,7 +52,11 @@ async def call(client: Client, key: str | None = "k", prompt: str = PROMPT, tool
 def essence(result: CallToolResult) -> dict[str, Any]:
     """The result without what depends on the clock."""
     assert not result.is_error, result.content
-    assert result.structured_content is not None
-    content = dict(result.structured_content)
-    usage = {name: value for name, value in content.pop("usage").items() if name != "seconds"}
-    return {**content, "usage": usage}
+    assert result.meta is not None
+    usage = {name: value for name, value in result.meta[USAGE].items() if name != "seconds"}
+    return {
+        "answer": result.content,
+        "structured": result.structured_content,
+        "steps": result.meta[STEPS],
+        "usage": usage,
+    }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from agentloop.delegation_context import IDEMPOTENCY_KEY
+from agentloop.delegation_context import IDEMPOTENCY_KEY, USAGE
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.surface import Held, Served, scripted_env, serving, text
 
@@ -62,7 +62,8 @@ async def test_a_call_made_again_with_its_key_is_not_paid_again(
         first = await client.call_tool(AGENT, {"prompt": prompt}, meta=meta)
         at_once = await asyncio.gather(*(client.call_tool(AGENT, {"prompt": prompt}, meta=meta) for _ in range(5)))
     assert text(first) == ANSWER
-    assert [each.structured_content for each in at_once] == [first.structured_content] * 5
+    assert [each.content for each in at_once] == [first.content] * 5
+    assert [(each.meta or {})[USAGE] for each in at_once] == [(first.meta or {})[USAGE]] * 5
     assert len(about(model, prompt)) == 2
 
 

@@ -121,6 +121,7 @@ async def _in_background(work: Any) -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-kill")
 async def test_a_server_without_the_agent_leaves_its_run_to_the_next_with_it(
     tmp_path: Path, expected: dict[str, Any]

@@ -203,6 +203,7 @@ async def test_nobody_else_gets_at_a_task(model: ScriptedMessages, tmp_path_fact
             await client.session.send_request(Get(params=params(handle.task_id)), Result)
 
 
+@pytest.mark.slow
 async def test_a_handle_is_good_after_kill_9_and_a_restart(
     model: ScriptedMessages, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -127,10 +127,9 @@ def check_product(structured: Any) -> None:
 
 
 def check_answer(structured: Any) -> None:
-    """What calculator_assistant_agent says of `PROMPT`, with its steps and its bill."""
+    """What calculator_assistant_agent says of `PROMPT`, and nothing else: a host may show all of it to its model."""
     assert structured["answer"].endswith("Answer: 39"), structured
-    assert [step["tool"] for step in structured["steps"]] == ["multiply_numbers"]
-    assert structured["usage"]["agent"] == "calculator_assistant"
+    assert structured == {"answer": structured["answer"], "exact": True}
 
 
 def scratch_home(folder: Path, **more: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Budgets, a deadline and a policy for a run, as a person at the terminal gives them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +24,8 @@ class Api:
         self.failing = failing
 
     def __call__(self, request: RecordedRequest) -> Reply:
-        usage = {"input_tokens": 4000, "output_tokens": 2000}
-        if "delegating" in str(request.body.get("system")):
+        usage = {"input_tokens": 4000, "output_tokens": min(2000, request.body["max_tokens"])}
+        if "delegating" in str(request.system):
             if request.results:
                 return Reply(says("all done").content, usage=usage)
             asked = calls(*[("calculator_assistant_agent", {"prompt": f"part {n}"}) for n in range(PARTS)])
@@ -47,7 +48,7 @@ def with_api(*arguments: str, api: Api) -> tuple[Result, Any, ScriptedMessages]:
 @pytest.mark.requirement("run-bounds")
 @pytest.mark.parametrize(
     ("option", "kind"),
-    [(["--max-turns", "4"], "turns"), (["--max-tokens", "45000"], "tokens"), (["--max-usd", "0.12"], "usd")],
+    [(["--max-turns", "4"], "turns"), (["--max-tokens", "45000"], "tokens"), (["--max-usd", "0.05"], "usd")],
 )
 def test_a_budget_holds_for_the_whole_tree_and_the_run_ends_with_what_it_has(option: list[str], kind: str) -> None:
     result, report, server = with_api(*option, api=Api())
@@ -57,7 +58,7 @@ def test_a_budget_holds_for_the_whole_tree_and_the_run_ends_with_what_it_has(opt
     usage = list(report["usage"].values())
     assert sum(model["requests"] for model in usage) == len(server.requests) <= (4 if kind == "turns" else 99)
     assert sum(model["input_tokens"] + model["output_tokens"] for model in usage) <= 45000
-    assert report["usd"] <= 0.12
+    assert report["usd"] <= (0.05 if kind == "usd" else 0.12)
     finished = [each for each in report["delegations"] if not each["is_error"]]
     failed = [each for each in report["delegations"] if each["is_error"]]
     assert all(each["result"].startswith("Answer: ") for each in finished)
@@ -114,9 +115,21 @@ def test_what_is_no_amount_of_money_is_wrong_usage(amount: str) -> None:
 
 
 def test_a_budget_in_money_for_a_model_without_a_price_says_what_to_do_and_asks_nobody() -> None:
-    with ScriptedMessages(Api()) as server:
-        env = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "scripted"}
-        result = invoke("--max-usd", "1", "--model", "house-model", env=env)
-    assert (result.exit_code, server.requests) == (1, [])
+    env = {"ANTHROPIC_BASE_URL": "http://models.invalid", "ANTHROPIC_API_KEY": "scripted"}
+    result = invoke("--max-usd", "1", "--model", "house-model", env=env)
+    assert result.exit_code == 1
     assert "the price of house-model is not known" in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
+
+
+def test_a_budget_in_money_holds_for_a_local_model_which_costs_nothing_unless_a_file_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text('["local-model-2"]\ninput = 1\noutput = 1\n')
+    costs = {}
+    for model in ("local-model-1", "local-model-2"):
+        result, report, _server = with_api("--max-usd", "1", "--model", model, "--prices", str(prices), api=Api())
+        assert result.exit_code == 0
+        costs[model] = report["usage"][model]["usd"]
+    assert costs == {"local-model-1": 0, "local-model-2": 0.012}

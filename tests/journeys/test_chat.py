@@ -1,6 +1,5 @@
 """The chat, typed at on a real terminal."""
 
-import asyncio
 import json
 import signal
 import socket
@@ -11,10 +10,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import DummyInput
+from prompt_toolkit.output import DummyOutput
 
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, says
 from orchestrator_client.cli import main
-from tests.processes import CLIENT, SERVER, environment, run, started
+from orchestrator_client.line_editor import line_editor
+from tests.journeys.test_cli import invoke
+from tests.processes import CLIENT, SERVER, environment, started
 from tests.terminals import Terminal, on_terminal
 
 UP, CTRL_C, CTRL_D = "\x1b[A", "\x03", "\x04"
@@ -78,17 +82,16 @@ async def test_questions_follow_each_other_and_commands_tell_about_them(tmp_path
 
 
 @pytest.mark.requirement("own-files")
-async def test_the_history_does_not_follow_a_link(tmp_path: Path) -> None:
+def test_the_history_does_not_follow_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("mine")
     history = tmp_path / ".local" / "state" / "orchestrator-client" / "history"
     history.parent.mkdir(parents=True)
     history.symlink_to(notes)
-    with ScriptedMessages(count_questions) as model:
-        async with chatting(model, tmp_path, "--local") as terminal:
-            await asks(terminal, "What is one?", "Question 1 answered.")
-            terminal.type(CTRL_D)
-            assert await terminal.ended() == 0
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    with create_app_session(input=DummyInput(), output=DummyOutput()):
+        line_editor(lambda _text: ()).history.append_string("What is one?")
     assert notes.read_text() == "mine"
 
 
@@ -144,18 +147,18 @@ def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
 
 
 @pytest.mark.requirement("tools-command")
-async def test_tools_lists_the_servers_their_state_and_their_tools() -> None:
-    words = ("--server", "mcp-calc-server", "--server", "false")
-    listed, as_json = await asyncio.gather(run(*CLIENT, "tools", *words), run(*CLIENT, "tools", *words, "--json"))
-    lines = listed.out.splitlines()
-    assert (listed.code, lines[0], len(lines)) == (1, "mcp-calc-server: up, 7 tools, trusted", 9)
+def test_tools_lists_the_servers_their_state_and_their_tools() -> None:
+    servers = ("--server", "mcp-calc-server", "--server", "false")
+    listed, as_json = (invoke("tools", *servers, *option) for option in ([], ["--json"]))
+    lines = listed.stdout.splitlines()
+    assert (listed.exit_code, lines[0], len(lines)) == (1, "mcp-calc-server: up, 7 tools, trusted", 9)
     assert lines[7].startswith("  calculator_assistant_agent  agent  A calculator agent: ")
     assert lines[8].startswith("false: down: ")
-    servers = json.loads(as_json.out)["servers"]
-    assert {name: (each["state"], len(each["tools"])) for name, each in servers.items()} == {
+    found = json.loads(as_json.stdout)["servers"]
+    assert {name: (each["state"], len(each["tools"])) for name, each in found.items()} == {
         "mcp-calc-server": ("up", 7),
         "false": ("down", 0),
     }
-    assert [tool["name"] for tool in servers["mcp-calc-server"]["tools"] if tool["agent"]] == [
+    assert [tool["name"] for tool in found["mcp-calc-server"]["tools"] if tool["agent"]] == [
         "calculator_assistant_agent"
     ]

@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, fails, refuses, says
 from orchestrator_client.cli import main
-from tests.processes import CLIENT, environment, run
 
 AGENT_TOOL = "calculator_assistant_agent"
 
@@ -200,13 +199,13 @@ def test_a_server_that_is_named_needs_no_key(scripted_messages: Callable[..., Sc
 
 
 @pytest.mark.requirement("base-url")
-async def test_the_server_of_its_own_is_reported_of_the_server_of_the_model(
+def test_its_own_server_uses_the_named_server_of_the_model(
     scripted_messages: Callable[..., ScriptedMessages],
 ) -> None:
     model = scripted_messages(delegate_once)
-    end = await run(*CLIENT, "--json", "--quiet", "--base-url", model.url, "1 + 2?", env=environment())
-    report: Any = json.loads(end.out)
-    assert (end.code, report["answer"]) == (0, "Answer: 3")
+    result = invoke("--json", "--quiet", "--base-url", model.url, "1 + 2?")
+    report: Any = json.loads(result.stdout)
+    assert (result.exit_code, report["answer"]) == (0, "Answer: 3")
     assert [each["served_by"] for each in report["delegations"]] == ["mcp-calc-server"]
 
 

@@ -17,10 +17,11 @@ from click.testing import CliRunner
 
 from agentloop.testing import ScriptedMessages, calls, says
 from orchestrator_client.cli import main
+from tests.journeys.test_cli import invoke
 from tests.journeys.test_timeline import page_data
 from tests.mcp.client.test_bounds import HOSTILE
 from tests.mcp.client.test_remote import ODD_SERVER
-from tests.processes import CLIENT, Finished, environment, run
+from tests.processes import CLIENT, Finished, run
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -187,63 +188,61 @@ async def test_the_demo_is_drawn_with_the_calculators_of_the_server_overlapping(
 
 
 @pytest.mark.requirement("fallback-unreachable")
-async def test_a_server_that_cannot_be_started_is_replaced_with_one_line_saying_so(tmp_path: Path) -> None:
+def test_a_server_that_cannot_be_started_is_replaced_with_one_line_saying_so(tmp_path: Path) -> None:
     config = configured(tmp_path, calculator={"command": str(tmp_path / "mcp-calc-server")})
-    end = await run(*CLIENT, "--demo", "--json", "--quiet", "--config", config)
-    report = json.loads(end.out)
-    assert (end.code, report["answer"] + "\n") == (0, ANSWER)
+    end = invoke("--demo", "--json", "--quiet", "--config", str(config))
+    report = json.loads(end.stdout)
+    assert (end.exit_code, report["answer"] + "\n") == (0, ANSWER)
     assert {each["served_by"] for each in report["delegations"]} == {"local"}
-    (line,) = end.err.splitlines()
+    (line,) = end.stderr.splitlines()
     assert line.startswith("calculator cannot be reached: ")
     assert line.endswith("Its calls are answered by local threads.")
 
 
 @pytest.mark.requirement("fallback-unreachable")
-async def test_the_calculators_functions_do_not_stand_in_for_other_servers(tmp_path: Path) -> None:
-    only = await run(*CLIENT, "--demo", "--quiet", "--server", "false")
-    assert (only.code, only.out) == (1, "")
-    down, nothing = only.err.splitlines()
+def test_the_calculators_functions_do_not_stand_in_for_other_servers(tmp_path: Path) -> None:
+    only = invoke("--demo", "--quiet", "--server", "false")
+    assert (only.exit_code, only.stdout) == (1, "")
+    down, nothing = only.stderr.splitlines()
     assert down.startswith("false cannot be reached: ")
     assert down.endswith(" It is left out.")
     assert "nothing to delegate to" in nothing
     odd = {"command": sys.executable, "args": [str(ODD_SERVER)], "tools": ["echo"]}
     with ScriptedMessages([says("fine")]) as model:
         config = configured(tmp_path, odd=odd, gone={"command": "false"}, off=odd | {"disabled": True})
-        env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
-        beside = await run(*CLIENT, "--quiet", "--config", config, "go on", env=env)
+        env = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "scripted"}
+        beside = invoke("--quiet", "--config", str(config), "go on", **env)
         (request,) = model.requests
-    assert (beside.code, beside.out) == (0, "fine\n")
+    assert (beside.exit_code, beside.stdout) == (0, "fine\n")
     assert [tool["name"] for tool in request.body["tools"]] == ["echo"]
-    (line,) = beside.err.splitlines()
+    (line,) = beside.stderr.splitlines()
     assert line.startswith("gone cannot be reached: ")
     assert line.endswith(" It is left out.")
 
 
 @pytest.mark.requirement("allow")
 @pytest.mark.requirement("terminal-safe")
-async def test_a_tool_that_changes_things_needs_allow_and_the_line_says_which() -> None:
+def test_a_tool_that_changes_things_needs_allow_and_the_line_says_which() -> None:
     hostile = shlex.join([sys.executable, str(HOSTILE), json.dumps({"names": ["git_reset"]})])
     with ScriptedMessages(lambda request: says("done") if request.results else calls(("git_reset", {}))) as model:
-        env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
-        command = [*CLIENT, "--quiet", "--server", hostile]
-        refused = await run(*command, "reset", env=env)
+        env = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "scripted"}
+        command = ["--quiet", "--server", hostile]
+        refused = invoke(*command, "reset", **env)
         assert "the user has not allowed it" in str(model.requests[-1].results)
-        (option,) = re.findall(r"To allow it: (--allow \S+)$", refused.err, re.MULTILINE)
-        allowed = await run(*command, *option.split(), "reset", env=env)
+        (option,) = re.findall(r"To allow it: (--allow \S+)$", refused.stderr, re.MULTILINE)
+        allowed = invoke(*command, *option.split(), "reset", **env)
         assert "refused the call" in str(model.requests[-1].results)
-    assert (refused.code, allowed.code) == (1, 1)  # a part has failed
-    assert "--allow" not in allowed.err
+    assert (refused.exit_code, allowed.exit_code) == (1, 1)  # a part has failed
+    assert "--allow" not in allowed.stderr
     for end in (refused, allowed):
-        assert "from the server" in end.err
-        assert all(line.isprintable() for line in end.err.splitlines())
+        assert "from the server" in end.stderr
+        assert all(line.isprintable() for line in end.stderr.splitlines())
 
 
 @pytest.mark.requirement("console-scripts")
-async def test_both_commands_are_installed_and_behave_like_the_modules() -> None:
+async def test_both_commands_are_installed() -> None:
     commands = [Path(sys.executable).with_name(name) for name in ("orchestrator-client", "mcp-calc-server")]
     asked = await asyncio.gather(*(run(command, "--version") for command in commands))
     assert [(end.code, end.out, end.err) for end in asked] == [
         (0, f"{command.name}, version {version('mcp-calc-server')}\n", "") for command in commands
     ]
-    help_of_script, help_of_module = await asyncio.gather(run(commands[0], "--help"), run(*CLIENT, "--help"))
-    assert help_of_script.out.partition("\n")[2] == help_of_module.out.partition("\n")[2]

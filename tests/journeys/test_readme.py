@@ -72,6 +72,7 @@ async def run(command: str, clone: Path) -> None:
     assert shown in end.out, command
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("readme")
 async def test_every_command_works_in_the_order_printed(clone: Path) -> None:
     ran: list[str] = []

@@ -23,8 +23,11 @@ async def shell(command: tuple[str, ...], redirection: str, env: Mapping[str, st
 
 
 @pytest.mark.requirement("closed-streams")
-@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "<&-", "<&- 2>&-"])
-@pytest.mark.parametrize("command", [ASK, TELL], ids=["quiet", "telling"])
+@pytest.mark.parametrize(
+    "redirection",
+    ["2>/dev/full", "<&- 2>&-", *(pytest.param(each, marks=pytest.mark.slow) for each in ("2>&-", "<&-"))],
+)
+@pytest.mark.parametrize("command", [pytest.param(ASK, marks=pytest.mark.slow), TELL], ids=["quiet", "telling"])
 async def test_the_answer_comes_whatever_becomes_of_stderr(command: tuple[str, ...], redirection: str) -> None:
     end = await shell(command, redirection)
     assert (end.code, end.out) == (0, "Answer: 5\n")
@@ -38,7 +41,7 @@ async def test_the_answer_comes_whatever_becomes_of_stderr(command: tuple[str, .
         (">/dev/full", "Cannot write to stdout: No space left on device."),
     ],
 )
-@pytest.mark.parametrize("option", ["--quiet", "--json", "--help"])
+@pytest.mark.parametrize("option", [pytest.param("--quiet", marks=pytest.mark.slow), "--json", "--help"])
 async def test_an_answer_that_cannot_be_written_is_a_failure(option: str, redirection: str, said: str) -> None:
     end = await shell((*ASK, option), redirection)
     assert (end.code, end.out, end.err.splitlines()) == (1, "", [said])
@@ -54,9 +57,9 @@ async def test_a_user_without_a_home_directory_is_answered() -> None:
         "except RuntimeError: from orchestrator_client.cli import main; main()"
     )
     asked = (sys.executable, "-c", program, *ASK[3:])
-    for more in ({}, {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "ANTHROPIC_API_KEY": "a-key"}):
-        end = await shell(asked, "", environment(**more))
-        assert (end.code, end.out, end.err) == (0, "Answer: 5\n", "")
+    env = environment(ANTHROPIC_BASE_URL="http://127.0.0.1:9", ANTHROPIC_API_KEY="a-key")
+    end = await shell(asked, "", env)
+    assert (end.code, end.out, end.err) == (0, "Answer: 5\n", "")
 
 
 IMPORTING = """

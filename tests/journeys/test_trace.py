@@ -67,6 +67,7 @@ async def test_orchestrator_server_and_model_requests_are_one_connected_trace_wi
     assert not any("secret" in str(span) for span in collector.spans)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("trace-content")
 async def test_content_is_on_the_spans_of_both_processes_when_asked_for() -> None:
     collector, _ = await traced(OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="SPAN_ONLY")

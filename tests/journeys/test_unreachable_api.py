@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import CLIENT, environment, run
+from tests.journeys.test_cli import invoke
 from tests.raw_http import RawRequest, raw_server
 
 KEY = "sk-ant-SECRET-0123456789abcdef"
@@ -24,26 +24,24 @@ async def test_a_key_is_in_nothing_that_a_question_leaves_behind(tmp_path: Path)
 
     events, timeline = tmp_path / "events.jsonl", tmp_path / "timeline.html"
     async with raw_server(answer) as api:
-        env = environment(ANTHROPIC_BASE_URL=api.url, ANTHROPIC_API_KEY=KEY)
-        end = await run(
-            *CLIENT, "--json", "--events", str(events), "--timeline", str(timeline), "What is 2+3?", env=env
-        )
-    assert end.code == 1
+        files = ("--events", str(events), "--timeline", str(timeline))
+        env = {"ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": KEY}
+        end = await asyncio.to_thread(invoke, "--json", *files, "What is 2+3?", **env)
+    assert end.exit_code == 1
     assert api.requests
-    left = {"stdout": end.out, "stderr": end.err, "events": events.read_text(), "timeline": timeline.read_text()}
+    left = {"stdout": end.stdout, "stderr": end.stderr, "events": events.read_text(), "timeline": timeline.read_text()}
     assert [name for name, text in left.items() if KEY in text or "SECRET" in text] == []
-    assert "answered 401" in json.loads(end.out)["error"]
+    assert "answered 401" in json.loads(end.stdout)["error"]
 
 
-@pytest.mark.parametrize("quiet", [(), ("--quiet",)], ids=["told", "quiet"])
-async def test_without_a_network_one_sentence_says_what_to_do(quiet: tuple[str, ...]) -> None:
-    env = environment(ANTHROPIC_BASE_URL="http://no-such-host.invalid", ANTHROPIC_API_KEY=KEY)
-    end = await run(*CLIENT, *quiet, "--local", "What is 2+3?", env=env)
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)], ids=["lines", "quiet"])
+def test_without_a_network_one_sentence_says_what_to_do(quiet: tuple[str, ...]) -> None:
+    env = {"ANTHROPIC_BASE_URL": "http://no-such-host.invalid", "ANTHROPIC_API_KEY": KEY}
+    end = invoke(*quiet, "--local", "What is 2+3?", **env)
     reported = (
         "no answer: Cannot reach no-such-host.invalid: name not found. Check the network or proxy, or use --offline."
     )
-    assert (end.code, end.out) == (1, "")
-    assert reported in end.err
-    assert "stamina" not in end.err
+    assert (end.exit_code, end.stdout) == (1, "")
+    assert reported in end.stderr
     if quiet:
-        assert end.err.count("\n") == 1
+        assert end.stderr.count("\n") == 1

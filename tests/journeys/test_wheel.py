@@ -124,6 +124,7 @@ async def test_the_installed_server_lists_its_tools(installed: Installed) -> Non
         assert (await client.read_resource(page.uri)).contents
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("console-scripts")
 @on_one_loop
 async def test_the_installed_client_does_the_main_job(installed: Installed) -> None:
@@ -133,6 +134,7 @@ async def test_the_installed_client_does_the_main_job(installed: Installed) -> N
     assert (installed.folder / "run.html").read_text(encoding="utf-8").endswith("</html>\n")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("trace-off")
 @on_one_loop
 async def test_traces_that_are_asked_for_without_the_extra_are_missed_in_one_line(installed: Installed) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, says
-from tests.processes import CLIENT, environment, run
+from tests.journeys.test_cli import invoke
 
 AGENT_TOOL = "calculator_assistant_agent"
 
@@ -36,19 +36,19 @@ class Claude:
 
 @pytest.mark.requirement("credentials")
 @pytest.mark.requirement("own-server-credentials")
-async def test_the_servers_calculators_use_the_clients_credentials_and_models_at_once(
+def test_the_servers_calculators_use_the_clients_credentials_and_models_at_once(
     scripted_messages: Callable[..., ScriptedMessages],
 ) -> None:
     claude = scripted_messages(Claude())
-    env = environment(
-        ANTHROPIC_BASE_URL=claude.url,
-        ANTHROPIC_API_KEY="the-key",
-        ORCHESTRATOR_MODEL="big",
-        CALCULATOR_MODEL="overridden",
-    )
-    end = await run(*CLIENT, "--json", "--quiet", "--calculator-model", "small", "Three sums.", env=env)
-    report = json.loads(end.out)
-    assert (end.code, report["answer"], end.err) == (0, "Answer: 2 and Answer: 4 and Answer: 6", "")
+    env = {
+        "ANTHROPIC_BASE_URL": claude.url,
+        "ANTHROPIC_API_KEY": "the-key",
+        "ORCHESTRATOR_MODEL": "big",
+        "CALCULATOR_MODEL": "overridden",
+    }
+    end = invoke("--json", "--quiet", "--calculator-model", "small", "Three sums.", **env)
+    report = json.loads(end.stdout)
+    assert (end.exit_code, report["answer"], end.stderr) == (0, "Answer: 2 and Answer: 4 and Answer: 6", "")
     assert [each["served_by"] for each in report["delegations"]] == ["mcp-calc-server"] * 3
     assert {request.headers["authorization"] for request in claude.requests} == {"Bearer the-key"}
     models = [(delegates(request), request.body["model"]) for request in claude.requests]

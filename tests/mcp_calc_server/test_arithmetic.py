@@ -16,8 +16,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from agentloop import Bill, Conversation, RunResult, Step
 from agentloop.errors import ToolError
-from agentloop.usage import Bill, ModelUsage, Usage
 from mcp_calc_server.arithmetic import (
     Calculation,
     Number,
@@ -28,6 +28,7 @@ from mcp_calc_server.arithmetic import (
     subtract_numbers,
     sum_numbers,
 )
+from mcp_calc_server.calculator import structured_result
 from mcp_calc_server.exact import (
     MAX_CHARACTERS,
     MAX_LIST_LENGTH,
@@ -539,10 +540,18 @@ def test_an_answer_of_the_agent_fits_the_contract() -> None:
     tool = TOOLS["calculator_assistant_agent"]
     Draft202012Validator(tool["inputSchema"]).validate({"prompt": "What is 2 + 2?"})
     assert not Draft202012Validator(tool["inputSchema"]).is_valid({"prompt": ""})
-    usage = Bill("calculator_assistant", own=Usage({"model": ModelUsage(3, 10, 20)})).to_json()
-    step = {"tool": "sum_numbers", "arguments": {"numbers": [2, 2]}, "result": "4", "is_error": False}
-    answer = {"answer": "4", "steps": [step], "usage": usage}
     validator = Draft202012Validator(tool["outputSchema"])
-    validator.validate(answer)
-    assert not validator.is_valid(answer | {"usage": usage | {"seconds": -1}})
-    assert not validator.is_valid(answer | {"steps": [step | {"more": 1}]})
+    validator.validate({"answer": "4", "exact": True})
+    assert not validator.is_valid({"answer": "4"})
+    assert not validator.is_valid({"answer": "4", "exact": True, "usage": {}})
+
+
+@pytest.mark.parametrize(
+    ("results", "exact"),
+    [(['{"result": "4", "exact": true}'], True), (['{"result": "1.4", "exact": false}'], False), ([], False)],
+)
+def test_an_answer_is_exact_if_it_was_calculated_and_nothing_was_rounded(results: list[str], exact: bool) -> None:  # noqa: FBT001
+    failed = Step("square_root", {"x": -1}, "x must not be negative", is_error=True)
+    steps = (failed, *(Step("square_root", {"x": 2}, result, is_error=False) for result in results))
+    result = RunResult("So much.", Conversation(), Bill("calculator_assistant"), steps)
+    assert structured_result(result) == {"answer": "So much.", "exact": exact}

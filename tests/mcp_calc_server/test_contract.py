@@ -11,7 +11,8 @@ import pytest_asyncio
 from jsonschema import Draft202012Validator
 from mcp import Client
 
-from agentloop.delegate import OUTPUT_SCHEMA, agent_spec
+from agentloop.delegate import agent_spec
+from agentloop.delegation_context import STEPS, USAGE
 from agentloop.testing import RecordedRequest, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import (
     AGENT_TOOL,
@@ -90,11 +91,10 @@ def test_every_tool_has_a_title_a_description_and_all_annotations(name: str) -> 
     }
 
 
-def test_the_agents_schemas_are_those_of_any_delegated_agent() -> None:
+def test_the_agent_takes_what_any_delegated_agent_takes() -> None:
     entry = BY_NAME[AGENT_TOOL]
     agent = calculator_assistant(model="any", client=lambda: pytest.fail("asked for a client"))
     generic = agent_spec(agent)
-    assert entry["outputSchema"] == OUTPUT_SCHEMA == generic.output_schema
     assert _without_descriptions(entry["inputSchema"]) == _without_descriptions(generic.input_schema)
     assert (generic.name, generic.description) == (entry["name"], entry["description"])
     assert generic.to_json()["annotations"] == entry["annotations"]
@@ -130,10 +130,10 @@ async def test_claude_is_sent_the_functions_as_the_file_has_them(client: Client,
 async def test_the_agents_structured_result_fits_its_output_schema(client: Client) -> None:
     result = await client.call_tool(AGENT_TOOL, {"prompt": "2 * 3?"})
     Draft202012Validator(BY_NAME[AGENT_TOOL]["outputSchema"]).validate(result.structured_content)
-    assert result.structured_content is not None
-    assert result.structured_content["answer"] == "Answer: 6"
-    assert [step["tool"] for step in result.structured_content["steps"]] == ["multiply_numbers"]
-    assert [usage["requests"] for usage in result.structured_content["usage"]["models"].values()] == [2]
+    assert result.structured_content == {"answer": "Answer: 6", "exact": True}
+    assert result.meta is not None
+    assert [step["tool"] for step in result.meta[STEPS]] == ["multiply_numbers"]
+    assert [usage["requests"] for usage in result.meta[USAGE]["models"].values()] == [2]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from agentloop.events import Event, RunFinished
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
-from agentloop.observers.live import Tree
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
 from agentloop.testing import ScriptedMessages, calls, says
@@ -84,11 +83,11 @@ async def test_a_claim_takes_no_more_of_a_budget_than_was_handed_over(
 @pytest.mark.parametrize("usd", ODD_AMOUNTS)
 async def test_no_claim_breaks_what_shows_it(connection: Connection, scripted_messages: Serve, usd: str) -> None:
     model = scripted_messages([calls(("claims", {"usage": usage(usd)})), says("done")])
-    report, timeline, tree, received = Report(), Timeline(), Tree(), list[Event]()
+    report, timeline, received = Report(), Timeline(), list[Event]()
 
     def on_event(event: Event) -> None:
         received.append(event)
-        for each in (report, timeline, tree):
+        for each in (report, timeline):
             each.on_event(event)
 
     result = await boss(connection, model).run("go", on_event=on_event)
@@ -96,7 +95,7 @@ async def test_no_claim_breaks_what_shows_it(connection: Connection, scripted_me
     json.dumps(report.to_json(ok=True, seconds=1.0, servers={}), allow_nan=False)
     assert "claimed by untrusted servers" in "\n".join(usage_lines(report.usage, report.claims))
     assert "boss" in timeline_page(timeline)
-    assert tree.roots[0].usage == result.usage
+    assert timeline.roots[0].usage == result.usage
     (finished,) = (event for event in received if isinstance(event, RunFinished))
     assert finished.bill == result.bill
 

@@ -11,26 +11,27 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from agentloop import Usage
-from agentloop.observers.live import Node, Tree, rows
+from agentloop.observers.live import rows
+from agentloop.observers.timeline import CallRecord, RunRecord, Timeline
 from agentloop.usage import ModelUsage
 from orchestrator_client.live_view import MAX_LOG, LiveView
 from orchestrator_client.tree_picture import picture_of, seconds, tokens, usd
 
 
-def drawn(tree: Tree, width: int, *, unicode: bool = True) -> list[str]:
+def drawn(timeline: Timeline, width: int, *, unicode: bool = True) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    picture = picture_of(rows(tree, 20), 10.0, width=width, unicode=unicode)
+    picture = picture_of(rows(timeline, 20), 10.0, width=width, unicode=unicode)
     return ["".join(segment.text for segment in line) for line in console.render_lines(picture)]
 
 
-def tree_of(name: str, detail: str, result: str | None = None, served_by: str = "far") -> Tree:
-    tree = Tree()
-    root = Node(
-        name, name, detail, 0.0, is_agent=True, spent=Usage({"m": ModelUsage(1, 1200, 34, usd=Decimal("0.02"))})
-    )
-    root.children = [Node(f"{name}#1", name, detail, 1.0, "done", 1.5, served_by=served_by, result=result)]
-    tree.roots = [root]
-    return tree
+def tree_of(name: str, detail: str, result: str | None = None, served_by: str = "far") -> Timeline:
+    timeline = Timeline()
+    spent = Usage({"m": ModelUsage(1, 1200, 34, usd=Decimal("0.02"))})
+    root = RunRecord("run", name, detail, 0.0, "", spent=spent)
+    arguments = {"n": 1} if detail == "n=1" else {detail: detail}
+    root.calls = [CallRecord("call", name, 1, arguments, 1.0, 1, ended=1.5, result=result, served_by=served_by)]
+    timeline.roots = [root]
+    return timeline
 
 
 @pytest.mark.requirement("live-tree")

@@ -14,7 +14,7 @@ async def answer(request: RecordedRequest) -> Reply:  # noqa: PLR0911 - one for 
     """A prompt with `hold` is not answered in time by whoever is asked last."""
     if request.results:
         return says(f"Answer: {request.results[0]['content'][0]['text']}")
-    if request.body.get("system") in ABOVE:
+    if request.system in ABOVE:
         return calls(("helper_agent", {"prompt": request.prompt}))
     if request.prompt == "pass on":
         return calls((AGENT_TOOL, {"prompt": "passed on"}))

@@ -29,7 +29,7 @@ async def run_below(entry: ServerEntry, model: ScriptedMessages) -> list[Event]:
 
 
 async def script(request: RecordedRequest) -> Reply:
-    if request.body.get("system") == "boss":
+    if request.system == "boss":
         return says("done") if request.results else calls(*[("looped_agent", {"prompt": p}) for p in ("sums", "b")])
     return await answer(request)
 

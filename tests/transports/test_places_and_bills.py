@@ -138,9 +138,9 @@ async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
     troubles = iter([fails(529, "overloaded_error", retry_after=0.01), cut(says("x"), after=3)])
 
     async def script(request: RecordedRequest) -> Reply:
-        if request.body["system"] == "boss":
+        if request.system == "boss":
             return next(orders)
-        trouble = next(troubles, None) if request.body["system"] == "helper" and request.prompt == "quick" else None
+        trouble = next(troubles, None) if request.system == "helper" and request.prompt == "quick" else None
         return trouble or await answer(request)
 
     with ScriptedMessages(script) as model:
@@ -161,10 +161,10 @@ async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
 async def test_agents_in_another_process_never_exceed_the_budget_together(budget: Budget) -> None:
     async def script(request: RecordedRequest) -> Reply:
         usage = {"input_tokens": 300, "output_tokens": 500}
-        if request.body["system"] == "boss" and not request.results:
+        if request.system == "boss" and not request.results:
             reply = calls(*(("looped_agent", {"prompt": str(number)}) for number in range(8)))
         else:
-            reply = says("done") if request.body["system"] == "boss" else await answer(request)
+            reply = says("done") if request.system == "boss" else await answer(request)
         return replace(reply, usage=usage)
 
     with ScriptedMessages(script) as model:

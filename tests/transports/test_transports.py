@@ -8,6 +8,8 @@ import jsonschema
 import pytest
 from mcp import Client
 
+from agentloop import Bill
+from agentloop.delegation_context import STEPS, USAGE
 from agentloop.testing import ScriptedMessages
 from mcp_calc_server.calculator import AGENT_TOOL
 from tests.processes import CLIENT, SERVER, run
@@ -61,7 +63,7 @@ async def test_every_way_keeps_the_digits_of_a_json_number(client: Client, sent:
 @on_one_loop
 async def test_every_way_keeps_the_digits_of_a_number_that_an_agents_model_sends(client: Client) -> None:
     result = await client.call_tool(AGENT_TOOL, {"prompt": "digits"})
-    (step,) = (result.structured_content or {})["steps"]
+    (step,) = (result.meta or {})[STEPS]
     assert json.loads(step["result"]) == {"result": "12345678901234567890.5", "exact": True}
 
 
@@ -136,17 +138,20 @@ async def test_every_way_says_errors_as_results(
 
 @pytest.mark.requirement("bill-crosses-mcp")
 @on_one_loop
-async def test_structured_content_is_what_the_output_schema_says(client: Client) -> None:
+async def test_the_bill_of_every_agent_comes_in_meta_and_its_model_reads_the_answer_alone(client: Client) -> None:
     schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
     for name, prompt in ((AGENT_TOOL, "sums"), ("looped_agent", "schema"), ("threaded_agent", "schema")):
         result = await client.call_tool(name, {"prompt": prompt})
         assert not result.is_error
+        bill = Bill.from_json((result.meta or {})[USAGE])
+        assert bill is not None
+        assert bill.own.requests > 0
+        assert name == f"{bill.agent}_agent"
         schema = schemas[name]
-        assert schema is not None
-        jsonschema.validate(result.structured_content, schema)
-        usage = (result.structured_content or {})["usage"]
-        for bill in usage["delegated"]:
-            jsonschema.validate(bill, schema["properties"]["usage"])
+        if schema is None:
+            assert result.structured_content is None
+        else:
+            jsonschema.validate(result.structured_content, schema)
 
 
 @on_one_loop

@@ -74,7 +74,7 @@ async def _on_response(on_failed_post: Callable[[str], None] | None, response: h
         text = await _text(response)
         call.is_refused = not call.is_accepted and _does_not_know_session(response, text, is_sse=is_sse)
         call.failure = HttpFailure(response.status_code, _first_line(response, text), _retry_after(response))
-        if on_failed_post is not None:
+        if on_failed_post is not None and response.request.method == "POST":
             on_failed_post(str(call.failure))
 
 

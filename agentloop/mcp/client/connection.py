@@ -237,7 +237,7 @@ class Connection:
     async def _keep_one(self) -> bool:
         """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
-        session = SdkSession(self.name, self.entry, self._keys, self._route, self.login)
+        session = SdkSession(self.name, self.entry, self._keys, self.login, self._route)
         try:
             async with session.opened(self._server_log, self._connect_timeout, self._on_end):
                 was_up = self._is_now(session)

@@ -29,6 +29,7 @@ from mcp.types import (
 )
 
 from agentloop import ToolOutput, exact_json
+from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.mcp.client.repair import STRUCTURED
 from agentloop.media import MediaError, decoded, document_block, image_block
 from agentloop.messages import Block
@@ -39,6 +40,8 @@ READ_RESOURCE = "read_mcp_resource"
 MAX_LABEL = 500
 """Characters of a URI, a name or a media type that are shown."""
 
+_META = {SESSION, STEPS, USAGE}
+"""What is kept of a result's `_meta`."""
 _TEXT_TYPES = re.compile(r"text/.*|application/(.*[+])?(json|xml|yaml|toml|javascript|sql|x-sh|x-yaml)|image/svg[+]xml")
 
 
@@ -134,7 +137,8 @@ async def output_of(result: CallToolResult, server: str, *, adds_structured: boo
     if result.is_error and not content.blocks:
         content.blocks += ToolOutput.error("").content
     kept = structured if isinstance(structured, Mapping) else None
-    return ToolOutput(tuple(content.blocks), kept, result.is_error, server), content.notes
+    meta = {key: value for key, value in (result.meta or {}).items() if key in _META}
+    return ToolOutput(tuple(content.blocks), kept, result.is_error, server, meta or None), content.notes
 
 
 def _says_more(structured: Any, text: str) -> bool:

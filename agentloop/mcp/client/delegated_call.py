@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
-from agentloop.delegation_context import DelegationContext
+from agentloop.delegation_context import USAGE, DelegationContext
 from agentloop.relay import EventReceiver
+
+Share = Reservation | None
 
 
 class Delegation:
@@ -29,18 +33,23 @@ class Delegation:
     events: EventReceiver
     hear: Callable[[], None]
 
-    def __init__(self, context: CallContext, name: str, server: str, *, is_trusted: bool) -> None:
+    def __init__(
+        self, context: CallContext, name: str, server: str, *, is_trusted: bool, attempt: int = 0, share: Share = None
+    ) -> None:
+        """`attempt` counts the calls of a server that refused a smaller share; `share` is what is reserved for it."""
         self._context = context
         self._name = name
         self._server = server
         self._is_trusted = is_trusted
-        self._reservation: Reservation | None = None
+        self._attempt = attempt
+        self._reservation = share
         self._bill: Bill | None = None
+        self._is_refused = False
         self._so_far = Usage()
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self._context.scope.ledger.left.is_bounded:
+        if self._reservation is None and self._context.scope.ledger.left.is_bounded:
             try:
                 # One part stays with the caller, so that a server that is not trusted never leaves it without means.
                 parts = self._context.scope.siblings + (not self._is_trusted)
@@ -63,7 +72,7 @@ class Delegation:
 
     @property
     def delegation(self) -> DelegationContext:
-        return DelegationContext.of(self._context, self._share)
+        return replace(DelegationContext.of(self._context, self._share), attempt=self._attempt)
 
     @property
     def _share(self) -> Budget:
@@ -76,7 +85,21 @@ class Delegation:
             self._so_far = usage
 
     def answered(self, output: ToolOutput) -> None:
-        """Record the result, and the cost report in it if the agent had an answer."""
-        self._bill = Bill.from_json((output.structured or {}).get("usage")) or Bill(
+        """Record the result, and the cost report in it if there is one."""
+        self._bill = Bill.from_json((output.meta or {}).get(USAGE)) or Bill(
             self._name, time.monotonic() - self._began, self._so_far
         )
+        self._is_refused = output.is_error and self._reservation is not None and not self._bill.total.requests
+
+    async def larger_share(self) -> Share:
+        """After the call: twice its share, for another attempt, if the agent failed without a request to its model.
+
+        It is what a share leads to that does not cover the first request. Waits for what other calls give back. None if
+        there is no more, or no reason for it.
+        """
+        if not self._is_refused:
+            return None
+        ledger, wanted = self._context.scope.ledger, self._share.times(2)
+        with suppress(BudgetExceeded):
+            return await ledger.reserve(wanted, self._name, beside=None if self._is_trusted else wanted)
+        return None

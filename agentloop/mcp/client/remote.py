@@ -29,7 +29,7 @@ from agentloop.mcp import exact_arguments
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import output_of
-from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.delegated_call import Delegation, Share
 from agentloop.mcp.client.naming import Offer, ServerNames, name_tools
 from agentloop.mcp.client.permissions import Permit, needs_permission, refusal
 from agentloop.mcp.client.repair import STRUCTURED
@@ -235,10 +235,18 @@ class RemoteCall:
         if not self.is_agent:
             return await self._output(await ask(), context)
         server = self.connection
-        with Delegation(context, self.name, server.name, is_trusted=server.is_trusted) as delegation:
-            output = await self._output(await ask(delegation=delegation), context)
-            delegation.answered(output)
-            return output
+        share: Share = None
+        for attempt in itertools.count():
+            delegation = Delegation(
+                context, self.name, server.name, is_trusted=server.is_trusted, attempt=attempt, share=share
+            )
+            with delegation:
+                output = await self._output(await ask(delegation=delegation), context)
+                delegation.answered(output)
+            share = await delegation.larger_share()
+            if share is None:
+                return output
+        raise AssertionError("it returns")
 
     async def _output(self, result: CallToolResult, context: CallContext) -> ToolOutput:
         server = self.connection.name

@@ -121,7 +121,7 @@ class SdkSession:
     """
 
     def __init__(
-        self, name: str, entry: ServerEntry, keys: str, route: Route | None = None, auth: httpx2.Auth | None = None
+        self, name: str, entry: ServerEntry, keys: str, auth: httpx2.Auth | None = None, route: Route | None = None
     ) -> None:
         self.catalog = Catalog()
         self.keeps_runs = False
@@ -234,7 +234,7 @@ class SdkSession:
         """
         assert self._client is not None
         context = delegation.delegation if delegation else None
-        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.call}"}
+        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"}
         state = CallState(delegation, may_ask=True)
         current_call.set(state)  # for the task made here
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-from agentloop import Bill, Tool, ToolError, ToolOutput, ToolSpec
-from agentloop.delegate import OUTPUT_SCHEMA
+from agentloop import Tool, ToolError, ToolOutput, ToolSpec
 
 GET_RUN = "get_run"
 
@@ -33,7 +29,6 @@ def get_run_tool(seconds: float) -> Tool:
                 "required": ["run_id"],
                 "additionalProperties": False,
             },
-            output_schema=OUTPUT_SCHEMA,
             read_only=True,
             destructive=False,
             idempotent=True,
@@ -44,10 +39,8 @@ def get_run_tool(seconds: float) -> Tool:
 
 
 def not_yet(run_id: str) -> ToolOutput:
-    """The result of a call whose run has not ended. It has the form of an answer, because clients check the schema."""
-    text = (
+    """The result of a call whose run has not ended."""
+    return ToolOutput.of(
         "There is no answer yet; the run goes on. Call get_run with this run_id until it returns the answer, "
         f"and do not ask the agent again: {run_id}"
     )
-    structured: dict[str, Any] = {"answer": text, "steps": [], "usage": Bill("").to_json()}
-    return replace(ToolOutput.of(text), structured=structured)

@@ -35,12 +35,13 @@ from agentloop import (
     exact_json,
 )
 from agentloop.clock_offsets import clock_now
-from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, DelegationContext
+from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
+from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.reports import Channel, EventBatcher, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
@@ -51,7 +52,7 @@ MAX_ARGUMENTS = 200_000
 MAX_NESTING = 32
 """Objects and lists within each other in one call's arguments."""
 MAX_STRUCTURED = 500_000
-"""Characters of one result's structured content as JSON."""
+"""Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
 MAX_KEY = 200
 """Characters of an idempotency key."""
@@ -203,6 +204,7 @@ class Publication:
                 scope=RunScope(
                     emit=reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event),
                     trace=self._trace,
+                    owner=call.owner,
                     depth=delegation.depth,
                     ledger=Ledger(delegation.budget),
                     rate_limiter=self._rate_limiter,
@@ -210,7 +212,7 @@ class Publication:
             )
             result = await self._result(context, call, circumstances)
         if delegation.call and delegation.events:
-            result.meta = {EVENTS: {"count": reports.event_count, "rest": reports.rest}}
+            result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
@@ -314,8 +316,12 @@ def result_of(output: ToolOutput) -> types.CallToolResult:
     """The MCP result of a tool's output."""
     if output.structured is not None and len(exact_json.dumps(output.structured)) > MAX_STRUCTURED:
         output = ToolOutput.error(f"The result is larger than {MAX_STRUCTURED:,} characters. Ask for less at once.")
+    meta = output.meta
+    if meta is not None and len(exact_json.dumps(meta)) > MAX_STRUCTURED:
+        meta = {key: value for key, value in meta.items() if key != STEPS}
     return types.CallToolResult(
-        content=[types.TextContent(text=output.text)],
+        _meta=None if meta is None else dict(meta),
+        content=content_of(output),
         structured_content=output.structured,
         is_error=output.is_error,
     )

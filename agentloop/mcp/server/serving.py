@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
@@ -103,7 +103,10 @@ async def serve(
     """
     async with _keeping(durable, options) as durable_runner:
         more = [] if durable is None or durable.respond_within is None else [get_run_tool(durable.respond_within)]
-        publication = Publication([*tools, *more], agents, options=options, durable_runner=durable_runner)
+        published = [*tools, *(agent.as_tool() for agent in agents)]
+        if more and durable_runner is not None:  # "not yet" fits no output schema
+            published = [_unpromised(tool) if durable_runner.keeps(tool.name) else tool for tool in published]
+        publication = Publication([*published, *more], options=options, durable_runner=durable_runner)
         stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
         server = build_server(publication, info)
         if durable_runner is not None:
@@ -115,6 +118,10 @@ async def serve(
             await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
         else:
             await serve_stdio(server, stopping)
+
+
+def _unpromised(tool: Tool) -> Tool:
+    return replace(tool, spec=replace(tool.spec, output_schema=None))
 
 
 async def work(durable: Durable, announce: Callable[[], None], *, options: ServerOptions = DEFAULTS) -> None:

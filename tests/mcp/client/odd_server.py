@@ -12,6 +12,8 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from pydantic import BaseModel
 
+from agentloop.delegation_context import USAGE
+
 OBJECT: dict[str, Any] = {"type": "object"}
 AGENT = "dev.agentloop/agent"
 TOOLS = [
@@ -34,8 +36,8 @@ RESULTS = {
     "structured_only": types.CallToolResult(content=[], structured_content={"sum": "0.3"}),
     "costly": types.CallToolResult(
         content=[],
-        structured_content={
-            "usage": {
+        _meta={
+            USAGE: {
                 "agent": "far",
                 "models": {"some-model": {"requests": 2, "input_tokens": 5, "output_tokens": None}, "odd": 7},
             },
@@ -94,7 +96,7 @@ async def call_tool(context: Context, params: types.CallToolRequestParams) -> ty
         await boast(context)
     if params.name == "claims":
         usage = json.loads((params.arguments or {})["usage"])
-        return types.CallToolResult(content=[types.TextContent(text="done")], structured_content={"usage": usage})
+        return types.CallToolResult(content=[types.TextContent(text="done")], _meta={USAGE: usage})
     if params.name == "noisy":
         await context.session.report_progress(1, None, "half\n\x1b[31mway" + "!" * 500)
     if params.name == "protocol_error":

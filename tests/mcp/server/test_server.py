@@ -13,6 +13,7 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from agentloop import Agent, ConfigurationError, Tool
+from agentloop.delegation_context import STEPS, USAGE
 from agentloop.mcp.server.publication import Publication
 from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import AGENT_TOOL, math_tools
@@ -152,15 +153,14 @@ async def test_the_agent_answers_with_text_and_the_same_for_programs(legacy_clie
     result = await legacy_client.call_tool(AGENT_TOOL, {"prompt": "2 pens at $1.10 each, 3 pads at $0.30 each."})
     assert not result.is_error
     assert text(result).splitlines()[-1] == "Answer: $3.10"
-    structured = result.structured_content
-    assert structured is not None
-    assert structured["answer"] == text(result)
-    assert [(step["tool"], step["is_error"]) for step in structured["steps"]] == [
+    assert result.structured_content == {"answer": text(result), "exact": True}
+    assert result.meta is not None
+    assert [(step["tool"], step["is_error"]) for step in result.meta[STEPS]] == [
         ("multiply_numbers", False),
         ("multiply_numbers", False),
         ("sum_numbers", False),
     ]
-    assert structured["usage"]["models"]["offline-rule-based"]["requests"] == 3
+    assert result.meta[USAGE]["models"]["offline-rule-based"]["requests"] == 3
 
 
 @pytest.mark.requirement("agent-progress")
@@ -175,8 +175,8 @@ async def test_the_agent_reports_each_step_in_order(any_client: Client) -> None:
         lines.append(message or "")
 
     result = await any_client.call_tool(AGENT_TOOL, {"prompt": "1.5 + 2 * 3"}, progress_callback=receive)
-    assert result.structured_content is not None
-    steps = result.structured_content["steps"]
+    assert result.meta is not None
+    steps = result.meta[STEPS]
     assert len(steps) == 2
     assert values == [1, 2, 3, 4]
     for number, step in enumerate(steps, 1):

@@ -1,0 +1,124 @@
+"""What a prompt or a tool's result can have besides text: images and documents."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentloop.errors import ConfigurationError
+
+MAX_IMAGE = 5 * 1024 * 1024
+"""Characters of an image in base64 that the Messages API takes."""
+MAX_DOCUMENT = 30 * 1024 * 1024
+"""Characters of a document, as text or in base64; a request may have 32 MB."""
+
+_SIGNATURES = {
+    "image/png": (b"\x89PNG\r\n\x1a\n", b""),
+    "image/jpeg": (b"\xff\xd8\xff", b""),
+    "image/gif": (b"GIF8", b""),
+    "image/webp": (b"RIFF", b"WEBP"),
+}
+_PDF = b"%PDF-"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A PNG, JPEG, GIF or WebP image, as the bytes of its file.
+
+    Example:
+        result = await agent.run(["What is on this picture?", Image.from_file("cat.png")])
+
+    Raises:
+        ConfigurationError: it is none of these, or larger than the Messages API takes.
+    """
+
+    data: bytes
+
+    def __post_init__(self) -> None:
+        _check_size("image", (len(self.data) + 2) // 3 * 4, MAX_IMAGE)
+        _ = self.media_type
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Image:
+        """The image in a file.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or as the class.
+        """
+        return cls(_bytes_of(path))
+
+    @property
+    def media_type(self) -> str:
+        """As the first bytes say."""
+        for media_type, (start, kind) in _SIGNATURES.items():
+            if self.data.startswith(start) and self.data[8:].startswith(kind):
+                return media_type
+        raise ConfigurationError("The Messages API takes images in PNG, JPEG, GIF or WebP only, and this is none.")
+
+    def to_block(self) -> dict[str, Any]:
+        """The content block of the Messages API."""
+        return {"type": "image", "source": _base64(self.media_type, self.data)}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document: the bytes of a PDF file, or text.
+
+    Example:
+        result = await agent.run(["Summarise this.", Document.from_file("contract.pdf")])
+
+    Raises:
+        ConfigurationError: bytes that are no PDF, or more than the Messages API takes.
+    """
+
+    data: bytes | str
+    title: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.data, bytes) and not self.data.startswith(_PDF):
+            raise ConfigurationError("The Messages API takes documents as PDF or as text only; give text as str.")
+        size = len(self.data) if isinstance(self.data, str) else (len(self.data) + 2) // 3 * 4
+        _check_size("document", size, MAX_DOCUMENT)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Document:
+        """The PDF, or the UTF-8 text, in a file, whose name is the title.
+
+        Raises:
+            ConfigurationError: the file cannot be read or is neither, or as the class.
+        """
+        data = _bytes_of(path)
+        if data.startswith(_PDF):
+            return cls(data, Path(path).name)
+        try:
+            return cls(data.decode(), Path(path).name)
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{path} is neither a PDF nor UTF-8 text.") from None
+
+    def to_block(self) -> dict[str, Any]:
+        """The content block of the Messages API."""
+        if isinstance(self.data, str):
+            source: dict[str, Any] = {"type": "text", "media_type": "text/plain", "data": self.data}
+        else:
+            source = _base64("application/pdf", self.data)
+        return {"type": "document", "source": source} | ({} if self.title is None else {"title": self.title})
+
+
+def _base64(media_type: str, data: bytes) -> dict[str, str]:
+    return {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode()}
+
+
+def _check_size(what: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise ConfigurationError(
+            f"The {what} has {size:,} characters as it is sent; the Messages API takes {limit:,} at most."
+        )
+
+
+def _bytes_of(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
