@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 comma := ,
 
-.PHONY: bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
+.PHONY: docs release bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
 	format clean
 
 demo: .venv/run.stamp
@@ -65,7 +65,22 @@ check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 agentloop mcp_calc_server offline_model orchestrator_client
+	$(BIN)/mypy --platform darwin agentloop mcp_calc_server offline_model orchestrator_client
 	$(BIN)/lint-imports
+
+# The documentation site, in site/. Installs MkDocs into .venv.
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# The wheel, the source distribution and an SBOM of the wheel with its libraries, in dist/. Installs the tools for it into .venv.
+release: .venv/release.stamp
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv --clear build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file dist/sbom.cdx.json build/sbom/bin/python
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
@@ -98,5 +113,13 @@ endef
 	$(call install, with a PostgreSQL for its tests,'.[dev$(comma)postgres-tests]')
 	@touch $@
 
+.venv/docs.stamp: pyproject.toml .venv/dev.stamp
+	$(call install, with the tools for its documentation,'.[dev$(comma)docs]')
+	@touch $@
+
+.venv/release.stamp: pyproject.toml .venv/dev.stamp
+	$(call install, with the tools for a release,'.[dev$(comma)release]')
+	@touch $@
+
 clean:
-	rm -rf .venv dist build *.egg-info
+	rm -rf .venv dist build site *.egg-info

@@ -29,7 +29,7 @@ from agentloop.messages import Conversation
 from agentloop.results import RunResult, Step
 from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
-from agentloop.wire import sdk_client
+from agentloop.wire import provider_client, sdk_client
 
 __all__ = [
     "Agent",
@@ -70,6 +70,7 @@ __all__ = [
     "Usage",
     "create_agent_tool_async",
     "create_agent_tool_sync",
+    "provider_client",
     "sdk_client",
     "tool",
 ]

@@ -43,8 +43,8 @@ INPUT_SCHEMA = {
 def agent_spec(agent: AgentDefinition) -> ToolSpec:
     """How an agent is described as a tool: `<its name>_agent`, a prompt or its `input_type` in, an answer out.
 
-    It is as harmless as its tools: read-only if all of them say that they are, and so on. What a tool says that is not
-    trusted is not believed. Its world is open: it asks a model.
+    It is as harmless as its tools: read-only if all of them say that they are, and so on; but a call of an agent with
+    sessions changes one. What a tool says that is not trusted is not believed. Its world is open: it asks a model.
     """
     return ToolSpec(
         name=f"{agent.name}_agent",
@@ -55,7 +55,8 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
         output_schema=None if agent.typed_output is None else _with_session(agent, agent.typed_output.schema, GIVEN),
         read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),
         destructive=_any(tool.spec.destructive if tool.is_trusted else None for tool in agent.tools),
-        idempotent=_all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
+        idempotent=not agent.sessions
+        and _all(tool.spec.idempotent if tool.is_trusted else None for tool in agent.tools),
         open_world=True,
         is_agent=True,
     )

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union, get_args
 
 from opentelemetry import propagate
 
 from agentloop import exact_json
 from agentloop.api_errors import broken_stream, failed_request, redacted_error
-from agentloop.errors import StreamBroken
+from agentloop.errors import ConfigurationError, StreamBroken
 from agentloop.imports import lazy
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ else:
     bounded = lazy("agentloop.bounded")
 
 SdkClient: TypeAlias = Union[
-    "anthropic.AsyncAnthropic", "anthropic.AsyncAnthropicBedrock", "anthropic.AsyncAnthropicVertex"
+    "anthropic.AsyncAnthropic",
+    "anthropic.AsyncAnthropicBedrock",
+    "anthropic.AsyncAnthropicBedrockMantle",
+    "anthropic.AsyncAnthropicVertex",
 ]
 """AsyncAnthropicFoundry and AsyncAnthropicAWS are kinds of AsyncAnthropic."""
 
@@ -54,6 +58,56 @@ def sdk_client(**options: Any) -> anthropic.AsyncAnthropic:
     """
     options.setdefault("http_client", anthropic.DefaultAioHttpClient(verify=tls_context()))
     return anthropic.AsyncAnthropic(**options)
+
+
+Provider = Literal["anthropic", "bedrock", "vertex", "foundry"]
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+
+_PACKAGES = {"bedrock": "botocore", "vertex": "google.auth"}
+_SETTINGS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "bedrock": "AWS_REGION, and credentials that the AWS SDK finds or AWS_BEARER_TOKEN_BEDROCK",
+    "vertex": "CLOUD_ML_REGION and ANTHROPIC_VERTEX_PROJECT_ID",
+    "foundry": "ANTHROPIC_FOUNDRY_RESOURCE and ANTHROPIC_FOUNDRY_API_KEY",
+}
+
+
+def provider_client(provider: Provider, **options: Any) -> SdkClient:
+    """A client of the anthropic SDK for Claude at Anthropic, Amazon Bedrock, Google Vertex AI or Microsoft Foundry.
+
+    `options` are those of the SDK's class; what they leave out is taken from the environment. The agent's `model` has
+    to be the provider's id of it. Bedrock and Vertex need the extra of that name.
+
+        Agent("writer", "Write.", model="...", client=lambda: provider_client("bedrock", aws_region="eu-west-1"))
+
+    Raises:
+        ConfigurationError: a package or a setting is missing.
+    """
+    package = _PACKAGES.get(provider)
+    if package is not None and not _is_installed(package):
+        raise ConfigurationError(
+            f"The provider {provider} needs {package}. Install the extra: pip install 'mcp-calc-server[{provider}]'."
+        )
+    try:
+        match provider:
+            case "anthropic":
+                return sdk_client(**options)
+            case "bedrock":
+                return anthropic.AsyncAnthropicBedrock(**options)
+            case "vertex":
+                return anthropic.AsyncAnthropicVertex(**options)
+            case "foundry":
+                return anthropic.AsyncAnthropicFoundry(**options)
+    except (ValueError, anthropic.AnthropicError):
+        raise ConfigurationError(f"The provider {provider} is not configured: set {_SETTINGS[provider]}.") from None
+    raise ConfigurationError(f"{provider!r} is not a provider: use one of {', '.join(PROVIDERS)}.")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the package in which it would be
+        return False
 
 
 @cache

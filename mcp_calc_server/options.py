@@ -12,6 +12,7 @@ import click
 from agentloop.command_line import Seconds, option
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.prices import PRICES_VARIABLE
+from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
@@ -31,6 +32,7 @@ class Options:
 
     model: str
     base_url: str | None
+    provider: Provider
     offline: bool
     no_cache: bool
     prices: Path | None
@@ -68,6 +70,7 @@ _PUBLISHES, _TRANSPORT, _ACCESS = "What is published", "Transport", "Access and 
 _RUNS, _QUEUE = "Durable runs", "Durable runs of several processes (PostgreSQL)"
 _COUNT = click.IntRange(min=1)
 
+PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 OFFLINE_HELP = "Use the built-in reader of fixed rules, not a language model."
 
 _DECLARED = (
@@ -80,6 +83,14 @@ _DECLARED = (
     ),
     option(
         _PUBLISHES, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
+    ),
+    option(
+        _PUBLISHES,
+        "--provider",
+        type=click.Choice(PROVIDERS),
+        envvar="CALCULATOR_PROVIDER",
+        default="anthropic",
+        help=PROVIDER_HELP,
     ),
     option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help=OFFLINE_HELP),
     option(

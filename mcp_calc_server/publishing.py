@@ -33,7 +33,7 @@ def published(options: Options, say: Say) -> tuple[list[Tool], list[Agent], list
     modules = [agent for name in options.publish for agent in find_agents(name)]
     if options.no_calculator and not options.agents:
         return [], modules, []
-    choice = choose_model(options.model, offline=options.offline, base_url=options.base_url)
+    choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
     prices.register_if_local(choice.model, choice.base_url)
     tools, behind = _of_files(options, choice, say) if options.agents else ([], [])
     if options.no_calculator:

@@ -15,6 +15,8 @@ from offline_model import MODEL
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
+    from agentloop.wire import Provider, SdkClient
+
 NOTICE = (
     "no API key found: using the built-in reader, which follows fixed rules and is not a language model. "
     "Set ANTHROPIC_API_KEY, or name a local model's server with --base-url."
@@ -26,22 +28,31 @@ class ModelChoice:
     """A model id, a maker of clients that reach it, and what to tell the user about it, if anything."""
 
     model: str
-    client: Callable[[], AsyncAnthropic]
+    client: Callable[[], SdkClient]
     notice: str | None = None
     base_url: str | None = None
     """The server that was named, if it was not by the environment."""
+    provider: Provider = "anthropic"
 
     @property
     def offline(self) -> bool:
         return self.model == MODEL
 
 
-def choose_model(model: str, *, offline: bool = False, base_url: str | None = None) -> ModelChoice:
+def choose_model(
+    model: str, *, offline: bool = False, base_url: str | None = None, provider: Provider = "anthropic"
+) -> ModelChoice:
     """Decide who answers: the language model named `model`, or the offline model.
 
     A language model needs credentials that the anthropic SDK finds in the environment or on disk, or a server: one
-    that is named by `base_url` or `ANTHROPIC_BASE_URL` is taken to need no key if none is found.
+    that is named by `base_url` or `ANTHROPIC_BASE_URL` is taken to need no key if none is found. Another `provider`
+    than Anthropic is used or is an error.
+
+    Raises:
+        ConfigurationError: a package or a setting of the provider is missing.
     """
+    if provider != "anthropic" and not offline:
+        return _at_provider(model, provider, base_url)
     if offline:
         return ModelChoice(MODEL, offline_client)
     if _has_credentials():
@@ -50,6 +61,15 @@ def choose_model(model: str, *, offline: bool = False, base_url: str | None = No
         client = partial(claude_client, api_key="none-needed", base_url=base_url)
         return ModelChoice(model, client, base_url=base_url)
     return ModelChoice(MODEL, offline_client, NOTICE)
+
+
+def _at_provider(model: str, provider: Provider, base_url: str | None) -> ModelChoice:
+    from agentloop.wire import provider_client  # noqa: PLC0415 - as below
+
+    options = {} if base_url is None else {"base_url": base_url}
+    client = partial(provider_client, provider, **options)
+    client()  # so that what is missing is said at the start
+    return ModelChoice(model, client, base_url=base_url, provider=provider)
 
 
 def claude_client(api_key: str | None = None, base_url: str | None = None) -> AsyncAnthropic:

@@ -18,6 +18,7 @@ from agentloop.command_line import Seconds, Usd, option
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
 from agentloop.prices import PRICES_VARIABLE
+from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
 
@@ -38,6 +39,7 @@ class Options:
     model: str
     calculator_model: str
     base_url: str | None
+    provider: Provider
     offline: bool
     max_usd: Decimal | None
     max_tokens: int | None
@@ -99,6 +101,7 @@ WITH_DEFAULTS = (
 )
 """Options whose values may be in the user's configuration."""
 
+PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _COUNT = click.IntRange(min=0)
@@ -252,6 +255,7 @@ all_options = _together(
     option(
         _MODELS, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
     ),
+    option(_MODELS, "--provider", type=click.Choice(PROVIDERS), default="anthropic", help=PROVIDER_HELP),
     option(_MODELS, "--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model."),
     option(
         _LIMITS,

@@ -27,6 +27,12 @@ from orchestrator_client.orchestrator import Setup
 OWN_SERVER = "mcp-calc-server"
 
 _HANDED_ON = re.compile(r"ANTHROPIC_\w+|AGENTLOOP_\w+|OTEL_\w+|(?i:https?|all|no)_(?i:proxy)|SSL_CERT_(FILE|DIR)")
+_OF_PROVIDER = {
+    "bedrock": re.compile(r"AWS_\w+"),
+    "vertex": re.compile(r"GOOGLE_\w+|CLOUDSDK_\w+|CLOUD_ML_REGION"),
+    "foundry": re.compile(r"AZURE_\w+"),
+}
+"""What a provider's client reads from the environment besides `ANTHROPIC_*`."""
 
 
 def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | None = None) -> tuple[Setup, str | None]:
@@ -36,15 +42,18 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     configuration that has no effect.
 
     Raises:
-        click.UsageError: the configuration of a server is wrong.
+        click.UsageError: the configuration of a server, or of the provider, is wrong.
     """
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
     if options.prices:
         prices.register_file(options.prices)
         os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
-    orchestrator = choose_model(options.model, offline=options.offline, base_url=options.base_url)
-    calculator = choose_model(options.calculator_model, offline=options.offline, base_url=options.base_url)
+    choose = partial(choose_model, offline=options.offline, base_url=options.base_url, provider=options.provider)
+    try:
+        orchestrator, calculator = choose(options.model), choose(options.calculator_model)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
     for choice in (orchestrator, calculator):
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
@@ -144,5 +153,10 @@ def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, st
     """
     passed_on = {name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)}
     choice = {"CALCULATOR_OFFLINE": "1"} if calculator.offline else {"CALCULATOR_MODEL": calculator.model}
-    choice |= {"ANTHROPIC_BASE_URL": calculator.base_url} if calculator.base_url else {}
+    address = "ANTHROPIC_BASE_URL"
+    if calculator.provider != "anthropic":
+        variables, address = _OF_PROVIDER[calculator.provider], f"ANTHROPIC_{calculator.provider.upper()}_BASE_URL"
+        passed_on |= {name: value for name, value in os.environ.items() if variables.fullmatch(name)}
+        choice |= {"CALCULATOR_PROVIDER": calculator.provider}
+    choice |= {address: calculator.base_url} if calculator.base_url else {}
     return passed_on | choice | ({} if run is None else {STORE_VARIABLE: run.server_store})

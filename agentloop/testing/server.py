@@ -6,22 +6,19 @@ import asyncio
 import inspect
 import itertools
 import json
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio.to_thread
-import uvicorn
 from anthropic import AsyncAnthropic
-from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from agentloop.testing.loopback import LoopbackServer
 from agentloop.testing.script import Reply
 from agentloop.testing.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
 from agentloop.wire import sdk_client
@@ -65,7 +62,7 @@ class RecordedRequest:
         return content if isinstance(content, str) else "".join(b.get("text", "") for b in content)
 
 
-class ScriptedMessages:
+class ScriptedMessages(LoopbackServer):
     """A Messages server that answers from a script.
 
     The script is a series of replies in the order of the requests, or a function of the request, sync or async, that
@@ -73,6 +70,7 @@ class ScriptedMessages:
     """
 
     def __init__(self, script: Script) -> None:
+        super().__init__([Route("/v1/messages", self._answer, methods=["POST"])])
         self._script = script
         self._replies = iter(() if callable(script) else script)
         self._numbers = itertools.count(1)
@@ -81,31 +79,6 @@ class ScriptedMessages:
         self.requests: list[RecordedRequest] = []
         self.refusals: list[str] = []
         """What the checks found wrong, in order."""
-
-    def __enter__(self) -> Self:
-        # Listening before the thread runs: clients queue up, nobody has to ask whether it is ready.
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        routes = [Route("/v1/messages", self._answer, methods=["POST"])]
-        config = uvicorn.Config(
-            Starlette(routes=routes), log_level="error", lifespan="off", timeout_graceful_shutdown=1, backlog=2048
-        )
-        config.load()  # imports here, not in the thread: a process forked meanwhile would inherit the import lock
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-        self._socket.close()
-
-    @property
-    def url(self) -> str:
-        """What `ANTHROPIC_BASE_URL` should be."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def client(self) -> AsyncAnthropic:
         """A real SDK client of this server; the method itself is an agent's `client`."""

@@ -293,6 +293,7 @@ def test_an_agent_is_as_harmless_as_its_tools_say_and_those_who_say_it_are_belie
         return spec.read_only, spec.destructive, spec.idempotent
 
     assert hints() == (True, False, True)
+    assert wrap(Agent("worker", "Work.", sessions=True)).spec.idempotent is False
     assert hints(reads) == (True, False, True)
     assert hints(reads, silent) == (None, None, None)
     assert hints(reads, far) == (None, None, None)

@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 import pytest
 import pytest_asyncio
 from mcp import MCPError
 from mcp.client import ClientExtension, ResultClaim
-from mcp.types import METHOD_NOT_FOUND, CallToolResult, EmptyResult, Request, RequestParams, Result
+from mcp.types import METHOD_NOT_FOUND, CallToolResult, EmptyResult, Result
 from pydantic import ConfigDict, Field
 
+from agentloop.mcp.client.tasks import ID as TASKS
+from agentloop.mcp.client.tasks import CancelTask, CreatedTask, GetTask, TaskParams
 from agentloop.testing import RecordedRequest as ModelRequest
 from agentloop.testing import Reply, ScriptedMessages, calls, says
 from tests.surface import Held, Served, scripted_env, serving, text
 
 AGENT = "calculator_assistant_agent"
 ANSWER = 'Answer: {"result": "1.5", "exact": true}'
-TASKS = "io.modelcontextprotocol/tasks"
 
 held: set[str] = set()
 
@@ -32,26 +33,8 @@ async def answer(request: ModelRequest) -> Reply:
     return calls(("sum_numbers", {"numbers": [1, "0.5"]}))
 
 
-class Params(RequestParams):
-    task_id: str = Field(alias="taskId")
-
-
-class Get(Request[Params, Literal["tasks/get"]]):
-    method: Literal["tasks/get"] = "tasks/get"
-    params: Params
-    name_param = "taskId"
-
-
-class Cancel(Request[Params, Literal["tasks/cancel"]]):
-    method: Literal["tasks/cancel"] = "tasks/cancel"
-    params: Params
-    name_param = "taskId"
-
-
-class Handle(Result):
+class Handle(CreatedTask):
     model_config = ConfigDict(extra="allow")
-    result_type: Literal["task"] = Field(alias="resultType", default="task")
-    task_id: str = Field(alias="taskId")
     status: str
     ttl_ms: int = Field(alias="ttlMs")
 
@@ -92,8 +75,8 @@ def about(model: ScriptedMessages, prompt: str) -> list[ModelRequest]:
     return [request for request in model.requests if request.prompt == prompt]
 
 
-def params(task_id: str) -> Params:
-    return Params.model_validate({"taskId": task_id})
+def params(task_id: str) -> TaskParams:
+    return TaskParams.model_validate({"taskId": task_id})
 
 
 async def handed_out(client: Any, prompt: str) -> Handle:
@@ -103,7 +86,7 @@ async def handed_out(client: Any, prompt: str) -> Handle:
 
 
 async def state(client: Any, task_id: str) -> Task:
-    task: Task = await client.session.send_request(Get(params=params(task_id)), Task)
+    task: Task = await client.session.send_request(GetTask(params=params(task_id)), Task)
     return task
 
 
@@ -144,14 +127,14 @@ async def test_a_cancelled_task_stops_its_model_request(model: ScriptedMessages,
         handle = await handed_out(client, "cancel me")
         await model.until(lambda: len(about(model, "cancel me")) == 2)
         for _ in range(2):  # once more changes nothing
-            await client.session.send_request(Cancel(params=params(handle.task_id)), EmptyResult)
+            await client.session.send_request(CancelTask(params=params(handle.task_id)), EmptyResult)
         await model.until(lambda: about(model, "cancel me")[1].outcome == "cancelled")
         assert (await ended(client, handle.task_id)).status == "cancelled"
 
 
 async def test_what_is_no_task_is_reported(served: Served) -> None:
     async with served.client(extensions=[Declaring()]) as client:
-        for request in (Get(params=params("nonsense")), Cancel(params=params("nonsense"))):
+        for request in (GetTask(params=params("nonsense")), CancelTask(params=params("nonsense"))):
             with pytest.raises(MCPError, match="no such task"):
                 await client.session.send_request(request, Result)
 
@@ -159,11 +142,11 @@ async def test_what_is_no_task_is_reported(served: Served) -> None:
 async def test_a_client_that_did_not_declare_it_is_refused(served: Served) -> None:
     async with served.client() as client:
         with pytest.raises(MCPError, match="did not declare") as refused:
-            await client.session.send_request(Get(params=params("any")), Result)
+            await client.session.send_request(GetTask(params=params("any")), Result)
         assert refused.value.code == -32021
     async with served.client("legacy") as client:
         with pytest.raises(MCPError) as unknown:
-            await client.session.send_request(Get(params=params("any")), Result)
+            await client.session.send_request(GetTask(params=params("any")), Result)
         assert unknown.value.code == METHOD_NOT_FOUND
 
 
@@ -200,7 +183,7 @@ async def test_nobody_else_gets_at_a_task(model: ScriptedMessages, tmp_path_fact
         second.client(extensions=[Declaring()]) as client,
     ):
         with pytest.raises(MCPError, match="no such task"):
-            await client.session.send_request(Get(params=params(handle.task_id)), Result)
+            await client.session.send_request(GetTask(params=params(handle.task_id)), Result)
 
 
 @pytest.mark.slow

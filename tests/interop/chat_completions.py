@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from agentloop.testing.loopback import LoopbackServer
 from offline_model.answering import answer
 
 Body = dict[str, Any]
 
 
-class ChatCompletions:
+class ChatCompletions(LoopbackServer):
     """Answers each POST /v1/chat/completions, and keeps the bodies."""
 
     def __init__(self) -> None:
+        super().__init__([Route("/v1/chat/completions", self._answer, methods=["POST"])])
         self.bodies: list[Body] = []
 
-    def __enter__(self) -> Self:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        routes = [Route("/v1/chat/completions", self._answer, methods=["POST"])]
-        config = uvicorn.Config(
-            Starlette(routes=routes), log_level="error", lifespan="off", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-        self._socket.close()
-
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+    def base_url(self) -> str:
+        return f"{self.url}/v1"
 
     async def _answer(self, request: Request) -> Response:
         body = await request.json()

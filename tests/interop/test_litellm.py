@@ -24,7 +24,7 @@ START_SECONDS = 60
 def gateway(model: ChatCompletions, folder: Path) -> Iterator[str]:
     """The proxy, once it answers; its URL."""
     config = folder / "litellm.yaml"
-    parameters = {"model": f"hosted_vllm/{MODEL}", "api_base": model.url, "api_key": "none"}
+    parameters = {"model": f"hosted_vllm/{MODEL}", "api_base": model.base_url, "api_key": "none"}
     config.write_text(json.dumps({"model_list": [{"model_name": MODEL, "litellm_params": parameters}]}))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

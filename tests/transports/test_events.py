@@ -1,7 +1,8 @@
 """The events of agents in a server arrive at the client that asked for them, on every transport."""
 
 import sys
-from typing import Any, Literal
+from collections import Counter
+from typing import Any
 
 import pytest
 from mcp import Client
@@ -14,7 +15,8 @@ from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from mcp_calc_server.calculator import AGENT_TOOL
-from tests.surface import TRANSPORTS, scripted_env, serving
+from tests.processes import SERVER
+from tests.surface import TRANSPORTS, Served, scripted_env, serving
 from tests.transports.conftest import PUBLISH
 from tests.transports.scripted import answer
 
@@ -38,18 +40,23 @@ def of(received: list[Event], kind: type[Any]) -> list[Any]:
     return [event for event in received if isinstance(event, kind)]
 
 
+def started_here(model: ScriptedMessages) -> ServerEntry:
+    return ServerEntry(command=SERVER[0], args=(*SERVER[1:], *PUBLISH), env=scripted_env(model.url))
+
+
 @pytest.mark.requirement("events-across-processes")
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_runs_in_the_server_are_in_the_callers_stream(transport: str) -> None:
-    with ScriptedMessages(script) as model:
-        env = scripted_env(model.url)
-        if transport == "stdio":
-            command = (sys.executable, "-m", "mcp_calc_server", *PUBLISH)
-            received = await run_below(ServerEntry(command=command[0], args=command[1:], env=env), model)
-        else:
-            async with serving(transport, *PUBLISH, env=env) as served:
-                kind: Literal["sse", "http"] = "sse" if transport == "sse" else "http"
-                received = await run_below(ServerEntry(type=kind, url=served.url), model)
+@pytest.mark.asyncio(loop_scope="session")
+async def test_runs_in_the_server_are_in_the_callers_stream(
+    transport: str, model: ScriptedMessages, http: Served, sse: Served
+) -> None:
+    entries = {
+        "stdio": started_here(model),
+        "streamable-http": ServerEntry(type="http", url=http.url),
+        "sse": ServerEntry(type="sse", url=sse.url),
+    }
+    with ScriptedMessages(script) as boss_model:
+        received = await run_below(entries[transport], boss_model)
     boss, *below = of(received, RunStarted)
     assert sorted((run.agent, run.depth) for run in below) == [
         ("helper", 2),
@@ -68,18 +75,9 @@ async def test_runs_in_the_server_are_in_the_callers_stream(transport: str) -> N
     ended = {event.call: event.at for event in of(received, ToolFinished)}
     for run in below:
         assert began[run.parent_call] <= run.at <= ends[run.run].at <= ended[run.parent_call]
-
-
-@pytest.mark.requirement("events-across-processes")
-async def test_what_runs_in_the_server_say_they_spent_is_the_usage() -> None:
-    with ScriptedMessages(script) as model:
-        command = (sys.executable, "-m", "mcp_calc_server", *PUBLISH)
-        received = await run_below(
-            ServerEntry(command=command[0], args=command[1:], env=scripted_env(model.url)), model
-        )
-    spent: dict[str, int] = {}
+    spent: Counter[str] = Counter()
     for event in of(received, Spent):
-        spent[event.model] = spent.get(event.model, 0) + event.usage.tokens
+        spent[event.model] += event.usage.tokens
     total = of(received, RunFinished)[-1].bill.total
     assert spent == {model: usage.tokens for model, usage in total.by_model.items()}
 

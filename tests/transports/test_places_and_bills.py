@@ -157,7 +157,15 @@ async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
 
 
 @pytest.mark.requirement("delegation-context")
-@pytest.mark.parametrize("budget", [Budget(tokens=40_000), Budget(turns=9), Budget(usd=Decimal("0.5"))], ids=str)
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(tokens=40_000),
+        pytest.param(Budget(turns=9), marks=pytest.mark.slow),
+        pytest.param(Budget(usd=Decimal("0.5")), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 async def test_agents_in_another_process_never_exceed_the_budget_together(budget: Budget) -> None:
     async def script(request: RecordedRequest) -> Reply:
         usage = {"input_tokens": 300, "output_tokens": 500}

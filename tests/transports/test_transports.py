@@ -12,7 +12,8 @@ from agentloop import Bill
 from agentloop.delegation_context import STEPS, USAGE
 from agentloop.testing import ScriptedMessages
 from mcp_calc_server.calculator import AGENT_TOOL
-from tests.processes import CLIENT, SERVER, run
+from tests.journeys.test_cli import invoke
+from tests.processes import SERVER
 from tests.surface import Served, raw, scripted_env, serving, text
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
@@ -184,14 +185,14 @@ async def test_the_orchestrator_reaches_a_server_on_every_transport(
         "old": {"type": "sse", "url": sse.url},
     }
     path.write_text(json.dumps({"mcpServers": entries}), encoding="utf-8")
-    command = [*CLIENT, "--json", "--config", str(path)]
-    ends = await asyncio.gather(*(run(*command, "--server", name, "pass on", env=env) for name in entries))
-    for name, end in zip(entries, ends, strict=True):
-        assert end.code == 0, end.err
-        report = json.loads(end.out)
+    command = ("--json", "--config", str(path))
+    for name in entries:
+        end = await asyncio.to_thread(invoke, *command, "--server", name, "pass on", **env)
+        assert end.exit_code == 0, end.stderr
+        report = json.loads(end.stdout)
         assert report["answer"] == "Answer: done: passed on"
         assert [each["served_by"] for each in report["delegations"]] == [name]
-    words = ("mcp-calc-server", http.url, f"sse+{sse.url}")
-    named = await run(*CLIENT, "tools", "--json", *(part for word in words for part in ("--server", word)))
-    servers = json.loads(named.out)["servers"]
-    assert {name: each["state"] for name, each in servers.items()} == dict.fromkeys(words, "up"), named.err
+    urls = (http.url, f"sse+{sse.url}")
+    named = await asyncio.to_thread(invoke, "tools", "--json", *(part for url in urls for part in ("--server", url)))
+    servers = json.loads(named.stdout)["servers"]
+    assert {name: each["state"] for name, each in servers.items()} == dict.fromkeys(urls, "up"), named.stderr

@@ -24,23 +24,23 @@ LONGEST_POLL = 10.0
 CANCEL_TIMEOUT = 2.0
 
 
-class _TaskParams(RequestParams):
+class TaskParams(RequestParams):
     task_id: str = Field(alias="taskId")
 
 
-class _GetTask(Request[_TaskParams, Literal["tasks/get"]]):
+class GetTask(Request[TaskParams, Literal["tasks/get"]]):
     method: Literal["tasks/get"] = "tasks/get"
-    params: _TaskParams
+    params: TaskParams
     name_param = "taskId"
 
 
-class _CancelTask(Request[_TaskParams, Literal["tasks/cancel"]]):
+class CancelTask(Request[TaskParams, Literal["tasks/cancel"]]):
     method: Literal["tasks/cancel"] = "tasks/cancel"
-    params: _TaskParams
+    params: TaskParams
     name_param = "taskId"
 
 
-class _Created(Result):
+class CreatedTask(Result):
     result_type: Literal["task"] = Field(alias="resultType", default="task")
     task_id: str = Field(alias="taskId")
     poll_interval_ms: int | None = Field(alias="pollIntervalMs", default=None)
@@ -66,16 +66,16 @@ class TasksClient(ClientExtension):
         self._is_up = is_up
 
     def claims(self) -> Sequence[ResultClaim[Any]]:
-        return [ResultClaim(result_type="task", model=_Created, resolve=self._resolve)]
+        return [ResultClaim(result_type="task", model=CreatedTask, resolve=self._resolve)]
 
-    async def _resolve(self, created: _Created, context: ClaimContext) -> CallToolResult:
+    async def _resolve(self, created: CreatedTask, context: ClaimContext) -> CallToolResult:
         pause = created.poll_interval_ms
         first = 0
         try:
             while True:
                 await asyncio.sleep(POLL if pause is None else min(max(pause, 10) / 1000, LONGEST_POLL))
-                params = _TaskParams.model_validate({"taskId": created.task_id, "_meta": {EVENTS: first}})
-                task = await context.session.send_request(_GetTask(params=params), _Task)
+                params = TaskParams.model_validate({"taskId": created.task_id, "_meta": {EVENTS: first}})
+                task = await context.session.send_request(GetTask(params=params), _Task)
                 first = _pass_on(task.meta or {}, first)
                 if task.status == "completed":
                     return CallToolResult.model_validate(task.result)
@@ -113,7 +113,7 @@ def _failure(task: _Task) -> MCPError:
 
 
 async def _cancel(task_id: str, context: ClaimContext) -> None:
-    request = _CancelTask(params=_TaskParams.model_validate({"taskId": task_id}))
+    request = CancelTask(params=TaskParams.model_validate({"taskId": task_id}))
     with suppress(Exception):  # if the server is gone, its run stops when nobody asks for it any more
         async with asyncio.timeout(CANCEL_TIMEOUT):
             await context.session.send_request(request, EmptyResult)
