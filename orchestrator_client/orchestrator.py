@@ -118,6 +118,7 @@ class Session:
             keys=setup.keys,
             login=login_of(name, entry, setup.logins, browser=setup.browser),
             changed=self._on_change,
+            tools_changed=self._on_tools_changed,
         )
 
     async def _signed_in(self, connection: Connection) -> Connection:
@@ -158,6 +159,13 @@ class Session:
     def to_json(self) -> dict[str, Any]:
         """The state of each server, by name."""
         return {connection.name: connection.to_json() for connection in self.connections}
+
+    def _on_tools_changed(self, connection: Connection) -> None:
+        count = len(connection.tools)
+        self._say(
+            f"{connection.name} has changed its tools and has {count} now. "
+            "The next conversation uses them; in a chat, /new begins one."
+        )
 
     def _on_change(self, connection: Connection) -> None:
         state = connection.breaker.state
