@@ -125,7 +125,7 @@ def test_a_timeout_stops_the_agent_in_its_thread_and_the_caller_goes_on(
 
     async def scenario() -> None:
         result = await boss.run("go")
-        assert result.answer == "worker_agent gave no result within 0.5 s and was stopped."
+        assert result.answer == "worker_agent timed out after 0.5 s and was stopped."
         await server.until(lambda: all(request.outcome for request in server.requests))
 
     run_and_join(scenario())

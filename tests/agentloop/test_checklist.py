@@ -108,8 +108,8 @@ async def test_02_every_call_gets_a_result_whatever_becomes_of_it(scripted_messa
         "broken failed: RuntimeError: the disk is full",
         "3.0 is too small: use at least 10.",
         "suicidal cancelled itself and returned no result.",
-        "cancelled was cancelled on its own side and gave no result.",
-        "slow gave no result within 0.01 s and was stopped.",
+        "cancelled cancelled itself and returned no result.",
+        "slow timed out after 0.01 s and was stopped.",
         "42.0",
     ]
     assert errors(server.requests[1]) == [True, False, *[True] * 6, False]

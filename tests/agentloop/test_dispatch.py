@@ -147,7 +147,7 @@ class Trouble(Exception): ...
         (SystemExit(3), "SystemExit: 3"),
         (StopIteration(), "f failed: "),
         (TimeoutError("its own"), "f failed: TimeoutError: its own"),
-        (asyncio.CancelledError(), "f was cancelled on its own side"),
+        (asyncio.CancelledError(), "f cancelled itself"),
         (ExceptionGroup("many", [Trouble("one")]), "many"),
         (ToolError(" "), "gave no reason"),
     ],
@@ -176,7 +176,7 @@ async def test_a_tool_that_awaits_what_was_cancelled_is_an_ordinary_failure() ->
         inner.cancel()
         return str(await inner)
 
-    assert "cancelled on its own side" in (await agent(awaits_cancelled).call_tool("f", {})).text
+    assert "cancelled itself" in (await agent(awaits_cancelled).call_tool("f", {})).text
 
 
 async def test_an_unknown_tool_is_answered_with_the_known_ones() -> None:
@@ -208,7 +208,7 @@ async def test_an_async_tool_over_its_time_is_stopped_and_says_so() -> None:
             stopped.set()
 
     output = await agent(endless, timeout=0.01).call_tool("f", {})
-    assert (output.is_error, output.text) == (True, "f gave no result within 0.01 s and was stopped.")
+    assert (output.is_error, output.text) == (True, "f timed out after 0.01 s and was stopped.")
     assert stopped.is_set()
 
 
@@ -220,7 +220,7 @@ async def test_a_thread_over_its_time_learns_that_nobody_waits() -> None:
         return str(learned.wait(LONG))
 
     output = await agent(endless, takes_context=True, limits=Limits(tool_timeout=0.05)).call_tool("f", {})
-    assert "gave no result within 0.05 s" in output.text
+    assert "timed out after 0.05 s" in output.text
     assert learned.is_set()
 
 
@@ -243,7 +243,7 @@ async def test_an_awaitable_from_a_thread_has_the_same_time_as_its_function() ->
 
 async def test_the_callers_deadline_is_a_bound_too() -> None:
     output = await agent(asyncio.Event().wait).call_tool("f", {}, context=CallContext(deadline=0.0))
-    assert "within 0 s" in output.text
+    assert "timed out after 0 s" in output.text
 
 
 @pytest.mark.parametrize("kind", ["async", "sync"])

@@ -131,10 +131,10 @@ def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
     call, run, call_above, run_above = caller.received[before:]
     assert isinstance(call, ToolFinished)
     assert isinstance(call_above, ToolFinished)
-    assert (call.is_error, call.result) == (True, "far said nothing of its end.")
+    assert (call.is_error, call.result) == (True, "far did not report the end of this run.")
     assert isinstance(run, RunFinished)
     assert isinstance(run_above, RunFinished)
-    assert (run.error, run.bill.own) == ("far said nothing of its end.", Usage({"m": usage}))
+    assert (run.error, run.bill.own) == ("far did not report the end of this run.", Usage({"m": usage}))
     assert [event.at for event in caller.received] == sorted(event.at for event in caller.received)
     caller.take(ended())
     caller.incoming.close()
