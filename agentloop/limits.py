@@ -19,6 +19,8 @@ class Limits:
     """Tool calls of one message that are run; those above are answered with an error that says so."""
     max_result_chars: int = 100_000
     """Text of one tool result; what is longer is cut, with a notice."""
+    max_usd: float | None = None
+    """US dollars that one run may cost, with the runs it delegates to, estimated from list prices. None: no bound."""
     max_results_chars: int = 400_000
     """Text of all results of one message together; the longest are cut further, with a notice."""
     max_depth: int = 8
