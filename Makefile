@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 comma := ,
 
-.PHONY: docs release bench bench-quick demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
+.PHONY: docs release bench bench-quick costs demo demo-durable test durable matrix tables interop browser pictures bundle chaos chaos-short check \
 	format clean
 
 demo: .venv/run.stamp
@@ -41,6 +41,10 @@ bench: .venv/dev.stamp
 
 bench-quick: .venv/dev.stamp
 	$(BIN)/python -m benchmarks --quick
+
+# What the same work costs with each peer: the tables of docs/costs.md.
+costs: .venv/dev.stamp
+	$(BIN)/python -m benchmarks.money --write
 
 interop: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py

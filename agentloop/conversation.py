@@ -93,7 +93,7 @@ class ConversationState:
                 "This conversation began with another model, system prompt or set of tools, and thinking is bound to "
                 "them. Continue it with the agent it began with, or begin a new one."
             )
-        self.conversation = replace(conversation, bound_to=bound_to)
+        self.conversation = replace(conversation, bound_to=bound_to, kept=dict(conversation.kept))
         self.max_tokens = max_tokens
         self._enlarged = False
         self._nudged = False

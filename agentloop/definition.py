@@ -12,6 +12,7 @@ from agentloop.context import CallContext
 from agentloop.errors import ConfigurationError
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
+from agentloop.long_results import READ_RESULT, may_be_long
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
 from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
@@ -54,17 +55,24 @@ class AgentDefinition:
         _ = self.typed_input  # made here, so that a wrong type is found here
 
     async def call_tool(
-        self, name: str, arguments: Mapping[str, Any], *, context: CallContext | None = None
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        context: CallContext | None = None,
+        max_chars: int | None = None,
     ) -> ToolOutput:
         """Call one of the agent's tools: coroutine functions on the event loop, others in a worker thread.
 
-        Failures are returned as an error output; only cancellation raises.
+        Text is cut to `max_chars` characters, by default those of the agent's limits. Failures are returned as an error
+        output; only cancellation raises.
         """
         tool = self.tool(name)
         if tool is None:
             known = ", ".join(self._by_name) or "none"
             return ToolOutput.error(f"There is no tool named {name!r}. Available: {known}.")
-        output = await dispatch.call(tool, arguments, context or CallContext(), self.limits)
+        limits = self.limits if max_chars is None else replace(self.limits, max_result_chars=max_chars)
+        output = await dispatch.call(tool, arguments, context or CallContext(), limits)
         return output if output.served_by else replace(output, served_by=tool.served_by)
 
     def tool(self, name: str) -> Tool | None:
@@ -77,11 +85,16 @@ class AgentDefinition:
         return ModelSettings(
             model=self.model,
             system_prompt=self.system_prompt,
-            tools=tuple(tool.spec for tool in self.tools),
+            tools=(*(tool.spec for tool in self.tools), *([READ_RESULT] if self.keeps_long_results else [])),
             effort=self.effort,
             parallel_tool_calls=self.parallel_tool_calls,
             output_schema=None if self.typed_output is None else self.typed_output.schema,
         )
+
+    @cached_property
+    def keeps_long_results(self) -> bool:
+        """Whether its model may read in parts what is too long to be shown whole."""
+        return any(map(may_be_long, self.tools)) and self.tool(READ_RESULT.name) is None
 
     @cached_property
     def typed_output(self) -> Typed | None:

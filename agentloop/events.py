@@ -75,12 +75,16 @@ class TextDelta(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished(Event):
-    """The model's response is complete. `usage` is the usage of the turn, including failed attempts."""
+    """The model's response is complete. `usage` is the usage of the turn, including failed attempts.
+
+    `request_id` is the API's, to quote to its operator.
+    """
 
     number: int
     stop_reason: str
     tool_calls: int
     usage: ModelUsage
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ class TurnRetried(Event):
     """The request failed or its stream broke, and is sent again in `next_try_in` seconds.
 
     `attempt` is the number of the failed attempt, `reason` one of `overloaded`, `rate limited`, `not reachable`,
-    `answer cut off`, `status 500` (or another status) and `failed`.
+    `answer cut off`, `status 500` (or another status) and `failed`. `request_id` is the API's, if it answered.
     """
 
     number: int
@@ -96,6 +100,7 @@ class TurnRetried(Event):
     attempt: int = 1
     reason: str = "failed"
     next_try_in: float = 0.0
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

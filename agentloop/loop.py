@@ -33,6 +33,7 @@ from agentloop.events import (
 )
 from agentloop.journal import EventLog
 from agentloop.limits import deadline_after, seconds_left, time_limit
+from agentloop.long_results import MAX_RESULT, READ_RESULT, LongResults
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller, Retried
@@ -72,6 +73,7 @@ class _Run:
             bound_to=self._settings.fingerprint,
             read_output=None if agent.typed_output is None else agent.typed_output.read_text,
         )
+        self._long_results = LongResults(self._state.conversation.kept, agent.limits)
         self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
         self._model_caller = ModelCaller(
             agent.model,
@@ -166,6 +168,7 @@ class _Run:
                     attempt=attempt,
                     reason=error.reason,
                     next_try_in=pause,
+                    request_id=error.request_id or "",
                 )
             )
 
@@ -180,6 +183,7 @@ class _Run:
                 stop_reason=turn.stop_reason,
                 tool_calls=len(turn.tool_uses),
                 usage=self._own_usage - before,
+                request_id=self._model_caller.request_id,
             )
         )
         return turn
@@ -245,7 +249,7 @@ class _Run:
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
         self._emit(started, log)
         try:
-            output = await self._agent.call_tool(use.name, use.arguments(), context=context)
+            output = await self._output_of(use, context)
         except ToolError as error:
             output = ToolOutput.error(str(error))
         finally:
@@ -263,6 +267,15 @@ class _Run:
             )
             self._emit(finished, log)
         return output
+
+    async def _output_of(self, use: ToolUse, context: CallContext) -> ToolOutput:
+        """What the model gets of a call."""
+        if not self._agent.keeps_long_results:
+            return await self._agent.call_tool(use.name, use.arguments(), context=context)
+        if use.name == READ_RESULT.name:
+            return await dispatch.call(self._long_results.tool, use.arguments(), context, self._agent.limits)
+        output = await self._agent.call_tool(use.name, use.arguments(), context=context, max_chars=MAX_RESULT)
+        return self._long_results.shortened(output)
 
     def _context_for(self, use: ToolUse, log: EventLog, bills: list[Bill]) -> CallContext:
         def charge(bill: Bill) -> None:

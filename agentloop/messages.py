@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 Block = dict[str, Any]
@@ -30,6 +30,8 @@ class Conversation:
 
     messages: tuple[Message, ...] = ()
     bound_to: str | None = None
+    kept: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Tool results that were too long to be shown whole, by the ids under which the model may read them."""
 
     @property
     def question(self) -> str:

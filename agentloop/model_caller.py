@@ -36,6 +36,8 @@ UNSEEN_TOKENS = 1000
 BYTES_PER_TOKEN = 4
 """About; for estimates that are corrected later."""
 
+MAX_ID = 100
+"""Characters of a request id that are kept."""
 SHORTEST_ANSWER = 1024
 """Tokens of an answer for which a request is made although the budget has no more."""
 
@@ -73,6 +75,8 @@ class ModelCaller:
         self._notice = notice
         self._on_stream_event = receive
         self._known: tuple[int, int] | None = None
+        self.request_id = ""
+        """The API's id of the last request that it answered."""
 
     async def ask(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
         """Ask for one turn; `retried` is called after each failure after which it is asked for again.
@@ -178,9 +182,13 @@ class ModelCaller:
                 count.now(builder.usage)
             self._on_stream_event(event, moved_on)
 
+        def answered(headers: Mapping[str, str]) -> None:
+            self.request_id = headers.get("request-id", "")[:MAX_ID]
+            slot.answered(headers)
+
         count.now(builder.usage)
         try:
-            turn = await stream_turn(client, request, builder, receive=receive, answered=slot.answered)
+            turn = await stream_turn(client, request, builder, receive=receive, answered=answered)
         except ModelError as error:
             if error.is_overload:
                 slot.refused(error.retry_after)

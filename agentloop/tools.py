@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.json_schema import GenerateJsonSchema
 
 from agentloop import exact_json
 from agentloop.content import Document, Image
@@ -298,7 +299,7 @@ class Tool:
             ToolSpec(
                 name=name or function.__name__,
                 description=description or inspect.getdoc(function) or "",
-                input_schema=model.model_json_schema(),
+                input_schema=_without_title(model.model_json_schema(schema_generator=_Untitled)),
                 **spec,
             ),
             function,
@@ -356,6 +357,18 @@ def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Para
             )
         fields[p.name] = (p.annotation, ... if p.default is p.empty else p.default)
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+class _Untitled(GenerateJsonSchema):
+    """Names each property once: a title is the name again, and a model reads every word with every request."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
+
+
+def _without_title(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "title"}
 
 
 def _misfits(error: ValidationError) -> str:

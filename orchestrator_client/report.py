@@ -9,7 +9,7 @@ from typing import Any
 
 from agentloop import Bill, ToolOutput, Usage
 from agentloop.delegation_context import USAGE
-from agentloop.events import Event, RunFinished, RunStarted, ToolFinished, ToolStarted
+from agentloop.events import Event, RunFinished, RunStarted, ToolFinished, ToolStarted, TurnFinished
 from agentloop.usage import usd_to_json
 
 
@@ -49,6 +49,8 @@ class Report:
     error: str | None = None
     usage: Usage = field(default_factory=Usage)
     claims: Usage = field(default_factory=Usage)
+    request_ids: list[str] = field(default_factory=list)
+    """The API's ids of the requests of all runs, in the order of their answers."""
     _run: str | None = None
     _began: float = field(default_factory=time.monotonic)
     _started: dict[str, float] = field(default_factory=dict)
@@ -56,6 +58,8 @@ class Report:
     def on_event(self, event: Event) -> None:
         if isinstance(event, RunStarted) and self._run is None:
             self._run, self._began = event.run, event.at
+        if isinstance(event, TurnFinished) and event.request_id:
+            self.request_ids.append(event.request_id)
         if event.run != self._run:
             return
         match event:
@@ -110,6 +114,7 @@ class Report:
             "delegations": [each.to_json() for each in sorted(self.delegations, key=lambda each: each.started)],
             "usage": self.usage.to_json(),
             "usd": usd_to_json(self.usage.usd),
+            "request_ids": self.request_ids,
             "servers": servers,
             "seconds": round(seconds, 4),
         }

@@ -173,7 +173,8 @@ class ScriptedMessages(LoopbackServer):
             self._end(request, "complete")
             return JSONResponse(plain_message(message))
         events = self._events(request, reply, message)
-        return StreamingResponse(events, media_type="text/event-stream", headers=dict(reply.headers))
+        headers = {"request-id": f"req_scripted_{request.number}", **reply.headers}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     async def _events(self, request: RecordedRequest, reply: Reply, message: Mapping[str, Any]) -> AsyncIterator[bytes]:
         outcome = "cancelled"

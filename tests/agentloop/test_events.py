@@ -32,7 +32,7 @@ from agentloop.events import (
     TurnFinished,
     TurnStarted,
 )
-from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, refuses, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, refuses, says
 from agentloop.testing.server import Script
 from agentloop.usage import ModelUsage
 
@@ -239,3 +239,11 @@ async def test_a_handler_and_a_context_both_receive_the_events(scripted_messages
     )
     assert mine == above
     assert [type(event) for event in mine][-1] is RunFinished
+
+
+async def test_turns_name_the_requests_of_the_api_they_were(scripted_messages: Serve) -> None:
+    server = scripted_messages([fails(529, "overloaded_error", retry_after=0.01), says("done")])
+    received: list[Event] = []
+    await Agent("a", "a", client=server.client).run("go", on_event=received.append)
+    (finished,) = [event for event in received if isinstance(event, TurnFinished)]
+    assert finished.request_id == "req_scripted_2"

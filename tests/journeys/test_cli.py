@@ -94,7 +94,7 @@ def test_a_failure_is_one_json_object_too() -> None:
     result = invoke("--local", "--quiet", "--json", "How fast does a swallow fly?")
     report = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert list(report) == ["ok", "answer", "delegations", "usage", "usd", "servers", "seconds", "error"]
+    assert list(report) == ["ok", "answer", "delegations", "usage", "usd", "request_ids", "servers", "seconds", "error"]
     assert (report["ok"], report["answer"], report["delegations"]) == (False, None, [])
     assert "does" in report["error"]
 

@@ -139,7 +139,7 @@ async def test_quiet_says_nothing_on_stderr(reported: Finished) -> None:
 @pytest.mark.requirement("json")
 @on_one_loop
 async def test_json_is_one_object_with_the_documented_keys(report: Any, reported: Finished) -> None:
-    assert list(report) == ["ok", "answer", "delegations", "usage", "usd", "servers", "seconds"]
+    assert list(report) == ["ok", "answer", "delegations", "usage", "usd", "request_ids", "servers", "seconds"]
     assert (report["ok"], report["answer"] + "\n") == (True, ANSWER)
     for delegation in report["delegations"]:
         assert list(delegation) == ["tool", "arguments", "served_by", "started", "finished", "is_error", "result"]

@@ -152,6 +152,7 @@ PROMPTS = [
     Prompt(
         "test_prompt_with_arguments",
         "Prompt with arguments: arg1='{{arg1}}', arg2='{{arg2}}'",
+        description="A prompt with two arguments.",
         values={"arg1": ["paris", "park", "party"]},
     ),
     Prompt("test_prompt_with_embedded_resource", with_embedded_resource),

@@ -1,0 +1,86 @@
+"""Results that are too long for a conversation: the model gets their beginning and end, and reads the rest in parts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import MutableMapping
+from dataclasses import replace
+
+from agentloop.errors import ToolError
+from agentloop.limits import Limits
+from agentloop.tools import Tool, ToolOutput, ToolSpec
+
+MAX_RESULT = 10_000_000
+"""Characters of one result that are kept."""
+MAX_KEPT = 20_000_000
+"""Characters that are kept for one conversation; the oldest results go first."""
+MAX_SHOWN = 20_000
+"""Characters of a result that is too long which the model gets at first."""
+
+READ_RESULT = ToolSpec(
+    name="read_result",
+    description="Reads a part of a result that was too long.",
+    input_schema={
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "from": {"type": "integer"},
+            "to": {"type": "integer"},
+        },
+        "required": ["id", "from", "to"],
+    },
+    read_only=True,
+    idempotent=True,
+)
+
+
+def may_be_long(tool: Tool) -> bool:
+    """Whether its results may have text of any length: not those of agents, nor those with a structure of their own.
+
+    Servers that are written with FastMCP describe plain text as an object with the one property `result`.
+    """
+    properties = (tool.spec.output_schema or {}).get("properties") or {}
+    return not tool.spec.is_agent and set(properties) <= {"result"}
+
+
+class LongResults:
+    """The results that one conversation keeps, in `kept`, by their ids."""
+
+    def __init__(self, kept: MutableMapping[str, str], limits: Limits) -> None:
+        self._kept = kept
+        self._limits = limits
+        self.tool = Tool(READ_RESULT, self._read)
+
+    def shortened(self, output: ToolOutput) -> ToolOutput:
+        """The output as the model gets it. What is longer than `max_result_chars` is kept."""
+        texts = [str(block["text"]) for block in output.content if block.get("type") == "text"]
+        most = self._limits.max_result_chars
+        if sum(map(len, texts)) <= most:
+            return output
+        text, name = "\n".join(texts), uuid.uuid4().hex[:12]
+        self._keep(name, text)
+        tail = min(most, MAX_SHOWN) // 4
+        head = min(most, MAX_SHOWN) - tail
+        shown = (
+            f"{text[:head]}\n\n[Characters {head:,} to {len(text) - tail:,} of {len(text):,} are left out. Read what "
+            f'you need with read_result(id="{name}", from=..., to=...), at most {most:,} characters at once.]\n\n'
+            f"{text[len(text) - tail :]}"
+        )
+        others = [block for block in output.content if block.get("type") != "text"]
+        return replace(output, content=({"type": "text", "text": shown}, *others))
+
+    def _keep(self, name: str, text: str) -> None:
+        self._kept[name] = text
+        while sum(map(len, self._kept.values())) > MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    async def _read(self, **arguments: object) -> str:
+        name, start, end = str(arguments["id"]), int(str(arguments["from"])), int(str(arguments["to"]))
+        text = self._kept.get(name)
+        if text is None:
+            raise ToolError(f"No result {name!r} is kept (any more): call the tool again that gave it.")
+        if not 0 <= start < min(end, len(text)):
+            raise ToolError(f"The result has {len(text):,} characters: `from` must be below that, and below `to`.")
+        if end - start > self._limits.max_result_chars:
+            raise ToolError(f"At most {self._limits.max_result_chars:,} characters can be read at once.")
+        return text[start:end]

@@ -1,0 +1,28 @@
+"""This project, as it is by default. `AGENTLOOP_CACHE=off` turns prompt caching off."""
+
+from __future__ import annotations
+
+from agentloop import Agent, Tool
+from benchmarks.money.scenarios import MAX_TOKENS, MODEL, Function, main
+
+
+def agent(system: str, tools: list[Tool]) -> Agent:
+    about = "Does a part of a task. Calls are independent: make many at once."
+    return Agent("worker", system, tools, model=MODEL, max_tokens=MAX_TOKENS, description=about)
+
+
+def as_tools(functions: list[Function]) -> list[Tool]:
+    return [Tool.from_function(each, description=str(each.__doc__).partition("\n")[0]) for each in functions]
+
+
+async def run(system: str, tools: list[Function], prompt: str) -> str:
+    return (await agent(system, as_tools(tools)).run(prompt)).answer
+
+
+async def lead(system: str, below: tuple[str, list[Function]], prompt: str) -> str:
+    worker = agent(below[0], as_tools(below[1]))
+    return (await agent(system, [worker.as_tool()]).run(prompt)).answer
+
+
+if __name__ == "__main__":
+    main(run, lead)
