@@ -27,6 +27,7 @@ from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.messages import Conversation
 from agentloop.results import RunResult, Step
+from agentloop.server_tools import server_tool
 from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import provider_client, sdk_client
@@ -72,5 +73,6 @@ __all__ = [
     "create_agent_tool_sync",
     "provider_client",
     "sdk_client",
+    "server_tool",
     "tool",
 ]

@@ -154,7 +154,8 @@ class _Run:
         self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
-        request = ModelRequest(self._settings, self._state.conversation.messages, self._state.max_tokens)
+        state = self._state
+        request = ModelRequest(self._settings, state.conversation.messages, state.max_tokens, state.container)
 
         def retried(error: ModelError, attempt: int, pause: float) -> None:
             if self._now_calling is not None:

@@ -42,6 +42,9 @@ IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSO
 IMAGE_TOKENS = 5_000
 """More than any image costs: the API makes large ones smaller."""
 
+MAX_SEARCHES = 10
+"""Uses of server tools after which the API pauses a turn, unless they have limits of their own."""
+
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
 Hear = Callable[[Mapping[str, Any], ToolUse | None], None]
@@ -96,6 +99,12 @@ class ModelSettings:
         return encodable
 
     @cached_property
+    def most_searches(self) -> int:
+        """Web searches that the API makes for one request at most."""
+        tools = [tool.api_definition for tool in self.tools if tool.api_definition is not None]
+        return sum(tool.get("max_uses") or MAX_SEARCHES for tool in tools if tool.get("name") == "web_search")
+
+    @cached_property
     def frame_size(self) -> int:
         return len(exact_json.dumps(self.frame).encode())
 
@@ -107,6 +116,7 @@ class ModelRequest:
     settings: ModelSettings
     messages: Sequence[Message]
     max_tokens: int
+    container: str = ""
     marks: CacheMarks | None = None
 
     @cached_property
@@ -114,6 +124,8 @@ class ModelRequest:
         """What is sent, but for how it is to be answered. Text that has no encoding is repaired."""
         messages = exact_json.encodable(list(self.messages))
         body = {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        if self.container:
+            body["container"] = self.container
         return body if self.marks is None else self.marks.applied_to(body)
 
     @cached_property

@@ -18,7 +18,7 @@ from agentloop.budget import Budget, Ledger, Reservation, cost_of
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.limits import Limits
 from agentloop.model import Hear, ModelRequest, stream_turn
-from agentloop.prices import price_of, priced
+from agentloop.prices import SEARCH_USD, price_of, priced
 from agentloop.prompt_cache import RunCache, Style, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import ToolUse, Turn, TurnBuilder
@@ -251,7 +251,8 @@ def _most(request: ModelRequest, prompt_tokens: int) -> Budget:
     """The most that the request can cost."""
     price = price_of(request.settings.model, prompt_tokens=prompt_tokens)
     ttl = request.marks.ttl if request.marks else None
-    usd = None if price is None else price.at_most(prompt_tokens, request.max_tokens, ttl)
+    searches = request.settings.most_searches * SEARCH_USD
+    usd = None if price is None else price.at_most(prompt_tokens, request.max_tokens, ttl) + searches
     return Budget.unchecked(usd, prompt_tokens + request.max_tokens, 1)
 
 

@@ -51,9 +51,13 @@ class ToolSpec:
     """Whether the tool is an agent, which sends requests to a model and accepts a `DelegationContext`."""
     model_schema: ModelSchema | None = None
     """Sent to the model instead of an input schema that the Messages API would reject."""
+    api_definition: Mapping[str, Any] | None = None
+    """The definition of a tool that the Messages API runs itself: see `server_tool`."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""
+        if self.api_definition is not None:
+            return dict(self.api_definition)
         schema = self.input_schema if self.model_schema is None else self.model_schema.schema
         return {"name": self.name, "description": self.description, "input_schema": dict(schema)}
 

@@ -167,6 +167,8 @@ class ScriptedMessages(LoopbackServer):
             "stop_details": reply.stop_details,
             "usage": dict(reply.usage),
         }
+        if reply.container:
+            message["container"] = {"id": reply.container, "expires_at": "2100-01-01T00:00:00Z"}
         self._bind_thinking(request.body, reply)
         if not request.body.get("stream"):
             request.reported |= reply.usage

@@ -71,6 +71,8 @@ def sse_events(message: Mapping[str, Any]) -> Iterator[bytes]:
             yield sse_event("content_block_delta", index=index, delta=delta)
         yield sse_event("content_block_stop", index=index)
     delta = {key: message.get(key) for key in ("stop_reason", "stop_sequence", "stop_details")}
+    if "container" in message:
+        delta["container"] = message["container"]
     yield sse_event("message_delta", delta=delta, usage=usage)
     yield sse_event("message_stop")
 
