@@ -37,6 +37,10 @@ else:
 
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
 
+TOOL_SEARCH = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"}
+"""The search that the Messages API runs itself."""
+SEARCH_FINDS = 5
+"""Tools that one search of the Messages API returns at most."""
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON Schema: "
 
 IMAGE_TOKENS = 5_000
@@ -90,7 +94,8 @@ class ModelSettings:
         if system_prompt:
             frame["system"] = system_prompt
         if self.tools:
-            frame["tools"] = [tool.for_model() for tool in self.tools]
+            search = [TOOL_SEARCH] if any(tool.deferred for tool in self.tools) else []
+            frame["tools"] = [*search, *(tool.for_model() for tool in self.tools)]
             if not self.parallel_tool_calls:
                 frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
         if output_config:
@@ -106,7 +111,13 @@ class ModelSettings:
 
     @cached_property
     def frame_size(self) -> int:
-        return len(exact_json.dumps(self.frame).encode())
+        """Bytes, without the deferred tools: of those, as many of the longest as one search may add."""
+        deferred = sorted((_size(tool.for_model()) for tool in self.tools if tool.deferred), reverse=True)
+        return _size(self.frame) - sum(deferred[SEARCH_FINDS:])
+
+
+def _size(value: Any) -> int:
+    return len(exact_json.dumps(value).encode())
 
 
 @dataclass(frozen=True)

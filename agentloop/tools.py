@@ -49,6 +49,8 @@ class ToolSpec:
     open_world: bool | None = None
     is_agent: bool = False
     """Whether the tool is an agent, which sends requests to a model and accepts a `DelegationContext`."""
+    deferred: bool = False
+    """Whether the model has to search for it with the Messages API's tool search."""
     model_schema: ModelSchema | None = None
     """Sent to the model instead of an input schema that the Messages API would reject."""
     api_definition: Mapping[str, Any] | None = None
@@ -59,7 +61,8 @@ class ToolSpec:
         if self.api_definition is not None:
             return dict(self.api_definition)
         schema = self.input_schema if self.model_schema is None else self.model_schema.schema
-        return {"name": self.name, "description": self.description, "input_schema": dict(schema)}
+        tool = {"name": self.name, "description": self.description, "input_schema": dict(schema)}
+        return tool | {"defer_loading": True} if self.deferred else tool
 
     def for_any_author(self) -> ToolSpec:
         """The specification with a `model_schema` if the Messages API would reject the input schema."""

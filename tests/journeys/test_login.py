@@ -110,6 +110,14 @@ async def test_a_login_that_is_refused_says_why(tmp_path: Path) -> None:
         assert kept(tmp_path) == []
 
 
+async def test_a_login_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / ".local").write_text("not a folder")
+    with protected() as server:
+        done = await log_in(server, tmp_path)
+        assert done.code == 1
+        assert "the login cannot be kept: Not a directory" in done.err
+
+
 @pytest.mark.requirement("login-parallel")
 async def test_calls_to_a_server_with_a_login_run_at_once(tmp_path: Path) -> None:
     def script(request: RecordedRequest) -> Reply:

@@ -56,6 +56,7 @@ async def test_what_has_no_certain_answer_is_declined(kit: Any, client: AsyncAnt
     assert counts["declined"] >= 0.95 * len(CASES["decline"]), answered
 
 
+@pytest.mark.slow  # a thousand conversations
 async def test_the_problems_of_its_own_are_answered_right_or_declined(kit: Any, client: AsyncAnthropic) -> None:
     counts, wrong = await score(kit, client, MORE["answer"])
     assert wrong == []
