@@ -25,6 +25,7 @@ from agentloop.errors import (
 )
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import (
+    ContextEdited,
     Event,
     EventHandler,
     Notice,
@@ -60,6 +61,7 @@ __all__ = [
     "CallContext",
     "Cancellation",
     "ConfigurationError",
+    "ContextEdited",
     "ContextWindowExceeded",
     "Conversation",
     "DeadlineExceeded",

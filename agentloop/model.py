@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from agentloop import exact_json, wire
 from agentloop.api_errors import ApiError, client_unusable
+from agentloop.context_editing import BETA
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
@@ -128,6 +129,7 @@ class ModelRequest:
     messages: Sequence[Message]
     max_tokens: int
     container: str = ""
+    context_management: Mapping[str, Any] | None = None
     marks: CacheMarks | None = None
 
     @cached_property
@@ -137,6 +139,8 @@ class ModelRequest:
         body = {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
         if self.container:
             body["container"] = self.container
+        if self.context_management is not None:
+            body["context_management"] = self.context_management
         return body if self.marks is None else self.marks.applied_to(body)
 
     @cached_property
@@ -232,7 +236,8 @@ async def stream_turn(
         ConfigurationError: there are no credentials.
     """
     try:
-        async with client.send(request.body) as answer:
+        betas = [BETA] if request.context_management is not None else []
+        async with client.send(request.body, betas) as answer:
             answered(answer.headers)
             async for event in answer.events:
                 moved_on = builder.feed(event)

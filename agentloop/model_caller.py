@@ -10,11 +10,12 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
+from agentloop.context_editing import ContextEditor
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.limits import Limits
 from agentloop.model import Hear, ModelRequest, stream_turn
@@ -48,8 +49,8 @@ _COUNTED = {"message_start", "message_delta"}
 class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
 
-    `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, and `notice`
-    what the operator should know.
+    `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, `notice` what
+    the operator should know, and `edited` what is left out of prompts: results, tokens, and by whom.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ModelCaller:
         cache: RunCache,
         spent: Callable[[ModelUsage], None],
         notice: Callable[[str], None],
+        edited: Callable[[int, int, str], None],
         receive: Hear,
     ) -> None:
         self._model = model
@@ -73,6 +75,8 @@ class ModelCaller:
         self._cache = cache
         self._spent = spent
         self._notice = notice
+        self._edited = edited
+        self._editor = ContextEditor(limits.max_context_tokens)
         self._on_stream_event = receive
         self._known: tuple[int, int] | None = None
         self.request_id = ""
@@ -120,6 +124,38 @@ class ModelCaller:
         return self._rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
+        """Send the request without old tool results if it is too long: the API leaves them out, or else this does."""
+        support = support_of(client.base_url)
+        if support.edits_context is False:
+            return await self._attempt_marked(client, self._without_old_results(request))
+        if not self._editor.is_on(self._prompt_estimate(request)):
+            return await self._attempt_marked(client, request)
+        edits = self._editor.for_api(request.messages)
+        try:
+            turn = await self._attempt_marked(client, replace(request, context_management=edits))
+        except ModelError as error:
+            if error.status != _BAD_REQUEST or support.edits_context:
+                raise
+            turn = await self._or_refused(self._attempt_marked(client, self._without_old_results(request)), error)
+            support.edits_context = False
+            self._notice(f"{client.base_url} refuses context_management: old results are left out here from now on.")
+        else:
+            support.edits_context = True
+        return turn
+
+    def _without_old_results(self, request: ModelRequest) -> ModelRequest:
+        """The request without old tool results, more of them if it is still too long."""
+        edited = replace(request, messages=self._editor.edited(request.messages))
+        if not self._editor.is_too_long(self._prompt_estimate(edited)):
+            return edited
+        cleared = self._editor.clear(request.messages)
+        if cleared is None:
+            return edited
+        self._known = None  # the next prompt may have other tokens, not only more
+        self._edited(*cleared, "local")
+        return replace(request, messages=self._editor.edited(request.messages))
+
+    async def _attempt_marked(self, client: ApiClient, request: ModelRequest) -> Turn:
         """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""
         support = support_of(client.base_url)
         marked = self._marked(request, support.style)
@@ -128,7 +164,7 @@ class ModelCaller:
         except ModelError as error:
             if error.status != _BAD_REQUEST or marked.marks is None or support.is_known:
                 raise
-            turn = await self._unmarked(client, request, error)
+            turn = await self._or_refused(self._attempt_once(client, request), error)
             support.refused()
             self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
         else:
@@ -136,14 +172,14 @@ class ModelCaller:
         self._cache.sent(request.messages)
         return turn
 
-    async def _unmarked(self, client: ApiClient, request: ModelRequest, refusal: ModelError) -> Turn:
-        """Send the same request without marks.
+    async def _or_refused(self, attempt: Coroutine[Any, Any, Turn], refusal: ModelError) -> Turn:
+        """Send the request without what may have been refused.
 
         Raises:
             ModelError: if that is refused too, the first refusal.
         """
         try:
-            return await self._attempt_once(client, request)
+            return await attempt
         except ModelError as error:
             raise refusal if error.status == _BAD_REQUEST else error from None
 
@@ -180,6 +216,8 @@ class ModelCaller:
             if event.get("type") in _COUNTED:
                 begun()
                 count.now(builder.usage)
+            if (cleared := self._editor.newly_cleared(event)) is not None:
+                self._edited(*cleared, "api")
             self._on_stream_event(event, moved_on)
 
         def answered(headers: Mapping[str, str]) -> None:

@@ -19,7 +19,8 @@ class Reply:
 
     A `status` other than 200 sends `error` instead of a message; `headers` go with either. `cut_after` ends the stream
     after that many events: silently (`eof`), with the API's error event (`error`), or by dropping the connection
-    (`reset`). `seconds_per_event` paces the stream. `container` is the id of the container in which code was executed.
+    (`reset`). `seconds_per_event` paces the stream. `container` is the id of the container in which code was executed,
+    `cleared` how many tool results and tokens context editing has cleared.
     """
 
     content: Sequence[Block] = ()
@@ -33,6 +34,7 @@ class Reply:
     cut_by: Literal["eof", "error", "reset"] = "eof"
     seconds_per_event: float = 0.0
     container: str = ""
+    cleared: tuple[int, int] | None = None
 
 
 def says(text: str, *, stop_reason: str = "end_turn") -> Reply:

@@ -73,7 +73,8 @@ def sse_events(message: Mapping[str, Any]) -> Iterator[bytes]:
     delta = {key: message.get(key) for key in ("stop_reason", "stop_sequence", "stop_details")}
     if "container" in message:
         delta["container"] = message["container"]
-    yield sse_event("message_delta", delta=delta, usage=usage)
+    edits = {"context_management": message["context_management"]} if "context_management" in message else {}
+    yield sse_event("message_delta", delta=delta, usage=usage, **edits)
     yield sse_event("message_stop")
 
 
