@@ -78,21 +78,23 @@ class ContextEditor:
 
         Thinking is bound to all that comes before it. That which is bound to a result goes with it.
         """
+        if not self._cleared:
+            return tuple(messages)
         edited: list[Message] = []
         is_bound = False
         for index, message in enumerate(messages):
-            blocks: list[Block] = message["content"]
+            blocks: list[Block] = [] if isinstance(message["content"], str) else message["content"]
             if is_bound and index < self._unbound and message["role"] == "assistant":
                 blocks = [block for block in blocks if block.get("type") not in _THINKING]
             elif any(self._is_cleared(block) for block in blocks):
                 is_bound = True
                 blocks = [_noted(block) if self._is_cleared(block) else block for block in blocks]
-            if blocks:
-                edited.append(message if blocks == message["content"] else message | {"content": blocks})
+            if blocks or isinstance(message["content"], str):
+                edited.append(message | {"content": blocks or message["content"]})
         return tuple(edited)
 
-    def _is_cleared(self, block: Block | str) -> bool:
-        return isinstance(block, dict) and block.get("tool_use_id") in self._cleared
+    def _is_cleared(self, block: Block) -> bool:
+        return block.get("type") == "tool_result" and block.get("tool_use_id") in self._cleared
 
 
 def _results(messages: Sequence[Message]) -> Iterator[Block]:

@@ -43,6 +43,7 @@ SHORTEST_ANSWER = 1024
 """Tokens of an answer for which a request is made although the budget has no more."""
 
 _BAD_REQUEST = 400
+_WINDOW_IS_FULL = "model_context_window_exceeded"
 _COUNTED = {"message_start", "message_delta"}
 
 
@@ -93,7 +94,11 @@ class ModelCaller:
         failures = 0
         for attempt in itertools.count(1):
             try:
-                return await self._attempt(client, request)
+                turn = await self._attempt(client, request)
+                if turn.stop_reason != _WINDOW_IS_FULL or not self._clear(request):
+                    return turn
+                retried(ModelError("The conversation does not fit the model's context window."), attempt, 0.0)
+                continue
             except ModelError as error:
                 failures += not error.is_overload
                 if not error.is_passing or failures >= self._limits.attempts:
@@ -128,11 +133,12 @@ class ModelCaller:
         support = support_of(client.base_url)
         if support.edits_context is False:
             return await self._attempt_marked(client, self._without_old_results(request))
-        if not self._editor.is_on(self._prompt_estimate(request)):
-            return await self._attempt_marked(client, request)
+        edited = replace(request, messages=self._editor.edited(request.messages))
+        if not self._editor.is_on(self._prompt_estimate(edited)):
+            return await self._attempt_marked(client, edited)
         edits = self._editor.for_api(request.messages)
         try:
-            turn = await self._attempt_marked(client, replace(request, context_management=edits))
+            turn = await self._attempt_marked(client, replace(edited, context_management=edits))
         except ModelError as error:
             if error.status != _BAD_REQUEST or support.edits_context:
                 raise
@@ -146,14 +152,18 @@ class ModelCaller:
     def _without_old_results(self, request: ModelRequest) -> ModelRequest:
         """The request without old tool results, more of them if it is still too long."""
         edited = replace(request, messages=self._editor.edited(request.messages))
-        if not self._editor.is_too_long(self._prompt_estimate(edited)):
+        if not self._editor.is_too_long(self._prompt_estimate(edited)) or not self._clear(request):
             return edited
+        return replace(request, messages=self._editor.edited(request.messages))
+
+    def _clear(self, request: ModelRequest) -> bool:
+        """Leave old tool results out from now on, if there are more of them."""
         cleared = self._editor.clear(request.messages)
         if cleared is None:
-            return edited
+            return False
         self._known = None  # the next prompt may have other tokens, not only more
         self._edited(*cleared, "local")
-        return replace(request, messages=self._editor.edited(request.messages))
+        return True
 
     async def _attempt_marked(self, client: ApiClient, request: ModelRequest) -> Turn:
         """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""

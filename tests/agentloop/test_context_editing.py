@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agentloop import Agent, Limits, Tool
-from agentloop.context_editing import NOTE
+from agentloop import Agent, ContextWindowExceeded, Limits, Tool
+from agentloop.context_editing import NOTE, ContextEditor
 from agentloop.events import ContextEdited, Event, Notice, fan_out
 from agentloop.observers.timeline import Timeline
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says, thinks
@@ -112,6 +112,25 @@ async def test_for_a_server_that_refuses_it_old_results_are_left_out_here(script
 
 
 @pytest.mark.requirement("long-runs")
+async def test_a_turn_for_which_the_window_is_full_is_tried_again_without_old_results(scripted_messages: Serve) -> None:
+    numbers = count()
+
+    def answer(request: RecordedRequest) -> Reply:
+        if sum(shown(request)) > 5:
+            return says("Page", stop_reason="model_context_window_exceeded")
+        number = next(numbers)
+        return says("done") if number == 10 else thinks(calls(("page", {"number": number})))
+
+    server, events = scripted_messages(answer), list[Event]()
+    result = await reader(server, None).run("go", on_event=events.append)
+    assert (result.answer, server.refusals) == ("done", [])
+    assert [event.results for event in events if isinstance(event, ContextEdited)] == [3, 6]
+    full = scripted_messages([calls(("page", {"number": 0})), says("", stop_reason="model_context_window_exceeded")])
+    with pytest.raises(ContextWindowExceeded):
+        await reader(full, None).run("go")
+
+
+@pytest.mark.requirement("long-runs")
 async def test_results_that_the_model_has_not_read_yet_are_kept(scripted_messages: Serve) -> None:
     server = scripted_messages(
         [calls(("page", {"number": 0})), calls(*[("page", {"number": number}) for number in range(9)]), says("done")]
@@ -127,6 +146,29 @@ async def test_short_runs_are_sent_as_they_are(limit: int | None, scripted_messa
     await reader(server, limit).run("go")
     assert all("context_management" not in request.body for request in server.requests)
     assert all("anthropic-beta" not in request.headers for request in server.requests)
+
+
+def test_thinking_goes_with_the_results_before_it_and_text_messages_stay() -> None:
+    def use(number: int) -> dict[str, Any]:
+        thought = {"type": "thinking", "thinking": "", "signature": f"s{number}"}
+        return {"role": "assistant", "content": [thought, {"type": "tool_use", "id": f"t{number}", "name": "page"}]}
+
+    def result(number: int) -> dict[str, Any]:
+        block = {"type": "tool_result", "tool_use_id": f"t{number}", "content": "long " * 100}
+        return {"role": "user", "content": [block]}
+
+    before = [{"role": "user", "content": "go"}, {"role": "assistant", "content": "Yes?"}]
+    messages = [*before, *(each for number in range(5) for each in (use(number), result(number)))]
+    editor = ContextEditor(10)
+    assert editor.edited(messages) == tuple(messages)
+    assert editor.clear(messages) == (2, 250)
+    assert editor.clear(messages) is None
+    later = [*messages, use(5), result(5)]
+    edited = editor.edited(later)
+    assert list(edited[:3]) == later[:3]
+    assert [len(message["content"]) for message in edited[2::2]] == [2, 1, 1, 1, 1, 2]
+    assert edited[3]["content"][0]["content"][0]["text"] == NOTE
+    assert [edited[n]["content"][0]["content"] for n in (7, 9, 11, 13)] == ["long " * 100] * 4
 
 
 async def test_a_request_that_is_refused_for_something_else_fails_with_that(scripted_messages: Serve) -> None:
