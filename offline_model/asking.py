@@ -15,7 +15,7 @@ _SPLIT = re.compile(
     r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
-    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0,3}[$£€]| \d)",
+    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
 )
 _SHARES = re.compile(
@@ -64,7 +64,9 @@ _DEPOSIT = re.compile(
     rf"|\b(?:(?:we|i) (?:had|have|made) )?(?:an? |the )?{_MONEY} (?:deposit|down ?payment) (?:(?:was|is|has been) )?(?:already )?paid(?: already)?",
     re.IGNORECASE,
 )
-_OWING = re.compile(r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE)
+_OWING = re.compile(
+    r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
+)
 _CHANGE = re.compile(
     r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*",
     re.IGNORECASE,

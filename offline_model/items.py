@@ -233,7 +233,9 @@ class Reading:
             return "count"
         held = before == "of" and (re.search(N, self.text[:at]) or w.CONTAINERS & set(stems(self.text[:at])))
         if (after in w.SIZES and not self.begins(at)) or (
-            stem(before) in w.NUMBERED and not self.begins(at) and (not is_plural(self.after(at)) or re.search(N, self.text[:at]))
+            stem(before) in w.NUMBERED
+            and not self.begins(at)
+            and (not is_plural(self.after(at)) or re.search(N, self.text[:at]))
         ):
             return "name"
         if after in w.MEASURES | w.SIZES:

@@ -33,7 +33,9 @@ _TIDIED = tuple(
     )
 )
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
-_HEADERS = re.compile(r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE)  # of a mail
+_HEADERS = re.compile(
+    r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE
+)  # of a mail
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE

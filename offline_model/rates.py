@@ -87,7 +87,11 @@ class Scopes:
         named = [entry for entry in named if entry.place.label == piece.label] or named
         targets = {stem(word) for word in _TARGET.findall(piece.text.lower())} - DISCOUNTS - ADDITIONS
         this = re.search(r"\bthis\b", piece.text)
-        known = EVERYTHING.union(*map(stems, self.labels), {"top", "us", "me", "since", "because", "when", "with", "as"}, PARTS if this else ())
+        known = EVERYTHING.union(
+            *map(stems, self.labels),
+            {"top", "us", "me", "since", "because", "when", "with", "as"},
+            PARTS if this else (),
+        )
         if targets and not named and not targets & known and not (inside and _is_named(inside, targets)):
             raise self._unsure(piece)
         everything = EVERYTHING & words - ({"it"} if inside else set())
@@ -123,7 +127,9 @@ class Scopes:
         earlier = len([entry for entry in self.entries if entry.place in before or entry.place is piece])
         alone, at_edge = self.stands_alone(piece) or piece.joined == ";", earlier in {0, len(self.entries)}
         gone = [entry for entry in self.entries if entry.place.label == piece.label and entry.place in before]
-        closed = gone and all(each.label != piece.label or not re.search(ANY, each.text) for each in self.pieces[len(before) + 1 :])
+        closed = gone and all(
+            each.label != piece.label or not re.search(ANY, each.text) for each in self.pieces[len(before) + 1 :]
+        )
         mine = [at for at, entry in enumerate(self.entries) if entry.place.label == piece.label]
         rated = [each.label for each in self.pieces if re.search(P, each.text) and self.stands_alone(each)]
         if piece.label and len(self.labels) > 1 and ((closed and _THAT.search(piece.text)) or _HERE.search(piece.text)):

@@ -195,7 +195,10 @@ def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
 _STRONG, _WEAK, _UNKNOWN = _any(_ANYWHERE), _any(_BESIDE_AMOUNTS), _any(_UNKNOWN_QUESTION)
 _SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
 _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
-_ASKS = re.compile(r"\b(?:how|what|what'?s)\b|\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?", re.IGNORECASE)
+_ASKS = re.compile(
+    r"\b(?:how|what|what'?s)\b|\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?",
+    re.IGNORECASE,
+)
 _HARMLESS = re.compile(
     r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)s?"
     r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|delivery|shipping|postage|included|parking)(?: is| was)? )free\b",
@@ -203,7 +206,9 @@ _HARMLESS = re.compile(
 )
 
 
-UNTAXED = re.compile(r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE)
+UNTAXED = re.compile(
+    r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE
+)
 
 """Says nothing where no tax is given."""
 
