@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from agentloop import exact_json, wire
 from agentloop.api_errors import ApiError, client_unusable
+from agentloop.context_editing import BETA
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
@@ -37,10 +38,17 @@ else:
 
 _DELTA, _INPUT = "content_block_delta", "input_json_delta"
 
+TOOL_SEARCH = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"}
+"""The search that the Messages API runs itself."""
+SEARCH_FINDS = 5
+"""Tools that one search of the Messages API returns at most."""
 IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSON Schema: "
 
 IMAGE_TOKENS = 5_000
 """More than any image costs: the API makes large ones smaller."""
+
+MAX_SEARCHES = 10
+"""Uses of server tools after which the API pauses a turn, unless they have limits of their own."""
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -87,7 +95,8 @@ class ModelSettings:
         if system_prompt:
             frame["system"] = system_prompt
         if self.tools:
-            frame["tools"] = [tool.for_model() for tool in self.tools]
+            search = [TOOL_SEARCH] if any(tool.deferred for tool in self.tools) else []
+            frame["tools"] = [*search, *(tool.for_model() for tool in self.tools)]
             if not self.parallel_tool_calls:
                 frame["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
         if output_config:
@@ -96,8 +105,20 @@ class ModelSettings:
         return encodable
 
     @cached_property
+    def most_searches(self) -> int:
+        """Web searches that the API makes for one request at most."""
+        tools = [tool.api_definition for tool in self.tools if tool.api_definition is not None]
+        return sum(tool.get("max_uses") or MAX_SEARCHES for tool in tools if tool.get("name") == "web_search")
+
+    @cached_property
     def frame_size(self) -> int:
-        return len(exact_json.dumps(self.frame).encode())
+        """Bytes, without the deferred tools: of those, as many of the longest as one search may add."""
+        deferred = sorted((_size(tool.for_model()) for tool in self.tools if tool.deferred), reverse=True)
+        return _size(self.frame) - sum(deferred[SEARCH_FINDS:])
+
+
+def _size(value: Any) -> int:
+    return len(exact_json.dumps(value).encode())
 
 
 @dataclass(frozen=True)
@@ -107,6 +128,8 @@ class ModelRequest:
     settings: ModelSettings
     messages: Sequence[Message]
     max_tokens: int
+    container: str = ""
+    context_management: Mapping[str, Any] | None = None
     marks: CacheMarks | None = None
 
     @cached_property
@@ -114,6 +137,10 @@ class ModelRequest:
         """What is sent, but for how it is to be answered. Text that has no encoding is repaired."""
         messages = exact_json.encodable(list(self.messages))
         body = {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        if self.container:
+            body["container"] = self.container
+        if self.context_management is not None:
+            body["context_management"] = self.context_management
         return body if self.marks is None else self.marks.applied_to(body)
 
     @cached_property
@@ -209,7 +236,8 @@ async def stream_turn(
         ConfigurationError: there are no credentials.
     """
     try:
-        async with client.send(request.body) as answer:
+        betas = [BETA] if request.context_management is not None else []
+        async with client.send(request.body, betas) as answer:
             answered(answer.headers)
             async for event in answer.events:
                 moved_on = builder.feed(event)

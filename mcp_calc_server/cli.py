@@ -35,7 +35,7 @@ Examples:
   mcp-calc-server                                      over stdio, for an MCP client that starts it
   mcp-calc-server --transport streamable-http --port 8000
   mcp-calc-server --publish my_agents:writer
-  mcp-calc-server --agents .claude/agents --no-calculator
+  mcp-calc-server --agents .claude/agents
   mcp-calc-server install claude-desktop
 \b
 Credentials: Claude is used if the anthropic SDK finds credentials (for example
@@ -218,13 +218,22 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
 
 
 @main.command(cls=CommandLine)
-@click.option("--agents", "folders", multiple=True, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
-@click.option("--name", help="The name of the bundle.  [default: that of what is published]")
-@click.option("--title", help="Its name for people.  [default: the name]")
-@click.option("--description", help="What it is for.  [default: the descriptions of the agents]")
-@click.option("--instructions", help="What hosts may tell their model about it.")
-@click.option("--version-label", default="0.1.0", metavar="VERSION", help="Its version, such as 1.2.0.")
+@option(
+    "Options",
+    "--agents",
+    "folders",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="A directory of agents. Can be repeated.",
+)
+@option("Options", "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@option("Options", "--name", help="The name of the bundle.  [default: that of what is published]")
+@option("Options", "--title", help="Its name for people.  [default: the name]")
+@option("Options", "--description", help="What it is for.  [default: the descriptions of the agents]")
+@option("Options", "--instructions", help="What hosts may tell their model about it.")
+@option("Options", "--version-label", default="0.1.0", metavar="VERSION", help="Its version, such as 1.2.0.")
 @click.pass_context
 def bundle(context: click.Context, /, folders: Sequence[Path], output: Path | None, **given: Any) -> None:
     """Build a bundle (.mcpb) of the agents in these directories, for hosts that install such files.
@@ -234,7 +243,7 @@ def bundle(context: click.Context, /, folders: Sequence[Path], output: Path | No
     """
     from mcp_calc_server import bundle as bundles  # noqa: PLC0415 - needs a YAML parser
 
-    options = {"agents": tuple(folders), "no_calculator": True}
+    options = {"agents": tuple(folders), "calculator": False}
     try:
         made = bundles.bundle_of(folders, _looked_at(context, options), **given)
         path = output or Path(f"{made.name}.mcpb")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
+from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop import AgentError, CallContext, Conversation, Ledger, RunResult, RunScope
@@ -21,6 +23,8 @@ from agentloop.own_files import new_own
 from agentloop.rate_limiter import RateLimiter
 from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
+from orchestrator_client.attachments import AttachedContent, is_prompt, prompt_content, question_content
+from orchestrator_client.completion import KnownNames
 from orchestrator_client.line_editor import line_editor
 from orchestrator_client.lines import say
 from orchestrator_client.listing import print_listing
@@ -36,6 +40,7 @@ COMMANDS = {
     "/help": "list the commands",
     "/tools": "list the servers, their state and their tools",
     "/usage": "show what the chat has cost",
+    "/SERVER:PROMPT [NAME=VALUE]...": "ask with a prompt of a server. @SERVER:URI in a question attaches a resource.",
     "/timeline [FILE]": "write the timeline of the last question to an HTML page",
     "/save [FILE]": "save the chat as Markdown, or the messages of the conversation as .json",
     "/new, /clear": "start a new conversation, with the tools of the servers that are up now",
@@ -97,24 +102,29 @@ class Chat:
         self._session = session
         self._begin()
         self._progress.say("Type a question, or /help. Ctrl-C stops a question, Ctrl-D ends the chat.")
-        editor = line_editor([name.split()[0] for names in COMMANDS for name in names.split(", ")])
-        with ctrl_c(self._stop):
-            while True:
-                try:
-                    with patch_stdout(raw=True):
-                        line = (await editor.prompt_async("> ", handle_sigint=False)).strip()
-                except KeyboardInterrupt:
-                    continue
-                except EOFError:
-                    return
-                if line.lower() in WITHOUT_SLASH:
-                    line = f"/{line.lower()}"
-                if line in {"/quit", "/exit"}:
-                    return
-                if line.startswith("/"):
-                    self._run_command(line)
-                elif line:
-                    await self._ask(line)
+        names = KnownNames([name.split()[0] for names in COMMANDS for name in names.split(", ") if ":" not in name])
+        editor = line_editor(names.completions)
+        async with names.loaded(session.connections):
+            with ctrl_c(self._stop):
+                while (line := await self._line(editor)) not in {"/quit", "/exit"}:
+                    if is_prompt(line[1:], session.connections) and line.startswith("/"):
+                        await self._ask(line, partial(prompt_content, line[1:], session.connections))
+                    elif line.startswith("/"):
+                        self._run_command(line)
+                    elif line:
+                        await self._ask(line, partial(question_content, line, session.connections))
+
+    async def _line(self, editor: PromptSession[str]) -> str:
+        """The next line; `/quit` at the end of the input."""
+        while True:
+            try:
+                with patch_stdout(raw=True):
+                    line = (await editor.prompt_async("> ", handle_sigint=False)).strip()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return "/quit"
+            return f"/{line.lower()}" if line.lower() in WITHOUT_SLASH else line
 
     def on_server_change(self, event: Event) -> None:
         """Report a server that came up after the conversation started, and whose tools are not part of it."""
@@ -124,7 +134,8 @@ class Chat:
             self._known_servers.add(event.server)
             self._progress.say(f"{event.server} is up now. /new starts a conversation with its tools.")
 
-    async def _ask(self, question: str) -> None:
+    async def _ask(self, question: str, content: Callable[[], Awaitable[AttachedContent]]) -> None:
+        """Answer a question; `content` makes what of it goes to the model."""
         report, timeline = Report(), Timeline()
         on_event = fan_out(report.on_event, timeline.on_event, self._progress.on_event, *self._observers)
         deadline = None if self._options.deadline is None else deadline_after(self._options.deadline)
@@ -132,7 +143,7 @@ class Chat:
             deadline=deadline,
             scope=RunScope(emit=on_event, trace=self._trace, ledger=self._ledger, rate_limiter=self._rate_limiter),
         )
-        self._running = asyncio.create_task(self._agent.run(self._conversation.ask(question), context=context))
+        self._running = asyncio.create_task(self._answer(content, context))
         try:
             async with self._progress.shown():
                 await asyncio.wait({self._running})
@@ -141,6 +152,12 @@ class Chat:
         self._timeline = timeline
         self._transcript.add(question, report)
         self._print_outcome(self._running, report)
+
+    async def _answer(self, content: Callable[[], Awaitable[AttachedContent]], context: CallContext) -> RunResult:
+        attached = await content()
+        for note in attached.notes:
+            self._progress.say(note)
+        return await self._agent.run(self._conversation.extend(attached.message), context=context)
 
     def _print_outcome(self, ended: asyncio.Task[RunResult], report: Report) -> None:
         """Print the outcome of a question."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import nullcontext
@@ -86,10 +87,14 @@ def main(words_of_prompt: Sequence[str], **given: Any) -> None:
     """
     options = Options(**given)
     prompt = " ".join(words_of_prompt) if words_of_prompt else None
+    if options.prompt is not None:
+        prompt = f"{options.prompt} {shlex.join(words_of_prompt)}"
     is_chat = prompt is None and not options.demo and not options.as_json and _is_interactive()
     if options.offline and options.base_url:
         raise click.UsageError("--offline does not use a model server. Leave out --offline or --base-url.")
     question = None if is_chat else _question(prompt, demo=options.demo)
+    if options.prompt is not None and options.durable:
+        raise click.UsageError("--durable stores the run of a question; one with --prompt cannot be stored.")
     if is_chat and options.durable:
         raise click.UsageError("--durable stores the run of one question; a chat cannot be stored.")
     _answer(question, options)

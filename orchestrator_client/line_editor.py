@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from agentloop.own_files import OWNER_ONLY, state_folder
@@ -22,10 +23,23 @@ class _History(FileHistory):
             super().store_string(string)
 
 
-def line_editor(commands: Sequence[str]) -> PromptSession[str]:
-    """An editor that completes `commands`, and stores lines in the user's state folder if that can be written."""
-    completer = WordCompleter(list(commands), sentence=True)
-    return PromptSession(history=_history(), completer=completer, complete_while_typing=False)
+class _Completer(Completer):
+    def __init__(self, complete: Callable[[str], Iterable[str]]) -> None:
+        self._complete = complete
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        del complete_event
+        text = document.text_before_cursor
+        word = text.rsplit(" ", 1)[-1]
+        return (Completion(each, start_position=-len(word)) for each in self._complete(text))
+
+
+def line_editor(complete: Callable[[str], Iterable[str]]) -> PromptSession[str]:
+    """An editor that stores lines in the user's state folder if that can be written.
+
+    `complete` receives the text before the cursor and returns what its last word may become.
+    """
+    return PromptSession(history=_history(), completer=_Completer(complete), complete_while_typing=False)
 
 
 def _history() -> History:

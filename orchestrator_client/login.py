@@ -101,6 +101,9 @@ async def log_in(servers: Mapping[str, ServerEntry], browser: TerminalBrowser, s
             if problem is not None:
                 say(f"{name}: not logged in: {problem}")
                 status = EXIT_FAILED
+            elif login is not None and login.not_kept is not None:
+                say(f"{name}: the login cannot be kept: {login.not_kept}")
+                status = EXIT_FAILED
             else:
                 has_login = login is not None and login.login is not None
                 say(f"{name}: {login.login if login is not None and has_login else 'it wants no login'}")

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from agentloop import AgentError, CallContext, Ledger, RunScope
+from agentloop import AgentError, CallContext, Conversation, Ledger, RunScope
 from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.events import EventHandler, fan_out
 from agentloop.limits import deadline_after
 from agentloop.observers import export
 from orchestrator_client.answer import advice, is_ok, print_answer, printable_json
+from orchestrator_client.attachments import prompt_content, question_content
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import say
 from orchestrator_client.options import Options
@@ -40,7 +41,18 @@ def answer_one(
     )
     try:
         with export.span("orchestrator-client"):
-            asyncio.run(_orchestrate(setup, context, progress, question, run=run, report=report, servers=servers))
+            asyncio.run(
+                _orchestrate(
+                    setup,
+                    context,
+                    progress,
+                    question,
+                    run=run,
+                    report=report,
+                    servers=servers,
+                    is_prompt=options.prompt is not None,
+                )
+            )
     except KeyboardInterrupt:
         say("interrupted" if run is None else f"interrupted; to resume: {run.command}")
         return EXIT_INTERRUPTED
@@ -66,13 +78,21 @@ async def _orchestrate(
     run: DurableRun | None,
     report: Report,
     servers: dict[str, Any],
+    is_prompt: bool,
 ) -> None:
-    """Run to the answer. `servers` receives the final state of each server."""
+    """Run to the answer. `servers` receives the final state of each server.
+
+    With `is_prompt`, `question` names a prompt of a server and its arguments.
+    """
     async with progress.shown(), connected(setup, progress, context.scope.emit) as session:
         try:
             agent = session.orchestrator()
             if run is None:
-                await agent.run(question, context=context)
+                make = prompt_content if is_prompt else question_content
+                attached = await make(question, session.connections)
+                for note in attached.notes:
+                    progress.say(note)
+                await agent.run(Conversation().extend(attached.message), context=context)
             else:
                 report.settle(await run.answer(agent, context.scope.emit, context.scope.trace))
         finally:

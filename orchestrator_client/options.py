@@ -34,7 +34,9 @@ class Options:
     connect_timeout: float
     local: bool
     allow: tuple[str, ...]
-    deny: tuple[str, ...]
+    deny: tuple[str, ...] = ()
+    tool_search: str = "auto"
+    prompt: str | None = None
     max_calls: int
     model: str
     calculator_model: str
@@ -98,6 +100,7 @@ WITH_DEFAULTS = (
     "policy",
     "provider",
     "quiet",
+    "tool_search",
 )
 """Options whose values may be in the user's configuration."""
 
@@ -224,6 +227,19 @@ all_options = _together(
         multiple=True,
         metavar="PATTERN",
         help="Leave out tools of servers: a name, server__name, or a pattern. Can be repeated.",
+    ),
+    option(
+        _SERVERS,
+        "--prompt",
+        metavar="SERVER:PROMPT",
+        help="Ask with this prompt of a server. The words of the command line are its arguments, each NAME=VALUE.",
+    ),
+    option(
+        _SERVERS,
+        "--tool-search",
+        type=click.Choice(["auto", "local", "never"]),
+        default="auto",
+        help="Who finds tools when there are too many to list: the API if it is Anthropic's (auto), or this program.",
     ),
     option(
         _SERVERS,

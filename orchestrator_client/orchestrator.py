@@ -7,16 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self, TextIO
 
-from agentloop import Agent, Tool
+from agentloop import Agent, Limits, Tool
 from agentloop.events import EventHandler, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
+from agentloop.mcp.client.content import READ_RESOURCE
 from agentloop.mcp.client.instructions import quoted_instructions
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn
-from agentloop.mcp.client.resources import resource_tools
+from agentloop.mcp.client.resources import LIST_RESOURCES, resource_tools
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT, Servers
 from agentloop.model import ClientSource
+from agentloop.tool_search import CALL, SEARCH, How, searchable
 from orchestrator_client.approval import Approvals
 from orchestrator_client.login import TerminalBrowser, login_of, logins, sign_in, why_down
 
@@ -54,6 +56,8 @@ class Setup:
     fallback_servers: Collection[str] = ()
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
+    tool_search: How = "local"
+    """How the model finds tools when there are too many to list."""
     connect_timeout: float = CONNECT_TIMEOUT
     max_calls: int = MAX_CALLS
     early_tool_calls: bool = True
@@ -75,6 +79,8 @@ class Session(Servers):
     `warn` receives one line for each problem that was handled, `on_event` the events `ServerStarting` and
     `ServerChanged`.
     """
+
+    reserved = frozenset({SEARCH, CALL, LIST_RESOURCES, READ_RESOURCE})
 
     def __init__(self, setup: Setup, warn: Warn, on_event: EventHandler = ignore) -> None:
         self._setup = setup
@@ -117,11 +123,12 @@ class Session(Servers):
 
             own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self.warn)
             prompt = own.system_prompt + instructions
-            return replace(own, early_tool_calls=setup.early_tool_calls, system_prompt=prompt)
+            tools = searchable(own.tools, setup.tool_search, own.limits)
+            return replace(own, tools=tools, early_tool_calls=setup.early_tool_calls, system_prompt=prompt)
         return Agent(
             name="orchestrator",
             system_prompt=SYSTEM_PROMPT + instructions,
-            tools=tools,
+            tools=searchable(tools, setup.tool_search, Limits()),
             model=setup.model,
             client=setup.client,
             effort="medium",
@@ -139,6 +146,14 @@ class Session(Servers):
             keys=setup.keys,
             login=login_of(name, entry, setup.logins, browser=setup.browser),
             changed=self.report,
+            tools_changed=self._on_tools_changed,
+        )
+
+    def _on_tools_changed(self, connection: Connection) -> None:
+        count = len(connection.tools)
+        self.say(
+            f"{connection.name} has changed its tools and has {count} now. "
+            "The next conversation uses them; in a chat, /new begins one."
         )
 
     def why_down(self, connection: Connection) -> str:

@@ -18,6 +18,7 @@ from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
 from agentloop.prompt_cache import CACHE_VARIABLE
+from agentloop.tool_search import How
 from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.configuration import project_names, project_servers, user_servers
@@ -73,6 +74,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=options.allow,
         deny=options.deny,
+        tool_search=_tool_search(options.tool_search, orchestrator),
         connect_timeout=options.connect_timeout,
         max_calls=options.max_calls,
         early_tool_calls=not options.no_early_tool_calls,
@@ -80,6 +82,15 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         agent=replace(agent, model=orchestrator.model) if agent is not None and orchestrator.offline else agent,
     )
     return setup, orchestrator.notice
+
+
+def _tool_search(given: str, model: ModelChoice) -> How:
+    """The API's own search on Anthropic's API only: other servers that speak the Messages API rarely have it."""
+    if given == "never":
+        return "never"
+    is_elsewhere = model.offline or model.base_url or os.environ.get("ANTHROPIC_BASE_URL")
+    is_anthropic = model.provider == "anthropic" and not is_elsewhere
+    return "api" if given == "auto" and is_anthropic else "local"
 
 
 def _agent_and_servers(
@@ -162,7 +173,8 @@ def own_server(env: Mapping[str, str]) -> dict[str, ServerEntry]:
 def is_calculator(entry: ServerEntry) -> bool:
     """Whether the entry starts the calculator's server, which offers the same tools as the local fallbacks."""
     command = [Path(word).name.removesuffix(".exe") for word in (entry.command or "", *entry.args)]
-    return bool({"mcp-calc-server", "mcp_calc_server"} & set(command)) and "--no-calculator" not in command
+    is_server = bool({"mcp-calc-server", "mcp_calc_server"} & set(command))
+    return is_server and ("--calculator" in command or not {"--publish", "--agents"} & set(command))
 
 
 def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:

@@ -24,7 +24,7 @@ from tests.interop.clients import (
     scratch_home,
 )
 from tests.interop.conftest import Begin
-from tests.processes import OwnedClient
+from tests.processes import SERVER, OwnedClient
 
 MCPB = "@anthropic-ai/mcpb"
 
@@ -58,6 +58,16 @@ async def test_the_official_tool_accepts_the_bundle(row: Begin, tmp_path: Path) 
     await output([*mcpb, "unpack", str(build(tmp_path)), str(tmp_path / "unpacked")], env=env)
     await output([*mcpb, "validate", str(tmp_path / "unpacked/manifest.json")], env=env)
     assert json.loads((tmp_path / "unpacked/manifest.json").read_text(encoding="utf-8")) == manifest()
+    report("valid")
+
+
+async def test_the_official_tool_accepts_a_bundle_of_the_users_agents(row: Begin, tmp_path: Path) -> None:
+    report = row(f"mcpb {npm_version(MCPB)}", "-", "-", "validate a bundle of examples/agents")
+    mcpb, path = npm_command(MCPB, "dist/cli/cli.js"), tmp_path / "my.mcpb"
+    env = scratch_home(tmp_path, PYTHONPATH=f"{ROOT}:{ROOT / 'examples'}")
+    await output([*SERVER, "bundle", "--agents", str(ROOT / "examples/agents"), "-o", str(path)], env=env)
+    await output([*mcpb, "unpack", str(path), str(tmp_path / "unpacked")], env=env)
+    await output([*mcpb, "validate", str(tmp_path / "unpacked/manifest.json")], env=env)
     report("valid")
 
 

@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
-from agentloop import Agent, ConfigurationError, Tool, tool
-from agentloop.events import Event, ServerChanged, ToolStarted
+from agentloop import (
+    Agent,
+    ConfigurationError,
+    Event,
+    ServerChanged,
+    Tool,
+    ToolStarted,
+    event_from_json,
+    event_to_json,
+    tool,
+)
 from agentloop.mcp import ServerEntry, Servers, connect, serve
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.processes import finished, started
@@ -81,6 +90,7 @@ async def test_a_fallback_answers_for_a_server_that_cannot_be_reached() -> None:
     assert [line.startswith(f"{NOBODY} cannot be reached: ") for line in warned] == [True]
     assert [event.is_up for event in events if isinstance(event, ServerChanged)] == [False]
     assert [event.tool for event in events if isinstance(event, ToolStarted)] == ["writer_agent", "word_count"]
+    assert [event_from_json(event_to_json(event)) for event in events] == events
     async with connect(NOBODY, warn=warned.append) as remote:
         with pytest.raises(ConfigurationError, match="No server could be reached"):
             _ = remote.tools

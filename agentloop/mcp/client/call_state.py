@@ -31,9 +31,11 @@ class CallState:
     `is_accepted`: a request of the call was answered with success. `is_refused`: the first one was refused because the
     server does not know the session, so nothing was run. `is_cut_off`: an event stream ended before its response.
     `failure` is the last HTTP error. `heard` is when the server last reported something, on the `time.monotonic` clock.
+    `may_ask`: it may wait for a person who logs in; connecting may not.
     """
 
     delegation: Delegation | None = None
+    may_ask: bool = False
     is_accepted: bool = False
     is_refused: bool = False
     is_cut_off: bool = False

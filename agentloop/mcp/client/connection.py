@@ -12,6 +12,7 @@ import random
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
@@ -30,10 +31,10 @@ from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.sdk_session import ConnectionLost, SdkSession, SessionRefused
 from agentloop.mcp.client.transports import Route
 
-T = TypeVar("T")
-
 if TYPE_CHECKING:
     from agentloop.mcp.client.oauth import ServerLogin
+
+T = TypeVar("T")
 
 CLOSE_TIMEOUT = 5.0
 """Seconds closing a connection may take. A started server has been killed by then."""
@@ -51,7 +52,8 @@ class Connection:
 
     A server that cannot be reached is not an exception: `error` says why. `server_log` receives a started server's
     stderr; it needs a file descriptor. At most `max_calls` calls run at once, others wait in order. `changed` is called
-    when the state of the connection or of its breaker has changed.
+    when the state of the connection or of its breaker has changed, `tools_changed` when the server has another list of
+    tools, which `tools` has then.
 
     Idempotency keys of calls to agents begin with `keys`. A server that `keeps_runs` recognises a repeated call by its
     key and continues the run. `login` adds a token to the requests to a server by URL.
@@ -68,6 +70,7 @@ class Connection:
         keys: str | None = None,
         login: ServerLogin | None = None,
         changed: Callable[[Connection], None] = lambda _connection: None,
+        tools_changed: Callable[[Connection], None] = lambda _connection: None,
     ) -> None:
         self.name = name
         self.entry = entry
@@ -84,6 +87,7 @@ class Connection:
         self._connect_timeout = connect_timeout
         self._server_log = server_log
         self._changed = changed
+        self._tools_changed = tools_changed
         self._reported: tuple[bool, State] | None = None
         self._session: SdkSession | None = None
         self._route: Route | None = None
@@ -248,6 +252,7 @@ class Connection:
         """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
         session = SdkSession(self.name, self.entry, self._keys, self.login, self._route)
+        session.on_tools_changed = partial(self._take_tools, session)
         try:
             async with session.opened(self._server_log, self._connect_timeout, self._on_end):
                 was_up = self._is_now(session)
@@ -271,6 +276,11 @@ class Connection:
     def _on_end(self, reason: str) -> None:
         self.error = self.error or reason
         self._lost.set()
+
+    def _take_tools(self, session: SdkSession) -> None:
+        if self._session is session:
+            self.catalog = session.catalog
+            self._tools_changed(self)
 
     def _is_now(self, session: SdkSession) -> bool:
         self.reconnects += self._settled.is_set()

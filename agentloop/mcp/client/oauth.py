@@ -84,6 +84,11 @@ class ServerLogin(httpx2.Auth):
         """The login as it was last read or obtained."""
         return self._tokens.login
 
+    @property
+    def not_kept(self) -> str | None:
+        """Why the login holds for this process only; None if it was stored."""
+        return self._tokens.not_kept
+
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         refused: httpx2.Response | None = None
         for _ in range(MAX_FLOWS + 1):
@@ -164,7 +169,8 @@ class ServerLogin(httpx2.Auth):
             self._asked_for.add(scope)
         if self._settings.grant == MACHINE:
             return True
-        return self._browser is not None and (self._at_once or current_call.get() is not None)
+        call = current_call.get()
+        return self._browser is not None and (self._at_once or (call is not None and call.may_ask))
 
     async def _prepare_redirect(self, stack: AsyncExitStack, scope: str | None) -> None:
         """Listen for the redirect, at the port that the client is registered with if it is free.
@@ -221,6 +227,7 @@ class _Tokens:
 
     def __init__(self, store: LoginStore, address: str) -> None:
         self.login: Login | None = None
+        self.not_kept: str | None = None
         self.is_loaded = False
         self._store = store
         self._address = address
@@ -272,7 +279,12 @@ class _Tokens:
             authorization_server=context.oauth_metadata,
         )
         self._last_read = tokens
-        await self._store.write(self.login)
+        try:
+            await self._store.write(self.login)
+        except OSError as error:
+            self.not_kept = error.strerror or str(error) or type(error).__name__
+        else:
+            self.not_kept = None
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         return self._client

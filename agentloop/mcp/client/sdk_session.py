@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, TextIO, TypeVar, cast
 
 import httpx2
@@ -37,6 +37,7 @@ from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.sdk_compat import skip_result_validation
 from agentloop.mcp.client.tasks import ID as TASKS
 from agentloop.mcp.client.tasks import TasksClient
+from agentloop.mcp.client.tool_changes import ToolChanges
 from agentloop.mcp.client.transports import Route, Transports
 from agentloop.narration import clip
 from agentloop.redaction import without_passwords
@@ -130,12 +131,14 @@ class SdkSession:
         self.route = route or Route.to(entry)
         self.failure: HttpFailure | None = None
         self.has_ended = False
+        self.on_tools_changed: Callable[[], None] = lambda: None
         self._name = name
         self._entry = entry
         self._keys = keys
         self._auth = auth
         self._clocks = ClockOffsets()
         self._client: Client | None = None
+        self._tool_changes = ToolChanges()
         self._calls: set[asyncio.Task[Any]] = set()
         self._delegations: dict[str, Delegation] = {}
 
@@ -159,10 +162,25 @@ class SdkSession:
                     await self._open(stack, server_log, end, time.monotonic() + seconds)
             except TimeoutError as error:
                 raise ConnectionLost(f"no connection within {seconds:g} s") if error is late else error from None
+            following = asyncio.create_task(self._follow_tools(), name=f"tools:{self._name}")
             try:
                 yield
             finally:
                 self.has_ended = True
+                await cancel_and_wait([following])
+
+    async def _follow_tools(self) -> None:
+        """Read the list of tools again when the server says that it has changed."""
+        client = self._client
+        assert client is not None
+
+        async def read_again() -> None:
+            with suppress(MCPError):
+                self.catalog = await read_catalog(client, self._clocks, self._name, self._entry)
+                self.on_tools_changed()
+
+        # A stream over HTTP that a proxy cuts would end the SDK's client with its calls.
+        await self._tool_changes.follow(client, read_again, listens=self.route.transport == "stdio")
 
     async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd, deadline: float) -> None:
         """Try the routes to the server, one after the other. A busy server is tried again if it says when."""
@@ -209,6 +227,7 @@ class SdkSession:
             transport,
             extensions=extensions,
             mode=self.route.mode,
+            message_handler=self._tool_changes.on_message,
             logging_callback=_LogLines(self._name, self._shown, server_log),
             log_level="warning",
         )
@@ -235,7 +254,7 @@ class SdkSession:
         assert self._client is not None
         context = delegation.delegation if delegation else None
         meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"}
-        state = CallState(delegation)
+        state = CallState(delegation, may_ask=True)
         current_call.set(state)  # for the task made here
 
         call = asyncio.create_task(
@@ -292,7 +311,7 @@ class SdkSession:
             ConnectionLost, SessionRefused, ToolError: as `call`.
         """
         assert self._client is not None
-        state = CallState()
+        state = CallState(may_ask=True)
         current_call.set(state)  # for the task made here
         request = asyncio.create_task(make(self._client))
         self._calls.add(request)

@@ -40,6 +40,9 @@ class Servers:
             print((await lead.run("What changed today?")).answer)
     """
 
+    reserved: frozenset[str] = frozenset()
+    """Names that no tool of a server gets."""
+
     def __init__(
         self,
         entries: Mapping[str, ServerEntry],
@@ -61,7 +64,7 @@ class Servers:
         self._fallback_servers = fallback_servers
         self._allow = allow
         self._warned: set[str] = set()
-        self._say = warn
+        self.say = warn
         self._on_event = on_event
         self._deny = deny
         self._ask = ask
@@ -122,7 +125,7 @@ class Servers:
             and not any(fnmatchcase(tool.name, pattern) for pattern in self._deny)
             and (not self.connections or any(each.entry.uses(each.name, tool.name) for each in covered))
         ]
-        reserved = {tool.name for tool in stand_ins}
+        reserved = self.reserved | {tool.name for tool in stand_ins}
         remote = remote_tools(up, self.warn, reserved=reserved, allow=self._allow, deny=self._deny, ask=self._ask)
         tools = with_fallbacks(remote, fallback, self.warn, Limits()) + stand_ins
         for each in down:
@@ -156,7 +159,7 @@ class Servers:
         """Report a problem, once."""
         if text not in self._warned:
             self._warned.add(text)
-            self._say(text)
+            self.say(text)
 
     def report(self, connection: Connection) -> None:
         """Emit an event for a connection whose state has changed."""

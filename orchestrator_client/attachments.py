@@ -1,0 +1,184 @@
+"""Resources and prompts of servers in what the user asks: `@server:uri`, and `/server:prompt name=value`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mcp import Client
+from mcp.types import Prompt, PromptMessage, ReadResourceResult, Resource
+
+from agentloop import AgentError, ToolError
+from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.content import Content
+from agentloop.messages import Block, Message
+from agentloop.narration import clip
+
+MAX_NAMES = 500
+"""Prompts or resources of one server that are completed."""
+_BEFORE_A_MENTION = "([{\"'"
+_AFTER_A_URI = ".,;:?!)]}\"'"
+
+
+class AttachmentError(AgentError):
+    """What was named cannot be attached; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedContent:
+    """The blocks of a user's message, and a line for the user for each note about them."""
+
+    blocks: Sequence[Block]
+    notes: Sequence[str] = ()
+
+    @property
+    def message(self) -> Message:
+        return {"role": "user", "content": list(self.blocks)}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A resource that a question names."""
+
+    connection: Connection
+    uri: str
+
+
+def mentions(question: str, connections: Sequence[Connection]) -> list[Mention]:
+    """The resources named as `@server:uri`. Words after an @ that name no server are text."""
+    found = []
+    for each in question.split():
+        word = each.lstrip(_BEFORE_A_MENTION)
+        for connection in connections:
+            start = f"@{connection.name}:"
+            uri = word[len(start) :].rstrip(_AFTER_A_URI)
+            if word.startswith(start) and uri:
+                found.append(Mention(connection, uri))
+                break
+    return list(dict.fromkeys(found))
+
+
+async def question_content(question: str, connections: Sequence[Connection]) -> AttachedContent:
+    """A question, with the resources it names before it.
+
+    Raises:
+        AttachmentError: a resource cannot be read.
+    """
+    blocks: list[Block] = []
+    notes: list[str] = []
+    for mention in mentions(question, connections):
+        content = Content(mention.connection.name)
+        try:
+            result = await mention.connection.request(partial(_read, uri=mention.uri))
+        except ToolError as error:
+            raise AttachmentError(f"@{mention.connection.name}:{mention.uri} cannot be attached: {error}") from None
+        for item in result.contents:
+            await content.add(item)
+        blocks += content.blocks
+        notes += [f"attached: @{mention.connection.name}:{clip(mention.uri, 200)}", *content.notes]
+    text = question.encode("utf-8", "replace").decode()
+    return AttachedContent([*blocks, {"type": "text", "text": text}], notes)
+
+
+def is_prompt(command: str, connections: Sequence[Connection]) -> bool:
+    """Whether a command begins with a server's name and a colon."""
+    return any(command.startswith(f"{connection.name}:") for connection in connections)
+
+
+async def prompt_content(command: str, connections: Sequence[Connection]) -> AttachedContent:
+    """The prompt that a command `server:prompt name=value ...` names.
+
+    Raises:
+        AttachmentError: there is no such prompt, an argument is missing or wrong, or the server refuses it.
+    """
+    connection, name, given = _parsed(command, connections)
+    known = {prompt.name: prompt for prompt in await prompts_of(connection)}
+    if name not in known:
+        names = ", ".join(sorted(known)[:20]) or "none"
+        raise AttachmentError(f"{connection.name} has no prompt {clip(name, 64)!r}. It has: {names}.")
+    arguments = _arguments(known[name], given)
+    try:
+        result = await connection.request(lambda client: client.get_prompt(name, arguments))
+    except ToolError as error:
+        raise AttachmentError(f"{connection.name}:{name}: {error}") from None
+    content = Content(connection.name)
+    await _add_messages(content, result.messages)
+    if not content.blocks:
+        raise AttachmentError(f"{connection.name}:{name} is empty.")
+    return AttachedContent(content.blocks, content.notes)
+
+
+async def _add_messages(content: Content, messages: Sequence[PromptMessage]) -> None:
+    """All messages as one of the user. If they are a conversation, each begins with who says it."""
+    is_talk = any(message.role != "user" for message in messages)
+    for message in messages:
+        if is_talk:
+            content.text(f"{message.role.capitalize()}:")
+        await content.add(message.content)
+
+
+def _parsed(command: str, connections: Sequence[Connection]) -> tuple[Connection, str, dict[str, str]]:
+    for connection in connections:
+        if command.startswith(f"{connection.name}:"):
+            try:
+                name, *words = shlex.split(command[len(connection.name) + 1 :]) or [""]
+            except ValueError as error:
+                raise AttachmentError(f"{clip(command, 80)}: {error}") from None
+            pairs = [word.partition("=") for word in words]
+            if wrong := next((pair[0] for pair in pairs if not pair[1]), None):
+                raise AttachmentError(f"{clip(wrong, 80)!r}: arguments of a prompt are given as name=value.")
+            return connection, name, {key: value for key, _, value in pairs}
+    names = ", ".join(connection.name for connection in connections) or "none"
+    raise AttachmentError(f"{clip(command, 80)!r} begins with no server's name. Use server:prompt; servers: {names}.")
+
+
+def _arguments(prompt: Prompt, given: dict[str, str]) -> dict[str, str]:
+    declared = {argument.name: argument for argument in prompt.arguments or ()}
+    usage = f"{prompt.name} takes {', '.join(f'{name}=...' for name in declared) or 'no arguments'}."
+    if unknown := next((name for name in given if name not in declared), None):
+        raise AttachmentError(f"There is no argument {clip(unknown, 64)!r}. {usage}")
+    if missing := next((name for name, each in declared.items() if each.required and name not in given), None):
+        raise AttachmentError(f"The argument {clip(missing, 64)!r} is missing. {usage}")
+    return given
+
+
+async def prompts_of(connection: Connection) -> list[Prompt]:
+    """The prompts that a server lists; none if it has none or cannot be asked."""
+    try:
+        return await connection.request(_prompts)
+    except ToolError:
+        return []
+
+
+async def resources_of(connection: Connection) -> list[Resource]:
+    """The resources that a server lists; none if it has none or cannot be asked."""
+    try:
+        return await connection.request(_resources)
+    except ToolError:
+        return []
+
+
+async def _read(client: Client, *, uri: str) -> ReadResourceResult:
+    return await client.read_resource(uri, cache_mode="bypass")
+
+
+async def _prompts(client: Client) -> list[Prompt]:
+    found: list[Prompt] = []
+    if client.server_capabilities.prompts is None:
+        return found
+    cursor: str | None = None
+    while len(found) < MAX_NAMES:
+        page = await client.list_prompts(cursor=cursor, cache_mode="bypass")
+        found += page.prompts
+        cursor = page.next_cursor
+        if cursor is None or not page.prompts:
+            break
+    return found[:MAX_NAMES]
+
+
+async def _resources(client: Client) -> list[Resource]:
+    if client.server_capabilities.resources is None:
+        return []
+    return (await client.list_resources(cache_mode="bypass")).resources[:MAX_NAMES]
