@@ -34,7 +34,7 @@ async def test_an_agent_file_orchestrates_with_its_own_servers_in_one_trace(tmp_
     with ScriptedMessages(script) as model, Collector() as collector:
         traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "PYTHONPATH": str(ROOT)}
         env = environment(ANTHROPIC_BASE_URL=model.url, **traced)
-        args = ["-m", "mcp_calc_server", "--no-calculator", "--agents", str(leaf(tmp_path))]
+        args = ["-m", "mcp_calc_server", "--agents", str(leaf(tmp_path))]
         servers = {"below": {"command": sys.executable, "args": args, "env": env, "trusted": True}}
         file = write(tmp_path, mcpServers=servers, tools="below__*", model="opus", effort="low", maxUsd=1)
         end = await run(*CLIENT, "--quiet", "--agent", str(file), "Go.", env=env)

@@ -82,7 +82,7 @@ def test_agent_files_with_errors_are_a_usage_error_and_nothing_is_published(
 @pytest.mark.requirement("agents-option")
 def test_names_that_clash_with_other_tools_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path, HEAD.replace(": a", ": calculator_assistant") + "---\nx")
-    end = server("--offline", "--agents", str(file))
+    end = server("--offline", "--calculator", "--agents", str(file))
     assert end.exit_code == 2
     assert "More than one tool is published as calculator_assistant_agent" in end.stderr
     assert server("--agents", str(tmp_path / "none")).exit_code == 2
