@@ -17,6 +17,8 @@ class Limits:
     """Model turns in one run."""
     max_tool_calls: int = 256
     """Tool calls of one message that are run; those above are answered with an error that says so."""
+    max_prompt_chars: int = 100_000
+    """Characters of the prompt that the agent takes as a tool."""
     max_result_chars: int = 100_000
     """Characters of one tool result. A longer one is shown with its beginning and end, and can be read in parts."""
     max_context_tokens: int | None = 150_000

@@ -48,6 +48,7 @@ def said(result: CallToolResult) -> str:
 
 
 @pytest.mark.requirement("sessions")
+@pytest.mark.slow
 async def test_a_session_goes_on_in_the_next_process(tmp_path: Path) -> None:
     script = Repeats()
     with ScriptedMessages(script) as model:

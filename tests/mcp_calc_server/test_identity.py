@@ -61,6 +61,7 @@ async def test_nothing_that_clients_see_of_other_agents_is_about_the_calculator(
 
 
 @pytest.mark.requirement("identity")
+@pytest.mark.slow
 async def test_the_options_say_who_the_server_is(folder: Path) -> None:
     given = ("--name", "desk", "--title", "Front desk", "--instructions", "Greet first.", "--version-label", "3")
     about, _ = await seen(folder, "--agents", "agents", *given)
