@@ -227,7 +227,8 @@ def servers_to_use(
                 name, entry = named_server(given, builtin)
             except ConfigurationError as error:
                 raise ConfigurationError(f"--server: {error}") from None
-            chosen[unused_name(name, {**configured, **chosen})] = entry
+            also = {each: configured[each] for each in servers if each in configured}
+            chosen[unused_name(name, {**also, **chosen})] = entry
         elif configured[given].is_enabled:
             chosen[given] = configured[given]
         else:
