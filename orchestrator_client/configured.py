@@ -89,6 +89,8 @@ def _entry(
         return entry | ({"headers": _pairs(headers, ":", "--header")} if headers else {})
     if headers or transport:
         raise ConfigurationError("--header and --transport are for a URL.")
+    if "://" in first:
+        raise ConfigurationError(f"{first} is not an http:// or https:// address.")
     entry = {"command": first}
     entry |= {"args": rest} if rest else {}
     return entry | ({"env": _pairs(env, "=", "--env")} if env else {})
