@@ -236,6 +236,8 @@ def _entries(given: str | Path | Mapping[str, Any], warn: Warn) -> dict[str, Ser
         return {name: entry}
     if isinstance(given, Path):
         entries = read_config(given, warn)
+    elif not isinstance(given, Mapping):
+        raise ConfigurationError(f"connect: {given!r} is not a URL, a command line, a Path or a mapping of entries.")
     else:
         entries = read_entries(given.get("mcpServers", given), "connect", warn)
     return {name: entry for name, entry in entries.items() if entry.is_enabled}
