@@ -59,7 +59,7 @@ class Agent(AgentDefinition):
         print(writer.run_sync("A haiku about rain").answer)
 
     Raises:
-        ConfigurationError: two tools have the same name.
+        ConfigurationError: `tools` has something that is not a `Tool`, or two of the same name.
     """
 
     async def run(

@@ -88,7 +88,7 @@ def failed_request(error: Exception, base_url: httpx2.URL, *, has_credentials: b
         return _redirected(error.response) if error.response.has_redirect_location else ApiError(error.response)
     if isinstance(error, ImportError):
         return missing_package(error)
-    host = base_url.netloc.decode()
+    host = base_url.netloc.decode() or "the Messages API"
     if isinstance(error, anthropic.APIConnectionError):
         why, is_passing = _cause(error)
         return ApiUnreachable(f"Cannot reach {host}: {why}.", is_passing=is_passing)

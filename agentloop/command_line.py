@@ -13,6 +13,7 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TextIO, cast
+from urllib.parse import urlsplit
 
 import click
 
@@ -110,6 +111,22 @@ class Usd(click.ParamType[Decimal]):
         if not amount.is_finite() or not 0 <= amount <= MAX_USD:
             self.fail(f"{value!r} is not an amount of money from 0 to {MAX_USD:,} US dollars.", param, ctx)
         return amount
+
+
+class Url(click.ParamType[str]):
+    """An http:// or https:// address with a host."""
+
+    name = "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            parts = urlsplit(value)
+            is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_url = False
+        if not is_url:  # the value may hold a password
+            self.fail("it is not an http:// or https:// address with a host.", param, ctx)
+        return str(value)
 
 
 class Seconds(click.ParamType[float]):

@@ -18,7 +18,7 @@ from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
 from agentloop.results import RunResult
 from agentloop.sessions import MemorySessions
-from agentloop.tools import Tool, ToolOutput
+from agentloop.tools import Tool, ToolOutput, check_tools
 from agentloop.typed import ObjectType, Typed
 from agentloop.wire import sdk_client
 
@@ -47,6 +47,7 @@ class AgentDefinition:
     structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
+        check_tools(self.tools, f"Agent {self.name!r}: tools")
         names = [tool.name for tool in self.tools]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigurationError(f"Agent {self.name!r} has more than one tool named {', '.join(twice)}.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, overload
@@ -309,6 +309,23 @@ class Tool:
             takes_context,
         )
         return replace(tool, function=_with_typed_arguments(tool, model))
+
+
+def check_tools(tools: object, what: str) -> None:
+    """Refuse what is not a list of tools.
+
+    Raises:
+        ConfigurationError: says which element of `what` is something else, and how to make it a tool.
+    """
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+        raise ConfigurationError(f"{what} is {type(tools).__name__}. Give a list of tools.")
+    for number, each in enumerate(tools):
+        if isinstance(each, Tool):
+            continue
+        hint = " Make it a tool with @tool or Tool.from_function." if inspect.isroutine(each) else ""
+        hint = " Its method as_tool() makes it one." if hasattr(each, "as_tool") else hint
+        name = getattr(each, "__name__", None) or getattr(each, "name", None) or type(each).__name__
+        raise ConfigurationError(f"{what}[{number}] is {name}, which is not a Tool.{hint}")
 
 
 @overload

@@ -86,7 +86,7 @@ def main(context: click.Context, /, **given: Any) -> None:
 
 def _serve(options: Options, *, own_model: bool) -> None:
     address = publishing.address(options)
-    published = publishing.published(options, _say, own_model=own_model)
+    published = _published(options, own_model=own_model)
     if address is None and sys.stdin.isatty():
         _say(WAITING)
     asyncio.run(
@@ -103,6 +103,13 @@ def _serve(options: Options, *, own_model: bool) -> None:
             resources=published.resources,
         )
     )
+
+
+def _published(options: Options, *, own_model: bool) -> publishing.Published:
+    published = publishing.published(options, _say, own_model=own_model)
+    if published.notice:
+        _say(published.notice)
+    return published
 
 
 def _is_given(context: click.Context, name: str) -> bool:
@@ -148,7 +155,7 @@ def worker(context: click.Context) -> None:
 
 
 def _work(options: Options, *, own_model: bool) -> None:
-    published = publishing.published(options, _say, own_model=own_model)
+    published = _published(options, own_model=own_model)
     durable = publishing.durable(options, [*published.behind, *published.agents])
     if durable is None:
         raise ConfigurationError("A worker needs --durable postgresql://...")
@@ -199,6 +206,8 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
     pairs = dict(_pair(each) for each in env)
     try:
         published = _looked_at(context, given)
+        if published.notice and not any(each.startswith("ANTHROPIC_") for each in pairs):
+            _say(published.notice)
         name = given["name"] or ("calculator" if published.has_calculator else default_name(published.names))
         new = entry(as_arguments(context), published.environment(pairs))
         change = plan(host, new, name=name)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 from click.core import ParameterSource
 
-from agentloop.command_line import Seconds, option
+from agentloop.command_line import Seconds, Url, option
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.prices import PRICES_VARIABLE
 from agentloop.wire import PROVIDERS, Provider
@@ -100,7 +100,11 @@ PUBLISHED = (
         "--publish agents too.",
     ),
     option(
-        _PUBLISHES, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
+        _PUBLISHES,
+        "--base-url",
+        type=Url(),
+        metavar="URL",
+        help="The server of the model, for example a local one without a key.",
     ),
     option(
         _PUBLISHES,

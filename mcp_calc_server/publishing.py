@@ -48,6 +48,8 @@ class Published:
     resources: tuple[Resource, ...] = ()
     modules: tuple[Path, ...] = ()
     """Files of the user's modules that were imported."""
+    notice: str | None = None
+    """What does not work without an API key, if none was found."""
 
     def info(self, options: Options) -> ServerInfo:
         """What clients see of the server: what the options say, and otherwise what follows from what is published."""
@@ -86,7 +88,7 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     parts = [_of_modules(options, choice, own_model=own_model)]
     parts += [_of_files(options, choice, say)] if options.agents else []
     if has_calculator:
-        parts.insert(0, _calculator(choice, say))
+        parts.insert(0, _calculator(choice))
     if options.offline:
         prices.register(choice.model, input=0, output=0)
     return Published(
@@ -99,26 +101,37 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
         tuple(prompt for part in parts for prompt in part.prompts),
         tuple(resource for part in parts for resource in part.resources),
         tuple(path for part in parts for path in part.modules),
+        " ".join(part.notice for part in parts if part.notice) or None,
     )
 
 
-def _calculator(choice: ModelChoice, say: Say) -> Published:
+def _calculator(choice: ModelChoice) -> Published:
     if choice.offline:
         prices.register(choice.model, input=0, output=0)
-    if choice.notice:
-        say(choice.notice)
     agent = calculator_assistant(model=choice.model, client=choice.client)
-    return Published([*math_tools_async(), agent_tool_async(agent)], behind=[agent])
+    return Published([*math_tools_async(), agent_tool_async(agent)], behind=[agent], notice=choice.notice)
 
 
 def _of_modules(options: Options, choice: ModelChoice, *, own_model: bool) -> Published:
     """What `--publish` names."""
     found = [each for name in options.publish for each in find_published(name)]
+    agents = [_adapted(each, options, choice, own_model=own_model) for each in found if isinstance(each, Agent)]
     return Published(
         [each for each in found if isinstance(each, Tool)],
-        [_adapted(each, options, choice, own_model=own_model) for each in found if isinstance(each, Agent)],
+        agents,
         names=tuple(each.name for each in found),
         modules=_modules(options.publish),
+        notice=_without_key(choice, [agent.name for agent in agents if agent.client is sdk_client]),
+    )
+
+
+def _without_key(choice: ModelChoice, names: Sequence[str]) -> str | None:
+    """Which agents cannot answer, if no API key was found. Only the calculator has the offline model instead."""
+    if not choice.notice or not names:
+        return None
+    return (
+        f"no API key found: calls of {', '.join(names)} will fail. Set ANTHROPIC_API_KEY, or name a local model's "
+        "server with --base-url."
     )
 
 
@@ -138,6 +151,7 @@ def _of_files(options: Options, choice: ModelChoice, say: Say) -> Published:
         prompts=tuple(files.prompts_of(options.agents)),
         resources=tuple(files.resources_of(options.agents)),
         modules=_modules([name for item in checked.items for name in item.file.tools or () if ":" in name]),
+        notice=_without_key(choice, [item.file.name for item in checked.items]),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from agentloop import ConfigurationError
 from agentloop.command_line import print_result
 from agentloop.mcp.client.config_file import read_document
+from agentloop.redaction import without_passwords
 from orchestrator_client import configuration
 from orchestrator_client.lines import say
 
@@ -89,6 +90,8 @@ def _entry(
         return entry | ({"headers": _pairs(headers, ":", "--header")} if headers else {})
     if headers or transport:
         raise ConfigurationError("--header and --transport are for a URL.")
+    if "://" in first:
+        raise ConfigurationError(f"{without_passwords(first)} is not an http:// or https:// address.")
     entry = {"command": first}
     entry |= {"args": rest} if rest else {}
     return entry | ({"env": _pairs(env, "=", "--env")} if env else {})

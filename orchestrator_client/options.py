@@ -14,7 +14,7 @@ import click
 from pydantic import TypeAdapter
 
 from agentloop import Budget, ConfigurationError
-from agentloop.command_line import Seconds, Usd, option
+from agentloop.command_line import Seconds, Url, Usd, option
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT
@@ -263,7 +263,11 @@ all_options = _together(
         help="The model of the calculator agents.",
     ),
     option(
-        _MODELS, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
+        _MODELS,
+        "--base-url",
+        type=Url(),
+        metavar="URL",
+        help="The server of the model, for example a local one without a key.",
     ),
     option(_MODELS, "--provider", type=click.Choice(PROVIDERS), default="anthropic", help=PROVIDER_HELP),
     option(_MODELS, "--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model."),

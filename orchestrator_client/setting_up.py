@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -130,6 +131,7 @@ def servers_from(
         click.UsageError: the configuration of a server is wrong.
     """
     own = own_server(_own_env(calculator, run))
+    servers = [_by_name_if_own(each) for each in servers]
     try:
         if config is not None:
             configured = read_config(config, say)
@@ -168,6 +170,17 @@ def own_server(env: Mapping[str, str]) -> dict[str, ServerEntry]:
     """The calculator's server of this installation, which need not be on PATH."""
     args = ("-m", "mcp_calc_server")
     return {OWN_SERVER: ServerEntry(command=sys.executable, args=args, env=env, trusted=True)}
+
+
+def _by_name_if_own(given: str) -> str:
+    """A `--server` that is a path of this installation's `mcp-calc-server`, as its name: it then gets the model too."""
+    try:
+        command, *args = shlex.split(given)
+    except ValueError:
+        return given
+    found = Path(shutil.which(command) or "")
+    is_own = found.stem == OWN_SERVER and found.absolute().parent == Path(sys.executable).parent
+    return shlex.join([OWN_SERVER, *args]) if is_own and found.name != command else given
 
 
 def is_calculator(entry: ServerEntry) -> bool:

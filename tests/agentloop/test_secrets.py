@@ -175,6 +175,10 @@ async def no_address(_stack: AsyncExitStack) -> str:
     return f"ftp://user:{PASSWORD.replace(':', '%3A')}@127.0.0.1/"
 
 
+async def no_scheme(_stack: AsyncExitStack) -> str:
+    return f"user/{PASSWORD.replace(':', '%3A')}"
+
+
 async def no_url(_stack: AsyncExitStack) -> str:
     return f"http://user:{PASSWORD.replace(':', '%3A')}@[::"
 
@@ -185,6 +189,7 @@ WAYS: dict[Callable[[AsyncExitStack], Awaitable[str]], str] = {
     no_tls: "no TLS connection could be made.",
     untrusted: "its TLS certificate is not trusted.",
     with_password: "may hold no user name or password",
+    no_scheme: "Cannot reach the Messages API: its address is no http://",
     no_address: "is no http:// or https:// address",
     no_url: "No client of the Messages API can be made",
 }

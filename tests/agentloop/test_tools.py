@@ -184,6 +184,23 @@ def test_two_tools_of_one_name_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tools", "said"),
+    [
+        ([add], "tools[0] is add, which is not a Tool. Make it a tool with @tool or Tool.from_function."),
+        ([Tool.from_function(add), Agent("b", "")], "tools[1] is b, which is not a Tool. Its method as_tool() makes"),
+        (["add"], "tools[0] is str, which is not a Tool."),
+        ("add", "tools is str. Give a list of tools."),
+        (add, "tools is function. Give a list of tools."),
+        (Tool.from_function(add), "tools is Tool. Give a list of tools."),
+    ],
+)
+def test_what_is_no_tool_is_refused_with_the_way_to_make_it_one(tools: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Agent("a", "", tools)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "made", [lambda: Tool.from_function(add, name="a b"), lambda: Tool.from_function(add, name="x" * 65)]
 )
 def test_names_are_checked_however_a_tool_is_made(made: Callable[[], Tool]) -> None:

@@ -10,7 +10,7 @@ from click.testing import Result
 from tests.in_process import server
 from tests.journeys.test_cli import invoke
 
-NEVER = ("Traceback", "Value error", "Error(", "[Errno", "urllib3", "pydantic", "For further information")
+NEVER = ("planted", "Traceback", "Value error", "Error(", "[Errno", "urllib3", "pydantic", "For further information")
 
 
 def client(*arguments: str) -> Result:
@@ -37,6 +37,11 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (client, "--max-usd -1 1", "'-1' is not an amount of money"),
     (client, "--max-usd nan 1", "'nan' is not an amount of money"),
     (client, "--deadline nan 1", "'nan' is not a number of seconds above 0"),
+    (client, "--base-url nonsense 1", "Invalid value for '--base-url': it is not an http:// or https:// address with"),
+    (client, "--base-url ftp://u:planted@h/ 1", "it is not an http:// or https:// address with a host"),
+    (client, "--base-url http://h:port 1", "it is not an http:// or https:// address with a host"),
+    (client, "add reports ftp://h/mcp", "ftp://h/mcp is not an http:// or https:// address."),
+    (server, "--base-url http://", "Invalid value for '--base-url': it is not an http:// or https:// address with"),
     (client, "--deadline inf 1", "'inf' is not a number of seconds above 0"),
     (client, "--connect-timeout 0 1", "'0' is not a number of at least 0.1 seconds"),
     (client, "--policy none 1", "'none' is not one of 'all', 'best-effort'"),
@@ -61,7 +66,7 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (server, "--publish broken_agents:agent", "broken_agents.py:3: name 'nothing' is not defined"),
     (server, "--publish unparsable_agents:agent", "unparsable_agents.py:1: invalid syntax"),
     (server, "--publish importing_agents:agent", "importing_agents.py:1: No module named 'a_module_that_is_not_there'"),
-    (server, "--publish no_agents:agent", "that is int, not an Agent, a Tool or a list of them."),
+    (server, "--publish no_agents:agent", "is of type int, not an Agent, a Tool or a list of them."),
     (server, "--offline --durable nowhere:runs", "A store is sqlite:PATH or postgresql://"),
     (server, "--offline --durable sqlite:notes.txt/runs", "notes.txt/runs cannot be used: "),
     (server, "--offline --durable sqlite:x --respond-within nan", "'nan' is not a number of seconds above 0"),

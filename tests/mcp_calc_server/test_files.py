@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.in_process import server
+from tests.processes import SERVER, environment, run
 
 HEAD = "---\nname: a\ndescription: Does a.\n"
 GOOD = HEAD + "tools: Read, tests.agentloop.file_tools:words\nmodel: opus\neffort: low\ntimeout: 30\n---\nDo a."
@@ -86,3 +87,14 @@ def test_names_that_clash_with_other_tools_are_refused(tmp_path: Path) -> None:
     assert end.exit_code == 2
     assert "More than one tool is published as calculator_assistant_agent" in end.stderr
     assert server("--agents", str(tmp_path / "none")).exit_code == 2
+
+
+async def test_without_a_key_the_server_says_which_agents_cannot_answer(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    said = "no API key found: calls of a will fail."
+    serving = await run(*SERVER, "--no-calculator", "--agents", str(tmp_path), env=environment())
+    assert (serving.code, serving.out) == (0, "")
+    assert said in serving.err
+    install = ("install", "cursor", "--dry-run", "--no-calculator", "--agents", str(tmp_path))
+    assert said in server(*install).stderr
+    assert server(*install, "--env", "ANTHROPIC_API_KEY=planted").stderr.count("no API key") == 0

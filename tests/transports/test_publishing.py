@@ -78,10 +78,10 @@ async def test_what_a_published_module_prints_does_not_reach_the_protocol(tmp_pa
         (["--publish", f"{AGENTS}:looped", "--publish", f"{AGENTS}:agents"], "published as looped_agent"),
         (["--publish", "no_such_module:x"], "there is no module no_such_module"),
         (["--publish", f"{AGENTS}:nothing"], f"{AGENTS} has no nothing"),
-        (["--publish", f"{AGENTS}:HELPER"], "that is str, not an Agent, a Tool or a list of them"),
+        (["--publish", f"{AGENTS}:HELPER"], "is of type str, not an Agent, a Tool or a list of them"),
         (
             ["--publish", f"{AGENTS}:create_agent_tool_async"],
-            "that is function, not an Agent, a Tool or a list of them. Make",
+            "is of type function, not an Agent, a Tool or a list of them. Make",
         ),
         (
             ["--offline", "--publish", f"{AGENTS}:looped"],

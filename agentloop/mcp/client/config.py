@@ -16,6 +16,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from agentloop import ConfigurationError
 from agentloop.mcp.client.oauth_settings import OAuthSettings
+from agentloop.redaction import without_passwords
 
 LONGEST_NAME = 100
 """Characters of a server's name."""
@@ -227,7 +228,8 @@ def servers_to_use(
                 name, entry = named_server(given, builtin)
             except ConfigurationError as error:
                 raise ConfigurationError(f"--server: {error}") from None
-            chosen[unused_name(name, {**configured, **chosen})] = entry
+            also = {each: configured[each] for each in servers if each in configured}
+            chosen[unused_name(name, {**also, **chosen})] = entry
         elif configured[given].is_enabled:
             chosen[given] = configured[given]
         else:
@@ -256,6 +258,8 @@ def named_server(given: str, builtin: Mapping[str, ServerEntry] | None = None) -
         command, args, problem = "", [], str(error)
     if problem:
         raise ConfigurationError(f"{given!r} is neither a configured server, a URL nor a command: {problem}")
+    if "://" in command:
+        raise ConfigurationError(f"{without_passwords(command)} is not an http:// or https:// address.")
     if command in builtin:
         entry = builtin[command]
         return command, entry.model_copy(update={"args": (*entry.args, *args)})

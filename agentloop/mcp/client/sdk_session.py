@@ -345,6 +345,8 @@ class SdkSession:
         if self.failure is not None:
             reason = error.message if isinstance(error, MCPError) and not self.failure.line else ""
             return self._shown(f"{self.failure}: {reason}")
+        if isinstance(error, OSError) and error.filename and error.strerror:  # mostly a command that is not installed
+            return self._shown(f"{error.filename}: {error.strerror}")
         return self._shown(f"{type(error).__name__}: {error}")
 
     def _outcome(self, call: asyncio.Task[T], state: CallState) -> T:

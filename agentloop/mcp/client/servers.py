@@ -21,6 +21,7 @@ from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.naming import name_matches
 from agentloop.mcp.client.remote import Ask, Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
 from agentloop.narration import LINE, clip
+from agentloop.tools import check_tools
 
 CONNECT_TIMEOUT = 15.0
 """Seconds that starting a server, or connecting to one, may take."""
@@ -60,6 +61,7 @@ class Servers:
 
         `allow`, `deny` and `ask` are those of `remote_tools`.
         """
+        check_tools(fallback, "fallback")
         self._fallback = fallback
         self._fallback_servers = fallback_servers
         self._allow = allow
@@ -234,6 +236,8 @@ def _entries(given: str | Path | Mapping[str, Any], warn: Warn) -> dict[str, Ser
         return {name: entry}
     if isinstance(given, Path):
         entries = read_config(given, warn)
+    elif not isinstance(given, Mapping):
+        raise ConfigurationError(f"connect: {given!r} is not a URL, a command line, a Path or a mapping of entries.")
     else:
         entries = read_entries(given.get("mcpServers", given), "connect", warn)
     return {name: entry for name, entry in entries.items() if entry.is_enabled}

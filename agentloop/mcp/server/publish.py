@@ -21,4 +21,4 @@ def find_published(name: str) -> list[Agent | Tool]:
         return list(found)
     hint = " Make it a tool with @tool." if callable(value) else ""
     kind = type(value).__name__
-    raise ConfigurationError(f"--publish {name}: that is {kind}, not an Agent, a Tool or a list of them.{hint}")
+    raise ConfigurationError(f"--publish {name} is of type {kind}, not an Agent, a Tool or a list of them.{hint}")

@@ -11,7 +11,8 @@ from agentloop import ConfigurationError
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.client.connection import Connection
-from orchestrator_client.setting_up import OWN_SERVER, own_server
+from offline_model.choice import choose_model
+from orchestrator_client.setting_up import OWN_SERVER, own_server, servers_from
 
 OWN_ENV = {"ANTHROPIC_API_KEY": "own-secret"}
 
@@ -127,6 +128,21 @@ def test_a_word_may_be_a_command_with_quotes() -> None:
 def test_the_own_server_may_be_given_arguments() -> None:
     ((name, entry),) = servers_to_use([f"{OWN_SERVER} --offline"], {}, own_server(OWN_ENV)).items()
     assert (name, entry.args) == (OWN_SERVER, ("-m", "mcp_calc_server", "--offline"))
+
+
+def test_a_command_gets_a_number_only_if_a_server_of_its_name_is_used_too() -> None:
+    configured = {"git": ServerEntry(command="other")}
+    assert list(servers_to_use(["git --x"], configured, {})) == ["git"]
+    assert list(servers_to_use(["git --x", "git"], configured, {})) == ["git-2", "git"]
+    assert list(servers_to_use(["git", "git --x", "git --y"], configured, {})) == ["git", "git-2", "git-3"]
+
+
+def test_the_own_server_may_be_given_as_a_path() -> None:
+    choice = choose_model("some-model", base_url="http://127.0.0.1:1")
+    script = Path(sys.executable).with_name(OWN_SERVER)
+    ((name, entry),) = servers_from(None, [f"{script} --no-calculator"], choice, print).items()
+    assert (name, entry.command, entry.args[-1]) == (OWN_SERVER, sys.executable, "--no-calculator")
+    assert entry.env["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:1"
 
 
 @pytest.mark.parametrize("word", ["", "  ", '"unclosed', "''"])

@@ -95,7 +95,7 @@ async def test_leaving_ends_a_server_that_ignores_every_request_to_end(tmp_path:
     ("command", "reason"),
     [
         (("false",), "onnection closed"),
-        (("/nonexistent/server",), "FileNotFoundError"),
+        (("/nonexistent/server",), "/nonexistent/server: No such file or directory"),
         (("echo", "hello"), "onnection closed"),
         (("cat",), "MCPError"),
     ],
