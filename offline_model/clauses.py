@@ -129,7 +129,9 @@ class Clauses:
         entry = Entry(name, "1", price.value, price.currency, piece, is_counted=False)
         per = re.search(r"\bper\s+(\w+)", text)
         unit = stem(per[1].lower()) if per else reading.unit
-        one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE) and unit in {"", "each"}
+        one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE) and unit in {"", "each"} - (
+            {"each"} if w.FEES & set(stems(name)) else set()
+        )
         unnamed = not name and (not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
         if reading.for_all or one or not (unnamed or unit or listed):

@@ -127,6 +127,9 @@ _ANYWHERE = (
     r"\w+ of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))",
     r"(?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d",
     r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap",
+    r"(?:order|price|bill|number)s? (?:was |were )?(?:doubled|tripled|halved)",
+    r"money back|g[eo]t (?:my|our|the|his|her|their) (?:\w+ )?back",
+    r"pa(?:y|id|ys) for (?:hers|his|theirs|mine|(?:his|her|their|my) own)\b",
     r"(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
     r"(?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))",
     r"if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b",
@@ -158,7 +161,7 @@ _BESIDE_AMOUNTS = (
     r"from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))",
     r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d",
     r"[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never",
-    r"\w+n[’']t|or|nor|might|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
+    r"\w+n[’']t|or|nor|might|(?-i:may)(?! \d)|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
     r"half an? (?!dozen)|(?:one|\d|get|gets|got|is|was|for|make|half|comes?) (?:\w+ )?free",
     r"free (?:one|with|if|over|when)|knock\w*|negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour",
     r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)",
@@ -194,7 +197,8 @@ _BESIDE_AMOUNTS = (
 """Change the arithmetic in a sentence that holds an amount."""
 _UNKNOWN_QUESTION = (
     r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|worth|better|best|median",
-    r"original|(?:full|list) price|the net\b(?! total)",
+    rf"(?:total|cost|price|much|that|it|what) per (?!(?:{'|'.join(PARTS | PEOPLE | EACH | {'head'})})s?\b)\w+",
+    r"(?:what|which|how many) (?:percent\w*|%)|the rest|original|(?:full|list) price|the net\b(?! total)",
     r"where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))",
     r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
     r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",
