@@ -25,6 +25,7 @@ from agentloop.errors import (
 )
 from agentloop.event_json import event_from_json, event_to_json
 from agentloop.events import (
+    ContextEdited,
     Event,
     EventHandler,
     Notice,
@@ -45,6 +46,7 @@ from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.messages import Conversation
 from agentloop.results import RunResult, Step
+from agentloop.server_tools import server_tool
 from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import provider_client, sdk_client
@@ -59,6 +61,7 @@ __all__ = [
     "CallContext",
     "Cancellation",
     "ConfigurationError",
+    "ContextEdited",
     "ContextWindowExceeded",
     "Conversation",
     "DeadlineExceeded",
@@ -107,5 +110,6 @@ __all__ = [
     "event_to_json",
     "provider_client",
     "sdk_client",
+    "server_tool",
     "tool",
 ]

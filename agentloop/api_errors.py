@@ -39,7 +39,7 @@ _PUBLIC_HEADERS = re.compile(
     r"x-stainless-.*|anthropic-(version|beta)|accept(-encoding)?|connection|content-(type|length)|host|user-agent"
     r"|traceparent|tracestate"
 )
-_TOOL = re.compile(r"\btools\.(\d{1,4})\.")
+_TOOL = re.compile(r"\btools\.(\d{1,4})[.:]")
 _BAD_REQUEST = 400
 _REQUEST_ID = re.compile(r"[\w-]{1,100}")
 _HOST = re.compile(r"[\w.:-]{1,255}")

@@ -95,6 +95,8 @@ class ConversationState:
             )
         self.conversation = replace(conversation, bound_to=bound_to, kept=dict(conversation.kept))
         self.max_tokens = max_tokens
+        self.container = ""
+        """Where the API executes the model's code."""
         self._enlarged = False
         self._nudged = False
         self._read_output = read_output
@@ -113,6 +115,7 @@ class ConversationState:
         Raises:
             RunError: the turn ends the run without an answer.
         """
+        self.container = turn.container or self.container
         match turn.stop_reason:
             case "tool_use" | "end_turn" if turn.tool_uses:
                 return RunTools(turn.tool_uses)

@@ -25,19 +25,16 @@ MAX_ATTACHED = 10_000_000
 """Images and documents that come with an answer, and the characters of their base64 or text."""
 TAKEN = "The session_id of an earlier answer, to continue that conversation. Leave it out to begin a new one."
 GIVEN = "Send it with the next call to continue this conversation."
-INPUT_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "prompt": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 20_000,
-            "description": "What the agent is to do, self-contained: it sees nothing of this conversation.",
-        }
-    },
-    "required": ["prompt"],
-    "additionalProperties": False,
-}
+
+
+def _prompt_schema(max_chars: int) -> dict[str, Any]:
+    prompt = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": max_chars,
+        "description": "What the agent is to do, self-contained: it sees nothing of this conversation.",
+    }
+    return {"type": "object", "properties": {"prompt": prompt}, "required": ["prompt"], "additionalProperties": False}
 
 
 def agent_spec(agent: AgentDefinition) -> ToolSpec:
@@ -50,7 +47,9 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
         name=f"{agent.name}_agent",
         description=agent.description or f"Delegates a self-contained task to the agent {agent.name}.",
         input_schema=_with_session(
-            agent, INPUT_SCHEMA if agent.typed_input is None else agent.typed_input.schema, TAKEN
+            agent,
+            _prompt_schema(agent.limits.max_prompt_chars) if agent.typed_input is None else agent.typed_input.schema,
+            TAKEN,
         ),
         output_schema=None if agent.typed_output is None else _with_session(agent, agent.typed_output.schema, GIVEN),
         read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),

@@ -147,6 +147,19 @@ class ToolFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContextEdited(Event):
+    """Old tool results are left out of the run's requests from now on, because its prompts have become too long.
+
+    `results` is the number of all that are left out, `tokens` how many tokens that saves, `by` either `api` or `local`:
+    the Messages API does it, or this process does because the server cannot.
+    """
+
+    results: int
+    tokens: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
     """A message for the operator that the model does not need."""
 

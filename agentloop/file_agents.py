@@ -13,6 +13,7 @@ from agentloop.errors import ConfigurationError
 from agentloop.limits import Limits
 from agentloop.loading import load_attribute
 from agentloop.model import ClientSource
+from agentloop.server_tools import server_tool
 from agentloop.tools import Tool
 from agentloop.wire import sdk_client
 
@@ -35,6 +36,7 @@ CLAUDE_CODE_TOOLS = frozenset(
     """.split()  # noqa: SIM905 - 55 lines otherwise
 )
 
+_FETCH_FROM = re.compile(r"WebFetch\(domain:([\w.*-]+)\)")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _NOT_YET: dict[str, tuple[str, Level, str]] = {
     "approve": ("approve", "error", "the agent would call these tools without asking anybody"),
@@ -63,7 +65,8 @@ def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete
     """Choose the tools of an agent file: from `available`, and the Python functions it names as `module:function`.
 
     What `disallowedTools` matches is taken away first. A pattern is a name or has `*` in it; `mcp__server__tool` is
-    `server__tool`, and `mcp__server` all tools of the server. Without `tools` the agent gets all that is available.
+    `server__tool`, and `mcp__server` all tools of the server. `WebSearch`, `WebFetch` and `WebFetch(domain:HOST)` are
+    tools that the Messages API runs itself. Without `tools` the agent gets all that is available.
     A tool of an MCP server is also called `server__tool` if it is not in `available` under that name. The problems say
     which functions cannot be loaded, which are tools of Claude Code and, if `available` `is_complete`, which patterns
     match nothing.
@@ -73,7 +76,7 @@ def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete
         >>> [tool.name for tool in selection.tools]
     """
     functions, problems = own_functions(file)
-    candidates = [(_qualified(tool), tool) for tool in available] + list(functions.items())
+    candidates = [(_qualified(tool), tool) for tool in available] + [*functions.items(), *_web_tools(file)]
     denied = {name for name, tool in candidates if any(_matches(p, name, tool) for p in file.disallowed_tools)}
     allowed = [
         tool
@@ -89,6 +92,16 @@ def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete
 
 def _qualified(tool: Tool) -> str:
     return tool.name if tool.served_by == "local" else f"{tool.served_by}__{tool.name}"
+
+
+def _web_tools(file: AgentFile) -> Iterable[tuple[str, Tool]]:
+    """The tools of the Messages API that the file names, by the names that Claude Code has for them."""
+    named = file.tools or ()
+    if "WebSearch" in named:
+        yield "WebSearch", server_tool("web_search")
+    domains = [found[1] for name in named if (found := _FETCH_FROM.fullmatch(name))]
+    if domains or "WebFetch" in named:
+        yield "WebFetch", server_tool("web_fetch", allowed_domains=() if "WebFetch" in named else domains)
 
 
 def own_functions(file: AgentFile) -> tuple[dict[str, Tool], list[Problem]]:
@@ -127,6 +140,7 @@ def _matches(pattern: str, name: str, tool: Tool) -> bool:
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
+    pattern = _FETCH_FROM.sub("WebFetch", pattern)
     if pattern.startswith("mcp__"):
         pattern = pattern.removeprefix("mcp__")
         pattern = pattern if "__" in pattern else f"{pattern}__*"

@@ -17,8 +17,12 @@ class Limits:
     """Model turns in one run."""
     max_tool_calls: int = 256
     """Tool calls of one message that are run; those above are answered with an error that says so."""
+    max_prompt_chars: int = 100_000
+    """Characters of the prompt that the agent takes as a tool."""
     max_result_chars: int = 100_000
     """Characters of one tool result. A longer one is shown with its beginning and end, and can be read in parts."""
+    max_context_tokens: int | None = 150_000
+    """Tokens of a prompt beyond which old tool results are left out of requests. None: nothing is left out."""
     max_usd: float | None = None
     """US dollars that one run may cost, with the runs it delegates to, estimated from list prices. None: no bound."""
     max_results_chars: int = 400_000

@@ -37,10 +37,12 @@ READ_RESULT = ToolSpec(
 def may_be_long(tool: Tool) -> bool:
     """Whether its results may have text of any length: not those of agents, nor those with a structure of their own.
 
+    Results of tools that the Messages API runs itself do not come here.
+
     Servers that are written with FastMCP describe plain text as an object with the one property `result`.
     """
     properties = (tool.spec.output_schema or {}).get("properties") or {}
-    return not tool.spec.is_agent and set(properties) <= {"result"}
+    return not tool.spec.is_agent and tool.spec.api_definition is None and set(properties) <= {"result"}
 
 
 class LongResults:

@@ -18,6 +18,7 @@ from agentloop.conversation import Answered, AskAgain, ConversationState, RunToo
 from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import (
+    ContextEdited,
     Event,
     Notice,
     RunFinished,
@@ -84,6 +85,7 @@ class _Run:
             cache=RunCache(agent.prompt_cache),
             spent=self._spend,
             notice=self._notice,
+            edited=self._context_edited,
             receive=self._on_stream_event,
         )
         self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
@@ -154,7 +156,8 @@ class _Run:
         self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
-        request = ModelRequest(self._settings, self._state.conversation.messages, self._state.max_tokens)
+        state = self._state
+        request = ModelRequest(self._settings, state.conversation.messages, state.max_tokens, state.container)
 
         def retried(error: ModelError, attempt: int, pause: float) -> None:
             if self._now_calling is not None:
@@ -202,10 +205,10 @@ class _Run:
         Raises:
             ModelError: it is the given one, which names no tool.
         """
-        number = refused_tool(error)
-        if number is None or number >= len(request.settings.tools):
+        index, tools = refused_tool(error), list(request.settings.tools)
+        number = None if index is None else index - (len(request.settings.frame["tools"]) - len(tools))
+        if number is None or not 0 <= number < len(tools):
             raise error
-        tools = list(request.settings.tools)
         left_out = tools.pop(number)
         self._settings = replace(self._settings, tools=tuple(tools))
         text = f"{left_out.name} is left out, because the Messages API does not take its definition: {error}"
@@ -308,6 +311,9 @@ class _Run:
     def _spend(self, usage: ModelUsage) -> None:
         self._own = self._own.plus(self._settings.model, usage)
         self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
+
+    def _context_edited(self, results: int, tokens: int, by: str) -> None:
+        self._emit(ContextEdited(run=self.id, agent=self._name, results=results, tokens=tokens, by=by))
 
     def _notice(self, text: str) -> None:
         self._emit(Notice(run=self.id, agent=self._name, text=text))

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from agentloop import exact_json, wire
 from agentloop.api_errors import ApiError, client_unusable
+from agentloop.context_editing import BETA
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
@@ -45,6 +46,9 @@ IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSO
 
 IMAGE_TOKENS = 5_000
 """More than any image costs: the API makes large ones smaller."""
+
+MAX_SEARCHES = 10
+"""Uses of server tools after which the API pauses a turn, unless they have limits of their own."""
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -101,6 +105,12 @@ class ModelSettings:
         return encodable
 
     @cached_property
+    def most_searches(self) -> int:
+        """Web searches that the API makes for one request at most."""
+        tools = [tool.api_definition for tool in self.tools if tool.api_definition is not None]
+        return sum(tool.get("max_uses") or MAX_SEARCHES for tool in tools if tool.get("name") == "web_search")
+
+    @cached_property
     def frame_size(self) -> int:
         """Bytes, without the deferred tools: of those, as many of the longest as one search may add."""
         deferred = sorted((_size(tool.for_model()) for tool in self.tools if tool.deferred), reverse=True)
@@ -118,6 +128,8 @@ class ModelRequest:
     settings: ModelSettings
     messages: Sequence[Message]
     max_tokens: int
+    container: str = ""
+    context_management: Mapping[str, Any] | None = None
     marks: CacheMarks | None = None
 
     @cached_property
@@ -125,6 +137,10 @@ class ModelRequest:
         """What is sent, but for how it is to be answered. Text that has no encoding is repaired."""
         messages = exact_json.encodable(list(self.messages))
         body = {**self.settings.frame, "max_tokens": self.max_tokens, "messages": messages}
+        if self.container:
+            body["container"] = self.container
+        if self.context_management is not None:
+            body["context_management"] = self.context_management
         return body if self.marks is None else self.marks.applied_to(body)
 
     @cached_property
@@ -220,7 +236,8 @@ async def stream_turn(
         ConfigurationError: there are no credentials.
     """
     try:
-        async with client.send(request.body) as answer:
+        betas = [BETA] if request.context_management is not None else []
+        async with client.send(request.body, betas) as answer:
             answered(answer.headers)
             async for event in answer.events:
                 moved_on = builder.feed(event)

@@ -10,15 +10,16 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
+from agentloop.context_editing import ContextEditor
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.limits import Limits
 from agentloop.model import Hear, ModelRequest, stream_turn
-from agentloop.prices import price_of, priced
+from agentloop.prices import SEARCH_USD, price_of, priced
 from agentloop.prompt_cache import RunCache, Style, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import ToolUse, Turn, TurnBuilder
@@ -42,14 +43,15 @@ SHORTEST_ANSWER = 1024
 """Tokens of an answer for which a request is made although the budget has no more."""
 
 _BAD_REQUEST = 400
+_WINDOW_IS_FULL = "model_context_window_exceeded"
 _COUNTED = {"message_start", "message_delta"}
 
 
 class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
 
-    `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, and `notice`
-    what the operator should know.
+    `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, `notice` what
+    the operator should know, and `edited` what is left out of prompts: results, tokens, and by whom.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class ModelCaller:
         cache: RunCache,
         spent: Callable[[ModelUsage], None],
         notice: Callable[[str], None],
+        edited: Callable[[int, int, str], None],
         receive: Hear,
     ) -> None:
         self._model = model
@@ -73,6 +76,8 @@ class ModelCaller:
         self._cache = cache
         self._spent = spent
         self._notice = notice
+        self._edited = edited
+        self._editor = ContextEditor(limits.max_context_tokens)
         self._on_stream_event = receive
         self._known: tuple[int, int] | None = None
         self.request_id = ""
@@ -89,7 +94,11 @@ class ModelCaller:
         failures = 0
         for attempt in itertools.count(1):
             try:
-                return await self._attempt(client, request)
+                turn = await self._attempt(client, request)
+                if turn.stop_reason != _WINDOW_IS_FULL or not self._clear(request):
+                    return turn
+                retried(ModelError("The conversation does not fit the model's context window."), attempt, 0.0)
+                continue
             except ModelError as error:
                 failures += not error.is_overload
                 if not error.is_passing or failures >= self._limits.attempts:
@@ -120,6 +129,43 @@ class ModelCaller:
         return self._rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
+        """Send the request without old tool results if it is too long: the API leaves them out, or else this does."""
+        support = support_of(client.base_url)
+        if support.edits_context is False:
+            return await self._attempt_marked(client, self._without_old_results(request))
+        edited = replace(request, messages=self._editor.edited(request.messages))
+        if not self._editor.is_on(self._prompt_estimate(edited)):
+            return await self._attempt_marked(client, edited)
+        edits = self._editor.for_api(request.messages)
+        try:
+            turn = await self._attempt_marked(client, replace(edited, context_management=edits))
+        except ModelError as error:
+            if error.status != _BAD_REQUEST or support.edits_context:
+                raise
+            turn = await self._or_refused(self._attempt_marked(client, self._without_old_results(request)), error)
+            support.edits_context = False
+            self._notice(f"{client.base_url} refuses context_management: old results are left out here from now on.")
+        else:
+            support.edits_context = True
+        return turn
+
+    def _without_old_results(self, request: ModelRequest) -> ModelRequest:
+        """The request without old tool results, more of them if it is still too long."""
+        edited = replace(request, messages=self._editor.edited(request.messages))
+        if not self._editor.is_too_long(self._prompt_estimate(edited)) or not self._clear(request):
+            return edited
+        return replace(request, messages=self._editor.edited(request.messages))
+
+    def _clear(self, request: ModelRequest) -> bool:
+        """Leave old tool results out from now on, if there are more of them."""
+        cleared = self._editor.clear(request.messages)
+        if cleared is None:
+            return False
+        self._known = None  # the next prompt may have other tokens, not only more
+        self._edited(*cleared, "local")
+        return True
+
+    async def _attempt_marked(self, client: ApiClient, request: ModelRequest) -> Turn:
         """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""
         support = support_of(client.base_url)
         marked = self._marked(request, support.style)
@@ -128,7 +174,7 @@ class ModelCaller:
         except ModelError as error:
             if error.status != _BAD_REQUEST or marked.marks is None or support.is_known:
                 raise
-            turn = await self._unmarked(client, request, error)
+            turn = await self._or_refused(self._attempt_once(client, request), error)
             support.refused()
             self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
         else:
@@ -136,14 +182,14 @@ class ModelCaller:
         self._cache.sent(request.messages)
         return turn
 
-    async def _unmarked(self, client: ApiClient, request: ModelRequest, refusal: ModelError) -> Turn:
-        """Send the same request without marks.
+    async def _or_refused(self, attempt: Coroutine[Any, Any, Turn], refusal: ModelError) -> Turn:
+        """Send the request without what may have been refused.
 
         Raises:
             ModelError: if that is refused too, the first refusal.
         """
         try:
-            return await self._attempt_once(client, request)
+            return await attempt
         except ModelError as error:
             raise refusal if error.status == _BAD_REQUEST else error from None
 
@@ -180,6 +226,8 @@ class ModelCaller:
             if event.get("type") in _COUNTED:
                 begun()
                 count.now(builder.usage)
+            if (cleared := self._editor.newly_cleared(event)) is not None:
+                self._edited(*cleared, "api")
             self._on_stream_event(event, moved_on)
 
         def answered(headers: Mapping[str, str]) -> None:
@@ -251,7 +299,8 @@ def _most(request: ModelRequest, prompt_tokens: int) -> Budget:
     """The most that the request can cost."""
     price = price_of(request.settings.model, prompt_tokens=prompt_tokens)
     ttl = request.marks.ttl if request.marks else None
-    usd = None if price is None else price.at_most(prompt_tokens, request.max_tokens, ttl)
+    searches = request.settings.most_searches * SEARCH_USD
+    usd = None if price is None else price.at_most(prompt_tokens, request.max_tokens, ttl) + searches
     return Budget.unchecked(usd, prompt_tokens + request.max_tokens, 1)
 
 

@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
 from agentloop.schema_check import SchemaCheck
 
 MAX_NOTE = 1_000
@@ -196,3 +199,17 @@ def _named(schema: Any, old: str, new: str) -> Any:
     if old == new or not isinstance(schema, dict):
         return schema
     return {**schema, "description": f"{old}: {schema.get('description') or ''}".rstrip(": ")[:MAX_NOTE]}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Names each property once: a title is the name again, and a model reads every word with every request."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
+
+
+def untitled_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a model class, without titles."""
+    schema = model.model_json_schema(schema_generator=_Untitled)
+    return {key: value for key, value in schema.items() if key != "title"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from agentloop import exact_json
 from agentloop.events import (
+    ContextEdited,
     Event,
     Notice,
     RunFinished,
@@ -77,6 +78,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
             return f"attempt {attempt}, {reason}, next try in {_seconds(seconds)}: {error}"
         case Notice(text=text):
             return text
+        case ContextEdited(results=results, tokens=tokens):
+            return f"{results} old tool results are left out of the prompt, about {tokens:,} tokens"
         case RunFinished(error=str(error)):
             return f"ended without an answer: {error}"
         case RunFinished(answer=str(answer), bill=bill):

@@ -22,6 +22,9 @@ from agentloop.usage import ModelUsage, decimal_of, shown
 PRICES_VARIABLE = "AGENTLOOP_PRICES"
 """The environment variable that names a file of prices for the commands."""
 
+SEARCH_USD = Decimal("0.01")
+"""The price of one search with the API's own `web_search`, besides its tokens. `web_fetch` costs its tokens only."""
+
 _MILLION = 1_000_000
 _PROVIDER_ID = re.compile(
     r"(?:.*/)?(?P<bedrock>(?:(?P<area>[a-z-]+)\.)?anthropic\.)?(?P<id>claude-[\w@-]+?)(?:-v\d+)?(?::\d+)?"
@@ -186,4 +189,5 @@ def priced(model: str, usage: ModelUsage, ttl: Ttl = "5m") -> ModelUsage:
     `ttl` is how long what it wrote to the cache lasts.
     """
     price = price_of(model, prompt_tokens=usage.prompt_tokens)
-    return usage.costing(None if price is None else price.of(usage, ttl))
+    searches = usage.web_search_requests * SEARCH_USD
+    return usage.costing(None if price is None else price.of(usage, ttl) + searches)

@@ -50,6 +50,8 @@ class ServerSupport:
     style: Style = "automatic"
     is_known: bool = False
     """Whether it has accepted this style."""
+    edits_context: bool | None = None
+    """Whether it takes `context_management`; None if that is not known."""
 
     def refused(self) -> None:
         self.style = _WEAKER[self.style]

@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-from pydantic.json_schema import GenerateJsonSchema
 
 from agentloop import exact_json
 from agentloop.content import Document, Image
@@ -21,7 +20,7 @@ from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
 from agentloop.messages import Block
-from agentloop.model_schema import ModelSchema
+from agentloop.model_schema import ModelSchema, untitled_schema
 from agentloop.schema_check import SchemaCheck
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -53,9 +52,13 @@ class ToolSpec:
     """Whether the model has to search for it with the Messages API's tool search."""
     model_schema: ModelSchema | None = None
     """Sent to the model instead of an input schema that the Messages API would reject."""
+    api_definition: Mapping[str, Any] | None = None
+    """The definition of a tool that the Messages API runs itself: see `server_tool`."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""
+        if self.api_definition is not None:
+            return dict(self.api_definition)
         schema = self.input_schema if self.model_schema is None else self.model_schema.schema
         tool = {"name": self.name, "description": self.description, "input_schema": dict(schema)}
         return tool | {"defer_loading": True} if self.deferred else tool
@@ -299,7 +302,7 @@ class Tool:
             ToolSpec(
                 name=name or function.__name__,
                 description=description or inspect.getdoc(function) or "",
-                input_schema=_without_title(model.model_json_schema(schema_generator=_Untitled)),
+                input_schema=untitled_schema(model),
                 **spec,
             ),
             function,
@@ -374,18 +377,6 @@ def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Para
             )
         fields[p.name] = (p.annotation, ... if p.default is p.empty else p.default)
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-class _Untitled(GenerateJsonSchema):
-    """Names each property once: a title is the name again, and a model reads every word with every request."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        del schema
-        return False
-
-
-def _without_title(schema: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in schema.items() if key != "title"}
 
 
 def _misfits(error: ValidationError) -> str:

@@ -33,6 +33,7 @@ _PIECES = {
     "thinking_delta": ("thinking", "thinking"),
     "signature_delta": ("signature", "signature"),
 }
+_SEARCHES = "web_search_requests"
 _TEXTS = {"text": "text", "thinking": "thinking", "redacted_thinking": "data"}
 """The field of each block type that must be a string."""
 
@@ -74,7 +75,10 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The model's response: content blocks to append to the history unchanged, and the stop reason."""
+    """The model's response: content blocks to append to the history unchanged, and the stop reason.
+
+    `container` identifies where the API executed the model's code, which later requests may go on with.
+    """
 
     content: tuple[Block, ...]
     stop_reason: str
@@ -82,6 +86,7 @@ class Turn:
     stop_details: Mapping[str, Any] | None = None
     model: str = ""
     usage: ModelUsage = field(default_factory=ModelUsage)
+    container: str = ""
 
     @property
     def text(self) -> str:
@@ -98,6 +103,7 @@ class TurnBuilder:
         self._blocks: dict[int, Block] = {}
         self._pieces: dict[int, dict[str, list[str]]] = {}
         self._stop: Mapping[str, Any] = {}
+        self._container = ""
         self._ended = False
         self._closed_call: int | None = None
         self._uses: dict[int, ToolUse] = {}
@@ -125,6 +131,7 @@ class TurnBuilder:
                 message = _object(event, "message")
                 self.model = model if isinstance(model := message.get("model"), str) else ""
                 self._update_counts(message.get("usage"))
+                self._update_container(message.get("container"))
             case "content_block_start":
                 complete = self._pop_closed_call()
                 self._open(event)
@@ -136,6 +143,7 @@ class TurnBuilder:
             case "message_delta":
                 self._stop = _object(event, "delta")
                 self._update_counts(event.get("usage"))
+                self._update_container(self._stop.get("container"))
                 if self._stop.get("stop_reason") == "tool_use":
                     return self._pop_closed_call()
             case "message_stop":
@@ -180,15 +188,23 @@ class TurnBuilder:
             stop_details=_texts_of(details) if isinstance(details, dict) else None,
             model=self.model,
             usage=self.usage,
+            container=self._container,
         )
 
     def _update_counts(self, counts: object) -> None:
         """Update the token counts of the message. Counts that have not changed are null or absent."""
-        known = {
-            kind: count for kind, count in (counts if isinstance(counts, dict) else {}).items() if _is_count(count)
-        }
+        given = counts if isinstance(counts, dict) else {}
+        known = {kind: count for kind, count in given.items() if _is_count(count)}
+        server_tools = given.get("server_tool_use")
+        searches = server_tools.get(_SEARCHES) if isinstance(server_tools, dict) else None
+        if _is_count(searches):
+            known[_SEARCHES] = searches
         self._counts |= known | {"requests": 1}
         self._usage = None
+
+    def _update_container(self, container: object) -> None:
+        name = container.get("id") if isinstance(container, dict) else None
+        self._container = name if isinstance(name, str) else self._container
 
     def _extend(self, index: int, delta: Mapping[str, Any]) -> None:
         """Store a delta of a block. The deltas are joined at the end, because joining each one takes quadratic time."""

@@ -27,8 +27,9 @@ _LARGE = 10**30
 class ModelUsage:
     """Requests sent to one model and the tokens they cost, as the API counts them.
 
-    The whole prompt is `input_tokens + cache_creation_input_tokens + cache_read_input_tokens`. `usd` is an estimate
-    from list prices; None if one of the requests went to a model whose price is not known.
+    The whole prompt is `input_tokens + cache_creation_input_tokens + cache_read_input_tokens`. `web_search_requests`
+    are searches that the API ran itself, which cost money besides their tokens. `usd` is an estimate from list prices;
+    None if one of the requests went to a model whose price is not known.
     """
 
     requests: int = 0
@@ -37,6 +38,7 @@ class ModelUsage:
     cache_creation_input_tokens: int = 0
     cache_read_input_tokens: int = 0
     usd: Decimal | None = _NOTHING
+    web_search_requests: int = 0
 
     def __add__(self, other: ModelUsage) -> ModelUsage:
         return self._with(other, operator.add)
@@ -69,7 +71,7 @@ class ModelUsage:
         counts = {name: getattr(self, name) for name in COUNTS}
         if requests is not None:
             counts["requests"] = min(counts["requests"], max(0, requests))
-        for name in COUNTS[1:]:
+        for name in TOKENS:
             if tokens is not None:
                 counts[name] = min(counts[name], max(0, tokens))
                 tokens -= counts[name]
@@ -77,8 +79,10 @@ class ModelUsage:
         return ModelUsage(**counts, usd=cost)
 
     def to_json(self) -> dict[str, Any]:
-        """The field names as keys; `usd` is a number, not rounded, or null."""
+        """The field names as keys; `usd` is a number, not rounded, or null. Searches are there if there were any."""
         counts: dict[str, Any] = {name: getattr(self, name) for name in COUNTS}
+        if not self.web_search_requests:
+            del counts["web_search_requests"]
         return counts | {"usd": _usd_unrounded(self.usd)}
 
     @classmethod
@@ -87,12 +91,12 @@ class ModelUsage:
 
         Missing, negative and non-integer figures count as 0, those above `MAX_COUNT` as that, a bad `usd` as unknown.
         """
-        requests, input_tokens, output_tokens, written, read = (_count(value.get(name)) for name in COUNTS)
         usd = _usd(value["usd"]) if "usd" in value else _NOTHING
-        return cls(requests, input_tokens, output_tokens, written, read, usd)
+        return cls(**{name: _count(value.get(name)) for name in COUNTS}, usd=usd)
 
 
 COUNTS = tuple(f.name for f in fields(ModelUsage) if f.name != "usd")
+TOKENS = tuple(name for name in COUNTS if name.endswith("_tokens"))
 
 
 @dataclass(frozen=True, slots=True)

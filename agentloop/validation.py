@@ -18,6 +18,8 @@ from jsonschema.exceptions import SchemaError, best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+MAX_MESSAGE = 400
+"""Characters of a reason."""
 MAX_STEPS = 20_000
 """Keywords evaluated in one validation by an untrusted schema, about 0.2 s. Beyond that the value counts as valid."""
 
@@ -53,7 +55,14 @@ def misfit(validator: Any, value: object) -> tuple[str, str] | None:
         error = best_match(itertools.islice(validator.iter_errors(value), MAX_MISFITS))
     except (Unresolvable, RecursionError, re.error, _TooManySteps):
         return None
-    return None if error is None else (error.json_path.removeprefix("$").lstrip("."), error.message[:500])
+    return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _shortened(error.message))
+
+
+def _shortened(message: str) -> str:
+    """The message may begin with the whole value; the reason is at its end."""
+    return (
+        message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 2 :]}"
+    )
 
 
 def _counted(keyword: Keyword) -> Keyword:

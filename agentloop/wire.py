@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -138,8 +138,8 @@ class ApiClient:
         self._client = client.with_middleware(bounded.bound_answers)
 
     @asynccontextmanager
-    async def send(self, body: Mapping[str, Any]) -> AsyncIterator[Answer]:
-        """Send a request with this body and stream its answer.
+    async def send(self, body: Mapping[str, Any], betas: Sequence[str] = ()) -> AsyncIterator[Answer]:
+        """Send a request with this body and stream its answer. `betas` are features of the API that it needs.
 
         Raises:
             ApiError: the API answered with an error.
@@ -153,7 +153,7 @@ class ApiClient:
                 "/v1/messages",
                 body={**body, "stream": True},
                 cast_to=object,
-                options={"follow_redirects": False, "max_retries": 0, "headers": self._headers()},
+                options={"follow_redirects": False, "max_retries": 0, "headers": self._headers(betas)},
                 stream=True,
                 stream_cls=anthropic.AsyncStream[object],
             )
@@ -171,9 +171,12 @@ class ApiClient:
     async def close(self) -> None:
         await self._client.close()
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, betas: Sequence[str]) -> dict[str, str]:
         """No compression, so that the limits apply to the received bytes; and the trace context of the turn."""
         headers = {"accept-encoding": "identity"}
+        if betas:
+            configured = self._client.default_headers.get("anthropic-beta")
+            headers["anthropic-beta"] = ",".join([*([configured] if isinstance(configured, str) else []), *betas])
         if self._client.open_telemetry["propagation"]:
             propagate.inject(headers)
         return headers

@@ -47,7 +47,7 @@ class Bundle:
         arguments = [word for folder in self.folders for word in ("--agents", f"${{__dirname}}/{CONTENT}/{folder}")]
         named = {"--name": self.name, "--title": self.title, "--version-label": self.version}
         named |= {"--instructions": self.instructions} if self.instructions else {}
-        arguments += ["--no-calculator", *(word for pair in named.items() for word in pair)]
+        arguments += [*(word for pair in named.items() for word in pair)]
         env = {"PYTHONPATH": f"${{__dirname}}/{CONTENT}", "ANTHROPIC_API_KEY": "${user_config.anthropic_api_key}"}
         run = ["run", "--directory", "${__dirname}", "--no-dev", "mcp-calc-server"]
         return {

@@ -35,7 +35,7 @@ Examples:
   mcp-calc-server                                      over stdio, for an MCP client that starts it
   mcp-calc-server --transport streamable-http --port 8000
   mcp-calc-server --publish my_agents:writer
-  mcp-calc-server --agents .claude/agents --no-calculator
+  mcp-calc-server --agents .claude/agents
   mcp-calc-server install claude-desktop
 \b
 Credentials: Claude is used if the anthropic SDK finds credentials (for example
@@ -252,7 +252,7 @@ def bundle(context: click.Context, /, folders: Sequence[Path], output: Path | No
     """
     from mcp_calc_server import bundle as bundles  # noqa: PLC0415 - needs a YAML parser
 
-    options = {"agents": tuple(folders), "no_calculator": True}
+    options = {"agents": tuple(folders), "calculator": False}
     try:
         made = bundles.bundle_of(folders, _looked_at(context, options), **given)
         path = output or Path(f"{made.name}.mcpb")

@@ -40,7 +40,7 @@ class Options:
     publish: tuple[str, ...]
     agents: tuple[Path, ...]
     mcp_config: Path | None
-    no_calculator: bool
+    calculator: bool
     name: str | None
     title: str | None
     instructions: str | None
@@ -79,7 +79,7 @@ _COUNT = click.IntRange(min=1)
 
 _PUBLISHED_NAMES = (
     *("model", "base_url", "provider", "offline", "prices", "no_cache", "publish", "agents", "mcp_config"),
-    *("no_calculator", "name", "title", "instructions", "version_label"),
+    *("calculator", "name", "title", "instructions", "version_label"),
 )
 PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 OFFLINE_HELP = "Use the built-in reader of fixed rules, not a language model."
@@ -146,7 +146,9 @@ PUBLISHED = (
         metavar="FILE",
         help="A file with the `mcpServers` that agent files name without saying how to reach them.",
     ),
-    option(_PUBLISHES, "--no-calculator", is_flag=True, help="Publish only what --publish and --agents name."),
+    option(
+        _PUBLISHES, "--calculator", is_flag=True, help="Publish the calculator beside what --publish and --agents name."
+    ),
 )
 
 _DECLARED = (

@@ -78,8 +78,7 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     Raises:
         ConfigurationError: there is nothing, or something that cannot be published.
     """
-    if options.no_calculator and not (options.publish or options.agents):
-        raise ConfigurationError("--no-calculator without --publish or --agents leaves nothing to publish.")
+    has_calculator = options.calculator or not (options.publish or options.agents)
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
     if options.prices:
@@ -88,7 +87,7 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     prices.register_if_local(choice.model, choice.base_url)
     parts = [_of_modules(options, choice, own_model=own_model)]
     parts += [_of_files(options, choice, say)] if options.agents else []
-    if not options.no_calculator:
+    if has_calculator:
         parts.insert(0, _calculator(choice))
     if options.offline:
         prices.register(choice.model, input=0, output=0)
@@ -98,7 +97,7 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
         [agent for part in parts for agent in part.behind],
         next((part.lifespan for part in parts if part.lifespan), None),
         tuple(name for part in parts for name in part.names),
-        not options.no_calculator,
+        has_calculator,
         tuple(prompt for part in parts for prompt in part.prompts),
         tuple(resource for part in parts for resource in part.resources),
         tuple(path for part in parts for path in part.modules),

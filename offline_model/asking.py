@@ -11,11 +11,11 @@ from offline_model.words import PARTS, PEOPLE, stem
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 _SPLIT = re.compile(
-    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
+    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each|half of (?:it|that|the total))\b"
     r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
-    r"|\b(?:cost|price|amount|much|total) (?:is it |is that )?per (?:person|head)\b",
+    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
 )
 _SHARES = re.compile(
@@ -45,7 +45,7 @@ _BUDGET = re.compile(
     re.IGNORECASE,
 )
 _LEFT = re.compile(
-    r"\b(?:left(?: over)?|change (?:do|will|would|should|did|back|from|for)|(?:how much|what|what's|my) change|remains?"
+    r"\b(?:left(?! an? \W?\d)(?: over)?|change (?:do|will|would|should|did|back|from|for)|(?:how much|what|what's|my) change|remains?"
     r"|come home with|have remaining|afford|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)"
     r"|(?:over|under|within) budget)\b",
     re.IGNORECASE,
@@ -53,10 +53,19 @@ _LEFT = re.compile(
 _PAID = re.compile(  # only if it is asked what is left
     r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
     r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got"
-    r"|have|had|has|limit|allowance|fund|grant|float|wallet|purse|pocket))"
-    rf" (?:[a-z]+ ){{0,3}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
+    r"|have|had|has|limit|allowance|funds?|grant|float|wallet|purse|pocket))"
+    rf" (?:[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
     r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
     re.IGNORECASE,
+)
+_DEPOSIT = re.compile(
+    rf"\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?(?:an? |the )?"
+    rf"{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
+    rf"|\b(?:(?:we|i) (?:had|have|made) )?(?:an? |the )?{_MONEY} (?:deposit|down ?payment) (?:(?:was|is|has been) )?(?:already )?paid(?: already)?",
+    re.IGNORECASE,
+)
+_OWING = re.compile(
+    r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
 )
 _CHANGE = re.compile(
     r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*",
@@ -82,7 +91,7 @@ _NO_COUNTS = {
     "game",
 }
 _EACH = re.compile(
-    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:cost )?([a-z]+)"
+    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my |our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)"
     r"|\b(subtotals?|breakdown|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )
@@ -110,8 +119,12 @@ class Asked:
     """Of "difference", "most", "least", "average", "each"."""
     sharers: str = ""
     budget: str = ""
+    deposit: str = ""
+    """What is paid already, where it is asked what is still to pay."""
     names: tuple[str, ...] = ()
     """Of the parts that are asked for by name."""
+    nouns: frozenset[str] = frozenset()
+    """What it is asked for each of: "each child"."""
     counts: tuple[int, ...] = ()
     """How many stores, trips, ... the text says there are."""
 
@@ -125,21 +138,32 @@ class Asked:
 def read_question(text: str) -> Asked:
     """Raises Unread if a number that is asked about is missing or there are two."""
     kinds = {kind for kind, pattern in _KINDS.items() if re.search(pattern, text, re.IGNORECASE)}
-    spread = {"each" if each[2] else stem(each[1].lower()) for each in _EACH.finditer(text)} & {"each", *PARTS}
+    nouns = {"each" if each[2] else stem(each[1].lower()) for each in _EACH.finditer(text)}
+    spread = nouns & {"each", *PARTS, *PEOPLE}
     kinds |= {"every"} if spread and spread <= {"month", "week", "day"} else {"each"} if spread else set()
     names = tuple(dict.fromkeys(_NAMED.findall(text)))
     kinds |= {"each"} if len(names) > 1 else set()
-    asked = Asked(text, kinds, names=names if len(names) > 1 else ())
+    asked = Asked(text, kinds, names=names if len(names) > 1 else (), nouns=frozenset(nouns & (PARTS | PEOPLE)))
     if len(_HOW_MUCH.findall(text)) > 1 and not kinds and not _SPLIT.search(text) and not _LEFT.search(text):
         kinds.add("each")
     if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
         asked.kinds.discard("each")
+    deposits = list(_DEPOSIT.finditer(asked.text)) if _OWING.search(text) else []
+    if len(deposits) == 1:
+        asked.deposit = _money(asked.take(deposits[0]))
+        return _counted(asked)
     budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if _LEFT.search(text) else [])
     if len(budgets) > 1 or (_LEFT.search(text) and not budgets):
         raise Unread("what the change is from")
+    if budgets and re.match(r"\s*(?:/|(?:per|each|apiece|an?)\b)", asked.text[budgets[0].end() :]):
+        raise Unread("how large the whole budget is")
     asked.budget = _money(asked.take(budgets[0])) if budgets else ""
     asked.text = _CHANGE.sub(" ", asked.text)
+    return _counted(asked)
+
+
+def _counted(asked: Asked) -> Asked:
     nouns = PARTS - _NO_COUNTS
     counts = [match for match in _COUNT.finditer(asked.text) if stem(match[2].lower().split()[-1]) in nouns]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
@@ -151,7 +175,11 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     if names := _SHARING_NAMES.search(text):
         return str(len(re.findall(r"[A-Z]\w+", names[1])))
     near = text[max(0, split.start() - 60) : split.end() + 80]
-    found = {asked.take(match): match for match in _SHARES.finditer(text)}
+    if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):
+        return "2"
+    shares = list(_SHARES.finditer(text))
+    between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
+    found = {asked.take(match): match for match in between or shares}
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
@@ -192,6 +220,9 @@ def goals_of(
     if asked.sharers:
         goals.append(Goal("Each pays", over(whole, Number(asked.sharers))))
         read.append(f"split {asked.sharers} ways")
+    if asked.deposit:
+        goals.append(Goal("Still to pay", minus(whole, Number(asked.deposit))))
+        read.append(f"{currency}{asked.deposit} is paid")
     if asked.budget:
         goals.append(Goal(f"Left of {currency}{asked.budget}", minus(Number(asked.budget), whole)))
     return goals, read

@@ -36,7 +36,7 @@ from offline_model.problem import (
 
 _NUMBER = re.compile(
     rf"((?:(?<![a-z])(?!try)(?:{CURRENCY.lower()}) ?)?)"
-    r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
+    r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
 )
 _REPLACED = (
     (r"\s*(?:\bper ?cent\b|%)", "%"),
@@ -47,9 +47,10 @@ _REPLACED = (
     (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
     (r"\bdivided by\b|\bover\b|\bout of\b", "⊘"),
     (r"\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
+    (r"\b(?:tip|tax|vat) (?:at|of) ([\d.]+%)(?: on| of)\b", r"\1 of"),
     (r"\b(?:tip|tax|vat) (?:on|of)\b", "of"),
     (r"\b(?:a|what|some|which|the) number\b", "unknown"),
-    (r"\bthe\b|\bplease\b|\btogether\b|\baway\b", " "),
+    (r"\b(?:the|please|together|away)\b ?", ""),
     (r"[×·]", "*"),
     (r"÷", "/"),
     (r"[−–]", "-"),
@@ -182,6 +183,11 @@ class _Rewriter:
         first, *steps = _STEPS.split(self.numbers(_replaced(text)))
         expression = self.functions(first)
         for step in steps:
+            if scaled := re.fullmatch(r"\s*(double|halve|triple|square)\s*", _RESULT.sub(" ", step).rstrip(" .!")):
+                expression = {"square": power(expression, "2")}.get(
+                    scaled[1], product(Number({"double": "2", "halve": "0.5"}.get(scaled[1], "3")), expression)
+                )
+                continue
             found = _STEP.fullmatch(_RESULT.sub(" ", step).rstrip(" .!"))
             if not found:
                 raise Unread(f'"{step.strip()[:60]}"')
@@ -352,7 +358,7 @@ def _raised(exponent: str) -> _Maker:
 def _middle(numbers: Sequence[Expression]) -> Expression:
     known = sorted(numbers, key=lambda each: value(each) or Fraction(0))
     middle = known[(len(known) - 1) // 2 : len(known) // 2 + 1]
-    return over(total(*middle), Number(str(len(middle)))) if len(middle) > 1 else middle[0]
+    return over(total(*middle), Number(str(len(middle))))
 
 
 def _difference(reader: _Rewriter, match: re.Match[str]) -> str:

@@ -90,6 +90,7 @@ def without_result(text: str, marks: Marks) -> tuple[str, str]:
 
 def price_at(text: str, marks: Marks) -> int | None:
     """The place of the price, None if there is none. Raises Unread if there is more than one."""
+    text = without_result(text, marks)[0]
     found = [match.start() for match in re.finditer(M, text)]
     for number, pattern in enumerate(() if found else _BARE, 1):
         bare = [match for match in pattern.finditer(text) if marks[match[1]].written[0] in "0123456789."]
@@ -195,6 +196,8 @@ class Reading:
             chosen = measured
         if len(chosen) > 1 or any(_is_decimal(self.text, at, self.marks) for at in numbers if at not in chosen):
             raise self.unread("which number is the quantity in")
+        if not chosen and any(is_plural(self.after(at)) and kinds[at] == "digit" for at in numbers):
+            raise self.unread("which number is the quantity in")
         return chosen[0] if chosen else None
 
     def is_pronoun(self, at: int) -> bool:
@@ -229,7 +232,11 @@ class Reading:
         if self.unit and same(self.unit, [after]) and self.unit != "each":
             return "count"
         held = before == "of" and (re.search(N, self.text[:at]) or w.CONTAINERS & set(stems(self.text[:at])))
-        if (after in w.SIZES and not self.begins(at)) or (stem(before) in w.NUMBERED and not self.begins(at)):
+        if (after in w.SIZES and not self.begins(at)) or (
+            stem(before) in w.NUMBERED
+            and not self.begins(at)
+            and (not is_plural(self.after(at)) or re.search(N, self.text[:at]))
+        ):
             return "name"
         if after in w.MEASURES | w.SIZES:
             return "name" if held else "measure"
@@ -314,7 +321,7 @@ class Clauses:
     def has_price(self, text: str) -> bool:
         if text not in self._priced:
             factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
-            found = factors or price_at(without_result(text, self.marks)[0], self.marks) is not None
+            found = factors or price_at(text, self.marks) is not None
             self._priced[text] = bool(found)
         return self._priced[text]
 

@@ -20,7 +20,7 @@ _SENTENCE = re.compile(
     rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE
 )
 _PIECES = re.compile(
-    rf"\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?{M})))(?=\s)"
+    rf"\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?(?:{M}|shipping|delivery|postage))))(?=\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s(?:-{{1,2}}|–|—)\s)|(?<={N})(\s--\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:what|what's|whats|how)\b)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))",
@@ -46,7 +46,7 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
     rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
     rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
-    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
+    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
@@ -57,6 +57,7 @@ _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
 _BEFORE_COUNT = rf"\s+(?={N}\s(?!(?:for|at|and|x)\b)[^\W\d_])"
 _OPENING = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){{0,3}}){_BEFORE_COUNT}")
 _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
+_OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
 _OPENERS = {";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
@@ -178,7 +179,7 @@ def name_of(text: str) -> str:
         not words
         or len(words) > 6  # noqa: PLR2004
         or words[-1] in _NOT_LAST
-        or set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"}
+        or (set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"} and not re.search(N, text))
     )
     person: object = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
         w.PEOPLE | {"me"}
@@ -241,7 +242,10 @@ def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.
             found
             and not verb
             and (name := name_of(found[1]))
-            and re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", piece[found.end() :])
+            and (
+                (listed and _OPENS_LIST.fullmatch(piece))
+                or re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", piece[found.end() :])
+            )
         ):
             return name, piece[found.end() :]
     return label, piece

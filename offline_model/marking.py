@@ -44,7 +44,8 @@ _AMOUNT = re.compile(
   | \b\w+[ -]years?[ -]olds?\b | \b(?:aged?|who\ is|turn(?:s|ed|ing)?)\ \d{{1,3}}\b | \bext\.?\ ?\d+\b
   | (?:\b(?:{_NUMBERED})\b[ .:]*)?\#\ ?[a-z]{{0,4}}-?\d[\w-]*
   | \b(?:{_NUMBERED})\ (?:no\.?|number|nr\.?|id)\ ?:?\ ?[a-z]{{0,4}}-?\d[\w-]*
-  | \b(?:po|inv|ref|cost\ cent(?:er|re)|dept|project|job|quote|account)\ ?(?:no\.?|code|\#)?:?\ \d{{3,}}\b
+  | \b(?:po|inv|ref|cost\ cent(?:er|re)|dept|project|job|quote|account)\ ?(?:no\.?|code|\#)?:?\ \d{{3,}}{_ENDS}
+  | \b\w+day\ at\ \d{{1,2}}{_ENDS} | \b(?:flat|unit|apt|house|room)\ (?:no\.?|number)\ ?\d+
   | \b(?:inv|invoice|acct|ref|receipt|sku|flight|route|highway|aisle|row|apt|zip|page|exit|gate|room|suite)
     \.?\ [a-z]{{0,3}}-?\d[\w-]*{_ENDS}
   | \b(?:tel|phone|fax|mobile|cell|call)\b[ .:]{{0,3}}(?:us\ on\ |at\ )?[+(]?\d[\d ()-]{{5,20}}\d

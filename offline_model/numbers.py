@@ -30,7 +30,7 @@ _SCALE = "|".join(_SCALES)
 SPOKEN = rf"\b(?:an?\ (?:{_SCALE})|{_WORD})(?:\ (?:and\ )?(?:{_WORD}|{_SCALE}))*\b"
 """A pattern, in the verbose form, for words that may begin with a number."""
 
-_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_GROUPED = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?:\.\d+)?")
 _EUROPEAN = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,}")
 _PLAIN = re.compile(r"\d*\.?\d+")
 

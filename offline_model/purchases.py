@@ -6,10 +6,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from offline_model import words as w
-from offline_model.asking import goals_of, read_question
+from offline_model.asking import Asked, goals_of, read_question
 from offline_model.items import Clauses, Count, Entry, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
+from offline_model.numbers import decimal
 from offline_model.problem import Expression, Number, Part, PartTotal, Problem, Unread, changed, minus, product, total
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
@@ -22,6 +23,7 @@ _TIDIED = tuple(
     for pattern, by in (
         (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
         (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
+        (r"(?<=\d )nos\.?(?= )", "x"),  # "12 nos. milk"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
         (
@@ -31,6 +33,9 @@ _TIDIED = tuple(
     )
 )
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
+_HEADERS = re.compile(
+    r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE
+)  # of a mail
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
@@ -58,6 +63,7 @@ def read_purchases(text: str) -> Problem:
         raise Unread(f"the control character {found[0]!r}")
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
+    text = _HEADERS.sub("", text if "%" in text else w.UNTAXED.sub("", text))
     rest, rows = take_tables(_WRAPPED.sub(" ", text))
     asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
     tidy = asked.text
@@ -74,6 +80,7 @@ def read_purchases(text: str) -> Problem:
     named = len(labels) > 1 and "" not in labels
     if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
         raise Unread(f"which {max(asked.counts)} parts are meant")
+    bill.check_parts(asked)
     if len(labels) == 1 and asked.kinds - {"each"}:
         bill.take_entries_for_parts()  # "January $450, February $380: which was more?"
     parts = [bill.part(label) for label in bill.labels]
@@ -167,6 +174,8 @@ class _Bill:
     def passes(self, count: Count) -> bool:
         """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
         piece, at, after = count.place, count.at, count.nouns[:2]
+        if self.is_of_another_size(count):
+            return False
         before, amount = stems(piece.text[:at]), self.marks[piece.text[at]]
         sentence = " ".join(each.text for each in self.pieces if each.sentence == piece.sentence)
         priced = bool(re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence))
@@ -179,10 +188,17 @@ class _Bill:
         told = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
         return bool(named or apart or told or (not priced and self.is_said_again(count)))
 
+    def is_of_another_size(self, count: Count) -> bool:
+        """Whether a price is for another number of the same hours or days: "$300 for 4 hours, we need 6 hours"."""
+        priced = [each.text for each in self.pieces if re.search(M, each.text) and each is not count.place]
+        others = [match for text in priced for match in re.finditer(rf"({N})\s+([^\W\d_]+)", text)]
+        same = [self.marks[each[1]].value for each in others if [stem(each[2].lower())] == count.nouns[:1]]
+        return bool(same) and count.nouns[0] in w.TIMES and count.value not in same
+
     def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
         """How many parts or entries there are: "the two come to", "3 things"."""
         labels, piece, after = self.labels, count.place, count.nouns[:1]
-        free = not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
+        free = not after or set(count.nouns[:3]) & w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
         if count.value == str(len(labels)) and len(labels) > 1 and free:
             return True
         sizes = {len(self.entries)} | {
@@ -232,6 +248,20 @@ class _Bill:
             if asks and not re.search(ANY, piece.text) and any(asked) and not all(asked):
                 raise Unread(f'"{piece.text}", which asks for some of the items')
 
+    def check_parts(self, asked: Asked) -> None:
+        """What is asked of the parts, or is a percentage of one, needs all parts to be found."""
+        if not asked.kinds and not any(rate.label and not rate.entry for rate in self.rates):
+            return
+        for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
+            follows = before.line == piece.line and before.sentence != piece.sentence and piece.label == before.label
+            known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
+            first = re.match(r"[A-Z][\w'’]+", piece.text)
+            if follows and piece.label and first and stem(first[0].lower()) not in known and re.search(M, piece.text):
+                raise Unread(f'what "{self.marks.shown(piece.text)}" belongs to')
+        for count in self.clauses.counts:
+            if not count.is_priced and set(count.nouns[:2]) & asked.nouns and count.value != str(len(self.labels)):
+                raise Unread(f'which {count.value} parts are meant in "{self.marks.shown(count.place.text)}"')
+
     def one_currency(self, entries: Sequence[Entry], text: str) -> str:
         found = {entry.currency for entry in entries} - {""}
         if len(found) > 1:
@@ -239,8 +269,10 @@ class _Bill:
         bare = any(not entry.currency and "." not in entry.price for entry in entries)
         if bare and any(entry.currency and Fraction(entry.price) < 1 for entry in entries):
             raise Unread("whether a price is in cents")
-        spoken = _SPOKEN.search(text)
-        return found.pop() if found else _SYMBOLS[spoken[1][0].lower()] if spoken else ""
+        spoken = {_SYMBOLS[match[1][0].lower()] for match in _SPOKEN.finditer(text)}
+        if len(spoken | found) > 1 and len(spoken | {each[-1:] for each in found}) > 1:
+            raise Unread(f"an amount in another currency: {', '.join(sorted(spoken))}")
+        return found.pop() if found else "".join(spoken)
 
     def take_entries_for_parts(self) -> None:
         named = {each.name for each in self.entries if not (each.is_counted or each.taken_off or each.is_fee)} - {""}
@@ -270,6 +302,9 @@ class _Bill:
         return rated, [*map(self.line, self.overall), *read]
 
     def rated(self, whole: Expression, rates: Sequence[Rate], of: str) -> tuple[Expression, list[str]]:
+        if len(rates) > 1 and not any(rate.off for rate in rates):  # two taxes on the same
+            both = decimal(sum((Fraction(rate.portion) for rate in rates), Fraction(0)))
+            return changed(whole, both, off=False), [f"{rate} on {of}" for rate in rates]
         for rate in rates:
             whole = changed(whole, rate.portion, off=rate.off)
         return whole, [f"{rate} {'' if rate.off else 'on '}{of}" for rate in rates]

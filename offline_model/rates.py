@@ -13,13 +13,16 @@ from offline_model.problem import Unread
 from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, PARTS, stem, stems
 
 _MORE = ADDITIONS | {"charge", "fee"}
-_NAMES = ("tax", "vat", "gst", "hst", "tip", "gratuity", "service", "charge")
+_NAMES = ("tax", "vat", "gst", "hst", "pst", "tip", "gratuity", "service", "charge")
 _TARGET = re.compile(
     r"\b(?:off|on|of|to|from|at)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", re.IGNORECASE
 )
 _AFTER = re.compile(
     rf"(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)", re.IGNORECASE
 )
+_THAT = re.compile(r"\bon (?:that|it|this|the above)\W*$", re.IGNORECASE)
+_HERE = re.compile(r"\b(?:everything|all) (?:in|at|from) (?:the|this|that) (?:store|shop|place)\b", re.IGNORECASE)
+_TAXES = frozenset("tax vat gst hst pst".split())
 _VAGUE = EVERYTHING | frozenset("store shop place market the my our a".split())
 _FILLING = EVERYTHING | frozenset("of the and in for size a".split())
 
@@ -84,7 +87,11 @@ class Scopes:
         named = [entry for entry in named if entry.place.label == piece.label] or named
         targets = {stem(word) for word in _TARGET.findall(piece.text.lower())} - DISCOUNTS - ADDITIONS
         this = re.search(r"\bthis\b", piece.text)
-        known = EVERYTHING.union(*map(stems, self.labels), {"top", "us", "me"}, PARTS if this else ())
+        known = EVERYTHING.union(
+            *map(stems, self.labels),
+            {"top", "us", "me", "since", "because", "when", "with", "as"},
+            PARTS if this else (),
+        )
         if targets and not named and not targets & known and not (inside and _is_named(inside, targets)):
             raise self._unsure(piece)
         everything = EVERYTHING & words - ({"it"} if inside else set())
@@ -119,8 +126,14 @@ class Scopes:
         before = self.pieces[: self.pieces.index(piece)]
         earlier = len([entry for entry in self.entries if entry.place in before or entry.place is piece])
         alone, at_edge = self.stands_alone(piece) or piece.joined == ";", earlier in {0, len(self.entries)}
+        gone = [entry for entry in self.entries if entry.place.label == piece.label and entry.place in before]
+        closed = gone and all(
+            each.label != piece.label or not re.search(ANY, each.text) for each in self.pieces[len(before) + 1 :]
+        )
         mine = [at for at, entry in enumerate(self.entries) if entry.place.label == piece.label]
         rated = [each.label for each in self.pieces if re.search(P, each.text) and self.stands_alone(each)]
+        if piece.label and len(self.labels) > 1 and ((closed and _THAT.search(piece.text)) or _HERE.search(piece.text)):
+            return None, piece.label
         if len(self.labels) == 1:
             certain = bool(everything) or alone or len(self.entries) == 1 or (adds and at_edge)
         elif everything:
@@ -147,7 +160,8 @@ def _is_named(entry: Entry, words: set[str]) -> bool:
 
 def check_rates(rates: Sequence[Rate], entries: Sequence[Entry], overall: Sequence[Entry], *, fees_too: bool) -> None:
     """Raises Unread where the order of two percentages matters, or where one may be of a fee too."""
-    whole = [rate.off for rate in rates if not rate.entry and not rate.label]
+    over = [rate for rate in rates if not rate.entry and not rate.label]
+    whole = [] if all(rate.name in _TAXES for rate in over) else [rate.off for rate in over]
     if len(whole) != len(set(whole)):
         raise Unread("which of two percentages comes first")
     for rate in rates:

@@ -18,9 +18,9 @@ _COLUMNS = (  # the words of a heading -> what the column holds; the first that 
     (r"cost cent(?:re|er)", "part"),
     (r"^cost\b", "cost"),
     (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
-    (r"item|product|description|name|what|article|goods|service", "item"),
+    (r"item|^part\b|title|material|product|description|name|what|article|goods|service", "item"),
     (
-        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|cent(?:re|er)",
+        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|aisle|cent(?:re|er)",
         "part",
     ),
     (r"day|week|seller|team|location|city|event|project|quarter|room", "part"),

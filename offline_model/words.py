@@ -24,7 +24,7 @@ SIZES = _set("count ct gb tb mb mm cm inch in watt w kw volt v amp hp mp gauge g
 PARTS = _set(
     "store shop vendor supplier place trip month department market retailer site website stop location branch "
     "outlet invoice receipt bill quote merchant dealer seller source stall booth grower farm restaurant cafe "
-    "caterer family team client customer project week weekend day quarter event city room class order person people "
+    "caterer family team client customer project week weekend day quarter event city aisle job flat room class order person people "
     "friend volunteer member section category errand visit contractor company campus floor household bakery "
     "pharmacy purchase group party shipment account cart basket leg season bid option provider school warehouse "
     "region hotel airline garage printer butcher grocer tailor sport game po note centre center"
@@ -56,7 +56,7 @@ VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
     "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
     "take takes found used added went chose sent brought charged charges will would plan plans paying adding costs "
-    "provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
+    "sold provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
     "delivered supplies asks"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
@@ -113,6 +113,13 @@ _ANYWHERE = (
         r"(?:not|never|\w+n[’']t) (?:\w+ ){0,2}"
         r"(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|counte?d?)"
     ),
+    r"(?:some|part|(?<!what is )(?<!what's )half|most|rest) of (?:that|it|this|what|which)\b",
+    r"(?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}(?:points|miles|rewards|gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)",
+    r"(?:tip|tax|vat|discount|shipping|delivery|postage) only(?! (?:on|for))|(?:only|just) the (?:tip|tax|vat|discount|shipping|delivery)\b",
+    r"(?:\w+|\d+) of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))|(?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d",
+    r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap|(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
+    r"(?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))|if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b",
+    rf"(?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+ (?:an?|per|each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b",
     r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)",
     r"owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)",
     r"(?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s",
@@ -128,8 +135,8 @@ _ANYWHERE = (
 )
 """Change the arithmetic wherever they stand."""
 _BESIDE_AMOUNTS = (
-    rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
-    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every|minimum|maximum) {_NUMBER}",
+    rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)",
+    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every) {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)(?!\W+\d)",
     r"from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))",
     r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d",
     r"[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never",
@@ -144,7 +151,7 @@ _BESIDE_AMOUNTS = (
         r"(?<!in the )(?<!at the )(?<!from the )(?:second|third|fourth|last) "
         r"(?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)"
     ),
-    r"deposit (?:paid|already|down)|(?:paid|left|put down|took) (?:a |the )?deposit",
+    r"deposit (?:paid|already|down)|(?:paid|left|put down|took|made) (?:a |the )?(?:[$£€]? ?[\d.,]+ )?deposit",
     r"(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
     r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
     r"on sale|(?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down",
@@ -153,26 +160,31 @@ _BESIDE_AMOUNTS = (
     r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover",
     r"interest|(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan",
     r"invest\w*|margin|(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)",
-    r"instal?l?ments?|deduct\w*|sold|else|back(?! to| home| in| at|-|\?)",
-    r"if(?! +(?:i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
+    r"instal?l?ments?|deduct\w*|minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
+    r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
     r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
     r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)",
     r"bulk (?:price|rate|discount|order)s?|sometimes|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)",
     r"(?:vat|tax|gst) incl|win",
+    rf"per (?!100 ?%){_NUMBER}",
     r"(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
 )
 """Change the arithmetic in a sentence that holds an amount."""
 _UNKNOWN_QUESTION = (
-    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where|worth|better|best|in dollars|median",
+    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))|worth|better|best|median",
     r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
     r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",
-    r"per (?:use|serving)|(?:cheapest|dearest|most expensive) (?:item|product|thing)",
-    r"(?:item|product) (?:is|was|costs?)|should(?! \w+ (?:get|pay))",
+    r"per (?:use|serving)|(?:how much|what) (?:is|does|did|would|do|are|was|were) (?:one|1|a single|(?:an? )?half)\b|(?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does| of)?|find|calculate)"
+    r"(?: be)? (?:(?:the|my|our|that|total|all) )*(?:(?!with|after|before|incl|plus|and)\w+ )?(?<!after )(?:vat|gst|hst|pst|tax(?:es)?|tip|gratuity|discount|saving|shipping|delivery|postage|surcharge|service charge|fees?)\b"
+    r"(?! (?:total|bill|included|is it|come))",
+    r"(?:pa(?:y|id)|spen[dt]|cost|charged?|sav(?:e|ed|ings?)) (?:\w+ )?(?:in|on|for|from|by|with) (?:the |my |our )?(?:vat|gst|sales tax|tax|taxes|tip|shipping|delivery|postage|discount|fees)\b",
+    r"(?:cheapest|dearest|most expensive) (?:item|product|thing)",
+    r"(?:item|product) (?:is|was|costs?)|should (?:i|we|you|he|she|they) (?!get|pay|owe|have|expect|budget|bring|set|be|spend)",
     r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone",
     r"(?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
     r"fair(?:ly)?",
-    r"who\b(?! (?:spen[dt]s?|pa[iy]d?|pays|owes|charge[sd]?|is|was) (?:the )?(?:\w+er|\w+est|most|least|more|less))",
+    r"who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|charge[sd]?|is|was) (?:the )?(?:\w+er|\w+est|most|least|more|less|how much))",
 )
 
 
@@ -183,12 +195,22 @@ def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
 _STRONG, _WEAK, _UNKNOWN = _any(_ANYWHERE), _any(_BESIDE_AMOUNTS), _any(_UNKNOWN_QUESTION)
 _SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
 _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
-_ASKS = re.compile(r"\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?", re.IGNORECASE)
+_ASKS = re.compile(
+    r"\b(?:how|what|what'?s)\b|\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?",
+    re.IGNORECASE,
+)
 _HARMLESS = re.compile(
     r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)s?"
     r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|delivery|shipping|postage|included|parking)(?: is| was)? )free\b",
     re.IGNORECASE,
 )
+
+
+UNTAXED = re.compile(
+    r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE
+)
+
+"""Says nothing where no tax is given."""
 
 
 def changing(text: str) -> str:

@@ -186,7 +186,8 @@ def _by_name_if_own(given: str) -> str:
 def is_calculator(entry: ServerEntry) -> bool:
     """Whether the entry starts the calculator's server, which offers the same tools as the local fallbacks."""
     command = [Path(word).name.removesuffix(".exe") for word in (entry.command or "", *entry.args)]
-    return bool({"mcp-calc-server", "mcp_calc_server"} & set(command)) and "--no-calculator" not in command
+    is_server = bool({"mcp-calc-server", "mcp_calc_server"} & set(command))
+    return is_server and ("--calculator" in command or not {"--publish", "--agents"} & set(command))
 
 
 def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentloop.events import (
+    ContextEdited,
     Event,
     Notice,
     RunFinished,
@@ -27,7 +28,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
-from agentloop.narration import retry_text
+from agentloop.narration import describe, retry_text
 from agentloop.usage import Bill, ModelUsage, Usage, sum_of
 
 MAX_LINES = 100
@@ -193,8 +194,8 @@ class Timeline:
                 _update_call(self._calls[event.call], event)
             case Spent():
                 run.spent = run.spent.plus(event.model, event.usage)
-            case Notice() if len(run.notices) < MAX_LINES:
-                run.notices.append(event.text)
+            case Notice() | ContextEdited() if len(run.notices) < MAX_LINES:
+                run.notices.append(describe(event) or "")
             case RunFinished():
                 run.ended, run.bill, run.step = event.at, event.bill, ""
                 run.answer, run.error = event.answer, event.error

@@ -38,7 +38,10 @@ def check_request(body: Mapping[str, Any], headers: Mapping[str, str], *, counti
     `counting` is for count_tokens, whose requests have no max_tokens. One thing the API checks is not seen here: that a
     conversation with thinking blocks only ever grows, because that takes memory of the requests before.
     """
-    _check_headers({key.lower(): value for key, value in headers.items()})
+    lower = {key.lower(): value for key, value in headers.items()}
+    _check_headers(lower)
+    if "context_management" in body:
+        _check_context_management(body["context_management"], lower)
     _check_settings(body, counting=counting)
     _check_tools(body)
     messages = body.get("messages")
@@ -65,6 +68,21 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         raise WireError(401, "authentication_error", "x-api-key or Authorization header is required")
     if not headers.get("anthropic-version"):
         raise _invalid("anthropic-version: header is required")
+
+
+def _check_context_management(config: Any, headers: Mapping[str, str]) -> None:
+    if "context-management-2025-06-27" not in headers.get("anthropic-beta", "").split(","):
+        raise _invalid("context_management: Extra inputs are not permitted")
+    edits = config.get("edits") if isinstance(config, Mapping) else None
+    if not isinstance(edits, list) or not all(isinstance(edit, Mapping) for edit in edits):
+        raise _invalid("context_management.edits: a list of objects is required")
+    for number, edit in enumerate(edits):
+        place = f"context_management.edits.{number}"
+        if edit.get("type") != "clear_tool_uses_20250919":
+            raise _invalid(f"{place}: Input tag {edit.get('type')!r} found using 'type' is not supported here")
+        for name, kind in (("trigger", "input_tokens"), ("keep", "tool_uses")):
+            if edit.get(name, {}).get("type") != kind or not isinstance(edit[name].get("value"), int):
+                raise _invalid(f"{place}.{name}: an object of type {kind} with an integer is required")
 
 
 def _check_settings(body: Mapping[str, Any], *, counting: bool) -> None:

@@ -19,19 +19,22 @@ class Reply:
 
     A `status` other than 200 sends `error` instead of a message; `headers` go with either. `cut_after` ends the stream
     after that many events: silently (`eof`), with the API's error event (`error`), or by dropping the connection
-    (`reset`). `seconds_per_event` paces the stream.
+    (`reset`). `seconds_per_event` paces the stream. `container` is the id of the container in which code was executed,
+    `cleared` how many tool results and tokens context editing has cleared.
     """
 
     content: Sequence[Block] = ()
     stop_reason: str | None = "end_turn"
     stop_details: Mapping[str, Any] | None = None
-    usage: Mapping[str, int] = field(default_factory=lambda: {"input_tokens": 10, "output_tokens": 20})
+    usage: Mapping[str, Any] = field(default_factory=lambda: {"input_tokens": 10, "output_tokens": 20})
     status: int = 200
     error: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_after: int | None = None
     cut_by: Literal["eof", "error", "reset"] = "eof"
     seconds_per_event: float = 0.0
+    container: str = ""
+    cleared: tuple[int, int] | None = None
 
 
 def says(text: str, *, stop_reason: str = "end_turn") -> Reply:

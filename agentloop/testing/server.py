@@ -167,6 +167,12 @@ class ScriptedMessages(LoopbackServer):
             "stop_details": reply.stop_details,
             "usage": dict(reply.usage),
         }
+        if reply.cleared:
+            edit = {"cleared_tool_uses": reply.cleared[0], "cleared_input_tokens": reply.cleared[1]}
+            applied = [{"type": "clear_tool_uses_20250919", **edit}]
+            message["context_management"] = {"applied_edits": applied}
+        if reply.container:
+            message["container"] = {"id": reply.container, "expires_at": "2100-01-01T00:00:00Z"}
         self._bind_thinking(request.body, reply)
         if not request.body.get("stream"):
             request.reported |= reply.usage

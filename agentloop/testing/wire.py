@@ -71,7 +71,10 @@ def sse_events(message: Mapping[str, Any]) -> Iterator[bytes]:
             yield sse_event("content_block_delta", index=index, delta=delta)
         yield sse_event("content_block_stop", index=index)
     delta = {key: message.get(key) for key in ("stop_reason", "stop_sequence", "stop_details")}
-    yield sse_event("message_delta", delta=delta, usage=usage)
+    if "container" in message:
+        delta["container"] = message["container"]
+    edits = {"context_management": message["context_management"]} if "context_management" in message else {}
+    yield sse_event("message_delta", delta=delta, usage=usage, **edits)
     yield sse_event("message_stop")
 
 

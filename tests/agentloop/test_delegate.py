@@ -18,7 +18,7 @@ from agentloop import (
     create_agent_tool_async,
     create_agent_tool_sync,
 )
-from agentloop.delegate import INPUT_SCHEMA
+from agentloop.delegate import agent_spec
 from agentloop.delegation_context import STEPS, USAGE
 from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, calls, fails, refuses, says
 from agentloop.testing.server import Script
@@ -26,6 +26,7 @@ from agentloop.usage import Bill
 
 Serve = Callable[[Script], ScriptedMessages]
 Wrap = Callable[[Agent], Tool]
+PROMPT = agent_spec(Agent("worker", "Work.")).input_schema
 
 both = pytest.mark.parametrize("wrap", [create_agent_tool_async, create_agent_tool_sync], ids=["async", "sync"])
 
@@ -195,6 +196,18 @@ async def test_a_blank_task_is_an_error_for_the_model(scripted_messages: Serve, 
 
 
 @both
+async def test_the_length_of_a_task_is_bounded_by_a_limit(scripted_messages: Serve, wrap: Wrap) -> None:
+    server = scripted_messages([says("done")])
+    worker = replace(agent(server, "worker"), limits=Limits(max_prompt_chars=60_000))
+    boss = agent(server, "boss", wrap(worker))
+    assert not (await boss.call_tool("worker_agent", {"prompt": "x" * 60_000})).is_error
+    too_long = await boss.call_tool("worker_agent", {"prompt": "x" * 60_001})
+    assert too_long.is_error
+    assert "too long" in too_long.text
+    assert len(server.requests) == 1
+
+
+@both
 async def test_half_a_character_in_a_task_does_no_harm(scripted_messages: Serve, wrap: Wrap) -> None:
     server = scripted_messages([says("ok")])
     output = await agent(server, "boss", wrap(agent(server, "worker"))).call_tool("worker_agent", {"prompt": "a\ud83d"})
@@ -262,7 +275,7 @@ def test_run_sync_works_again_and_again(scripted_messages: Serve) -> None:
 @both
 def test_an_output_schema_is_refused_that_is_broken_or_that_the_agent_does_not_serve(wrap: Any) -> None:
     def spec(schema: dict[str, Any]) -> ToolSpec:
-        return ToolSpec("other", "Other.", INPUT_SCHEMA, output_schema=schema)
+        return ToolSpec("other", "Other.", PROMPT, output_schema=schema)
 
     with pytest.raises(ConfigurationError, match=r"^other: .*not a valid JSON schema"):
         wrap(Agent("worker", "Work."), spec=spec({"type": "nonsense"}))
@@ -313,7 +326,7 @@ def test_an_agent_that_uses_a_tool_that_is_not_trusted_never_starts_early(wrap: 
         return "seen"
 
     far = replace(Tool.from_function(look, read_only=True), is_trusted=False)
-    spec = ToolSpec("worker_agent", "Works.", INPUT_SCHEMA, read_only=True, is_agent=True) if is_told else None
+    spec = ToolSpec("worker_agent", "Works.", PROMPT, read_only=True, is_agent=True) if is_told else None
     worker = wrap(Agent("worker", "Work.", [far]), spec=spec)
     boss = wrap(Agent("boss", "Delegate.", [worker]))
     assert not worker.is_harmless

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agentloop import Bill, ModelUsage, Usage
 from agentloop.event_json import VERSION, event_from_json, event_to_json
 from agentloop.events import (
+    ContextEdited,
     Event,
     Notice,
     RunFinished,
@@ -71,6 +72,7 @@ KINDS = [
     ToolProgress,
     ToolFinished,
     Notice,
+    ContextEdited,
     ServerChanged,
     ServerStarting,
     RunFinished,
@@ -112,6 +114,7 @@ def test_the_form_is_the_documented_one() -> None:
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
             "usd": "1.25E-7",
+            "web_search_requests": 0,
         },
     }
 

@@ -161,6 +161,7 @@ async def test_an_api_that_cannot_be_reached_is_a_model_error() -> None:
 
 async def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ANTHROPIC_BASE_URL")  # a server that is named needs no key
     with pytest.raises(ConfigurationError, match="set ANTHROPIC_API_KEY"):
         await Agent("tester", "Test.").run("go")
 

@@ -68,6 +68,7 @@ print("imported")
 """
 
 
+@pytest.mark.slow
 def test_the_commands_load_without_the_modules_of_posix() -> None:
     """As on Windows, where these modules do not exist. Only the import is tried: nothing is served here."""
     result = subprocess.run([sys.executable, "-c", HIDDEN], capture_output=True, text=True, timeout=120, check=False)

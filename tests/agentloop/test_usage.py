@@ -8,7 +8,7 @@ from agentloop.usage import sum_of
 
 counts = st.integers(0, 10**9)
 amounts = st.none() | st.decimals(0, 10**6, places=6)
-model_usages = st.builds(ModelUsage, counts, counts, counts, counts, counts, amounts)
+model_usages = st.builds(ModelUsage, counts, counts, counts, counts, counts, amounts, counts)
 usages = st.dictionaries(st.sampled_from(["haiku", "sonnet", "opus"]), model_usages).map(Usage)
 
 

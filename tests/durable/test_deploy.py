@@ -58,7 +58,7 @@ def test_it_has_what_the_guide_says() -> None:
     services = COMPOSE["services"]
     assert set(services) == {"postgres", "server", "worker", "proxy"}
     assert services["server"]["deploy"]["replicas"] == services["worker"]["deploy"]["replicas"] == 2
-    guide = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     options = [option for parameter in main.params for option in parameter.opts]
     for word in guide.replace("`", " ").split():
         if word.startswith("--queue"):

@@ -50,7 +50,7 @@ ONCE_EACH = Counter({1: 1, 2: 1, 3: 1})
 
 @asynccontextmanager
 async def server(transport: str, model: ScriptedMessages, bell: Bell, store: Path) -> AsyncIterator[Served]:
-    publish = ("--publish", "tests.durable.published:noter", "--no-calculator")
+    publish = ("--publish", "tests.durable.published:noter")
     env = scripted_env(model.url, BELL=str(bell.port))
     async with serving(transport, *publish, "--durable", f"sqlite:{store}", env=env) as served:
         yield served

@@ -48,11 +48,12 @@ def said(result: CallToolResult) -> str:
 
 
 @pytest.mark.requirement("sessions")
+@pytest.mark.slow
 async def test_a_session_goes_on_in_the_next_process(tmp_path: Path) -> None:
     script = Repeats()
     with ScriptedMessages(script) as model:
         store = ("--durable", f"sqlite:{tmp_path / 'store'}", "--trusted-proxy", "127.0.0.1")
-        options = (*store, "--no-calculator", "--publish", "tests.durable.published:clerk")
+        options = (*store, "--publish", "tests.durable.published:clerk")
 
         def server() -> Any:
             return serving("streamable-http", *options, env=scripted_env(model.url))

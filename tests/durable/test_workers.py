@@ -282,7 +282,7 @@ async def test_after_kill_9_of_a_worker_at_any_boundary_the_next_one_goes_on(
 ) -> None:
     boundary = BOUNDARIES[name]
     script = ThreeTurns(hangs=boundary.turn)
-    publish = ("--publish", "tests.durable.published:noter", "--no-calculator")
+    publish = ("--publish", "tests.durable.published:noter")
     with ScriptedMessages(script) as model:
         async with Bell() as bell:
             bell.holds = lambda name: name == boundary.note
@@ -361,7 +361,7 @@ async def test_a_database_that_is_not_there_is_reported_and_workers_need_one(tmp
 
 @pytest.mark.requirement("durable-takeover")
 async def test_a_run_that_takes_its_workers_down_is_stopped_at_last(store: str) -> None:
-    publish = ("--publish", "tests.durable.published:bomber", "--no-calculator")
+    publish = ("--publish", "tests.durable.published:bomber")
     with ScriptedMessages(lambda _request: calls(("explode", {}))) as model:
         env = scripted_env(model.url)
         deaths = 0

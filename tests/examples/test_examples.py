@@ -50,7 +50,7 @@ def library(tmp_path: Path) -> Path:
 async def test_the_researcher_and_the_reviewer_are_published(transport: str, library: Path) -> None:
     with ScriptedMessages(answer) as model:
         env = scripted_env(model.url, PYTHONPATH=str(ROOT), RESEARCH_FOLDER=str(library))
-        arguments = ("--no-calculator", "--agents", "agents")
+        arguments = ("--agents", "agents")
         async with (
             serving(transport, *arguments, env=env, cwd=EXAMPLES) as served,
             served.client() as client,
@@ -88,7 +88,7 @@ async def test_the_historian_asks_mcp_server_git(tmp_path: Path) -> None:
     with ScriptedMessages(answer) as model:
         env = scripted_env(model.url, PYTHONPATH=str(ROOT), HOME=str(Path.home()))
         env["PATH"] = f"{as_configured_here(tmp_path)}:{env['PATH']}"
-        arguments = ("--no-calculator", "--agents", "agents/historian.md")
+        arguments = ("--agents", "agents/historian.md")
         async with (
             serving("stdio", *arguments, env=env, cwd=EXAMPLES) as served,
             served.client() as client,

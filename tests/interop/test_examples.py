@@ -12,7 +12,7 @@ from tests.interop.clients import PROGRAMS, ROOT, output, pip_version, python_of
 from tests.interop.conftest import Begin
 from tests.surface import scripted_env, serving
 
-AGENTS = ("--no-calculator", "--agents", "agents")
+AGENTS = ("--agents", "agents")
 
 
 @pytest.mark.parametrize("transport", ["stdio", "HTTP"])

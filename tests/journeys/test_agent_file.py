@@ -34,7 +34,7 @@ async def test_an_agent_file_orchestrates_with_its_own_servers_in_one_trace(tmp_
     with ScriptedMessages(script) as model, Collector() as collector:
         traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "PYTHONPATH": str(ROOT)}
         env = environment(ANTHROPIC_BASE_URL=model.url, **traced)
-        args = ["-m", "mcp_calc_server", "--no-calculator", "--agents", str(leaf(tmp_path))]
+        args = ["-m", "mcp_calc_server", "--agents", str(leaf(tmp_path))]
         servers = {"below": {"command": sys.executable, "args": args, "env": env, "trusted": True}}
         file = write(tmp_path, mcpServers=servers, tools="below__*", model="opus", effort="low", maxUsd=1)
         end = await run(*CLIENT, "--quiet", "--agent", str(file), "Go.", env=env)
@@ -48,6 +48,7 @@ async def test_an_agent_file_orchestrates_with_its_own_servers_in_one_trace(tmp_
 
 
 @pytest.mark.requirement("agent-orchestrates")
+@pytest.mark.slow
 async def test_the_calculator_joins_only_where_it_is_named(tmp_path: Path) -> None:
     """A server that is down is not replaced by the calculator's functions."""
     file = write(tmp_path, mcpServers={"down": {"url": "http://127.0.0.1:9/mcp"}})
@@ -71,6 +72,7 @@ async def test_the_calculator_joins_only_where_it_is_named(tmp_path: Path) -> No
         ({"tools": "no_such:thing"}, "lead.md:4: error: no_such:thing: there is no module"),
     ],
 )
+@pytest.mark.slow
 async def test_what_is_wrong_with_the_file_is_said_with_its_line(
     tmp_path: Path, front: dict[str, Any], said: str
 ) -> None:

@@ -65,6 +65,7 @@ async def test_a_question_takes_a_resource_along_and_a_prompt_of_a_server_is_a_q
         (["--prompt", "notes:review", "x"], "'x': arguments of a prompt are given as name=value."),
     ],
 )
+@pytest.mark.slow
 async def test_what_cannot_be_attached_is_said_and_nothing_is_asked(
     arguments: Sequence[str], problem: str, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
         ("[servers.a]\nargs = []\n", "config.toml: servers.a: needs either a `command` to start or a `url`"),
     ],
 )
+@pytest.mark.slow
 async def test_what_is_wrong_in_the_file_is_one_sentence(folder: Path, text: str, problem: str) -> None:
     file = folder.parent / ".config/orchestrator-client/config.toml"
     file.parent.mkdir(parents=True)
@@ -72,6 +73,7 @@ async def test_what_is_wrong_in_the_file_is_one_sentence(folder: Path, text: str
 
 
 @pytest.mark.requirement("configuration")
+@pytest.mark.slow
 async def test_servers_are_taken_from_other_programs(folder: Path) -> None:
     desktop = folder.parent / ".config/Claude/claude_desktop_config.json"
     desktop.parent.mkdir(parents=True)
@@ -116,6 +118,7 @@ async def test_a_folders_servers_are_used_after_one_confirmation_that_names_the_
 
 
 @pytest.mark.requirement("configuration")
+@pytest.mark.slow
 async def test_a_file_of_variables_is_read_if_asked(folder: Path) -> None:
     (folder / ".env").write_text(f'SERVER={NOTES}\nexport HOME="elsewhere"\n')
     (folder / "servers.toml").write_text(f"[servers.notes]\ncommand = '{sys.executable}'\nargs = ['${{SERVER}}']\n")

@@ -59,6 +59,7 @@ async def test_a_login_is_kept_shown_used_and_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("login")
+@pytest.mark.slow
 async def test_with_a_keyring_the_file_has_no_secret(tmp_path: Path) -> None:
     env = home(tmp_path, BROWSER=BROWSER, PYTHONPATH=str(ROOT)) | {
         "PYTHON_KEYRING_BACKEND": "tests.file_keyring.FileKeyring"
@@ -76,6 +77,7 @@ async def test_with_a_keyring_the_file_has_no_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("login")
+@pytest.mark.slow
 async def test_a_token_that_expired_is_refreshed_in_a_later_process_and_a_lost_login_is_asked_for(
     tmp_path: Path,
 ) -> None:
@@ -92,6 +94,7 @@ async def test_a_token_that_expired_is_refreshed_in_a_later_process_and_a_lost_l
         assert "it wants a login" in lost.out
 
 
+@pytest.mark.slow
 async def test_a_revoked_token_is_refreshed(tmp_path: Path) -> None:
     with protected() as server:
         await log_in(server, tmp_path)
@@ -101,6 +104,7 @@ async def test_a_revoked_token_is_refreshed(tmp_path: Path) -> None:
         assert (server.users.refreshed, len(server.users.asked)) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_a_login_that_is_refused_says_why(tmp_path: Path) -> None:
     with protected() as server:
         server.users.denies = True
@@ -110,6 +114,7 @@ async def test_a_login_that_is_refused_says_why(tmp_path: Path) -> None:
         assert kept(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_login_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / ".local").write_text("not a folder")
     with protected() as server:
@@ -150,6 +155,7 @@ async def test_on_a_terminal_the_first_use_asks_for_the_login_and_a_tool_for_mor
 
 
 @pytest.mark.requirement("login")
+@pytest.mark.slow
 async def test_over_ssh_the_address_is_pasted(tmp_path: Path) -> None:
     with protected() as server:
         env = home(tmp_path, SSH_CONNECTION="far")

@@ -72,7 +72,7 @@ async def test_every_command_works_in_the_order_printed(clone: Path) -> None:
     assert len(ran) == 5
     assert (clone / "demo-timeline.html").exists()
     written = json.loads((clone / ".claude.json").read_text(encoding="utf-8"))["mcpServers"]["greeter"]
-    assert written["args"][2:] == ["--agents", str(clone / "agents"), "--no-calculator"]
+    assert written["args"][2:] == ["--agents", str(clone / "agents")]
     assert written["env"] == {"ANTHROPIC_API_KEY": "sk-..."}
 
 

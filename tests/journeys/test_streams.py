@@ -48,6 +48,7 @@ async def test_an_answer_that_cannot_be_written_is_a_failure(option: str, redire
 
 
 @pytest.mark.requirement("closed-streams")
+@pytest.mark.slow
 async def test_a_user_without_a_home_directory_is_answered() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become a user whom the system does not know")
@@ -88,6 +89,7 @@ async def test_ctrl_c_while_importing_is_no_traceback(package: str) -> None:
 
 
 @pytest.mark.requirement("exit-status")
+@pytest.mark.slow
 async def test_ctrl_c_before_the_run_is_status_130(tmp_path: Path) -> None:
     """The client reads its configuration from a pipe, to which nothing is written."""
     pipe = tmp_path / "config"
@@ -109,6 +111,7 @@ async def test_a_server_that_is_typed_at_a_terminal_says_what_it_waits_for() -> 
 
 
 @pytest.mark.requirement("stdio-says-so")
+@pytest.mark.slow
 async def test_a_server_with_a_pipe_says_nothing_of_waiting() -> None:
     async with started([*SERVER, "--offline"]) as process:
         end = await finished(process)

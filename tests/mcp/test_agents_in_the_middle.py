@@ -61,9 +61,9 @@ def three_processes(folder: Path, url: str) -> dict[str, Any]:
     env = scripted_env(url, PYTHONPATH=str(ROOT))
     calculator = entry("--offline")
     leaf = write(folder, "leaf", "leaf", model=LEAF, mcpServers={"calculator": calculator}, tools="calculator__sum_*")
-    below = {**entry("--no-calculator", "--agents", leaf, **env), "trusted": True}
+    below = {**entry("--agents", leaf, **env), "trusted": True}
     middle = write(folder, "middle", "middle", model=MIDDLE, mcpServers=[{"below": below}], tools="mcp__below")
-    return {**entry("--no-calculator", "--agents", middle, **env), "trusted": True}
+    return {**entry("--agents", middle, **env), "trusted": True}
 
 
 @pytest.mark.requirement("agents-in-the-middle")

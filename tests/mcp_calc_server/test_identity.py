@@ -54,18 +54,19 @@ async def seen(folder: Path, *arguments: str, tool: str = "greeter_agent") -> tu
 
 @pytest.mark.requirement("identity")
 async def test_nothing_that_clients_see_of_other_agents_is_about_the_calculator(folder: Path) -> None:
-    about, everything = await seen(folder, "--no-calculator", "--agents", "agents")
+    about, everything = await seen(folder, "--agents", "agents")
     assert about == {"name": "greeter", "version": "0", "instructions": None}
     assert "greeter_agent" in everything
     assert "calc" not in everything.lower()
 
 
 @pytest.mark.requirement("identity")
+@pytest.mark.slow
 async def test_the_options_say_who_the_server_is(folder: Path) -> None:
     given = ("--name", "desk", "--title", "Front desk", "--instructions", "Greet first.", "--version-label", "3")
     about, _ = await seen(folder, "--agents", "agents", *given)
     assert about == {"name": "desk", "title": "Front desk", "version": "3", "instructions": "Greet first."}
-    about, _ = await seen(folder, "--agents", "agents")
+    about, _ = await seen(folder, "--calculator", "--agents", "agents")
     assert (about["name"], about["title"]) == ("mcp-calc-server", "Calculator")
 
 
@@ -90,7 +91,7 @@ def test_options_of_the_model_hold_for_published_agents(
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     published = publishing.published(
-        options({"publish": ("our_own:both",), "no_calculator": True, **given}), lambda _line: None, own_model=own_model
+        options({"publish": ("our_own:both",), **given}), lambda _line: None, own_model=own_model
     )
     (agent,), (tool,) = published.agents, published.tools
     assert (agent.model, tool.name) == (model, "shout")
@@ -111,7 +112,7 @@ async def test_agents_need_no_key_if_a_server_is_named(monkeypatch: pytest.Monke
 def test_install_writes_what_it_is_told_and_says_what_it_did(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     home = folder / "home"
-    done = server("install", "cursor", "--agents", "agents", "--no-calculator", HOME=str(home))
+    done = server("install", "cursor", "--agents", "agents", HOME=str(home))
     path = home / ".cursor/mcp.json"
     assert done.stdout == f"Wrote the entry greeter to {path}.\nRestart cursor to use it.\n"
     done = server(
@@ -127,7 +128,6 @@ def test_install_writes_what_it_is_told_and_says_what_it_did(folder: Path, monke
         "mcp_calc_server",
         "--agents",
         str(folder / "agents"),
-        "--no-calculator",
     ]
     assert "env" not in entries["greeter"], "agents without functions need no module of this folder"
     assert entries["desk"]["args"][2:] == [
@@ -143,7 +143,6 @@ def test_install_writes_what_it_is_told_and_says_what_it_did(folder: Path, monke
     [
         (["install", "cursor", "--agents", "none"], "Path 'none' does not exist"),
         (["install", "cursor", "--publish", "our_own:none"], "our_own has no none"),
-        (["install", "cursor", "--no-calculator"], "leaves nothing to publish"),
         (["--agents", "agents", "install", "cursor"], "--agents stands after the word `install`"),
     ],
 )

@@ -11,7 +11,7 @@ from tests.surface import MODES, TRANSPORTS, Held, Served, scripted_env, serving
 from tests.transports import tables
 from tests.transports.scripted import answer
 
-PUBLISH = ("--publish", "tests.transports.published:agents")
+PUBLISH = ("--calculator", "--publish", "tests.transports.published:agents")
 
 
 @pytest.fixture(scope="session")

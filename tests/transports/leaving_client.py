@@ -10,7 +10,7 @@ from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-SERVER = [sys.executable, "-m", "mcp_calc_server", "--publish", "tests.transports.published:agents"]
+SERVER = [sys.executable, "-m", "mcp_calc_server", "--calculator", "--publish", "tests.transports.published:agents"]
 
 
 async def main(transport: str, mode: str, url: str, tool: str, prompt: str) -> None:

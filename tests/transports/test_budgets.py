@@ -37,7 +37,7 @@ async def test_twenty_cheap_delegations_run_within_half_a_dollar(trusted: bool) 
         return Reply(says("done").content, usage={"input_tokens": 100, "output_tokens": 10})
 
     with ScriptedMessages(script) as model:
-        command = ("-m", "mcp_calc_server", "--no-calculator", "--publish", "tests.transports.published_writer:writer")
+        command = ("-m", "mcp_calc_server", "--publish", "tests.transports.published_writer:writer")
         entry = ServerEntry(command=sys.executable, args=command, env=scripted_env(model.url), trusted=trusted)
         async with Connection("far", entry, connect_timeout=60, server_log=sys.stderr) as connection:
             tools = remote_tools([connection], print, allow=["*"])
@@ -56,7 +56,7 @@ async def test_a_delegation_that_no_share_covers_is_refused_after_a_few_attempts
         return calls(("writer_agent", {"prompt": "x" * 19_000}))
 
     with ScriptedMessages(script) as model:
-        command = ("-m", "mcp_calc_server", "--no-calculator", "--publish", "tests.transports.published_writer:writer")
+        command = ("-m", "mcp_calc_server", "--publish", "tests.transports.published_writer:writer")
         entry = ServerEntry(command=sys.executable, args=command, env=scripted_env(model.url), trusted=True)
         async with Connection("far", entry, connect_timeout=60, server_log=sys.stderr) as connection:
             boss = Agent(

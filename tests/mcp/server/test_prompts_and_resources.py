@@ -155,7 +155,7 @@ async def test_a_folder_of_agents_has_prompts_and_resources(tmp_path: Path) -> N
         },
     )
     (tmp_path / "desk/resources/away").symlink_to("/etc/hostname")
-    arguments = ("--no-calculator", "--agents", "desk")
+    arguments = ("--agents", "desk")
     env = environment(PYTHONPATH=str(ROOT))
     async with serving("stdio", *arguments, env=env, cwd=tmp_path) as served, served.client() as one:
         assert [each.name for each in (await one.list_tools()).tools] == ["greeter_agent"]

@@ -59,7 +59,7 @@ async def test_a_client_sees_the_schemas_and_the_value_and_nothing_else(scripted
 @pytest.mark.requirement("sessions")
 async def test_a_client_continues_its_own_sessions_only(scripted_messages: Serve) -> None:
     model = scripted_messages(lambda request: says(f"{len(request.body['messages'])} messages"))
-    options = ("--no-calculator", "--publish", "tests.durable.published:clerk", "--trusted-proxy", "127.0.0.1")
+    options = ("--publish", "tests.durable.published:clerk", "--trusted-proxy", "127.0.0.1")
     async with serving("streamable-http", *options, env=scripted_env(model.url)) as served:
         headers = [{"x-forwarded-for": address} for address in ("10.0.0.1", "10.0.0.2")]
         async with served.client(headers=headers[0]) as mine, served.client("legacy", headers=headers[1]) as other:

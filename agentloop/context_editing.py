@@ -1,0 +1,117 @@
+"""Keeping long runs within the context window: old tool results are left out of requests beyond a limit of tokens.
+
+The conversation itself keeps everything. The Messages API leaves results out itself if it is told to. For servers that
+refuse that, the same is done here. Both keep the latest results, which the model may not have read yet.
+Reference: https://platform.claude.com/docs/en/build-with-claude/context-editing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agentloop.messages import Block, Message
+
+BETA = "context-management-2025-06-27"
+KEPT = 3
+"""Results that are kept at least: the latest."""
+NOTE = "[This result was left out to save space. Call the tool again if you need it.]"
+BYTES_PER_TOKEN = 4
+
+_CLEAR = "clear_tool_uses_20250919"
+_THINKING = {"thinking", "redacted_thinking"}
+
+
+class ContextEditor:
+    """What is left out of the requests of one run, in which prompts of more than `limit` tokens are edited."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._is_on = False
+        self._cleared: set[str] = set()
+        self._unbound = 0
+        self._reported = 0
+
+    def is_on(self, prompt_tokens: int) -> bool:
+        """Whether the API is to edit a prompt of about that length. Once it does, it has to in all later requests."""
+        self._is_on |= self.is_too_long(prompt_tokens)
+        return self._is_on
+
+    def is_too_long(self, prompt_tokens: int) -> bool:
+        """Whether a prompt of about that length is beyond the limit."""
+        return self._limit is not None and prompt_tokens > self._limit
+
+    def for_api(self, messages: Sequence[Message]) -> dict[str, Any]:
+        """The field `context_management` of a request with these messages."""
+        trigger = {"type": "input_tokens", "value": self._limit}
+        keep = {"type": "tool_uses", "value": _count_kept(messages)}
+        return {"edits": [{"type": _CLEAR, "trigger": trigger, "keep": keep}]}
+
+    def newly_cleared(self, event: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Results and tokens that the API left out, if an event of its stream says that they have become more."""
+        applied = event.get("context_management")
+        edits = applied.get("applied_edits") if isinstance(applied, dict) else None
+        for edit in edits if isinstance(edits, list) else ():
+            if isinstance(edit, dict) and edit.get("type") == _CLEAR:
+                results, tokens = edit.get("cleared_tool_uses"), edit.get("cleared_input_tokens")
+                if isinstance(results, int) and isinstance(tokens, int) and results > self._reported:
+                    self._reported = results
+                    return results, tokens
+        return None
+
+    def clear(self, messages: Sequence[Message]) -> tuple[int, int] | None:
+        """Leave out all but the latest results from now on. Returns how many that are, and their estimated tokens.
+
+        None if there is nothing more to leave out.
+        """
+        blocks = list(_results(messages))
+        old = [block for block in blocks[: len(blocks) - _count_kept(messages)] if _size(block) > len(NOTE)]
+        cleared = {str(block["tool_use_id"]) for block in old}
+        if cleared <= self._cleared:
+            return None
+        self._cleared |= cleared
+        self._unbound = len(messages)
+        return len(old), sum(map(_size, old)) // BYTES_PER_TOKEN
+
+    def edited(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """The messages with a note for each result that is left out.
+
+        Thinking is bound to all that comes before it. That which is bound to a result goes with it.
+        """
+        if not self._cleared:
+            return tuple(messages)
+        edited: list[Message] = []
+        is_bound = False
+        for index, message in enumerate(messages):
+            blocks: list[Block] = [] if isinstance(message["content"], str) else message["content"]
+            if is_bound and index < self._unbound and message["role"] == "assistant":
+                blocks = [block for block in blocks if block.get("type") not in _THINKING]
+            elif any(self._is_cleared(block) for block in blocks):
+                is_bound = True
+                blocks = [_noted(block) if self._is_cleared(block) else block for block in blocks]
+            if blocks or isinstance(message["content"], str):
+                edited.append(message | {"content": blocks or message["content"]})
+        return tuple(edited)
+
+    def _is_cleared(self, block: Block) -> bool:
+        return block.get("type") == "tool_result" and block.get("tool_use_id") in self._cleared
+
+
+def _results(messages: Sequence[Message]) -> Iterator[Block]:
+    for message in messages:
+        if isinstance(message["content"], list):
+            yield from (block for block in message["content"] if block.get("type") == "tool_result")
+
+
+def _count_kept(messages: Sequence[Message]) -> int:
+    """At least all results of the last message: the model has not read them yet."""
+    return max(KEPT, sum(1 for _ in _results(messages[-1:])))
+
+
+def _noted(block: Block) -> Block:
+    return block | {"content": [{"type": "text", "text": NOTE}]}
+
+
+def _size(block: Block) -> int:
+    """Characters, roughly: images and documents as their base64."""
+    return len(str(block.get("content")))
