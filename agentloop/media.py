@@ -83,8 +83,8 @@ def image_block(data: bytes) -> tuple[Block, str | None]:
             return _usable(image, data)
     except MediaError:
         raise
-    except Exception as error:  # noqa: BLE001 - a decoder of foreign data may raise anything
-        raise MediaError(f"it is broken or no image ({type(error).__name__})") from None
+    except Exception:  # noqa: BLE001 - a decoder of foreign data may raise anything
+        raise MediaError("it is broken or no image") from None
 
 
 def _usable(image: Image.Image, data: bytes) -> tuple[Block, str | None]:

@@ -11,7 +11,8 @@ from offline_model.words import PARTS, PEOPLE, stem
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 _SPLIT = re.compile(
-    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each|half of (?:it|that|the total))\b"
+    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
+    r"|\bhalf of (?:it|that|the total)\b"
     r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
@@ -45,8 +46,9 @@ _BUDGET = re.compile(
     re.IGNORECASE,
 )
 _LEFT = re.compile(
-    r"\b(?:left(?! an? \W?\d)(?: over)?|change (?:do|will|would|should|did|back|from|for)|(?:how much|what|what's|my) change|remains?"
-    r"|come home with|have remaining|afford|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)"
+    r"\b(?:left(?! an? \W?\d)(?: over)?|change (?:do|will|would|should|did|back|from|for)"
+    r"|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford"
+    r"|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)"
     r"|(?:over|under|within) budget)\b",
     re.IGNORECASE,
 )
@@ -59,9 +61,10 @@ _PAID = re.compile(  # only if it is asked what is left
     re.IGNORECASE,
 )
 _DEPOSIT = re.compile(
-    rf"\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?(?:an? |the )?"
-    rf"{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
-    rf"|\b(?:(?:we|i) (?:had|have|made) )?(?:an? |the )?{_MONEY} (?:deposit|down ?payment) (?:(?:was|is|has been) )?(?:already )?paid(?: already)?",
+    rf"\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?"
+    rf"(?:an? |the )?{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
+    rf"|\b(?:(?:we|i) (?:had|have|made) )?(?:an? |the )?{_MONEY} (?:deposit|down ?payment)"
+    r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?",
     re.IGNORECASE,
 )
 _OWING = re.compile(
@@ -76,22 +79,10 @@ _COUNT = re.compile(
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )
-_NO_COUNTS = {
-    "person",
-    "people",
-    "week",
-    "day",
-    "class",
-    "room",
-    "leg",
-    "order",
-    "purchase",
-    "basket",
-    "family",
-    "game",
-}
+_NO_COUNTS = frozenset("person people week day class room leg order purchase basket family game".split())
 _EACH = re.compile(
-    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my |our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)"
+    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my |our )?(?:\w+ (?=[a-z]+s\b))?)?"
+    r"(?:cost )?([a-z]+)"
     r"|\b(subtotals?|breakdown|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )

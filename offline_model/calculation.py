@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from offline_model.equations import solutions
 from offline_model.marking import CURRENCY, symbol_of
-from offline_model.numbers import PARTS, decimal, figures, spoken
+from offline_model.numbers import decimal, figures, spoken_parts
 from offline_model.problem import (
     Expression,
     Goal,
@@ -217,7 +217,7 @@ class _Rewriter:
         while at < len(parts):
             run = parts[at::2][:10]
             joined = next((n for n, gap in enumerate(parts[at + 1 :: 2][:9]) if gap != " "), len(run) - 1) + 1
-            number, length = _spoken(run[:joined])
+            number, length = spoken_parts(run[:joined])
             if number is not None:
                 written = "".join(parts[at : at + 2 * length - 1])
                 parts[at : at + 2 * length - 1] = [
@@ -300,24 +300,6 @@ class _Rewriter:
         return [
             self.parsed(re.sub(r"^an? ", "", each)) for each in re.split(r"\s*,\s*and |\s*,\s*|\s+and |\s*&\s*", text)
         ]
-
-
-def _spoken(words: Sequence[str]) -> tuple[Fraction | None, int]:
-    number, length = spoken(words)
-    if number is None and words[0] in {"a", "an"} and words[1:2] and words[1] in PARTS:
-        number, length = Fraction(1), 1
-    if number is None:
-        return None, 0
-    parts = PARTS.get(words[length], 0) if length < len(words) else 0
-    if parts and number < parts:
-        return number / parts, length + 1
-    if (
-        list(words[length : length + 2]) == ["and", "a"]
-        and words[length + 2 : length + 3]
-        and words[length + 2] in PARTS
-    ):
-        return number + Fraction(1, PARTS[words[length + 2]]), length + 3
-    return number, length
 
 
 def _trimmed(text: str) -> str:

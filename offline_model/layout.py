@@ -50,7 +50,7 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
-        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order|need|purchase|pick|plan|supplies){_VERB})"
+        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order(?!ed)|need|purchase(?!d)|pick|plan|supplies){_VERB})"
     ),
 )
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
@@ -61,11 +61,9 @@ _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,
 _OPENERS = {";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
-_NOT_LAST = {
-    *("tax", "vat", "fee", "charge", "tip", "total", "cost", "price", "rate", "discount", "coupon"),
-    "subtotal",
-}
-_NOT_LAST |= {"budget", "sum", "answer", "question", "each"}
+_NOT_LAST = frozenset(
+    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each".split()
+)
 
 
 @dataclass(frozen=True)
@@ -91,51 +89,65 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     following = [*lines[1:], ""]
     headings = [_heading(*each) for each in zip(raw, lines, following, strict=False)]
     blocks = len([each for each in headings if each]) > 1
-    pieces: list[Piece] = []
-    label, opened, sentence, nested = "", "", 0, -1
     opening = _LOWER_OPENING if text == text.lower() else _OPENING
-    numbered = any(_BULLET.match(line) for line in raw)
+    labels = _Labels(marks, opening, numbered=any(_BULLET.match(line) for line in raw))
+    pieces: list[Piece] = []
+    sentence = 0
     for number, line in enumerate(lines):
-        label = headings[number] or label
+        labels.label = headings[number] or labels.label
         sentence += 1
         if ord(line[0]) >= ROW:
             pieces.append(Piece(line[1:], rows[ord(line[0]) - ROW], sentence, number))
         elif not headings[number]:
-            listed = label and blocks and _BULLET.match(raw[number])
+            listed = bool(labels.label and blocks and _BULLET.match(raw[number]))
             for at, each in enumerate(_SENTENCE.split(line)):
                 sentence += 1
-                found = _LABEL.match(each)
-                if at and label and found and re.fullmatch(rf"{M}\s*", each[found.end() :]):
-                    label = name_of(found[1]) or label
-                start = len(pieces)
-                cuts = list(_cut(each))
-                for place, (joined, piece) in enumerate(cuts):
-                    after = cuts[place + 1][1] if place + 1 < len(cuts) else ""
-                    more = bool(re.search(ANY, after)) and not _LABEL.match(after)
-                    opens = (not place or joined in _OPENERS) and label in {"", opened} and not numbered
-                    before, rest = label, piece
-                    if not listed:
-                        if nested != sentence:
-                            label, rest = _labelled(
-                                piece,
-                                label,
-                                listed=more,
-                                again=not place and label != "",
-                                opening=opening if opens else None,
-                            )
-                        if (
-                            rest != piece
-                            and (outer := re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", label))
-                            and place == 0
-                        ):
-                            label, rest, nested = name_of(outer[1]), f"{outer[2]} {rest}", sentence
-                    opened = label if opens and label != before and opening.match(piece) else opened
-                    before_it = joined if len(rest.strip()) == len(piece.strip()) else ""
-                    pieces += (
-                        [Piece(rest.strip(), marks.shown(label), sentence, number, before_it)] if rest.strip() else []
-                    )
-                pieces[start:] = _with_trailing_labels(pieces[start:])
+                labels.follow(each if at else "")
+                pieces += _with_trailing_labels(list(labels.pieces(each, sentence, number, listed=listed)))
     return [replace(piece, text=re.sub(r"\([^()]*\)?", " ", piece.text)) for piece in pieces]
+
+
+@dataclass
+class _Labels:
+    """The label that holds; `opened` is it if a sentence began with it without a colon."""
+
+    marks: Marks
+    opening: re.Pattern[str]
+    numbered: bool
+    label: str = ""
+    opened: str = ""
+    nested: int = -1
+    """The sentence that has a label within a label."""
+
+    def follow(self, sentence: str) -> None:
+        """ "Rent: $900." after another label, in the same line."""
+        found = _LABEL.match(sentence)
+        if self.label and found and re.fullmatch(rf"{M}\s*", sentence[found.end() :]):
+            self.label = name_of(found[1]) or self.label
+
+    def pieces(self, text: str, sentence: int, line: int, *, listed: bool) -> Iterator[Piece]:
+        cuts = list(_cut(text))
+        for place, (joined, piece) in enumerate(cuts):
+            after = cuts[place + 1][1] if place + 1 < len(cuts) else ""
+            more = bool(re.search(ANY, after)) and not _LABEL.match(after)
+            opens = not place or joined in _OPENERS
+            rest = piece if listed else self.named(piece, sentence, first=not place, opens=opens, more=more)
+            if rest.strip():
+                is_whole = len(rest.strip()) == len(piece.strip())
+                yield Piece(rest.strip(), self.marks.shown(self.label), sentence, line, joined if is_whole else "")
+
+    def named(self, piece: str, sentence: int, *, first: bool, opens: bool, more: bool) -> str:
+        """The piece without the name it begins with, which is the label from here on."""
+        before, rest = self.label, piece
+        opening = self.opening if opens and before in {"", self.opened} and not self.numbered else None
+        if self.nested != sentence:
+            self.label, rest = _labelled(piece, before, listed=more, again=first and before != "", opening=opening)
+        outer = re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", self.label) if rest != piece and first else None
+        if outer:
+            self.label, rest, self.nested = name_of(outer[1]), f"{outer[2]} {rest}", sentence
+        if opening and self.label != before and opening.match(piece):
+            self.opened = self.label
+        return rest
 
 
 def _listed(match: re.Match[str]) -> str:

@@ -13,17 +13,9 @@ _SMALL = {word: number for number, word in enumerate(_ONES)}
 _SMALL |= {word: 20 + 10 * at for at, word in enumerate(_TENS)} | {"fourty": 40}
 _SMALL |= {f"{tens}-{one}": _SMALL[tens] + _SMALL[one] for tens in _TENS for one in _ONES[1:10]}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-PARTS = {
-    "half": 2,
-    "halves": 2,
-    "third": 3,
-    "quarter": 4,
-    "fourth": 4,
-    "fifth": 5,
-    "sixth": 6,
-    "eighth": 8,
-    "tenth": 10,
-}
+PARTS = dict(
+    zip("half halves third quarter fourth fifth sixth eighth tenth".split(), (2, 2, 3, 4, 4, 5, 6, 8, 10), strict=True)
+)
 PARTS |= {f"{name}s": parts for name, parts in PARTS.items() if name not in {"half", "halves"}}
 _WORD = "|".join(sorted(_SMALL, key=len, reverse=True))
 _SCALE = "|".join(_SCALES)
@@ -79,6 +71,25 @@ def spoken(words: Sequence[str]) -> tuple[Fraction | None, int]:
             total += number
             number, at = _below_hundred(words, skipped)
     return total + number, at
+
+
+def spoken_parts(words: Sequence[str]) -> tuple[Fraction | None, int]:
+    """As `spoken`, and fractions: "three quarters", "two and a half"."""
+    number, length = spoken(words)
+    if number is None and words[0] in {"a", "an"} and words[1:2] and words[1] in PARTS:
+        number, length = Fraction(1), 1
+    if number is None:
+        return None, 0
+    parts = PARTS.get(words[length], 0) if length < len(words) else 0
+    if parts and number < parts:
+        return number / parts, length + 1
+    if (
+        list(words[length : length + 2]) == ["and", "a"]
+        and words[length + 2 : length + 3]
+        and words[length + 2] in PARTS
+    ):
+        return number + Fraction(1, PARTS[words[length + 2]]), length + 3
+    return number, length
 
 
 def _below_hundred(words: Sequence[str], at: int) -> tuple[Fraction, int]:

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
-from offline_model.items import Clauses, Count, Entry, without_result
+from offline_model.clauses import Clauses, Count
+from offline_model.items import Entry, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal

@@ -24,7 +24,8 @@ SIZES = _set("count ct gb tb mb mm cm inch in watt w kw volt v amp hp mp gauge g
 PARTS = _set(
     "store shop vendor supplier place trip month department market retailer site website stop location branch "
     "outlet invoice receipt bill quote merchant dealer seller source stall booth grower farm restaurant cafe "
-    "caterer family team client customer project week weekend day quarter event city aisle job flat room class order person people "
+    "caterer family team client customer project week weekend day quarter event city aisle job flat room class order "
+    "person people "
     "friend volunteer member section category errand visit contractor company campus floor household bakery "
     "pharmacy purchase group party shipment account cart basket leg season bid option provider school warehouse "
     "region hotel airline garage printer butcher grocer tailor sport game po note centre center"
@@ -92,6 +93,10 @@ _NUMBER = (
     r"(?:[$£€¥₹] ?)?(?:\d(?!\d*-[a-z])|an? (?:hundred|dozen)\b"
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
+_EXTRAS = (
+    r"(?:(?:sales )?tax(?:es)?|vat|gst|hst|pst|tip|gratuity|discount|saving|shipping|delivery|postage|surcharge"
+    r"|service charge|fees?)"
+)
 _ANYWHERE = (
     r"(?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow)\w*",
     r"reimburse[ds]? (?:me|us|by)",
@@ -114,17 +119,27 @@ _ANYWHERE = (
         r"(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|counte?d?)"
     ),
     r"(?:some|part|(?<!what is )(?<!what's )half|most|rest) of (?:that|it|this|what|which)\b",
-    r"(?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}(?:points|miles|rewards|gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)",
-    r"(?:tip|tax|vat|discount|shipping|delivery|postage) only(?! (?:on|for))|(?:only|just) the (?:tip|tax|vat|discount|shipping|delivery)\b",
-    r"(?:\w+|\d+) of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))|(?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d",
-    r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap|(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
-    r"(?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))|if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b",
-    rf"(?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+ (?:an?|per|each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b",
+    (
+        r"(?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}"
+        r"(?:points|miles|rewards|gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)"
+    ),
+    rf"{_EXTRAS} only(?! (?:on|for))|(?:only|just) the {_EXTRAS}\b",
+    r"\w+ of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))",
+    r"(?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d",
+    r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap",
+    r"(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
+    r"(?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))",
+    r"if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b",
+    (  # a count of counts: "2 drinks per guest"
+        r"(?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+"
+        r" (?:an?|per|each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b"
+    ),
     r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)",
     r"owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)",
     r"(?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s",
     r"twice (?:that|the|as|what)|(?:charged|billed|paid) (?:\w+ )?twice",
-    r"(?:third|second|fourth|next|other)(?: one)? (?:is |was |comes )?(?:free|half)",
+    r"(?:third|second|fourth|next|other)(?: one)? (?:is |was |comes )?(?:at |for )?(?:free|half|\d+ ?%)",
+    rf"(?:but|though|which) (?:only|just) {_NUMBER}|(?:one|each)[ -]way(?! (?:ticket|fare|flight|rental)s?\b)",
     r"(?:it|they|this|that|them) (?:was|were|is|are) (?:cheaper|dearer|less)\b(?! than)(?! ?\?)",
     r"(?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))",
     r"if (?:you|he|she|they) (?:spend|buy|order)",
@@ -135,8 +150,11 @@ _ANYWHERE = (
 )
 """Change the arithmetic wherever they stand."""
 _BESIDE_AMOUNTS = (
-    rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)",
-    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every) {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)(?!\W+\d)",
+    (
+        r"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than)"
+        rf" {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)"
+    ),
+    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every) {_NUMBER}(?!\W+\d| (?:shop|store)s\b)",
     r"from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))",
     r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d",
     r"[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never",
@@ -161,30 +179,44 @@ _BESIDE_AMOUNTS = (
     r"interest|(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan",
     r"invest\w*|margin|(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)",
     r"instal?l?ments?|deduct\w*|minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
-    r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
+    (
+        r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)"
+        r"|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)"
+    ),
     r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
     r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)",
     r"bulk (?:price|rate|discount|order)s?|sometimes|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)",
-    r"(?:vat|tax|gst) incl|win",
+    r"(?:vat|tax|gst)(?: (?:of |at )?\d+ ?%)? incl|win",
     rf"per (?!100 ?%){_NUMBER}",
     r"(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
 )
 """Change the arithmetic in a sentence that holds an amount."""
 _UNKNOWN_QUESTION = (
-    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))|worth|better|best|median",
+    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|worth|better|best|median|the net\b(?! total)",
+    r"where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))",
     r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
     r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",
-    r"per (?:use|serving)|(?:how much|what) (?:is|does|did|would|do|are|was|were) (?:one|1|a single|(?:an? )?half)\b|(?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does| of)?|find|calculate)"
-    r"(?: be)? (?:(?:the|my|our|that|total|all) )*(?:(?!with|after|before|incl|plus|and)\w+ )?(?<!after )(?:vat|gst|hst|pst|tax(?:es)?|tip|gratuity|discount|saving|shipping|delivery|postage|surcharge|service charge|fees?)\b"
-    r"(?! (?:total|bill|included|is it|come))",
-    r"(?:pa(?:y|id)|spen[dt]|cost|charged?|sav(?:e|ed|ings?)) (?:\w+ )?(?:in|on|for|from|by|with) (?:the |my |our )?(?:vat|gst|sales tax|tax|taxes|tip|shipping|delivery|postage|discount|fees)\b",
+    r"per (?:use|serving)|(?:how much|what) (?:is|does|did|would|do|are|was|were) (?:one|1|a single|(?:an? )?half)\b",
+    (  # a tax or a fee by itself
+        r"(?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does)?|find)"
+        r"(?: be)? (?:(?:the|my|our|that|total|all) )*(?:(?!with|after|before|incl|plus|and)\w+ )?"
+        rf"(?<!after ){_EXTRAS}\b(?! (?:total|bill|included|is it|come))"
+    ),
+    (
+        r"(?:pa(?:y|id)|spen[dt]|cost|charged?|sav(?:e|ed|ings?)) (?:\w+ )?(?:in|on|for|from|by|with) (?:the |my )?"
+        rf"{_EXTRAS}\b"
+    ),
     r"(?:cheapest|dearest|most expensive) (?:item|product|thing)",
-    r"(?:item|product) (?:is|was|costs?)|should (?:i|we|you|he|she|they) (?!get|pay|owe|have|expect|budget|bring|set|be|spend)",
+    r"(?:item|product) (?:is|was|costs?)",
+    r"should (?:i|we|you|he|she|they) (?!get|pay|owe|have|expect|budget|bring|set|be|spend)",
     r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone",
     r"(?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
     r"fair(?:ly)?",
-    r"who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|charge[sd]?|is|was) (?:the )?(?:\w+er|\w+est|most|least|more|less|how much))",
+    (
+        r"who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|charge[sd]?|is|was) (?:the )?"
+        r"(?:\w+er|\w+est|most|least|more|less|how much))"
+    ),
 )
 
 

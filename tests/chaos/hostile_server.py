@@ -5,6 +5,7 @@ It writes its frames by hand, because no SDK would. `MODE` is `tools` (each tool
 schemas refer to.
 """
 
+import base64
 import json
 import sys
 from typing import Any
@@ -77,7 +78,11 @@ def call(request: int, name: str, token: Any) -> None:  # noqa: C901, PLR0912 - 
         case "oversized":
             send(id=request, result={"content": [{"type": "text", "text": "x" * 5_000_000}]})
         case "oversized_image":
-            image = {"type": "image", "mimeType": "image/png", "data": "iVBORw0KGgo=" * 500_000}
+            image = {
+                "type": "image",
+                "mimeType": "image/png",
+                "data": base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(4_500_000)).decode(),
+            }
             send(id=request, result={"content": [image]})
         case "flood":
             for number in range(3000):

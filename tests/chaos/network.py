@@ -28,13 +28,18 @@ HARMS: tuple[Harm, ...] = ("delay", "cut", "truncate", "corrupt", "stall")
 async def play(part: Part, times: int, seed: int, folder: Path, log: TextIO) -> None:
     """`times` runs with each kind of harm; half of the connections have it."""
     del folder
-    usual, sdk_session.CALL_TIMEOUT = sdk_session.CALL_TIMEOUT, CALL_TIMEOUT
+    usual = sdk_session.CALL_TIMEOUT
     try:
         async with AsyncExitStack() as stack:
             model = stack.enter_context(ScriptedMessages(Model(seed)))
             web = await stack.enter_async_context(WebServer(model_env(model)))
             proxy = await stack.enter_async_context(Proxy(web.port, seed))
             entry = ServerEntry(url=f"http://127.0.0.1:{proxy.port}/mcp", trusted=True)
+            proxy.kinds = ("none",)
+            async with session_over({"far": entry}, model, log, connect_timeout=usual) as session:
+                # The first call makes the server import the model's SDK, which takes seconds on a busy machine.
+                await run(session, Problem.make("undisturbed", random.Random(seed)), part, model)  # noqa: S311
+            sdk_session.CALL_TIMEOUT = CALL_TIMEOUT
             for harm in HARMS:
                 await _with_harm(part, harm, times=times, seed=seed, proxy=proxy, model=model, entry=entry, log=log)
     finally:

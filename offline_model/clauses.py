@@ -1,0 +1,154 @@
+"""A text's clauses, each with an item, a count or nothing -> entries, each with a quantity and a price."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from offline_model import words as w
+from offline_model.items import UNIT, Entry, Reading, name_in, price_at, same, without_result
+from offline_model.layout import SIZED, Piece
+from offline_model.marking import ANY, M, Marks, N, P
+from offline_model.numbers import decimal
+from offline_model.words import is_plural, stem, stems
+
+
+@dataclass
+class Count:
+    """How many there are of what these words name, with the piece that says it."""
+
+    value: str
+    nouns: list[str]
+    place: Piece
+    at: int = 0
+    label: str = ""
+    is_priced: bool = False
+    is_used: bool = False
+
+
+class Clauses:
+    """The pieces of a text, joined so that each holds an item, a count or nothing; and the items in them."""
+
+    def __init__(self, pieces: Sequence[Piece], marks: Marks, *, are_each: bool = False) -> None:
+        self.marks, self.are_each = marks, are_each
+        self._priced: dict[str, bool] = {}
+        self.pieces = self._joined(pieces)
+        self.counts = [each for piece in self.pieces if not self.has_price(piece.text) for each in self._counts(piece)]
+
+    def has_price(self, text: str) -> bool:
+        if text not in self._priced:
+            factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
+            found = factors or price_at(text, self.marks) is not None
+            self._priced[text] = bool(found)
+        return self._priced[text]
+
+    def _joined(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """What has no name of its own completes what stands before: "14 blankets, 9.50 each", "$24 a box, I need 3"."""
+        joined: list[Piece] = []
+        for piece in pieces:
+            last = joined[-1] if joined else None
+            if last and last.label == piece.label and self._completes(piece, last):
+                named = SIZED.search(last.text) and not re.match(rf"\W*{N}", last.text) and not re.match(M, piece.text)
+                text = f"{piece.text} ({last.text})" if named else f"{last.text} {piece.text}"
+                joined[-1] = replace(last, text=text)
+            else:
+                joined.append(piece)
+        return joined
+
+    def _completes(self, piece: Piece, last: Piece) -> bool:
+        if re.search(P, piece.text + last.text) or not re.search(ANY, piece.text):
+            return False
+        text = without_result(piece.text, self.marks)[0]
+        has_price, had_price = self.has_price(piece.text), self.has_price(last.text)
+        counts, had = self._free(text), self._free(last.text)
+        close, marked = last.sentence == piece.sentence, bool(UNIT.search(text) or "@" in text)
+        words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
+        if has_price and not had_price:
+            together = (
+                piece.joined in {"and", "&"} and not counts and not had and close and not re.match(r"an?\s", text)
+            )
+            if (counts and had) or not (close or (marked and had)) or (words - w.PRICE_WORDS - {"of"} and not together):
+                return False
+            return bool(had or re.search(ANY, last.text) or self._isname_in(last))
+        if counts != 1 or has_price:
+            return False
+        if had_price and not {"how", "what", "much", "sum", "altogether", "in", "total"} & words:
+            reading = Reading(last.text, price_at(last.text, self.marks) or 0, self.marks)
+            known = w.PRICE_WORDS | {reading.unit, "of"} | set(stems(last.text))
+            bare = re.search(rf"{N}(?:\s+of\s+(?:them|those|these))?\W*$", text)
+            return close and not had and not words - known and bool(reading.unit or bare)
+        return close and not had and not words - w.PRICE_WORDS and self._isname_in(last)
+
+    def _free(self, text: str) -> int:
+        """How many numbers the text has that are no price and no size."""
+        price = price_at(text, self.marks) if self.has_price(text) else None
+        sizes = (
+            {match.start() for match in SIZED.finditer(text) if match.start()}
+            if re.search(M, text) or price is None
+            else set()
+        )
+        places = [match.start() for match in re.finditer(N, text) if match.start() != price]
+        return len([at for at in places if at not in sizes and self.marks[text[at]].written != "one"])
+
+    def _isname_in(self, piece: Piece) -> bool:
+        words = stems(piece.text)
+        return 0 < len(words) <= 5 and not set(words) <= w.LEADING | w.EVERYTHING and "?" not in piece.text  # noqa: PLR2004
+
+    def _counts(self, piece: Piece) -> Iterator[Count]:
+        """A count that stands in a sentence without a price is not of the part that was spoken of last."""
+        label = (
+            piece.label
+            if any(each.sentence == piece.sentence and self.has_price(each.text) for each in self.pieces)
+            else ""
+        )
+        for match in re.finditer(N, piece.text):
+            if not re.search(P, piece.text):
+                nouns = stems(re.split(ANY, piece.text[match.end() :])[0])[:4]
+                yield Count(self.marks[match[0]].value, nouns, piece, match.start(), label)
+
+    def entry(self, piece: Piece, text: str) -> Entry:
+        """Raises Unread for a number without a role, and if it is not said how many there are."""
+        dims = re.search(r"(?<!\S)(\d+)[x×](\d+(?:\.\d+)?)(?!\S)", text)
+        if dims and not re.search(ANY, text):
+            return Entry(name_in(text[: dims.start()]), dims[1], dims[2], "", piece)
+        at = price_at(text, self.marks)
+        assert at is not None
+        reading, price = Reading(text, at, self.marks, self.are_each), self.marks[text[at]]
+        several = re.search(rf"({N}).*?(?:\bat|@)\s*({N})\s+for\s+{M}", text)  # "10 ears at 5 for $3"
+        if several:
+            times = Fraction(self.marks[several[1]].value) / Fraction(self.marks[several[2]].value)
+            if times.denominator != 1:
+                raise reading.unread("")
+            return Entry(self.marks.shown(text[:at]), decimal(times), price.value, price.currency, piece)
+        quantity = reading.quantity()
+        name = self.marks.shown(reading.name(quantity))
+        if quantity is not None:
+            entry = Entry(name, reading.counted(quantity), price.value, price.currency, piece)
+            self.counts.append(Count(entry.quantity, stems(name), piece, 0, piece.label, is_priced=True))
+            return entry
+        entry = Entry(name, "1", price.value, price.currency, piece, is_counted=False)
+        per = re.search(r"\bper\s+(\w+)", text)
+        unit = stem(per[1].lower()) if per else reading.unit
+        one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE) and unit in {"", "each"}
+        unnamed = not name and (not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
+        listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
+        if reading.for_all or one or not (unnamed or unit or listed):
+            return entry
+        if number := self._looked_up(piece, unit, set(stems(name)) - w.FEES):
+            return replace(entry, quantity=number, is_counted=not entry.is_fee)
+        raise reading.unread("how many in")
+
+    def _looked_up(self, piece: Piece, unit: str, name: set[str]) -> str:
+        """How many there are according to another clause."""
+        near = [each for each in self.counts if each.label in {"", piece.label}]
+        if unit not in {"", "each"}:
+            fits = [each for each in near if same(unit, each.nouns)]
+            fits = [each for each in fits if each.label == piece.label] or fits
+        else:
+            near = [each for each in near if not each.is_priced]
+            fits = [each for each in near if name & set(each.nouns)]
+            others = [each for each in near if not set(each.nouns[:1]) & (w.PEOPLE | w.PASSING | w.PARTS)]
+            fits = fits or (others if unit == "each" else [])
+        for each in fits:
+            each.is_used = True
+        return fits[0].value if len({each.value for each in fits}) == 1 else ""
