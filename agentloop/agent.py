@@ -25,7 +25,7 @@ from agentloop.stream import RunStream
 from agentloop.tools import Tool
 
 Question: TypeAlias = Prompt | Conversation | BaseModel | Mapping[str, Any]
-"""What an agent is asked. Objects are for agents with an `input_type`."""
+"""The input of an agent. Objects are for agents with an `input_type`."""
 
 
 class RunOptions(TypedDict, total=False):

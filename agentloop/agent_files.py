@@ -14,7 +14,6 @@ A file has YAML front matter, and its body is the system prompt:
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -27,13 +26,13 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from agentloop.front_matter import Entry, FrontMatter, FrontMatterError, read_front_matter
+from agentloop.front_matter import Entry, FrontMatter, FrontMatterError, read_front_matter, read_text
 from agentloop.model import Effort
 
-MAX_BYTES = 1_000_000
-"""Of one agent file or schema file."""
 MAX_FILES = 1000
 """Markdown files in one directory."""
+PROMPTS, RESOURCES = "prompts", "resources"
+"""Folders in a directory of agent files that have none: see `agentloop.mcp.server`."""
 MAX_NAME = 58
 """Characters of an agent's name. With `_agent` after it, it is the name of a tool, which may have 64."""
 
@@ -142,7 +141,7 @@ def _schema(value: object, info: ValidationInfo) -> dict[str, Any]:
 
 def _schema_file(path: Path) -> Any:
     try:
-        return json.loads(_text(path))
+        return json.loads(read_text(path))
     except FrontMatterError as error:
         raise ValueError(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:
@@ -221,8 +220,8 @@ class AgentFiles:
 def load_agents(*paths: Path) -> AgentFiles:
     """Read agent files, and all `*.md` in directories at any depth. Nothing is raised: see `AgentFiles.errors`.
 
-    In a directory README.md and files without front matter are skipped with a note. Two agents of one name are an
-    error.
+    The folders `prompts` and `resources` of a directory are not read. README.md and files without front matter in it
+    are skipped with a note. Two agents of one name are an error.
 
     Example:
         >>> loaded = load_agents(Path(".claude/agents"))
@@ -243,7 +242,8 @@ def load_agents(*paths: Path) -> AgentFiles:
 def _found(path: Path, problems: list[Problem]) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(path.rglob("*.md"))
+    apart = [path / name for name in (PROMPTS, RESOURCES)]
+    found = sorted(file for file in path.rglob("*.md") if not any(file.is_relative_to(each) for each in apart))
     if len(found) > MAX_FILES:
         text = f"more than {MAX_FILES:,} Markdown files: name the directory of the agents"
         problems.append(Problem(path, None, "error", text))
@@ -263,7 +263,7 @@ def _duplicates(files: Iterable[AgentFile]) -> Iterable[Problem]:
 
 def _read(path: Path, problems: list[Problem], *, is_given: bool) -> AgentFile | None:
     try:
-        front = read_front_matter(_text(path), keys=(*KEYS, *CLAUDE_CODE_KEYS))
+        front = read_front_matter(read_text(path), keys=(*KEYS, *CLAUDE_CODE_KEYS))
     except FrontMatterError as error:
         problems.append(Problem(path, error.line, "error", str(error)))
         return None
@@ -274,22 +274,6 @@ def _read(path: Path, problems: list[Problem], *, is_given: bool) -> AgentFile |
         return None
     problems.extend(_warnings(path, front))
     return _validated(path, front, problems)
-
-
-def _text(path: Path) -> str:
-    r"""The text of a file with `\n` line ends and without a byte order mark."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise FrontMatterError(1, f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_BYTES:
-        raise FrontMatterError(1, f"larger than {MAX_BYTES:,} bytes")
-    try:
-        text = content.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        raise FrontMatterError(content.count(b"\n", 0, error.start) + 1, "not UTF-8 text") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _warnings(path: Path, front: FrontMatter) -> Iterable[Problem]:

@@ -45,8 +45,8 @@ class Budget:
     def __init__(self, usd: Number | None = None, tokens: Number | None = None, turns: Number | None = None) -> None:
         self._set(
             None if usd is None else _amount("usd", usd, "0.50"),
-            None if tokens is None else _whole("tokens", tokens),
-            None if turns is None else _whole("turns", turns),
+            None if tokens is None else _integer("tokens", tokens),
+            None if turns is None else _integer("turns", turns),
         )
 
     def _set(self, *amounts: Decimal | int | None) -> None:
@@ -146,7 +146,7 @@ def _amount(kind: str, value: object, example: str) -> Decimal:
     return amount
 
 
-def _whole(kind: str, value: object) -> int:
+def _integer(kind: str, value: object) -> int:
     amount = _amount(kind, value, "1000")
     if amount != amount.to_integral_value():
         raise ConfigurationError(f"Budget({kind}=...) takes a whole number, not {shown(value)}.")

@@ -19,7 +19,7 @@ import click
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 MAX_USD = 1_000_000_000
-"""A larger amount is taken for a typing error."""
+"""Larger amounts are rejected as typing errors."""
 NO_HOME = "/nonexistent"
 FEW_COLUMNS = 80
 """The width of a terminal that does not report its own."""

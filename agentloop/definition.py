@@ -1,4 +1,4 @@
-"""What an agent consists of: a name, a system prompt, tools and a model. The state of a run lives in the run."""
+"""The definition of an agent: name, system prompt, tools and model. It has no state of a run."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class AgentDefinition:
         context: CallContext | None = None,
         max_chars: int | None = None,
     ) -> ToolOutput:
-        """Call one of the agent's tools: a coroutine function on the event loop, any other in a worker thread.
+        """Call one of the agent's tools: coroutine functions on the event loop, others in a worker thread.
 
         Text is cut to `max_chars` characters, by default those of the agent's limits. Failures are returned as an error
         output; only cancellation raises.
@@ -112,17 +112,17 @@ class AgentDefinition:
 
     @cached_property
     def prompt_cache(self) -> PromptCache:
-        """What its runs know of the prefix that they share."""
+        """The state of the prompt cache, which all runs of the agent share."""
         return PromptCache(self.cache)
 
     @cached_property
     def rate_limiter(self) -> RateLimiter:
-        """The rate limiter of the runs that have none from above."""
+        """The rate limiter of runs that are not part of another run."""
         return RateLimiter()
 
     @cached_property
     def memory_sessions(self) -> MemorySessions:
-        """The sessions of calls that bring none of their own."""
+        """The sessions of calls without a session store of their own."""
         return MemorySessions()
 
     @cached_property

@@ -1,4 +1,4 @@
-"""An agent as a tool of another agent."""
+"""Agents as tools of other agents."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ INPUT_SCHEMA = {
 
 
 def agent_spec(agent: AgentDefinition) -> ToolSpec:
-    """How an agent is described as a tool: `<its name>_agent`, a prompt or its `input_type` in, an answer out.
+    """The specification of an agent as a tool: `<name>_agent`, with a prompt or its `input_type` as input.
 
-    It is as harmless as its tools: read-only if all of them say that they are, and so on; but a call of an agent with
-    sessions changes one. What a tool says that is not trusted is not believed. Its world is open: it asks a model.
+    Its hints follow from those of its tools: it is read-only if all of them are, and so on, but a call of an agent with
+    sessions changes one. Hints of untrusted tools are ignored. It is open-world, because it sends requests to a model.
     """
     return ToolSpec(
         name=f"{agent.name}_agent",
@@ -79,13 +79,13 @@ def _with_session(agent: AgentDefinition, schema: Mapping[str, Any], description
 
 
 def _all(said: Iterable[bool | None]) -> bool | None:
-    """Whether it is said of all; None if it is not said of one and denied of none."""
+    """True if all hints are true, False if one is false, otherwise None."""
     answers = set(said)
     return False if False in answers else None if None in answers else True
 
 
 def _any(said: Iterable[bool | None]) -> bool | None:
-    """Whether it is said of any; None if it is said of none and not denied of all."""
+    """True if one hint is true, False if all are false, otherwise None."""
     answers = set(said)
     return True if True in answers else None if None in answers else False
 
@@ -93,7 +93,7 @@ def _any(said: Iterable[bool | None]) -> bool | None:
 def _as_tool(
     agent: AgentDefinition, spec: ToolSpec | None, delegate: Callable[..., Any], timeout: float | None
 ) -> Tool:
-    """What the agent's tools say is only as good as who says it, and so is what is said of the agent."""
+    """The tool is trusted if all tools of the agent are, because its hints follow from theirs."""
     if spec is not None:
         _check_fit(agent, spec)
     is_trusted = all(tool.is_trusted for tool in agent.tools)
@@ -101,7 +101,7 @@ def _as_tool(
 
 
 def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
-    """Check that the agent takes and gives what the specification says.
+    """Check that the specification matches the agent's input and output.
 
     Raises:
         ConfigurationError: it asks for other arguments than the agent takes, or promises a structured result that the
@@ -131,9 +131,9 @@ def create_agent_tool_async(
 ) -> Tool:
     """Wrap an agent as a tool that runs on the caller's event loop.
 
-    Any number of calls run at once. `timeout` bounds one call, in seconds. The output has the answer as text, if the
-    agent has an `output_type` also as structured content, and its steps and its cost in `meta`. `spec` describes the
-    tool in another way than `agent_spec`.
+    Any number of calls run concurrently. `timeout` limits one call, in seconds. The output has the answer as text, with
+    an `output_type` also as structured content, and the steps and the cost in `meta`. `spec` replaces the
+    specification that `agent_spec` returns.
 
     Raises:
         ConfigurationError: `spec` asks for other arguments, or promises a structured result that the agent does not
@@ -149,14 +149,14 @@ def create_agent_tool_async(
 def create_agent_tool_sync(
     agent: AgentDefinition, *, spec: ToolSpec | None = None, timeout: float | None = None
 ) -> Tool:
-    """Wrap an agent as a sync tool: each call runs in a worker thread with an event loop and a client of its own.
+    """Wrap an agent as a sync tool. Each call runs in a worker thread with its own event loop and client.
 
-    When the caller is cancelled or gives up, the run in the thread is cancelled: an open model request is closed and
-    no further one is made.
+    When the caller is cancelled or times out, the run in the thread is cancelled: an open model request is closed, and
+    no further one is sent.
 
     Raises:
-        ConfigurationError: the agent was given a client, which cannot follow it into another event loop; or as
-            `create_agent_tool_async`.
+        ConfigurationError: the agent has a client instead of a function that makes one, and clients are bound to one
+            event loop; or as `create_agent_tool_async`.
     """
     agent.clients.require_factory("create_agent_tool_sync")
 
@@ -171,7 +171,7 @@ async def _until_abandoned(agent: AgentDefinition, arguments: Mapping[str, Any],
     assert task is not None
 
     def cancel() -> None:
-        # The loop may have closed between the call's last step and the caller's giving up.
+        # The loop may have closed before the caller is cancelled.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(task.cancel)
 
@@ -182,8 +182,8 @@ async def _until_abandoned(agent: AgentDefinition, arguments: Mapping[str, Any],
 async def _delegate(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
     if context.scope.depth > agent.limits.max_depth:
         raise ToolError(
-            f"{agent.name} is {context.scope.depth} agents deep, and {agent.limits.max_depth} is the limit: "
-            "do this part without delegating it."
+            f"{agent.name} would be nested {context.scope.depth} agents deep; the limit is {agent.limits.max_depth}. "
+            "Do this part without delegating it."
         )
     asked = {name: value for name, value in arguments.items() if not (agent.sessions and name == SESSION_ID)}
     prompt = _prompt(agent, asked)
@@ -243,7 +243,7 @@ def agent_output(agent: AgentDefinition, result: RunResult) -> ToolOutput:
 
 
 def _attachments(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The last of the blocks, as many as may go with an answer, and a notice if there are more."""
+    """The last blocks up to the limits, and a notice if there are more."""
     kept: list[Block] = []
     size = 0
     for block in reversed(blocks):

@@ -37,8 +37,6 @@ CLAUDE_CODE_TOOLS = frozenset(
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _NOT_YET: dict[str, tuple[str, Level, str]] = {
-    "mcpServers": ("mcp_servers", "error", "the agent's MCP servers are not connected, so it would lack their tools"),
-    "maxUsd": ("max_usd", "error", "the agent would spend without this limit"),
     "approve": ("approve", "error", "the agent would call these tools without asking anybody"),
     "canAsk": ("can_ask", "warning", "the agent can ask nobody"),
 }
@@ -61,33 +59,40 @@ def unsupported(file: AgentFile) -> tuple[Problem, ...]:
     )
 
 
-def select_tools(file: AgentFile, available: Sequence[Tool] = ()) -> Selection:
+def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete: bool = True) -> Selection:
     """Choose the tools of an agent file: from `available`, and the Python functions it names as `module:function`.
 
     What `disallowedTools` matches is taken away first. A pattern is a name or has `*` in it; `mcp__server__tool` is
     `server__tool`, and `mcp__server` all tools of the server. Without `tools` the agent gets all that is available.
-    The problems say which functions cannot be loaded, which patterns match nothing, and which are tools of Claude Code.
+    A tool of an MCP server is also called `server__tool` if it is not in `available` under that name. The problems say
+    which functions cannot be loaded, which are tools of Claude Code and, if `available` `is_complete`, which patterns
+    match nothing.
 
     Example:
         >>> selection = select_tools(file, [word_count])
         >>> [tool.name for tool in selection.tools]
     """
-    functions, problems = _functions(file)
-    candidates = [(tool.name, tool) for tool in available] + list(functions.items())
+    functions, problems = own_functions(file)
+    candidates = [(_qualified(tool), tool) for tool in available] + list(functions.items())
     denied = {name for name, tool in candidates if any(_matches(p, name, tool) for p in file.disallowed_tools)}
     allowed = [
         tool
         for name, tool in candidates
         if name not in denied and (file.tools is None or any(_matches(p, name, tool) for p in file.tools))
     ]
-    problems += [
+    unmatched = [
         *_unmatched(file, "tools", [p for p in file.tools or () if not _FUNCTION.fullmatch(p)], candidates),
         *_unmatched(file, "disallowedTools", file.disallowed_tools, candidates),
     ]
-    return Selection(tuple(allowed), tuple(problems))
+    return Selection(tuple(allowed), (*problems, *(unmatched if is_complete else ())))
 
 
-def _functions(file: AgentFile) -> tuple[dict[str, Tool], list[Problem]]:
+def _qualified(tool: Tool) -> str:
+    return tool.name if tool.served_by == "local" else f"{tool.served_by}__{tool.name}"
+
+
+def own_functions(file: AgentFile) -> tuple[dict[str, Tool], list[Problem]]:
+    """The Python functions that the file names, by `module:function`, and those that cannot be loaded."""
     functions: dict[str, Tool] = {}
     problems: list[Problem] = []
     for name in file.tools or ():
@@ -149,7 +154,8 @@ def to_agent(
 ) -> Agent:
     """Make an agent of a file and the tools selected for it. `default_model` is the one of `model: inherit`.
 
-    `maxTurns` bounds its turns, and `timeout` its runs. Keys that `unsupported` names have no effect.
+    `maxTurns` bounds its turns, `maxUsd` what a run may cost, and `timeout` how long it may take. Keys that
+    `unsupported` names have no effect.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -159,7 +165,11 @@ def to_agent(
         >>> agent = to_agent(file, select_tools(file).tools)
         >>> agent.run_sync("Greet Ada in French.").answer
     """
-    limits = Limits(max_turns=file.max_turns or Limits().max_turns, run_timeout=file.timeout or Limits().run_timeout)
+    limits = Limits(
+        max_turns=file.max_turns or Limits().max_turns,
+        run_timeout=file.timeout or Limits().run_timeout,
+        max_usd=file.max_usd,
+    )
     return Agent(
         name=file.name,
         system_prompt=file.system_prompt,
@@ -195,8 +205,11 @@ class Publishable:
 def publishable(
     file: AgentFile, *, default_model: str = "claude-sonnet-5-5", client: ClientSource = sdk_client
 ) -> Publishable:
-    """Make the agent of a file and its tool, whose timeout is that of the file, or say why that is not possible."""
-    selection = select_tools(file)
+    """Make the agent of a file and its tool, whose timeout is that of the file, or say why that is not possible.
+
+    The tools of its MCP servers are not among the agent's yet: see `agentloop.mcp.file_agents`.
+    """
+    selection = select_tools(file, is_complete=not file.mcp_servers)
     problems = [*unsupported(file), *selection.problems]
     agent = None
     try:

@@ -7,13 +7,17 @@ nesting.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+MAX_BYTES = 1_000_000
+"""Of one file."""
 MAX_CHARACTERS = 64_000
 MAX_DEPTH = 32
 """Objects and lists within each other."""
@@ -86,6 +90,26 @@ def read_front_matter(text: str, *, keys: Collection[str]) -> FrontMatter | None
             raise error from None
     entries = tuple(replace(entry, value=mended[1]) if entry.key == "description" else entry for entry in entries)
     return FrontMatter(entries, body, next(entry.line for entry in entries if entry.key == "description"))
+
+
+def read_text(path: Path) -> str:
+    r"""The text of a file with `\n` line ends and without a byte order mark.
+
+    Raises:
+        FrontMatterError: it cannot be read, is too large or not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FrontMatterError(1, f"cannot be read: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise FrontMatterError(1, f"larger than {MAX_BYTES:,} bytes")
+    try:
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        raise FrontMatterError(content.count(b"\n", 0, error.start) + 1, "not UTF-8 text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _with_description_as_text(source: str, keys: Collection[str]) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""How the garbage collector works in a command's own process."""
+"""Settings of the garbage collector in the process of a command."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SELDOM = (20_000, 20, 50)
-"""`gc.set_threshold`. With the values of Python 3.11 hundreds of agents at once spend up to a third of their time being
-looked through for cycles, of which they leave few."""
+"""For `gc.set_threshold`. With Python 3.11's defaults, hundreds of concurrent agents spend up to a third of the time in
+the collector, which finds few cycles."""
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Import everything in the block: objects that stay, and are not looked through then or later."""
+    """Exclude all objects that are created in the block from garbage collection. Use it for imports."""
     gc.disable()
     try:
         yield

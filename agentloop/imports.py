@@ -1,4 +1,4 @@
-"""Modules that are imported when something of them is first used: for what a process may never need."""
+"""Modules that are imported when one of their attributes is first used."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class _Lazy:
 
 
 def lazy(name: str) -> Any:
-    """The module of that name, imported when an attribute is first asked for.
+    """The module of that name, imported when one of its attributes is first used.
 
-    Beside `if TYPE_CHECKING: import ...`, which tells the type checker what it is.
+    Use it with `if TYPE_CHECKING: import ...`, for the type checker.
     """
     return _Lazy(name)

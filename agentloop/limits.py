@@ -18,7 +18,9 @@ class Limits:
     max_tool_calls: int = 256
     """Tool calls of one message that are run; those above are answered with an error that says so."""
     max_result_chars: int = 100_000
-    """Text of one tool result; of what is longer the model gets beginning and end, and reads the rest in parts."""
+    """Characters of one tool result. A longer one is shown with its beginning and end, and can be read in parts."""
+    max_usd: float | None = None
+    """US dollars that one run may cost, with the runs it delegates to, estimated from list prices. None: no bound."""
     max_results_chars: int = 400_000
     """Text of all results of one message together; the longest are cut further, with a notice."""
     max_depth: int = 8

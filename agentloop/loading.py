@@ -40,7 +40,7 @@ def _import(module_name: str) -> Any:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        with _stdout_on_stderr():
+        with stdout_on_stderr():
             return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
@@ -62,7 +62,7 @@ def _failed(module_name: str, error: Exception | SystemExit) -> ConfigurationErr
 
 
 @contextmanager
-def _stdout_on_stderr() -> Iterator[None]:
+def stdout_on_stderr() -> Iterator[None]:
     """Send what is printed in the block, also past Python, to stderr: stdout carries the protocol."""
     sys.stdout.flush()
     stdout = os.dup(1)

@@ -12,7 +12,7 @@ from typing import Any
 
 from agentloop import dispatch, result_bounds
 from agentloop.api_errors import refused_tool
-from agentloop.budget import cost_of
+from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
@@ -52,6 +52,9 @@ async def run_agent(agent: AgentDefinition, conversation: Conversation, context:
         RunError: the run ended without an answer; it carries the conversation and the usage.
         ConfigurationError: the conversation, the client or its credentials are invalid.
     """
+    if agent.limits.max_usd is not None:
+        ledger = Ledger(Budget(agent.limits.max_usd), parent=context.scope.ledger)
+        context = replace(context, scope=replace(context.scope, ledger=ledger))
     return await _Run(agent, conversation, context).to_answer()
 
 

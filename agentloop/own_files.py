@@ -1,4 +1,4 @@
-"""Files of this project: where they are by default, and how they are opened without overwriting anybody else's."""
+"""Files that the commands write: their default places, and opening them without overwriting other files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWNER_ONLY = 0o600
 
 
 def state_folder(program: str) -> Path:
-    """Where a program keeps its state, after the XDG base directory specification. The folder may not exist yet.
+    """The folder for the state of a program by the XDG base directory specification. It may not exist yet.
 
     Raises:
         RuntimeError: the user has no home directory.
@@ -21,7 +21,7 @@ def state_folder(program: str) -> Path:
 
 
 def open_own(path: Path, mark: str, *, force: bool = False, empty: bool = True) -> int:
-    """Open a file for writing and return its descriptor. A new file is readable by its owner alone.
+    """Open a file for writing and return its descriptor. Only its owner can read a new file.
 
     An existing file must begin with `mark` or be empty, unless `force` is true. Something that is not a regular file
     (a pipe, `/dev/null`) is opened without a check. With `empty` false the existing content is left as it is.
@@ -57,7 +57,7 @@ def new_own(path: str, flags: int) -> int:
 
 
 def replace_own(path: Path, text: str) -> None:
-    """Write a file whole or not at all. It and new folders above it are for their owner only.
+    """Write a file atomically. Only the owner has access to it and to new folders above it.
 
     Raises:
         OSError: it cannot be written.

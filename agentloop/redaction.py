@@ -1,4 +1,4 @@
-"""Secrets that are left out of what is shown and logged."""
+"""Removes secrets from text that is shown or logged."""
 
 from __future__ import annotations
 

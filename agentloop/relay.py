@@ -45,13 +45,13 @@ class EventSender:
         self._began = time.monotonic()
         self.count = 0
 
-    def takes(self, event: Event) -> bool:
+    def accepts(self, event: Event) -> bool:
         """Whether events of this kind are sent."""
         return event.is_for_callers
 
     def add(self, event: Event) -> str | None:
         """The event as JSON text, or None if it is not sent."""
-        if not self.takes(event) or self.count >= MAX_EVENTS:
+        if not self.accepts(event) or self.count >= MAX_EVENTS:
             return None
         try:
             text = to_json(event_to_json(bounded(event), origin=self._began)).decode()
@@ -120,7 +120,7 @@ class EventReceiver:
         if sum(len(waiting) for _, waiting in self._waiting.values()) > MAX_WAITING:
             self._next = min(self._waiting)
         while self._next in self._waiting:
-            self._next += self._take_all(self._next)
+            self._next += self._receive_all(self._next)
         self._check_complete()
 
     async def complete(self, count: int) -> None:
@@ -134,7 +134,7 @@ class EventReceiver:
     def close(self) -> None:
         """End the call: emit the events that waited for lost ones, and close open runs and calls."""
         for first in sorted(self._waiting):
-            self._take_all(first)
+            self._receive_all(first)
         self._is_closed = True
         for name in reversed([*self._runs]):
             run, at = self._runs[name], time.monotonic()
@@ -148,16 +148,16 @@ class EventReceiver:
         if self._next >= self._expected:
             self._is_complete.set()
 
-    def _take_all(self, first: int) -> int:
+    def _receive_all(self, first: int) -> int:
         self._origin, events = self._waiting.pop(first)
         for event in events:
             if isinstance(event, RunStarted):
                 self._start(event)
             elif event is not None and event.is_for_callers and (run := self._runs.get(event.run)):
-                self._take(run, event)
+                self._receive(run, event)
         return len(events)
 
-    def _take(self, run: _Run, event: Event) -> None:
+    def _receive(self, run: _Run, event: Event) -> None:
         match event:
             case ToolStarted():
                 if event.call not in run.calls:

@@ -1,4 +1,4 @@
-"""A JSON schema that values are checked against. What it takes to check is loaded with the first check."""
+"""Validation by a JSON schema. The libraries are imported by the first validation."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ else:
 
 
 class SchemaCheck:
-    """Checks values against one schema. `is_trusted`: whether its author means well."""
+    """Validates values by one schema. One that is not `is_trusted` may be malicious: see `validation`."""
 
     def __init__(self, schema: Mapping[str, Any], *, is_trusted: bool) -> None:
         self._schema = schema
         self._is_trusted = is_trusted
 
     def misfit(self, value: object) -> tuple[str, str] | None:
-        """What does not fit: where, and why. None if the value fits, or if the schema is too broken to say."""
+        """The place and the reason of the most relevant error. None if the value is valid, or the schema is not."""
         return validation.misfit(self._validator, value)
 
     @property
     def is_broken(self) -> bool:
-        """Whether it is no JSON schema, so that nothing can be checked against it."""
+        """Whether the schema is invalid."""
         return self._validator is None
 
     @cached_property

@@ -1,6 +1,6 @@
-"""What an agent can use: a tool is a specification and one function, sync or async.
+"""Tools: a specification and one function, sync or async.
 
-A local function, a worker thread, a remote MCP tool, another agent: the Agent never learns which.
+A tool may be a local function, a remote MCP tool or another agent; an `Agent` treats them all alike.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ _MOST_MISFITS = 5
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """How a tool is described: to a model, to MCP clients, to people.
+    """The description of a tool for models, MCP clients and people.
 
-    `read_only`, `destructive`, `idempotent` and `open_world` mean what they mean in MCP's tool annotations. None, the
-    default, is "not said": the hint is not published, and here such a tool is treated as one that may change anything.
-    MCP clients assume of a hint that is missing that the tool is destructive and reaches an open world, and that it is
-    neither read-only nor idempotent.
+    `read_only`, `destructive`, `idempotent` and `open_world` have the meaning of MCP's tool annotations. With None, the
+    default, the hint is not published, and agents treat the tool as one that may change anything. MCP clients assume
+    that a tool without hints is destructive and open-world, and neither read-only nor idempotent.
     """
 
     name: str
@@ -49,9 +48,9 @@ class ToolSpec:
     idempotent: bool | None = None
     open_world: bool | None = None
     is_agent: bool = False
-    """Whether it asks a model, and so spends money and takes a `DelegationContext`."""
+    """Whether the tool is an agent, which sends requests to a model and accepts a `DelegationContext`."""
     model_schema: ModelSchema | None = None
-    """What the model gets in place of an input schema that the Messages API would refuse."""
+    """Sent to the model instead of an input schema that the Messages API would reject."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""
@@ -59,13 +58,13 @@ class ToolSpec:
         return {"name": self.name, "description": self.description, "input_schema": dict(schema)}
 
     def for_any_author(self) -> ToolSpec:
-        """The specification with a `model_schema` if the Messages API would refuse the input schema."""
+        """The specification with a `model_schema` if the Messages API would reject the input schema."""
         usable = ModelSchema.of(self.input_schema)
         return self if usable.schema == self.input_schema else replace(self, model_schema=usable)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ToolSpec:
-        """Read an entry of `schemas.json`, which has the shape of MCP's `tools/list`."""
+        """Read an entry of `schemas.json`, which has the format of MCP's `tools/list`."""
         hints = entry.get("annotations") or {}
         given = {ours: hints[theirs] for theirs, ours in _HINTS.items() if isinstance(hints.get(theirs), bool)}
         return cls(
@@ -79,7 +78,7 @@ class ToolSpec:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The inverse of `from_json`; what is not set is left out."""
+        """The inverse of `from_json`. Fields that are not set are omitted."""
         entry: dict[str, Any] = {
             "name": self.name,
             "title": self.title,
@@ -106,10 +105,10 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """What a tool answered.
+    """The output of a tool.
 
     `content` are the blocks that a model reads, and `structured` is the same as an object: most MCP hosts show it to
-    their model. `meta` is for programs alone, and travels in `_meta` over MCP. `served_by` says who gave the output.
+    their model. `meta` is only for programs; MCP sends it in `_meta`. `served_by` is the server, or `local`.
     """
 
     content: tuple[Block, ...]
@@ -124,12 +123,12 @@ class ToolOutput:
 
     @classmethod
     def of(cls, value: object) -> ToolOutput:
-        """Turn what a function returned into an output: text, images and documents as they are, all else as JSON.
+        """Convert the return value of a function: text, images and documents stay as they are, others become JSON.
 
-        A list in which there are images or documents is one of parts, of which others are taken likewise.
+        A list that contains images or documents becomes several blocks, each converted in this way.
 
         Raises:
-            ToolError: the value cannot be written as JSON, or not so that others can read it.
+            ToolError: the value cannot be encoded as JSON that other programs can read.
         """
         if isinstance(value, ToolOutput):
             return value
@@ -149,7 +148,7 @@ class ToolOutput:
         return cls(_text(text) or _text(_SILENT), is_error=True, **rest)
 
     def sendable(self) -> ToolOutput:
-        """The output without what others refuse: blank text, half characters, an error that says nothing.
+        """The output without content that the API rejects: blank text, unpaired surrogates, an error without text.
 
         Raises:
             ToolError: as `of`.
@@ -163,7 +162,7 @@ class ToolOutput:
         return replace(self, content=content or (_text(_SILENT) if self.is_error else ()))
 
     def cut_to(self, characters: int) -> ToolOutput:
-        """The output with its text cut to `characters`, and a notice where something was cut."""
+        """The output with its text truncated to `characters`, and a notice if something was truncated."""
         if sum(len(block.get("text", "")) for block in self.content) <= characters:
             return self
         kept: list[Block] = []
@@ -180,7 +179,7 @@ class ToolOutput:
 
 
 def _text(text: str) -> tuple[Block, ...]:
-    """One text block, or none for blank text, which the API refuses."""
+    """One text block, or none for blank text, which the API rejects."""
     clean = _clean(text)
     return ({"type": "text", "text": clean},) if clean.strip() else ()
 
@@ -207,7 +206,7 @@ def _readable(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def _clean(text: str) -> str:
-    """The text without halves of characters, which cannot be sent."""
+    """The text without unpaired surrogates, which cannot be sent."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
@@ -219,13 +218,12 @@ def _sendable(block: Block) -> tuple[Block, ...]:
 
 @dataclass(frozen=True)
 class Tool:
-    """A specification and the function that does it.
+    """A specification and its function.
 
-    The function is called with the arguments as keywords, on the event loop if it is a coroutine function and in a
-    worker thread otherwise; with `takes_context` it gets a `CallContext` as its first, positional argument. It answers
-    with text, an `Image` or a `Document`, a list with some of these, anything that is JSON, a pydantic model or a
-    `ToolOutput`, and fails with `ToolError`.
-    `timeout` is in seconds; None leaves it to the agent's limits.
+    The function is called with keyword arguments, on the event loop if it is a coroutine function, otherwise in a
+    worker thread. With `takes_context` its first, positional argument is a `CallContext`. It returns text, an `Image`,
+    a `Document`, a list with some of these, any JSON value, a pydantic model or a `ToolOutput`; it raises `ToolError`
+    for errors that the model can correct. `timeout` is in seconds; None means the limit of the agent.
     """
 
     spec: ToolSpec
@@ -234,7 +232,7 @@ class Tool:
     timeout: float | None = None
     served_by: str = "local"
     is_trusted: bool = True
-    """Whether what the specification says of side effects is believed."""
+    """Whether the hints of the specification are trusted."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.spec.name):
@@ -246,12 +244,12 @@ class Tool:
 
     @property
     def is_harmless(self) -> bool:
-        """Whether calling it once too often does no harm."""
+        """Whether a repeated call does no harm."""
         return self.is_trusted and bool(self.spec.read_only or self.spec.idempotent)
 
     @cached_property
     def is_async(self) -> bool:
-        """Whether it runs on the event loop: a coroutine function, a partial of one, an object whose call is one."""
+        """Whether it runs on the event loop: a coroutine function, a partial of one, or a callable with async call."""
         function = self.function
         while isinstance(function, partial):
             function = function.func
@@ -264,10 +262,10 @@ class Tool:
         return SchemaCheck(self.spec.input_schema, is_trusted=self.is_trusted)
 
     def check(self, arguments: Mapping[str, Any]) -> None:
-        """Check the arguments against the input schema.
+        """Validate the arguments by the input schema.
 
         Raises:
-            ToolError: what does not fit, where, in words the model can act on.
+            ToolError: the arguments are invalid; it says where and why, for the model.
         """
         misfit = self._arguments.misfit(arguments)
         if misfit is not None:
@@ -283,10 +281,10 @@ class Tool:
         description: str | None = None,
         **spec: Any,
     ) -> Tool:
-        """Make a tool of a function: its name, docstring and type hints are the specification.
+        """Make a tool of a function. Its name, docstring and type hints become the specification.
 
-        A first parameter annotated `CallContext` gets the call's context. Further keywords are fields of `ToolSpec`,
-        for example `read_only=True`; hints that are not given are not said.
+        A first parameter annotated `CallContext` receives the context of the call. Further keywords are fields of
+        `ToolSpec`, for example `read_only=True`.
 
         Raises:
             ConfigurationError: a parameter has no annotation, or is `*args` or `**kwargs`.
@@ -324,11 +322,10 @@ def tool(
 def tool(
     function: Callable[..., Any] | None = None, /, *, timeout: float | None = None, **spec: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a function, sync or async, a tool: see `Tool.from_function`. `timeout` bounds one call, in seconds.
+    """Make a sync or async function a tool: see `Tool.from_function`. `timeout` limits one call, in seconds.
 
-    Say what is true of its side effects. A tool of which nothing is said is published without hints, and MCP clients
-    assume that it is destructive. With `read_only` or `idempotent`, a call may start before the model has finished its
-    message.
+    Declare its side effects: MCP clients assume that a tool without hints is destructive. With `read_only` or
+    `idempotent`, a call may start before the model has finished its message.
 
     Example:
         @tool(read_only=True)
@@ -372,15 +369,16 @@ def _without_title(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _misfits(error: ValidationError) -> str:
-    """The first things that do not fit: where, and why."""
+    """The places and reasons of the first errors."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_MISFITS]
     return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in problems)
 
 
 def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., Any]:
-    """The tool's function, called with what its annotations say instead of plain JSON.
+    """The tool's function, called with values of its annotated types instead of plain JSON.
 
-    The arguments fit the schema already, which takes "3" for no number. Only what a schema cannot say fails here.
+    `Tool.check` has validated the arguments by the JSON schema, which is stricter: "3" is not a number there. Here
+    pydantic converts them, and rejects only what a schema cannot express.
     """
     function = tool.function
 

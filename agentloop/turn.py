@@ -124,9 +124,9 @@ class TurnBuilder:
             case "message_start":
                 message = _object(event, "message")
                 self.model = model if isinstance(model := message.get("model"), str) else ""
-                self._take_counts(message.get("usage"))
+                self._update_counts(message.get("usage"))
             case "content_block_start":
-                complete = self._take_closed_call()
+                complete = self._pop_closed_call()
                 self._open(event)
                 return complete
             case "content_block_stop":
@@ -135,9 +135,9 @@ class TurnBuilder:
                     self._closed_call = index
             case "message_delta":
                 self._stop = _object(event, "delta")
-                self._take_counts(event.get("usage"))
+                self._update_counts(event.get("usage"))
                 if self._stop.get("stop_reason") == "tool_use":
-                    return self._take_closed_call()
+                    return self._pop_closed_call()
             case "message_stop":
                 self._ended = True
             case "error":
@@ -182,7 +182,7 @@ class TurnBuilder:
             usage=self.usage,
         )
 
-    def _take_counts(self, counts: object) -> None:
+    def _update_counts(self, counts: object) -> None:
         """Update the token counts of the message. Counts that have not changed are null or absent."""
         known = {
             kind: count for kind, count in (counts if isinstance(counts, dict) else {}).items() if _is_count(count)
@@ -207,7 +207,7 @@ class TurnBuilder:
                 raise _unreadable(kind, source)
             self._pieces[index].setdefault(target, []).append(piece)
 
-    def _take_closed_call(self) -> ToolUse | None:
+    def _pop_closed_call(self) -> ToolUse | None:
         index, self._closed_call = self._closed_call, None
         return None if index is None else self._tool_use(index)
 

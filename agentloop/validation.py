@@ -1,8 +1,8 @@
-"""Checking JSON against a JSON schema, also one that somebody wrote to do harm.
+"""Validates JSON against a JSON schema, which may be malicious.
 
-A regular expression can take exponential time and holds up every thread meanwhile; references to references can make a
-few hundred characters of schema exponentially many checks. So in a schema that is not trusted no regular expression
-is run and checks are counted. Nothing is ever fetched.
+A regular expression can take exponential time and blocks all threads meanwhile, and nested references can expand a few
+hundred characters of schema to exponentially many checks. So the regular expressions of an untrusted schema are not
+run, and its checks are limited. Nothing is ever fetched.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 MAX_STEPS = 20_000
-"""Keywords looked at in one check of an untrusted schema, about 0.2 s; what would take more is not checked."""
+"""Keywords evaluated in one validation by an untrusted schema, about 0.2 s. Beyond that the value counts as valid."""
 
 MAX_MISFITS = 100
-"""Misfits among which the one to tell is chosen. A thousand bad numbers in a list would cost 50 ms."""
+"""Errors from which the most relevant is chosen. A thousand invalid numbers in a list would take 50 ms."""
 
 Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Iterable[Any] | None]
 
@@ -34,18 +34,18 @@ class _TooManySteps(Exception):
 
 
 def validator(schema: Mapping[str, Any], *, is_trusted: bool) -> Any:
-    """A validator of the schema; None if the schema is broken."""
+    """A validator for the schema, or None if the schema is invalid."""
     try:
         Draft202012Validator.check_schema(schema)
     except (SchemaError, RecursionError):
-        return None  # somebody else's broken schema
-    kind = Draft202012Validator if is_trusted else _Wary
+        return None
+    kind = Draft202012Validator if is_trusted else _UntrustedValidator
     # An empty registry: a `$ref` to a URL is never fetched.
     return kind(schema, registry=Registry())
 
 
 def misfit(validator: Any, value: object) -> tuple[str, str] | None:
-    """What does not fit: where, and why. None if the value fits, or if the schema is too broken to say."""
+    """The place and the reason of the most relevant error. None if the value is valid, or the schema is not."""
     if validator is None:
         return None
     _steps.set(iter(range(MAX_STEPS)))
@@ -70,7 +70,7 @@ def _unchecked(_validator: Any, _value: Any, _instance: Any, _schema: Mapping[st
 
 
 def _additional(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Iterable[Any] | None:
-    """What is additional depends on the patterns, if there are any."""
+    """Skipped if there are patterns, because they decide which properties are additional."""
     if "patternProperties" in schema:
         return None
     found: Iterable[Any] | None = Draft202012Validator.VALIDATORS["additionalProperties"](
@@ -79,9 +79,9 @@ def _additional(validator: Any, value: Any, instance: Any, schema: Mapping[str, 
     return found
 
 
-# The last three compare everything with everything, or follow references without being counted.
+# The last three compare all pairs of items, or follow references without being counted.
 _REGULAR_OR_SLOW = ("pattern", "patternProperties", "uniqueItems", "unevaluatedItems", "unevaluatedProperties")
-_Wary = validators.extend(  # type: ignore[no-untyped-call]
+_UntrustedValidator = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     dict(
         itertools.chain(

@@ -8,6 +8,7 @@ docs/decisions/sdk-sends.md.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -52,12 +53,17 @@ _BEDROCK = "application/vnd.amazon.eventstream"
 def sdk_client(**options: Any) -> anthropic.AsyncAnthropic:
     """A client of the anthropic SDK on the SDK's aiohttp transport, which takes half the time of its default.
 
-    `options` are those of `AsyncAnthropic`; what they leave out is taken from the environment:
+    `options` are those of `AsyncAnthropic`; what they leave out is taken from the environment. A server that is named,
+    here or by `ANTHROPIC_BASE_URL`, is taken to need no key if there is none:
 
-        Agent("writer", "Write.", client=lambda: sdk_client(base_url="http://127.0.0.1:11434", api_key="ollama"))
+        Agent("writer", "Write.", client=lambda: sdk_client(base_url="http://127.0.0.1:11434"))
     """
     options.setdefault("http_client", anthropic.DefaultAioHttpClient(verify=tls_context()))
-    return anthropic.AsyncAnthropic(**options)
+    client = anthropic.AsyncAnthropic(**options)
+    is_named = options.get("base_url") or os.environ.get("ANTHROPIC_BASE_URL")
+    if is_named and not any(getattr(client, name) for name in _CREDENTIALS):
+        client.api_key = "none-needed"
+    return client
 
 
 Provider = Literal["anthropic", "bedrock", "vertex", "foundry"]
@@ -86,7 +92,8 @@ def provider_client(provider: Provider, **options: Any) -> SdkClient:
     package = _PACKAGES.get(provider)
     if package is not None and not _is_installed(package):
         raise ConfigurationError(
-            f"The provider {provider} needs {package}. Install the extra: pip install 'mcp-calc-server[{provider}]'."
+            f"The provider {provider} needs {package}, of the extra `{provider}`. "
+            f"Install it from the project's folder: pip install '.[{provider}]'"
         )
     try:
         match provider:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ from click.core import ParameterSource
 from agentloop import ConfigurationError
 from agentloop.command_line import CommandLine, option, print_result, say
 from agentloop.mcp.server import logs
+from agentloop.mcp.server.program import default_name
 from agentloop.mcp.server.publication import ServerOptions
-from agentloop.mcp.server.serving import ServerInfo, serve, work
+from agentloop.mcp.server.serving import serve, work
 from agentloop.observers import export
 from mcp_calc_server import publishing
-from mcp_calc_server.install import HOSTS, Change, entry, plan
-from mcp_calc_server.options import NEED_HTTP, OFFLINE_HELP, Options, all_options, flag
+from mcp_calc_server.install import HOSTS, entry, plan
+from mcp_calc_server.options import NEED_HTTP, Options, all_options, as_arguments, flag, published_options
 from offline_model.choice import choose_model
 
 WAITING = (
@@ -62,7 +62,7 @@ class _Server(CommandLine, click.Group):
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **given: Any) -> None:
-    """Publish six exact math functions and a calculator agent over MCP.
+    """Publish agents over MCP: six exact math functions and a calculator agent, and your own.
 
     Without --transport, the server speaks MCP on stdin and stdout and waits for a client there.
     """
@@ -72,7 +72,7 @@ def main(context: click.Context, /, **given: Any) -> None:
     options = Options(**given)
     logs.configure()
     try:
-        _serve(options)
+        _serve(options, own_model=_is_given(context, "model"))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
@@ -84,23 +84,30 @@ def main(context: click.Context, /, **given: Any) -> None:
         export.finish()
 
 
-def _serve(options: Options) -> None:
+def _serve(options: Options, *, own_model: bool) -> None:
     address = publishing.address(options)
-    tools, agents, calculators = publishing.published(options, _say)
+    published = publishing.published(options, _say, own_model=own_model)
     if address is None and sys.stdin.isatty():
         _say(WAITING)
-    title = "Calculator" if calculators else None
     asyncio.run(
         serve(
-            tools,
-            agents,
-            info=ServerInfo("mcp-calc-server", title=title, version=version("mcp-calc-server")),
+            published.tools,
+            published.agents,
+            info=published.info(options),
             address=address,
             announce=lambda url: _say(f"listening at {url}"),
             options=_server_options(options),
-            durable=publishing.durable(options, [*calculators, *agents]),
+            durable=publishing.durable(options, [*published.behind, *published.agents]),
+            lifespan=published.lifespan,
+            prompts=published.prompts,
+            resources=published.resources,
         )
     )
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    """Whether the option is on the command line."""
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _server_options(options: Options) -> ServerOptions:
@@ -116,7 +123,7 @@ def _check_transport(context: click.Context) -> None:
     if context.params["transport"] != "stdio":
         return
     for name in NEED_HTTP:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if _is_given(context, name):
             raise click.UsageError(f"{flag(name)} needs --transport streamable-http (or sse): stdio does not listen.")
 
 
@@ -133,16 +140,16 @@ def worker(context: click.Context) -> None:
     options = replace(Options(**context.parent.params), queue_only=False)
     logs.configure()
     try:
-        _work(options)
+        _work(options, own_model=_is_given(context.parent, "model"))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     finally:
         export.finish()
 
 
-def _work(options: Options) -> None:
-    _, agents, calculators = publishing.published(options, _say)
-    durable = publishing.durable(options, [*calculators, *agents])
+def _work(options: Options, *, own_model: bool) -> None:
+    published = publishing.published(options, _say, own_model=own_model)
+    durable = publishing.durable(options, [*published.behind, *published.agents])
     if durable is None:
         raise ConfigurationError("A worker needs --durable postgresql://...")
     asyncio.run(
@@ -150,6 +157,7 @@ def _work(options: Options) -> None:
             replace(durable, sharing=publishing.sharing(options)),
             lambda: _say("working"),
             options=_server_options(options),
+            lifespan=published.lifespan,
         )
     )
 
@@ -167,45 +175,92 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
     assert context.parent is not None
     given = context.parent.params
     model, offline = given["model"], given["offline"]
-    choice = choose_model(model, offline=offline, base_url=given["base_url"])
-    checked = files.check_files(paths, choice, model=model, offline=offline)
+    choice = choose_model(model, offline=offline, base_url=given["base_url"], provider=given["provider"])
+    try:
+        checked = files.check_files(paths, choice, model=model, offline=offline, mcp_config=given["mcp_config"])
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
     print_result(files.report(checked))
     context.exit(1 if checked.errors else 0)
 
 
 @main.command(cls=CommandLine)
 @click.argument("host", type=click.Choice(list(HOSTS)))
-@option("Options", "--offline", is_flag=True, help=OFFLINE_HELP)
-@option("Options", "--model", help="The calculator agent's model.")
+@published_options
 @option("Options", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the server. Can be repeated.")
 @option("Options", "--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")
-def install(host: str, *, offline: bool, model: str | None, env: Sequence[str], dry_run: bool) -> None:
-    """Add the server to the configuration of HOST. The old file is kept as a backup beside it."""
-    arguments = [*(["--offline"] if offline else []), *(["--model", model] if model else [])]
-    pairs = [pair.partition("=") for pair in env]
-    if any(not name or not equals for name, equals, _ in pairs):
-        raise click.UsageError("--env takes NAME=VALUE.")
+@click.pass_context
+def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run: bool, **given: Any) -> None:
+    """Add the server to the configuration of HOST. The old file is kept as a backup beside it.
+
+    Without --agents and --publish, it is the calculator. What they name is looked at first, and paths become absolute,
+    because hosts start servers in a folder of their own.
+    """
+    pairs = dict(_pair(each) for each in env)
     try:
-        change = plan(host, entry(arguments, {name: value for name, _, value in pairs}))
+        published = _looked_at(context, given)
+        name = given["name"] or ("calculator" if published.has_calculator else default_name(published.names))
+        new = entry(as_arguments(context), published.environment(pairs))
+        change = plan(host, new, name=name)
         if not dry_run:
             change.apply()
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from None
-    _report(change, host, dry_run=dry_run)
-
-
-def _report(change: Change, host: str, *, dry_run: bool) -> None:
     if dry_run:
         say(f"{change.path} would be:")
+        for line in change.changes:
+            say(f"  {line}")
         print_result(change.text.removesuffix("\n"), wrap=False)
-    for line in change.changes if change.needed else ():
-        say(f"  {line}")
-    if dry_run:
-        return
-    if not change.needed:
-        say(f"{change.path} already has this entry.")
-        return
-    backup = f" The old file is {change.backup}." if change.backup else ""
-    say(f"Wrote {change.path}.{backup} Restart {host} to use it.")
+    else:
+        print_result(change.report(host, name))
+
+
+@main.command(cls=CommandLine)
+@click.option("--agents", "folders", multiple=True, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option("--name", help="The name of the bundle.  [default: that of what is published]")
+@click.option("--title", help="Its name for people.  [default: the name]")
+@click.option("--description", help="What it is for.  [default: the descriptions of the agents]")
+@click.option("--instructions", help="What hosts may tell their model about it.")
+@click.option("--version-label", default="0.1.0", metavar="VERSION", help="Its version, such as 1.2.0.")
+@click.pass_context
+def bundle(context: click.Context, /, folders: Sequence[Path], output: Path | None, **given: Any) -> None:
+    """Build a bundle (.mcpb) of the agents in these directories, for hosts that install such files.
+
+    It holds the agents, their prompts and resources, the Python modules of the current folder that they name, and this
+    program. The host starts it with uv and asks its user for an API key.
+    """
+    from mcp_calc_server import bundle as bundles  # noqa: PLC0415 - needs a YAML parser
+
+    options = {"agents": tuple(folders), "no_calculator": True}
+    try:
+        made = bundles.bundle_of(folders, _looked_at(context, options), **given)
+        path = output or Path(f"{made.name}.mcpb")
+        made.write(path)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"Cannot read or write {error.filename}: {error.strerror}.") from None
+    print_result(f"Wrote {path}: {', '.join(tool['name'] for tool in made.tools)}.")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.UsageError("--env takes NAME=VALUE.")
+    return name, value
+
+
+def _looked_at(context: click.Context, given: Mapping[str, Any]) -> publishing.Published:
+    """What a server with these options would publish.
+
+    Raises:
+        ConfigurationError: it would not start.
+    """
+    assert context.parent is not None
+    for name in context.parent.params:
+        if _is_given(context.parent, name):
+            raise click.UsageError(f"{flag(name)} stands after the word `{context.info_name}`.")
+    return publishing.published(Options(**{**context.parent.params, **given}), _say)

@@ -2,45 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentloop import Agent, ConfigurationError, Tool
-from agentloop.agent_files import AgentFile, Problem, load_agents
-from agentloop.file_agents import Publishable, publishable
+from agentloop.agent_files import PROMPTS, RESOURCES, AgentFile, Problem, load_agents
+from agentloop.file_agents import Publishable, publishable, to_agent
+from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.config_file import read_config
+from agentloop.mcp.file_agents import connected_agents, servers_of
+from agentloop.mcp.server.prompts import Prompt, prompt_of_file
+from agentloop.mcp.server.resources import Resource, resources_of_folder
+from agentloop.mcp.server.serving import Lifespan
+from agentloop.model import ClientSource
 from agentloop.wire import sdk_client
 from offline_model.choice import ModelChoice
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Agent files, what would be published of them, and what there is to say about them, by file and line."""
+    """Agent files, what would be published of them, and what there is to say about them, by file and line.
+
+    `servers` are the MCP servers of the files that have some, by the name of the agent.
+    """
 
     items: tuple[Publishable, ...]
     problems: tuple[Problem, ...]
+    servers: Mapping[str, Mapping[str, ServerEntry]]
+    default_model: str
+    client: ClientSource
 
     @property
     def errors(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.level == "error")
 
 
-def check_files(paths: Sequence[Path], choice: ModelChoice, *, model: str, offline: bool) -> Checked:
+def check_files(
+    paths: Sequence[Path], choice: ModelChoice, *, model: str, offline: bool, mcp_config: Path | None = None
+) -> Checked:
     """Read agent files. `model` is for those that name none or `inherit`; with `offline` all use the offline model.
 
     Without credentials the agents keep their models, and a call says what is missing: the offline model only reads
     arithmetic.
+
+    Raises:
+        ConfigurationError: the configuration of servers is wrong.
     """
+    configured = {} if mcp_config is None else read_config(mcp_config)
     loaded = load_agents(*paths)
     client = sdk_client if choice.offline and not offline else choice.client
     files = [replace(file, model=choice.model) if offline else file for file in loaded.files]
     items = tuple(publishable(file, default_model=model, client=client) for file in files)
+    servers = {file.name: servers_of(file, configured) for file in files if file.mcp_servers}
     problems = [*loaded.problems, *(problem for item in items for problem in item.problems)]
-    return Checked(items, tuple(sorted(problems, key=lambda problem: (str(problem.path), problem.line or 0))))
+    problems += [problem for _, found in servers.values() for problem in found]
+    problems.sort(key=lambda problem: (str(problem.path), problem.line or 0))
+    return Checked(items, tuple(problems), {name: found for name, (found, _) in servers.items()}, model, client)
 
 
-def published_files(checked: Checked, say: Callable[[str], None]) -> tuple[list[Tool], list[Agent]]:
-    """The tools of the files and the agents behind them.
+@dataclass(frozen=True, slots=True)
+class PublishedFiles:
+    """The tools of agent files and the agents behind them; `lifespan` yields those with MCP servers of their own."""
+
+    tools: list[Tool]
+    agents: list[Agent]
+    lifespan: Lifespan | None = None
+
+
+def published_files(checked: Checked, say: Callable[[str], None], *, durable: bool) -> PublishedFiles:
+    """What is published of the files. With `durable`, the agents' servers have to be up when the process starts.
 
     Raises:
         ConfigurationError: a file has an error; nothing is published then.
@@ -49,13 +81,50 @@ def published_files(checked: Checked, say: Callable[[str], None]) -> tuple[list[
         raise ConfigurationError("\n".join(["The agent files have errors:", *map(str, checked.errors)]))
     for problem in checked.problems:
         say(str(problem))
-    tools = [item.tool for item in checked.items if item.tool is not None]
-    return tools, [item.agent for item in checked.items if item.agent is not None]
+    alone = [item for item in checked.items if item.file.name not in checked.servers]
+    served = [(item.file, checked.servers[item.file.name]) for item in checked.items if item not in alone]
+
+    def make(file: AgentFile, tools: Sequence[Tool]) -> Agent:
+        return to_agent(file, tools, default_model=checked.default_model, client=checked.client)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[list[Agent | Tool]]:
+        async with connected_agents(served, make, say) as agents:
+            yield [await each.agent() if durable else each.tool() for each in agents]
+
+    return PublishedFiles(
+        [item.tool for item in alone if item.tool is not None],
+        [item.agent for item in alone if item.agent is not None],
+        lifespan if served else None,
+    )
+
+
+def prompts_of(paths: Sequence[Path]) -> list[Prompt]:
+    """The prompts in the Markdown files of the folders `prompts` of these directories.
+
+    Raises:
+        ConfigurationError: one is wrong; says where.
+    """
+    return [prompt_of_file(file) for path in paths for file in sorted((path / PROMPTS).glob("*.md"))]
+
+
+def resources_of(paths: Sequence[Path]) -> list[Resource]:
+    """The files below the folders `resources` of these directories.
+
+    Raises:
+        ConfigurationError: there are too many.
+    """
+    folders = [path for path in paths if (path / RESOURCES).is_dir()]
+    return [each for path in folders for each in resources_of_folder(path / RESOURCES, path.resolve().name)]
 
 
 def report(checked: Checked) -> str:
     """What would be published, for people."""
-    described = [_description(item.file, item.agent, item.tool) for item in checked.items if item.agent and item.tool]
+    described = [
+        _description(item.file, item.agent, item.tool, checked.servers.get(item.file.name, {}))
+        for item in checked.items
+        if item.agent and item.tool
+    ]
     warnings = sum(problem.level == "warning" for problem in checked.problems)
     if checked.errors:
         verdict = f"Nothing would be published: {_count(len(checked.errors), 'error')}, {_count(warnings, 'warning')}."
@@ -68,13 +137,18 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _description(file: AgentFile, agent: Agent, tool: Tool) -> str:
+def _description(file: AgentFile, agent: Agent, tool: Tool, servers: Mapping[str, ServerEntry]) -> str:
+    tools = [tool.name for tool in agent.tools]
+    if servers:
+        tools += [name for name in file.tools or ["all of its servers"] if ":" not in name]
     settings = {
         "tool": tool.name,
         "model": agent.model,
         "effort": agent.effort,
-        "tools": ", ".join(tool.name for tool in agent.tools) or "none",
+        "tools": ", ".join(dict.fromkeys(tools)) or "none",
+        "servers": ", ".join(servers) or None,
         "turns": agent.limits.max_turns,
+        "max usd": file.max_usd,
         "timeout": None if file.timeout is None else f"{file.timeout:g} s",
     }
     lines = [f"  {name:8} {value}" for name, value in settings.items() if value is not None]

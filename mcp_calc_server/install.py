@@ -16,8 +16,6 @@ from typing import Any
 from agentloop import ConfigurationError
 from agentloop.mcp.client.config_file import parse_json
 
-NAME = "calculator"
-
 
 def _claude_desktop() -> Path:
     if sys.platform == "darwin":
@@ -55,6 +53,14 @@ class Change:
     needed: bool
     changes: Sequence[str] = ()
 
+    def report(self, host: str, name: str) -> str:
+        """What was done, for people."""
+        if not self.needed:
+            return f"{self.path} already has this entry for {name}."
+        lines = [f"Wrote the entry {name} to {self.path}.", *(f"  {change}" for change in self.changes)]
+        lines += [f"The old file is {self.backup}."] if self.backup else []
+        return "\n".join([*lines, f"Restart {host} to use it."])
+
     def apply(self) -> None:
         """Write the file, its old content first to `backup`. The file is replaced whole or not at all."""
         if not self.needed:
@@ -83,8 +89,8 @@ def entry(arguments: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
     return started | ({"env": dict(env)} if env else {})
 
 
-def plan(host: str, new: Mapping[str, Any], *, path: Path | None = None) -> Change:
-    """How the configuration of `host` would have to change to have the entry `new`.
+def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
+    """How the configuration of `host` would have to change to have the entry `new` under that name.
 
     All else in the file stays, and so does what an entry that is there already has besides: variables of its `env` that
     `new` does not set, and other keys.
@@ -93,15 +99,15 @@ def plan(host: str, new: Mapping[str, Any], *, path: Path | None = None) -> Chan
         ConfigurationError: the file is there and is not a JSON object with an object `mcpServers`.
     """
     # What a link points to is replaced, not the link.
-    path = (path or HOSTS[host]()).resolve()
+    path = HOSTS[host]().resolve()
     old_text = _read(path)
     config = _parse(old_text, path)
     servers = config.setdefault("mcpServers", {})
     if not isinstance(servers, dict):
         raise ConfigurationError(f"{path}: `mcpServers` is not an object. Nothing was changed.")
-    old = servers.get(NAME)
+    old = servers.get(name)
     merged = _merged(old, new) if isinstance(old, dict) else dict(new)
-    servers[NAME] = merged
+    servers[name] = merged
     text = json.dumps(config, indent=_indent(old_text), ensure_ascii=False) + "\n"
     changes = _changes(old, merged) if isinstance(old, dict) else ()
     return Change(path, text, _free_backup(path) if old_text else None, old != merged, tuple(changes))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from agentloop.command_line import Seconds, option
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
@@ -38,7 +39,12 @@ class Options:
     prices: Path | None
     publish: tuple[str, ...]
     agents: tuple[Path, ...]
+    mcp_config: Path | None
     no_calculator: bool
+    name: str | None
+    title: str | None
+    instructions: str | None
+    version_label: str | None
     transport: Literal["stdio", "sse", "streamable-http"]
     host: str
     port: int
@@ -67,19 +73,31 @@ def flag(name: str) -> str:
 
 
 _PUBLISHES, _TRANSPORT, _ACCESS = "What is published", "Transport", "Access and limits"
+_IDENTITY = "What clients see of the server"
 _RUNS, _QUEUE = "Durable runs", "Durable runs of several processes (PostgreSQL)"
 _COUNT = click.IntRange(min=1)
 
+_PUBLISHED_NAMES = (
+    *("model", "base_url", "provider", "offline", "prices", "no_cache", "publish", "agents", "mcp_config"),
+    *("no_calculator", "name", "title", "instructions", "version_label"),
+)
 PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 OFFLINE_HELP = "Use the built-in reader of fixed rules, not a language model."
+IDENTITY = (
+    option(_IDENTITY, "--name", help="The server's name.  [default: that of what is published]"),
+    option(_IDENTITY, "--title", help="The server's name for people."),
+    option(_IDENTITY, "--instructions", help="What clients may tell their model about the server."),
+    option(_IDENTITY, "--version-label", metavar="VERSION", help="The server's version."),
+)
 
-_DECLARED = (
+PUBLISHED = (
     option(
         _PUBLISHES,
         "--model",
         envvar="CALCULATOR_MODEL",
         default=CALCULATOR_MODEL,
-        help="The calculator agent's model, and that of agent files that name none.",
+        help="The calculator agent's model, and that of agent files that name none; given on the command line, that of "
+        "--publish agents too.",
     ),
     option(
         _PUBLISHES, "--base-url", metavar="URL", help="The server of the model, for example a local one without a key."
@@ -107,7 +125,7 @@ _DECLARED = (
         multiple=True,
         envvar="MCP_CALC_PUBLISH",
         metavar="MODULE:ATTRIBUTE",
-        help="Publish this Agent or list of Agents. Can be repeated.",
+        help="Publish this Agent, Tool or list of them. Can be repeated.",
     ),
     option(
         _PUBLISHES,
@@ -117,7 +135,19 @@ _DECLARED = (
         metavar="DIR|FILE",
         help="Publish the agents in this Markdown file, or in all files of this directory. Can be repeated.",
     ),
+    option(
+        _PUBLISHES,
+        "--mcp-config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="A file with the `mcpServers` that agent files name without saying how to reach them.",
+    ),
     option(_PUBLISHES, "--no-calculator", is_flag=True, help="Publish only what --publish and --agents name."),
+)
+
+_DECLARED = (
+    *PUBLISHED,
+    *IDENTITY,
     option(
         _TRANSPORT,
         "--transport",
@@ -196,6 +226,28 @@ _DECLARED = (
 
 def all_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator for a click command that takes all of them."""
-    for each in reversed(_DECLARED):
+    return _with(_DECLARED, function)
+
+
+def published_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator for a click command that takes those which say what is published, and what clients see of it."""
+    return _with((*PUBLISHED, *IDENTITY), function)
+
+
+def _with(declared: Sequence[Callable[..., Any]], function: Callable[..., Any]) -> Callable[..., Any]:
+    for each in reversed(declared):
         function = each(function)
     return function
+
+
+def as_arguments(context: click.Context) -> list[str]:
+    """The command line of the server that publishes what was given to a command with `published_options`."""
+    arguments: list[str] = []
+    for name in (each.name for each in context.command.params if each.name in _PUBLISHED_NAMES):
+        value = context.params[name]
+        if context.get_parameter_source(name) not in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
+            continue
+        for each in value if isinstance(value, tuple) else [value]:
+            text = [str(each.resolve() if isinstance(each, Path) else each)]
+            arguments += [flag(name), *(text if each is not True else [])] if each is not False else []
+    return arguments

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from agentloop import Agent, ConfigurationError, Tool, prices
-from agentloop.mcp.server.publish import find_agents
-from agentloop.mcp.server.serving import Durable
+from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
+from agentloop.mcp.server.program import default_name
+from agentloop.mcp.server.prompts import Prompt
+from agentloop.mcp.server.publish import find_published
+from agentloop.mcp.server.resources import Resource
+from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
 from agentloop.prompt_cache import CACHE_VARIABLE
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, flag
@@ -20,38 +27,146 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 DEFAULT_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
+CALCULATOR = "mcp-calc-server"
+"""The name of the server that publishes the calculator."""
 
 
-def published(options: Options, say: Say) -> tuple[list[Tool], list[Agent], list[Agent]]:
-    """The tools to publish, the user's agents, and the agents behind the tools."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a server publishes: `tools`, `agents`, and what the `lifespan` yields.
+
+    `behind` are the agents of `tools`, and `names` those of all agents and tools that are the user's.
+    """
+
+    tools: list[Tool] = field(default_factory=list)
+    agents: list[Agent] = field(default_factory=list)
+    behind: list[Agent] = field(default_factory=list)
+    lifespan: Lifespan | None = None
+    names: tuple[str, ...] = ()
+    has_calculator: bool = False
+    prompts: tuple[Prompt, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    modules: tuple[Path, ...] = ()
+    """Files of the user's modules that were imported."""
+
+    def info(self, options: Options) -> ServerInfo:
+        """What clients see of the server: what the options say, and otherwise what follows from what is published."""
+        name, title, label = default_name(self.names), None, "0"
+        if self.has_calculator:
+            name, title, label = CALCULATOR, "Calculator", version(CALCULATOR)
+        return ServerInfo(
+            options.name or name,
+            options.title or (None if options.name else title),
+            options.version_label or label,
+            options.instructions,
+        )
+
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """The variables for a server that is started in another folder, with the way to the modules of this one."""
+        here = Path.cwd()
+        if not any(path.is_relative_to(here) for path in self.modules):
+            return dict(env)
+        paths = [env["PYTHONPATH"]] if "PYTHONPATH" in env else []
+        return {**env, "PYTHONPATH": os.pathsep.join([*paths, str(here)])}
+
+
+def published(options: Options, say: Say, *, own_model: bool = False) -> Published:
+    """What the options say is to be published. With `own_model`, `--model` is for the agents of `--publish` too.
+
+    Raises:
+        ConfigurationError: there is nothing, or something that cannot be published.
+    """
     if options.no_calculator and not (options.publish or options.agents):
         raise ConfigurationError("--no-calculator without --publish or --agents leaves nothing to publish.")
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
     if options.prices:
         prices.register_file(options.prices)
-    modules = [agent for name in options.publish for agent in find_agents(name)]
-    if options.no_calculator and not options.agents:
-        return [], modules, []
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
     prices.register_if_local(choice.model, choice.base_url)
-    tools, behind = _of_files(options, choice, say) if options.agents else ([], [])
-    if options.no_calculator:
-        return tools, modules, behind
+    parts = [_of_modules(options, choice, own_model=own_model)]
+    parts += [_of_files(options, choice, say)] if options.agents else []
+    if not options.no_calculator:
+        parts.insert(0, _calculator(choice, say))
+    if options.offline:
+        prices.register(choice.model, input=0, output=0)
+    return Published(
+        [tool for part in parts for tool in part.tools],
+        [agent for part in parts for agent in part.agents],
+        [agent for part in parts for agent in part.behind],
+        next((part.lifespan for part in parts if part.lifespan), None),
+        tuple(name for part in parts for name in part.names),
+        not options.no_calculator,
+        tuple(prompt for part in parts for prompt in part.prompts),
+        tuple(resource for part in parts for resource in part.resources),
+        tuple(path for part in parts for path in part.modules),
+    )
+
+
+def _calculator(choice: ModelChoice, say: Say) -> Published:
     if choice.offline:
         prices.register(choice.model, input=0, output=0)
     if choice.notice:
         say(choice.notice)
-    calculator = calculator_assistant(model=choice.model, client=choice.client)
-    return [*math_tools_async(), agent_tool_async(calculator), *tools], modules, [calculator, *behind]
+    agent = calculator_assistant(model=choice.model, client=choice.client)
+    return Published([*math_tools_async(), agent_tool_async(agent)], behind=[agent])
 
 
-def _of_files(options: Options, choice: ModelChoice, say: Say) -> tuple[list[Tool], list[Agent]]:
-    """The tools of agent files and the agents behind them."""
+def _of_modules(options: Options, choice: ModelChoice, *, own_model: bool) -> Published:
+    """What `--publish` names."""
+    found = [each for name in options.publish for each in find_published(name)]
+    return Published(
+        [each for each in found if isinstance(each, Tool)],
+        [_adapted(each, options, choice, own_model=own_model) for each in found if isinstance(each, Agent)],
+        names=tuple(each.name for each in found),
+        modules=_modules(options.publish),
+    )
+
+
+def _of_files(options: Options, choice: ModelChoice, say: Say) -> Published:
+    """What `--agents` names."""
     from mcp_calc_server import files  # noqa: PLC0415 - needs a YAML parser
 
-    checked = files.check_files(options.agents, choice, model=options.model, offline=options.offline)
-    return files.published_files(checked, say)
+    checked = files.check_files(
+        options.agents, choice, model=options.model, offline=options.offline, mcp_config=options.mcp_config
+    )
+    of_files = files.published_files(checked, say, durable=bool(options.durable))
+    return Published(
+        of_files.tools,
+        behind=of_files.agents,
+        lifespan=of_files.lifespan,
+        names=tuple(item.file.name for item in checked.items),
+        prompts=tuple(files.prompts_of(options.agents)),
+        resources=tuple(files.resources_of(options.agents)),
+        modules=_modules([name for item in checked.items for name in item.file.tools or () if ":" in name]),
+    )
+
+
+def _modules(names: Sequence[str]) -> tuple[Path, ...]:
+    """The files of the modules of `module:attribute` names, which are imported."""
+    found = [sys.modules.get(name.partition(":")[0]) for name in names]
+    return tuple(Path(module.__file__) for module in found if module is not None and module.__file__)
+
+
+def _adapted(agent: Agent, options: Options, choice: ModelChoice, *, own_model: bool) -> Agent:
+    """A published agent with the model and the server of the model that the options name.
+
+    Raises:
+        ConfigurationError: an option is for all agents, and one that this one delegates to cannot be reached by it.
+    """
+    changes: dict[str, Any] = {}
+    if options.offline:
+        changes = {"model": choice.model, "client": choice.client}
+    else:
+        changes |= {"model": options.model} if own_model else {}
+        is_named = options.base_url or options.provider != "anthropic"
+        changes |= {"client": choice.client} if is_named and agent.client is sdk_client else {}
+    inner = next((tool.name for tool in agent.tools if tool.spec.is_agent and tool.served_by == "local"), None)
+    if inner and options.offline:
+        raise ConfigurationError(
+            f"--offline cannot be used with {agent.name}: its tool {inner} is an agent that would ask its own model."
+        )
+    return replace(agent, **changes) if changes else agent
 
 
 def address(options: Options) -> web.Address | None:

@@ -4,56 +4,58 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from offline_model.numbers import figures, spoken
+from offline_model.numbers import decimal, figures, spoken
 from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
-from offline_model.words import PARTS, stem
+from offline_model.words import PARTS, PEOPLE, stem
 
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
-_SHARERS = (
-    r"ways?|people|persons|of us|friends|roommates|housemates|flatmates|siblings|brothers|sisters|kids|cousins|"
-    r"coworkers|colleagues|families|members|guests|teammates|couples|partners|players|students|adults"
-)
-_MONEY = r"([$£€¥₹] ?\d[\d.,]*\d|[$£€¥₹] ?\d|\d[\d.,]* ?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]* ?%))"
+_PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 _SPLIT = re.compile(
-    r"\b(?:split|divid\w+|shar(?:e|ed|ing)|chip\w* in|each of us|what's that each)\b"
+    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
+    r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
-    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b",
+    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
+    r"|\b(?:cost|price|amount|much|total) (?:is it |is that )?per (?:person|head)\b",
     re.IGNORECASE,
 )
 _SHARES = re.compile(
-    rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:{_SHARERS})\b|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b"
-    r"(?: (?:equal )?\w+(?: us)?)?",
+    rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
+    rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?",
     re.IGNORECASE,
+)
+_SHARING_NAMES = re.compile(
+    r"\b(?:between|among) ((?-i:[A-Z]\w+)(?:, (?-i:[A-Z]\w+))*,? (?:and|&) (?-i:[A-Z]\w+))(?! (?:and|&))", re.IGNORECASE
 )
 _WITH_ME = re.compile(
     r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
     re.IGNORECASE,
 )
+_MONEY = (  # an amount, with how many notes of it there are
+    r"((?:\w+ (?=[$£€]\d+ (?:bill|note)s))?[$£€¥₹] ?\d[\d.,]*\d|(?:\w+ (?=[$£€]\d (?:bill|note)s))?[$£€¥₹] ?\d"
+    r"|(?:EUR|USD|GBP) ?\d[\d.,]*\d|\d[\d.,]* ?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]* ?%)"
+    r"(?=\s*(?:[.,;:?!\n]|$|(?:on|in) (?:me|my|cash|the|this)\b|to\b|and\b|budget|limit|bill|note|of it\b)))"
+)
 _BUDGET = re.compile(
     rf"\bbudget\b(?:[^.;:|\n?\d$£€]{{0,20}}(?=[$£€])|\s*(?:of|is|was|:|=)\s*){_MONEY}"
     rf"|\b(?:stay|stayed|keep|kept|come|came|be|go|went) (?:\w+ ){{0,2}}?(?:under|within|below|over) {_MONEY}"
     rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
-    rf"|\b(?:i|we|she|he|they|you)(?:'ve)?(?: only)? (?:have|had|has|brought|start(?:ed)? with) (?:only |a )?{_MONEY}"
-    r"(?! ?(?:each|per|\w+ at))(?: (?:bill|note))?(?: (?:in cash|cash|with me|in my \w+))?"
     rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
-    rf"|\b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?an? {_MONEY}"
-    r" (?:bill|note)"
-    rf"|\bgave (?:me|us|him|her|them) (?:a )?{_MONEY}(?=[.,;\n]| (?:and|to|so)\b)"
-    rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
+    rf"|\b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
+    rf" (?:bill|note)s?|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
     re.IGNORECASE,
 )
 _LEFT = re.compile(
     r"\b(?:left(?: over)?|change (?:do|will|would|should|did|back|from|for)|(?:how much|what|what's|my) change|remains?"
-    r"|come home with|have remaining|afford"
+    r"|come home with|have remaining|afford|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)"
     r"|(?:over|under|within) budget)\b",
     re.IGNORECASE,
 )
 _PAID = re.compile(  # only if it is asked what is left
-    r"\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
-    r"|(?:set|put|laid) (?:\w+ )?aside|saved(?: up)?|with\w*|took(?: out)?|brought"
-    r"|start(?:ed|ing)?(?: out)?|beg[au]n|received|got|have|had|has|limit|allowance|fund|wallet|purse|pocket)"
+    r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
+    r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got"
+    r"|have|had|has|limit|allowance|fund|grant|float|wallet|purse|pocket))"
     rf" (?:[a-z]+ ){{0,3}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
-    r"(?: (?:bill|note))?(?: in (?:cash|notes))?",
+    r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
     re.IGNORECASE,
 )
 _CHANGE = re.compile(
@@ -61,24 +63,42 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€])(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
+    rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )
-_NO_COUNTS = {"person", "people", "week", "day", "class", "room", "leg", "order", "purchase", "basket"}
+_NO_COUNTS = {
+    "person",
+    "people",
+    "week",
+    "day",
+    "class",
+    "room",
+    "leg",
+    "order",
+    "purchase",
+    "basket",
+    "family",
+    "game",
+}
 _EACH = re.compile(
-    r"(?<!\d )(?<!\d)\b(?:each|every|per|by|both) ([a-z]+)"
-    r"|\b(subtotals?|breakdown|totals|respectively|separately|individually)\b",
+    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:cost )?([a-z]+)"
+    r"|\b(subtotals?|breakdown|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )
+_HOW_MUCH = re.compile(
+    r"\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|in all|together))", re.IGNORECASE
+)
+_NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
-    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer)\b|\bby how much\b|\bsaved?\b",
-    "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes) (?:the )?mo(?:re|st)\b"
-    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest)\b|\bwhich (?:\w+ ){1,4}more\b"
+    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b|\bsaved?\b",
+    "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
+    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b"
+    r"|\b(?:which|whose) (?:\w+ ){1,5}more\b"
     r"|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
-    "least": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes) (?:the )?le(?:ss|ast)\b"
-    r"|\b(?:cheapest|least|lowest|smallest|cheaper)\b|\bwhich (?:\w+ ){1,4}less\b",
-    "average": r"\b(?:average|mean)\b",
+    "least": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?le(?:ss|ast)\b"
+    r"|\b(?:cheapest|least|lowest|smallest|cheaper|lower)\b|\b(?:which|whose) (?:\w+ ){1,5}less\b",
+    "average": r"\b(?:average|avg|mean)\b",
 }
 
 
@@ -90,6 +110,8 @@ class Asked:
     """Of "difference", "most", "least", "average", "each"."""
     sharers: str = ""
     budget: str = ""
+    names: tuple[str, ...] = ()
+    """Of the parts that are asked for by name."""
     counts: tuple[int, ...] = ()
     """How many stores, trips, ... the text says there are."""
 
@@ -103,25 +125,45 @@ class Asked:
 def read_question(text: str) -> Asked:
     """Raises Unread if a number that is asked about is missing or there are two."""
     kinds = {kind for kind, pattern in _KINDS.items() if re.search(pattern, text, re.IGNORECASE)}
-    kinds |= {"each"} if any(each[2] or stem(each[1].lower()) in PARTS for each in _EACH.finditer(text)) else set()
-    asked = Asked(text, kinds)
-    if split := _SPLIT.search(text):
-        near = text[max(0, split.start() - 60) : split.end() + 80]
-        found = {asked.take(match): match for match in _SHARES.finditer(text)}
-        certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
-        if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
-            raise Unread("between how many it is split")
-        asked.sharers = (certain or list(found))[0]
+    spread = {"each" if each[2] else stem(each[1].lower()) for each in _EACH.finditer(text)} & {"each", *PARTS}
+    kinds |= {"every"} if spread and spread <= {"month", "week", "day"} else {"each"} if spread else set()
+    names = tuple(dict.fromkeys(_NAMED.findall(text)))
+    kinds |= {"each"} if len(names) > 1 else set()
+    asked = Asked(text, kinds, names=names if len(names) > 1 else ())
+    if len(_HOW_MUCH.findall(text)) > 1 and not kinds and not _SPLIT.search(text) and not _LEFT.search(text):
+        kinds.add("each")
+    if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
+        asked.sharers = _sharers(asked, split)
         asked.kinds.discard("each")
     budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if _LEFT.search(text) else [])
     if len(budgets) > 1 or (_LEFT.search(text) and not budgets):
         raise Unread("what the change is from")
-    asked.budget = asked.take(budgets[0]) if budgets else ""
+    asked.budget = _money(asked.take(budgets[0])) if budgets else ""
     asked.text = _CHANGE.sub(" ", asked.text)
     nouns = PARTS - _NO_COUNTS
     counts = [match for match in _COUNT.finditer(asked.text) if stem(match[2].lower().split()[-1]) in nouns]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
+
+
+def _sharers(asked: Asked, split: re.Match[str]) -> str:
+    text = asked.text
+    if names := _SHARING_NAMES.search(text):
+        return str(len(re.findall(r"[A-Z]\w+", names[1])))
+    near = text[max(0, split.start() - 60) : split.end() + 80]
+    found = {asked.take(match): match for match in _SHARES.finditer(text)}
+    certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
+    if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
+        raise Unread("between how many it is split")
+    return (certain or list(found))[0]
+
+
+def _money(text: str) -> str:
+    """The amount, times how many notes of it there are: "three $100 bills"."""
+    *times, amount = re.split(r"(?<=\w) (?=[$£€])", text)
+    number = figures(re.sub(r"[^\d.,]", "", amount).strip(".,")) or "0"
+    many = spoken([times[0].lower()])[0] if times else None
+    return decimal(many * int(number)) if many and number.isdigit() else number
 
 
 def goals_of(
@@ -134,6 +176,8 @@ def goals_of(
     compared = asked.kinds - {"each"}
     if asked.kinds and (len(parts) < 2 or not all(part.name for part in parts)):  # noqa: PLR2004
         raise Unread("the parts that are asked for")
+    if any(not any(name in part.name for part in parts) for name in asked.names):
+        raise Unread(f"what is asked of {' and '.join(asked.names)}")
     if is_changed and asked.kinds - {"most", "least"}:
         raise Unread("whether each part is asked for before or after what concerns everything")
     goals, read = [Goal("Total", whole)], []
@@ -149,6 +193,5 @@ def goals_of(
         goals.append(Goal("Each pays", over(whole, Number(asked.sharers))))
         read.append(f"split {asked.sharers} ways")
     if asked.budget:
-        amount = figures(re.sub(r"[^\d.,]", "", asked.budget).strip(".,")) or "0"
-        goals.append(Goal(f"Left of {currency}{amount}", minus(Number(amount), whole)))
+        goals.append(Goal(f"Left of {currency}{asked.budget}", minus(Number(asked.budget), whole)))
     return goals, read

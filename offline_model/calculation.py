@@ -41,6 +41,7 @@ _NUMBER = re.compile(
 _REPLACED = (
     (r"\s*(?:\bper ?cent\b|%)", "%"),
     (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
+    (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),
     (r"\bplus\b|\badded to\b", "⊕"),
     (r"\bminus\b|\btake away\b", "⊖"),
     (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
@@ -57,7 +58,7 @@ _REPLACED = (
     (r"\bnegative (?=\d)", "-"),
 )
 _CHANGING = frozenset(
-    "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf median mode range variance deviation "
+    "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf mode range variance deviation "
     "derivative integral prime primes binary hex hexadecimal roman digits digit round rounded rounding nearest "
     "approximately about absolute reciprocal inverse opposite not except without excluding consecutive even odd "
     "first last next multiples squares cubes compound interest more less fewer than between or days weeks "
@@ -111,7 +112,8 @@ def _equation(text: str) -> list[str]:
     for name in names:
         side = rf"((?:[\d.()+*/^\s⊕⊖⊗⊘-]|(?<![a-z]){name}(?![a-z]))+)"
         if (found := re.search(rf"{side}={side}", text)) and name in found[0]:
-            outside = _TOKEN.findall(text[: found.start()] + " " + text[found.end() :])
+            around = text[: found.start()] + " " + text[found.end() :]
+            outside = _TOKEN.findall(re.sub(rf"\b{name} ?= ?\?* ?$", "", around))
             others = (names - {name}) & set(outside)
             if others or any(word in _CHANGING or word.isdigit() or word in "=+*/^-" for word in outside):
                 raise Unread(f'"{" ".join(outside)[:60]}"')
@@ -347,6 +349,12 @@ def _raised(exponent: str) -> _Maker:
     return lambda reader, match: reader.atom(power(reader.at(match[1] or match[2]), exponent))
 
 
+def _middle(numbers: Sequence[Expression]) -> Expression:
+    known = sorted(numbers, key=lambda each: value(each) or Fraction(0))
+    middle = known[(len(known) - 1) // 2 : len(known) // 2 + 1]
+    return over(total(*middle), Number(str(len(middle)))) if len(middle) > 1 else middle[0]
+
+
 def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
     one, other = (reader.parsed(each) for each in match.groups()[1:])
     first, second = value(one), value(other)
@@ -389,6 +397,7 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
             _each(lambda found: product(*found)),
         ),
         (rf"\b(?:average|mean|avg)(?: of)? {_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
+        (rf"\bmedian(?: of)? {_LIST}", _each(_middle)),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
         (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
         (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),

@@ -2,22 +2,38 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offline_model import words as w
 from offline_model.marking import ANY, M, Marks, N, P
-from offline_model.words import stems
+from offline_model.words import stem, stems
 
 ROW = 0xF100
 """Characters from here on begin a line that is a row of a table: the first stands for the first row."""
 _BULLET = re.compile(r"^\s*(?:[-*•·–+>]\s+|[#*>]+\s*)+")
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in ("mr", "mrs", "ms", "dr", "st", "no", "vs", "approx"))
-_UNITS = "".join(rf"(?<!\b{word}.)" for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal"))
-_SENTENCE = re.compile(rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s)|[!?])\s*", re.IGNORECASE)
+_UNITS = "".join(
+    rf"(?<!\b{word}.)"
+    for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal", "qts", "yds", "pkg", "pkgs", "ft", "pr")
+)
+_SENTENCE = re.compile(
+    rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE
+)
 _PIECES = re.compile(
-    rf"\s*([,;|…]|\s/(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?{M})))(?=\s)"
-    rf"|(?<=\beach)(\s)(?={N})|(?<=\bea)(\s)(?={N})",
+    rf"\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?{M})))(?=\s)"
+    rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s(?:-{{1,2}}|–|—)\s)|(?<={N})(\s--\s)"
+    rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:what|what's|whats|how)\b)"
+    rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))",
     re.IGNORECASE,
+)
+_BARE_PRICE = re.compile(rf"({N})(?=\s{N}\s[^\W\d_])")
+_IN_PARENTHESES = re.compile(r"\(([^()\n]*)\)?")
+_LISTED = re.compile(rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*(?:{M}|{N})[^()]*)\)")  # "Best Buy (1 TV $380, a cable $12)"
+_SIZE_WORDS = "|".join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))
+SIZED = re.compile(rf"{N}[\s-]*({_SIZE_WORDS})s?\b", re.IGNORECASE)
+_TRAILING = re.compile(
+    r"[\s,(]+(?:\b(?:at|from|@)\s+(?:the\s+)?|(?<=\())((?-i:[A-Z])[\w'’.&-]*(?:\s(?:(?:&|and|of|the)\s)?(?-i:[A-Z])[\w'’.&-]*){0,3})"
+    r"\s*\)?\s*$"
 )
 _NAMED_TOGETHER = re.compile(r"(?<=[a-z'’])(?<!each)(?<!apiece)\s&\s(?=[A-Z])")  # "Marks & Spencer"
 _KEYS = re.compile(r"\b(item|qty|quantity|price|cost|name|product|description|units?|each|amount)\s*:\s", re.IGNORECASE)
@@ -25,15 +41,23 @@ _PLAIN = f"[^:{ANY[1:-1]}]*"
 _LABEL = re.compile(rf"\s*({_PLAIN}(?:\b[^\W\d]+ {N}{_PLAIN})?)(?:\s*:\s|\s*:$|\s+(?:-{{1,2}}|–)\s+|\s*—\s*)")
 _NAME = r"((?:the\s+)?[^\W\d_][\w'’.&-]*(?:\s+(?:&\s+)?[\w'’.&-]+){0,4}?)"
 _VERB = rf"(?:{'|'.join(sorted(w.VERBS))})\b"
-_SPOKEN = (  # "At the toy shop I bought", "Ann bought"
-    rf"\s*(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}))",
+_ENUMERATED = "(?:note|day|week|month|trip|invoice|quote|bid|receipt)"
+_SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game Night' 3 dice"
+    r"\s*[\"“]([^\"”]{2,40})[\"”]",
+    rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
+    rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
+    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
-        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!order|need|purchase|pick|plan|supplies){_VERB})"
+        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order|need|purchase|pick|plan|supplies){_VERB})"
     ),
 )
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
+_BEFORE_COUNT = rf"\s+(?={N}\s(?!(?:for|at|and|x)\b)[^\W\d_])"
+_OPENING = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){{0,3}}){_BEFORE_COUNT}")
+_LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
+_OPENERS = {";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = {
@@ -56,13 +80,20 @@ class Piece:
 
 def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     """`rows` has the parts of the rows of tables."""
+    text = _LISTED.sub(_listed, _BARE_PRICE.sub(lambda match: match[0] + "," * marks.is_price(match[1]), text))
+    text = "\n".join(
+        _IN_PARENTHESES.sub(lambda match, line=line: _opened(match, line), line)  # type: ignore[misc]
+        for line in text.split("\n")
+    )
     raw = [line for line in text.split("\n") if re.search(rf"\w|{ANY}", line)]
     lines = [_KEYS.sub(r"\1 ", _BULLET.sub("", line)).replace("**", "").strip() for line in raw]
     following = [*lines[1:], ""]
     headings = [_heading(*each) for each in zip(raw, lines, following, strict=False)]
     blocks = len([each for each in headings if each]) > 1
     pieces: list[Piece] = []
-    label, sentence = "", 0
+    label, opened, sentence, nested = "", "", 0, -1
+    opening = _LOWER_OPENING if text == text.lower() else _OPENING
+    numbered = any(_BULLET.match(line) for line in raw)
     for number, line in enumerate(lines):
         label = headings[number] or label
         sentence += 1
@@ -75,21 +106,85 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
                 found = _LABEL.match(each)
                 if at and label and found and re.fullmatch(rf"{M}\s*", each[found.end() :]):
                     label = name_of(found[1]) or label
-                for joined, piece in _cut(each):
-                    label, rest = (label, piece) if listed else _labelled(piece, label)
+                start = len(pieces)
+                cuts = list(_cut(each))
+                for place, (joined, piece) in enumerate(cuts):
+                    after = cuts[place + 1][1] if place + 1 < len(cuts) else ""
+                    more = bool(re.search(ANY, after)) and not _LABEL.match(after)
+                    opens = (not place or joined in _OPENERS) and label in {"", opened} and not numbered
+                    before, rest = label, piece
+                    if not listed:
+                        if nested != sentence:
+                            label, rest = _labelled(
+                                piece,
+                                label,
+                                listed=more,
+                                again=not place and label != "",
+                                opening=opening if opens else None,
+                            )
+                        if (
+                            rest != piece
+                            and (outer := re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", label))
+                            and place == 0
+                        ):
+                            label, rest, nested = name_of(outer[1]), f"{outer[2]} {rest}", sentence
+                    opened = label if opens and label != before and opening.match(piece) else opened
+                    before_it = joined if len(rest.strip()) == len(piece.strip()) else ""
                     pieces += (
-                        [Piece(rest.strip(), marks.shown(label), sentence, number, joined)] if rest.strip() else []
+                        [Piece(rest.strip(), marks.shown(label), sentence, number, before_it)] if rest.strip() else []
                     )
-    return pieces
+                pieces[start:] = _with_trailing_labels(pieces[start:])
+    return [replace(piece, text=re.sub(r"\([^()]*\)?", " ", piece.text)) for piece in pieces]
+
+
+def _listed(match: re.Match[str]) -> str:
+    """Items in parentheses after a name are a part; a price or a count alone belongs to what stands before."""
+    named = set(stems(match[2])) - w.PRICE_WORDS
+    return f"{match[1]}: {match[2]};" if named and len(re.findall(ANY, match[2])) > 1 else match[0]
+
+
+def _opened(match: re.Match[str], line: str) -> str:
+    """Parentheses with an amount that is not only a size are a piece of their own."""
+    inner, outside = match[1], line.replace(match[0], " ")
+    sized = {stem(each[1].lower()) for each in SIZED.finditer(inner)}
+    if re.search(ANY, SIZED.sub("", inner)) or sized & w.CONTAINERS & set(stems(outside)):
+        return f", {inner}, "
+    return " " if sized else match[0]
+
+
+def _with_trailing_labels(pieces: Sequence[Piece]) -> list[Piece]:
+    """ "3 pens at $2 each from Staples": the name at the end is of the pieces before it, too."""
+    labelled: list[Piece] = []
+    names = {found[1] for piece in pieces if (found := _TRAILING.search(piece.text))}
+    if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
+        pieces = [replace(piece, label="") for piece in pieces]
+    for piece in pieces:
+        labelled.append(piece)
+        found = _TRAILING.search(piece.text)
+        if found and not piece.label and (name := name_of(found[1])) and re.search(ANY, piece.text):
+            labelled[-1] = replace(piece, text=piece.text[: found.start()])
+            for at, each in enumerate(labelled):
+                labelled[at] = each if each.label else replace(each, label=name)
+    return labelled
 
 
 def name_of(text: str) -> str:
     """The text as the name of a part, or "" if it is none."""
-    text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()), flags=re.IGNORECASE)
+    text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()))
+    text = re.sub(r"^(?:and\s|our\s(?!\w+$)|my\s(?!\w+$))+", "", text, flags=re.IGNORECASE)
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
-    unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or set(words) <= w.FEES | {"purchase", "order"}  # noqa: PLR2004
-    asks = bool(text not in {"IT", "US"} and w.NOT_NAMES & set(text.lower().split()))
+    unfit = (
+        not words
+        or len(words) > 6  # noqa: PLR2004
+        or words[-1] in _NOT_LAST
+        or set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"}
+    )
+    person: object = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
+        w.PEOPLE | {"me"}
+    )
+    person = person or re.match(r"(?-i:[A-Z])\w+['’]s\s\w+$", text)
+    asks = bool(text not in {"IT", "US"} and not person and w.NOT_NAMES & set(text.lower().split()))
     return "" if unfit or asks else text.removeprefix("the ")
 
 
@@ -105,7 +200,9 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     """The sentence at commas and words like "and", but not in parentheses and not in a label."""
     sentence = sentence.lstrip(" :")
     label = _LABEL.match(sentence)
-    if label and not name_of(label[1]) and (w.NOT_NAMES | w.VERBS) & set(label[1].lower().split()):
+    apart = label and re.search(rf"([^\W\d_]*)\s*{N}\s+(?!(?:from|by|at)\b)[a-z]", label[1])
+    told = label and not name_of(label[1]) and (w.NOT_NAMES | w.VERBS) & set(label[1].lower().split())
+    if label and (told or (apart and stem(apart[1].lower()) not in w.PARTS)):
         yield "", label[1]
         sentence = sentence[label.end() :]
         label = _LABEL.match(sentence)
@@ -114,23 +211,38 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     masked = _NAMED_TOGETHER.sub("+-+", masked)
     for match in _PIECES.finditer(masked, label.end() if label and not re.search(r",|\d", label[1]) else 0):
         yield joined, sentence[start : match.start()]
-        start, joined = match.end(), (match[1] or match[2] or ",").strip().lower()
+        start, joined = match.end(), (next(filter(None, match.groups()), "") or ",").strip().lower()
     yield joined, sentence[start:]
 
 
-def _labelled(piece: str, label: str) -> tuple[str, str]:
-    """The label that holds from this piece on, and the piece without it."""
+def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.Pattern[str] | None) -> tuple[str, str]:
+    """The label that holds from this piece on, and the piece without it.
+
+    `listed` says that more follows, which is not labelled itself; `again` that the piece opens a sentence after another
+    label; `opening` matches a name before a number.
+    """
     for _ in range(_MOST_LABELS):
         found = _LABEL.match(piece)
         if not found:
             break
         name, rest = name_of(found[1]), piece[found.end() :]
-        numbered = re.search(N, found[1]) and not set(stems(found[1])) & w.PARTS
-        if not name or (numbered and len(re.findall(ANY, rest)) < 2) or _is_price(rest):  # noqa: PLR2004
+        numbered = re.search(rf"{N}\s*\S", found[1]) and not set(stems(found[1])) & w.PARTS
+        if (
+            not name
+            or (numbered and len(re.findall(ANY, rest)) < 2)  # noqa: PLR2004
+            or (_is_price(rest) and not (listed or (again and ":" in found[0])))
+        ):
             break
         label, piece = name, rest
-    for pattern in _SPOKEN_LABELS:
-        if (found := pattern.match(piece)) and (name := name_of(found[1])):
+    for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
+        found = pattern.match(piece)
+        verb = found and found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"}
+        if (
+            found
+            and not verb
+            and (name := name_of(found[1]))
+            and re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", piece[found.end() :])
+        ):
             return name, piece[found.end() :]
     return label, piece
 

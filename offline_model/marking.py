@@ -33,14 +33,15 @@ _NUMBER = r"\d+(?:[.,]\d+)*|\.\d+"
 _NUMBERED = r"inv|invoice|order|receipt|acct|account|ref|po|customer|member|ticket|table|card|phone"
 _AMOUNT = re.compile(
     rf"""(?P<aside>
-    https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+ | \(\d{{3}}\)\ ?\d{{3}}-\d{{4}}\b | \b\d{{3}}-\d{{4}}\b
+    \b0\d/\d\d\b(?!/) | \b[12]\d/0\d\b(?!/)
+  | https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+ | \(\d{{3}}\)\ ?\d{{3}}-\d{{4}}\b | \b\d{{3}}-\d{{4}}\b
   | (?<![\d$£€.])\d{{3}}[-.]\d{{3}}[-.]\d{{4}}\b | \+\d{{1,3}}(?:[ -]\d{{2,4}}){{2,4}}\b
   | \b\d{{4}}-\d\d-\d\d\b | \b\d{{1,2}}[/.]\d{{1,2}}[/.](?:19|20)?\d\d\b | \b(?:on|dated?)\ \d{{1,2}}/\d{{1,2}}\b
   | \b(?:on|dated|by)\ {_DAY}\ {_MONTH}(?:{_YEAR})? | \b{_MONTH}\ {_DAY}{_YEAR} | \b{_DAY}(?:\ of)?\ {_MONTH}{_YEAR}
   | \bon\ {_MONTH}\ {_DAY}\b | \b{_MONTH}\ \d{{1,2}}(?:st|nd|rd|th|{_ENDS}) | \b{_MONTH}\ (?:19|20)\d\d\b
   | \b(?:in|since|year|spring|summer|autumn|fall|winter|christmas)\ (?:19|20)\d\d\b | \b24/7\b
   | \b\d{{1,2}}:\d\d(?::\d\d)?(?:\ ?[ap]\.?m\b\.?)? | \b\d{{1,2}}\ ?(?:[ap]m\b|[ap]\.m\.|o'clock\b)
-  | \b\w+[ -]years?[ -]olds?\b | \b(?:aged?|turn(?:s|ed|ing)?)\ \d{{1,3}}\b | \bext\.?\ ?\d+\b
+  | \b\w+[ -]years?[ -]olds?\b | \b(?:aged?|who\ is|turn(?:s|ed|ing)?)\ \d{{1,3}}\b | \bext\.?\ ?\d+\b
   | (?:\b(?:{_NUMBERED})\b[ .:]*)?\#\ ?[a-z]{{0,4}}-?\d[\w-]*
   | \b(?:{_NUMBERED})\ (?:no\.?|number|nr\.?|id)\ ?:?\ ?[a-z]{{0,4}}-?\d[\w-]*
   | \b(?:po|inv|ref|cost\ cent(?:er|re)|dept|project|job|quote|account)\ ?(?:no\.?|code|\#)?:?\ \d{{3,}}\b
@@ -52,10 +53,10 @@ _AMOUNT = re.compile(
   | \b(?:i'?m|i\ am|(?:s?he)(?:'s|\ is))\ \d{{1,3}}\b(?:{_ENDS}|(?=\ (?:and|but|so|now)\b))
   | \b(?:family|party|group|team|crew|table|class|staff|office)\ of\ \w+ | \bsizes?\ \d+(?:\.5)?\b
   )
-  | (?P<dims>\d+(?:[.,]\d+)?(?:[x×]\d+(?:[.,]\d+)?)+(?!\w))
+  | (?P<dims>\d+(?:[.,/]\d+)?(?:[x×]\d+(?:[.,]\d+)?)+(?!\w))
   | (?P<prefixed>(?<!\w)(?:{CURRENCY})\ ?(?:{_NUMBER})(?!\w))
   | (?P<percent>(?:{_NUMBER})\ ?(?:%|per\ ?cent\b))
-  | (?P<suffixed>(?:{_NUMBER})\ ?(?:[£€¥₹¢$]|(?:{_CODES}|{_NAMES})\b|[pc](?![\w'])))
+  | (?P<suffixed>(?:{_NUMBER})\ ?(?:[£€¥₹¢$](?!\ ?\d)|(?:{_CODES}|{_NAMES})\b|[pc](?![\w'])))
   | (?P<fraction>\d+\ \d/\d\d?(?![\d/"”″])|(?<![\d/])\d/\d\d?(?![\d/"”″])|\d*[½¼¾])
   | (?P<number>(?:{_NUMBER})(?![\w"”″]|-[a-z0-9])
     | \d+(?:[.,]\d+)?(?=(?:kg|g|lbs?|oz|l|ml|ft|m|yds?|yards?|gal|dz|doz|pcs?|ea|x)\b))
@@ -88,6 +89,10 @@ class Marks:
     def shown(self, text: str) -> str:
         """With the amounts as they are written."""
         return " ".join(re.sub(ANY, lambda match: self[match[0]].written, text).split())[:80]
+
+    def is_price(self, char: str) -> bool:
+        """Whether a number is written like an amount of money: "8.50"."""
+        return bool(re.match(N, char) and re.search(r"\d[.,]\d\d$", self[char].written))
 
     def put(self, kind: str, value: Fraction | str | None, written: str, currency: str = "") -> str:
         if len(self.amounts) >= _MOST:

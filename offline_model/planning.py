@@ -1,17 +1,33 @@
 """Problem -> the graph of its operations. Those whose operands are known are called at the same time."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from offline_model.conversation import Call, Outcome
-from offline_model.numerals import Result, result
 from offline_model.problem import SIGNS, Expression, NoResult, Number, Operation, PartTotal, Problem
+from offline_model.results import Result, result_in
 
 TOOLS = frozenset(SIGNS) | {"square_root"}
 _EXACT_IN_JSON = 2**53  # integers beyond it change in clients that read JSON numbers as floats
 _MOST = 1_000  # numbers a sum or a product takes
+
+
+@dataclass(frozen=True)
+class Call:
+    tool: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return json.dumps([self.tool, self.arguments], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    texts: tuple[str, ...]
+    is_error: bool
 
 
 @dataclass
@@ -52,14 +68,13 @@ class Working:
         if outcome is None:
             self.pending[call.key] = call
             return None
-        found = None if outcome.is_error else result(outcome.texts)
+        found = None if outcome.is_error else result_in(outcome.texts)
         if found is None:
             raise NoResult(f"{_shown(operation.tool, numbers)} has no result: {' '.join(outcome.texts)[:200]}")
         line = f"{_shown(operation.tool, numbers)} {'=' if found.is_exact else 'is about'} {found.text}"
         self.lines += [] if line in self.lines else [line]
-        return Result(
-            found.text, found.is_exact, found.approximation, all(each.is_exact and each.inputs for each in known)
-        )
+        inputs = all(each.is_exact and each.inputs for each in known)
+        return Result(found.text, found.is_exact, found.approximation, inputs)
 
 
 def tools_of(expression: Expression) -> set[str]:
@@ -70,7 +85,10 @@ def tools_of(expression: Expression) -> set[str]:
 
 def _arguments(tool: str, numbers: Sequence[str]) -> dict[str, Any]:
     """The JSON a tool takes: integers as such, other numbers as exact strings."""
-    values = [_json_number(number) for number in numbers]
+    values: list[int | str] = []
+    for text in numbers:
+        number = Fraction(text)
+        values.append(int(number) if number.denominator == 1 and abs(number) < _EXACT_IN_JSON else text)
     if tool in {"sum_numbers", "multiply_numbers"}:
         return {"numbers": values}
     names = {"power": ("base", "exponent"), "square_root": ("x",)}.get(tool, ("a", "b"))
@@ -81,8 +99,3 @@ def _shown(tool: str, numbers: Sequence[str]) -> str:
     if tool == "square_root":
         return f"sqrt({numbers[0]})"
     return f" {SIGNS[tool]} ".join(f"({number})" if {"-", "/"} & set(number) else number for number in numbers)
-
-
-def _json_number(text: str) -> int | str:
-    number = Fraction(text)
-    return int(number) if number.denominator == 1 and abs(number) < _EXACT_IN_JSON else text

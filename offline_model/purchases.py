@@ -6,43 +6,46 @@ from dataclasses import replace
 from fractions import Fraction
 
 from offline_model import words as w
-from offline_model.asking import Asked, goals_of, read_question
-from offline_model.bill import Bill
-from offline_model.entries import SIZED, Entry, price_at, read_entry
+from offline_model.asking import goals_of, read_question
+from offline_model.items import Clauses, Count, Entry, without_result
 from offline_model.layout import ROW, Piece, lay_out
-from offline_model.marking import ANY, M, Marks, N, P, mark
-from offline_model.problem import Problem, Unread
+from offline_model.marking import ANY, M, N, P, mark
+from offline_model.problem import Expression, Number, Part, PartTotal, Problem, Unread, changed, minus, product, total
+from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
 from offline_model.words import stem, stems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
-_NUMBERED = re.compile(
-    r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=[A-Z])"
-    r"|(?<=[\w.] )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )",
-    re.MULTILINE,
+_PARTS = "|".join(sorted(w.PARTS))
+_TIDIED = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
+    for pattern, by in (
+        (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
+        (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
+        (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
+        (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
+        (
+            r"(?<=[\w|])\s+((?:grand )?total|sum|(?:al)?together|combined|in (?:all|total))( please| pls)?\s*\?",
+            r". \1?",
+        ),
+    )
 )
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
-_LISTED = re.compile(
-    rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*{N}[^()]*{M}[^()]*)\)"
-)  # "Best Buy (1 TV $380, 2 cables $12 each)"
+_ARE_EACH = re.compile(
+    r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
+)
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
+_OWN_MONEY = re.compile(r"\b(?:i|we|s?he|they)(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE)
 _STATED = frozenset(
-    "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub in "
-    "is the on card wa".split()
+    "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub".split()
 )
-_ONLY_PRICE = w.EACH | w.CONTAINERS | w.UNITS
-_ONLY_PRICE |= frozenset(
-    "price priced cost costing at for per a an is wa were are total which that they it qty altogether together all in "
-    "lot the both".split()
-)
-_ASIDE = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
 _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
-_HELD = re.compile(rf"{N}\s+(?:{'|'.join(sorted(w.CONTAINERS | w.UNITS))})s?\b", re.IGNORECASE)
 _SPOKEN = re.compile(r"\b(?:in|all)\s(?:\w+\s)?(euro|dollar|pound|sterling|eur|usd|gbp|rupee|yen)s?\b", re.IGNORECASE)
+_SYMBOLS = {"e": "€", "d": "$", "u": "$", "p": "£", "s": "£", "g": "£", "r": "₹", "y": "¥"}
 _NEED_AMOUNTS = (
-    {"tax", "vat", "gst"},
+    {"tax", "vat", "gst", "hst", "pst"},
     {"tip", "gratuity"},
     {"discount", "coupon", "rebate", "off"},
     {"shipping", "delivery", "postage", "freight", "fee"},
@@ -53,250 +56,236 @@ def read_purchases(text: str) -> Problem:
     """Raises Unread, naming what has no certain meaning."""
     if found := _CONTROL.search(text):
         raise Unread(f"the control character {found[0]!r}")
+    if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
+        raise Unread("whether it is by the week, the month or the year")
     rest, rows = take_tables(_WRAPPED.sub(" ", text))
     asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
-    lines = [f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows)]
-    marked, marks = mark("\n".join([_NUMBERED.sub("\n- ", asked.text), *lines]))
-    _check_text(" ".join(re.sub(ANY, lambda match: marks[match[0]].written, marked).split()))
-    if any(len(re.findall(M, match[2])) > 1 for match in _LISTED.finditer(marked)):
-        marked = _LISTED.sub(r"\1: \2;", marked)
-    pieces = _joined(lay_out(marked, marks, [part for part, _ in rows]), marks)
-    bill, minor = Bill(marks, pieces), "€" if re.search("€|euro", text, re.IGNORECASE) else "£" if "£" in text else "$"
-    reader = _Reader(bill, minor)
-    for piece in pieces:
-        reader.add(piece)
-    for piece, before in reader.rated:
-        bill.read_rate(piece, before)
-    reader.check()
-    return _problem(bill, asked, text, reader.for_each_part)
+    tidy = asked.text
+    for pattern, by in _TIDIED:
+        tidy = pattern.sub(by, tidy)
+    marked, marks = mark("\n".join([tidy, *(f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows))]))
+    if change := w.changing(re.sub(r"[ \t]+", " ", re.sub(ANY, lambda match: marks[match[0]].written, marked))):
+        raise Unread(f'"{change}"')
+    pieces = lay_out(marked, marks, [part for part, _ in rows])
+    bill = _Bill(Clauses(pieces, marks, are_each=bool(_ARE_EACH.search(text))), text)
+    labels, entries = bill.labels, bill.entries
+    if "every" in asked.kinds:  # "per month" asks for the parts if these are months
+        asked.kinds = asked.kinds - {"every"} | ({"each"} if len(labels) > 1 else set())
+    named = len(labels) > 1 and "" not in labels
+    if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
+        raise Unread(f"which {max(asked.counts)} parts are meant")
+    if len(labels) == 1 and asked.kinds - {"each"}:
+        bill.take_entries_for_parts()  # "January $450, February $380: which was more?"
+    parts = [bill.part(label) for label in bill.labels]
+    whole, read = bill.whole(len(parts))
+    goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
+    return Problem(tuple(goals), tuple(parts), (*read, *more), bill.currency, "money")
 
 
-def _check_text(text: str) -> None:
-    if len([period for period in _PERIODS if re.search(rf"\b(?:{period})\b", text, re.IGNORECASE)]) > 1:
-        raise Unread("whether it is by the week, the month or the year")
-    if found := w.changing(text):
-        raise Unread(f'"{found}"')
+class _Bill:
+    """The entries of a text, and the percentages with what they are of. Raises Unread for what has no certain role."""
 
+    def __init__(self, clauses: Clauses, text: str) -> None:
+        self.clauses, self.pieces, self.marks = clauses, clauses.pieces, clauses.marks
+        self.minor = "€" if re.search("€|euro", text, re.IGNORECASE) else "£" if "£" in text else "$"
+        self.entries: list[Entry] = []
+        self.overall: list[Entry] = []
+        """Fees and deductions that concern everything."""
+        every: list[Entry] = []
+        for piece in self.pieces:
+            self.add(piece, every)
+        if not any(entry.is_counted or entry.currency or "." in entry.price for entry in self.entries):
+            raise Unread("any quantity with a price")
+        self.check_counts()
+        scopes = Scopes(self.marks, self.pieces, self.entries)
+        self.rates = [scopes.rate(piece) for piece in self.pieces if re.search(P, piece.text)]
+        self.check_words()
+        self.currency = self.one_currency([*self.entries, *self.overall, *every], text)
+        labels = self.labels
+        if every and (len(labels) < 2 or "" in labels):  # noqa: PLR2004
+            raise Unread("which parts the fee is for")
+        self.entries += [replace(entry, place=Piece("", label, -1, -1)) for entry in every for label in labels]
+        check_rates(self.rates, self.entries, self.overall, fees_too=scopes.fees_too)
 
-def _joined(pieces: Sequence[Piece], marks: Marks) -> list[Piece]:
-    """A quantity and its price may stand in two pieces: "14 blankets, 9.50 each"."""
-    joined: list[Piece] = []
-    for piece in pieces:
-        last = joined[-1] if joined else None
-        if last and last.sentence == piece.sentence and last.label == piece.label and _completes(piece, last, marks):
-            named = SIZED.search(last.text) and not re.match(rf"\W*{N}", last.text) and not re.match(M, piece.text)
-            text = f"{piece.text} ({last.text})" if named else f"{last.text} {piece.text}"
-            joined[-1] = replace(last, text=text)
-        else:
-            joined.append(piece)
-    return joined
+    @property
+    def labels(self) -> list[str]:
+        return list(dict.fromkeys(entry.place.label for entry in self.entries))
 
-
-def _completes(piece: Piece, last: Piece, marks: Marks) -> bool:
-    """Whether the piece is the price, or the quantity and the price, of what the last one names."""
-    if re.search(P, piece.text + last.text) or _has_price(last.text, marks) or not re.search(ANY, piece.text):
-        return False
-    plain, _ = _without_result(piece.text, marks)
-    only = set(stems(re.sub(r"(?:\bper\s|/|\ban?\s)\s*\w+", "", plain))) <= _ONLY_PRICE
-    numbers = [each for each in re.findall(N, plain) if marks[each].written != "one"]
-    if not re.search(ANY, last.text):
-        fee = set(stems(last.text)) & w.FEES and not numbers and piece.joined in {"and", "&"}
-        return len(stems(last.text)) <= 4 and bool(fee or (only and piece.joined == ","))  # noqa: PLR2004
-    if not _has_price(piece.text, marks):
-        return False
-    named = not re.search(ANY, SIZED.sub("", last.text)) and not set(_words(re.split(N, last.text)[0])) <= w.LEADING
-    if named and _HELD.match(piece.text) and not w.CONTAINERS & set(stems(last.text)):
-        return True  # "Pinot Noir 750 ml, 24 bottles at $11"
-    if len(numbers) != (0 if re.search(M, piece.text) else 1):
-        return False
-    opens = stems(piece.text)[:1]
-    each = re.search(r"\b(?:each|apiece|ea)\b|@", piece.text)
-    return only or (piece.joined in {"and", "&"} and bool(each) and not set(opens) & {"a", "an", "the", *w.FEES})
-
-
-def _has_price(text: str, marks: Marks) -> bool:
-    factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
-    return bool(factors) or price_at(_without_result(text, marks)[0], marks) is not None
-
-
-def _without_result(text: str, marks: Marks) -> tuple[str, str]:
-    """ "3 pens @ $2 = $6" without what comes of it, and that."""
-    before, _, after = text.partition("=")
-    stated = re.findall(ANY, after)
-    return (before, marks[stated[0]].value) if len(stated) == 1 and len(re.findall(ANY, before)) > 1 else (text, "")
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text.lower())
-
-
-class _Reader:
-    """Puts the pieces into a bill."""
-
-    def __init__(self, bill: Bill, minor: str) -> None:
-        self.bill = bill
-        self.minor = minor
-        self.for_each_part: list[Entry] = []
-        self.rated: list[tuple[Piece, int]] = []
-
-    def add(self, piece: Piece) -> None:
-        bill, marks = self.bill, self.bill.marks
-        self.rated += [(piece, len(bill.entries))] if re.search(P, piece.text) else []
-        text, stated = _without_result(re.sub(P, " ", piece.text), marks)
-        words = set(stems(text))
-        if not _has_price(text, marks):
-            if not all(self.passes(piece, text, match.start()) for match in re.finditer(N, text)):
-                raise Unread(f'No price found for "{marks.shown(text)}"')
+    def add(self, piece: Piece, every: list[Entry]) -> None:
+        """`every` takes what each of the parts pays."""
+        text, stated = without_result(re.sub(P, " ", piece.text), self.marks)
+        words, shown = set(stems(text)), self.marks.shown(piece.text)
+        if not self.clauses.has_price(text):
             if self.lacks_price(piece):
-                raise Unread(f'No price found for "{marks.shown(text)}"')
+                raise Unread(f'No price found for "{shown}"')
             return
-        if words and words <= _STATED and not re.search(N, text):
-            raise Unread(f'"{marks.shown(text)}"')
+        if words & _STATED and words <= _STATED | w.LEADING | {"card", "the"} and not re.search(N, text):
+            raise Unread(f'"{shown}"')
         found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
         each_part = found is not None and stem(found[1].lower()) in w.PARTS
-        entry = read_entry(_EACH_PART.sub("", text) if each_part else text, marks, self.counts(piece.label))
+        entry = self.clauses.entry(piece, _EACH_PART.sub("", text) if each_part else text)
         entry = replace(entry, currency=self.minor) if entry.currency == "minor" else entry
         if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
-            raise Unread(f'the total in "{marks.shown(piece.text)}"')
-        if self.is_taken_off(piece, text, words):
-            if entry.is_counted or {"each", "per", "every"} & words or not bill.entries:
-                raise Unread(f'"{marks.shown(text)}"')
+            raise Unread(f'the total in "{shown}"')
+        if set(stems(entry.name)) <= {"me", "u", "cash", "i", "we"} and _OWN_MONEY.search(text):
+            raise Unread(f'what "{shown}" is for')
+        signed = re.search(rf"(?:^|\s)[-−–]{M}", text) or (words & w.PAYMENTS and words & w.PAYING)
+        if signed or (w.DISCOUNTS & words and not re.search(P, piece.text)):
+            if entry.is_counted or {"each", "per", "every"} & words or not self.entries:
+                raise Unread(f'"{shown}"')
             entry = replace(entry, taken_off=True)
-        if each_part:
-            self.for_each_part.append(entry)
-        elif (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and bill.stands_alone(piece):
-            bill.overall.append(entry)
-        else:
-            bill.entries.append((entry, piece))
-
-    def is_taken_off(self, piece: Piece, text: str, words: set[str]) -> bool:
-        signed = re.search(rf"(?:^|\s)[-−–]{M}", text)
-        return bool(
-            signed
-            or (words & w.PAYMENTS and words & w.PAYING)
-            or (w.DISCOUNTS & words and not re.search(P, piece.text))
-        )
-
-    def passes(self, piece: Piece, text: str, at: int) -> bool:
-        """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
-        before, after = stems(text[:at]), stems(text[at + 1 :])[:2]
-        amount, labels = self.bill.marks[text[at]], self.bill.labels
-        sentence = " ".join(each.text for each in self.bill.pieces if each.sentence == piece.sentence)
-        beside = set(after[:1]) & (w.PEOPLE | w.PASSING)
-        told = (w.VERBS | w.PRONOUNS) & set(_words(sentence)) and not re.search(rf"{M}|@|\b(?:each|per)\b", sentence)
-        if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
-            return not (piece.joined and after and not text[:at].strip() and re.search(M, sentence))
-        numbered = set(text[:at].lower().split()[-1:]) & (w.PARTS | {"number", "part", "version", "step"})
-        if numbered or (beside and told):
-            return True
-        if before and any(f"{before[-1]} {amount.written}" in label.lower() for label in labels):
-            return True
-        apart = not piece.label or _ASKING.search(text) or piece.text == sentence
-        if apart and not re.search(f"{M}|{P}", sentence) and self.is_said_again(piece, amount.value, before, after):
-            return True
-        if (len(labels) < 2 or amount.value == str(len(labels))) and _ASKING.search(text):  # noqa: PLR2004
-            return bool(
-                beside or set(after[:1]) & w.PARTS or (not after and set(before[-1:]) & {"all", "the", "these"})
-            )
-        near, words = beside or set(after[1:]) & w.PEOPLE or after == ["of", "us"], set(_words(text)) & _ASIDE
-        begins = set(_words(text[:at])) <= w.LEADING
-        have = set(after[:1]) & w.PEOPLE and words & {"have", "has", "had"}
-        return bool(near and words and (have or not begins))
-
-    def is_said_again(self, piece: Piece, number: str, before: Sequence[str], after: Sequence[str]) -> bool:
-        """Whether the number is that of the parts ("the two come to"), or of items that are priced elsewhere."""
-        labels = {each.label for each in self.bill.pieces if each.label}
-        named = not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
-        if named and len(labels) > 1 and number == str(len(labels)):
-            return True
-        again = (
-            match
-            for each in self.bill.pieces
-            if each is not piece and re.search(M, each.text)
-            for match in re.finditer(N, each.text)
-        )
-        return bool(after) and any(
-            self.bill.marks[match[0]].value == number and stems(match.string[match.end() :])[:1] == after[:1]
-            for match in again
-        )
+        alone = all(each.place.sentence != piece.sentence for each in self.entries)
+        whole = (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and alone
+        (every if each_part else self.overall if whole else self.entries).append(entry)
 
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
-        beside = [each for each in self.bill.pieces if each.sentence == piece.sentence and each is not piece]
-        if not piece.joined or re.search(P, piece.text) or not any(re.search(M, each.text) for each in beside):
+        beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
+        if {"free", "included", "nothing", "no"} & set(stems(piece.text)):
+            return False
+        if (
+            not piece.joined
+            or re.search(P, piece.text)
+            or not any(self.clauses.has_price(each.text) for each in beside)
+        ):
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
-        following = [each.joined for each in self.bill.pieces[self.bill.pieces.index(piece) + 1 :] if each in beside]
+        following = [each.joined for each in self.pieces[self.pieces.index(piece) + 1 :] if each in beside]
         alone = piece.label and following[:1] not in (["and"], ["&"])
         bare = alone and len(words) <= 2 and not known & {*words, *stems(piece.text)}  # noqa: PLR2004
         the = words[:1] == ["the"] and not (known | {"amount"}) & {*words[1:], *stems(piece.text)[1:]}
         opens = the or words[:1] in (["a"], ["an"], ["another"], ["one"], ["my"], ["some"])
         return bool(bare or (opens and 1 < len(words) < 6))  # noqa: PLR2004
 
-    def counts(self, label: str) -> dict[str, str]:
-        """How many there are of each thing that the part's entries count."""
-        found: dict[str, str] = {}
-        for entry, place in self.bill.entries:
-            if place.label == label and entry.is_counted:
-                for word in stems(entry.name):
-                    found[word] = "" if word in found else entry.quantity
-        return found
+    def check_counts(self) -> None:
+        """Every number that is no price and no quantity of one stands for something that needs no price."""
+        for count in self.clauses.counts:
+            if not (count.is_priced or count.is_used or self.passes(count)):
+                raise Unread(f'No price found for "{self.marks.shown(count.place.text)}"')
 
-    def check(self) -> None:
-        """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
-        pieces, entries = self.bill.pieces, [entry for entry, _ in self.bill.entries]
-        used = {word for piece in pieces if re.search(ANY, piece.text) for word in stems(piece.text)}
-        used.update(*(stems(entry.name) for entry in entries))
-        names = [
-            set(stems(each.name)) - w.EVERYTHING - w.FEES - w.PARTS - {"of", "the", "and", "in"} for each in entries
+    def passes(self, count: Count) -> bool:
+        """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
+        piece, at, after = count.place, count.at, count.nouns[:2]
+        before, amount = stems(piece.text[:at]), self.marks[piece.text[at]]
+        sentence = " ".join(each.text for each in self.pieces if each.sentence == piece.sentence)
+        priced = bool(re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence))
+        if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
+            return not (piece.joined and after and not piece.text[:at].strip() and re.search(M, sentence))
+        if set(piece.text[:at].lower().split()[-1:]) & (w.PARTS | w.NUMBERED | {"step"}):
+            return True
+        named = bool(before) and any(f"{before[-1]} {amount.written}" in label.lower() for label in self.labels)
+        apart = not priced and re.match(r"an? |(?:19|20)\d\d$", amount.written, re.IGNORECASE)
+        told = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
+        return bool(named or apart or told or (not priced and self.is_said_again(count)))
+
+    def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
+        """How many parts or entries there are: "the two come to", "3 things"."""
+        labels, piece, after = self.labels, count.place, count.nouns[:1]
+        free = not after or after[0] in w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
+        if count.value == str(len(labels)) and len(labels) > 1 and free:
+            return True
+        sizes = {len(self.entries)} | {
+            len([each for each in self.entries if each.place.label == one]) for one in labels
+        }
+        sizes.add(len([each for each in self.entries if each.place.sentence == piece.sentence]))
+        return bool(set(after) & (w.PARTS | {"thing", "item"})) and count.value in map(str, sizes)
+
+    def is_beside(self, count: Count, before: Sequence[str], *, priced: bool) -> bool:
+        after, text = count.nouns[:2], count.place.text.lower()
+        if before[-1:] == ["for"] and set(after[:1]) & (w.TIMES - {"minute", "min", "hour", "hr"}):
+            return False  # "$35 a month, for 12 months"
+        near = set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & w.PEOPLE or after == ["of", "us"]
+        aside = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
+        return bool(near) and (not priced or bool(set(re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text)) & aside))
+
+    def is_said_again(self, count: Count) -> bool:
+        """Whether as many of the same stand in a clause with a price."""
+        again = [
+            (self.marks[match[0]].value, stems(each.text[match.end() :])[:1])
+            for each in self.pieces
+            for match in re.finditer(N, each.text)
+            if each is not count.place and re.search(M, each.text)
         ]
-        with_entries = {place.label for _, place in self.bill.entries}
-        for piece in pieces:
-            words = set(stems(piece.text))
-            others = with_entries - {"", piece.label} if piece.label else ()
-            if others and piece.label not in with_entries and not {"nothing", "free", "no", "none"} & words:
-                raise Unread(f'No price found for "{piece.label}: {self.bill.marks.shown(piece.text)}"')
+        return bool(count.nouns) and (count.value, count.nouns[:1]) in again
+
+    def check_words(self) -> None:
+        """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
+        used = {word for piece in self.pieces if re.search(ANY, piece.text) for word in stems(piece.text)}
+        used.update(*(stems(entry.name) for entry in self.entries))
+        filling = w.EVERYTHING | w.FEES | w.PARTS | {"of", "the", "and", "in"}
+        names = [set(stems(entry.name)) - filling for entry in self.entries]
+        none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
+        labels = {*self.labels, *none, ""}
+        for piece in self.pieces:
+            words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
+            if (
+                set(self.labels) - {""}
+                and piece.label not in labels
+                and not (_ASKING.match(piece.text) or words & w.EVERYTHING)
+            ):
+                raise Unread(f'No price found for "{piece.label}: {self.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:
                     raise Unread(f'"{min(words & kind)}" without an amount')
             asked = [bool(name & words) for name in names]
-            if _ASKING.search(piece.text) and not re.search(ANY, piece.text) and any(asked) and not all(asked):
+            if asks and not re.search(ANY, piece.text) and any(asked) and not all(asked):
                 raise Unread(f'"{piece.text}", which asks for some of the items')
 
+    def one_currency(self, entries: Sequence[Entry], text: str) -> str:
+        found = {entry.currency for entry in entries} - {""}
+        if len(found) > 1:
+            raise Unread(f"more than one currency: {', '.join(sorted(each.strip() for each in found))}")
+        bare = any(not entry.currency and "." not in entry.price for entry in entries)
+        if bare and any(entry.currency and Fraction(entry.price) < 1 for entry in entries):
+            raise Unread("whether a price is in cents")
+        spoken = _SPOKEN.search(text)
+        return found.pop() if found else _SYMBOLS[spoken[1][0].lower()] if spoken else ""
 
-def _problem(bill: Bill, asked: Asked, text: str, for_each_part: Sequence[Entry]) -> Problem:
-    entries = [entry for entry, _ in bill.entries]
-    if not any(entry.is_counted or entry.currency or "." in entry.price for entry in entries):
-        raise Unread("any quantity with a price")
-    currency = _currency([*entries, *bill.overall, *for_each_part], text)
-    labels = bill.labels
-    for entry in for_each_part:
-        if len(labels) < 2 or "" in labels:  # noqa: PLR2004
-            raise Unread("which parts the fee is for")
-        bill.entries += [(entry, Piece("", label, -1, -1)) for label in labels]
-    named = len(labels) > 1 and "" not in labels
-    if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
-        raise Unread(f"which {max(asked.counts)} parts are meant")
-    names = {
-        entry.name for entry in entries if entry.name and not (entry.is_counted or entry.taken_off or entry.is_fee)
-    }
-    if len(labels) == 1 and asked.kinds - {"each"} and len(names) == len(entries) > 1:  # "January $450, February $380"
-        bill.entries = [(entry, Piece("", entry.name.title(), 0, 0)) for entry in entries]
-    bill.check_rates()
-    parts = [bill.part(label, currency) for label in bill.labels]
-    whole, read = bill.whole(len(parts), currency)
-    goals, more = goals_of(asked, parts, whole, currency, is_changed=bool(read))
-    return Problem(tuple(goals), tuple(parts), (*read, *more), currency, "money")
+    def take_entries_for_parts(self) -> None:
+        named = {each.name for each in self.entries if not (each.is_counted or each.taken_off or each.is_fee)} - {""}
+        if len(named) == len(self.entries) > 1:
+            self.entries = [replace(each, place=Piece("", each.name.title(), 0, 0)) for each in self.entries]
+
+    def part(self, label: str) -> Part:
+        costs: list[tuple[Entry, Expression]] = []
+        read: list[str] = []
+        for entry in (each for each in self.entries if each.place.label == label):
+            cost, line = self.cost(entry), self.line(entry)
+            for rate in (each for each in self.rates if each.entry is entry):
+                cost, line = changed(cost, rate.portion, off=rate.off), f"{line}, {rate}"
+            costs.append((entry, cost))
+            read.append(line)
+        rates = [each for each in self.rates if not each.entry and each.label and each.label == label]
+        whole, more = self.rated(_sum(costs), rates, "all of it")
+        return Part(label, (*read, *more), whole)
+
+    def whole(self, parts: int) -> tuple[Expression, list[str]]:
+        """The total of all parts, and what concerns it as a whole."""
+        whole = total(*map(PartTotal, range(parts)))
+        if self.overall:
+            whole = _sum([(entry, self.cost(entry)) for entry in self.overall], whole)
+        rates = [each for each in self.rates if not each.entry and not each.label]
+        rated, read = self.rated(whole, rates, "everything")
+        return rated, [*map(self.line, self.overall), *read]
+
+    def rated(self, whole: Expression, rates: Sequence[Rate], of: str) -> tuple[Expression, list[str]]:
+        for rate in rates:
+            whole = changed(whole, rate.portion, off=rate.off)
+        return whole, [f"{rate} {'' if rate.off else 'on '}{of}" for rate in rates]
+
+    def cost(self, entry: Entry) -> Expression:
+        price = Number(entry.price, self.currency + entry.price)
+        return price if entry.quantity == "1" else product(Number(entry.quantity), price)
+
+    def line(self, entry: Entry) -> str:
+        amount = f"{self.currency}{entry.price}"
+        if not entry.is_counted and entry.quantity == "1":
+            return f"{entry.name or 'amount'} {'-' if entry.taken_off else ''}{amount}"
+        return f"{entry.quantity} {entry.name or 'items'} at {amount}{'' if entry.quantity == '1' else ' each'}"
 
 
-def _currency(entries: Sequence[Entry], text: str) -> str:
-    found = {entry.currency for entry in entries} - {""}
-    if len(found) > 1:
-        raise Unread(f"more than one currency: {', '.join(sorted(each.strip() for each in found))}")
-    bare = any(not entry.currency and "." not in entry.price for entry in entries)
-    if bare and any(entry.currency and Fraction(entry.price) < 1 for entry in entries):
-        raise Unread("whether a price is in cents")
-    spoken = _SPOKEN.search(text)
-    symbols = {"e": "€", "d": "$", "u": "$", "p": "£", "s": "£", "g": "£", "r": "₹", "y": "¥"}
-    return found.pop() if found else symbols[spoken[1][0].lower()] if spoken else ""
+def _sum(costs: Sequence[tuple[Entry, Expression]], *more: Expression) -> Expression:
+    added = [*more, *(cost for entry, cost in costs if not entry.taken_off)] or [Number("0")]
+    taken = [cost for entry, cost in costs if entry.taken_off]
+    return minus(total(*added), total(*taken)) if taken else total(*added)

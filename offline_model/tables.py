@@ -1,4 +1,4 @@
-"""Tables in a text (markdown, pipes, tabs, CSV with a header) -> a line for each row, and the part it belongs to."""
+"""Tables in a text (markdown, pipes, tabs, CSV, aligned columns) -> for each row its part and a line to read."""
 
 import csv
 import re
@@ -9,18 +9,24 @@ from offline_model.numbers import figures
 from offline_model.problem import Unread
 
 _COLUMNS = (  # the words of a heading -> what the column holds; the first that fits
-    (r"unit ?price|price ?(?:each|per|/)|unit ?cost|cost ?(?:each|per|/)|^price|^rate|each|\bprice$", "price"),
+    (
+        r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+",
+        "price",
+    ),
+    (r"^price|^rate|each|\bprice$", "price"),
     (r"line ?total|^total|amount|sub ?total|ext", "total"),
+    (r"cost cent(?:re|er)", "part"),
     (r"^cost\b", "cost"),
-    (r"qty|quantity|^units?$|count|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
+    (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
     (r"item|product|description|name|what|article|goods|service", "item"),
     (
-        r"store|shop|vendor|supplier|place|trip|month|department|dept|market|retailer|person|who|where|site|category",
+        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|cent(?:re|er)",
         "part",
     ),
     (r"day|week|seller|team|location|city|event|project|quarter|room", "part"),
 )
 _BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
+_SEPARATORS = (("|", r"\|", 2), ("\t", r"\t", 1), (",", ",", 2), (";", ";", 2), ("  ", r"\s{2,}", 2))
 
 
 def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -30,45 +36,59 @@ def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
     at = 0
     while at < len(lines):
         end = at + 1
-        separators = [
-            each for each, least in (("|", 2), ("\t", 1), (",", 2), (";", 2)) if lines[at].count(each) >= least
-        ]
-        if separators and not re.search(r"\d", lines[at]):
-            while end < len(lines) and lines[end].count(separators[0]) >= lines[at].count(separators[0]) - 2:
+        fits = [each for each in _SEPARATORS if len(re.findall(each[1], lines[at].strip())) >= each[2]]
+        if fits and not re.search(r"\d", lines[at]):
+            while end < len(lines) and _belongs(lines[end], fits[0][0], lines[at]):
                 end += 1
-        found = _rows([line for line in lines[at:end] if re.search(r"\w", line)], separators[0]) if end > at + 1 else []
-        if found:
-            rows += found
-            lines[at:end] = [""] * (end - at)
+        found = _rows([line for line in lines[at:end] if re.search(r"\w", line)], fits[0][0]) if end > at + 1 else []
+        rows += found
+        lines[at:end] = [""] * (end - at) if found else lines[at:end]
         at = end if found else at + 1
     return "\n".join(lines), rows
 
 
+def _belongs(line: str, separator: str, header: str) -> bool:
+    cells = _split(line, separator)
+    heading = len([cell for cell in cells if re.search(r"\w", cell)]) == 1 and re.fullmatch(
+        r"[\W_]+[^\d?]+[\W_]+", line
+    )
+    return bool(heading) or (len(cells) >= len(_split(header, separator)) - 2 and len(cells) > 1)
+
+
 def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
     """Empty if the first line is no header that is understood."""
-    cells = [[cell.strip(" *") for cell in _split(line, separator)] for line in lines]
-    titles, body = cells[0], cells[1:]
+    titles, *body = ([cell.strip(" *") for cell in _split(line, separator)] for line in lines)
     header = [next((kind for pattern, kind in _COLUMNS if re.search(pattern, _plain(cell))), "") for cell in titles]
     if header.count("quantity") > 1 and "price" not in header:
         header = ["price" if _plain(title) == "unit" else kind for title, kind in zip(titles, header, strict=True)]
     known = [column for column in header if column]
     if not {"price", "total", "cost"} & set(known) or len(known) != len(set(known)):
         return []
-    if any(len(row) != len(header) for row in body):
+    full = [row for row in body if len(row) == len(header)]
+    if any(len(row) != len(header) and len([cell for cell in row if cell]) != 1 for row in body):
         return []
     for at, title in enumerate(titles):
-        figures_in = [row[at] for row in body if re.search(r"\d", row[at])]
+        figures_in = [row[at] for row in full if re.search(r"\d", row[at])]
         if not header[at] and figures_in and not _BESIDE.search(title):
-            if "price" not in header or "quantity" in header or not all(re.fullmatch(r"\d+", row[at]) for row in body):
+            if "price" not in header or "quantity" in header or not all(re.fullmatch(r"\d+", row[at]) for row in full):
                 raise Unread(f'the column "{title}"')
             header[at] = "quantity"
-    return [_line(dict(zip(header, row, strict=True)), line) for row, line in zip(body, lines[1:], strict=True)]
+    part, rows = "", []
+    for row, line in zip(body, lines[1:], strict=True):
+        if len(row) == len(header):
+            own, text = _line(dict(zip(header, row, strict=True)), line)
+            rows.append((own or part, text))
+        else:
+            part = next(cell for cell in row if cell).strip(" -=#:*")
+    return rows
 
 
 def _split(line: str, separator: str) -> list[str]:
+    if separator == "  ":
+        return re.split(r"\s{2,}", line.strip())
     if separator == "|":
         return line.strip().strip("|").split("|")
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""])
 
 
 def _plain(cell: str) -> str:
@@ -79,11 +99,8 @@ def _line(row: dict[str, str], line: str) -> tuple[str, str]:
     column = next(name for name in ("price", "total", "cost") if name in row)
     quantity, amount = row.get("quantity", ""), row[column]
     numbers = [figures(re.sub(r"[^\d.,]", "", row[name])) for name in ("quantity", "price", "total") if name in row]
-    if (
-        None in numbers
-        or not re.search(r"\d", amount)
-        or ("quantity" in row and not re.fullmatch(r"[\d.,]+", quantity))
-    ):
+    counted = "quantity" not in row or re.fullmatch(r"[\d.,]+", quantity)
+    if None in numbers or not re.search(r"\d", amount) or not counted:
         raise Unread(f'a number in "{line.strip()}"')
     if column == "cost" and quantity not in {"", "1"}:
         raise Unread(f'whether the cost in "{line.strip()}" is for one or for all')
@@ -91,9 +108,7 @@ def _line(row: dict[str, str], line: str) -> tuple[str, str]:
         count, price, total = (Fraction(each or 0) for each in numbers)
         if count * price != total:
             raise Unread(f'the total in "{line.strip()}"')
-    item = re.sub(r"[(),;:@=|]| - ", " ", row.get("item", ""))
-    if quantity and column == "price":
-        return row.get("part", ""), f"{quantity} x {item} @ {amount}"
     if re.match(r"\s*(?:sub|grand)?\s*total\b", line.strip("| "), re.IGNORECASE):
         raise Unread(f'"{line.strip()}"')
-    return row.get("part", ""), f"1 x {item} @ {amount}"
+    item = re.sub(r"\S*\d\S*|[(),;:@=|]| - ", " ", row.get("item", ""))
+    return row.get("part", ""), f"{quantity if quantity and column == 'price' else 1} x {item} @ {amount}"

@@ -1,6 +1,7 @@
 """The closed lists that decide how purchases are read. A word that is in none of them is passed over."""
 
 import re
+from functools import lru_cache
 
 
 def _set(words: str) -> frozenset[str]:
@@ -14,24 +15,25 @@ CONTAINERS = _set(
     "tube kit pair dozen doz dz barrel bucket basket punnet bale book sheet page"
 )
 TIMES = _set("minute min hour hr day week month year night")
-MEASURES = TIMES | _set(  # a price per one of these, or per container, is only read if the quantity is of the same
+MEASURES = TIMES | _set(  # a price per one of these is only read if the quantity is of the same
     "kg kilo kilogram g gram lb pound oz ounce l litre liter ml cl ft foot feet m metre meter cm mm inch in yd "
-    "yard gal gallon qt quart pint pt cup mile km person head guest thousand hundred ton tonne acre mb gb tb watt "
-    "w kw kwh volt v amp count ct pk"
+    "yard µl mg gal gallon qt quart pint pt cup mile km person head guest thousand hundred ton tonne acre mb gb tb "
+    "watt w kw kwh volt v amp count ct pk"
 )
 SIZES = _set("count ct gb tb mb mm cm inch in watt w kw volt v amp hp mp gauge grit denier ply")
 PARTS = _set(
     "store shop vendor supplier place trip month department market retailer site website stop location branch "
     "outlet invoice receipt bill quote merchant dealer seller source stall booth grower farm restaurant cafe "
-    "caterer family team client customer project week weekend day quarter event city room class order person "
-    "people friend volunteer member section category errand visit contractor company campus floor household "
-    "bakery pharmacy purchase group party shipment account cart basket leg season bid option provider school "
-    "warehouse region hotel airline garage printer butcher grocer tailor sport game po"
+    "caterer family team client customer project week weekend day quarter event city room class order person people "
+    "friend volunteer member section category errand visit contractor company campus floor household bakery "
+    "pharmacy purchase group party shipment account cart basket leg season bid option provider school warehouse "
+    "region hotel airline garage printer butcher grocer tailor sport game po note centre center"
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
     "roommate housemate flatmate sibling brother sister son daughter cat dog nephew niece cousin adult player "
-    "volunteer member family teacher neighbor neighbour couple girl boy"
+    "volunteer member family teacher neighbor neighbour couple girl boy guy mate pal man woman men women parent dad "
+    "mom wife husband fiance girlfriend boyfriend partner attendee passenger resident tenant employee worker"
 )
 PASSING = TIMES | _set("mile km block degree time ago floor weekend step")  # stand beside purchases, in sentences
 NUMBERED = _set(  # a number after one of these is a name
@@ -40,12 +42,12 @@ NUMBERED = _set(  # a number after one of these is a name
     "episode day week apt catch area trip"
 )
 FEES = _set(
-    "shipping delivery postage freight handling fee surcharge charge deposit tip gratuity tax vat gst toll "
-    "parking service packaging setup installation rush customs duty"
+    "shipping delivery postage freight handling fee surcharge charge deposit tip gratuity tax vat gst toll parking "
+    "service packaging setup installation rush customs duty"
 )
 PAYMENTS = _set("gift voucher credit")  # what is paid with and so taken off, where it is used
 PAYING = _set("used use using apply applied less minu cover redeem after")
-DISCOUNTS = _set("off discount coupon rebate markdown savings reduction promo minus less")
+DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
     "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores"
@@ -53,16 +55,16 @@ EVERYTHING = _set(
 VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
     "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
-    "take takes found used added went chose sent brought charged charges will would plan plans paying adding "
-    "provided provides supplied gave "
-    "quotes quoted offers delivers delivered supplies asks"
+    "take takes found used added went chose sent brought charged charges will would plan plans paying adding costs "
+    "provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
+    "delivered supplies asks"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
 NOT_NAMES = PRONOUNS | _set(
     "my our me us your their his her is are was were following here here's list need needs want please add total "
     "sum calculate compute find how what what's which whats items item shopping question problem answer today "
-    "yesterday this these those that each every per if all so then also note costs cost price prices amount help "
-    "hi hello dear tell many much who average spend spent altogether both grand check qty quantity units number"
+    "yesterday this these those that each every per if all so then also costs cost price prices amount help hi "
+    "hello dear tell many much who average spend spent altogether both grand check qty quantity units number"
 )
 LEADING = (
     VERBS
@@ -73,71 +75,135 @@ LEADING = (
         "second third next finally then additionally only about one item items from both all together up in"
     )
 )
+PRICE_WORDS = (
+    EACH
+    | CONTAINERS
+    | UNITS
+    | LEADING
+    | MEASURES
+    | _set(
+        "at is wa were are a an again price priced costing for per total which that they it all lot these "
+        "those them there altogether together in both flat"
+    )
+)
+"""What may stand beside an amount without naming an item."""
 
 _NUMBER = (
     r"(?:[$£€¥₹] ?)?(?:\d(?!\d*-[a-z])|an? (?:hundred|dozen)\b"
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
-_CHANGING = (
-    rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
-    rf"(?:less than|fewer than|at least|at most|up to|between|some|maybe|or so|every|minimum|maximum|from) {_NUMBER}",
-    r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d",
-    r"\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)",
-    r"(?:return|refund|exchang|cancel|borrow|lending|lends|lost|stole|broke(?! ?[,.]| lol\b)|subscri|instal|deduct)\w*",
-    r"reimburse[ds]? (?:me|us|by)|lent|lend|except|excl\w*|without|instead|besides|apart from|other than|other half",
-    r"rather than|(?:but )?not|(?:not )?never|minus the|no (?:longer|more)|\w+n't|half[ -](?:price|off|the|as|of)",
-    r"bogo\w*|buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)|for the price of|\d ?(?:-for-|for) ?\d\b(?!\.\d)",
-    r"(?:two|three)[ -]for[ -](?:one|two)|free with|same (?:again|thing|order)",
-    r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)|the same\b(?= ?(?:[.,;?!]|$|as|order|item))",
-    r"(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer) (?:than|each)|per \w+ per \w+",
-    r"on the house|by the (?:glass|slice|hour|pound|dozen|bottle)|match(?:es|ed)?",
-    r"applied(?! to)|happy hour|paid (?:for )?(?:one|half|part|some|a third)\b|half (?:now|up ?front|later|today)",
-    r"free\b|\d+-?ish|haggl\w*|knock\w*|negotiat\w*|else it|(?:and )?then some|(?:a )?similar (?:price|cost|amount)",
-    r"(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)",
-    r"already|pre-?paid|paid off|down ?payment|deposit(?! of [^,.;]{1,14} plus )|owed? me|(?-i:owes? [A-Z][a-z]*)",
-    r"points|cash ?back|trade[ -]?in|in advance|left to pay|covered|alone|by itself|on its own|expired|rebate later",
-    r"back\b(?! to)",
-    r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
-    r"on sale from|(?:reduced|marked down|down) from|originally|normally|(?<=% )down|or|either|neither|nor|unless",
-    r"alternatively|whichever|might|maybe|perhaps|possibly|probably|unsure|forg[eo]t|unknown|tbd|n/a|varies",
-    r"depend\w*|no idea|(?:some|most|half|part|one|many|none|any|several|few|\d+) of (?:the|them|those|these)",
-    r"(?:some|most|half|part|two|three|\d+) of (?:my|our)|(?:some|half|part|most) of it|a couple|handful",
-    r"enough\b(?! for me)|(?:a few|several)(?= )(?! (?:things|items|stores|places|stops|errands|shops|vendors))",
-    r"(?:off|on|of|for) some",
-    r"some(?= )(?! (?:help|stuff|things|shopping|groceries|supplies|errands|gifts|presents|items))|same as",
-    r"last (?:week|month|year|time)'s|as (?:many|much)|twice|double[ds]?|triple[ds]?|thrice|times (?:as|the)",
-    r"the rest|remaining|remainder|leftover",
-    r"(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:for|over|during)",
-    r"for (?:\w+ )?(?:\d+|two|three|four|five|six|twelve|the next \w+) (?:months|weeks|days|years|hours|nights)",
-    r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|profit|(?:re)?sell(?!ers?\b|s? (?:me|us)\b)\w*",
-    r"sold(?! (?:me|us)\b)|revenue|earn\w*|income|wages?|salary|interest|loan|invest\w*|margin|exchange rate",
-    r"convert\w*|how (?:many|long|far|old|often|big|heavy|fast)|when|why|whose",
-    r"who\b(?! (?:spent|paid|spends|pays|owes) (?:the )?(?:most|least|more|less))",
-    r"should(?! (?:i|we|he|she|they) (?:get|have|receive|pay)\b)|worth|better",
-    r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|percent(?:age)? of|percentage|ratio",
-    r"proportion|fraction|probability|which (?:item|product|is the best)",
-    r"(?:cheapest|dearest|most expensive) (?:item|product|thing)|(?:item|product) (?:is|was|costs?)",
-    r"per (?:calorie|serving|use)|median|rounded?|round (?:to|up|down)",
-    r"(?:average|mean) (?:item |price |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
-    r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)|bulk|thereafter",
-    r"first \d|(?:extra|additional|further|another) \d+ ?%|if\b(?! +(?:i|we|you|he|she|they|split|shared|divided)\b)",
-    r"if \w+ had|per (?:additional|extra)|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)",
-    r"(?:vat|tax|gst) incl|(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
+_ANYWHERE = (
+    r"(?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow)\w*",
+    r"reimburse[ds]? (?:me|us|by)",
+    r"sen[dt] (?:\w+ ){0,3}back|(?:took|take|taking|bring|brought|gave|give|put) (?:\w+ ){1,3}back",
+    r"trade[ds]?[ -]?in|half[ -](?:price(?! (?-i:[A-Z]))|off|the|as|of)|other half",
+    r"paid (?:for )?(?:half|part|some)|bogo\w*|buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)",
+    r"for the price of|(?:two|three|\d)[ -]for[ -](?:one|two|\d\b)(?!\.\d)|on the house|except|excl\w*|apart from",
+    r"besides|other than|rather than|instead|minus the|no longer|already|pre-?paid|paid off|down ?payment",
+    r"pa(?:y|id) [^.?!]{0,20}in advance|(?:earn|redeem|get|use)\w* [^.?!]{0,20}points|cash ?back|rebate later",
+    r"rain ?check|store credit|half (?:now|later|today)|stole\w*|unless|whichever|alternatively|either|neither",
+    r"maybe|perhaps|possibly|probably|(?:un|not )sure|forg[eo]t|unknown|tbd|n/a|varies|depend\w*|no idea",
+    r"(?:do(?:es)?|did|can?)(?: not|n?[’']t) (?:know|recall|remember|say)|on request|haggl\w*",
+    (
+        r"(?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of "
+        r"(?:the(?:m|se)?|those|my|our|(?-i:[A-Z])\w+'s)\b"
+        r"(?<!\d of them)(?<!\d of those)(?<!\d of these)"
+    ),
+    (
+        r"(?:not|never|\w+n[’']t) (?:\w+ ){0,2}"
+        r"(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|counte?d?)"
+    ),
+    r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)",
+    r"owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)",
+    r"(?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s",
+    r"twice (?:that|the|as|what)|(?:charged|billed|paid) (?:\w+ )?twice",
+    r"(?:third|second|fourth|next|other)(?: one)? (?:is |was |comes )?(?:free|half)",
+    r"(?:it|they|this|that|them) (?:was|were|is|are) (?:cheaper|dearer|less)\b(?! than)(?! ?\?)",
+    r"(?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))",
+    r"if (?:you|he|she|they) (?:spend|buy|order)",
+    r"if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate",
+    r"convert\w*|(?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)",
+    r"every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b",
+    r"revenue|salary|wages?",
 )
-_CHANGES = re.compile(rf"(?<!\w)(?:{'|'.join(_CHANGING)})(?![a-z])", re.IGNORECASE)
+"""Change the arithmetic wherever they stand."""
+_BESIDE_AMOUNTS = (
+    rf"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than) {_NUMBER}",
+    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every|minimum|maximum) {_NUMBER}",
+    r"from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))",
+    r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d",
+    r"[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never",
+    r"\w+n[’']t|or|nor|might|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
+    r"half an? (?!dozen)|(?:one|\d|get|gets|got|is|was|for|make|half|comes?) (?:\w+ )?free",
+    r"free (?:one|with|if|over|when)|knock\w*|negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour",
+    r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)",
+    r"same (?:again|price|amount|number|order|quantity|as|for)|the same\b(?= ?(?:[.,;?!]|$))",
+    r"(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer)(?! \d)|per \w+ per \w+",
+    r"(?:per|each) (?:additional|extra)|by the (?:glass|slice|hour|pound|dozen|bottle)|applied(?! to)",
+    (
+        r"(?<!in the )(?<!at the )(?<!from the )(?:second|third|fourth|last) "
+        r"(?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)"
+    ),
+    r"deposit (?:paid|already|down)|(?:paid|left|put down|took) (?:a |the )?deposit",
+    r"(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
+    r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
+    r"on sale|(?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down",
+    r"discount(?:s|ed)? for|a couple|handful|enough",
+    r"(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))",
+    r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover",
+    r"interest|(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan",
+    r"invest\w*|margin|(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)",
+    r"instal?l?ments?|deduct\w*|sold|else|back(?! to| home| in| at|-|\?)",
+    r"if(?! +(?:i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)",
+    r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
+    r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
+    r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)",
+    r"bulk (?:price|rate|discount|order)s?|sometimes|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)",
+    r"(?:vat|tax|gst) incl|win",
+    r"(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
+)
+"""Change the arithmetic in a sentence that holds an amount."""
+_UNKNOWN_QUESTION = (
+    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|where|worth|better|best|in dollars|median",
+    r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
+    r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",
+    r"per (?:use|serving)|(?:cheapest|dearest|most expensive) (?:item|product|thing)",
+    r"(?:item|product) (?:is|was|costs?)|should(?! \w+ (?:get|pay))",
+    r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone",
+    r"(?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
+    r"fair(?:ly)?",
+    r"who\b(?! (?:spen[dt]s?|pa[iy]d?|pays|owes|charge[sd]?|is|was) (?:the )?(?:\w+er|\w+est|most|least|more|less))",
+)
+
+
+def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?![a-z])", re.IGNORECASE)
+
+
+_STRONG, _WEAK, _UNKNOWN = _any(_ANYWHERE), _any(_BESIDE_AMOUNTS), _any(_UNKNOWN_QUESTION)
+_SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
+_AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
+_ASKS = re.compile(r"\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?", re.IGNORECASE)
 _HARMLESS = re.compile(
-    r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)"
+    r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)s?"
     r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|delivery|shipping|postage|included|parking)(?: is| was)? )free\b",
     re.IGNORECASE,
 )
 
 
 def changing(text: str) -> str:
-    """What can change the arithmetic in a way that is not read, or "". For a text with single spaces."""
-    found = _CHANGES.search(_HARMLESS.sub("-", text))
+    """What can change the arithmetic in a way that is not read, or ""."""
+    text = _HARMLESS.sub("-", text)
+    found = _STRONG.search(text)
+    for sentence in () if found else _SENTENCES.split(text):
+        found = _WEAK.search(sentence) if _AMOUNT.search(sentence) else None
+        found = found or (_UNKNOWN.search(sentence) if _ASKS.search(sentence) else None)
+        if found:
+            break
     return found[0].strip() if found else ""
 
 
+@lru_cache(maxsize=2_000)
 def stem(word: str) -> str:
     """The singular, near enough to compare by."""
     word = word.removesuffix("'s").removesuffix("'")

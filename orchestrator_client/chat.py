@@ -112,7 +112,7 @@ class Chat:
                 if line in {"/quit", "/exit"}:
                     return
                 if line.startswith("/"):
-                    self._obey(line)
+                    self._run_command(line)
                 elif line:
                     await self._ask(line)
 
@@ -140,9 +140,9 @@ class Chat:
             await cancel_and_wait([self._running])
         self._timeline = timeline
         self._transcript.add(question, report)
-        self._take(self._running, report)
+        self._print_outcome(self._running, report)
 
-    def _take(self, ended: asyncio.Task[RunResult], report: Report) -> None:
+    def _print_outcome(self, ended: asyncio.Task[RunResult], report: Report) -> None:
         """Print the outcome of a question."""
         if ended.cancelled():
             report.error = "stopped"
@@ -159,7 +159,7 @@ class Chat:
         self._conversation = Conversation()
         self._known_servers = {each.name for each in self._session.connections if each.is_up}
 
-    def _obey(self, line: str) -> None:
+    def _run_command(self, line: str) -> None:
         name, _, argument = line.partition(" ")
         match name:
             case "/help":

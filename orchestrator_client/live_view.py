@@ -1,6 +1,6 @@
-"""The tree of running agents, drawn on a terminal while they work.
+"""Shows the tree of running agents on a terminal.
 
-It is drawn a few times a second and takes half of the screen at most. Other messages appear above it.
+It is drawn a few times per second and takes at most half of the screen. Other messages appear above it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class LiveView:
         self._seen.on_event(event)
 
     def say(self, text: str) -> None:
-        """A line above the tree."""
+        """Print a line above the tree."""
         with suppress(OSError):  # the terminal was closed
             self.console.print(wrapped(clip(text, STDERR_LINE), self.console.size.width), soft_wrap=True)
 
@@ -112,7 +112,7 @@ class LiveView:
             await asyncio.sleep(1 / FRAMES_PER_SECOND)
 
     def picture(self) -> Picture | Group:
-        """The tree as it is now, in at most half of the screen."""
+        """The current tree, in at most half of the screen."""
         self._seen.flush()
         now, size = time.monotonic(), self.console.size
         height = max(FEWEST_ROWS, size.height // 2)

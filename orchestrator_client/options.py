@@ -17,16 +17,18 @@ from agentloop import Budget, ConfigurationError
 from agentloop.command_line import Seconds, Usd, option
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
+from agentloop.mcp.client.servers import CONNECT_TIMEOUT
 from agentloop.prices import PRICES_VARIABLE
 from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
-from orchestrator_client.orchestrator import CONNECT_TIMEOUT, ORCHESTRATOR_MODEL
+from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """One command line. Each field has the value of the option of that name, with the option's default."""
 
+    agent: Path | None
     config: Path | None
     servers: tuple[str, ...]
     connect_timeout: float
@@ -94,6 +96,7 @@ WITH_DEFAULTS = (
     "model",
     "no_early_tool_calls",
     "policy",
+    "provider",
     "quiet",
 )
 """Options whose values may be in the user's configuration."""
@@ -198,6 +201,13 @@ timeline_output = _together(
     option(_OUTPUT, "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline."),
 )
 all_options = _together(
+    option(
+        _SERVERS,
+        "--agent",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="FILE",
+        help="Let the agent of this Markdown file orchestrate, with the MCP servers it names.",
+    ),
     which_servers,
     option(_SERVERS, "--local", is_flag=True, help="Use no server: run all tools in this process."),
     option(

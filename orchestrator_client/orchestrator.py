@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from types import TracebackType
-from typing import Any, Self, TextIO
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self, TextIO
 
-import anyio
-
-from agentloop import Agent, ConfigurationError, Limits, Tool
-from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
+from agentloop import Agent, Tool
+from agentloop.events import EventHandler, ignore
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.instructions import quoted_instructions
 from agentloop.mcp.client.oauth_store import LoginStore
-from agentloop.mcp.client.remote import Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
+from agentloop.mcp.client.remote import Warn
 from agentloop.mcp.client.resources import resource_tools
+from agentloop.mcp.client.servers import CONNECT_TIMEOUT, Servers
 from agentloop.model import ClientSource
-from agentloop.narration import LINE, clip
 from orchestrator_client.approval import Approvals
 from orchestrator_client.login import TerminalBrowser, login_of, logins, sign_in, why_down
 
+if TYPE_CHECKING:
+    from agentloop.agent_files import AgentFile
+
 ORCHESTRATOR_MODEL = "claude-sonnet-5-5"
-CONNECT_TIMEOUT = 15.0
 
 SYSTEM_PROMPT = """\
 You solve problems by delegating their parts to the agents and functions you have as tools.
@@ -68,9 +65,11 @@ class Setup:
     """Where the user logs in to a server that asks for it; None if nobody is there."""
     approvals: Approvals | None = None
     """Asks the user about tools that may change things; None if nobody is there."""
+    agent: AgentFile | None = None
+    """The agent that orchestrates; None for the built-in one."""
 
 
-class Session:
+class Session(Servers):
     """Servers that stay connected, and reconnect, over any number of conversations.
 
     `warn` receives one line for each problem that was handled, `on_event` the events `ServerStarting` and
@@ -79,31 +78,57 @@ class Session:
 
     def __init__(self, setup: Setup, warn: Warn, on_event: EventHandler = ignore) -> None:
         self._setup = setup
-        self._warned: set[str] = set()
-        self._say = warn
-        self._observe = on_event
-        self._stack = AsyncExitStack()
-        self.connections = [self._connection(name, entry) for name, entry in setup.servers.items()]
+        super().__init__(
+            setup.servers,
+            fallback=setup.fallbacks,
+            fallback_servers=setup.fallback_servers,
+            allow=setup.allow,
+            deny=setup.deny,
+            ask=None if setup.approvals is None else setup.approvals.permit,
+            warn=warn,
+            on_event=on_event,
+        )
 
     async def __aenter__(self) -> Self:
-        """Connect to all servers at once."""
-        for name, entry in self._setup.servers.items():
-            self._observe(ServerStarting(run="", agent="", server=name, is_remote=entry.command is None))
-        for connection in self.connections:
-            self._stack.push_async_exit(connection)
+        """Connect to all servers at once, and let the user log in where that is needed."""
+        await super().__aenter__()
         try:
-            async with anyio.create_task_group() as group:
-                for connection in self.connections:
-                    group.start_soon(connection.__aenter__)
             for number, connection in enumerate(self.connections):
                 if connection.login is not None and connection.login.is_needed:
                     self.connections[number] = await self._signed_in(connection)
         except BaseException:
-            await self._stack.aclose()
+            await self.__aexit__(None, None, None)
             raise
         return self
 
-    def _connection(self, name: str, entry: ServerEntry) -> Connection:
+    def orchestrator(self) -> Agent:
+        """An orchestrator for one conversation, with the tools of the servers that are up now.
+
+        Raises:
+            ConfigurationError: no server could be reached and there are no local fallbacks for one.
+        """
+        setup = self._setup
+        tools = [*self.tools, *resource_tools([each for each in self.connections if each.is_up])]
+        instructions = quoted_instructions(self.connections)
+        if setup.approvals is not None:
+            setup.approvals.new_conversation()
+        if setup.agent is not None:
+            from orchestrator_client.agent_file import orchestrator_of  # noqa: PLC0415 - needs a YAML parser
+
+            own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self.warn)
+            prompt = own.system_prompt + instructions
+            return replace(own, early_tool_calls=setup.early_tool_calls, system_prompt=prompt)
+        return Agent(
+            name="orchestrator",
+            system_prompt=SYSTEM_PROMPT + instructions,
+            tools=tools,
+            model=setup.model,
+            client=setup.client,
+            effort="medium",
+            early_tool_calls=setup.early_tool_calls,
+        )
+
+    def connection(self, name: str, entry: ServerEntry) -> Connection:
         setup = self._setup
         return Connection(
             name,
@@ -113,8 +138,11 @@ class Session:
             max_calls=setup.max_calls,
             keys=setup.keys,
             login=login_of(name, entry, setup.logins, browser=setup.browser),
-            changed=self._on_change,
+            changed=self.report,
         )
+
+    def why_down(self, connection: Connection) -> str:
+        return why_down(connection)
 
     async def _signed_in(self, connection: Connection) -> Connection:
         """Let the user log in, and connect again. The same connection if nobody is there or the login failed."""
@@ -123,85 +151,7 @@ class Session:
             return connection
         problem, _ = await sign_in(name, connection.entry, setup.logins, setup.browser, setup.server_log)
         if problem is not None:
-            self._warn(f"{name}: not logged in: {problem}")
+            self.warn(f"{name}: not logged in: {problem}")
             return connection
         await connection.__aexit__(None, None, None)
-        return await self._stack.enter_async_context(self._connection(name, connection.entry))
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
-
-    def orchestrator(self) -> Agent:
-        """An orchestrator for one conversation, with the tools of the servers that are up now.
-
-        Raises:
-            ConfigurationError: no server could be reached and there are no local fallbacks for one.
-        """
-        if self._setup.approvals is not None:
-            self._setup.approvals.new_conversation()
-        return Agent(
-            name="orchestrator",
-            system_prompt=SYSTEM_PROMPT + quoted_instructions(self.connections),
-            tools=self._tools(),
-            model=self._setup.model,
-            client=self._setup.client,
-            effort="medium",
-            early_tool_calls=self._setup.early_tool_calls,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The state of each server, by name."""
-        return {connection.name: connection.to_json() for connection in self.connections}
-
-    def _on_change(self, connection: Connection) -> None:
-        state = connection.breaker.state
-        reason = None if connection.is_up else clip(connection.error or "", LINE)
-        self._observe(
-            ServerChanged(
-                run="", agent="", server=connection.name, is_up=connection.is_up, breaker=state, reason=reason
-            )
-        )
-
-    def _warn(self, text: str) -> None:
-        if text not in self._warned:
-            self._warned.add(text)
-            self._say(text)
-
-    def _tools(self) -> list[Tool]:
-        """The tools of the servers that are up, and local fallbacks for servers that are down."""
-        fallbacks = self._setup.fallbacks
-        up = [connection for connection in self.connections if connection.is_up]
-        down = [connection for connection in self.connections if not connection.is_up]
-        covered = [connection for connection in down if self._has_fallbacks(connection)]
-        offered = {tool.name for connection in up if self._has_fallbacks(connection) for tool in connection.tools}
-        stand_ins = [
-            fallback
-            for fallback in fallbacks
-            if fallback.name not in offered
-            and not any(fnmatchcase(fallback.name, pattern) for pattern in self._setup.deny)
-            and (not self.connections or any(each.entry.uses(each.name, fallback.name) for each in covered))
-        ]
-        reserved = {fallback.name for fallback in stand_ins}
-        ask = None if self._setup.approvals is None else self._setup.approvals.permit
-        remote = remote_tools(
-            up, self._warn, reserved=reserved, allow=self._setup.allow, deny=self._setup.deny, ask=ask
-        )
-        tools = with_fallbacks(remote, fallbacks, self._warn, Limits()) + stand_ins + resource_tools(up)
-        for connection in down:
-            action = "Its calls are answered by local threads." if connection in covered else "It is left out."
-            self._warn(f"{connection.name} cannot be reached: {why_down(connection)}. {action}")
-        if not tools and not up:
-            raise ConfigurationError("No server could be reached, so there is nothing to delegate to.")
-        return tools
-
-    def _has_fallbacks(self, connection: Connection) -> bool:
-        """Whether the server offers the local fallbacks' tools, by its configuration or by what it listed."""
-        if connection.name in self._setup.fallback_servers:
-            return True
-        listed = {tool.name: spec_of(tool) for tool in connection.tools}
-        return bool(self._setup.fallbacks) and all(
-            fallback.name in listed and is_same_contract(listed[fallback.name], fallback.spec)
-            for fallback in self._setup.fallbacks
-        )
+        return await self.stack.enter_async_context(self.connection(name, connection.entry))

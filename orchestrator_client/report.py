@@ -97,13 +97,13 @@ class Report:
     @property
     def failed(self) -> list[DelegatedCall]:
         """Failed calls, except those after which the same tool was called again and succeeded."""
-        return [each for each in self.delegations if each.is_error and not self._made_good(each)]
+        return [each for each in self.delegations if each.is_error and not self._was_retried(each)]
 
     @property
     def finished(self) -> list[DelegatedCall]:
         return [each for each in self.delegations if not each.is_error]
 
-    def _made_good(self, error: DelegatedCall) -> bool:
+    def _was_retried(self, error: DelegatedCall) -> bool:
         return any(each.tool == error.tool and each.started >= error.finished for each in self.finished)
 
     def to_json(self, *, ok: bool, seconds: float, servers: Mapping[str, Any]) -> dict[str, Any]:

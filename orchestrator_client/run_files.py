@@ -31,20 +31,20 @@ def run_files(
     Raises:
         ConfigurationError: a file cannot be created, or exists and is neither a recording nor a timeline.
     """
-    observers: list[EventHandler] = []
+    handlers: list[EventHandler] = []
     with ExitStack() as stack:
         if events is not None:
             with _named("events", events):
-                observers.append(stack.enter_context(Recording(events, say, force=force)).on_event)
+                handlers.append(stack.enter_context(Recording(events, say, force=force)).on_event)
         if timeline is not None:
             with _named("timeline", timeline):  # find out before the run, not after it
                 os.close(open_own(timeline, MARK, force=force, empty=False))
             drawn = Timeline()
             later = BufferedHandler(drawn.on_event)
-            observers.append(later.on_event)
+            handlers.append(later.on_event)
             stack.callback(_write_at_end, drawn, timeline, say, quiet=quiet, force=force)
             stack.callback(later.flush)
-        yield observers
+        yield handlers
 
 
 def draw_recording(recording: Path, page: Path, say: Say, *, force: bool = False) -> None:

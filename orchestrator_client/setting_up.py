@@ -7,8 +7,10 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +24,9 @@ from orchestrator_client.configuration import project_names, project_servers, us
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Setup
+
+if TYPE_CHECKING:
+    from agentloop.agent_files import AgentFile
 
 OWN_SERVER = "mcp-calc-server"
 
@@ -57,12 +62,14 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         if choice.offline:
             prices.register(choice.model, input=0, output=0)
         prices.register_if_local(choice.model, choice.base_url)
-    servers = {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
+    agent, servers = _agent_and_servers(options, calculator, say, run)
+    has_calculator = agent is None or any(map(is_calculator, servers.values()))
+    assistant = calculator_assistant(model=calculator.model, client=calculator.client)
     setup = Setup(
         model=orchestrator.model,
         client=orchestrator.client,
         servers=servers,
-        fallbacks=local_fallbacks(calculator_assistant(model=calculator.model, client=calculator.client)),
+        fallbacks=local_fallbacks(assistant) if has_calculator else [],
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=options.allow,
         deny=options.deny,
@@ -70,8 +77,30 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         max_calls=options.max_calls,
         early_tool_calls=not options.no_early_tool_calls,
         keys=None if run is None else run.id,
+        agent=replace(agent, model=orchestrator.model) if agent is not None and orchestrator.offline else agent,
     )
     return setup, orchestrator.notice
+
+
+def _agent_and_servers(
+    options: Options, calculator: ModelChoice, say: Callable[[str], None], run: DurableRun | None
+) -> tuple[AgentFile | None, dict[str, ServerEntry]]:
+    """The agent of `--agent`, and the servers: those that it names and those of the other options.
+
+    The calculator is not one of an agent's servers unless it is named.
+    """
+    if options.agent is None:
+        return None, {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
+    from orchestrator_client.agent_file import read_agent  # noqa: PLC0415 - needs a YAML parser
+
+    try:
+        configured = {} if options.config is None else read_config(options.config)
+        agent, servers = read_agent(options.agent, configured, say)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    if options.servers or (options.config is not None and not servers):
+        servers |= servers_from(options.config, options.servers, calculator, say, run)
+    return agent, {} if options.local else servers
 
 
 def servers_from(

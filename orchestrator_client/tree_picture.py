@@ -1,4 +1,4 @@
-"""Rows of the tree of runs as a picture for a terminal: what, how long, tokens, cost, who serves it."""
+"""Renders the rows of the tree for a terminal: name, duration, tokens, cost and server."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from agentloop.usage import sum_of
 SPINS = 5
 """Turns of the spinner in a second."""
 WIDE = {"served_by": 90, "usd": 60, "tokens": 50}
-"""Columns of the terminal from which on a column of the picture is there."""
+"""The terminal width from which on each column is shown."""
 
 _WIDTHS = {"seconds": 7, "served_by": 16, "usd": 8, "tokens": 10}
 _DETAIL = 200
 _NAME_SHARE = 0.6
 _SHORTEST_NAME = 10
-"""How much of a row a name may take, and its characters at least: the rest tells rows of one tool apart."""
+"""The largest share of a row for its name, and the shortest name. The rest distinguishes rows of one tool."""
 _MINUTE = 60
 _SPINNER = {True: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", False: "|/-\\"}
 _MARKS = {True: {"done": "✓", "failed": "✗"}, False: {"done": "+", "failed": "x"}}
@@ -36,7 +36,7 @@ _PLAIN_GUIDES = str.maketrans({"├": "|", "└": "`", "│": "|"})
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Lines that are as wide as they are to be. A `rich.table.Table` of the same takes four times as long."""
+    """Lines of their final width. Rendering a `rich.table.Table` takes four times as long."""
 
     lines: Sequence[Text]
 
@@ -59,9 +59,9 @@ def starting_lines(starting: Iterable[ServerStart], now: float, *, width: int, u
 
 
 def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -> Picture:
-    """The rows in columns: what, how long, tokens, cost, where it is served from. Narrow ones have fewer columns.
+    """The rows in columns: name, duration, tokens, cost and server. Narrow terminals have fewer columns.
 
-    A cost with a question mark is what a server says that is not trusted.
+    A question mark after a cost means that an untrusted server claims it.
     """
     columns = [name for name in reversed(WIDE) if width >= WIDE[name]]
     left = max(1, width - sum(1 + _WIDTHS[name] for name in ("seconds", *columns)))
@@ -81,7 +81,7 @@ def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -
 
 
 def _fitted(text: str, column: str) -> str:
-    """The text in as many cells as its column has: where it is served from at the left, figures at the right."""
+    """The text with the width of its column: the server is left-aligned, numbers are right-aligned."""
     width, cells = _WIDTHS[column], cell_len(text)
     if cells > width:
         return f"{set_cell_size(text, width - 1)}…"
@@ -90,7 +90,7 @@ def _fitted(text: str, column: str) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """The name in at most `width` characters: the middle is left out, for names differ at their ends."""
+    """The name in at most `width` characters, without its middle, because names differ at their ends."""
     if len(name) <= width:
         return name
     end = (width - 1) // 2
@@ -119,7 +119,7 @@ def _what(row: Row, now: float, width: int, *, unicode: bool) -> Text:
 
 
 def _detail(node: Node) -> str:
-    """What was asked, and of a call's result, if it is an object, the first value: there is little room."""
+    """The prompt or the arguments, and the result of a call; of an object only the first value, for lack of space."""
     if node.result is None or (node.is_agent and node.state == "done"):
         return clip(node.detail, _DETAIL)
     if node.state == "failed":

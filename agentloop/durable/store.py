@@ -99,7 +99,7 @@ def _locked(path: Path) -> Iterator[None]:
         _create(beside)
         lock = sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"The store {path} cannot be used: {_words(error)}.") from None
+        raise StoreError(f"The store {path} cannot be used: {_message(error)}.") from None
     with closing(lock):
         try:
             lock.execute("BEGIN EXCLUSIVE")
@@ -113,7 +113,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
@@ -124,7 +124,7 @@ def _check(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection:
             (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"The store {path} cannot be used: {_words(error)}.") from None
+        raise StoreError(f"The store {path} cannot be used: {_message(error)}.") from None
     if problem != "ok":
         raise StoreError(
             f"The store {path} is damaged: {' '.join(str(problem).split())}. "

@@ -70,7 +70,7 @@ class Takeover:
         while True:
             await asyncio.sleep(EVERY)
             try:
-                await self.look(connection)
+                await self.take_over_all(connection)
             except psycopg.Error as error:
                 # Without the lock this process counts as dead. DBOS lets only one process record a result.
                 _log.warning("The connection to the store of runs was lost: %s", error)
@@ -87,7 +87,7 @@ class Takeover:
             except StoreError as error:
                 _log.warning("%s", error)
 
-    async def look(self, connection: psycopg.AsyncConnection) -> None:
+    async def take_over_all(self, connection: psycopg.AsyncConnection) -> None:
         """Take over the runs of all dead processes."""
         others = {run.executor_id for run in await _pending() if run.executor_id} - {self._executor}
         for executor in sorted(others):

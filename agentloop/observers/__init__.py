@@ -1,1 +1,1 @@
-"""Folds over the event stream. None of them reaches into the loop."""
+"""Event handlers: the live tree, the timeline, recordings and OpenTelemetry spans."""

@@ -1,4 +1,4 @@
-"""Exporting spans, as the standard `OTEL_*` variables configure it; by default nothing is exported.
+"""Exports spans as the standard `OTEL_*` variables configure it. By default nothing is exported.
 
 `opentelemetry-sdk`, which the extra `trace` installs, is needed only if spans are exported.
 """
@@ -34,7 +34,7 @@ _BY_PROTOCOL = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc
 
 
 def tracing(service: str, warn: Callable[[str], None]) -> EventHandler:
-    """The observer for `RunScope.trace`: it creates spans if the environment configures an exporter.
+    """The event handler for `RunScope.trace`, which creates spans if the environment configures an exporter.
 
     That is `OTEL_TRACES_EXPORTER` or an OTLP endpoint. `service` is the service's name unless `OTEL_SERVICE_NAME` gives
     another. A program that has set a tracer provider keeps it. `warn` receives a message if spans cannot be exported.

@@ -1,4 +1,4 @@
-"""The event stream in a file: one JSON object a line, written at once, so that a crash costs one line at most."""
+"""Records events in a file of JSON lines. Each line is flushed, so that a crash loses one line at most."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ _LONGEST_HEADER = 1000
 
 
 class Recording:
-    """Writes events to a new file. Their `at` is counted from the start of the recording.
+    """Writes events to a new file. Their `at` counts from the start of the recording.
 
-    A file that can no longer be written ends the recording, not the run: `warn` receives one message. An earlier
-    recording is overwritten; with `force`, any file.
+    If the file can no longer be written, the recording ends and `warn` receives a message; the run continues. An
+    existing recording is overwritten; with `force`, any file.
+
+    Example:
+        with Recording(Path("run.jsonl"), print) as recording:
+            await agent.run("...", on_event=recording.on_event)
 
     Raises:
         FileExistsError: on entering, if the file exists and is not a recording.

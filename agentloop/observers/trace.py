@@ -62,7 +62,7 @@ class _TurnSpan:
 
 
 class Trace:
-    """Makes spans of events; hand `on_event` to `RunScope.trace`, or to `Agent.run` as its observer.
+    """Creates spans from events. Use `on_event` as `RunScope.trace`, or as the event handler of `Agent.run`.
 
     In `RunScope.trace` it is called where events occur, so that the span of a request or tool is current in it, also
     in worker threads. `content` is whether spans have prompts, answers, arguments and results.
@@ -75,9 +75,9 @@ class Trace:
         self._calls: dict[str, tuple[Span, Context]] = {}
 
     def on_event(self, event: Event) -> None:
-        take = self._takes.get(type(event))
-        if take is not None and (event.run in self._runs or isinstance(event, RunStarted)):
-            take(self, event)
+        handle = self._handlers.get(type(event))
+        if handle is not None and (event.run in self._runs or isinstance(event, RunStarted)):
+            handle(self, event)
 
     def _spend(self, event: Spent) -> None:
         run = self._runs[event.run]
@@ -188,7 +188,7 @@ class Trace:
         span.set_attribute("error.type", error_type or "_OTHER")
         span.set_status(StatusCode.ERROR, text if self._content else None)
 
-    _takes: ClassVar[Mapping[type[Event], Callable[[Trace, Any], None]]] = {
+    _handlers: ClassVar[Mapping[type[Event], Callable[[Trace, Any], None]]] = {
         RunStarted: _start_run,
         RunFinished: _finish_run,
         TurnStarted: _start_turn,

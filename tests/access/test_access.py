@@ -9,14 +9,13 @@ from typing import Any
 import httpx2
 import jwt
 import pytest
-from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from agentloop.mcp.server.access import OAuth, access_for, is_loopback
-from orchestrator_client.cli import main
 from tests.access.conftest import Issuer
 from tests.in_process import server
-from tests.processes import CLIENT, SERVER, environment, run
+from tests.journeys.test_cli import invoke
+from tests.processes import SERVER, run
 from tests.surface import Served, serving, text
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
@@ -134,18 +133,17 @@ async def test_the_orchestrator_shows_the_token_its_configuration_takes_from_the
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"mcpServers": {"far": entry}}), encoding="utf-8")
     options = ["--offline", "--json", "--config", str(path), "1 + 2"]
-    unset = CliRunner().invoke(main, options)
+    unset = invoke(*options)
     assert unset.exit_code == 2
     assert "mcpServers.far.headers.Authorization" in unset.stderr
     assert "CALC_TOKEN is not set" in " ".join(unset.stderr.split())
-    command = [*CLIENT, *options]
-    reported = await run(*command, env=environment(CALC_TOKEN=token))
-    assert reported.code == 0, reported.err
-    assert {each["served_by"] for each in json.loads(reported.out)["delegations"]} == {"far"}
-    refused = await run(*command, env=environment(CALC_TOKEN="another-planted-token"))  # noqa: S106
-    assert (refused.code, json.loads(refused.out)["delegations"]) == (1, [])
-    assert "far" in refused.err
-    said = reported.out + reported.err + refused.out + refused.err + guarded.stderr
+    reported = await asyncio.to_thread(invoke, *options, CALC_TOKEN=token)
+    assert reported.exit_code == 0, reported.stderr
+    assert {each["served_by"] for each in json.loads(reported.stdout)["delegations"]} == {"far"}
+    refused = await asyncio.to_thread(invoke, *options, CALC_TOKEN="another-planted-token")  # noqa: S106
+    assert (refused.exit_code, json.loads(refused.stdout)["delegations"]) == (1, [])
+    assert "far" in refused.stderr
+    said = reported.output + refused.output + guarded.stderr
     assert token not in said
     assert "another-planted-token" not in said
 

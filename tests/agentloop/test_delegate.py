@@ -179,7 +179,7 @@ async def test_delegation_has_a_limit_of_depth(scripted_messages: Serve, wrap: W
     server = scripted_messages(script)
     helper = agent(server, "helper", limits=Limits(max_depth=1))
     result = await agent(server, "boss", wrap(agent(server, "worker", wrap(helper)))).run("go")
-    assert result.answer == "helper is 2 agents deep, and 1 is the limit: do this part without delegating it."
+    assert result.answer == "helper would be nested 2 agents deep; the limit is 1. Do this part without delegating it."
     assert "helper" not in {request.system for request in server.requests}
 
 

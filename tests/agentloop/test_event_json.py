@@ -143,9 +143,9 @@ def test_fields_that_are_not_known_are_ignored_and_missing_ones_have_their_defau
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (None, "an object with a kind"),
-        ([], "an object with a kind"),
-        ({"v": 1}, "an object with a kind"),
+        (None, "an object with a string"),
+        ([], "an object with a string"),
+        ({"v": 1}, "an object with a string"),
         ({"v": 1, "event": "notice", "run": "r", "agent": "a", "at": 1}, "notice: text: Field required"),
         ({"v": 1, "event": "notice", "run": 7, "agent": "a", "at": 1, "text": "t"}, "notice: run: "),
         ({"v": 1, "event": "notice", "run": "r", "agent": "a", "at": "nan", "text": "t"}, "notice: at: "),

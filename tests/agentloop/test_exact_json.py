@@ -91,7 +91,7 @@ def test_what_is_not_readable_json_is_a_value_error(read: Any, text: str) -> Non
 
 @pytest.mark.parametrize("text", ["1e99999999999999999999", "1e-99999999999999999999"])
 def test_an_exponent_beyond_all_measure_is_refused_and_still_fits_the_history(text: str) -> None:
-    with pytest.raises(ValueError, match="beyond any exponent"):
+    with pytest.raises(ValueError, match="exponent is too large"):
         exact_json.loads(text)
     assert exact_json.loads_as_floats(text) in (text, 0.0)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agentloop import Agent, Tool
+from agentloop import Agent, BudgetExceeded, Tool
 from agentloop.agent_files import AgentFile, load_agents
 from agentloop.file_agents import publishable, resolve_model, select_tools, to_agent, unsupported
 from agentloop.testing import ScriptedMessages, calls, says
@@ -130,8 +130,6 @@ async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"mcp_servers": ["git"]}, "error: mcpServers is not supported yet: the agent's MCP servers are not connected"),
-        ({"max_usd": 0.5}, "error: maxUsd is not supported yet: the agent would spend without this limit"),
         ({"approve": ["git__push"]}, "error: approve is not supported yet"),
         ({"can_ask": True}, "warning: canAsk is not supported yet: the agent can ask nobody"),
     ],
@@ -143,6 +141,19 @@ def test_keys_that_are_not_supported_yet_say_what_follows(values: dict[str, obje
     published = publishable(asking)
     assert (published.agent is None) == (found.level == "error")
     assert found in published.problems
+
+
+@pytest.mark.requirement("agent-files")
+async def test_what_a_run_may_cost_is_bounded_by_the_file_and_by_the_caller() -> None:
+    with ScriptedMessages(lambda _request: says("x")) as model:
+        agent = to_agent(file(max_usd=0.000001), client=model.client)
+        with pytest.raises(BudgetExceeded):
+            await agent.run("go")
+        assert not model.requests
+        agent = to_agent(file(max_usd=5), client=model.client)
+        assert (await agent.run("go")).answer == "x"
+        with pytest.raises(BudgetExceeded):
+            await agent.run("go", max_usd="0.000001")
 
 
 @pytest.mark.requirement("typed-results")

@@ -156,5 +156,5 @@ def test_the_seconds_of_a_delegation_context_are_bounded(seconds: float) -> None
 @pytest.mark.requirement("delegation-context")
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "5", True, [], {}])
 def test_seconds_that_are_no_number_are_not_taken_for_none(value: Any) -> None:
-    with pytest.raises(ValueError, match="`seconds` is a number"):
+    with pytest.raises(ValueError, match="`seconds` must be a finite number"):
         DelegationContext.from_json({"id": "a", "depth": 1, "seconds": value})

@@ -134,7 +134,7 @@ async def test_an_exception_in_bedrocks_stream_is_an_error_of_the_api() -> None:
     begun = b"".join(map(framed, TURNS[1][:3]))
     server = FakeProvider(httpx2.Response(200, headers={"content-type": EVENT_STREAM}, content=begun + exception))
     agent = Agent("tester", "Test.", model="m", client=bedrock(server.http), limits=Limits(attempts=1))
-    with pytest.raises(ModelError, match="broke off: ") as failed:
+    with pytest.raises(ModelError, match="ended the stream with an error: slow down, ") as failed:
         await agent.run("go")
     assert KEY not in str(failed.value)
 
@@ -235,7 +235,9 @@ def test_a_provider_whose_package_is_missing_names_its_extra(monkeypatch: pytest
     providers: list[tuple[Provider, str]] = [("bedrock", "botocore"), ("vertex", "google.auth")]
     for provider, package in providers:
         monkeypatch.setitem(sys.modules, package, None)
-        with pytest.raises(ConfigurationError, match=rf"needs {package}\..* 'mcp-calc-server\[{provider}\]'"):
+        with pytest.raises(
+            ConfigurationError, match=rf"needs {package}, of the extra `{provider}`\..* '\.\[{provider}\]'"
+        ):
             provider_client(provider)
     with pytest.raises(ConfigurationError, match="'nobody' is not a provider: use one of anthropic, bedrock"):
         provider_client("nobody")  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ def test_a_refused_url_is_reported_without_its_password(name: str) -> None:
 
 
 def test_a_store_in_memory_is_refused() -> None:
-    with pytest.raises(StoreError, match="keeps no run"):
+    with pytest.raises(StoreError, match="would lose all runs"):
         Store.named("sqlite::memory:")
 
 

@@ -78,7 +78,7 @@ async def listening(*command: str) -> AsyncIterator[str]:
     """Start a server on a free port; its URL is on its first line of stderr."""
     async with started([*command, "--port", "0"]) as process:
         assert process.stderr is not None
-        line = (await asyncio.wait_for(process.stderr.readline(), 30)).decode()
+        line = (await asyncio.wait_for(process.stderr.readline(), 120)).decode()
         found = re.search(r"listening at (\S+)", line)
         assert found, line
         yield found[1]

@@ -61,7 +61,7 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (server, "--publish broken_agents:agent", "broken_agents.py:3: name 'nothing' is not defined"),
     (server, "--publish unparsable_agents:agent", "unparsable_agents.py:1: invalid syntax"),
     (server, "--publish importing_agents:agent", "importing_agents.py:1: No module named 'a_module_that_is_not_there'"),
-    (server, "--publish no_agents:agent", "that is int, not an Agent or a list of Agents."),
+    (server, "--publish no_agents:agent", "that is int, not an Agent, a Tool or a list of them."),
     (server, "--offline --durable nowhere:runs", "A store is sqlite:PATH or postgresql://"),
     (server, "--offline --durable sqlite:notes.txt/runs", "notes.txt/runs cannot be used: "),
     (server, "--offline --durable sqlite:x --respond-within nan", "'nan' is not a number of seconds above 0"),

@@ -48,7 +48,7 @@ def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: P
     assert [line.removeprefix(f"{tmp_path}/")[:40] for line in end.stdout.splitlines()] == [
         "a.md:4: error: effort: one of low, mediu",
         "a.md:5: error: maxTurns: input should be",
-        "b.md:4: error: mcpServers is not support",
+        "b.md:4: error: mcpServers: git is not co",
         "b.md:5: error: no_such:f: there is no mo",
         "Nothing would be published: 4 errors, 0 ",
     ]
@@ -64,8 +64,9 @@ def test_the_offline_model_is_everybodys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEAD + "mcpServers: [git]\n---\nx", "a.md:4: error: mcpServers is not supported yet"),
-        (HEAD + "maxUsd: 1\n---\nx", "a.md:4: error: maxUsd is not supported yet"),
+        (HEAD + "mcpServers: [git]\n---\nx", "a.md:4: error: mcpServers: git is not configured"),
+        (HEAD + "mcpServers: {git: {command: x, args: 1}}\n---\nx", "a.md:4: error: mcpServers.git.args: a list is"),
+        (HEAD + "approve: x\n---\nx", "a.md:4: error: approve is not supported yet"),
         (HEAD + "model:\n---\nx", "a.md:4: error: model has no value"),
         ("# Only a page", "a.md:1: error: no front matter"),
     ],

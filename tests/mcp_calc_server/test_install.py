@@ -82,7 +82,7 @@ def test_all_else_in_the_file_stays_and_the_old_file_is_kept_beside_it(tmp_path:
     assert "théme" in text
     backup = path.with_name("mcp.json.backup1")
     assert backup.read_bytes() == before
-    assert str(backup) in done.stderr
+    assert str(backup) in done.output
 
 
 def test_a_second_time_nothing_is_written(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_second_time_nothing_is_written(tmp_path: Path) -> None:
     before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.parent.iterdir()}
     done = install(tmp_path, "cursor")
     assert done.exit_code == 0
-    assert "already" in done.stderr
+    assert "already" in done.output
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.parent.iterdir()} == before
 
 
@@ -111,7 +111,7 @@ def test_a_dry_run_shows_the_file_and_writes_nothing(tmp_path: Path, *, there: b
     before = files(tmp_path)
     done = install(tmp_path, "cursor", "--dry-run")
     assert done.exit_code == 0
-    assert str(path) in done.stderr
+    assert str(path) in done.output
     assert files(tmp_path) == before
     install(tmp_path, "cursor")
     assert path.read_text(encoding="utf-8") == done.stdout
@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_understood_is_refused_and_stays(text: str, tmp_pa
     path.write_bytes(text.encode("latin-1"))
     done = install(tmp_path, "cursor")
     assert done.exit_code == 1
-    assert "Nothing was changed" in done.stderr
+    assert "Nothing was changed" in done.output
     assert path.read_bytes() == text.encode("latin-1")
     assert list(path.parent.iterdir()) == [path]
 
@@ -160,9 +160,9 @@ def test_installing_again_keeps_what_the_user_added_and_says_what_changed(tmp_pa
         "args: replaced",
         "autoApprove: kept",
     ):
-        assert f"  {line}\n" in done.stderr
-    assert "planted-secret" not in done.stderr
-    assert "already" in install(tmp_path, "cursor", "--model", "claude-x").stderr
+        assert f"  {line}\n" in done.output
+    assert "planted-secret" not in done.output
+    assert "already" in install(tmp_path, "cursor", "--model", "claude-x").stdout
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_a_file_that_would_not_stay_as_it_is_gets_a_sentence(text: str, said: st
     path = configured(tmp_path, text)
     done = install(tmp_path, "cursor")
     assert (done.exit_code, path.read_text(encoding="utf-8")) == (1, text)
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert said in done.output
+    assert "Traceback" not in done.output
 
 
 def test_an_environment_variable_without_a_value_is_refused(tmp_path: Path) -> None:

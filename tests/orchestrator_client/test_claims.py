@@ -5,7 +5,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -21,7 +20,7 @@ from agentloop.testing import ScriptedMessages, calls, says
 from agentloop.usage import MAX_COUNT
 from orchestrator_client.report import Report
 from orchestrator_client.transcript import usage_lines
-from tests.processes import environment, run
+from tests.journeys.test_cli import invoke
 
 Serve = Callable[..., ScriptedMessages]
 
@@ -126,29 +125,17 @@ async def test_what_a_trusted_server_says_counts_as_it_is(scripted_messages: Ser
     assert not result.bill.claims
 
 
-async def test_the_command_prints_its_answer_whatever_a_server_claims(tmp_path: Path, scripted_messages: Serve) -> None:
+def test_the_command_prints_its_answer_whatever_a_server_claims(tmp_path: Path, scripted_messages: Serve) -> None:
     model = scripted_messages([calls(("claims", {"usage": usage("1e22")})), says("done")])
     config = tmp_path / "mcp.json"
     entry = {"command": sys.executable, "args": [str(ODD_SERVER)]}
     config.write_text(json.dumps({"mcpServers": {"odd": entry}}), encoding="utf-8")
-    env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted")
+    env = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "scripted"}
     page, events = tmp_path / "page.html", tmp_path / "events.jsonl"
-    more: list[Any] = [
-        "--config",
-        config,
-        "--allow",
-        "claims",
-        "--max-usd",
-        "2",
-        "--json",
-        "--timeline",
-        page,
-        "--events",
-        events,
-    ]
-    end = await run(sys.executable, "-m", "orchestrator_client", *map(str, more), "go", env=env)
-    report = json.loads(end.out)
-    assert (end.code, report["answer"]) == (0, "done"), end.err
+    files = ("--timeline", str(page), "--events", str(events))
+    end = invoke("--config", str(config), "--allow", "claims", "--max-usd", "2", "--json", *files, "go", **env)
+    report = json.loads(end.stdout)
+    assert (end.exit_code, report["answer"]) == (0, "done"), end.stderr
     assert report["usd"] <= 2
     assert report["claimed"]["usd"] == MAX_COUNT
-    assert "Traceback" not in end.err
+    assert "Traceback" not in end.stderr

@@ -78,12 +78,20 @@ async def test_what_a_published_module_prints_does_not_reach_the_protocol(tmp_pa
         (["--publish", f"{AGENTS}:looped", "--publish", f"{AGENTS}:agents"], "published as looped_agent"),
         (["--publish", "no_such_module:x"], "there is no module no_such_module"),
         (["--publish", f"{AGENTS}:nothing"], f"{AGENTS} has no nothing"),
-        (["--publish", f"{AGENTS}:HELPER"], "that is str, not an Agent or a list of Agents"),
+        (["--publish", f"{AGENTS}:HELPER"], "that is str, not an Agent, a Tool or a list of them"),
+        (
+            ["--publish", f"{AGENTS}:create_agent_tool_async"],
+            "that is function, not an Agent, a Tool or a list of them. Make",
+        ),
+        (
+            ["--offline", "--publish", f"{AGENTS}:looped"],
+            "its tool helper_agent is an agent that would ask its own model",
+        ),
         (["--publish", AGENTS], "write module:attribute"),
         (["--no-calculator"], "leaves nothing to publish"),
     ],
 )
 def test_what_cannot_be_published_is_a_usage_error(arguments: list[str], said: str) -> None:
-    end = server("--offline", *arguments)
+    end = server(*arguments)
     assert (end.exit_code, end.stdout) == (2, "")
     assert said in " ".join(end.stderr.split())

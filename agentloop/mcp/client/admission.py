@@ -50,7 +50,7 @@ class Admission:
             try:
                 yield attempt
             except ToolUnavailable:
-                self._lost(attempt)
+                self._connection_lost(attempt)
                 raise
             except ToolError:
                 self.breaker.succeeded()
@@ -63,7 +63,7 @@ class Admission:
             finally:
                 self._on_change()
 
-    def _lost(self, attempt: Attempt) -> None:
+    def _connection_lost(self, attempt: Attempt) -> None:
         """A lost connection counts as one failure, however many calls it had. Without a connection there is none."""
         self._reason = self._last_error() or self._reason
         if attempt.session is None or attempt.session is self._last_lost:

@@ -8,8 +8,8 @@ from typing import Literal
 
 FAILURES = 3
 """Consecutive losses of the connection, without an answered call between them, that open the breaker."""
-FIRST_REST = 1.0
-LONGEST_REST = 30.0
+FIRST_OPEN = 1.0
+LONGEST_OPEN = 30.0
 """Seconds the breaker stays open: at first, and at most."""
 
 State = Literal["closed", "open", "half-open"]
@@ -18,13 +18,13 @@ State = Literal["closed", "open", "half-open"]
 class Breaker:
     """Closed: calls are admitted. Open: none is, for some seconds. Half-open: one is, as a probe.
 
-    A probe that is answered closes it; one that fails opens it for twice as long, up to `LONGEST_REST` seconds.
+    A probe that is answered closes it; one that fails opens it for twice as long, up to `LONGEST_OPEN` seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures = 0
-        self._rest = FIRST_REST
+        self._open_seconds = FIRST_OPEN
         self._open_until: float | None = None
         self._is_probing = False
 
@@ -47,16 +47,16 @@ class Breaker:
 
     def succeeded(self) -> None:
         """The server answered, even if with an error."""
-        self._failures, self._rest = 0, FIRST_REST
+        self._failures, self._open_seconds = 0, FIRST_OPEN
         self._open_until, self._is_probing = None, False
 
     def failed(self) -> None:
         """The connection was lost."""
         self._failures += 1
         if self._open_until is not None:
-            self._rest = min(LONGEST_REST, self._rest * 2)
+            self._open_seconds = min(LONGEST_OPEN, self._open_seconds * 2)
         if self._open_until is not None or self._failures >= FAILURES:
-            self._open_until = self._clock() + self._rest
+            self._open_until = self._clock() + self._open_seconds
         self._is_probing = False
 
     def forget(self) -> None:

@@ -223,8 +223,11 @@ def servers_to_use(
     chosen = {}
     for given in servers or builtin:
         if given not in configured:
-            name, entry = _entry(given, builtin)
-            chosen[_unused(name, {**configured, **chosen})] = entry
+            try:
+                name, entry = named_server(given, builtin)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"--server: {error}") from None
+            chosen[unused_name(name, {**configured, **chosen})] = entry
         elif configured[given].is_enabled:
             chosen[given] = configured[given]
         else:
@@ -232,11 +235,17 @@ def servers_to_use(
     return chosen
 
 
-def _entry(given: str, builtin: Mapping[str, ServerEntry]) -> tuple[str, ServerEntry]:
+def named_server(given: str, builtin: Mapping[str, ServerEntry] | None = None) -> tuple[str, ServerEntry]:
+    """A name and an entry for a URL, or for a command line; one that begins with the name of a `builtin` starts that.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    builtin = builtin or {}
     url = given.removeprefix("sse+")
     if url.startswith(("http://", "https://")):
         if not _is_url(url):
-            raise ConfigurationError("--server: this is not an http:// or https:// address with a host.")
+            raise ConfigurationError("this is not an http:// or https:// address with a host.")
         entry = ServerEntry(url=url, type=None if url == given else "sse")
         name = urlsplit(entry.address)._replace(query="", fragment="").geturl()
         return (name if url == given else f"sse+{name}")[:LONGEST_NAME], entry
@@ -246,7 +255,7 @@ def _entry(given: str, builtin: Mapping[str, ServerEntry]) -> tuple[str, ServerE
     except ValueError as error:
         command, args, problem = "", [], str(error)
     if problem:
-        raise ConfigurationError(f"--server {given!r} is neither a configured server, a URL nor a command: {problem}")
+        raise ConfigurationError(f"{given!r} is neither a configured server, a URL nor a command: {problem}")
     if command in builtin:
         entry = builtin[command]
         return command, entry.model_copy(update={"args": (*entry.args, *args)})
@@ -254,6 +263,7 @@ def _entry(given: str, builtin: Mapping[str, ServerEntry]) -> tuple[str, ServerE
     return name[:LONGEST_NAME] or "server", ServerEntry(command=command, args=tuple(args))
 
 
-def _unused(name: str, taken: Mapping[str, ServerEntry]) -> str:
+def unused_name(name: str, taken: Mapping[str, ServerEntry]) -> str:
+    """The name, with a number if it is taken."""
     candidates = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
     return next(candidate for candidate in candidates if candidate not in taken)

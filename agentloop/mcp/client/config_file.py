@@ -104,8 +104,28 @@ def _servers(config: Any, path: Path, warn: Warn, *, expand: bool) -> dict[str, 
     if not isinstance(servers, dict):
         problem = "an object with the servers is needed" if config and key in config else "is missing"
         raise ConfigurationError(f"{path}: {key}: {problem}")
+    return read_entries(servers, path, warn, key=key, expand=expand)
+
+
+def read_entries(
+    servers: Mapping[str, Any],
+    place: Path | str,
+    warn: Warn = lambda _text: None,
+    *,
+    key: str = "mcpServers",
+    expand: bool = True,
+) -> dict[str, ServerEntry]:
+    """The servers of an `mcpServers` object, by name. `place` says in messages where it was.
+
+    Raises:
+        ConfigurationError: as `read_config`.
+    """
+    if not isinstance(servers, Mapping):
+        raise ConfigurationError(f"{place}: {key}: an object with the servers is needed")
     return {
-        name: _entry(value, path, f"{key}.{_checked_name(name, path, key)}", warn, expand=expand)
+        name: value
+        if isinstance(value, ServerEntry)
+        else _entry(value, place, f"{key}.{_checked_name(name, place, key)}", warn, expand=expand)
         for name, value in servers.items()
     }
 
@@ -158,7 +178,7 @@ def _number(text: str) -> float:
     return value if any(each in text for each in ".eE") else int(text)
 
 
-def _checked_name(name: str, path: Path, key: str) -> str:
+def _checked_name(name: str, path: Path | str, key: str) -> str:
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
         shown = clip(name, 40)
         raise ConfigurationError(
@@ -167,7 +187,7 @@ def _checked_name(name: str, path: Path, key: str) -> str:
     return name
 
 
-def _entry(value: Any, path: Path, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
+def _entry(value: Any, path: Path | str, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
     if not isinstance(value, dict):
         raise ConfigurationError(f"{path}: {place}: an object is needed")
     value = {key: each for key, each in value.items() if each is not None}

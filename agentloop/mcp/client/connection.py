@@ -129,6 +129,18 @@ class Connection:
     def is_up(self) -> bool:
         return self._session is not None
 
+    async def reached(self, patience: float) -> bool:
+        """Wait for the first attempt to connect, and for a server that is down then up to `patience` seconds.
+
+        Returns whether it is up.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._connect_timeout):
+                await self._settled.wait()
+            async with asyncio.timeout(patience):
+                await self._up.wait()
+        return self.is_up
+
     def to_json(self) -> dict[str, Any]:
         """`{state, breaker, reconnects}`, and `error` if it is down."""
         state = "up" if self.is_up else "down"
@@ -144,7 +156,7 @@ class Connection:
         patience: float = 0.0,
         delegation: Delegation | None = None,
     ) -> CallToolResult:
-        """Call a tool; the handover of `delegation` goes with the call.
+        """Call a tool, with the context of `delegation` in the request's `_meta`.
 
         A server that is down is waited for at most `patience` seconds. A call that was refused because the server has
         ended the session was not run, and is made once more in a new session.
@@ -158,7 +170,7 @@ class Connection:
             try:
                 return await self._call(session, tool, arguments, progress, delegation)
             except SessionRefused:
-                self._lose(session, "the server ended the session")
+                self._connection_lost(session, "the server ended the session")
                 session = attempt.session = await self._connected(max(patience, self._connect_timeout))
                 return await self._call(session, tool, arguments, progress, delegation)
 
@@ -174,10 +186,10 @@ class Connection:
             try:
                 return await session.request(make)
             except ConnectionLost as lost:
-                self._lose(session, str(lost))
+                self._connection_lost(session, str(lost))
                 raise self._unavailable() from None
             except SessionRefused:
-                self._lose(session, "the server ended the session")
+                self._connection_lost(session, "the server ended the session")
                 session = attempt.session = await self._connected(self._connect_timeout)
                 return await session.request(make)
 
@@ -185,7 +197,7 @@ class Connection:
         try:
             return await session.call(*call)
         except ConnectionLost as lost:
-            self._lose(session, str(lost))
+            self._connection_lost(session, str(lost))
             raise self._unavailable() from None
         except SessionRefused:
             raise
@@ -197,14 +209,12 @@ class Connection:
 
     async def _connected(self, patience: float) -> SdkSession:
         if self._session is None and patience > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await self._up.wait()
+            await self.reached(patience)
         if self._session is None:
             raise self._unavailable()
         return self._session
 
-    def _lose(self, session: SdkSession, reason: str) -> None:
+    def _connection_lost(self, session: SdkSession, reason: str) -> None:
         """The session of a call is lost; there may be another one already."""
         if self._session is session:
             self.error = self.error or reason
@@ -227,14 +237,14 @@ class Connection:
         pause = FIRST_PAUSE
         while not self._leaving.is_set():
             self._lost.clear()
-            was_up = await self._keep_one()
+            was_up = await self._run_session()
             self._settled.set()
             pause = FIRST_PAUSE if was_up else min(LONGEST_PAUSE, pause * 2)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause * random.uniform(0.5, 1.5)):  # noqa: S311
                     await self._leaving.wait()
 
-    async def _keep_one(self) -> bool:
+    async def _run_session(self) -> bool:
         """Connect once and stay until the connection is lost or left. Returns whether there was one."""
         was_up = False
         session = SdkSession(self.name, self.entry, self._keys, self.login, self._route)

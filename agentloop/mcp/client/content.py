@@ -47,9 +47,13 @@ _TEXT_TYPES = re.compile(r"text/.*|application/(.*[+])?(json|xml|yaml|toml|javas
 
 @dataclass
 class Content:
-    """The `blocks` of one result, and a line for the user for each `note`: what was converted, saved or left out."""
+    """The `blocks` of one result, and in `notes` a line for the user for what was saved or left out.
+
+    `has_resources`: whether links can be read with the tool `READ_RESOURCE`.
+    """
 
     server: str
+    has_resources: bool = False
     blocks: list[Block] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -86,28 +90,29 @@ class Content:
         if kind != "audio" and _TEXT_TYPES.fullmatch(guessed) and _is_text(raw):
             self.text(f"[{label}]\n{raw.decode()}")
             return
-        if uri:
-            self.text(f"[{label}]")
-        reason = await self._show(kind, guessed, raw, uri or "document.pdf")
+        reason = await self._show(kind, guessed, raw, uri, label)
         if reason is not None:
             path = await asyncio.to_thread(_saved, raw, guessed, uri)
             self._left_out(f"{label}, {len(raw):,} bytes: {reason}; saved for the user as {path}")
 
-    async def _show(self, kind: str, media_type: str, data: bytes, title: str) -> str | None:
-        """Add an image or a document. Returns why that cannot be done, or None."""
+    async def _show(self, kind: str, media_type: str, data: bytes, uri: str, label: str) -> str | None:
+        """Add an image or a document after its label. Returns why that cannot be done, or None."""
+        note: str | None = None
         try:
             if data.startswith(b"%PDF-"):
-                self.blocks.append(document_block(data, Path(title).name or title))
-                return None
-            if kind == "image" or media_type.startswith("image/"):
+                block = document_block(data, uri.rpartition("/")[2] or "document")
+            elif kind == "image" or media_type.startswith("image/"):
                 block, note = await asyncio.to_thread(image_block, data)
-                self.blocks.append(block)
-                if note:
-                    self.text(f"[{note}]")
-                return None
+            else:
+                return "a model cannot be given this kind of data"
         except MediaError as error:
             return str(error)
-        return "a model cannot be given this kind of data"
+        if uri:
+            self.text(f"[{label}]")
+        self.blocks.append(block)
+        if note:
+            self.text(f"[{note}]")
+        return None
 
     def _left_out(self, what: str) -> None:
         self.text(f"[{what}]")
@@ -115,18 +120,21 @@ class Content:
 
     def _link(self, link: ResourceLink) -> str:
         size = f", {link.size:,} bytes" if link.size is not None else ""
-        about = f" {clip(link.description, MAX_LABEL)}" if link.description else ""
+        about = f": {clip(link.description, MAX_LABEL)}" if link.description else ""
         name = clip(link.title or link.name, MAX_LABEL)
-        how = f"To read it: {READ_RESOURCE}(server={json.dumps(self.server)}, uri={json.dumps(link.uri)})"
-        return f"[{_label('Link to a resource', link.uri, link.mime_type)}, {name}{size}.{about} {how}]"
+        how = f". To read it: {READ_RESOURCE}(server={json.dumps(self.server)}, uri={json.dumps(link.uri)})"
+        label = _label("Link to a resource", link.uri, link.mime_type)
+        return f"[{label}, {name}{size}{about}{how if self.has_resources else ''}]"
 
 
-async def output_of(result: CallToolResult, server: str, *, adds_structured: bool) -> tuple[ToolOutput, list[str]]:
+async def output_of(
+    result: CallToolResult, server: str, *, adds_structured: bool, has_resources: bool
+) -> tuple[ToolOutput, list[str]]:
     """A tool's result for the model, and lines for the user.
 
     Structured content that says more than the text is given too, if `adds_structured`.
     """
-    content = Content(server)
+    content = Content(server, has_resources)
     for item in result.content:
         await content.add(item)
     structured = (result.meta or {}).get(STRUCTURED, result.structured_content)
@@ -192,11 +200,17 @@ def files_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="orchestrator-client-"))
 
 
+def _suffix(media_type: str) -> str:
+    """That of the type, or of the type as it was called before it was registered: `audio/x-wav`."""
+    names = (media_type, media_type.replace("/", "/x-"))
+    return next((found for name in names if (found := mimetypes.guess_extension(name))), ".bin")
+
+
 def _saved(data: bytes, media_type: str, uri: str) -> Path:
     """Save the data under a name that no server chooses but for harmless characters."""
     name = Path(uri.rpartition("/")[2])
     is_harmless = re.fullmatch(r"\.[A-Za-z0-9]{1,10}", name.suffix)
-    suffix = name.suffix if is_harmless else mimetypes.guess_extension(media_type) or ".bin"
+    suffix = name.suffix if is_harmless else _suffix(media_type)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name.stem).strip("_")[:50] or "file"
     descriptor, path = tempfile.mkstemp(suffix=suffix, prefix=f"{stem}-", dir=files_folder())
     with os.fdopen(descriptor, "wb") as file:

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from agentloop import Tool
+
 LONGEST = 64
 """Characters of a name that the Messages API takes."""
 LONGEST_PREFIX = 30
@@ -92,6 +94,12 @@ def name_tools(offers: Sequence[Offer], reserved: Collection[str] = ()) -> list[
         ServerNames(prefix, names, frozenset(listed for listed, name in names.items() if is_plain(name, offer)))
         for prefix, names, offer in zip(prefixes, usable, offers, strict=True)
     ]
+
+
+def name_matches(tool: Tool, pattern: str) -> bool:
+    """Whether a pattern matches the name of a tool of an agent, or `server__tool` of a remote one."""
+    names = [tool.name, *([] if tool.served_by == "local" else [f"{tool.served_by}{SEPARATOR}{tool.name}"])]
+    return any(fnmatchcase(name, pattern) for name in names)
 
 
 def _usable(listed: Iterable[str]) -> dict[str, str]:

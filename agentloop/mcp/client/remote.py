@@ -251,7 +251,9 @@ class RemoteCall:
     async def _output(self, result: CallToolResult, context: CallContext) -> ToolOutput:
         server = self.connection.name
         # What an agent returns for programs, its steps and cost, is not for the model.
-        output, notes = await output_of(result, server, adds_structured=not self.is_agent)
+        output, notes = await output_of(
+            result, server, adds_structured=not self.is_agent, has_resources=self.connection.has_resources
+        )
         for note in notes:
             context.progress(note)
         misfit = None

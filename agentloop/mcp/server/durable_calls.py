@@ -23,7 +23,7 @@ from agentloop.narration import describe
 CANCEL_TIMEOUT = 2.0
 """Seconds in which the store has to record that a run is cancelled."""
 REMEMBERED = 256
-"""Runs whose events are kept in memory, for clients that have the run as a task."""
+"""Runs whose events are stored in memory, for clients that have the run as a task."""
 
 
 class RunHistory(CallHistory):
@@ -62,7 +62,7 @@ class DurableCalls:
         """This process is about to end: runs that are cancelled from now on are resumed by the next one."""
         self.engine.is_stopping = True
 
-    def keeps(self, tool: str) -> bool:
+    def is_durable(self, tool: str) -> bool:
         return tool in self.engine.tools or (self._respond_within is not None and tool == GET_RUN)
 
     async def start(self, call: Call) -> RunState:
@@ -80,7 +80,7 @@ class DurableCalls:
             raise ToolError(str(error)) from error
 
     async def run(self, call: Call, on_event: EventHandler) -> ToolOutput:
-        """Implements `publication.Keeper`."""
+        """Implements `publication.DurableRunner`."""
         try:
             if call.tool.name == GET_RUN:
                 return await self._get_run(call)
@@ -96,7 +96,7 @@ class DurableCalls:
         call.tool.check(call.arguments)
         run_id = call.arguments["run_id"]
         if await self.engine.find(run_id, call.owner) is None:
-            raise ToolError(f"There is no run with the id {run_id}, or it is no longer kept.")
+            raise ToolError(f"There is no run with the id {run_id}, or it is no longer stored.")
         return await self._answer(run_id)
 
     async def _answer(self, run_id: str) -> ToolOutput:

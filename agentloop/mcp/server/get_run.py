@@ -7,12 +7,12 @@ from agentloop import Tool, ToolError, ToolOutput, ToolSpec
 GET_RUN = "get_run"
 
 
-async def _kept_elsewhere(run_id: str) -> ToolOutput:
-    raise ToolError(f"Runs are not kept here, so there is none with the id {run_id}.")
+async def _no_durable_runs(run_id: str) -> ToolOutput:
+    raise ToolError(f"There is no run with the id {run_id}: this server does not store runs.")
 
 
 def get_run_tool(seconds: float) -> Tool:
-    """The tool that returns the answer of a run. The keeper implements it."""
+    """The specification of the tool that returns the answer of a run. `DurableCalls` implements it."""
     return Tool(
         ToolSpec(
             name=GET_RUN,
@@ -34,7 +34,7 @@ def get_run_tool(seconds: float) -> Tool:
             idempotent=True,
             open_world=False,
         ),
-        _kept_elsewhere,
+        _no_durable_runs,
     )
 
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import anyio
@@ -30,6 +30,7 @@ from agentloop import (
     Tool,
     ToolError,
     ToolOutput,
+    ToolSpec,
     create_agent_tool_async,
     dispatch,
     exact_json,
@@ -71,14 +72,14 @@ class Call:
     delegation: DelegationContext
 
 
-HandOut = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
-"""Returns the handle of a run, for a client that accepts one instead of the result, or None."""
+CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
+"""Returns a task for a run, for a client that accepts one instead of the result, or None."""
 
 
 class DurableRunner(Protocol):
     """Executes the calls of some tools as durable runs."""
 
-    def keeps(self, tool: str) -> bool: ...
+    def is_durable(self, tool: str) -> bool: ...
 
     async def run(self, call: Call, on_event: EventHandler) -> ToolOutput:
         """Run an agent to its end, or join the run of the same owner and key.
@@ -106,7 +107,7 @@ DEFAULTS = ServerOptions()
 
 
 class Publication:
-    """The tools and agents that a server publishes. A `durable_runner` runs the agents that it keeps.
+    """The tools and agents that a server publishes. A `durable_runner` executes those that are durable.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -139,7 +140,7 @@ class Publication:
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         await self.admit_read(context)
-        listings = [types.Tool.model_validate(tool.spec.to_json()) for tool in self._tools.values()]
+        listings = [types.Tool.model_validate(_published(tool).to_json()) for tool in self._tools.values()]
         result = types.ListToolsResult(
             tools=[
                 with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
@@ -174,12 +175,12 @@ class Publication:
         return await self._answer(context, call)
 
     async def call_tool_or(
-        self, hand_out: HandOut, context: Context, params: types.CallToolRequestParams
+        self, create_task: CreateTask, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | dict[str, Any]:
-        """Answer `tools/call`, with a handle if the run is durable and `hand_out` returns one."""
+        """Answer `tools/call`, with a task if the run is durable and `create_task` returns one."""
         try:
             call = await self._admit(context, params)
-            handle = await hand_out(context, call) if self._is_kept(call.tool) else None
+            handle = await create_task(context, call) if self._is_durable(call.tool) else None
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
         return handle or await self._answer(context, call)
@@ -220,15 +221,15 @@ class Publication:
     async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
         try:
             async with _while_client_stays(context), self._place(call.tool):
-                if self._durable_runner is not None and self._is_kept(call.tool):
+                if self._durable_runner is not None and self._is_durable(call.tool):
                     return result_of(await self._durable_runner.run(call, circumstances.scope.emit))
                 return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
             return result_of(ToolOutput.error("The client is gone."))
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
 
-    def _is_kept(self, tool: Tool) -> bool:
-        return self._durable_runner is not None and self._durable_runner.keeps(tool.name)
+    def _is_durable(self, tool: Tool) -> bool:
+        return self._durable_runner is not None and self._durable_runner.is_durable(tool.name)
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
@@ -242,6 +243,13 @@ class Publication:
                 yield
         else:
             yield
+
+
+def _published(tool: Tool) -> ToolSpec:
+    """The specification of a tool, without hints that are not believed here: nobody else should believe them."""
+    if tool.is_trusted:
+        return tool.spec
+    return replace(tool.spec, read_only=None, destructive=None, idempotent=None, open_world=None)
 
 
 def _speaks_ours(context: Context) -> bool:

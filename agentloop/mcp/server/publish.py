@@ -1,13 +1,13 @@
-"""The agents that `--publish module:attribute` names."""
+"""The agents and tools that `--publish module:attribute` names."""
 
 from __future__ import annotations
 
-from agentloop import Agent, ConfigurationError
+from agentloop import Agent, ConfigurationError, Tool
 from agentloop.loading import load_attribute
 
 
-def find_agents(name: str) -> list[Agent]:
-    """The agent, or the list of agents, at `module:attribute`. Modules may be in the current directory.
+def find_published(name: str) -> list[Agent | Tool]:
+    """The agent or tool, or the list of them, at `module:attribute`. Modules may be in the current directory.
 
     Raises:
         ConfigurationError: there is no such module or attribute, or it is something else.
@@ -16,7 +16,9 @@ def find_agents(name: str) -> list[Agent]:
         value = load_attribute(name)
     except ConfigurationError as error:
         raise ConfigurationError(f"--publish {name}: {error}") from error
-    agents = [value] if isinstance(value, Agent) else value
-    if isinstance(agents, list | tuple) and agents and all(isinstance(agent, Agent) for agent in agents):
-        return list(agents)
-    raise ConfigurationError(f"--publish {name}: that is {type(value).__name__}, not an Agent or a list of Agents.")
+    found = value if isinstance(value, list | tuple) else [value]
+    if found and all(isinstance(each, Agent | Tool) for each in found):
+        return list(found)
+    hint = " Make it a tool with @tool." if callable(value) else ""
+    kind = type(value).__name__
+    raise ConfigurationError(f"--publish {name}: that is {kind}, not an Agent, a Tool or a list of them.{hint}")

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
-from mcp.types import ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResult
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.imports import lazy
+from agentloop.loading import stdout_on_stderr
 from agentloop.mcp.server.get_run import get_run_tool
-from agentloop.mcp.server.publication import DEFAULTS, Context, Publication, ServerOptions
+from agentloop.mcp.server.offered import Offered
+from agentloop.mcp.server.prompts import Prompt
+from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
+from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
-from agentloop.mcp.server.timeline_app import EXTENSIONS, list_resources, read_resource
+from agentloop.mcp.server.timeline_app import EXTENSIONS
 from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
     from agentloop.mcp.server.web import Address
 else:
     web = lazy("agentloop.mcp.server.web")
+
+
+Lifespan = Callable[[], AbstractAsyncContextManager[Sequence[Agent | Tool] | None]]
+"""Makes a block that is entered before serving and left at the end. What it yields is published too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """Keep the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
+    """Store the runs of `agents` in `store`, which is `sqlite:PATH` or a `postgresql://` URL.
 
     A call is answered within `respond_within` seconds: by the answer, or by the id of the run for the tool `get_run`.
     """
@@ -55,17 +62,18 @@ class Durable:
     sharing: Sharing | None = None
 
 
-def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> Server[Any]:
-    """An MCP server for any transport. It speaks all revisions the SDK knows."""
+def build_server(
+    publication: Publication,
+    info: ServerInfo = ServerInfo(),
+    *,
+    prompts: Sequence[Prompt] = (),
+    resources: Sequence[Resource] = (),
+) -> Server[Any]:
+    """An MCP server for any transport. It speaks all revisions the SDK knows.
 
-    async def list_limited(context: Context, page: PaginatedRequestParams | None) -> ListResourcesResult:
-        await publication.admit_read(context)
-        return await list_resources(context, page)
-
-    async def read_limited(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
-        await publication.admit_read(context)
-        return await read_resource(context, params)
-
+    Raises:
+        ConfigurationError: a prompt or a resource is there twice.
+    """
     server: Server[Any] = Server(
         info.name,
         title=info.title,
@@ -75,8 +83,7 @@ def build_server(publication: Publication, info: ServerInfo = ServerInfo()) -> S
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
-        on_list_resources=list_limited,
-        on_read_resource=read_limited,
+        **Offered(publication, prompts, resources).handlers(),
     )
     server.extensions.update(EXTENSIONS)
     return server
@@ -91,40 +98,70 @@ async def serve(
     address: Address | None = None,
     announce: Callable[[str], None] = lambda _url: None,
     durable: Durable | None = None,
+    lifespan: Lifespan | None = None,
+    prompts: Sequence[Prompt] = (),
+    resources: Sequence[Resource] = (),
 ) -> None:
-    """Publish tools and agents until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
+    """Publish until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
 
     Without an `address` the transport is stdio. With one, `announce` is called with the URL once the port is bound. At
-    the end running calls are cancelled; `durable` runs are continued by the next process with the same store.
+    the end running calls are cancelled; `durable` runs are continued by the next process with the same store. The runs
+    of agents that the `lifespan` yields are durable too.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.
         OSError: the address cannot be listened on.
     """
-    async with _keeping(durable, options) as durable_runner:
-        more = [] if durable is None or durable.respond_within is None else [get_run_tool(durable.respond_within)]
-        published = [*tools, *(agent.as_tool() for agent in agents)]
-        if more and durable_runner is not None:  # "not yet" fits no output schema
-            published = [_unpromised(tool) if durable_runner.keeps(tool.name) else tool for tool in published]
-        publication = Publication([*published, *more], options=options, durable_runner=durable_runner)
-        stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
-        server = build_server(publication, info)
-        if durable_runner is not None:
-            from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_keeping`
+    async with AsyncExitStack() as stack:
+        entered = await stack.enter_async_context(_entered(lifespan))
+        later = [each for each in entered if isinstance(each, Agent)]
+        if durable is not None:
+            durable = replace(durable, agents=[*durable.agents, *later])
+        all_tools = [*tools, *(each for each in entered if isinstance(each, Tool))]
+        async with _durable_calls(durable, options) as durable_runner:
+            published = [*all_tools, *(agent.as_tool() for agent in (*agents, *later))]
+            if durable is not None and durable_runner is not None and durable.respond_within is not None:
+                # "not yet" fits no output schema
+                published = [_unpromised(tool) if durable_runner.is_durable(tool.name) else tool for tool in published]
+                published.append(get_run_tool(durable.respond_within))
+            publication = Publication(published, options=options, durable_runner=durable_runner)
+            server = build_server(publication, info, prompts=prompts, resources=resources)
+            stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
+            if durable_runner is not None:
+                from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_durable_calls`
 
-            Tasks(durable_runner).install(server, publication)
-        if address is not None:
-            sessions = options.calls_per_minute
-            await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
-        else:
-            await serve_stdio(server, stopping)
+                Tasks(durable_runner).install(server, publication)
+            if address is None:
+                await serve_stdio(server, stopping, stack.aclose)
+            else:
+                sessions = options.calls_per_minute
+                await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
+
+
+@asynccontextmanager
+async def _entered(lifespan: Lifespan | None) -> AsyncIterator[Sequence[Agent | Tool]]:
+    """The block of the lifespan. What it prints on entering and leaving goes to stderr: stdout is for the protocol."""
+    async with AsyncExitStack() as stack:
+        with stdout_on_stderr():
+            value = None if lifespan is None else await stack.enter_async_context(lifespan())
+        try:
+            yield value or ()
+        finally:
+            with stdout_on_stderr():
+                await stack.aclose()
 
 
 def _unpromised(tool: Tool) -> Tool:
     return replace(tool, spec=replace(tool.spec, output_schema=None))
 
 
-async def work(durable: Durable, announce: Callable[[], None], *, options: ServerOptions = DEFAULTS) -> None:
+async def work(
+    durable: Durable,
+    announce: Callable[[], None],
+    *,
+    options: ServerOptions = DEFAULTS,
+    lifespan: Lifespan | None = None,
+) -> None:
     """Execute the runs in the queue of a PostgreSQL store until the process receives SIGTERM or SIGINT.
 
     `announce` is called once the worker is ready. At most `max_agents` runs are under way here; other workers take over
@@ -135,13 +172,15 @@ async def work(durable: Durable, announce: Callable[[], None], *, options: Serve
     """
     stop = asyncio.Event()
     on_signals(stop.set)
-    async with _keeping(durable, options):
-        announce()
-        await stop.wait()
+    async with _entered(lifespan) as entered:
+        agents = [*durable.agents, *(each for each in entered if isinstance(each, Agent))]
+        async with _durable_calls(replace(durable, agents=agents), options):
+            announce()
+            await stop.wait()
 
 
 @asynccontextmanager
-async def _keeping(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
+async def _durable_calls(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
     if durable is None:
         yield None
         return

@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, BinaryIO
 
@@ -28,16 +28,20 @@ from agentloop.signals import on_signals
 
 STOP_GRACE = 1.0
 """Seconds in which calls have to end after a signal. Clients kill a server 2 s after asking it to stop."""
+LIFESPAN_GRACE = 0.5
+"""Seconds in which the lifespan has to end after that."""
 LAST_SPANS = 0.5
 """Seconds in which the last spans have to be exported after a signal."""
 
 _log = logging.getLogger(__name__)
 
 
-async def serve_stdio(server: Server[Any], on_stop: Callable[[], None]) -> None:
+async def serve_stdio(
+    server: Server[Any], on_stop: Callable[[], None], before_exit: Callable[[], Awaitable[None]]
+) -> None:
     """Serve until stdin ends; on SIGTERM or SIGINT cancel all calls and end the process.
 
-    `on_stop` is called before running calls are cancelled.
+    `on_stop` is called before running calls are cancelled, and `before_exit` before the process is ended.
     """
     stop = asyncio.Event()
     on_signals(stop.set)
@@ -51,6 +55,11 @@ async def serve_stdio(server: Server[Any], on_stop: Callable[[], None]) -> None:
     on_stop()
     serving.cancel()
     await asyncio.wait({serving}, timeout=STOP_GRACE)
+    try:
+        async with asyncio.timeout(LIFESPAN_GRACE):
+            await before_exit()
+    except Exception:  # noqa: BLE001 - whatever the user's code raises, the process ends
+        _log.exception("The lifespan ended with an error.")
     export.finish(LAST_SPANS)
     sys.stdout.flush()
     sys.stderr.flush()

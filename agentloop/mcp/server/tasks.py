@@ -1,6 +1,6 @@
-"""The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives the handle of a run.
+"""The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives a task for a run.
 
-The handle is the run's id. The run is stored before the client receives the handle, and any server with the same store
+The task id is the run's id. The run is stored before the client receives the task, and any server with the same store
 accepts it, from the owner of the run only. Tasks never need input: `tasks/update` is acknowledged and has no effect.
 """
 
@@ -44,7 +44,7 @@ class UpdateParams(TaskParams):
 
 
 def declares(context: Context) -> bool:
-    """Whether the client accepts handles."""
+    """Whether the client accepts tasks."""
     capabilities = context.session.client_capabilities
     extensions = (capabilities.extensions if capabilities else None) or {}
     return context.protocol_version in REVISIONS and ID in extensions
@@ -59,14 +59,14 @@ class Tasks:
     def install(self, server: Server[Any], publication: Publication) -> None:
         """Declare the extension, and add the handlers of its methods and of `tools/call`."""
         server.extensions[ID] = {}
-        call_tool = partial(publication.call_tool_or, self.hand_out)
+        call_tool = partial(publication.call_tool_or, self.create_task)
         server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
         server.add_request_handler("tasks/get", TaskParams, self._guarded(self._get))
         server.add_request_handler("tasks/cancel", TaskParams, self._guarded(self._cancel))
         server.add_request_handler("tasks/update", UpdateParams, self._guarded(self._update))
 
-    async def hand_out(self, context: Context, call: Call) -> dict[str, Any] | None:
-        """Start the run, or join it, and return its handle; None if the client does not accept handles."""
+    async def create_task(self, context: Context, call: Call) -> dict[str, Any] | None:
+        """Start the run, or join it, and return its task; None if the client does not accept tasks."""
         if not declares(context) or call.tool.name == GET_RUN:
             return None
         return {"resultType": "task", **self._task(await self._runs.start(call))}
@@ -80,7 +80,7 @@ class Tasks:
             try:
                 state = await self._runs.engine.find(params.task_id, owner_of(context))
                 if state is None or self._is_expired(state):
-                    raise MCPError(types.INVALID_PARAMS, "There is no such task, or it is no longer kept.")
+                    raise MCPError(types.INVALID_PARAMS, "There is no such task, or it is no longer stored.")
                 return await answer(context, state)
             except StoreFailed as error:
                 raise MCPError(types.INTERNAL_ERROR, str(error)) from error

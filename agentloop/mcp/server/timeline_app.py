@@ -13,7 +13,6 @@ from typing import Any
 
 from mcp import types
 from mcp.server.context import ServerRequestContext
-from mcp.shared.exceptions import MCPError
 
 from agentloop.delegation_context import PREFIX
 from agentloop.observers.timeline import Timeline
@@ -63,8 +62,9 @@ def add_timeline(result: types.CallToolResult, timeline: Timeline) -> None:
     result.meta = {**(result.meta or {}), TIMELINE: data}
 
 
-async def list_resources(_context: Context, _page: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
-    resource = types.Resource(
+def listed_page() -> types.Resource:
+    """The page, as the list of resources has it."""
+    return types.Resource(
         uri=URI,
         name="timeline",
         title="Timeline",
@@ -72,14 +72,10 @@ async def list_resources(_context: Context, _page: types.PaginatedRequestParams 
         mime_type=MIME_TYPE,
         _meta=_META,
     )
-    return types.ListResourcesResult(resources=[resource])
 
 
-async def read_resource(_context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-    if str(params.uri) != URI:
-        raise MCPError(types.INVALID_PARAMS, f"There is no resource {str(params.uri)[:200]!r}.")
-    content = types.TextResourceContents(uri=URI, mime_type=MIME_TYPE, text=_page(), _meta=_META)
-    return types.ReadResourceResult(contents=[content])
+def read_page() -> types.TextResourceContents:
+    return types.TextResourceContents(uri=URI, mime_type=MIME_TYPE, text=_page(), _meta=_META)
 
 
 @cache

@@ -109,7 +109,7 @@ async def serve_web(
     listening = listen(address)
     connections = Connections(max_connections(), address.proxies)
     app = web_app(server, address, sessions_per_minute)
-    config = uvicorn.Config(RequestLimit(_behind(address.proxies, app), connections), **_UVICORN)
+    config = uvicorn.Config(RequestLimit(_with_proxies(address.proxies, app), connections), **_UVICORN)
     sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
     web = uvicorn.Server(config)
     app.state.is_stopping = lambda: web.should_exit
@@ -132,7 +132,7 @@ def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
     on_signals(stop)
 
 
-def _behind(proxies: Proxies, app: ASGIApp) -> ASGIApp:
+def _with_proxies(proxies: Proxies, app: ASGIApp) -> ASGIApp:
     """The application, which sees the address a trusted proxy names as its client's."""
     return cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), proxies.trusted)) if proxies.trusted else app
 
@@ -193,7 +193,7 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
             if version in MODERN_PROTOCOL_VERSIONS:
                 await manager.handle_request(scope, receive, send)
             else:
-                await sessions.handle_request(scope, _noticing_disconnect(scope, receive), send)
+                await sessions.handle_request(scope, _watch_disconnect(scope, receive), send)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -203,20 +203,20 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
     return Starlette(routes=[Route(address.path, JsonBody(Endpoint()))], lifespan=lifespan)
 
 
-def _noticing_disconnect(scope: Scope, receive: Receive) -> Receive:
+def _watch_disconnect(scope: Scope, receive: Receive) -> Receive:
     """`receive`, which sets the event `request.state.left` when the client of an older revision disconnects.
 
     The SDK cancels the calls of clients of 2026-07-28 only.
     """
     left = Request(scope).state.left = asyncio.Event()
 
-    async def receive_and_look() -> Message:
+    async def receive_and_watch() -> Message:
         message = await receive()
         if message["type"] == "http.disconnect":
             left.set()
         return message
 
-    return receive_and_look
+    return receive_and_watch
 
 
 def _sse_app(server: Server[Any], address: Address) -> Starlette:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import sys
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +16,9 @@ from agentloop import CallContext, Tool, ToolError
 from agentloop.durable.engine import Engine
 from agentloop.durable.store import Store
 from agentloop.mcp.server.durable_calls import DurableCalls
+from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publication import Call, Context, Publication
+from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.tasks import Tasks
 from agentloop.mcp.server.web import Address, serve_web
@@ -125,6 +129,46 @@ def tools() -> list[Tool]:
     ]
 
 
+PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+
+
+def user(content: types.ContentBlock) -> types.PromptMessage:
+    return types.PromptMessage(role="user", content=content)
+
+
+def with_embedded_resource(resourceUri: str) -> list[types.PromptMessage]:  # noqa: N803 - the suite's name
+    """Has a resource."""
+    content = types.TextResourceContents(uri=resourceUri, mime_type="text/plain", text="Embedded resource content.")
+    return [user(types.EmbeddedResource(resource=content)), user(types.TextContent(text="Use the resource above."))]
+
+
+def with_image() -> list[types.PromptMessage]:
+    """Has an image."""
+    return [user(types.ImageContent(data=PIXEL, mime_type="image/png")), user(types.TextContent(text="Look at it."))]
+
+
+PROMPTS = [
+    Prompt("test_simple_prompt", "This is a simple prompt for testing.", description="A simple prompt."),
+    Prompt(
+        "test_prompt_with_arguments",
+        "Prompt with arguments: arg1='{{arg1}}', arg2='{{arg2}}'",
+        description="A prompt with two arguments.",
+        values={"arg1": ["paris", "park", "party"]},
+    ),
+    Prompt("test_prompt_with_embedded_resource", with_embedded_resource),
+    Prompt("test_prompt_with_image", with_image),
+]
+RESOURCES = [
+    Resource("test://static-text", "This is the content of the static text resource.", mime_type="text/plain"),
+    Resource("test://static-binary", b"\x89PNG\r\n\x1a\n\0", mime_type="image/png"),
+    Resource(
+        "test://template/{id}/data",
+        lambda id: json.dumps({"id": id, "templateTest": True, "data": f"Data for ID: {id}"}),  # noqa: A006
+        mime_type="application/json",
+    ),
+]
+
+
 def announce(url: str) -> None:
     print(f"listening at {url}", file=sys.stderr, flush=True)  # noqa: T201
 
@@ -135,7 +179,7 @@ async def main(port: int) -> None:
         async with Engine(Store.named(f"sqlite:{folder}/runs"), [], tools=KEPT) as engine:
             runs = DurableCalls(engine)
             publication = Fixture(tools(), durable_runner=runs)
-            server = build_server(publication)
+            server = build_server(publication, prompts=PROMPTS, resources=RESOURCES)
             Tasks(runs).install(server, publication)
             await serve_web(server, address, announce)
 

@@ -1,6 +1,6 @@
 """The circuit breaker of a server."""
 
-from agentloop.mcp.client.breaker import FAILURES, FIRST_REST, LONGEST_REST, Breaker
+from agentloop.mcp.client.breaker import FAILURES, FIRST_OPEN, LONGEST_OPEN, Breaker
 
 
 class Clock:
@@ -31,19 +31,19 @@ def test_it_is_closed_until_a_server_fails_several_times_in_a_row() -> None:
 def test_open_it_admits_nothing_until_the_rest_is_over() -> None:
     breaker, clock = opened()
     assert (breaker.state, breaker.admit()) == ("open", False)
-    clock.now += FIRST_REST
+    clock.now += FIRST_OPEN
     assert breaker.state == "half-open"
 
 
 def test_half_open_it_admits_one_probe() -> None:
     breaker, clock = opened()
-    clock.now += FIRST_REST
+    clock.now += FIRST_OPEN
     assert [breaker.admit() for _ in range(5)] == [True, False, False, False, False]
 
 
 def test_a_probe_that_is_answered_closes_it() -> None:
     breaker, clock = opened()
-    clock.now += FIRST_REST
+    clock.now += FIRST_OPEN
     assert breaker.admit()
     breaker.succeeded()
     assert (breaker.state, breaker.admit(), breaker.admit()) == ("closed", True, True)
@@ -60,12 +60,12 @@ def test_a_probe_that_fails_opens_it_for_longer_up_to_a_bound() -> None:
         assert breaker.admit()
         breaker.failed()
     assert rests[:4] == [1.0, 2.0, 4.0, 8.0]
-    assert max(rests) == LONGEST_REST
+    assert max(rests) == LONGEST_OPEN
 
 
 def test_a_probe_whose_caller_gave_up_lets_another_one_go() -> None:
     breaker, clock = opened()
-    clock.now += FIRST_REST
+    clock.now += FIRST_OPEN
     assert breaker.admit()
     breaker.forget()
     assert breaker.admit()

@@ -126,8 +126,18 @@ async def test_what_a_model_cannot_be_given_is_named_and_saved(block: dict[str, 
     ],
 )
 async def test_texts_and_links_are_given_with_uri_and_type(block: dict[str, Any], given: str) -> None:
-    async with raw("t", results={"t": {"content": [block]}}) as connection:
+    able: dict[str, Any] = {
+        "capabilities": {"tools": {}, "resources": {}},
+        "resources": [{"uri": "file:///a", "name": "a"}],
+    }
+    async with raw("t", results={"t": {"content": [block]}}, **able) as connection:
         assert (await call(connection, "t")).text == given
+
+
+async def test_a_link_of_a_server_without_resources_does_not_name_a_tool_that_is_not_there() -> None:
+    link = {"type": "resource_link", "uri": "https://a.example/b", "name": "page", "description": "the result"}
+    async with raw("t", results={"t": {"content": [link]}}) as connection:
+        assert (await call(connection, "t")).text == "[Link to a resource https://a.example/b, page: the result]"
 
 
 @pytest.mark.requirement("content-whole")

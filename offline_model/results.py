@@ -64,13 +64,15 @@ def money(value: Fraction, currency: str, *, exact: bool = True) -> Answer:
 
 def answered(texts: Sequence[str]) -> Answer | None:
     """The answer in a delegation's result: the last `Answer:` of its text or of the "answer" in a JSON document."""
-    documents = [str(each["answer"]) for each in _documents(texts) if "answer" in each]
-    for text in (*documents, *texts):
+    inside = [str(each["answer"]) for each in _documents(texts) if "answer" in each]
+    for text in (*inside, *texts):
         if len(text) <= _LONGEST_TEXT and (found := list(_ANSWER.finditer(text))):
-            value = _number(found[-1]["exact"] or found[-1]["sign"] + found[-1]["number"].replace(",", "").rstrip("."))
-            written = found[-1][0].partition(":")[2].strip()
-            return None if value is None else Answer(value, written, found[-1]["currency"].strip())
-    return next((Answer(value, text) for text in documents if (value := _number(text.strip())) is not None), None)
+            last = found[-1]
+            value = _number(last["exact"] or last["sign"] + last["number"].replace(",", "").rstrip("."))
+            return (
+                value if value is None else Answer(value, last[0].partition(":")[2].strip(), last["currency"].strip())
+            )
+    return next((Answer(value, text) for text in inside if (value := _number(text.strip())) is not None), None)
 
 
 def explained(texts: Sequence[str]) -> list[str]:
@@ -82,7 +84,7 @@ def explained(texts: Sequence[str]) -> list[str]:
     return []
 
 
-def result(texts: Sequence[str]) -> Result | None:
+def result_in(texts: Sequence[str]) -> Result | None:
     """What is in a math tool's JSON."""
     for document in _documents(["".join(texts), *texts]):
         if isinstance(document.get("result"), str | int):
@@ -93,10 +95,8 @@ def result(texts: Sequence[str]) -> Result | None:
 
 def _number(text: str) -> Fraction | None:
     """The value of a decimal or fraction, None if the text is anything else or too large to handle."""
-    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
-        return None
     try:
-        return Fraction(text)
+        return Fraction(text) if len(text) <= _LONGEST and _NUMBER.fullmatch(text) else None
     except (ValueError, ZeroDivisionError):
         return None
 

@@ -1,0 +1,115 @@
+"""`serve`: a program that publishes agents and tools over MCP."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from agentloop import Agent, ConfigurationError, Tool
+from agentloop.mcp.server import logs, serving
+from agentloop.mcp.server.prompts import Prompt
+from agentloop.mcp.server.resources import Resource
+from agentloop.mcp.server.serving import Lifespan, ServerInfo
+
+if TYPE_CHECKING:
+    from agentloop.mcp.server.web import Address
+
+Transport = Literal["stdio", "http", "sse"]
+PATHS = {"http": "/mcp", "sse": "/sse"}
+"""The default path of the URL for a transport."""
+SEVERAL = "agents"
+"""The name of a server that publishes more than one agent, unless it is given another."""
+
+
+def serve(
+    *published: Agent | Tool | Sequence[Agent | Tool],
+    transport: Transport = "stdio",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    path: str | None = None,
+    token: str | None = None,
+    name: str | None = None,
+    title: str | None = None,
+    version: str = "0",
+    instructions: str | None = None,
+    lifespan: Lifespan | None = None,
+    prompts: Sequence[Prompt] = (),
+    resources: Sequence[Resource] = (),
+) -> None:
+    """Publish agents and tools over MCP until the client leaves (stdio), or SIGTERM or Ctrl-C ends the program.
+
+    An agent becomes the tool `<its name>_agent`. Over `"http"` (streamable HTTP) or `"sse"` the URL is written to
+    stderr; port 0 takes a free one. An address that other machines can reach needs a `token`, which clients send as a
+    bearer token. Clients see `name`, `title`, `version` and `instructions`, which they may show to their model; without
+    a `name` the server is called as the one agent or tool that it publishes, or "agents". `prompts` and `resources` are
+    for the client's user: see `Prompt` and `Resource`.
+
+    `lifespan` is a function without arguments that returns an async context manager: it is entered before serving, and
+    the agents and tools that it yields are published too. So an agent can use what has to be opened first:
+
+    Example:
+        @asynccontextmanager
+        async def lifespan():
+            async with connect("uvx mcp-server-git") as servers:
+                yield [Agent("historian", "Answer from the log.", tools=servers.only("git_log"))]
+
+        if __name__ == "__main__":
+            serve(writer, lifespan=lifespan)  # stdio; serve(writer, transport="http", port=8000)
+
+    Raises:
+        ConfigurationError: nothing is published, a name is published twice, or anybody could call the agents.
+        OSError: the address cannot be listened on.
+    """
+    items = list(_flat(published))
+    if not items and lifespan is None:
+        raise ConfigurationError("serve: there is nothing to publish. Give agents or tools, or a lifespan.")
+    logs.configure()
+    if transport == "stdio" and sys.stdin.isatty():
+        _say("waiting for an MCP client on stdin; Ctrl-C ends it")
+    try:
+        asyncio.run(
+            serving.serve(
+                [each for each in items if isinstance(each, Tool)],
+                [each for each in items if isinstance(each, Agent)],
+                info=ServerInfo(name or default_name([each.name for each in items]), title, version, instructions),
+                address=None if transport == "stdio" else _address(transport, host, port, path, token),
+                announce=lambda url: _say(f"listening at {url}"),
+                lifespan=lifespan,
+                prompts=prompts,
+                resources=resources,
+            )
+        )
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def default_name(published: Sequence[str]) -> str:
+    """What a server is called that publishes agents and tools of these names."""
+    return published[0] if len(published) == 1 else SEVERAL
+
+
+def _flat(published: Iterable[Agent | Tool | Sequence[Agent | Tool]]) -> Iterable[Agent | Tool]:
+    for each in published:
+        if isinstance(each, Agent | Tool):
+            yield each
+        elif isinstance(each, list | tuple):
+            yield from _flat(each)
+        else:
+            raise ConfigurationError(f"serve: an agent or a tool is needed, not {each!r}. Is the function a @tool?")
+
+
+def _address(transport: Literal["http", "sse"], host: str, port: int, path: str | None, token: str | None) -> Address:
+    if transport not in PATHS:
+        raise ConfigurationError(f"serve: transport is stdio, http or sse, not {transport!r}.")
+    from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
+    from agentloop.mcp.server.web import Address  # noqa: PLC0415 - only for HTTP
+
+    kind: Literal["streamable-http", "sse"] = "streamable-http" if transport == "http" else "sse"
+    access = access_for(host, token=token)
+    return Address(kind, host=host, port=port, path=path or PATHS[transport], access=access)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

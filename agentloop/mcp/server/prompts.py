@@ -1,0 +1,122 @@
+"""Prompts that a server publishes. Clients offer them to their user, for example as commands."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mcp import types
+from mcp.shared.exceptions import MCPError
+
+from agentloop import ConfigurationError
+from agentloop.mcp.server.user_code import called
+
+MAX_COMPLETIONS = 100
+"""Values in one completion: what the specification allows."""
+
+_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+
+Messages = str | Sequence[types.PromptMessage]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt with arguments: a text with `{{name}}` in it, or a function, sync or async, whose parameters they are.
+
+    A function returns the text, or `mcp.types.PromptMessage`s. Arguments are strings; those of a text, and those of a
+    function without a default, are required. `values` are what a client may complete an argument to.
+
+    Example:
+        review = Prompt("review", "Review {{file}} for mistakes.", description="Review a file.")
+        serve(writer, prompts=[review])
+
+    Raises:
+        ConfigurationError: `values` are given for an argument that there is not.
+    """
+
+    name: str
+    content: str | Callable[..., Any]
+    description: str = ""
+    title: str | None = None
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if unknown := sorted({*self.values} - {*self.arguments}):
+            known = ", ".join(self.arguments) or "none"
+            raise ConfigurationError(f"Prompt {self.name!r} has no argument {unknown[0]!r}. It has: {known}.")
+
+    @cached_property
+    def arguments(self) -> dict[str, bool]:
+        """The arguments, and whether each is required."""
+        if isinstance(self.content, str):
+            return dict.fromkeys(_PLACEHOLDER.findall(self.content), True)
+        parameters = inspect.signature(self.content).parameters.values()
+        return {each.name: each.default is each.empty for each in parameters}
+
+    def listed(self) -> types.Prompt:
+        arguments = [types.PromptArgument(name=name, required=required) for name, required in self.arguments.items()]
+        about = self.description or (inspect.getdoc(self.content) if callable(self.content) else None)
+        return types.Prompt(name=self.name, title=self.title, description=about or None, arguments=arguments or None)
+
+    async def messages(self, given: Mapping[str, str]) -> list[types.PromptMessage]:
+        """The messages with these arguments.
+
+        Raises:
+            MCPError: an argument is missing or unknown, or the function failed.
+        """
+        missing = [name for name, required in self.arguments.items() if required and name not in given]
+        unknown = sorted({*given} - {*self.arguments})
+        if missing or unknown:
+            wrong = f"is missing: {missing[0]}" if missing else f"is not known: {unknown[0][:100]}"
+            raise MCPError(types.INVALID_PARAMS, f"An argument of the prompt {self.name} {wrong}.")
+        if isinstance(self.content, str):
+            made: Any = _PLACEHOLDER.sub(lambda found: given[found[1]], self.content)
+        else:
+            made = await called(self.content, given, f"The prompt {self.name}")
+        if isinstance(made, str):
+            return [types.PromptMessage(role="user", content=types.TextContent(text=made))]
+        return [made] if isinstance(made, types.PromptMessage) else list(made)
+
+
+def completion(values: Mapping[str, Sequence[str]], argument: types.CompletionArgument) -> types.CompleteResult:
+    """The values of an argument that begin like what the user has typed."""
+    typed = argument.value.lower()
+    found = [each for each in values.get(argument.name, ()) if each.lower().startswith(typed)]
+    shown = types.Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
+    return types.CompleteResult(completion=shown)
+
+
+def prompt_of_file(path: Path) -> Prompt:
+    """The prompt in a Markdown file: its body, and `name`, `title`, `description` and `values` of its front matter.
+
+    The name is that of the file if there is none.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is wrong; says where.
+    """
+    from agentloop.front_matter import FrontMatterError, read_front_matter, read_text  # noqa: PLC0415 - for files alone
+
+    keys = ("name", "title", "description", "values")
+    try:
+        text = read_text(path)
+        front = read_front_matter(text, keys=keys)
+    except FrontMatterError as error:
+        raise ConfigurationError(f"{path}:{error.line}: {error}") from None
+    given: dict[str, Any] = {"name": path.stem}
+    for entry in () if front is None else front.entries:
+        value: Any = entry.value
+        is_right = isinstance(value, dict) if entry.key == "values" else isinstance(value, str)
+        if entry.key not in keys or not is_right:
+            known = "name, title and description are texts, values an object with lists"
+            raise ConfigurationError(f"{path}:{entry.line}: {entry.key} is not known or has a wrong value: {known}.")
+        given[entry.key] = value
+    given["values"] = {name: [*map(str, each)] for name, each in given.get("values", {}).items()}
+    body = (text if front is None else front.body).strip()
+    if not body:
+        raise ConfigurationError(f"{path}: the prompt is empty.")
+    return Prompt(content=body, **given)

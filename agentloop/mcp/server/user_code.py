@@ -1,0 +1,54 @@
+"""Calls of functions that make prompts and resources."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from mcp import types
+from mcp.shared.exceptions import MCPError
+
+from agentloop import ToolError
+
+LONGEST = 60.0
+"""Seconds that one call may take."""
+THREADS = 16
+"""Sync functions that run at once; others wait."""
+
+_log = logging.getLogger(__name__)
+_limiter: anyio.CapacityLimiter | None = None
+
+
+async def called(function: Callable[..., Any], arguments: Mapping[str, str], what: str) -> Any:
+    """What the function returns: a coroutine function on the event loop, any other in a thread.
+
+    Raises:
+        MCPError: it failed, or took too long. The text of a `ToolError` is for the client, any other for the log.
+    """
+    try:
+        async with asyncio.timeout(LONGEST):
+            if inspect.iscoroutinefunction(function):
+                return await function(**arguments)
+            return await anyio.to_thread.run_sync(
+                partial(function, **arguments), abandon_on_cancel=True, limiter=_own()
+            )
+    except ToolError as error:
+        raise MCPError(types.INVALID_PARAMS, str(error)) from None
+    except MCPError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever the user's code raises
+        _log.exception("%s failed.", what)
+        raise MCPError(types.INTERNAL_ERROR, f"{what} failed.") from None
+
+
+def _own() -> anyio.CapacityLimiter:
+    global _limiter  # noqa: PLW0603 - one for the process, made on its event loop
+    if _limiter is None:
+        _limiter = anyio.CapacityLimiter(THREADS)
+    return _limiter

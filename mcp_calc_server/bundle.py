@@ -1,0 +1,178 @@
+"""`mcp-calc-server bundle`: one file with agents, for hosts that install MCP bundles (.mcpb), such as Claude Desktop.
+
+A bundle has the agents, the sources of this installation, and a manifest; the host starts it with `uv`, which installs
+the libraries. The format: https://github.com/modelcontextprotocol/mcpb, manifest version 0.4.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import metadata, requires
+from pathlib import Path
+from typing import Any
+
+from agentloop import ConfigurationError
+from agentloop.agent_files import load_agents
+from agentloop.mcp.server.program import default_name
+from mcp_calc_server.publishing import Published
+
+PACKAGES = ("agentloop", "mcp_calc_server", "offline_model")
+MAX_BYTES = 100_000_000
+"""Of all files of one bundle."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip file can say: the same files give the same bytes."""
+READABLE = 0o100644 << 16
+CONTENT = "published"
+"""The folder of the user's files in a bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a bundle says of itself, and what it starts. `folders` are the directories of agents by name."""
+
+    name: str
+    title: str
+    description: str
+    version: str
+    folders: Mapping[str, Path]
+    modules: Sequence[Path]
+    tools: Sequence[Mapping[str, str]]
+    instructions: str | None = None
+
+    def manifest(self) -> dict[str, Any]:
+        arguments = [word for folder in self.folders for word in ("--agents", f"${{__dirname}}/{CONTENT}/{folder}")]
+        named = {"--name": self.name, "--title": self.title, "--version-label": self.version}
+        named |= {"--instructions": self.instructions} if self.instructions else {}
+        arguments += ["--no-calculator", *(word for pair in named.items() for word in pair)]
+        env = {"PYTHONPATH": f"${{__dirname}}/{CONTENT}", "ANTHROPIC_API_KEY": "${user_config.anthropic_api_key}"}
+        run = ["run", "--directory", "${__dirname}", "--no-dev", "mcp-calc-server"]
+        return {
+            "manifest_version": "0.4",
+            "name": self.name,
+            "display_name": self.title,
+            "version": self.version,
+            "description": self.description,
+            "author": {"name": self.title},
+            "server": {
+                "type": "uv",
+                "entry_point": "mcp_calc_server/__main__.py",
+                "mcp_config": {"command": "uv", "args": [*run, *arguments], "env": env},
+            },
+            "tools": list(self.tools),
+            "user_config": {"anthropic_api_key": _KEY},
+            "compatibility": {"runtimes": {"python": metadata("mcp-calc-server")["Requires-Python"]}},
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the bundle.
+
+        Raises:
+            ConfigurationError: its files are too large.
+            OSError: a file cannot be read, or the bundle not written.
+        """
+        files = {**_sources(), **self._own(), "pyproject.toml": _project().encode()}
+        files["manifest.json"] = (json.dumps(self.manifest(), indent=2) + "\n").encode()
+        if sum(map(len, files.values())) > MAX_BYTES:
+            raise ConfigurationError(f"The files of the bundle have more than {MAX_BYTES:,} bytes.")
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in sorted(files.items()):
+                entry = zipfile.ZipInfo(name, EPOCH)
+                entry.external_attr = READABLE
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, content)
+
+    def _own(self) -> dict[str, bytes]:
+        files = {f"{CONTENT}/{module.name}": module.read_bytes() for module in self.modules}
+        for name, folder in self.folders.items():
+            for path in [folder] if folder.is_file() else folder.rglob("*"):
+                place = path.relative_to(folder) if folder.is_dir() else Path()
+                if path.is_file() and not any(part.startswith(".") for part in place.parts):
+                    files[(Path(CONTENT) / name / place).as_posix()] = path.read_bytes()
+        return files
+
+
+def bundle_of(
+    folders: Sequence[Path],
+    published: Published,
+    *,
+    name: str | None,
+    title: str | None,
+    description: str | None,
+    version_label: str,
+    instructions: str | None,
+) -> Bundle:
+    """The bundle of directories of agents. What is not given is taken from the agents.
+
+    Raises:
+        ConfigurationError: two directories have the same name, or the version is not one that hosts take.
+    """
+    if not re.fullmatch(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?", version_label):
+        raise ConfigurationError(f"--version-label {version_label}: hosts take a semantic version, such as 1.2.0.")
+    named = {folder.resolve().name: folder for folder in folders}
+    if len(named) < len(folders):
+        raise ConfigurationError("Two of the directories have the same name, which is their place in the bundle.")
+    files = load_agents(*folders).files
+    here = Path.cwd()
+    return Bundle(
+        name=name or default_name(published.names),
+        title=title or name or default_name(published.names),
+        description=description or " ".join(file.description for file in files)[:500],
+        version=version_label,
+        folders=named,
+        modules=[path for path in published.modules if path.is_relative_to(here)],
+        tools=[{"name": f"{file.name}_agent", "description": file.description[:500]} for file in files],
+        instructions=instructions,
+    )
+
+
+_KEY = {
+    "type": "string",
+    "title": "Anthropic API key",
+    "description": "The agents ask Claude with it, and Anthropic charges its owner.",
+    "sensitive": True,
+    "required": False,
+    "default": "",
+}
+
+
+def _sources() -> dict[str, bytes]:
+    """The packages of this installation, and the contract of its calculator."""
+    root = Path(__file__).parent.parent
+    files = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for package in PACKAGES
+        for path in (root / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    contract = next(each for each in (root / "schemas.json", root / "mcp_calc_server/schemas.json") if each.exists())
+    return {**files, "mcp_calc_server/schemas.json": contract.read_bytes()}
+
+
+def _project() -> str:
+    """A project file with this installation's requirements, for `uv`."""
+    about = metadata("mcp-calc-server")
+    needed = [each for each in requires("mcp-calc-server") or () if "extra ==" not in each]
+    return "\n".join(
+        [
+            "[project]",
+            'name = "mcp-calc-server"',
+            f'version = "{about["Version"]}"',
+            f'requires-python = "{about["Requires-Python"]}"',
+            f"dependencies = {json.dumps(needed)}",
+            "",
+            "[project.scripts]",
+            'mcp-calc-server = "mcp_calc_server.__main__:main"',
+            "",
+            "[build-system]",
+            'requires = ["hatchling>=1.27,<2"]',
+            'build-backend = "hatchling.build"',
+            "",
+            "[tool.hatch.build.targets.wheel]",
+            f"packages = {json.dumps(PACKAGES)}",
+            "",
+        ]
+    )

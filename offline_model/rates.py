@@ -1,0 +1,158 @@
+"""What a percentage is of: one entry, one part, or everything."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from offline_model.items import Entry
+from offline_model.layout import Piece
+from offline_model.marking import ANY, Marks, P
+from offline_model.numbers import decimal
+from offline_model.problem import Unread
+from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, PARTS, stem, stems
+
+_MORE = ADDITIONS | {"charge", "fee"}
+_NAMES = ("tax", "vat", "gst", "hst", "tip", "gratuity", "service", "charge")
+_TARGET = re.compile(
+    r"\b(?:off|on|of|to|from|at)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", re.IGNORECASE
+)
+_AFTER = re.compile(
+    rf"(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)", re.IGNORECASE
+)
+_VAGUE = EVERYTHING | frozenset("store shop place market the my our a".split())
+_FILLING = EVERYTHING | frozenset("of the and in for size a".split())
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Of one entry, of the part with this label, or of everything if both are empty."""
+
+    percent: str
+    off: bool
+    name: str
+    entry: Entry | None = None
+    label: str = ""
+
+    @property
+    def portion(self) -> str:
+        return decimal(Fraction(self.percent) / 100)
+
+    def __str__(self) -> str:
+        return f"{self.percent}% {'off' if self.off else self.name}"
+
+
+@dataclass
+class Scopes:
+    """Finds what the percentages of a text are of. Raises Unread where that is not certain."""
+
+    marks: Marks
+    pieces: Sequence[Piece]
+    entries: Sequence[Entry]
+    fees_too: bool = False
+    """Whether the text says that a percentage is of the fees too."""
+
+    @property
+    def labels(self) -> list[str]:
+        return list(dict.fromkeys(entry.place.label for entry in self.entries))
+
+    def stands_alone(self, piece: Piece) -> bool:
+        """Whether the piece's sentence holds no entry."""
+        return all(entry.place.sentence != piece.sentence for entry in self.entries)
+
+    def rate(self, piece: Piece) -> Rate:
+        found, own = re.findall(P, piece.text), set(stems(piece.text))
+        beside = [each for each in self.pieces if each.sentence == piece.sentence and not re.search(ANY, each.text)]
+        words = own.union(*(stems(each.text) for each in beside))
+        kinds = own if own & (DISCOUNTS | _MORE) else words | set(stems(piece.label)) & _MORE
+        off = bool(kinds & DISCOUNTS)
+        if len(found) != 1 or off == bool(kinds & _MORE):
+            raise self._unsure(piece)
+        name = next((word for word in _NAMES if word in kinds), "added")
+        entry, label = self._named(piece, words - DISCOUNTS - ADDITIONS) or self._unnamed(piece, words, own)
+        return Rate(self.marks[found[0]].value, off, name, entry, label)
+
+    def _unsure(self, piece: Piece) -> Unread:
+        return Unread(f'what "{self.marks.shown(piece.text)}" is of')
+
+    def _named(self, piece: Piece, words: set[str]) -> tuple[Entry | None, str] | None:
+        """The entry or the part that the words name, or the entry of the same piece; None if it is something else."""
+        inside = next((entry for entry in self.entries if entry.place is piece), None)
+        if not inside and (label := self._part_of(piece)) is not None:
+            return None, label
+        named = [entry for entry in self.entries if not inside and _is_named(entry, words)]
+        named = [entry for entry in named if entry.place.label == piece.label] or named
+        targets = {stem(word) for word in _TARGET.findall(piece.text.lower())} - DISCOUNTS - ADDITIONS
+        this = re.search(r"\bthis\b", piece.text)
+        known = EVERYTHING.union(*map(stems, self.labels), {"top", "us", "me"}, PARTS if this else ())
+        if targets and not named and not targets & known and not (inside and _is_named(inside, targets)):
+            raise self._unsure(piece)
+        everything = EVERYTHING & words - ({"it"} if inside else set())
+        if inside and not everything:
+            return inside, ""
+        if piece.label and this and targets & PARTS:
+            return None, piece.label
+        labels = [label for label in self.labels if label and set(stems(label)) <= words]
+        if not named:
+            return (None, labels[0]) if len(labels) == 1 else None
+        if everything and all(entry.is_fee for entry in named):  # "on all of it, delivery too"
+            self.fees_too = True
+            return None
+        direct = targets and not targets & EVERYTHING
+        if len(named) > 1 or (everything and not direct) or (labels and named[0].place.label not in labels):
+            raise self._unsure(piece)
+        return named[0], ""
+
+    def _part_of(self, piece: Piece) -> str | None:
+        """The part whose name, or a word of it, follows the "on" or "off" of a percentage that stands by itself."""
+        beside = " ".join(each.text for each in self.pieces if each.sentence == piece.sentence)
+        after = _AFTER.search(piece.text) or _AFTER.search(beside)
+        target = set(stems(after[1])) - _VAGUE if after else set()
+        fits = {label: len(target & set(stems(label))) for label in self.labels}
+        best = [label for label, fit in fits.items() if fit and fit == max(fits.values())]
+        named = max((len(target & set(stems(entry.name))) for entry in self.entries), default=0)
+        return best[0] if len(best) == 1 and fits[best[0]] > named else None
+
+    def _unnamed(self, piece: Piece, words: set[str], own: set[str]) -> tuple[Entry | None, str]:
+        """What a percentage is of that names no entry and no part."""
+        everything, adds = EVERYTHING & words, bool(own & ADDITIONS)
+        before = self.pieces[: self.pieces.index(piece)]
+        earlier = len([entry for entry in self.entries if entry.place in before or entry.place is piece])
+        alone, at_edge = self.stands_alone(piece) or piece.joined == ";", earlier in {0, len(self.entries)}
+        mine = [at for at, entry in enumerate(self.entries) if entry.place.label == piece.label]
+        rated = [each.label for each in self.pieces if re.search(P, each.text) and self.stands_alone(each)]
+        if len(self.labels) == 1:
+            certain = bool(everything) or alone or len(self.entries) == 1 or (adds and at_edge)
+        elif everything:
+            certain = alone and at_edge
+        elif (
+            (alone and piece.label in self.labels and before and before[-1].label != piece.label)
+            or (sorted(rated) == sorted(self.labels) and self.stands_alone(piece))
+            or (mine == [earlier - 1] and not self.stands_alone(piece))
+        ):
+            return None, piece.label
+        else:
+            lines = [{entry.place.line for entry in self.entries if entry.place.label == each} for each in self.labels]
+            same_line = any(entry.place.line == piece.line for entry in self.entries)
+            blocks = any(len(each) > 1 for each in lines)
+            certain = alone and not same_line and earlier == len(self.entries) and adds and not blocks
+        if not certain:
+            raise self._unsure(piece)
+        return None, ""
+
+
+def _is_named(entry: Entry, words: set[str]) -> bool:
+    return bool((set(stems(entry.name)) - _FILLING) & words)
+
+
+def check_rates(rates: Sequence[Rate], entries: Sequence[Entry], overall: Sequence[Entry], *, fees_too: bool) -> None:
+    """Raises Unread where the order of two percentages matters, or where one may be of a fee too."""
+    whole = [rate.off for rate in rates if not rate.entry and not rate.label]
+    if len(whole) != len(set(whole)):
+        raise Unread("which of two percentages comes first")
+    for rate in rates:
+        within = [entry for entry in entries if not rate.label or entry.place.label == rate.label]
+        within += [] if rate.label else overall
+        doubtful = [entry for entry in within if entry.is_fee or entry.taken_off]
+        if not rate.entry and doubtful and not fees_too:
+            raise Unread(f'whether the {rate.percent}% are of "{doubtful[0].name or doubtful[0].price}" too')
