@@ -83,7 +83,8 @@ _NO_COUNTS = frozenset("person people week day class room leg order purchase bas
 _EACH = re.compile(
     r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my |our )?(?:\w+ (?=[a-z]+s\b))?)?"
     r"(?:cost )?([a-z]+)"
-    r"|\b(subtotals?|breakdown|respectively|separately|individually|we each|(?:total|sum|amount) for each of us)\b",
+    r"|\b(subtotals?|breakdown|respectively|separately|individually|we each"
+    r"|(?:at|from|in|by|of) each(?=\s*(?:\?|$))|how much each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )
 _HOW_MUCH = re.compile(

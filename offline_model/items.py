@@ -172,7 +172,8 @@ class Reading:
         if not chosen and (per_measure or opens or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
             chosen = measured
         late = [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
-        hidden = late or (not chosen and any(is_plural(self.after(at)) and kinds[at] == "digit" for at in numbers))
+        named = [at for at in numbers if kinds[at] == "digit" and is_plural(self.after(at))]
+        hidden = late or (not chosen and (named or len(measured) > 1))
         if hidden or len(chosen) > 1 or any(_is_decimal(self.text, at, self.marks) for at in {*numbers} - {*chosen}):
             raise self.unread("which number is the quantity in")
         return chosen[0] if chosen else None

@@ -190,11 +190,11 @@ class _Bill:
         return bool(named or apart or told or (not priced and self.is_said_again(count)))
 
     def is_of_another_size(self, count: Count) -> bool:
-        """Whether a price is for another number of the same hours or days: "$300 for 4 hours, we need 6 hours"."""
+        """Whether a price is for another number of the same measure: "$300 for 4 hours, we need 6 hours"."""
         priced = [each.text for each in self.pieces if re.search(M, each.text) and each is not count.place]
         others = [match for text in priced for match in re.finditer(rf"({N})\s+([^\W\d_]+)", text)]
         same = [self.marks[each[1]].value for each in others if [stem(each[2].lower())] == count.nouns[:1]]
-        return bool(same) and count.nouns[0] in w.TIMES and count.value not in same
+        return bool(same) and count.nouns[0] in w.MEASURES - w.PEOPLE and count.value not in same
 
     def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
         """How many parts or entries there are: "the two come to", "3 things"."""
@@ -253,11 +253,14 @@ class _Bill:
         """What is asked of the parts, or is a percentage of one, needs all parts to be found."""
         if not asked.kinds and not any(rate.label and not rate.entry for rate in self.rates):
             return
+        known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
+        named = re.compile(rf"[A-Z][\w'’.&-]*\s+{N}\s+(?!(?:at|for|x|each|per|pcs|pieces|units)\b)[^\W\d_]")
         for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
-            follows = before.line == piece.line and before.sentence != piece.sentence and piece.label == before.label
-            known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
-            first = re.match(r"[A-Z][\w'’]+", piece.text)
-            if follows and piece.label and first and stem(first[0].lower()) not in known and re.search(M, piece.text):
+            follows = piece.label and before.line == piece.line and piece.label == before.label
+            begins = before.sentence != piece.sentence and re.search(M, piece.text)
+            first = re.match(r"[A-Z][\w'’]+", piece.text)  # "Ikea 2 rugs $9 each, Jysk 1 mat $5"
+            is_name = first and stem(first[0].lower()) not in known
+            if follows and is_name and (begins or named.match(piece.text)):
                 raise Unread(f'what "{self.marks.shown(piece.text)}" belongs to')
         for count in self.clauses.counts:
             if not count.is_priced and set(count.nouns[:2]) & asked.nouns and count.value != str(len(self.labels)):

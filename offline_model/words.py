@@ -193,7 +193,8 @@ _BESIDE_AMOUNTS = (
 )
 """Change the arithmetic in a sentence that holds an amount."""
 _UNKNOWN_QUESTION = (
-    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|worth|better|best|median|the net\b(?! total)",
+    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|worth|better|best|median",
+    r"original|(?:full|list) price|the net\b(?! total)",
     r"where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))",
     r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
     r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",

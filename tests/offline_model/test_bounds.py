@@ -40,6 +40,7 @@ HOSTILE = {
     "an equation": "x+" * 990 + "1=2",
     "pieces": ("salt and pepper " * 620)[:4_990],
     "phone numbers": ("+1 234 567 " * 900)[:4_990],
+    "names": "In The A B C D, " * 300,
     "addresses": ("12 Ab Cd " * 1_100)[:4_990],
 }
 
