@@ -159,9 +159,9 @@ def main(only: tuple[str, ...], jobs: str, *, write: bool) -> None:
     click.echo(text)
     if write:
         page = PAGE.read_text(encoding="utf-8")
-        start, end = "<!-- make costs -->\n", "\n<!-- end -->"
-        before, rest = page.split(start)
-        PAGE.write_text(before + start + text + end + rest.partition(end)[2], encoding="utf-8")
+        start, end = "<!-- make costs -->", "<!-- end -->"
+        before, _, rest = page.partition(start)
+        PAGE.write_text(f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.mark.timeout(180)
 async def test_the_demo_runs_through_litellm_without_a_key(row: Begin, tmp_path: Path) -> None:
-    report = row(f"LiteLLM {pip_version('litellm')}", "HTTP", "-", "orchestrator-client --base-url --demo")
+    record = row(f"LiteLLM {pip_version('litellm')}", "HTTP", "-", "orchestrator-client --base-url --demo")
     with ChatCompletions() as model, gateway(model, tmp_path) as url:
         models = ("--model", MODEL, "--calculator-model", MODEL)
         end = await run(*CLIENT, "--demo", "--json", "--base-url", url, *models, env=environment(), seconds=120)
@@ -83,4 +83,4 @@ async def test_the_demo_runs_through_litellm_without_a_key(row: Begin, tmp_path:
         assert other["started"] < one["finished"]
     assert {body["model"] for body in model.bodies} == {MODEL}
     assert len(model.bodies) == 2 + 3 * 3
-    report("three delegations at once, $191.12")
+    record("three delegations at once, $191.12")

@@ -92,9 +92,9 @@ def test_names_that_clash_with_other_tools_are_refused(tmp_path: Path) -> None:
 async def test_without_a_key_the_server_says_which_agents_cannot_answer(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     said = "no API key found: calls of a will fail."
-    serving = await run(*SERVER, "--no-calculator", "--agents", str(tmp_path), env=environment())
+    serving = await run(*SERVER, "--agents", str(tmp_path), env=environment())
     assert (serving.code, serving.out) == (0, "")
     assert said in serving.err
-    install = ("install", "cursor", "--dry-run", "--no-calculator", "--agents", str(tmp_path))
+    install = ("install", "cursor", "--dry-run", "--agents", str(tmp_path))
     assert said in server(*install).stderr
     assert server(*install, "--env", "ANTHROPIC_API_KEY=planted").stderr.count("no API key") == 0

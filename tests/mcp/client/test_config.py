@@ -140,8 +140,8 @@ def test_a_command_gets_a_number_only_if_a_server_of_its_name_is_used_too() -> N
 def test_the_own_server_may_be_given_as_a_path() -> None:
     choice = choose_model("some-model", base_url="http://127.0.0.1:1")
     script = Path(sys.executable).with_name(OWN_SERVER)
-    ((name, entry),) = servers_from(None, [f"{script} --no-calculator"], choice, print).items()
-    assert (name, entry.command, entry.args[-1]) == (OWN_SERVER, sys.executable, "--no-calculator")
+    ((name, entry),) = servers_from(None, [f"{script} --calculator"], choice, print).items()
+    assert (name, entry.command, entry.args[-1]) == (OWN_SERVER, sys.executable, "--calculator")
     assert entry.env["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:1"
 
 
