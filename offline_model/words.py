@@ -48,7 +48,7 @@ FEES = _set(
 )
 PAYMENTS = _set("gift voucher credit")  # what is paid with and so taken off, where it is used
 PAYING = _set("used use using apply applied less minu cover redeem after")
-DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minus less")
+DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
     "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores"
@@ -128,6 +128,9 @@ _ANYWHERE = (
     r"(?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d",
     r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap",
     r"(?:order|price|bill|number)s? (?:was |were )?(?:doubled|tripled|halved)",
+    r"owe[sd]? (?:me|him|her|us|them) (?:for|[$£€\d])|times (?:that|what|as)\b",
+    r"round(?:ed)? (?:it |that |this )?(?:up|down|off)|to the (?:nearest|next) (?!cent|penn)",
+    r"\d(?:st|nd|rd|th)(?: \w+)? (?:is |was )?(?:at |for )?(?:free|half|\d+ ?%)",
     r"money back|g[eo]t (?:my|our|the|his|her|their) (?:\w+ )?back",
     r"pa(?:y|id|ys) for (?:hers|his|theirs|mine|(?:his|her|their|my) own)\b",
     r"(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
