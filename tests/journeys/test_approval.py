@@ -1,5 +1,6 @@
 """Tools that may change things: the user at the terminal is asked."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, s
 from tests.processes import CLIENT, environment
 from tests.terminals import Terminal, on_terminal
 
-SERVER = f"{sys.executable} {Path(__file__).parents[1] / 'notes_server.py'}"
+SERVER = shlex.join([sys.executable, str(Path(__file__).parents[1] / "notes_server.py")])
 
 
 def script(request: RecordedRequest) -> Reply:

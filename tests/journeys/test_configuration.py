@@ -1,6 +1,7 @@
 """Servers that are configured once: `add`, `remove`, `list`, config.toml, a folder's .mcp.json, .env."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.processes import CLIENT, Finished, environment, finished, started
 from tests.terminals import on_terminal
 
 NOTES = Path(__file__).parents[1] / "notes_server.py"
+COMMAND = shlex.join([sys.executable, str(NOTES)])
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     again = await client(folder, "add", "notes", "other")
     assert (again.code, "has a server 'notes'" in again.err) == (2, True)
     listed = await client(folder, "list")
-    assert listed.out == f"notes (yours): {sys.executable} {NOTES}\n"
+    assert listed.out == f"notes (yours): {COMMAND}\n"
     unset = await client(folder, "tools", "--server", "notes")
     assert "config.toml: servers.notes.env.A: the environment variable SET is not set." in unset.err
     tools = await client(folder, "tools", SET="1")
@@ -89,14 +91,14 @@ async def test_servers_are_taken_from_other_programs(folder: Path) -> None:
     )
     assert (await client(folder, "add", "--from", "vscode", "api")).code == 0
     listed = await client(folder, "list")
-    assert listed.out == f"notes (yours): {sys.executable} {NOTES}\napi (yours): http://127.0.0.1:1/mcp\n"
+    assert listed.out == f"notes (yours): {COMMAND}\napi (yours): http://127.0.0.1:1/mcp\n"
 
 
 @pytest.mark.requirement("project-servers")
 async def test_a_folders_servers_are_used_after_one_confirmation_that_names_the_commands(folder: Path) -> None:
     marker = folder / "started"
     file = folder / ".mcp.json"
-    command = {"command": "sh", "args": ["-c", f"touch {marker}; exec {sys.executable} {NOTES}"]}
+    command = {"command": "sh", "args": ["-c", f"touch {marker}; exec {COMMAND}"]}
     file.write_text(json.dumps({"mcpServers": {"notes": command}}))
     unseen = await client(folder, "tools")
     assert "is not used: nobody has confirmed its servers" in unseen.err
@@ -104,10 +106,10 @@ async def test_a_folders_servers_are_used_after_one_confirmation_that_names_the_
 
     env = environment() | {"HOME": str(folder.parent)}
     for answer, is_used in [("n", False), ("y", True)]:
-        shell = ("sh", "-c", f"cd {folder} && exec {sys.executable} -m orchestrator_client tools")
+        shell = ("sh", "-c", f"cd {folder} && exec {shlex.quote(sys.executable)} -m orchestrator_client tools")
         async with on_terminal(*shell, env=env, columns=200) as terminal:
             await terminal.until_shown("Start and use them, now and later? [y/N]:")
-            assert f"notes: sh -c 'touch {marker}; exec {sys.executable}" in terminal.text.replace("\n", "")
+            assert f"notes: sh -c 'touch {marker}; exec " in terminal.text.replace("\n", "")
             assert not marker.exists()
             terminal.type(f"{answer}\r")
             assert await terminal.ended() == 0, terminal.text

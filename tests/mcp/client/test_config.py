@@ -1,6 +1,7 @@
 """Which servers are used, and what a started one is given."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def test_a_command_gets_a_number_only_if_a_server_of_its_name_is_used_too() -> N
 def test_the_own_server_may_be_given_as_a_path() -> None:
     choice = choose_model("some-model", base_url="http://127.0.0.1:1")
     script = Path(sys.executable).with_name(OWN_SERVER)
-    ((name, entry),) = servers_from(None, [f"{script} --calculator"], choice, print).items()
+    ((name, entry),) = servers_from(None, [f"{shlex.quote(str(script))} --calculator"], choice, print).items()
     assert (name, entry.command, entry.args[-1]) == (OWN_SERVER, sys.executable, "--calculator")
     assert entry.env["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:1"
 
