@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import shlex
 import socket
 import sys
 import threading
@@ -28,7 +29,7 @@ from pydantic import AnyHttpUrl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SCOPES = ["read", "write"]
-BROWSER = f"{sys.executable} {Path(__file__).with_name('follow.py')} %s"
+BROWSER = f"{shlex.join([sys.executable, str(Path(__file__).with_name('follow.py'))])} %s"
 """A browser for the variable BROWSER: opens the page and follows its redirects."""
 
 
