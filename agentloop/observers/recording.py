@@ -20,6 +20,8 @@ from agentloop.own_files import open_own
 _HEADER = "recording"
 MARK = json.dumps({"v": VERSION, "event": _HEADER})[:-1]
 """The beginning of every recording."""
+MAX_WARNINGS = 5
+"""Unreadable lines of a recording that are reported one by one."""
 _LONGEST_HEADER = 1000
 
 
@@ -80,12 +82,13 @@ class Recording:
 def read_recording(path: Path, warn: Callable[[str], None]) -> Iterator[Event]:
     """The events of a recording, or of any file of events as JSON lines, in its order.
 
-    Unknown kinds are skipped. `warn` receives a message for each line that cannot be read, such as a last line that a
-    crash cut off.
+    Unknown kinds are skipped. `warn` receives a message for each of the first `MAX_WARNINGS` lines that cannot be read,
+    such as a last line that a crash cut off, and the number of the others.
 
     Raises:
         OSError: the file cannot be read.
     """
+    unread = 0
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -93,10 +96,14 @@ def read_recording(path: Path, warn: Callable[[str], None]) -> Iterator[Event]:
             try:
                 event = event_from_json(exact_json.loads_as_floats(line))
             except ValueError as error:
-                warn(f"{path}, line {number}: not an event: {error}")
+                unread += 1
+                if unread <= MAX_WARNINGS:
+                    warn(f"{path}, line {number}: not an event: {error}")
                 continue
             if event is not None:
                 yield event
+    if unread > MAX_WARNINGS:
+        warn(f"{path}: {unread - MAX_WARNINGS} more lines are not events.")
 
 
 def recorded_at(path: Path) -> datetime | None:

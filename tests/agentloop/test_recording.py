@@ -94,3 +94,12 @@ def test_a_full_disk_ends_the_recording_and_not_the_run() -> None:
         record.on_event(notice("y"))
     assert len(warned) == 1
     assert f"[Errno {errno.ENOSPC}]" in warned[0]
+
+
+def test_many_lines_that_are_no_events_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "passwd"
+    file.write_text("root:x:0:0\n" * 100)
+    said: list[str] = []
+    assert list(read_recording(file, said.append)) == []
+    assert len(said) == 6
+    assert said[-1] == f"{file}: 95 more lines are not events."
