@@ -154,7 +154,7 @@ def _integer(kind: str, value: object) -> int:
 
 
 def cost_of(usage: Usage) -> Budget:
-    """What a bill takes from a budget."""
+    """What a usage takes from a budget."""
     return Budget.unchecked(usage.usd, usage.tokens, usage.requests)
 
 

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from agentloop.prices import PRICES_VARIABLE
+
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 MAX_USD = 1_000_000_000
@@ -32,6 +34,15 @@ _STREAM_ERRORS = {errno.EBADF, errno.EIO, errno.ENOSPC, errno.EPIPE}
 def option(group: str, *names: str, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`click.option`, listed in the help under `group`."""
     return click.option(*names, cls=_GroupedOption, group=group, **attributes)
+
+
+def cost_options(group: str) -> tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]:
+    """The options about prices and the prompt cache that both commands have."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    return (
+        option(group, "--prices", type=file, envvar=PRICES_VARIABLE, help="A TOML file with what models cost."),
+        option(group, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
+    )
 
 
 class _GroupedOption(click.Option):

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentloop.errors import ConfigurationError
+from agentloop.media import base64_block, kind_of
 
 MAX_IMAGE = 5 * 1024 * 1024
 """Characters of an image in base64 that the Messages API takes."""
 MAX_DOCUMENT = 30 * 1024 * 1024
 """Characters of a document, as text or in base64; a request may have 32 MB."""
 
-_SIGNATURES = {
-    "image/png": (b"\x89PNG\r\n\x1a\n", b""),
-    "image/jpeg": (b"\xff\xd8\xff", b""),
-    "image/gif": (b"GIF8", b""),
-    "image/webp": (b"RIFF", b"WEBP"),
-}
 _PDF = b"%PDF-"
 
 
@@ -52,14 +46,14 @@ class Image:
     @property
     def media_type(self) -> str:
         """As the first bytes say."""
-        for media_type, (start, kind) in _SIGNATURES.items():
-            if self.data.startswith(start) and self.data[8:].startswith(kind):
-                return media_type
-        raise ConfigurationError("The Messages API takes images in PNG, JPEG, GIF or WebP only, and this is none.")
+        kind = kind_of(self.data)
+        if kind is None or not kind.startswith("image/"):
+            raise ConfigurationError("The Messages API takes images in PNG, JPEG, GIF or WebP only, and this is none.")
+        return kind
 
     def to_block(self) -> dict[str, Any]:
         """The content block of the Messages API."""
-        return {"type": "image", "source": _base64(self.media_type, self.data)}
+        return base64_block("image", self.media_type, self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +94,11 @@ class Document:
     def to_block(self) -> dict[str, Any]:
         """The content block of the Messages API."""
         if isinstance(self.data, str):
-            source: dict[str, Any] = {"type": "text", "media_type": "text/plain", "data": self.data}
+            source = {"type": "text", "media_type": "text/plain", "data": self.data}
+            block: dict[str, Any] = {"type": "document", "source": source}
         else:
-            source = _base64("application/pdf", self.data)
-        return {"type": "document", "source": source} | ({} if self.title is None else {"title": self.title})
-
-
-def _base64(media_type: str, data: bytes) -> dict[str, str]:
-    return {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode()}
+            block = base64_block("document", "application/pdf", self.data)
+        return block if self.title is None else block | {"title": self.title}
 
 
 def _check_size(what: str, size: int, limit: int) -> None:

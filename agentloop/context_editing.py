@@ -1,7 +1,7 @@
 """Keeping long runs within the context window: old tool results are left out of requests beyond a limit of tokens.
 
-The conversation itself keeps everything. The Messages API leaves results out itself if it is told to. For servers that
-refuse that, the same is done here. Both keep the latest results, which the model may not have read yet.
+The conversation itself keeps everything. The Messages API leaves results out itself if a request asks for it. For
+servers that refuse that, the same is done here. Both keep the latest results, which the model may not have read yet.
 Reference: https://platform.claude.com/docs/en/build-with-claude/context-editing
 """
 
@@ -17,6 +17,7 @@ KEPT = 3
 """Results that are kept at least: the latest."""
 NOTE = "[This result was left out to save space. Call the tool again if you need it.]"
 BYTES_PER_TOKEN = 4
+"""About; for estimates that are corrected later."""
 
 _CLEAR = "clear_tool_uses_20250919"
 _THINKING = {"thinking", "redacted_thinking"}

@@ -22,6 +22,8 @@ from agentloop.tools import Tool, ToolOutput, check_tools
 from agentloop.typed import ObjectType, Typed
 from agentloop.wire import sdk_client
 
+DEFAULT_MODEL = "claude-sonnet-5-5"
+
 
 @dataclass(frozen=True)
 class AgentDefinition:
@@ -30,7 +32,7 @@ class AgentDefinition:
     name: str
     system_prompt: str
     tools: Sequence[Tool] = ()
-    model: str = "claude-sonnet-5-5"
+    model: str = DEFAULT_MODEL
     client: ClientSource = sdk_client
     description: str = ""
     max_tokens: int = 8192

@@ -106,7 +106,8 @@ def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
         ConfigurationError: it asks for other arguments than the agent takes, or promises a structured result that the
             agent does not give.
     """
-    taken = {*agent_spec(agent).input_schema.get("properties", {})}
+    own = agent_spec(agent)
+    taken = {*own.input_schema.get("properties", {})}
     asked = {*spec.input_schema.get("properties", {}), *spec.input_schema.get("required", [])} - taken
     if asked:
         raise ConfigurationError(
@@ -117,7 +118,7 @@ def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
         return
     if SchemaCheck(spec.output_schema, is_trusted=True).is_broken:
         raise ConfigurationError(f"{spec.name}: the output schema is not a valid JSON schema.")
-    if agent.typed_output is not None and spec.output_schema != agent_spec(agent).output_schema:
+    if agent.typed_output is not None and spec.output_schema != own.output_schema:
         raise ConfigurationError(f"{spec.name}: the output schema is not that of the agent's `output_type`.")
     if agent.typed_output is None and agent.structured_result is None:
         raise ConfigurationError(

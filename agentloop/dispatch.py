@@ -128,7 +128,9 @@ def _limiter(limits: Limits) -> CapacityLimiter:
     except LookupError:
         limiters = {}
         _threads.set(limiters)
-    return limiters.setdefault(limits.threads, CapacityLimiter(limits.threads))
+    if limits.threads not in limiters:
+        limiters[limits.threads] = CapacityLimiter(limits.threads)
+    return limiters[limits.threads]
 
 
 class ToolCallGroup:

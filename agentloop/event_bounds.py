@@ -39,8 +39,8 @@ def bounded(event: E) -> E:
     kind: Any = type(event)
     for name, bound in _bounds(kind):
         value = getattr(event, name)
-        if value is not None and (time_limit := bound(value)) is not value:
-            changed[name] = time_limit
+        if value is not None and (limited := bound(value)) is not value:
+            changed[name] = limited
     return replace(event, **changed) if changed else event
 
 

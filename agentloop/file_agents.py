@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agentloop.agent import Agent
 from agentloop.agent_files import AgentFile, Level, Problem
+from agentloop.definition import DEFAULT_MODEL
 from agentloop.delegate import create_agent_tool_async
 from agentloop.errors import ConfigurationError
 from agentloop.limits import Limits
@@ -163,7 +164,7 @@ def to_agent(
     file: AgentFile,
     tools: Sequence[Tool] = (),
     *,
-    default_model: str = "claude-sonnet-5-5",
+    default_model: str = DEFAULT_MODEL,
     client: ClientSource = sdk_client,
 ) -> Agent:
     """Make an agent of a file and the tools selected for it. `default_model` is the one of `model: inherit`.
@@ -217,7 +218,7 @@ class Publishable:
 
 
 def publishable(
-    file: AgentFile, *, default_model: str = "claude-sonnet-5-5", client: ClientSource = sdk_client
+    file: AgentFile, *, default_model: str = DEFAULT_MODEL, client: ClientSource = sdk_client
 ) -> Publishable:
     """Make the agent of a file and its tool, whose timeout is that of the file, or say why that is not possible.
 

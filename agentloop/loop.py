@@ -99,7 +99,6 @@ class _Run:
         self._began = time.monotonic()
         self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
-        self._name = agent.name
 
     async def to_answer(self) -> RunResult:
         """Run until there is an answer.
@@ -109,7 +108,7 @@ class _Run:
         """
         question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
-        self._emit(RunStarted(run=self.id, agent=self._name, prompt=question, depth=depth, parent_call=call))
+        self._emit(RunStarted(run=self.id, agent=self._agent.name, prompt=question, depth=depth, parent_call=call))
         try:
             answered = await self._within_deadline()
         except RunError as error:
@@ -153,7 +152,7 @@ class _Run:
 
     async def _ask(self, client: ApiClient, number: int) -> Turn:
         """One turn of the model, retried after transient errors."""
-        self._emit(TurnStarted(run=self.id, agent=self._name, number=number, model=self._settings.model))
+        self._emit(TurnStarted(run=self.id, agent=self._agent.name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
         state = self._state
@@ -165,7 +164,7 @@ class _Run:
             self._emit(
                 TurnRetried(
                     run=self.id,
-                    agent=self._name,
+                    agent=self._agent.name,
                     number=number,
                     error=str(error),
                     attempt=attempt,
@@ -181,7 +180,7 @@ class _Run:
         self._emit(
             TurnFinished(
                 run=self.id,
-                agent=self._name,
+                agent=self._agent.name,
                 number=number,
                 stop_reason=turn.stop_reason,
                 tool_calls=len(turn.tool_uses),
@@ -211,15 +210,14 @@ class _Run:
             raise error
         left_out = tools.pop(number)
         self._settings = replace(self._settings, tools=tuple(tools))
-        text = f"{left_out.name} is left out, because the Messages API does not take its definition: {error}"
-        self._emit(Notice(run=self.id, agent=self._name, text=text))
+        self._notice(f"{left_out.name} is left out, because the Messages API does not take its definition: {error}")
         return replace(request, settings=self._settings)
 
     def _on_stream_event(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
         if moved_on is not None and self._now_calling is not None:
             self._now_calling.written(moved_on, may_start=self._may_start_early(moved_on))
         if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
-            self._emit(TextDelta(run=self.id, agent=self._name, text=event["delta"]["text"]))
+            self._emit(TextDelta(run=self.id, agent=self._agent.name, text=event["delta"]["text"]))
 
     def _may_start_early(self, use: ToolUse) -> bool:
         """Whether the call may run before the message is complete, which may still be cut off or retried.
@@ -247,7 +245,7 @@ class _Run:
     async def _call(self, use: ToolUse, context: CallContext, log: EventLog, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
         started = ToolStarted(
-            run=self.id, agent=self._name, call=context.scope.call_id or "", tool=use.name, arguments=use.input
+            run=self.id, agent=self._agent.name, call=context.scope.call_id or "", tool=use.name, arguments=use.input
         )
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
         self._emit(started, log)
@@ -258,7 +256,7 @@ class _Run:
         finally:
             finished = ToolFinished(
                 run=self.id,
-                agent=self._name,
+                agent=self._agent.name,
                 call=started.call,
                 tool=use.name,
                 arguments=use.input,
@@ -300,7 +298,9 @@ class _Run:
         )
 
         def progress(message: str) -> None:
-            self._emit(ToolProgress(run=self.id, agent=self._name, call=call, tool=use.name, message=message), log)
+            self._emit(
+                ToolProgress(run=self.id, agent=self._agent.name, call=call, tool=use.name, message=message), log
+            )
 
         return replace(self._context, scope=scope, deadline=self._deadline, progress=progress)
 
@@ -310,13 +310,13 @@ class _Run:
 
     def _spend(self, usage: ModelUsage) -> None:
         self._own = self._own.plus(self._settings.model, usage)
-        self._emit(Spent(run=self.id, agent=self._name, model=self._settings.model, usage=usage))
+        self._emit(Spent(run=self.id, agent=self._agent.name, model=self._settings.model, usage=usage))
 
     def _context_edited(self, results: int, tokens: int, by: str) -> None:
-        self._emit(ContextEdited(run=self.id, agent=self._name, results=results, tokens=tokens, by=by))
+        self._emit(ContextEdited(run=self.id, agent=self._agent.name, results=results, tokens=tokens, by=by))
 
     def _notice(self, text: str) -> None:
-        self._emit(Notice(run=self.id, agent=self._name, text=text))
+        self._emit(Notice(run=self.id, agent=self._agent.name, text=text))
 
     def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)
@@ -340,7 +340,7 @@ class _Run:
     def _end(self, answer: str | None = None, error: str | None = None, error_type: str | None = None) -> Bill:
         bill = Bill(self._agent.name, time.monotonic() - self._began, self._own, tuple(self._delegated))
         finished = RunFinished(
-            run=self.id, agent=self._name, bill=bill, answer=answer, error=error, error_type=error_type
+            run=self.id, agent=self._agent.name, bill=bill, answer=answer, error=error, error_type=error_type
         )
         self._emit(finished, self._new_log())
         self._scope.charge(bill)

@@ -33,8 +33,7 @@ MAX_DOCUMENT_BYTES = 15_000_000
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
+    (b"GIF8", "image/gif"),
     (b"%PDF-", "application/pdf"),
 )
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "AVIF")
@@ -94,10 +93,10 @@ def _usable(image: Image.Image, data: bytes) -> tuple[Block, str | None]:
     image.load()
     kind = kind_of(data)
     if kind is not None and max(width, height) <= MAX_SIDE and len(data) <= MAX_IMAGE_BYTES:
-        return _block("image", kind, data), None
+        return base64_block("image", kind, data), None
     kind, data, size = _scaled(image)
     scaled = f", scaled from {width:,} x {height:,} to {size[0]:,} x {size[1]:,} pixels"
-    return _block("image", kind, data), f"The image was converted{'' if size == (width, height) else scaled}."
+    return base64_block("image", kind, data), f"The image was converted{'' if size == (width, height) else scaled}."
 
 
 def document_block(data: bytes, title: str) -> Block:
@@ -112,7 +111,7 @@ def document_block(data: bytes, title: str) -> Block:
         raise MediaError("it is not a complete PDF")
     if b"/Encrypt" in data:
         raise MediaError("it is encrypted")
-    return _block("document", "application/pdf", data) | {"title": title[:200]}
+    return base64_block("document", "application/pdf", data) | {"title": title[:200]}
 
 
 def _scaled(image: Image.Image) -> tuple[str, bytes, tuple[int, int]]:
@@ -132,6 +131,7 @@ def _scaled(image: Image.Image) -> tuple[str, bytes, tuple[int, int]]:
         side = side * 3 // 4
 
 
-def _block(kind: str, media_type: str, data: bytes) -> Block:
+def base64_block(kind: str, media_type: str, data: bytes) -> Block:
+    """Data as an `image` or `document` block."""
     source = {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode()}
     return {"type": kind, "source": source}

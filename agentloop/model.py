@@ -52,7 +52,7 @@ MAX_SEARCHES = 10
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
-Hear = Callable[[Mapping[str, Any], ToolUse | None], None]
+OnStreamEvent = Callable[[Mapping[str, Any], ToolUse | None], None]
 
 
 def prepare() -> None:
@@ -222,7 +222,7 @@ async def stream_turn(
     request: ModelRequest,
     builder: TurnBuilder,
     *,
-    receive: Hear,
+    receive: OnStreamEvent,
     answered: Callable[[Mapping[str, str]], None],
 ) -> Turn:
     """Send one request and put the turn together in `builder`.

@@ -15,10 +15,10 @@ from dataclasses import replace
 from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
-from agentloop.context_editing import ContextEditor
+from agentloop.context_editing import BYTES_PER_TOKEN, ContextEditor
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.limits import Limits
-from agentloop.model import Hear, ModelRequest, stream_turn
+from agentloop.model import ModelRequest, OnStreamEvent, stream_turn
 from agentloop.prices import SEARCH_USD, price_of, priced
 from agentloop.prompt_cache import RunCache, Style, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
@@ -34,8 +34,6 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
 UNSEEN_TOKENS = 1000
 """Prompt tokens that the API may add by itself, for tools say."""
-BYTES_PER_TOKEN = 4
-"""About; for estimates that are corrected later."""
 
 MAX_ID = 100
 """Characters of a request id that are kept."""
@@ -66,7 +64,7 @@ class ModelCaller:
         spent: Callable[[ModelUsage], None],
         notice: Callable[[str], None],
         edited: Callable[[int, int, str], None],
-        receive: Hear,
+        receive: OnStreamEvent,
     ) -> None:
         self._model = model
         self._limits = limits
@@ -133,7 +131,7 @@ class ModelCaller:
         support = support_of(client.base_url)
         if support.edits_context is False:
             return await self._attempt_marked(client, self._without_old_results(request))
-        edited = replace(request, messages=self._editor.edited(request.messages))
+        edited = self._edited_request(request)
         if not self._editor.is_on(self._prompt_estimate(edited)):
             return await self._attempt_marked(client, edited)
         edits = self._editor.for_api(request.messages)
@@ -149,12 +147,17 @@ class ModelCaller:
             support.edits_context = True
         return turn
 
+    def _edited_request(self, request: ModelRequest) -> ModelRequest:
+        """The request without the results that were left out before. An unchanged one keeps its serialised body."""
+        messages = self._editor.edited(request.messages)
+        return request if messages is request.messages else replace(request, messages=messages)
+
     def _without_old_results(self, request: ModelRequest) -> ModelRequest:
         """The request without old tool results, more of them if it is still too long."""
-        edited = replace(request, messages=self._editor.edited(request.messages))
+        edited = self._edited_request(request)
         if not self._editor.is_too_long(self._prompt_estimate(edited)) or not self._clear(request):
             return edited
-        return replace(request, messages=self._editor.edited(request.messages))
+        return self._edited_request(request)
 
     def _clear(self, request: ModelRequest) -> bool:
         """Leave old tool results out from now on, if there are more of them."""
@@ -198,7 +201,7 @@ class ModelCaller:
         marks = self._cache.marks(
             style, request.messages, prefix_tokens=_prefix_tokens(request), has_tools=bool(settings.tools)
         )
-        return replace(request, marks=marks)
+        return request if marks is None else replace(request, marks=marks)
 
     async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
         async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:

@@ -20,7 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from agentloop.schema_check import SchemaCheck
 
 MAX_NOTE = 1_000
-"""Characters that tell the model of keywords it cannot be given."""
+"""Characters of the note on keywords that the schema for the model cannot have."""
 MAX_DEPTH = 50
 """Schemas within each other. A deeper one is given to the model as one that takes anything."""
 
@@ -141,7 +141,7 @@ def _correct_type(schema: Schema) -> None:
 
 
 def _at_top(schema: Schema, original: Mapping[str, Any]) -> Schema:
-    """The schema of an object without keywords that the API refuses there. What they say is told in words."""
+    """The schema of an object without keywords that the API refuses there. The description says what they say."""
     removed = {name: original[name] for name in _NOT_AT_TOP[:-3] if name in original}
     properties = dict(schema.get("properties", {}))
     required = list(schema.get("required", []))

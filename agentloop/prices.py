@@ -67,13 +67,18 @@ class Price:
         return (prompt_tokens * dearest + output_tokens * self.output) / _MILLION
 
 
-def _price(input_: str, output: str, cache_write: str | None = None, cache_read: str | None = None) -> Price:
+def _price(
+    input_: Decimal | str,
+    output: Decimal | str,
+    cache_write: Decimal | str | None = None,
+    cache_read: Decimal | str | None = None,
+) -> Price:
     base = Decimal(input_)
     return Price(
         base,
         Decimal(output),
-        Decimal(cache_write) if cache_write else base * Decimal("1.25"),
-        Decimal(cache_read) if cache_read else base * Decimal("0.1"),
+        base * Decimal("1.25") if cache_write is None else Decimal(cache_write),
+        base * Decimal("0.1") if cache_read is None else Decimal(cache_read),
     )
 
 
@@ -106,12 +111,11 @@ def register(
     Raises:
         ConfigurationError: a price is not a number from 0 to 1,000,000.
     """
-    base = _checked(input)
-    _PRICES[model] = Price(
-        base,
+    _PRICES[model] = _price(
+        _checked(input),
         _checked(output),
-        base * Decimal("1.25") if cache_write is None else _checked(cache_write),
-        base * Decimal("0.1") if cache_read is None else _checked(cache_read),
+        None if cache_write is None else _checked(cache_write),
+        None if cache_read is None else _checked(cache_read),
     )
     _LONG_PRICES.pop(model, None)
     _name.cache_clear()

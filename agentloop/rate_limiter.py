@@ -58,7 +58,7 @@ class RateLimiter:
         try:
             yield slot
         finally:
-            with self._changing(lane):
+            with _changing(self._lock, lane):
                 lane.leave(slot)
 
     def seconds_paused(self, model: str) -> float:
@@ -88,17 +88,18 @@ class RateLimiter:
                     async with asyncio.timeout(seconds):
                         await me.woken.wait()
         finally:
-            with self._changing(lane):
+            with _changing(self._lock, lane):
                 lane.queue.remove(me)
 
-    @contextmanager
-    def _changing(self, lane: _Lane) -> Iterator[None]:
-        """Change the lane within the block, then wake its first waiting request."""
-        with self._lock:
-            yield
-            first = lane.queue[0] if lane.queue else None
-        if first is not None:
-            first.wake()
+
+@contextmanager
+def _changing(lock: threading.Lock, lane: _Lane) -> Iterator[None]:
+    """Change the lane within the block, then wake its first waiting request."""
+    with lock:
+        yield
+        first = lane.queue[0] if lane.queue else None
+    if first is not None:
+        first.wake()
 
 
 class Slot:
@@ -113,11 +114,8 @@ class Slot:
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Report the headers of the API's response."""
-        with self._lock:
-            self._lane.on_event(self, headers)
-            first = self._lane.queue[0] if self._lane.queue else None
-        if first is not None:
-            first.wake()
+        with _changing(self._lock, self._lane):
+            self._lane.answered(self, headers)
 
     def used(self, prompt_tokens: int, output_tokens: int) -> None:
         """Report that the request succeeded, and the tokens it used."""
@@ -220,7 +218,7 @@ class _Lane:
         self._under_way.discard(slot)
         self._unanswered.discard(slot)
 
-    def on_event(self, slot: Slot, headers: Mapping[str, str]) -> None:
+    def answered(self, slot: Slot, headers: Mapping[str, str]) -> None:
         now = time.monotonic()
         self._is_known = True
         self._unanswered.discard(slot)
@@ -251,8 +249,7 @@ class _Lane:
 
     def refused(self, slot: Slot, retry_after: float | None) -> None:
         now = time.monotonic()
-        is_told = retry_after is not None and retry_after <= LONGEST_RETRY_AFTER
-        seconds = retry_after if retry_after is not None and is_told else self._pause
+        seconds = retry_after if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER else self._pause
         self._paused_until = max(self._paused_until, now + seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
         if slot.began < self._last_refusal:
             return  # sent before the latest rejection, so it says nothing new about the concurrency

@@ -45,13 +45,9 @@ class EventSender:
         self._began = time.monotonic()
         self.count = 0
 
-    def accepts(self, event: Event) -> bool:
-        """Whether events of this kind are sent."""
-        return event.is_for_callers
-
     def add(self, event: Event) -> str | None:
         """The event as JSON text, or None if it is not sent."""
-        if not self.accepts(event) or self.count >= MAX_EVENTS:
+        if not event.is_for_callers or self.count >= MAX_EVENTS:
             return None
         try:
             text = to_json(event_to_json(bounded(event), origin=self._began)).decode()

@@ -38,10 +38,18 @@ class Session:
 
     id: str
     conversation: Conversation = field(default_factory=Conversation)
+    _measured: tuple[Conversation, int] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def is_too_long(self) -> bool:
-        return size_of(self.conversation) > MAX_SIZE
+        return self.size > MAX_SIZE
+
+    @property
+    def size(self) -> int:
+        """Characters of the conversation as JSON."""
+        if self._measured is None or self._measured[0] is not self.conversation:
+            self._measured = self.conversation, len(json.dumps(self.conversation.messages))
+        return self._measured[1]
 
 
 @dataclass(slots=True)
@@ -88,7 +96,7 @@ class MemorySessions:
             return Session(session_id, kept.conversation)
 
     def _keep(self, owner: str, session: Session) -> None:
-        size = size_of(session.conversation)
+        size = session.size
         with self._lock:
             self._kept.pop(session.id, None)
             if size <= MAX_SIZE:
@@ -108,13 +116,8 @@ class MemorySessions:
                 del self._kept[name]
 
 
-def size_of(conversation: Conversation) -> int:
-    """Characters of the conversation as JSON."""
-    return len(json.dumps(conversation.messages))
-
-
 def no_session(session_id: str) -> ToolError:
-    """The error for an id that is unknown, expired or somebody else's, which is not told apart."""
+    """The error for an id that is unknown, expired or somebody else's, without saying which."""
     return ToolError(
         f"There is no session {session_id[:50]!r}, or it is no longer kept. "
         f"Leave {SESSION_ID} out to begin a new conversation."

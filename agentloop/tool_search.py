@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from agentloop import dispatch, exact_json
 from agentloop.context import CallContext
+from agentloop.context_editing import BYTES_PER_TOKEN
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
 from agentloop.tools import Tool, ToolOutput, ToolSpec
@@ -21,7 +22,6 @@ FOUND = 5
 """Tools that one search returns, as many as that of the Messages API at most."""
 MAX_TOKENS = 5_000
 """Estimated tokens of the definitions that go with every request; above that, tools have to be searched for."""
-BYTES_PER_TOKEN = 4
 
 How = Literal["api", "local", "never"]
 """Who searches: the Messages API (which other servers that speak it need not offer), this process, or nobody."""

@@ -22,10 +22,10 @@ from agentloop.errors import ConfigurationError, ToolError
 from agentloop.messages import Block
 from agentloop.model_schema import ModelSchema, untitled_schema
 from agentloop.schema_check import SchemaCheck
+from agentloop.typed import misfits
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _SILENT = "The tool failed and gave no reason."
-_MOST_MISFITS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,12 +379,6 @@ def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Para
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _misfits(error: ValidationError) -> str:
-    """The places and reasons of the first errors."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_MISFITS]
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in problems)
-
-
 def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., Any]:
     """The tool's function, called with values of its annotated types instead of plain JSON.
 
@@ -397,7 +391,7 @@ def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., A
         try:
             parsed = model.model_validate(arguments)
         except ValidationError as error:
-            raise ToolError(f"Invalid arguments for {tool.name}: {_misfits(error)}") from None
+            raise ToolError(f"Invalid arguments for {tool.name}: {misfits(error, 'arguments')}") from None
         return {name: getattr(parsed, name) for name in model.model_fields}
 
     async def call_async(*context: CallContext, **arguments: Any) -> Any:

@@ -19,8 +19,6 @@ from agentloop.usage import ModelUsage
 
 MAX_BLOCKS = 2_000
 """The maximum number of content blocks of one message."""
-MAX_NESTING = 100
-"""The maximum nesting of objects and lists in the arguments of a call."""
 MAX_TOKENS = 10**12
 """Larger token counts of one request are ignored."""
 
@@ -58,8 +56,6 @@ class ToolUse:
             raise ToolError(f"The arguments were not valid JSON ({error}): {self.raw[:200]!r}") from None
         if not isinstance(value, dict):
             raise ToolError(f"The arguments must be a JSON object, not {self.raw[:200]!r}")
-        if exact_json.nesting(value, MAX_NESTING) > MAX_NESTING:
-            raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
         return value
 
     @cached_property
@@ -69,8 +65,7 @@ class ToolUse:
             value = exact_json.loads_as_floats(self.raw or "{}")
         except ValueError:
             return {}
-        fits = isinstance(value, dict) and exact_json.nesting(value, MAX_NESTING) <= MAX_NESTING
-        return value if fits else {}
+        return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ ObjectType: TypeAlias = type[BaseModel] | Mapping[str, Any]
 """A pydantic model, or a JSON Schema of an object."""
 
 MAX_PROBLEMS = 5
-"""Things that do not fit a model of which the first error tells."""
+"""The validation errors of a value that the model is shown."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class Typed:
         try:
             return self.type.model_validate(value)
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_PROBLEMS]
-            raise ToolError("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in problems)) from None
+            raise ToolError(misfits(error, "the object")) from None
 
     def read_text(self, text: str) -> Any:
         """The same of an object's text, numbers exact.
@@ -101,8 +100,10 @@ class Typed:
             raise ConfigurationError(f"{self.name}: {error}") from None
 
 
-def _place(path: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, path)) or "the object"
+def misfits(error: ValidationError, whole: str) -> str:
+    """The places and reasons of the first errors. `whole` names the value itself."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_PROBLEMS]
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or whole}: {each['msg']}" for each in problems)
 
 
 def api_format(schema: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -43,9 +43,6 @@ SdkClient: TypeAlias = Union[
 ]
 """AsyncAnthropicFoundry and AsyncAnthropicAWS are kinds of AsyncAnthropic."""
 
-MAX_NESTING = 100
-"""The maximum nesting of objects and lists in one event."""
-
 _CREDENTIALS = ("api_key", "auth_token", "credentials")
 _BEDROCK = "application/vnd.amazon.eventstream"
 
@@ -202,7 +199,7 @@ async def _events(stream: anthropic.AsyncStream[object]) -> AsyncIterator[Mappin
 def _parsed(data: str) -> dict[str, Any]:
     try:
         event = json.loads(data or "{}")
-        if data.count("{") + data.count("[") > MAX_NESTING or "\\ud" in data or "\\uD" in data:
+        if data.count("{") + data.count("[") > exact_json.MAX_NESTING or "\\ud" in data or "\\uD" in data:
             event = _checked(event)
         if not _is_event(event):
             return {}
@@ -222,6 +219,6 @@ def _is_event(value: Any) -> bool:
 
 def _checked(event: Any) -> Any:
     """The event, if its nesting is limited, with text that can be encoded."""
-    if exact_json.nesting(event, MAX_NESTING) > MAX_NESTING:
+    if exact_json.nesting(event, exact_json.MAX_NESTING) > exact_json.MAX_NESTING:
         raise ValueError("nested too deeply")
     return exact_json.encodable(event)

@@ -10,9 +10,8 @@ from typing import Any, Literal
 import click
 from click.core import ParameterSource
 
-from agentloop.command_line import Seconds, Url, option
+from agentloop.command_line import Seconds, Url, cost_options, option
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
-from agentloop.prices import PRICES_VARIABLE
 from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 
@@ -115,14 +114,7 @@ PUBLISHED = (
         help=PROVIDER_HELP,
     ),
     option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help=OFFLINE_HELP),
-    option(
-        _PUBLISHES,
-        "--prices",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar=PRICES_VARIABLE,
-        help="A TOML file with what models cost.",
-    ),
-    option(_PUBLISHES, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
+    *cost_options(_PUBLISHES),
     option(
         _PUBLISHES,
         "--publish",

@@ -13,6 +13,7 @@ from mcp.types import Prompt, PromptMessage, ReadResourceResult, Resource
 from agentloop import AgentError, ToolError
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import Content
+from agentloop.mcp.client.pages import all_pages
 from agentloop.messages import Block, Message
 from agentloop.narration import clip
 
@@ -165,17 +166,14 @@ async def _read(client: Client, *, uri: str) -> ReadResourceResult:
 
 
 async def _prompts(client: Client) -> list[Prompt]:
-    found: list[Prompt] = []
     if client.server_capabilities.prompts is None:
-        return found
-    cursor: str | None = None
-    while len(found) < MAX_NAMES:
-        page = await client.list_prompts(cursor=cursor, cache_mode="bypass")
-        found += page.prompts
-        cursor = page.next_cursor
-        if cursor is None or not page.prompts:
-            break
-    return found[:MAX_NAMES]
+        return []
+
+    async def page(cursor: str | None) -> tuple[Sequence[Prompt], str | None]:
+        result = await client.list_prompts(cursor=cursor, cache_mode="bypass")
+        return result.prompts, result.next_cursor
+
+    return await all_pages(page, MAX_NAMES)
 
 
 async def _resources(client: Client) -> list[Resource]:

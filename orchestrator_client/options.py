@@ -14,11 +14,10 @@ import click
 from pydantic import TypeAdapter
 
 from agentloop import Budget, ConfigurationError
-from agentloop.command_line import Seconds, Url, Usd, option
+from agentloop.command_line import Seconds, Url, Usd, cost_options, option
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT
-from agentloop.prices import PRICES_VARIABLE
 from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL
@@ -293,14 +292,7 @@ all_options = _together(
         is_flag=True,
         help="Start tool calls only when the model's message is complete.",
     ),
-    option(
-        _LIMITS,
-        "--prices",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar=PRICES_VARIABLE,
-        help="A TOML file with what models cost.",
-    ),
-    option(_LIMITS, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
+    *cost_options(_LIMITS),
     as_json,
     output_files,
     option(_OUTPUT, "--demo", is_flag=True, help="Ask a sample question about three stores."),

@@ -111,8 +111,7 @@ class Trace:
 
     def _finish_run(self, event: RunFinished) -> None:
         run = self._runs.pop(event.run)
-        if run.turn is not None:
-            self._end_turn(run, error_type=event.error_type)
+        self._end_turn(run, error_type=event.error_type)
         run.span.set_attributes(_usage(run.usage))
         usd = event.bill.total.usd
         if usd is not None:

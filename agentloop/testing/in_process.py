@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 32_000_000
 """https://platform.claude.com/docs/en/api/errors"""
-_GRACE = 2  # seconds for answers under way when the server is told to stop
+_GRACE = 2  # seconds for answers under way when the server is asked to stop
 
 AnswerFunction: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 

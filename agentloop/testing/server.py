@@ -41,7 +41,7 @@ class RecordedRequest:
     ended: float | None = None
     outcome: str | None = None
     reported: dict[str, int] = field(default_factory=dict)
-    """The usage the client has been told of so far."""
+    """The usage that was sent to the client so far."""
 
     @property
     def results(self) -> list[dict[str, Any]]:
@@ -221,7 +221,7 @@ class ScriptedMessages(LoopbackServer):
 
 
 def _usage(event: bytes) -> dict[str, int]:
-    """The usage an event tells of, if any."""
+    """The usage in an event, if any."""
     data = json.loads(event.partition(b"data: ")[2])
     usage = data.get("usage") or data.get("message", {}).get("usage") or {}
     return {kind: tokens for kind, tokens in usage.items() if isinstance(tokens, int)}

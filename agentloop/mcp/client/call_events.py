@@ -27,7 +27,7 @@ class CallReport(BaseModel):
     models: dict[str, Any] | None = None
 
     def pass_on(self, delegation: Delegation) -> None:
-        delegation.hear()
+        delegation.on_activity()
         if self.models is not None:
             delegation.spent(Usage.from_json(self.models))
         delegation.events.take(EventMessage(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
@@ -69,7 +69,7 @@ class AgentExtension(ClientExtension):
 
     async def _on_spent(self, spent: _Spent) -> None:
         if spent.id in self._delegations:
-            self._delegations[spent.id].hear()
+            self._delegations[spent.id].on_activity()
             self._delegations[spent.id].spent(Usage.from_json(spent.models))
 
     async def _on_events(self, reports: _Reports) -> None:

@@ -30,7 +30,8 @@ class CallState:
 
     `is_accepted`: a request of the call was answered with success. `is_refused`: the first one was refused because the
     server does not know the session, so nothing was run. `is_cut_off`: an event stream ended before its response.
-    `failure` is the last HTTP error. `heard` is when the server last reported something, on the `time.monotonic` clock.
+    `failure` is the last HTTP error. `last_activity` is when the server last reported something, by
+    `time.monotonic`.
     `may_ask`: it may wait for a person who logs in; connecting may not.
     """
 
@@ -40,10 +41,10 @@ class CallState:
     is_refused: bool = False
     is_cut_off: bool = False
     failure: HttpFailure | None = None
-    heard: float = field(default_factory=time.monotonic)
+    last_activity: float = field(default_factory=time.monotonic)
 
-    def hear(self) -> None:
-        self.heard = time.monotonic()
+    def on_activity(self) -> None:
+        self.last_activity = time.monotonic()
 
 
 current_call: ContextVar[CallState | None] = ContextVar("current_call", default=None)

@@ -23,15 +23,15 @@ class Delegation:
     However the call ends, its cost is added to the caller's cost report: the cost in the result, or without a result
     the last cost that the server reported. Without a result the whole share counts as used, because the server may have
     spent it. The cost that an untrusted server reports is recorded as a claim, and counts at most for the share.
-    `events` receives the events of the server's runs; they change no cost. `hear` is called when the server reports
-    something.
+    `events` receives the events of the server's runs; they change no cost. `on_activity` is called when the
+    server reports something.
 
     Raises:
         ToolError: on entering, if nothing is left to hand over.
     """
 
     events: EventReceiver
-    hear: Callable[[], None]
+    on_activity: Callable[[], None]
 
     def __init__(
         self, context: CallContext, name: str, server: str, *, is_trusted: bool, attempt: int = 0, share: Share = None

@@ -67,7 +67,7 @@ async def _ended(session: ClientSession, task: str) -> None:
             return
         call = current_call.get()
         if call is not None:
-            call.hear()
+            call.on_activity()
         pause = POLL if state.poll_interval is None else state.poll_interval / 1000
         await asyncio.sleep(min(max(pause, 0.01), LONGEST_POLL))
 

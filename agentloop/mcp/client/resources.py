@@ -11,6 +11,7 @@ from mcp.types import Resource, ResourceTemplate
 from agentloop import CallContext, Tool, ToolError, ToolOutput, tool
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import READ_RESOURCE, Content
+from agentloop.mcp.client.pages import all_pages
 from agentloop.narration import clip
 
 LIST_RESOURCES = "list_mcp_resources"
@@ -59,16 +60,11 @@ def resource_tools(connections: Sequence[Connection]) -> list[Tool]:
 
 
 async def _resources(client: Client) -> list[Resource]:
-    """The first pages; a list without end is cut."""
-    found: list[Resource] = []
-    cursor: str | None = None
-    while len(found) < MAX_LISTED:
-        page = await client.list_resources(cursor=cursor, cache_mode="bypass")
-        found += page.resources
-        cursor = page.next_cursor
-        if cursor is None or not page.resources:
-            break
-    return found[:MAX_LISTED]
+    async def page(cursor: str | None) -> tuple[Sequence[Resource], str | None]:
+        result = await client.list_resources(cursor=cursor, cache_mode="bypass")
+        return result.resources, result.next_cursor
+
+    return await all_pages(page, MAX_LISTED)
 
 
 async def _templates(client: Client) -> list[ResourceTemplate]:

@@ -87,7 +87,7 @@ class _Progress:
         self._report = report
 
     async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
-        self._state.hear()
+        self._state.on_activity()
         await self._report(progress, total, message)
 
 
@@ -264,7 +264,7 @@ class SdkSession:
         if delegation and context:
             self._delegations[context.call] = delegation
             delegation.events.sent(self._clocks)
-            delegation.hear = state.hear
+            delegation.on_activity = state.on_activity
         try:
             await self._until_done_or_idle(call, state)
             if delegation and not call.cancelled() and not call.exception():
@@ -299,7 +299,7 @@ class SdkSession:
             await asyncio.wait({call})
             return
         while not call.done():
-            left = state.heard + IDLE_TIMEOUT - time.monotonic()
+            left = state.last_activity + IDLE_TIMEOUT - time.monotonic()
             if left <= 0:
                 raise ToolError(f"{self._name} gave no result and no progress for {IDLE_TIMEOUT:g} s.")
             await asyncio.wait({call}, timeout=left)

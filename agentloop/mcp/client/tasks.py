@@ -92,7 +92,7 @@ def _pass_on(meta: Mapping[str, Any], first: int) -> int:
     """Pass on what came with the task. Returns the number of the first event that has not come yet."""
     call = current_call.get()
     if call is not None:
-        call.hear()
+        call.on_activity()
     if call is None or call.delegation is None:
         return first
     if SPENT in meta:
