@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import click
@@ -36,7 +36,22 @@ def option(group: str, *names: str, **attributes: Any) -> Callable[[Callable[...
     return click.option(*names, cls=_GroupedOption, group=group, **attributes)
 
 
-def cost_options(group: str) -> tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]:
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(options):
+            function = each(function)
+        return function
+
+    return add
+
+
+def cost_options(group: str) -> tuple[Decorator, ...]:
     """The options about prices and the prompt cache that both commands have."""
     file = click.Path(path_type=Path, dir_okay=False)
     return (

@@ -31,14 +31,16 @@ def _text(path: Path) -> str:
 @tool(read_only=True, open_world=False)
 def list_files(pattern: str = "*") -> list[str]:
     """List the files whose path matches a pattern such as `*.md`, relative to the folder."""
-    return [str(path.relative_to(_root())) for path in _files() if path.match(pattern)]
+    root = _root()
+    return [str(path.relative_to(root)) for path in _files() if path.match(pattern)]
 
 
 @tool(read_only=True, open_world=False)
 def search_files(text: str) -> list[str]:
     """Find a text, ignoring case: up to 50 lines, each as `path:line: text`."""
+    root = _root()
     hits = [
-        f"{path.relative_to(_root())}:{number}: {line.strip()[:200]}"
+        f"{path.relative_to(root)}:{number}: {line.strip()[:200]}"
         for path in _files()
         for number, line in enumerate(_text(path).splitlines(), 1)
         if text.lower() in line.lower()

@@ -18,6 +18,7 @@ from typing import Any
 from agentloop import ConfigurationError
 from agentloop.agent_files import load_agents
 from agentloop.mcp.server.program import default_name
+from mcp_calc_server.contract import contract_file
 from mcp_calc_server.publishing import Published
 
 PACKAGES = ("agentloop", "mcp_calc_server", "offline_model")
@@ -148,8 +149,7 @@ def _sources() -> dict[str, bytes]:
         for path in (root / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    contract = next(each for each in (root / "schemas.json", root / "mcp_calc_server/schemas.json") if each.exists())
-    return {**files, "mcp_calc_server/schemas.json": contract.read_bytes()}
+    return {**files, "mcp_calc_server/schemas.json": contract_file().read_bytes()}
 
 
 def _project() -> str:

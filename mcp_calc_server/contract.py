@@ -13,9 +13,8 @@ from agentloop import ToolSpec
 _PLACES = (Path(__file__).with_name("schemas.json"), Path(__file__).parent.parent / "schemas.json")
 
 
-@cache
-def load_specs() -> Mapping[str, ToolSpec]:
-    """The tools by name, in the file's order.
+def contract_file() -> Path:
+    """Where `schemas.json` is.
 
     Raises:
         FileNotFoundError: the installation is incomplete.
@@ -23,5 +22,15 @@ def load_specs() -> Mapping[str, ToolSpec]:
     path = next((path for path in _PLACES if path.exists()), None)
     if path is None:
         raise FileNotFoundError(f"schemas.json is missing: looked at {' and '.join(map(str, _PLACES))}")
-    entries = json.loads(path.read_text(encoding="utf-8"))["tools"]
+    return path
+
+
+@cache
+def load_specs() -> Mapping[str, ToolSpec]:
+    """The tools by name, in the file's order.
+
+    Raises:
+        FileNotFoundError: the installation is incomplete.
+    """
+    entries = json.loads(contract_file().read_text(encoding="utf-8"))["tools"]
     return {entry["name"]: ToolSpec.from_json(entry) for entry in entries}

@@ -82,7 +82,9 @@ def published_files(checked: Checked, say: Callable[[str], None], *, durable: bo
     for problem in checked.problems:
         say(str(problem))
     alone = [item for item in checked.items if item.file.name not in checked.servers]
-    served = [(item.file, checked.servers[item.file.name]) for item in checked.items if item not in alone]
+    served = [
+        (item.file, checked.servers[item.file.name]) for item in checked.items if item.file.name in checked.servers
+    ]
 
     def make(file: AgentFile, tools: Sequence[Tool]) -> Agent:
         return to_agent(file, tools, default_model=checked.default_model, client=checked.client)

@@ -44,7 +44,7 @@ HOSTS: Mapping[str, Callable[[], Path]] = {
 class Change:
     """What would be written: the whole file's new text. `backup` is where the old one goes, None if there is none.
 
-    `changes` says in a few words each what becomes of an entry that is there already.
+    `changes` are a few words each: how an entry that is there already changes.
     """
 
     path: Path

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 from click.core import ParameterSource
 
-from agentloop.command_line import Seconds, Url, cost_options, option
+from agentloop.command_line import PROVIDER_HELP, Seconds, Url, cost_options, option, together
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
@@ -80,7 +79,6 @@ _PUBLISHED_NAMES = (
     *("model", "base_url", "provider", "offline", "prices", "no_cache", "publish", "agents", "mcp_config"),
     *("calculator", "name", "title", "instructions", "version_label"),
 )
-PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 OFFLINE_HELP = "Use the built-in reader of fixed rules, not a language model."
 IDENTITY = (
     option(_IDENTITY, "--name", help="The server's name.  [default: that of what is published]"),
@@ -222,20 +220,10 @@ _DECLARED = (
 )
 
 
-def all_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator for a click command that takes all of them."""
-    return _with(_DECLARED, function)
-
-
-def published_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator for a click command that takes those which say what is published, and what clients see of it."""
-    return _with((*PUBLISHED, *IDENTITY), function)
-
-
-def _with(declared: Sequence[Callable[..., Any]], function: Callable[..., Any]) -> Callable[..., Any]:
-    for each in reversed(declared):
-        function = each(function)
-    return function
+all_options = together(*_DECLARED)
+"""A decorator for a click command that takes all of them."""
+published_options = together(*PUBLISHED, *IDENTITY)
+"""A decorator for a click command that takes those which say what is published, and what clients see of it."""
 
 
 def as_arguments(context: click.Context) -> list[str]:

@@ -69,7 +69,7 @@ class Clauses:
             )
             if (counts and had) or not (close or (marked and had)) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
-            return bool(had or re.search(ANY, last.text) or self._isname_in(last))
+            return bool(had or re.search(ANY, last.text) or self._is_name_in(last))
         if counts != 1 or has_price:
             return False
         if had_price and not {"how", "what", "much", "sum", "altogether", "in", "total"} & words:
@@ -77,7 +77,7 @@ class Clauses:
             known = w.PRICE_WORDS | {reading.unit, "of"} | set(stems(last.text))
             bare = re.search(rf"{N}(?:\s+of\s+(?:them|those|these))?\W*$", text)
             return close and not had and not words - known and bool(reading.unit or bare)
-        return close and not had and not words - w.PRICE_WORDS and self._isname_in(last)
+        return close and not had and not words - w.PRICE_WORDS and self._is_name_in(last)
 
     def _free(self, text: str) -> int:
         """How many numbers the text has that are no price and no size."""
@@ -90,7 +90,7 @@ class Clauses:
         places = [match.start() for match in re.finditer(N, text) if match.start() != price]
         return len([at for at in places if at not in sizes and self.marks[text[at]].written != "one"])
 
-    def _isname_in(self, piece: Piece) -> bool:
+    def _is_name_in(self, piece: Piece) -> bool:
         words = stems(piece.text)
         return 0 < len(words) <= 5 and not set(words) <= w.LEADING | w.EVERYTHING and "?" not in piece.text  # noqa: PLR2004
 

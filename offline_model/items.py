@@ -285,3 +285,13 @@ def name_in(text: str) -> str:
 
 def same(unit: str, nouns: Sequence[str]) -> bool:
     return _ALIASES.get(unit, unit) in {_ALIASES.get(noun, noun) for noun in nouns}
+
+
+def labels_of(entries: Sequence[Entry]) -> list[str]:
+    """The labels of the parts, each once, in their order."""
+    return list(dict.fromkeys(entry.place.label for entry in entries))
+
+
+def stands_alone(piece: Piece, entries: Sequence[Entry]) -> bool:
+    """Whether the piece's sentence holds no entry."""
+    return all(entry.place.sentence != piece.sentence for entry in entries)

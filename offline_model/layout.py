@@ -214,8 +214,8 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     sentence = sentence.lstrip(" :")
     label = _LABEL.match(sentence)
     apart = label and re.search(rf"([^\W\d_]*)\s*{N}\s+(?!(?:from|by|at)\b)[a-z]", label[1])
-    told = label and not name_of(label[1]) and (w.NOT_NAMES | w.VERBS) & set(label[1].lower().split())
-    if label and (told or (apart and stem(apart[1].lower()) not in w.PARTS)):
+    is_sentence = label and not name_of(label[1]) and (w.NOT_NAMES | w.VERBS) & set(label[1].lower().split())
+    if label and (is_sentence or (apart and stem(apart[1].lower()) not in w.PARTS)):
         yield "", label[1]
         sentence = sentence[label.end() :]
         label = _LABEL.match(sentence)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
 from offline_model.clauses import Clauses, Count
-from offline_model.items import Entry, without_result
+from offline_model.items import Entry, labels_of, stands_alone, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal
@@ -117,7 +117,7 @@ class _Bill:
 
     @property
     def labels(self) -> list[str]:
-        return list(dict.fromkeys(entry.place.label for entry in self.entries))
+        return labels_of(self.entries)
 
     def add(self, piece: Piece, every: list[Entry]) -> None:
         """`every` takes what each of the parts pays."""
@@ -142,7 +142,7 @@ class _Bill:
             if entry.is_counted or {"each", "per", "every"} & words or not self.entries:
                 raise Unread(f'"{shown}"')
             entry = replace(entry, taken_off=True)
-        alone = all(each.place.sentence != piece.sentence for each in self.entries)
+        alone = stands_alone(piece, self.entries)
         whole = (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and alone
         (every if each_part else self.overall if whole else self.entries).append(entry)
 
@@ -186,8 +186,8 @@ class _Bill:
             return True
         named = bool(before) and any(f"{before[-1]} {amount.written}" in label.lower() for label in self.labels)
         apart = not priced and re.match(r"an? |(?:19|20)\d\d$", amount.written, re.IGNORECASE)
-        told = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
-        return bool(named or apart or told or (not priced and self.is_said_again(count)))
+        is_known = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
+        return bool(named or apart or is_known or (not priced and self.is_said_again(count)))
 
     def is_of_another_size(self, count: Count) -> bool:
         """Whether a price is for another number of the same measure: "$300 for 4 hours, we need 6 hours"."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offline_model.items import Entry
+from offline_model.items import Entry, labels_of, stands_alone
 from offline_model.layout import Piece
 from offline_model.marking import ANY, Marks, P
 from offline_model.numbers import decimal
@@ -57,11 +57,11 @@ class Scopes:
 
     @property
     def labels(self) -> list[str]:
-        return list(dict.fromkeys(entry.place.label for entry in self.entries))
+        return labels_of(self.entries)
 
     def stands_alone(self, piece: Piece) -> bool:
         """Whether the piece's sentence holds no entry."""
-        return all(entry.place.sentence != piece.sentence for entry in self.entries)
+        return stands_alone(piece, self.entries)
 
     def rate(self, piece: Piece) -> Rate:
         found, own = re.findall(P, piece.text), set(stems(piece.text))

@@ -24,7 +24,7 @@ from orchestrator_client import options as declared
 from orchestrator_client.command import CommandWithOthers
 from orchestrator_client.configured import add_servers, list_servers, remove_server
 from orchestrator_client.durable import DurableRun
-from orchestrator_client.lines import say
+from orchestrator_client.lines import can_ask, say
 from orchestrator_client.listing import list_tools
 from orchestrator_client.login import TerminalBrowser, log_in, log_out
 from orchestrator_client.one_question import answer_one
@@ -208,7 +208,7 @@ def login(server: str, config: Path | None, *, no_browser: bool) -> None:
     from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
     async def work() -> int:
-        person = Person(nullcontext) if _can_ask() else None
+        person = Person(nullcontext) if can_ask() else None
         return await log_in(entries, TerminalBrowser(person, say, opens=not no_browser), say)
 
     entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
@@ -233,10 +233,6 @@ def _end_with(work: Coroutine[Any, Any, int]) -> None:
         say("interrupted")
         status = EXIT_INTERRUPTED
     sys.exit(status)
-
-
-def _can_ask() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _silence_other_loggers() -> None:

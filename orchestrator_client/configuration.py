@@ -9,17 +9,20 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
+from typing import TYPE_CHECKING, Any
 
 from agentloop import ConfigurationError
+from agentloop.imports import lazy
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_document, servers_in
 from agentloop.narration import clip
 from agentloop.own_files import replace_own, state_folder
 from agentloop.redaction import without_passwords
+
+if TYPE_CHECKING:
+    import tomlkit
+else:
+    tomlkit = lazy("tomlkit")  # only for writing the file
 
 PROJECT = Path(".mcp.json")
 """The file of a project, in the current directory."""
@@ -96,7 +99,7 @@ def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str
         if confirm is None:
             say(f"{path} is not used: nobody has confirmed its servers. Confirm them on a terminal, or use --config.")
             return {}
-        lines = "\n".join(f"  {line}" for line in described(document))
+        lines = "\n".join(f"  {name}: {reached_by}" for name, reached_by in described(document))
         if not confirm(f"{path} has servers for this folder:\n{lines}\nStart and use them, now and later?"):
             return {}
         seen.add(str(path), digest)
@@ -111,10 +114,10 @@ def project_names() -> set[str]:
         return set()
 
 
-def described(document: Any) -> Iterator[str]:
-    """A line for each server as its file has it: its name, and what it starts or connects to."""
+def described(document: Any) -> Iterator[tuple[str, str]]:
+    """Each server as its file has it: its name, and what it starts or connects to."""
     for name, entry in _raw_servers(document).items():
-        yield f"{clip(str(name), 64)}: {clip(without_passwords(_reached_by(entry)), 300)}"
+        yield clip(str(name), 64), clip(without_passwords(_reached_by(entry)), 300)
 
 
 def add(name: str, entry: Mapping[str, Any], *, force: bool = False) -> None:
@@ -178,7 +181,7 @@ class _Confirmed:
         try:
             replace_own(self._file, json.dumps(self.read() | {path: digest}, indent=2))
         except OSError:
-            return  # then it is asked again
+            return  # the user has to confirm it the next time too
 
 
 def _raw_servers(document: Any) -> Mapping[str, Any]:
@@ -204,7 +207,7 @@ def _document(path: Path) -> dict[str, Any]:
 def _editable(path: Path) -> tomlkit.TOMLDocument:
     try:
         return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+    except (OSError, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
         raise ConfigurationError(f"Cannot read {path}: {error}") from None
 
 

@@ -56,8 +56,7 @@ def list_servers() -> None:
 
 def _listed(path: Path, whose: str) -> Iterator[str]:
     if path.exists():
-        for line in configuration.described(read_document(path)):
-            name, _, reached_by = line.partition(": ")
+        for name, reached_by in configuration.described(read_document(path)):
             yield f"{name} ({whose}): {reached_by}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -82,3 +83,8 @@ class Lines:
     async def server_log(self) -> AsyncIterator[TextIO]:
         async with server_log(say) as log:
             yield log
+
+
+def can_ask() -> bool:
+    """Whether somebody at a terminal can answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

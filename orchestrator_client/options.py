@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -14,7 +13,7 @@ import click
 from pydantic import TypeAdapter
 
 from agentloop import Budget, ConfigurationError
-from agentloop.command_line import Seconds, Url, Usd, cost_options, option
+from agentloop.command_line import PROVIDER_HELP, Seconds, Url, Usd, cost_options, option, together
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT
@@ -81,8 +80,6 @@ def _form() -> TypeAdapter[Options]:
     return TypeAdapter(Options)
 
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
 WITH_DEFAULTS = (
     "allow",
     "base_url",
@@ -103,7 +100,6 @@ WITH_DEFAULTS = (
 )
 """Options whose values may be in the user's configuration."""
 
-PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _COUNT = click.IntRange(min=0)
@@ -118,17 +114,6 @@ def _read_env(path: Path | None) -> None:
             os.environ.setdefault(name, value)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _together(*options: Decorator) -> Decorator:
-    """Several options as one decorator."""
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for each in reversed(options):
-            function = each(function)
-        return function
-
-    return add
 
 
 config_file = option(
@@ -150,7 +135,7 @@ env_file = option(
 no_browser = option(
     _SERVERS, "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
 )
-which_servers = _together(
+which_servers = together(
     config_file,
     env_file,
     option(
@@ -169,7 +154,7 @@ which_servers = _together(
         help="How long starting a server or connecting to one may take.",
     ),
 )
-new_server = _together(
+new_server = together(
     option(_SERVERS, "--env", "env", multiple=True, metavar="NAME=VALUE", help="A variable for the command."),
     option(_SERVERS, "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL."),
     option(
@@ -189,7 +174,7 @@ new_server = _together(
     option(_SERVERS, "--force", is_flag=True, help="Replace a server of the same name."),
 )
 as_json = option(_OUTPUT, "--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-output_files = _together(
+output_files = together(
     option(_OUTPUT, "--quiet", is_flag=True, help="Show no progress on stderr."),
     option(_OUTPUT, "--events", type=_FILE, help="Record every event in this file, as JSON lines."),
     option(_OUTPUT, "--timeline", type=_FILE, help="Write a timeline of the run to this file, as one HTML page."),
@@ -198,11 +183,11 @@ output_files = _together(
 durable_dir = option(
     _DURABLE, "--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="The folder in which runs are stored."
 )
-timeline_output = _together(
+timeline_output = together(
     option(_OUTPUT, "-o", "--output", type=_FILE, help="The page to write.  [default: RECORDING, ending in .html]"),
     option(_OUTPUT, "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline."),
 )
-all_options = _together(
+all_options = together(
     option(
         _SERVERS,
         "--agent",

@@ -14,7 +14,7 @@ from agentloop.events import Event, EventHandler
 from agentloop.model import prepare
 from agentloop.own_files import state_folder
 from orchestrator_client.approval import Approvals
-from orchestrator_client.lines import Lines
+from orchestrator_client.lines import Lines, can_ask
 from orchestrator_client.login import TerminalBrowser
 from orchestrator_client.orchestrator import Session, Setup
 
@@ -56,7 +56,7 @@ async def connected(setup: Setup, progress: Progress, on_event: EventHandler) ->
     On a terminal the user is asked to log in to servers, and about tools that may change things.
     """
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
-    if sys.stdin.isatty() and sys.stderr.isatty():
+    if can_ask():
         from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
         person = Person(progress.paused)

@@ -24,6 +24,7 @@ from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.configuration import project_names, project_servers, user_servers
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
+from orchestrator_client.lines import can_ask
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Setup
 
@@ -150,8 +151,7 @@ def _configured(servers: Sequence[str], say: Callable[[str], None]) -> dict[str,
     own = user_servers(say)
     if servers and not set(servers) & project_names() - set(own):
         return own
-    can_ask = sys.stdin.isatty() and sys.stderr.isatty()
-    return {**project_servers(say, partial(click.confirm, err=True) if can_ask else None), **own}
+    return {**project_servers(say, partial(click.confirm, err=True) if can_ask() else None), **own}
 
 
 def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:

@@ -90,8 +90,9 @@ class Engine:
         self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
         """Receives the events of all runs of this process, each with the id of its run."""
         self._store = store
-        self._tools = {tool.name: tool for tool in [*map(durable_tool, agents), *tools]}
-        self._with_sessions = {agent.as_tool().name for agent in agents if agent.sessions}
+        durable = [durable_tool(agent) for agent in agents]
+        self._tools = {tool.name: tool for tool in [*durable, *tools]}
+        self._with_sessions = {tool.name for agent, tool in zip(agents, durable, strict=True) if agent.sessions}
         self._running = running
         self._places = asyncio.Semaphore(running)
         self._rate_limiter = RateLimiter()
@@ -366,8 +367,10 @@ class Engine:
 
     async def _sweep(self) -> None:
         while True:
-            with suppress(Exception):  # deleted the next time
+            try:
                 await self.forget_old()
+            except Exception:  # noqa: BLE001 - they are deleted the next time
+                _log.warning("Old runs could not be deleted", exc_info=True)
             await asyncio.sleep(SWEEP)
 
     async def forget_old(self) -> int:

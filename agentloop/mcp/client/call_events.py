@@ -17,7 +17,7 @@ from agentloop.mcp.client.delegated_call import Delegation
 
 
 class CallReport(BaseModel):
-    """Events as they are sent (see `agentloop.clock_offsets.Told`), and in `models` the cost so far if it has grown."""
+    """Events as they are sent (see `clock_offsets.EventMessage`), and in `models` the cost so far if it has grown."""
 
     first: int
     clock: str

@@ -63,7 +63,7 @@ class Delegation:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         self.events.close()
-        bill = self._bill or Bill(self._name, time.monotonic() - self._began, self._so_far)
+        bill = self._bill or self._bill_so_far()
         if not self._is_trusted:
             bill = bill.as_claim(self._share.usd, self._share.tokens, self._share.turns)
         self._context.scope.charge(bill)
@@ -79,6 +79,9 @@ class Delegation:
         """The budget of the call; unbounded if the caller has none."""
         return self._reservation.amount if self._reservation else Budget()
 
+    def _bill_so_far(self) -> Bill:
+        return Bill(self._name, time.monotonic() - self._began, self._so_far)
+
     def spent(self, usage: Usage) -> None:
         """Record the cost so far that the server reports. It can only grow."""
         if usage.requests >= self._so_far.requests and usage.tokens >= self._so_far.tokens:
@@ -86,9 +89,7 @@ class Delegation:
 
     def answered(self, output: ToolOutput) -> None:
         """Record the result, and the cost report in it if there is one."""
-        self._bill = Bill.from_json((output.meta or {}).get(USAGE)) or Bill(
-            self._name, time.monotonic() - self._began, self._so_far
-        )
+        self._bill = Bill.from_json((output.meta or {}).get(USAGE)) or self._bill_so_far()
         self._is_refused = output.is_error and self._reservation is not None and not self._bill.total.requests
 
     async def larger_share(self) -> Share:

@@ -174,7 +174,7 @@ class Servers:
         )
 
     def _has_fallback(self, connection: Connection) -> bool:
-        """Whether the server offers the local fallbacks' tools: as was said, or by what it listed."""
+        """Whether the server offers the local fallbacks' tools: as `fallback_servers` says, or by what it listed."""
         if self._fallback_servers is None or connection.name in self._fallback_servers:
             return bool(self._fallback)
         listed = {tool.name: spec_of(tool) for tool in connection.tools}

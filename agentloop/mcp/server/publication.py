@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import anyio
@@ -138,13 +139,16 @@ class Publication:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
+    @cached_property
+    def _listings(self) -> list[types.Tool]:
+        return [types.Tool.model_validate(_published(tool).to_json()) for tool in self._tools.values()]
+
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         await self.admit_read(context)
-        listings = [types.Tool.model_validate(_published(tool).to_json()) for tool in self._tools.values()]
         result = types.ListToolsResult(
             tools=[
                 with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
-                for listing in listings
+                for listing in self._listings
             ]
         )
         if _speaks_ours(context):

@@ -74,10 +74,17 @@ class Resource:
 
     def matched(self, uri: str) -> dict[str, str] | None:
         """The variables in a URI of this resource; None for another one's."""
-        parts = re.split(_VARIABLE, self.uri)
-        pattern = "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
-        found = re.fullmatch(pattern, uri)
+        if not self.variables:
+            return {} if uri == self.uri else None
+        found = self._pattern.fullmatch(uri)
         return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        parts = re.split(_VARIABLE, self.uri)
+        return re.compile(
+            "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        )
 
     async def read(self, uri: str, variables: Mapping[str, str]) -> Contents:
         """The content, as text if it is UTF-8.

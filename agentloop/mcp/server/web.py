@@ -81,10 +81,14 @@ class Address:
     access: Access = field(default_factory=Access)
     proxies: Proxies = field(default_factory=Proxies)
 
+    @property
+    def url_host(self) -> str:
+        """The host as it is written in a URL."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
     def security(self) -> TransportSecuritySettings:
         """The accepted Host and Origin headers. Without the check any web page could call the tools (DNS rebinding)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        names = dict.fromkeys((*LOOPBACK_NAMES, host, socket.gethostname(), *self.names))
+        names = dict.fromkeys((*LOOPBACK_NAMES, self.url_host, socket.gethostname(), *self.names))
         return TransportSecuritySettings(
             allowed_hosts=[form for name in names for form in (name, f"{name}:*")],
             allowed_origins=[
@@ -115,8 +119,7 @@ async def serve_web(
     app.state.is_stopping = lambda: web.should_exit
     app.state.on_started = lambda: _stop_on_signals(web, stopping)
     asyncio.get_running_loop().set_exception_handler(connections.on_loop_error)
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    announce(f"http://{host}:{listening.getsockname()[1]}{address.path}")
+    announce(f"http://{address.url_host}:{listening.getsockname()[1]}{address.path}")
     await web.serve(sockets=[listening])
 
 
@@ -221,8 +224,9 @@ def _watch_disconnect(scope: Scope, receive: Receive) -> Receive:
 
 def _sse_app(server: Server[Any], address: Address) -> Starlette:
     messages = f"{address.path.rstrip('/')}/messages/"
-    sse = SseServerTransport(messages, security_settings=address.security(), max_request_body_size=MAX_BODY)
-    security = TransportSecurityMiddleware(address.security())
+    settings = address.security()
+    sse = SseServerTransport(messages, security_settings=settings, max_request_body_size=MAX_BODY)
+    security = TransportSecurityMiddleware(settings)
 
     class Events:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
