@@ -72,6 +72,8 @@ class RunScope:
     """The session of the run that the call starts, if the caller keeps it; an agent keeps its sessions otherwise."""
     siblings: int = 1
     """The number of calls of the same message that have not started yet, including this one. They share the budget."""
+    remote_text: bool = False
+    """Whether runs in other processes send their text too, as `TextDelta` events about twice a second."""
     charge: Callable[[Bill], None] = lambda _bill: None
     """Add the usage of a delegated run to the caller's. It is called once, however the run ended."""
 

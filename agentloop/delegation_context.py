@@ -52,7 +52,7 @@ MAX_SECONDS = 1e9
 class DelegationContext:
     """The context of a delegated call. `call` is the caller's name for it; `seconds` are left until its deadline.
 
-    `events` asks for the events of the runs that the call starts.
+    `events` asks for the events of the runs that the call starts, `text` for those with their text, too.
     """
 
     call: str = ""
@@ -60,6 +60,7 @@ class DelegationContext:
     seconds: float | None = None
     budget: Budget = field(default_factory=Budget)
     events: bool = False
+    text: bool = False
     attempt: int = 0
     """Counts the calls of a server that refused the budget of the one before. It is not sent."""
 
@@ -77,6 +78,7 @@ class DelegationContext:
             seconds,
             budget or Budget(),
             context.scope.emit is not ignore,
+            context.scope.remote_text,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -86,6 +88,8 @@ class DelegationContext:
             value["seconds"] = round(self.seconds, 3)
         if self.events:
             value["events"] = True
+        if self.text:
+            value["text"] = True
         return value | ({"budget": self.budget.to_json()} if self.budget.is_bounded else {})
 
     @classmethod
@@ -108,6 +112,7 @@ class DelegationContext:
             None if seconds is None else _seconds(seconds),
             Budget.from_json(budget),
             value.get("events") is True,
+            value.get("text") is True,
         )
 
 

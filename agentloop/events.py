@@ -67,7 +67,7 @@ class TurnStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta(Event):
-    """A piece of the model's text."""
+    """A piece of the model's text. Sent to callers in other processes that ask for it: see `RunScope.remote_text`."""
 
     is_for_callers: ClassVar[bool] = False
     text: Text

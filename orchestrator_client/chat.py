@@ -141,7 +141,13 @@ class Chat:
         deadline = None if self._options.deadline is None else deadline_after(self._options.deadline)
         context = CallContext(
             deadline=deadline,
-            scope=RunScope(emit=on_event, trace=self._trace, ledger=self._ledger, rate_limiter=self._rate_limiter),
+            scope=RunScope(
+                emit=on_event,
+                trace=self._trace,
+                ledger=self._ledger,
+                rate_limiter=self._rate_limiter,
+                remote_text=self._progress.shows_text,
+            ),
         )
         self._running = asyncio.create_task(self._answer(content, context))
         try:

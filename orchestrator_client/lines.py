@@ -33,6 +33,8 @@ class Lines:
     they happened, and the times of the lines have to increase.
     """
 
+    shows_text = False
+
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
         self._narrator = Narrator()

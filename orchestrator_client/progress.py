@@ -22,6 +22,9 @@ from orchestrator_client.orchestrator import Session, Setup
 class Progress(Protocol):
     """Shows the events that `on_event` receives, and other messages with `say`."""
 
+    shows_text: bool
+    """Whether text is shown while it is written."""
+
     def on_event(self, event: Event) -> None: ...
 
     def say(self, text: str) -> None: ...

@@ -18,6 +18,7 @@ from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import Order
 from agentloop.events import Event, EventHandler
+from agentloop.latest_sentence import LatestSentence
 from agentloop.mcp.server.get_run import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
 from agentloop.mcp.server.reports import CallHistory
@@ -32,15 +33,19 @@ REMEMBERED = 256
 
 
 class RunHistory(CallHistory):
-    """The events of one run, for clients that ask from time to time. `line` describes the last step."""
+    """The events of one run, for clients that ask from time to time. `line` describes the last step.
+
+    There is no text in them: callers of different kinds share them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.line: str | None = None
+        self._sentence = LatestSentence()
 
     def add(self, event: Event) -> None:
         super().add(event)
-        self.line = describe(event) or self.line
+        self.line = self._sentence.on_event(event) or describe(event) or self.line
 
 
 class DurableCalls:

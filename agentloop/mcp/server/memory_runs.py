@@ -13,6 +13,7 @@ from typing import Any, Self
 from agentloop import Limits, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler
+from agentloop.latest_sentence import LatestSentence
 from agentloop.mcp.server.publication import Call
 from agentloop.narration import describe
 from agentloop.run_state import RunState
@@ -33,6 +34,7 @@ Execute = Callable[[Call, EventHandler, Callable[[str], None], Limits], Coroutin
 class _Run:
     state: RunState
     work: asyncio.Task[ToolOutput] | None = None
+    sentence: LatestSentence = field(default_factory=LatestSentence)
 
     def on_end(self, work: asyncio.Task[ToolOutput]) -> None:
         ended: dict[str, Any] = {"updated": time.time(), "message": None}
@@ -44,7 +46,7 @@ class _Run:
             self.state = replace(self.state, status="completed", output=work.result(), **ended)
 
     def on_event(self, event: Event) -> None:
-        if (line := describe(event)) is not None:
+        if (line := self.sentence.on_event(event) or describe(event)) is not None:
             self.say(line)
 
     def say(self, line: str) -> None:

@@ -238,6 +238,7 @@ class Publication:
                 depth=delegation.depth,
                 ledger=Ledger(delegation.budget),
                 rate_limiter=self._rate_limiter,
+                remote_text=delegation.text,
             ),
         )
         try:
@@ -337,7 +338,8 @@ def _channel(context: Context, delegation: DelegationContext) -> Channel:
     async def notify(method: str, params: dict[str, Any]) -> None:
         await sdk_compat.send_notification(context, method, params)
 
-    return Channel(context.session.report_progress, notify, delegation.call, events=delegation.events)
+    events = delegation.events
+    return Channel(context.session.report_progress, notify, delegation.call, events, text=events and delegation.text)
 
 
 def result_of(output: ToolOutput) -> types.CallToolResult:
