@@ -28,6 +28,7 @@ from agentloop.events import (
     ContextEdited,
     Event,
     EventHandler,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -42,6 +43,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
+from agentloop.inbox import Inbox
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.messages import Conversation
@@ -69,6 +71,7 @@ __all__ = [
     "Event",
     "EventHandler",
     "Image",
+    "Inbox",
     "InvalidOutput",
     "Journal",
     "Ledger",
@@ -77,6 +80,7 @@ __all__ = [
     "ModelUsage",
     "NoAnswer",
     "NoJournal",
+    "NoteReceived",
     "Notice",
     "Refused",
     "RunError",

@@ -11,6 +11,7 @@ Over MCP it is sent in `_meta`, under keys with a common prefix:
 * notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
 * notifications `notifications/PREFIX/events` have its events as `event_json` writes them, if the context asks for them;
   the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
+* `PREFIX/note` in a `tasks/update` request is a note of the user, which the agent reads before its next turn;
 * the result's `_meta` has the call's cost under `PREFIX/usage`, as `Bill.to_json` writes it, the agent's tool calls
   under `PREFIX/steps`, and the id of its session under `PREFIX/session`. Cost and steps are not in the structured
   content, because most hosts show that to their model.
@@ -41,6 +42,7 @@ EVENTS_SENT = f"notifications/{EVENTS}"
 USAGE = f"{PREFIX}/usage"
 STEPS = f"{PREFIX}/steps"
 SESSION = f"{PREFIX}/session"
+NOTE = f"{PREFIX}/note"
 
 MAX_ID = 200
 MAX_DEPTH = 1_000

@@ -160,6 +160,14 @@ class ContextEdited(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteReceived(Event):
+    """A note of the user has reached the run: see `Inbox`. The model reads it in the turn of that number."""
+
+    text: Text
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
     """A message for the operator that the model does not need."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from agentloop.events import (
     ContextEdited,
     Event,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -198,7 +199,7 @@ class Timeline:
                 _update_call(self._calls[event.call], event)
             case Spent():
                 run.spent = run.spent.plus(event.model, event.usage)
-            case Notice() | ContextEdited() if len(run.notices) < MAX_LINES:
+            case NoteReceived() | Notice() | ContextEdited() if len(run.notices) < MAX_LINES:
                 run.notices.append(describe(event) or "")
             case RunFinished():
                 run.ended, run.bill, run.step, run.text = event.at, event.bill, "", ""

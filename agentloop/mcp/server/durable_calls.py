@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 
-from agentloop import ToolError, ToolOutput
+from agentloop import ConfigurationError, ToolError, ToolOutput
 from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
@@ -72,6 +72,15 @@ class DurableCalls:
 
     async def cancel(self, run_id: str) -> None:
         await self.engine.cancel(run_id)
+
+    def note(self, run_id: str, text: str) -> None:
+        inbox = self.engine.inboxes.get(run_id)
+        if inbox is None:
+            raise ToolError("The run takes no notes: it has not begun, or another process executes it.")
+        try:
+            inbox.send(text)
+        except ConfigurationError as error:
+            raise ToolError(str(error)) from None
 
     def events(self, run_id: str, first: int) -> dict[str, Any]:
         """Those of a run of this process, unless `REMEMBERED` runs have begun since."""

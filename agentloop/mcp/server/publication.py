@@ -25,6 +25,7 @@ from agentloop import (
     Agent,
     CallContext,
     ConfigurationError,
+    Inbox,
     Ledger,
     Limits,
     RunScope,
@@ -224,7 +225,13 @@ class Publication:
         return result_of(ToolOutput.error("The client is gone."))
 
     async def run(
-        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS
+        self,
+        call: Call,
+        emit: EventHandler,
+        progress: Callable[[str], None],
+        limits: Limits = LIMITS,
+        *,
+        inbox: Inbox | None = None,
     ) -> ToolOutput:
         """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
         delegation = call.delegation
@@ -238,6 +245,7 @@ class Publication:
                 depth=delegation.depth,
                 ledger=Ledger(delegation.budget),
                 rate_limiter=self._rate_limiter,
+                inbox=inbox,
                 remote_text=delegation.text,
             ),
         )
