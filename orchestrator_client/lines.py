@@ -74,6 +74,11 @@ class Lines:
         """Nothing is drawn here."""
         yield
 
+    async def typed(self) -> str:
+        """Nothing is read here."""
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("it waits for ever")
+
     async def _report_slow_starts(self) -> None:
         while True:
             await asyncio.sleep(SLOW_START)

@@ -28,7 +28,7 @@ from agentloop.narration import clip
 from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from orchestrator_client.lines import STDERR_LINE
-from orchestrator_client.terminal import undone_on_sigterm, without_echo
+from orchestrator_client.terminal import Keys, undone_on_sigterm, without_echo
 from orchestrator_client.tree_picture import Picture, picture_of, starting_lines, text_lines
 
 FRAMES_PER_SECOND = 5
@@ -55,6 +55,8 @@ class LiveView:
         self._drawn_in = 0
         self._logged = 0
         self._live: Live | None = None
+        self._keys = Keys()
+        self._pausing = asyncio.Lock()
 
     def on_event(self, event: Event) -> None:
         self._seen.on_event(event)
@@ -82,17 +84,26 @@ class LiveView:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Leave the last picture on the screen and draw nothing within the block, so that a line can be typed."""
-        live, self._live = self._live, None
-        if live is None:
-            yield
-            return
-        live.stop()
-        try:
-            yield
-        finally:
-            live.start()
-            self._live = live
+        """Leave the last picture on the screen and draw nothing within the block, so that a line can be typed.
+
+        One block at a time: others wait.
+        """
+        async with self._pausing:
+            live, self._live = self._live, None
+            if live is None:
+                yield
+                return
+            live.stop()
+            self._keys.pause()
+            try:
+                yield
+            finally:
+                self._keys.resume()
+                live.start()
+                self._live = live
+
+    async def typed(self) -> str:
+        return await self._keys.typed()
 
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:

@@ -37,6 +37,10 @@ class Progress(Protocol):
         """A block in which nothing is drawn, because the user is asked something."""
         ...
 
+    async def typed(self) -> str:
+        """The characters that the user types next while nothing asks for a line."""
+        ...
+
     def server_log(self) -> AbstractAsyncContextManager[TextIO]:
         """A block with a file to which started servers may write."""
         ...
