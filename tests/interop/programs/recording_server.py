@@ -9,7 +9,7 @@ from agentloop.mcp.server.publication import Call, Context, Publication
 from mcp_calc_server.cli import main
 
 record = Path(sys.argv.pop(1))
-admit = Publication._admit
+admit = Publication._admit  # noqa: SLF001 - see below
 
 
 def note(revision: str) -> None:
@@ -23,5 +23,5 @@ async def recorded(self: Publication, context: Context, params: types.CallToolRe
 
 
 # There is no other way to learn this of clients that do not tell.
-Publication._admit = recorded  # type: ignore[method-assign]
+Publication._admit = recorded  # type: ignore[method-assign]  # noqa: SLF001
 main()
