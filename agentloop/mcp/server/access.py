@@ -28,7 +28,12 @@ MAX_TOKEN = 16_000
 
 @dataclass(frozen=True, slots=True)
 class OAuth:
-    """An authorization server. `audience` is this server's own URL as clients know it."""
+    """An authorization server: its URL, and that of its keys. `audience` is this server's own URL as clients know it.
+
+    Example:
+        oauth = OAuth("https://login.example", "https://agents.example/mcp", "https://login.example/jwks")
+        serve(writer, transport="http", host="0.0.0.0", allow_hosts=["agents.example"], oauth=oauth)
+    """
 
     issuer: str
     audience: str
@@ -119,7 +124,8 @@ def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = Non
     if not is_loopback(host):
         raise ConfigurationError(
             f"{host} can be reached from other machines, and anyone there could call the agents at your expense. "
-            "Give a token (--token-file, or MCP_CALC_TOKEN in the environment) or --oauth-issuer, or bind to 127.0.0.1."
+            "Give a token (--token-file, or MCP_CALC_TOKEN in the environment; in Python token=) or --oauth-issuer "
+            "(oauth=), or bind to 127.0.0.1."
         )
     return Access()
 
