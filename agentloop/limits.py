@@ -44,13 +44,21 @@ class Limits:
 
 
 def deadline_after(seconds: float, *, at_most: float | None = None) -> float:
-    """A deadline on the `time.monotonic` clock, not later than `at_most`."""
+    """The time on the `time.monotonic` clock that is `seconds` from now, but not later than `at_most`.
+
+    Example:
+        await agent.run(prompt, context=CallContext(deadline=deadline_after(60)))
+    """
     deadline = time.monotonic() + seconds
     return deadline if at_most is None else min(deadline, at_most)
 
 
 def seconds_left(deadline: float) -> float:
-    """Seconds until `deadline`, 0 when it has passed."""
+    """Seconds until `deadline`, a time on the `time.monotonic` clock; 0 when it has passed.
+
+    Example:
+        timeout = None if context.deadline is None else seconds_left(context.deadline)
+    """
     return max(0.0, deadline - time.monotonic())
 
 

@@ -50,13 +50,13 @@ def serve(
     bearer token, or `oauth`, the authorization server that issues the tokens. `allow_hosts` are names besides `host`
     that clients use for the server.
 
-    `durable` is a store, `sqlite:PATH` or a `postgresql://` URL (extra `durable`): calls of agents that were under way go on
-    in the next process with the same store. A call that takes longer than `respond_within` seconds returns the id of
-    its run, for the tool `get_run`.
+    `durable` is a store, `sqlite:PATH` or a `postgresql://` URL (extra `durable`): calls of agents that were under way
+    go on in the next process with the same store. A call that takes longer than `respond_within` seconds returns the id
+    of its run, for the tool `get_run`.
 
-    Clients see `name`, `title`, `version` and `instructions`, which they may show to their model; without
-    a `name` the server is called as the one agent or tool that it publishes, or "agents". `prompts` and `resources` are
-    for the client's user: see `Prompt` and `Resource`.
+    Clients see `name`, `title`, `version` and `instructions`, which they may show to their model; without a `name` the
+    server is called as the one agent or tool that it publishes, or "agents". `prompts` and `resources` are for the
+    client's user: see `Prompt` and `Resource`.
 
     `lifespan` is a function without arguments that returns an async context manager: it is entered before serving, and
     the agents and tools that it yields are published too. So an agent can use what has to be opened first:
