@@ -192,7 +192,7 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
 
 
 @main.command(cls=CommandLine)
-@click.argument("host", type=click.Choice(list(HOSTS)))
+@click.argument("host", type=click.Choice(HOSTS))
 @published_options
 @option("Options", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the server. Can be repeated.")
 @option("Options", "--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")

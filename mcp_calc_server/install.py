@@ -8,36 +8,17 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
 from agentloop.mcp.client.config_file import parse_json
+from agentloop.mcp.client.hosts import config_files
 
-
-def _claude_desktop() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/Claude/claude_desktop_config.json"
-    if sys.platform == "win32":
-        return Path(os.environ["APPDATA"]) / "Claude/claude_desktop_config.json"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "Claude/claude_desktop_config.json"
-
-
-def _claude_code() -> Path:
-    return Path.home() / ".claude.json"
-
-
-def _cursor() -> Path:
-    return Path.home() / ".cursor/mcp.json"
-
-
-HOSTS: Mapping[str, Callable[[], Path]] = {
-    "claude-desktop": _claude_desktop,
-    "claude-code": _claude_code,
-    "cursor": _cursor,
-}
+HOSTS = ("claude-desktop", "claude-code", "cursor")
+"""Those whose files have an object `mcpServers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +80,7 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
         ConfigurationError: the file is there and is not a JSON object with an object `mcpServers`.
     """
     # What a link points to is replaced, not the link.
-    path = HOSTS[host]().resolve()
+    path = config_files()[host].resolve()
     old_text = _read(path)
     config = _parse(old_text, path)
     servers = config.setdefault("mcpServers", {})
