@@ -48,7 +48,8 @@ from agentloop.messages import Conversation
 from agentloop.observers.trace import Trace
 from agentloop.results import RunResult, Step
 from agentloop.server_tools import server_tool
-from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import provider_client, sdk_client
 

@@ -18,7 +18,8 @@ from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
 from agentloop.results import RunResult
 from agentloop.sessions import MemorySessions
-from agentloop.tools import Tool, ToolOutput, check_tools
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, check_tools
 from agentloop.typed import ObjectType, Typed
 from agentloop.wire import sdk_client
 
@@ -49,6 +50,7 @@ class AgentDefinition:
     structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
+        self._check_settings()
         check_tools(self.tools, f"Agent {self.name!r}: tools")
         names = [tool.name for tool in self.tools]
         if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -18,7 +18,8 @@ from agentloop.messages import Block, Conversation
 from agentloop.results import RunResult
 from agentloop.schema_check import SchemaCheck
 from agentloop.sessions import SESSION_ID, Session
-from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, ToolSpec
 
 MAX_ATTACHMENTS = 10
 MAX_ATTACHED = 10_000_000

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from agentloop.events import Event, EventHandler
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 from agentloop.turn import ToolUse, Turn
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
-from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, ToolSpec
 
 MAX_RESULT = 10_000_000
 """Characters of one result that are kept."""

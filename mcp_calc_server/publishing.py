@@ -88,13 +88,11 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     if options.prices:
         prices.register_file(options.prices)
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
-    prices.register_if_local(choice.model, choice.base_url)
+    prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     parts = [_of_modules(options, choice, own_model=own_model)]
     parts += [_of_files(options, choice, say)] if options.agents else []
     if has_calculator:
         parts.insert(0, _calculator(choice))
-    if options.offline:
-        prices.register(choice.model, input=0, output=0)
     return Published(
         [tool for part in parts for tool in part.tools],
         [agent for part in parts for agent in part.agents],
@@ -111,8 +109,6 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
 
 
 def _calculator(choice: ModelChoice) -> Published:
-    if choice.offline:
-        prices.register(choice.model, input=0, output=0)
     agent = calculator_assistant(model=choice.model, client=choice.client)
     return Published([*math_tools_async(), agent_tool_async(agent)], behind=[agent], notice=choice.notice)
 

@@ -62,9 +62,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     for choice in (orchestrator, calculator):
-        if choice.offline:
-            prices.register(choice.model, input=0, output=0)
-        prices.register_if_local(choice.model, choice.base_url)
+        prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     agent, servers = _agent_and_servers(options, calculator, say, run)
     has_calculator = agent is None or any(map(is_calculator, servers.values()))
     assistant = calculator_assistant(model=calculator.model, client=calculator.client)

@@ -17,7 +17,7 @@ from agentloop.mcp.client import catalog, sdk_session
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 from orchestrator_client.orchestrator import Session
 from tests.chaos.counts import Part
 from tests.chaos.problems import Model

@@ -112,6 +112,7 @@ async def test_budget_and_trace_hold_in_three_processes(tmp_path: Path) -> None:
             with pytest.raises(BudgetExceeded) as ended:
                 await lead.run("add forever", max_usd=0.02, context=context)
     used = ended.value.usage
+    assert used is not None
     assert used.by_model[LEAF].requests == 10, "fewer than the 25 turns that it has"
     assert used.usd is not None
     assert 0.015 < used.usd <= 0.02
