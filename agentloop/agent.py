@@ -97,6 +97,8 @@ class Agent(AgentDefinition):
         if budget.is_bounded:
             scope = replace(scope, ledger=Ledger(budget, parent=scope.ledger))
         if deadline is not None:
+            if not (isinstance(deadline, int | float) and deadline > 0):
+                raise ConfigurationError(f"deadline is {deadline!r}: give the seconds that the run may take.")
             context = replace(context, deadline=deadline_after(deadline, at_most=context.deadline))
         return await run_agent(self, conversation, replace(context, scope=scope))
 

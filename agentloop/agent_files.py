@@ -48,6 +48,7 @@ KEYS = (
     "output",
     "input",
     "sessions",
+    "attach",
     "maxUsd",
     "timeout",
     "canAsk",
@@ -194,6 +195,7 @@ class AgentFile:
     output: Schema | None = None
     input: Schema | None = None
     sessions: bool = False
+    attach: bool = False
     max_usd: Positive | None = None
     timeout: Positive | None = None
     can_ask: bool = False

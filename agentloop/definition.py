@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from agentloop import dispatch
 from agentloop.context import CallContext
@@ -21,6 +21,7 @@ from agentloop.sessions import MemorySessions
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, check_tools
 from agentloop.typed import ObjectType, Typed
+from agentloop.usage import shown
 from agentloop.wire import sdk_client
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
@@ -58,6 +59,25 @@ class AgentDefinition:
         if self.typed_output is not None and self.structured_result is not None:
             raise ConfigurationError(f"Agent {self.name!r} has an output_type, so it needs no structured_result.")
         _ = self.typed_input  # made here, so that a wrong type is found here
+
+    def _check_settings(self) -> None:
+        """Find wrong settings here, and not in the first request."""
+        texts = [("name", self.name), ("model", self.model)]
+        wrong = [(key, value, "give a text") for key, value in texts if not isinstance(value, str) or not value.strip()]
+        if not isinstance(self.system_prompt, str):
+            wrong.append(("system_prompt", self.system_prompt, "give a text"))
+        if isinstance(self.max_tokens, bool) or not isinstance(self.max_tokens, int) or self.max_tokens < 1:
+            wrong.append(("max_tokens", self.max_tokens, "give a whole number from 1"))
+        if not isinstance(self.limits, Limits):
+            wrong.append(("limits", self.limits, "give Limits(...)"))
+        for key, value, known in (
+            ("effort", self.effort, (None, *get_args(Effort))),
+            ("cache", self.cache, get_args(CachePolicy)),
+        ):
+            if value not in known:
+                wrong.append((key, value, f"give one of {', '.join(map(str, known))}"))
+        for key, value, advice in wrong:
+            raise ConfigurationError(f"Agent {self.name!r}: {key} is {shown(value)}: {advice}.")
 
     async def call_tool(
         self,

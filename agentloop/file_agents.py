@@ -197,6 +197,7 @@ def to_agent(
         output_type=file.output,
         input_type=file.input,
         sessions=file.sessions,
+        attach=file.attach,
     )
 
 

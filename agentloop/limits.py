@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from agentloop.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,14 @@ class Limits:
     """How long a turn waits for an API that says it has too much to do. Such refusals are no attempts."""
     threads: int = 256
     """Worker threads for sync tools at once. The agents on one event loop that have the same number share them."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None and each.default is not None and each.name != "max_context_tokens":
+                raise ConfigurationError(f"Limits: {each.name} is None: give a number.")
+            if value is not None and not (isinstance(value, int | float) and value > 0):
+                raise ConfigurationError(f"Limits: {each.name} is {value!r}: give a number above 0.")
 
 
 def deadline_after(seconds: float, *, at_most: float | None = None) -> float:

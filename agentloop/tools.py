@@ -126,6 +126,10 @@ class Tool:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.spec.name):
             raise ConfigurationError(f"Tool name {self.spec.name!r}: use 1 to 64 letters, digits, '_' and '-'.")
+        if not callable(self.function):
+            raise ConfigurationError(f"Tool {self.spec.name}: {self.function!r} is no function.")
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigurationError(f"Tool {self.spec.name}: timeout is {self.timeout!r}: give seconds above 0.")
 
     @property
     def name(self) -> str:

@@ -19,7 +19,11 @@ def write(path: Path, text: str, name: str = "a.md") -> Path:
 
 @pytest.mark.requirement("agents-option")
 def test_check_says_what_would_be_published(tmp_path: Path) -> None:
-    file, other = write(tmp_path, GOOD), write(tmp_path, HEAD.replace(": a", ": b") + "---\nDo b.", "b.md")
+    b = (
+        HEAD.replace(": a", ": b")
+        + "sessions: true\nattach: true\noutput: {type: object, properties: {x: {}, y: {}}}\n"
+    )
+    file, other = write(tmp_path, GOOD), write(tmp_path, b + "input: {type: object}\n---\nDo b.", "b.md")
     end = server("--model", "claude-sonnet-5-5", "check", str(tmp_path))
     assert (end.exit_code, end.stderr) == (0, "")
     assert end.stdout.splitlines() == [
@@ -34,6 +38,9 @@ def test_check_says_what_would_be_published(tmp_path: Path) -> None:
         "  tool     b_agent",
         "  model    claude-sonnet-5-5",
         "  tools    none",
+        "  input    any fields",
+        "  output   x, y",
+        "  sessions yes",
         "  turns    25",
         f"{file}:4: warning: not available outside Claude Code: Read",
         "2 agents would be published: 1 warning.",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Transport = Literal["stdio", "http", "sse"]
 PATHS = {"http": "/mcp", "sse": "/sse"}
 """The default path of the URL for a transport."""
+PORTS = range(65_536)
 SEVERAL = "agents"
 """The name of a server that publishes more than one agent, unless it is given another."""
 
@@ -133,12 +134,17 @@ def _address(  # noqa: PLR0917
 ) -> Address:
     if transport not in PATHS:
         raise ConfigurationError(f"serve: transport is stdio, http or sse, not {transport!r}.")
+    if port not in PORTS:
+        raise ConfigurationError(f"serve: port is {port!r}: give a number from 0, for a free one, to 65535.")
+    path = path or PATHS[transport]
+    if not path.startswith("/"):
+        raise ConfigurationError(f"serve: path is {path!r}: a path begins with a slash.")
     from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
     from agentloop.mcp.server.web import Address  # noqa: PLC0415 - only for HTTP
 
     kind: Literal["streamable-http", "sse"] = "streamable-http" if transport == "http" else "sse"
     access = access_for(host, token=token, oauth=oauth)
-    return Address(kind, host=host, port=port, path=path or PATHS[transport], names=names, access=access)
+    return Address(kind, host=host, port=port, path=path, names=names, access=access)
 
 
 def _say(text: str) -> None:
