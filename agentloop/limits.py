@@ -13,7 +13,11 @@ from agentloop.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use. Times are in seconds."""
+    """What one run may use. Times are in seconds.
+
+    Example:
+        writer = Agent("writer", "Write.", limits=Limits(max_turns=5, run_timeout=60))
+    """
 
     max_turns: int = 25
     """Model turns in one run."""

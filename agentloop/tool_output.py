@@ -22,6 +22,10 @@ class ToolOutput:
 
     `content` are the blocks that a model reads, and `structured` is the same as an object: most MCP hosts show it to
     their model. `meta` is only for programs; MCP sends it in `_meta`. `served_by` is the server, or `local`.
+
+    Example:
+        output = await writer.call_tool("word_count", {"text": "drip drip"})
+        print(output.text, output.is_error)
     """
 
     content: tuple[Block, ...]

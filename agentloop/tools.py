@@ -31,6 +31,10 @@ class ToolSpec:
     `read_only`, `destructive`, `idempotent` and `open_world` have the meaning of MCP's tool annotations. With None, the
     default, the hint is not published, and agents treat the tool as one that may change anything. MCP clients assume
     that a tool without hints is destructive and open-world, and neither read-only nor idempotent.
+
+    Example:
+        schema = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+        spec = ToolSpec("shout", "Write in capitals.", schema, read_only=True)
     """
 
     name: str
@@ -113,6 +117,9 @@ class Tool:
     worker thread. With `takes_context` its first, positional argument is a `CallContext`. It returns text, an `Image`,
     a `Document`, a list with some of these, any JSON value, a pydantic model or a `ToolOutput`; it raises `ToolError`
     for errors that the model can correct. `timeout` is in seconds; None means the limit of the agent.
+
+    Example:
+        shout = Tool(ToolSpec("shout", "Write in capitals.", schema), lambda text: text.upper())
     """
 
     spec: ToolSpec

@@ -16,13 +16,12 @@ from agentloop import (
     ConfigurationError,
     Event,
     ServerChanged,
-    Tool,
     ToolStarted,
     event_from_json,
     event_to_json,
     tool,
 )
-from agentloop.mcp import ServerEntry, Servers, connect, serve
+from agentloop.mcp import ServerEntry, connect, serve
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.processes import finished, started
 from tests.surface import ROOT, Served, scripted_env, serving, text
@@ -244,13 +243,3 @@ def test_what_cannot_be_served_is_refused(published: Sequence[Any], options: dic
     with pytest.raises(ConfigurationError) as refused:
         serve(*published, **options)
     assert said in str(refused.value)
-
-
-def test_everything_exported_is_documented_with_an_example() -> None:
-    import agentloop.mcp  # noqa: PLC0415
-
-    assert {
-        name for name in agentloop.mcp.__all__ if "Example:" not in (getattr(agentloop.mcp, name).__doc__ or "")
-    } == set()
-    assert isinstance(connect(NOBODY), Servers)
-    assert isinstance(word_count, Tool)
