@@ -65,7 +65,9 @@ def would_serve(*published: Any, **options: Any) -> None:
 
 @pytest.mark.requirement("public-api")
 @pytest.mark.parametrize("name", EXPORTED)
-def test_the_example_of_everything_exported_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_everything_exported_runs(
+    name: str, model: ScriptedMessages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = example(EXPORTED[name])
     assert code, f"{name} has no example"
     program = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

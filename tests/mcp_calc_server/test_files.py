@@ -23,7 +23,10 @@ def test_check_says_what_would_be_published(tmp_path: Path) -> None:
         HEAD.replace(": a", ": b")
         + "sessions: true\nattach: true\noutput: {type: object, properties: {x: {}, y: {}}}\n"
     )
-    file, other = write(tmp_path, GOOD), write(tmp_path, b + "input: {type: object, properties: {q: {}}}\n---\nDo b.", "b.md")
+    file, other = (
+        write(tmp_path, GOOD),
+        write(tmp_path, b + "input: {type: object, properties: {q: {}}}\n---\nDo b.", "b.md"),
+    )
     end = server("--model", "claude-sonnet-5-5", "check", str(tmp_path))
     assert (end.exit_code, end.stderr) == (0, "")
     assert end.stdout.splitlines() == [
