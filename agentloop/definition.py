@@ -24,6 +24,7 @@ from agentloop.typed import ObjectType, Typed
 from agentloop.usage import shown
 from agentloop.wire import sdk_client
 
+EFFORTS, CACHES = get_args(Effort), get_args(CachePolicy)
 DEFAULT_MODEL = "claude-sonnet-5-5"
 
 
@@ -62,22 +63,18 @@ class AgentDefinition:
 
     def _check_settings(self) -> None:
         """Find wrong settings here, and not in the first request."""
-        texts = [("name", self.name), ("model", self.model)]
-        wrong = [(key, value, "give a text") for key, value in texts if not isinstance(value, str) or not value.strip()]
-        if not isinstance(self.system_prompt, str):
-            wrong.append(("system_prompt", self.system_prompt, "give a text"))
-        if isinstance(self.max_tokens, bool) or not isinstance(self.max_tokens, int) or self.max_tokens < 1:
-            wrong.append(("max_tokens", self.max_tokens, "give a whole number from 1"))
-        if not isinstance(self.limits, Limits):
-            wrong.append(("limits", self.limits, "give Limits(...)"))
-        for key, value, known in (
-            ("effort", self.effort, (None, *get_args(Effort))),
-            ("cache", self.cache, get_args(CachePolicy)),
-        ):
-            if value not in known:
-                wrong.append((key, value, f"give one of {', '.join(map(str, known))}"))
-        for key, value, advice in wrong:
-            raise ConfigurationError(f"Agent {self.name!r}: {key} is {shown(value)}: {advice}.")
+        checks: dict[str, tuple[bool, str]] = {
+            "name": (_is_text(self.name), "give a text"),
+            "model": (_is_text(self.model), "give the id of a model"),
+            "system_prompt": (_is_a(self.system_prompt, str), "give a text"),
+            "max_tokens": (_is_a(self.max_tokens, int) and self.max_tokens >= 1, "give a whole number from 1"),
+            "limits": (_is_a(self.limits, Limits), "give Limits(...)"),
+            "effort": (self.effort in (None, *EFFORTS), f"give one of {', '.join(EFFORTS)}, or None"),
+            "cache": (self.cache in CACHES, f"give one of {', '.join(CACHES)}"),
+        }
+        for key, (is_right, advice) in checks.items():
+            if not is_right:
+                raise ConfigurationError(f"Agent {self.name!r}: {key} is {shown(getattr(self, key))}: {advice}.")
 
     async def call_tool(
         self,
@@ -153,3 +150,11 @@ class AgentDefinition:
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:
         return {tool.name: tool for tool in self.tools}
+
+
+def _is_a(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())

@@ -53,8 +53,13 @@ class Limits:
             value = getattr(self, each.name)
             if value is None and each.default is not None and each.name != "max_context_tokens":
                 raise ConfigurationError(f"Limits: {each.name} is None: give a number.")
-            if value is not None and not (isinstance(value, int | float) and value > 0):
+            if value is not None and not is_amount(value):
                 raise ConfigurationError(f"Limits: {each.name} is {value!r}: give a number above 0.")
+
+
+def is_amount(value: object) -> bool:
+    """Whether it is a number above 0."""
+    return isinstance(value, int | float) and value > 0
 
 
 def deadline_after(seconds: float, *, at_most: float | None = None) -> float:

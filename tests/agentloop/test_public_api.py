@@ -104,9 +104,9 @@ async def test_a_limit_that_is_no_number_is_refused(scripted_messages: Serve) ->
     ("make", "said"),
     [
         (lambda: Agent("", "Write."), "Agent '': name is '': give a text"),
-        (lambda: Agent("a", "Write.", model=""), "Agent 'a': model is '': give a text"),
+        (lambda: Agent("a", "Write.", model=""), "Agent 'a': model is '': give the id of a model"),
         (lambda: Agent("a", ["Write."]), "Agent 'a': system_prompt is list: give a text"),  # type: ignore[arg-type]
-        (lambda: Agent("a", "", effort="huge"), "effort is 'huge': give one of None, low, medium"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", effort="huge"), "effort is 'huge': give one of low, medium"),  # type: ignore[arg-type]
         (lambda: Agent("a", "", cache="1d"), "cache is '1d': give one of auto, 5m, 1h, off"),  # type: ignore[arg-type]
         (lambda: Agent("a", "", max_tokens=0), "max_tokens is 0: give a whole number from 1"),
         (lambda: Agent("a", "", limits={"max_turns": 1}), "limits is dict: give Limits"),  # type: ignore[arg-type]
@@ -118,7 +118,7 @@ async def test_a_limit_that_is_no_number_is_refused(scripted_messages: Serve) ->
         (lambda: Document(b""), "The document is empty"),
         (lambda: Document(" "), "The document is empty"),
         (lambda: Agent("a", "").run_sync("go", deadline=0), "deadline is 0: give the seconds"),
-        (lambda: Agent("a", "").run_sync("go", deadline="1"), "deadline is '1'"),  # type: ignore[typeddict-item]
+        (lambda: Agent("a", "").run_sync("go", deadline="1"), "deadline is '1'"),  # type: ignore[arg-type]
     ],
 )
 def test_nonsense_is_refused_where_it_is_given(make: Callable[[], Any], said: str) -> None:

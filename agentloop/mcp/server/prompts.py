@@ -47,7 +47,7 @@ class Prompt:
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
+        if not str(self.name or "").strip():
             raise ConfigurationError(f"Prompt {self.name!r}: give it a name.")
         if not isinstance(self.content, str) and not callable(self.content):
             kind = type(self.content).__name__

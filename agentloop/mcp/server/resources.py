@@ -56,7 +56,7 @@ class Resource:
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.uri, str) or not _URI.fullmatch(self.uri):
+        if not _URI.fullmatch(str(self.uri)):
             raise ConfigurationError(f"Resource {self.uri!r}: a URI has a scheme, for example docs://style.")
         if not isinstance(self.content, str | bytes | Path) and not callable(self.content):
             kind = type(self.content).__name__
