@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from agentloop import ConfigurationError
+from agentloop import ConfigurationError, logs
 from agentloop.command_line import CommandLine, option, print_result, say
-from agentloop.mcp.server import logs
+from agentloop.events import fan_out
 from agentloop.mcp.server.program import default_name
 from agentloop.mcp.server.publication import ServerOptions
 from agentloop.mcp.server.serving import serve, work
@@ -70,9 +71,9 @@ def main(context: click.Context, /, **given: Any) -> None:
         return
     _check_transport(context)
     options = Options(**given)
-    logs.configure()
     try:
-        _serve(options, own_model=_is_given(context, "model"))
+        with _logging(options):
+            _serve(options, own_model=_is_given(context, "model"))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
@@ -117,8 +118,16 @@ def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def _logging(options: Options) -> AbstractContextManager[None]:
+    if options.log_file is not None:
+        return logs.json_lines(options.log_file, options.log_level or "info")
+    logs.configure(options.log_level or "warning")
+    return nullcontext()
+
+
 def _server_options(options: Options) -> ServerOptions:
-    return ServerOptions(options.max_agents, options.calls_per_minute, export.tracing("mcp-calc-server", _say))
+    trace = fan_out(export.tracing("mcp-calc-server", _say), logs.on_event)
+    return ServerOptions(options.max_agents, options.calls_per_minute, trace)
 
 
 def _say(text: str) -> None:
@@ -145,9 +154,9 @@ def worker(context: click.Context) -> None:
     """
     assert context.parent is not None
     options = replace(Options(**context.parent.params), queue_only=False)
-    logs.configure()
     try:
-        _work(options, own_model=_is_given(context.parent, "model"))
+        with _logging(options):
+            _work(options, own_model=_is_given(context.parent, "model"))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     finally:

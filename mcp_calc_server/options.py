@@ -9,7 +9,7 @@ from typing import Literal
 import click
 from click.core import ParameterSource
 
-from agentloop.command_line import PROVIDER_HELP, Seconds, Url, cost_options, option, together
+from agentloop.command_line import PROVIDER_HELP, Seconds, Url, cost_options, log_options, option, together
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
@@ -63,6 +63,8 @@ class Options:
     queue_starts_per_minute: int | None
     queue_version: str | None
     queue_only: bool
+    log_file: Path | None
+    log_level: str | None
 
 
 def flag(name: str) -> str:
@@ -217,6 +219,7 @@ _DECLARED = (
     option(_QUEUE, "--queue-starts-per-minute", type=_COUNT, help="Runs that all processes together may start."),
     option(_QUEUE, "--queue-version", help="Take only runs of this version, for rolling upgrades."),
     option(_QUEUE, "--queue-only", is_flag=True, help="Only take calls and return results; workers execute the runs."),
+    *log_options(),
 )
 
 

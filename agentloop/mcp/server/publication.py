@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +37,7 @@ from agentloop import (
     create_agent_tool_async,
     dispatch,
     exact_json,
+    logs,
 )
 from agentloop.clock_offsets import clock_now
 from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
@@ -60,6 +63,7 @@ MAX_KEY = 200
 """Characters of an idempotency key."""
 
 Context = ServerRequestContext[Any, Any]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,10 @@ class Publication:
                     rate_limiter=self._rate_limiter,
                 ),
             )
+            began = time.monotonic()
             result = await self._result(context, call, circumstances)
+            seconds = round(time.monotonic() - began, 3)
+            logs.info(_log, "call answered", tool=call.tool.name, seconds=seconds, is_error=result.is_error)
         if delegation.call and delegation.events:
             result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
         if timeline is not None:
