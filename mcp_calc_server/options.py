@@ -17,7 +17,7 @@ from mcp_calc_server.calculator import CALCULATOR_MODEL
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 NEED_HTTP = (
     *("host", "port", "path", "allow_host", "trusted_proxy"),
-    *("token_file", "oauth_issuer", "oauth_audience", "oauth_jwks"),
+    *("token_file", "oauth_issuer", "oauth_audience", "oauth_jwks", "oauth_scope"),
 )
 NEED_DURABLE = (
     *("respond_within", "queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute"),
@@ -55,6 +55,7 @@ class Options:
     oauth_issuer: str | None
     oauth_audience: str | None
     oauth_jwks: str | None
+    oauth_scope: tuple[str, ...]
     durable: str | None
     respond_within: float | None
     queue_runs: int | None
@@ -196,6 +197,14 @@ _DECLARED = (
         _ACCESS, "--oauth-audience", metavar="URL", help="This server's own URL, which tokens must name as audience."
     ),
     option(_ACCESS, "--oauth-jwks", metavar="URL", help="The authorization server's keys."),
+    option(
+        _ACCESS,
+        "--oauth-scope",
+        multiple=True,
+        metavar="[TOOL=]SCOPE",
+        help="A scope that tokens need: for every request, or for calls of this tool (a name or pattern). Can be "
+        "repeated.",
+    ),
     option(
         _RUNS,
         "--durable",
