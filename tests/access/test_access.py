@@ -23,11 +23,11 @@ from tests.surface import Served, serving, text
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
 each_transport = pytest.mark.parametrize("transport", ["streamable-http", "sse"])
 
-META = {
+META: Any = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
+LIST: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
 HEADERS = {
     "accept": "application/json, text/event-stream",
     "mcp-protocol-version": "2026-07-28",
