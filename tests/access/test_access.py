@@ -250,7 +250,7 @@ async def test_the_resource_metadata_says_who_issues_tokens(resource_server: Ser
     async with httpx2.AsyncClient(timeout=10) as http:
         metadata = (await http.get(f"{resource_server.base}/.well-known/oauth-protected-resource/mcp")).json()
     assert metadata["resource"] == issuer.audience
-    assert [str(url).rstrip("/") for url in metadata["authorization_servers"]] == [issuer.url]
+    assert metadata["authorization_servers"] == [issuer.url]  # clients refuse it with a slash more
 
 
 @pytest.mark.requirement("health")

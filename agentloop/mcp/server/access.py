@@ -17,7 +17,7 @@ from typing import Any
 import jwt
 from mcp.server.auth.provider import AccessToken, TokenVerifier
 from mcp.server.auth.routes import build_resource_metadata_url
-from pydantic import AnyHttpUrl
+from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
 
 from agentloop import ConfigurationError
 from agentloop.mcp.server.jwks import KeySet, algorithms_for
@@ -26,6 +26,9 @@ from agentloop.mcp.server.scopes import Scopes
 SHORTEST_TOKEN = 16
 MAX_TOKEN = 16_000
 """Characters of a token. Longer ones are refused unread."""
+
+# As it was given: clients compare it with what the authorization server says, and a slash more is another URL.
+_URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = Non
     if token is not None and oauth is not None:
         raise ConfigurationError("Give a token or an OAuth issuer, not both.")
     if oauth is not None:
-        return Access(OAuthTokens(oauth), AnyHttpUrl(oauth.audience), [AnyHttpUrl(oauth.issuer)], oauth.scopes)
+        issuer, audience = (_URL.validate_python(each) for each in (oauth.issuer, oauth.audience))
+        return Access(OAuthTokens(oauth), audience, [issuer], oauth.scopes)
     if token is not None:
         return Access(SharedToken(token))
     if not is_loopback(host):
