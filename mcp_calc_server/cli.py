@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -204,7 +205,7 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
 @click.argument("host", type=click.Choice(list(HOSTS)))
 @published_options
 @option("Options", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the server. Can be repeated.")
-@option("Options", "--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")
+@option("Options", "--dry-run", is_flag=True, help="Show the entry as it would be, and write nothing.")
 @click.pass_context
 def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run: bool, **given: Any) -> None:
     """Add the server to the configuration of HOST. The old file is kept as a backup beside it.
@@ -227,10 +228,10 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
     except OSError as error:
         raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from None
     if dry_run:
-        say(f"{change.path} would be:")
+        say(f"{change.path} would get this entry; all else in it stays.")
         for line in change.changes:
             say(f"  {line}")
-        print_result(change.text.removesuffix("\n"), wrap=False)
+        print_result(json.dumps(change.entry, indent=2, ensure_ascii=False), wrap=False)
     else:
         print_result(change.report(host, name))
 
