@@ -60,6 +60,16 @@ def cost_options(group: str) -> tuple[Decorator, ...]:
     )
 
 
+def log_options(group: str = "Log") -> tuple[Decorator, ...]:
+    """The options about the log of the process that both commands have; see `agentloop.logs`."""
+    file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+    levels = click.Choice(["debug", "info", "warning", "error"])
+    return (
+        option(group, "--log-file", type=file, help="Append the log to this file as JSON lines; - is stderr."),
+        option(group, "--log-level", type=levels, help="The least severe records to log.  [default: info in a file]"),
+    )
+
+
 class _GroupedOption(click.Option):
     def __init__(self, *arguments: Any, group: str, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)

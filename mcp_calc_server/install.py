@@ -25,10 +25,12 @@ HOSTS = ("claude-desktop", "claude-code", "cursor")
 class Change:
     """What would be written: the whole file's new text. `backup` is where the old one goes, None if there is none.
 
-    `changes` are a few words each: how an entry that is there already changes.
+    `entry` is what the file gets of this command, without what an older entry keeps. `changes` are a few words each:
+    how an entry that is there already changes.
     """
 
     path: Path
+    entry: Mapping[str, Any]
     text: str
     backup: Path | None
     needed: bool
@@ -91,7 +93,9 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
     servers[name] = merged
     text = json.dumps(config, indent=_indent(old_text), ensure_ascii=False) + "\n"
     changes = _changes(old, merged) if isinstance(old, dict) else ()
-    return Change(path, text, _free_backup(path) if old_text else None, old != merged, tuple(changes))
+    return Change(
+        path, {"mcpServers": {name: new}}, text, _free_backup(path) if old_text else None, old != merged, tuple(changes)
+    )
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import click
 from pydantic import TypeAdapter
 
 from agentloop import Budget, ConfigurationError
-from agentloop.command_line import PROVIDER_HELP, Seconds, Url, Usd, cost_options, option, together
+from agentloop.command_line import PROVIDER_HELP, Seconds, Url, Usd, cost_options, log_options, option, together
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT
@@ -57,6 +57,8 @@ class Options:
     demo: bool
     durable: bool
     durable_dir: Path | None
+    log_file: Path | None = None
+    log_level: str | None = None
 
     @property
     def budget(self) -> Budget:
@@ -179,6 +181,7 @@ output_files = together(
     option(_OUTPUT, "--events", type=_FILE, help="Record every event in this file, as JSON lines."),
     option(_OUTPUT, "--timeline", type=_FILE, help="Write a timeline of the run to this file, as one HTML page."),
     option(_OUTPUT, "--force", is_flag=True, help="Let --events and --timeline overwrite files of any kind."),
+    *log_options(),
 )
 durable_dir = option(
     _DURABLE, "--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="The folder in which runs are stored."

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from agentloop import Agent, ConfigurationError, Tool
-from agentloop.mcp.server import logs, serving
+from agentloop import Agent, ConfigurationError, Tool, logs
+from agentloop.mcp.server import serving
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
