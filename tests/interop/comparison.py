@@ -1,0 +1,103 @@
+"""What of a tool's result did not reach the model."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import PIL.ImageFile
+from mcp.types import (
+    AudioContent,
+    BlobResourceContents,
+    CallToolResult,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    ResourceLink,
+    TextContent,
+)
+
+Block = Mapping[str, Any]
+
+PIL.ImageFile.LOAD_TRUNCATED_IMAGES = True
+"""Also images with wrong checksums are compared: `server-everything` sends one."""
+_CLOCK = re.compile(r"\b\d{1,2}:\d\d:\d\d( [AP]M)?")
+"""The time of a run, which is another one in the next run."""
+
+
+def missing(sent: CallToolResult, got: Block) -> Iterator[str]:
+    """A text for each part of a server's result that is not in the `tool_result` block."""
+    content = got["content"]
+    blocks: list[Block] = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    text = "\n".join(block["text"] for block in blocks if block["type"] == "text")
+    data = [
+        base64.b64decode(block["source"]["data"])
+        for block in blocks
+        if block["type"] in {"image", "document"} and block["source"]["type"] == "base64"
+    ]
+    for each in sent.content:
+        if not _arrived(each, text, data):
+            yield f"{each.type} is missing: {each.model_dump_json(exclude_none=True)[:200]} in {text[:500]!r}"
+    for value in _values(sent.structured_content):
+        if value not in text:
+            yield f"the structured content has {value!r}, and not {text[:500]!r}"
+    if bool(sent.is_error) != (bool(got.get("is_error")) or text.startswith("The tool reported an error:")):
+        yield f"is_error is {sent.is_error} and arrived otherwise"
+
+
+def _arrived(block: ContentBlock, text: str, data: list[bytes]) -> bool:
+    match block:
+        case TextContent():
+            return _timeless(block.text) in _timeless(text)
+        case ImageContent():
+            return base64.b64decode(block.data) in data or _pixels(base64.b64decode(block.data)) in map(_pixels, data)
+        case AudioContent():
+            return _is_saved(block.data, text)
+        case ResourceLink():
+            return str(block.uri) in text and block.name in text
+        case EmbeddedResource(resource=BlobResourceContents() as resource):
+            whole = base64.b64decode(resource.blob)
+            as_text = _timeless(whole.decode("utf-8", "replace"))
+            return whole in data or as_text in _timeless(text) or _is_saved(resource.blob, text)
+        case EmbeddedResource():
+            return _timeless(block.resource.text) in _timeless(text) and str(block.resource.uri) in text
+    return False
+
+
+def _timeless(text: str) -> str:
+    return _CLOCK.sub("(time)", text)
+
+
+def _pixels(data: bytes) -> tuple[Any, ...]:
+    """Size and pixels of an image; the data itself if it is none."""
+    try:
+        with PIL.Image.open(io.BytesIO(data)) as image:
+            return image.size, image.convert("RGBA").tobytes()
+    except OSError:
+        return (data,)
+
+
+def _is_saved(data: str, text: str) -> bool:
+    """Whether the text names a file with these bytes."""
+    paths = [Path(each.rstrip(".,])")) for each in re.findall(r"/\S+", text)]
+    return any(path.is_file() and path.read_bytes() == base64.b64decode(data) for path in paths)
+
+
+def _values(structured: Any) -> Iterator[str]:
+    """The texts and numbers in structured content, as JSON writes them without quotes."""
+    if isinstance(structured, Mapping):
+        for value in structured.values():
+            yield from _values(value)
+    elif isinstance(structured, list):
+        for value in structured:
+            yield from _values(value)
+    elif isinstance(structured, str):
+        yield structured if structured.isprintable() else json.dumps(structured, ensure_ascii=False)[1:-1]
+    elif structured is not None:
+        yield json.dumps(structured)
