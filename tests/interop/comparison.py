@@ -27,7 +27,7 @@ Block = Mapping[str, Any]
 
 PIL.ImageFile.LOAD_TRUNCATED_IMAGES = True
 """Also images with wrong checksums are compared: `server-everything` sends one."""
-_CLOCK = re.compile(r"\b\d{1,2}:\d\d:\d\d( [AP]M)?")
+_CLOCK = re.compile(r"\b\d{1,2}:\d\d:\d\d( [AP]M)?|\b\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z")
 """The time of a run, which is another one in the next run."""
 
 
@@ -44,8 +44,9 @@ def missing(sent: CallToolResult, got: Block) -> Iterator[str]:
     for each in sent.content:
         if not _arrived(each, text, data):
             yield f"{each.type} is missing: {each.model_dump_json(exclude_none=True)[:200]} in {text[:500]!r}"
-    for value in _values(sent.structured_content):
-        if value not in text:
+    given = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in sent.content]
+    for value in _values(sent.structured_content, given):
+        if value not in text and json.dumps(value, ensure_ascii=False)[1:-1] not in text:
             yield f"the structured content has {value!r}, and not {text[:500]!r}"
     if bool(sent.is_error) != (bool(got.get("is_error")) or text.startswith("The tool reported an error:")):
         yield f"is_error is {sent.is_error} and arrived otherwise"
@@ -89,15 +90,17 @@ def _is_saved(data: str, text: str) -> bool:
     return any(path.is_file() and path.read_bytes() == base64.b64decode(data) for path in paths)
 
 
-def _values(structured: Any) -> Iterator[str]:
-    """The texts and numbers in structured content, as JSON writes them without quotes."""
+def _values(structured: Any, given: list[Any]) -> Iterator[str]:
+    """The texts and numbers in structured content, without the content blocks that it repeats."""
+    if structured in given or structured is None:
+        return
     if isinstance(structured, Mapping):
         for value in structured.values():
-            yield from _values(value)
+            yield from _values(value, given)
     elif isinstance(structured, list):
         for value in structured:
-            yield from _values(value)
+            yield from _values(value, given)
     elif isinstance(structured, str):
-        yield structured if structured.isprintable() else json.dumps(structured, ensure_ascii=False)[1:-1]
-    elif structured is not None:
+        yield structured
+    elif not isinstance(structured, bool):
         yield json.dumps(structured)

@@ -42,6 +42,14 @@ async def test_one_odd_tool_costs_no_server_its_other_tools() -> None:
         assert (await call(connection, "no_type", a=1)).is_error
 
 
+@pytest.mark.requirement("odd-servers")
+async def test_an_argument_with_a_default_may_be_left_out_although_the_schema_requires_it() -> None:
+    schema = OBJECT | {"properties": {"scale": {"default": "css"}, "page": {}}, "required": ["scale", "page"]}
+    async with raw(tools=[{"name": "shoot", "inputSchema": schema}]) as connection:
+        assert not (await call(connection, "shoot", page="x")).is_error
+        assert "'page' is a required property" in (await call(connection, "shoot")).text
+
+
 @pytest.mark.requirement("tool-names")
 async def test_names_that_no_model_can_write_are_mapped_and_called_by_the_servers_own_name() -> None:
     names = ["files.read", "files/read", "files_read", "größe", "日本", "two words", "x" * 80]
