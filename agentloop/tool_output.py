@@ -70,13 +70,13 @@ class ToolOutput:
         Raises:
             ToolError: as `of`.
         """
-        structured, meta = _readable(self.structured), _readable(self.meta)
-        if structured != self.structured or meta != self.meta:
-            return replace(self, structured=structured, meta=meta).sendable()
         content = tuple(clean for block in self.content for clean in _sendable(block))
-        if content == self.content and (content or not self.is_error):
-            return self
-        return replace(self, content=content or (_text(_SILENT) if self.is_error else ()))
+        return replace(
+            self,
+            content=content or (_text(_SILENT) if self.is_error else ()),
+            structured=_readable(self.structured),
+            meta=_readable(self.meta),
+        )
 
     def cut_to(self, characters: int) -> ToolOutput:
         """The output with its text truncated to `characters`, and a notice if something was truncated."""

@@ -136,6 +136,7 @@ class SdkSession:
         self._keys = keys
         self._auth = auth
         self._clocks = ClockOffsets()
+        self._repair = Repair()
         self._client: Client | None = None
         self._tool_changes = ToolChanges()
         self._calls: set[asyncio.Task[Any]] = set()
@@ -175,7 +176,7 @@ class SdkSession:
 
         async def read_again() -> None:
             with suppress(MCPError):
-                self.catalog = await read_catalog(client, self._clocks, self._name, self._entry)
+                self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
                 self.on_tools_changed()
 
         # A stream over HTTP that a proxy cuts would end the SDK's client with its calls.
@@ -183,14 +184,13 @@ class SdkSession:
 
     async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd, deadline: float) -> None:
         """Try the routes to the server, one after the other. A busy server is tried again if it says when."""
-        repair = Repair()
-        transports = Transports(self._entry, repair, server_log, on_end, self._auth)
+        transports = Transports(self._entry, self._repair, server_log, on_end, self._auth)
         while True:
             state = CallState()
             attempt = AsyncExitStack()
             token = current_call.set(state)
             try:
-                self._client = await self._connected(attempt, transports, repair, server_log)
+                self._client = await self._connected(attempt, transports, server_log)
             except BaseException as error:
                 await attempt.aclose()
                 self.failure = state.failure
@@ -217,9 +217,7 @@ class SdkSession:
         status = None if failure is None else failure.status
         return self.route.otherwise(self._entry, has_exited=has_exited, status=status)
 
-    async def _connected(
-        self, stack: AsyncExitStack, transports: Transports, repair: Repair, server_log: TextIO
-    ) -> Client:
+    async def _connected(self, stack: AsyncExitStack, transports: Transports, server_log: TextIO) -> Client:
         transport = await transports.open(stack, self.route)
         extensions = [AgentExtension(self._delegations), TasksClient(lambda: not self.has_ended)]
         client = Client(
@@ -237,7 +235,7 @@ class SdkSession:
         self.keeps_runs = isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True
         self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
         self.has_resources = await has_resources(client)
-        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, repair.left_out)
+        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
         await transports.connected(by_handshake=by_handshake)
         return client
 

@@ -172,6 +172,25 @@ async def test_structured_content_that_says_more_than_the_text_is_given_too(
 
 
 @pytest.mark.requirement("content-whole")
+@pytest.mark.parametrize("more", [{}, {"camera": 7}])
+async def test_an_image_that_structured_content_repeats_is_given_once(more: dict[str, Any]) -> None:
+    result = {"content": [image(PNG)], "structuredContent": {"content": [image(PNG)], **more}}
+    async with raw("t", results={"t": result}) as connection:
+        output = await call(connection, "t")
+    texts = [block["text"] for block in output.content if block["type"] == "text"]
+    assert texts == (['{"content": ["(as above)"], "camera": 7}'] if more else [])
+
+
+async def test_a_png_with_a_wrong_checksum_in_its_colour_profile_is_shown() -> None:
+    whole = picture()
+    profile = b"iCCP" + b"broken"
+    broken = whole[:33] + len(profile[4:]).to_bytes(4, "big") + profile + b"\0\0\0\0" + whole[33:]
+    async with raw("t", results={"t": {"content": [image(text64(broken))]}}) as connection:
+        (block,) = (await call(connection, "t")).content
+    assert block["source"]["data"] == text64(whole)
+
+
+@pytest.mark.requirement("content-whole")
 async def test_an_error_with_a_screenshot_does_not_end_the_run() -> None:
     text = {"type": "text", "text": "Element not found"}
     result = {"content": [text, image(PNG)], "isError": True}

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentloop.mcp.client import sdk_session, transports
+from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
 from tests.mcp.client.raw import OBJECT, agent_with, call, raw, tool
 
@@ -40,6 +43,40 @@ async def test_one_odd_tool_costs_no_server_its_other_tools() -> None:
         assert connection.tools[1].input_schema == {"properties": {"a": {"type": "string"}}, "type": "object"}
         assert not (await call(connection, "no_type", a="x")).is_error
         assert (await call(connection, "no_type", a=1)).is_error
+
+
+async def test_a_list_that_has_changed_names_what_is_left_out_of_it() -> None:
+    changed = asyncio.Event()
+    notify = {"grow": [{"method": "notifications/tools/list_changed"}]}
+    entry = raw(tools=[tool("grow"), tool("")], notify=notify, capabilities={"tools": {"listChanged": True}}).entry
+    reporting = partial(Connection, tools_changed=lambda _connection: changed.set())
+    async with reporting("raw", entry, connect_timeout=30, server_log=sys.stderr) as connection:
+        assert connection.left_out == ("A tool without a name is left out.",)
+        await call(connection, "grow")
+        await asyncio.wait_for(changed.wait(), 30)
+        assert connection.left_out == ("A tool without a name is left out.",)
+
+
+@pytest.mark.parametrize(
+    ("deny", "entry", "line"),
+    [
+        (["*"], {}, "raw: --deny leaves out all of its tools: 2."),
+        ([], {"disabledTools": ["*"]}, "raw: The configuration leaves out all of its tools: 2."),
+    ],
+)
+async def test_a_server_of_which_nothing_is_left_is_named(deny: list[str], entry: dict[str, Any], line: str) -> None:
+    lines: list[str] = []
+    async with raw("one", "two", entry=entry) as connection:
+        assert remote_tools([connection], lines.append, deny=deny) == []
+    assert lines == [line]
+
+
+@pytest.mark.requirement("odd-servers")
+async def test_an_argument_with_a_default_may_be_left_out_although_the_schema_requires_it() -> None:
+    schema = OBJECT | {"properties": {"scale": {"default": "css"}, "page": {}}, "required": ["scale", "page"]}
+    async with raw(tools=[{"name": "shoot", "inputSchema": schema}]) as connection:
+        assert not (await call(connection, "shoot", page="x")).is_error
+        assert "'page' is a required property" in (await call(connection, "shoot")).text
 
 
 @pytest.mark.requirement("tool-names")
