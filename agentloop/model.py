@@ -213,6 +213,8 @@ class Clients:
             return ApiClient(self._source)
         try:
             return ApiClient(self._source())
+        except ConfigurationError:
+            raise
         except (ValueError, httpx2.InvalidURL, anthropic.AnthropicError) as error:
             raise client_unusable(error, "No client of the Messages API can be made") from None
 
