@@ -22,7 +22,7 @@ from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, check_tools
 from agentloop.typed import ObjectType, Typed
 from agentloop.usage import shown
-from agentloop.wire import sdk_client
+from agentloop.wire import CLIENT_ADVICE, is_async_client, sdk_client
 
 EFFORTS, CACHES = get_args(Effort), get_args(CachePolicy)
 DEFAULT_MODEL = "claude-sonnet-5-5"
@@ -68,6 +68,7 @@ class AgentDefinition:
             "model": (_is_text(self.model), "give the id of a model"),
             "system_prompt": (_is_a(self.system_prompt, str), "give a text"),
             "max_tokens": (_is_a(self.max_tokens, int) and self.max_tokens >= 1, "give a whole number from 1"),
+            "client": (callable(self.client) or is_async_client(self.client), CLIENT_ADVICE),
             "limits": (_is_a(self.limits, Limits), "give Limits(...)"),
             "effort": (self.effort in (None, *EFFORTS), f"give one of {', '.join(EFFORTS)}, or None"),
             "cache": (self.cache in CACHES, f"give one of {', '.join(CACHES)}"),

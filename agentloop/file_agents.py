@@ -157,7 +157,12 @@ def _unmatched(
         yield file.problem("warning", key, f"not available outside Claude Code: {', '.join(built_in)}")
     for pattern in unmatched:
         if pattern not in built_in:
-            yield file.problem("warning", key, f"{key}: {pattern} matches no tool")
+            hint = (
+                ""
+                if "__" in pattern or "*" in pattern or key != "tools"
+                else ". A Python function is written as module:function"
+            )
+            yield file.problem("warning", key, f"{key}: {pattern} matches no tool{hint}")
 
 
 def to_agent(

@@ -7,6 +7,7 @@ docs/decisions/sdk-sends.md.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -131,10 +132,19 @@ class Answer:
     events: AsyncIterator[Mapping[str, Any]]
 
 
+def is_async_client(client: object) -> bool:
+    return inspect.iscoroutinefunction(getattr(client, "post", None))
+
+
+CLIENT_ADVICE = "give an async client of the anthropic SDK, such as AsyncAnthropic, or a function that makes one"
+
+
 class ApiClient:
     """Sends requests with one client of the SDK, on one event loop."""
 
     def __init__(self, client: SdkClient) -> None:
+        if not is_async_client(client):
+            raise ConfigurationError(f"The client is {type(client).__name__}: {CLIENT_ADVICE}.")
         self._client = client.with_middleware(bounded.bound_answers)
 
     @asynccontextmanager

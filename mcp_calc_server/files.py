@@ -78,10 +78,10 @@ def published_files(checked: Checked, say: Callable[[str], None], *, durable: bo
     Raises:
         ConfigurationError: a file has an error; nothing is published then.
     """
-    if checked.errors:
-        raise ConfigurationError("\n".join(["The agent files have errors:", *map(str, checked.errors)]))
     for problem in checked.problems:
         say(str(problem))
+    if checked.errors:
+        raise ConfigurationError(f"{_count(len(checked.errors), 'error')} in agent files: nothing is published.")
     alone = [item for item in checked.items if item.file.name not in checked.servers]
     served = [
         (item.file, checked.servers[item.file.name]) for item in checked.items if item.file.name in checked.servers

@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import anthropic
 import pytest
 
 from agentloop import (
@@ -18,6 +20,7 @@ from agentloop import (
     Limits,
     RunScope,
     Tool,
+    provider_client,
     tool,
 )
 from agentloop.budget import Budget, Ledger
@@ -100,6 +103,13 @@ async def test_a_limit_that_is_no_number_is_refused(scripted_messages: Serve) ->
         await agent(scripted_messages([]), "a").run("go", max_usd="much")
 
 
+unconfigured = partial(provider_client, "foundry")
+
+
+def sync_client() -> anthropic.Anthropic:
+    return anthropic.Anthropic(api_key="k")
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -110,6 +120,13 @@ async def test_a_limit_that_is_no_number_is_refused(scripted_messages: Serve) ->
         (lambda: Agent("a", "", cache="1d"), "cache is '1d': give one of auto, 5m, 1h, off"),  # type: ignore[arg-type]
         (lambda: Agent("a", "", max_tokens=0), "max_tokens is 0: give a whole number from 1"),
         (lambda: Agent("a", "", limits={"max_turns": 1}), "limits is dict: give Limits"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", client="key"), "client is 'key': give an async client"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", client=anthropic.Anthropic(api_key="k")), "client is Anthropic: give an async client"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", client=sync_client).run_sync("go"), "The client is Anthropic: give an async"),  # type: ignore[arg-type]
+        (
+            lambda: Agent("a", "", client=unconfigured).run_sync("go"),
+            "provider foundry is not configured: set ANTHROPIC_F",
+        ),
         (lambda: Limits(max_turns=0), "Limits: max_turns is 0: give a number above 0"),
         (lambda: Limits(run_timeout=None), "Limits: run_timeout is None: give a number"),  # type: ignore[arg-type]
         (lambda: Tool(twice.spec, 5), "Tool twice: 5 is no function"),  # type: ignore[arg-type]
