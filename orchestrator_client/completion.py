@@ -40,7 +40,7 @@ class KnownNames:
             candidates = [*self._commands, *self._prompts]
         elif first in self._prompts:
             connection, prompt = self._prompts[first]
-            given = {pair[0]: pair[2] for each in rest.split() if (pair := each.partition("="))}
+            given = {key: value for each in rest.split() for key, _, value in [each.partition("=")]}
             name, is_value, begun = word.partition("=")
             if is_value:
                 others = {key: value for key, value in given.items() if key != name}

@@ -23,14 +23,14 @@ def review(note: str, tone: str = "kind") -> str:
     return f"Review this note in a {tone} tone: {note}"
 
 
-@app.completion()
+@app.completion()  # type: ignore[no-untyped-call,untyped-decorator]
 async def suggested(
     ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, context: CompletionContext | None
 ) -> Completion | None:
     """Tones; for a note that is given, also that one."""
     assert isinstance(ref, PromptReference)
-    notes = list((context and context.arguments or {}).values())
-    tones = ["kind", "dry and short", *notes] if argument.name == "tone" else []
+    given = context.arguments if context is not None else None
+    tones = ["kind", "dry and short", *(given or {}).values()] if argument.name == "tone" else []
     return Completion(values=[each for each in tones if each.startswith(argument.value)])
 
 

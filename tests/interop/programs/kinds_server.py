@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 # FastMCP is not installed where types are checked.
 """A FastMCP server on stdio with 300 tools of odd names and schemas, some of which return every kind of content.
 
