@@ -25,6 +25,7 @@ def call(message: dict[str, Any], line: str) -> None:
     for step in WISH.get("progress", {}).get(name, []):
         send({"method": "notifications/progress", "params": {"progressToken": token, **step}})
         time.sleep(WISH.get("pause", 0))
+    WISH["tools"] = WISH.get("later", {}).get(name, WISH.get("tools"))
     for notification in WISH.get("notify", {}).get(name, []):
         send(notification)
     result = WISH.get("results", {}).get(name)
