@@ -114,13 +114,19 @@ async def log_out(servers: Mapping[str, ServerEntry], say: Callable[[str], None]
     """The command `logout`. Returns the exit status."""
     status = 0
     for name, entry in servers.items():
+        login = login_of(name, entry, logins())
+        if login is None or await logins().read(entry.address) is None:
+            say(f"{name}: there was no login")
+            continue
+        problem = await login.revoke()
         try:
-            was_there = entry.command is None and await logins().remove(entry.address)
+            await logins().remove(entry.address)
         except OSError as error:
             say(f"{name}: {error}")
             status = EXIT_FAILED
         else:
-            say(f"{name}: {'logged out; the token is forgotten here' if was_there else 'there was no login'}")
+            revoked = "revoked" if problem is None else f"forgotten here, but not revoked: {problem}"
+            say(f"{name}: logged out; the token is {revoked}")
     return status
 
 

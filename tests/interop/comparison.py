@@ -21,6 +21,7 @@ from mcp.types import (
     ImageContent,
     ResourceLink,
     TextContent,
+    TextResourceContents,
 )
 
 Block = Mapping[str, Any]
@@ -53,22 +54,23 @@ def missing(sent: CallToolResult, got: Block) -> Iterator[str]:
 
 
 def _arrived(block: ContentBlock, text: str, data: list[bytes]) -> bool:
+    found = False
     match block:
         case TextContent():
-            return _timeless(block.text) in _timeless(text)
+            found = _timeless(block.text) in _timeless(text)
         case ImageContent():
-            return base64.b64decode(block.data) in data or _pixels(base64.b64decode(block.data)) in map(_pixels, data)
+            found = _pixels(base64.b64decode(block.data)) in map(_pixels, data)
         case AudioContent():
-            return _is_saved(block.data, text)
+            found = _is_saved(block.data, text)
         case ResourceLink():
-            return str(block.uri) in text and block.name in text
+            found = str(block.uri) in text and block.name in text
         case EmbeddedResource(resource=BlobResourceContents() as resource):
             whole = base64.b64decode(resource.blob)
             as_text = _timeless(whole.decode("utf-8", "replace"))
-            return whole in data or as_text in _timeless(text) or _is_saved(resource.blob, text)
-        case EmbeddedResource():
-            return _timeless(block.resource.text) in _timeless(text) and str(block.resource.uri) in text
-    return False
+            found = whole in data or as_text in _timeless(text) or _is_saved(resource.blob, text)
+        case EmbeddedResource(resource=TextResourceContents() as resource):
+            found = _timeless(resource.text) in _timeless(text) and str(resource.uri) in text
+    return found
 
 
 def _timeless(text: str) -> str:

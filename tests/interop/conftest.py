@@ -24,9 +24,9 @@ The agent's model is the offline one. A result tells what the client got: the nu
 SERVERS = """\
 ## Servers of others
 
-Servers from the registries, and one of ours on FastMCP, with `orchestrator-client` between them and a scripted model. Tools, results and
-data were compared with what the official client got of the same calls: texts, the pixels of images, documents, saved files, links and
-structured content.
+Servers from the registries, and one of ours on FastMCP, with `orchestrator-client` between them and a scripted model.
+What the model got was compared with what the official client got of the same calls: names, descriptions and arguments
+of tools, texts, pixels of images, documents, saved files, links and structured content.
 
 """
 SERVER_HEAD = ("server", *HEAD[1:])

@@ -1,4 +1,4 @@
-"""Install the clients and servers that run here, each in a place of its own: `python tests/interop/install.py [npm | NAME...]`.
+"""Install the clients and servers that run here: `python tests/interop/install.py [npm | NAME...]`.
 
 The npm packages go into `node_modules`; each NAME.txt, whose packages would conflict with this project's own, into a
 virtual environment in `.venvs`. What is there already stays.

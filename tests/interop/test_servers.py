@@ -9,7 +9,6 @@ import asyncio
 import json
 import re
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from mcp.types import CallToolResult
 from mcp.types import Tool as McpTool
 
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
-from tests.interop.clients import PROGRAMS, node, npm_command, npm_version, output, pip_version, python_of
+from tests.interop.clients import PROGRAMS, npm_command, npm_version, output, pip_version, python_of
 from tests.interop.comparison import missing
 from tests.interop.conftest import Begin
 from tests.processes import CLIENT, environment, run
@@ -34,7 +33,8 @@ Call = tuple[str, Mapping[str, Any]]
 Command = Sequence[str | Path]
 
 _NPM = "@modelcontextprotocol/server-"
-_PAGE = "<!doctype html><title>Bulbs</title><link rel=icon href=data:,><h1>Bulbs</h1><p>Plant tulips in <b>November</b>.</p>"
+_PAGE = "<!doctype html><title>Bulbs</title><link rel=icon href=data:,>"
+_PAGE += "<h1>Bulbs</h1><p>Plant tulips in <b>November</b>.</p>"
 _API_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _DATES = {"GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z"}
 
@@ -202,7 +202,7 @@ def _pages(folder: Path) -> Iterator[str]:
     (folder / "page.html").write_text(_PAGE, encoding="utf-8")
 
     class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
@@ -326,7 +326,7 @@ async def test_every_kind_of_content_and_300_odd_tools_reach_the_model(row: Begi
         return [(each.name, arguments.get((each.description or "").partition(": ")[2], {})) for each in tools[:19]]
 
     sent, got = await _both(KINDS, tmp_path / "folder", asked)
-    assert len(sent.tools) == 300  # noqa: PLR2004
+    assert len(sent.tools) == 300
     _check_tools(sent.tools, got.tools)
     _check_results(asked(sent.tools), sent, got)
     report(f"300 tools, {len(sent.results)} results whole")

@@ -53,7 +53,8 @@ async def test_a_login_is_kept_shown_used_and_forgotten(tmp_path: Path) -> None:
         assert ", scope read" in shown.out
 
         out = await run(*CLIENT, "logout", server.url, env=home(tmp_path))
-        assert "logged out" in out.err
+        assert "logged out; the token is revoked" in out.err
+        assert (server.users.access_tokens, server.users.refresh_tokens) == ({}, {})
         assert kept(tmp_path) == []
         after = await run(*CLIENT, "tools", "--server", server.url, env=home(tmp_path))
         assert "it wants a login" in after.out

@@ -14,6 +14,7 @@ from mcp.types import Tool as McpTool
 from agentloop.clock_offsets import ClockOffsets
 from agentloop.delegation_context import CLOCK
 from agentloop.mcp.client.config import ServerEntry, matches
+from agentloop.mcp.client.pages import listed_resources, listed_templates
 from agentloop.narration import clip
 
 MAX_TOOLS = 1_000
@@ -85,10 +86,8 @@ async def has_resources(client: Client) -> bool:
     if client.server_capabilities.resources is None:
         return False
     try:
-        page = await client.list_resources(cache_mode="bypass")
-        if any(not each.uri.startswith(APPS) for each in page.resources):
-            return True
-        return bool((await client.list_resource_templates(cache_mode="bypass")).resource_templates)
+        resources = await listed_resources(client, MAX_TOOLS)
+        return any(not each.uri.startswith(APPS) for each in resources) or bool(await listed_templates(client, 1))
     except MCPError:
         return False
 

@@ -176,8 +176,10 @@ class SdkSession:
 
         async def read_again() -> None:
             with suppress(MCPError):
-                self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
-                self.on_tools_changed()
+                catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+                if catalog != self.catalog:  # some servers announce a change once they are up
+                    self.catalog = catalog
+                    self.on_tools_changed()
 
         # A stream over HTTP that a proxy cuts would end the SDK's client with its calls.
         await self._tool_changes.follow(client, read_again, listens=self.route.transport == "stdio")

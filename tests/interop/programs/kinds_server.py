@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 # FastMCP is not installed where types are checked.
 """A FastMCP server on stdio with 300 tools of odd names and schemas, some of which return every kind of content.
 
@@ -8,6 +8,7 @@ The description of each tool is different, so that it can be found under whateve
 
 import base64
 import json
+import logging
 import struct
 import wave
 import zlib
@@ -146,6 +147,7 @@ class Returning(Tool):
 
 
 def main():
+    logging.disable(logging.WARNING)  # of names that are odd
     app = FastMCP("kinds", dereference_schemas=False)
     for number in range(TOOLS):
         kinds = list(RESULTS)

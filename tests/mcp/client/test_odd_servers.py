@@ -46,14 +46,21 @@ async def test_one_odd_tool_costs_no_server_its_other_tools() -> None:
 
 
 async def test_a_list_that_has_changed_names_what_is_left_out_of_it() -> None:
-    changed = asyncio.Event()
-    notify = {"grow": [{"method": "notifications/tools/list_changed"}]}
-    entry = raw(tools=[tool("grow"), tool("")], notify=notify, capabilities={"tools": {"listChanged": True}}).entry
-    reporting = partial(Connection, tools_changed=lambda _connection: changed.set())
+    before = [tool("stay"), tool("grow"), tool("")]
+    changed = {"method": "notifications/tools/list_changed"}
+    entry = raw(
+        tools=before,
+        later={"grow": [*before, tool("new")]},
+        notify={"stay": [changed], "grow": [changed]},
+        capabilities={"tools": {"listChanged": True}},
+    ).entry
+    lists: asyncio.Queue[int] = asyncio.Queue()
+    reporting = partial(Connection, tools_changed=lambda connection: lists.put_nowait(len(connection.tools)))
     async with reporting("raw", entry, connect_timeout=30, server_log=sys.stderr) as connection:
         assert connection.left_out == ("A tool without a name is left out.",)
+        await call(connection, "stay")
         await call(connection, "grow")
-        await asyncio.wait_for(changed.wait(), 30)
+        assert await asyncio.wait_for(lists.get(), 30) == 3, "the same list is no change"
         assert connection.left_out == ("A tool without a name is left out.",)
 
 
