@@ -48,7 +48,9 @@ class Image:
         """As the first bytes say."""
         kind = kind_of(self.data)
         if kind is None or not kind.startswith("image/"):
-            raise ConfigurationError("The Messages API takes images in PNG, JPEG, GIF or WebP only, and this is none.")
+            raise ConfigurationError(
+                "The Messages API takes images in PNG, JPEG, GIF or WebP only, and this is none of them."
+            )
         return kind
 
     def to_block(self) -> dict[str, Any]:

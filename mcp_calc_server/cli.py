@@ -210,7 +210,7 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
 def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run: bool, **given: Any) -> None:
     """Add the server to the configuration of HOST. The old file is kept as a backup beside it.
 
-    Without --agents and --publish, it is the calculator. What they name is looked at first, and paths become absolute,
+    Without --agents and --publish, it is the calculator. The agents are checked first, and paths are made absolute,
     because hosts start servers in a folder of their own.
     """
     pairs = dict(_pair(each) for each in env)

@@ -137,10 +137,13 @@ PUBLISHED = (
         "--mcp-config",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="A file with the `mcpServers` that agent files name without saying how to reach them.",
+        help="A file that defines, in `mcpServers`, the servers that agent files name.",
     ),
     option(
-        _PUBLISHES, "--calculator", is_flag=True, help="Publish the calculator beside what --publish and --agents name."
+        _PUBLISHES,
+        "--calculator",
+        is_flag=True,
+        help="Publish the calculator in addition to what --publish and --agents name.",
     ),
 )
 

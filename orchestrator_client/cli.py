@@ -184,7 +184,7 @@ def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
 @main.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Take the server NAME out of config.toml."""
+    """Remove the server NAME from config.toml."""
     _configure(lambda: remove_server(name))
 
 

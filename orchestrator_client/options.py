@@ -132,7 +132,7 @@ env_file = option(
     is_eager=True,
     expose_value=False,
     callback=lambda _context, _parameter, path: _read_env(path),
-    help="Read environment variables from this file, such as .env. Those that are set already stay.",
+    help="Read environment variables from this file, such as .env. Variables that are set already keep their value.",
 )
 no_browser = option(
     _SERVERS, "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
@@ -163,7 +163,7 @@ new_server = together(
         _SERVERS,
         "--transport",
         type=click.Choice(["http", "sse"]),
-        help="How the URL is spoken to.  [default: http]",
+        help="The transport of the URL.  [default: http]",
         show_default=False,
     ),
     option(
@@ -199,7 +199,7 @@ all_options = together(
         help="Let the agent of this Markdown file orchestrate, with the MCP servers it names.",
     ),
     which_servers,
-    option(_SERVERS, "--local", is_flag=True, help="Use no server: run all tools in this process."),
+    option(_SERVERS, "--local", is_flag=True, help="Run all tools in this process, without servers."),
     option(
         _SERVERS,
         "--allow",
@@ -213,7 +213,7 @@ all_options = together(
         "--deny",
         multiple=True,
         metavar="PATTERN",
-        help="Leave out tools of servers: a name, server__name, or a pattern. Can be repeated.",
+        help="Do not use these tools of servers: a name, server__name, or a pattern. Can be repeated.",
     ),
     option(
         _SERVERS,
@@ -226,7 +226,7 @@ all_options = together(
         "--tool-search",
         type=click.Choice(["auto", "local", "never"]),
         default="auto",
-        help="Who finds tools when there are too many to list: the API if it is Anthropic's (auto), or this program.",
+        help="Where to search for tools if there are too many to list: in Anthropic's API if possible (auto), or here.",
     ),
     option(
         _SERVERS,

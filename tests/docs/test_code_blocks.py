@@ -98,7 +98,9 @@ def test_the_code_blocks_of_a_page_are_right(page: Path, folder: Path, request: 
     for block in found:
         match block.language:
             case "python":
-                run_python(block, request.getfixturevalue("names"))
+                names = request.getfixturevalue("names")
+                run_python(block, names)
+                run_tests(block, names, request)
             case "console":
                 for command in commands(block.text):
                     check_command(command)
@@ -121,6 +123,11 @@ def run_python(block: Block, names: dict[str, Any]) -> None:
     result = eval(code, names)  # noqa: S307 - the documentation's own
     if result is not None:
         asyncio.run(result)
+
+
+def run_tests(block: Block, names: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    for name in re.findall(r"^async def (test_\w+)", block.text, re.MULTILINE):
+        asyncio.run(names[name](request.getfixturevalue("scripted_messages")))
 
 
 def read_file(block: Block, folder: Path) -> None:

@@ -233,7 +233,7 @@ def servers_to_use(
         elif configured[given].is_enabled:
             chosen[given] = configured[given]
         else:
-            raise ConfigurationError(f"--server {given}: the configuration has this server disabled.")
+            raise ConfigurationError(f"--server {given}: this server is disabled in the configuration.")
     return chosen
 
 

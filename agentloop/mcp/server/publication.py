@@ -228,7 +228,7 @@ class Publication:
     ) -> types.CallToolResult:
         async with _while_client_stays(context):
             return result_of(await self.run(call, emit, progress))
-        return result_of(ToolOutput.error("The client is gone."))
+        return result_of(ToolOutput.error("The client has disconnected."))
 
     async def run(
         self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS

@@ -75,7 +75,7 @@ def build_server(
     """An MCP server for any transport. It speaks all revisions the SDK knows.
 
     Raises:
-        ConfigurationError: a prompt or a resource is there twice.
+        ConfigurationError: a prompt or a resource is defined twice.
     """
     server: Server[Any] = Server(
         info.name,
