@@ -132,7 +132,7 @@ async def test_a_call_is_a_task_that_outlives_its_server(row: Begin, tmp_path: P
             command = ["env", "-C", str(tmp_path), *npm_command(CLAUDE_CODE, "cli-wrapper.cjs"), *options]
             async with on_terminal(*command, env=env, columns=140, lines=45) as terminal:
                 async with serving(proxy, model, tmp_path / "store") as first:
-                    await terminal.until_shown("❯")
+                    await terminal.until_shown("\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}")
                     await asyncio.wait_for(proxy.is_listed.wait(), 60)
                     terminal.type("Ask.")
                     await terminal.until_shown("Ask.")
