@@ -38,10 +38,12 @@ _log = logging.getLogger("agentloop.run")
 
 def configure(level: str = "warning") -> None:
     """Send the log of the process to stderr, each record as `name: text`, unless the program has set up its own."""
+    if logging.getLogger().handlers:
+        return
     handler = logging.StreamHandler()
     handler.setFormatter(TextFormatter("%(name)s: %(message)s"))
     handler.addFilter(Sparse())
-    logging.basicConfig(handlers=[handler])
+    logging.getLogger().addHandler(handler)
     _set_level(level)
 
 
@@ -56,10 +58,13 @@ def json_lines(file: Path, level: str) -> Iterator[None]:
     handler.setFormatter(JsonFormatter())
     handler.addFilter(Sparse())
     logging.getLogger().addHandler(handler)
+    levels = {name: logging.getLogger(name).level for name in ("", *_OWN)}
     _set_level(level)
     try:
         yield
     finally:
+        for name, before in levels.items():
+            logging.getLogger(name).setLevel(before)
         logging.getLogger().removeHandler(handler)
         if handler.stream is not sys.stderr:
             handler.stream.close()

@@ -285,9 +285,13 @@ class SdkSession:
         if tool in self.catalog.as_tasks:
             params = CallToolRequestParams(name=tool, arguments=dict(arguments), _meta=meta)
             return await call_as_task(self._client.session, params, progress, seconds)
-        return await self._client.call_tool(
-            tool, dict(arguments), read_timeout_seconds=seconds, progress_callback=progress, meta=meta
-        )
+        try:
+            async with asyncio.timeout(seconds):  # the SDK bounds one response only, and a task needs several
+                return await self._client.call_tool(
+                    tool, dict(arguments), read_timeout_seconds=seconds, progress_callback=progress, meta=meta
+                )
+        except TimeoutError:
+            raise MCPError(REQUEST_TIMEOUT, f"Timed out after {seconds:g} s.") from None
 
     async def _until_done_or_idle(self, call: asyncio.Task[CallToolResult], state: CallState) -> None:
         """Wait for the call while the server reports something.
