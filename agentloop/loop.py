@@ -99,7 +99,6 @@ class _Run:
         self._attachments: list[Block] = []
         self._began = time.monotonic()
         self._turn = 0
-        self._notes: list[str] = []
         self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
 
@@ -141,14 +140,14 @@ class _Run:
         for number in range(1, self._agent.limits.max_turns + 1):
             self._turn = number
             if self._state.takes_notes:
-                self._pass_notes_on()
+                self._state.pass_notes_on()
             async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._log = self._new_log()
                 turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
                 match self._state.take(turn):
-                    case Answered() if self._notes:
-                        self._pass_notes_on()
+                    case Answered() if self._state.later_notes:
+                        self._state.pass_notes_on()
                     case Answered() as answered:
                         return answered
                     case AskAgain():
@@ -211,19 +210,7 @@ class _Run:
         for note in self._scope.inbox.take() if self._scope.inbox is not None else ():
             event = NoteReceived(run=self.id, agent=self._agent.name, text=note, number=number)
             self._emit(event)
-            self._receive_note(event)
-
-    def _receive_note(self, event: NoteReceived) -> None:
-        if event.number == self._turn:
-            self._state.note(event.text)
-        else:
-            self._notes.append(event.text)
-
-    def _pass_notes_on(self) -> None:
-        """Append the notes that came after the last turn had begun."""
-        for note in self._notes:
-            self._state.note(note)
-        self._notes = []
+            self._state.note(note, later=number != self._turn)
 
     async def _asked(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
         """Ask, and again without each tool whose definition the API refuses."""
@@ -372,7 +359,7 @@ class _Run:
                 self._delegated += bills
                 self._scope.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
             case NoteReceived(run=self.id):
-                self._receive_note(event)
+                self._state.note(event.text, later=event.number != self._turn)
         self._scope.emit(replace(event, replayed=True))
 
     def _end(self, answer: str | None = None, error: str | None = None, error_type: str | None = None) -> Bill:
