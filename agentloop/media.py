@@ -86,7 +86,7 @@ def image_block(data: bytes) -> tuple[Block, str | None]:
     except MediaError:
         raise
     except Exception:  # noqa: BLE001 - a decoder of foreign data may raise anything
-        raise MediaError("it is broken or no image") from None
+        raise MediaError("it is not a valid image") from None
 
 
 def _without_broken_extras(data: bytes) -> bytes:

@@ -49,7 +49,7 @@ def why_down(connection: Connection) -> str:
     if login is None or not login.is_needed:
         return connection.error or "not connected"
     reason = f" ({login.error})" if login.error else ""
-    return f"it wants a login{reason}: orchestrator-client login {connection.name}"
+    return f"it requires a login{reason}: orchestrator-client login {connection.name}"
 
 
 class TerminalBrowser:
@@ -61,7 +61,7 @@ class TerminalBrowser:
         self._opens = opens and not _is_remote()
 
     async def open(self, server: str, url: str, paste: Callable[[str], str | None]) -> None:
-        self._say(f"{clip(server, _NAME)} wants a login. Log in here:")
+        self._say(f"{clip(server, _NAME)} requires a login. Log in here:")
         print(url, file=sys.stderr, flush=True)  # noqa: T201 - whole, so that it can be copied
         if self._opens:
             # Some browsers keep the call until they are closed.

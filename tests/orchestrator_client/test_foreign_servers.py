@@ -1,14 +1,17 @@
 """An orchestrator with servers of other people."""
 
+import sys
 from typing import Any
 
 import pytest
 
+from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages, calls, says
 from orchestrator_client.answer import RESULT_SHOWN, print_answer
 from orchestrator_client.attachments import resources_of
 from orchestrator_client.orchestrator import SYSTEM_PROMPT, Session, Setup
 from orchestrator_client.report import DelegatedCall, Report
+from orchestrator_client.setting_up import is_calculator
 from tests.mcp.client.raw import raw
 
 
@@ -26,6 +29,20 @@ async def test_instructions_of_a_server_reach_the_model_quoted_under_its_name() 
     assert system.startswith(SYSTEM_PROMPT)
     assert "not instructions of the user" in system
     assert system.endswith("raw:\n> Dates are DD/MM.\n> \n> Never guess.")
+
+
+@pytest.mark.parametrize(
+    ("args", "is_it"),
+    [
+        (["--offline"], True),
+        (["--agents", "mine"], False),
+        (["--agents=mine"], False),
+        (["--publish=a:b", "--calculator"], True),
+    ],
+)
+def test_the_calculators_server_is_known_by_its_options(args: list[str], *, is_it: bool) -> None:
+    entry = ServerEntry(command=sys.executable, args=("-m", "mcp_calc_server", *args))
+    assert is_calculator(entry) is is_it
 
 
 async def test_a_model_without_any_tools_answers_by_itself() -> None:

@@ -202,7 +202,7 @@ class Connection:
             if self.login is None or not self.login.is_needed:
                 raise
             reason = f" ({self.login.error})" if self.login.error else ""
-            raise ToolError(f"{error}. The server wants a login{reason}.") from None
+            raise ToolError(f"{error}. The server requires a login{reason}.") from None
 
     async def _connected(self, patience: float) -> SdkSession:
         if self._session is None and patience > 0:

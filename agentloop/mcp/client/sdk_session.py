@@ -301,7 +301,7 @@ class SdkSession:
         while not call.done():
             left = state.last_activity + IDLE_TIMEOUT - time.monotonic()
             if left <= 0:
-                raise ToolError(f"{self._name} gave no result and no progress for {IDLE_TIMEOUT:g} s.")
+                raise ToolError(f"{self._name} returned no result and no progress for {IDLE_TIMEOUT:g} s.")
             await asyncio.wait({call}, timeout=left)
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
@@ -366,12 +366,12 @@ class SdkSession:
             if state.failure is not None and state.failure.status in _BUSY:
                 raise ServerBusy(f"{self._name} refused the call: {message}", state.failure) from None
             if error.code == REQUEST_TIMEOUT:
-                raise ToolError(f"{self._name} gave no result in time: {message}") from None
+                raise ToolError(f"{self._name} returned no result in time: {message}") from None
             raise ToolError(f"{self._name} refused the call: {message}") from None
         except (OSError, httpx2.HTTPError) as error:
             raise ConnectionLost(self.described(error)) from None
         except ValidationError as error:
-            raise ToolError(f"{self._name} gave a result that cannot be read: {self._shown(str(error))}") from None
+            raise ToolError(f"{self._name} returned a result that cannot be read: {self._shown(str(error))}") from None
 
     def _message(self, error: MCPError, failure: HttpFailure | None) -> str:
         """What the server says of an error, with its HTTP status and its details."""

@@ -89,7 +89,7 @@ async def test_images_of_every_kind_and_size_reach_the_model_as_the_api_takes_th
     [
         (image(""), "Image (image/png): it is empty"),
         (image("no base64!"), "Image (image/png): its data is not base64"),
-        (image(text64(picture()[:30])), "it is broken or no image"),
+        (image(text64(picture()[:30])), "it is not a valid image"),
         (embedded(mimeType="application/pdf", blob=text64(b"%PDF-1.4\n")), "it is not a complete PDF"),
         ({"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"}, "a model cannot be given this kind of data"),
         (embedded(uri="file:///a/b.zip", blob="UEsDBA=="), "Resource file:///a/b.zip, 4 bytes"),

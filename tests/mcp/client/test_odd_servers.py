@@ -225,10 +225,10 @@ async def test_progress_resets_the_limit_of_silence_and_a_timeout_replaces_it(mo
     async with raw("busy", "silent", progress={"busy": steps}, pause=0.5, results=results) as connection:
         busy, silent = await asyncio.gather(call(connection, "busy"), call(connection, "silent"))
     assert not busy.is_error
-    assert silent.text == "raw gave no result and no progress for 1.5 s."
+    assert silent.text == "raw returned no result and no progress for 1.5 s."
     async with raw("silent", results=results, entry={"timeout": 2000}) as connection:
         output = await call(connection, "silent")
-    assert "raw gave no result in time" in output.text
+    assert "raw returned no result in time" in output.text
 
 
 async def test_instructions_are_kept_and_bounded() -> None:

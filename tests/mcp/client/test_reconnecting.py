@@ -300,7 +300,9 @@ async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_c
             with pytest.raises(ToolUnavailable):
                 await connection.call("use", {}, no_progress)
             await back(connection, losses)
-        with pytest.raises(ToolUnavailable, match="keeps failing and is left alone for a while: connection closed"):
+        with pytest.raises(
+            ToolUnavailable, match="keeps failing, so no calls are sent to it for a while: connection closed"
+        ):
             await connection.call("use", {}, no_progress)
         assert connection.to_json()["breaker"] == "open"
         hang_up = False
