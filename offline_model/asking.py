@@ -14,7 +14,7 @@ _SPLIT = re.compile(
     r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
     r"|\bhalf of (?:it|that|the total)\b"
     r"|/ ?\d+ (?:of us|people|guys)"
-    r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
+    r"|\beach (?:\w+ ){0,5}(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
     rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
@@ -140,7 +140,7 @@ def read_question(text: str) -> Asked:
         kinds.add("each")
     if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
-        asked.kinds.discard("each")
+        asked.kinds -= {"each"} if asked.sharers else set()
     deposits = list(_DEPOSIT.finditer(asked.text)) if _OWING.search(text) else []
     if len(deposits) == 1:
         asked.deposit = _money(asked.take(deposits[0]))
@@ -163,7 +163,7 @@ def _counted(asked: Asked) -> Asked:
 
 
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
-    text = asked.text
+    text, nouns = asked.text, {stem(word) for word in re.findall(r"\bper (\w+)", split[0].lower())}
     if names := _SHARING_NAMES.search(text):
         return str(len(re.findall(r"[A-Z]\w+", names[1])))
     near = text[max(0, split.start() - 60) : split.end() + 80]
@@ -173,6 +173,8 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
     found = {asked.take(match): match for match in between or shares}
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
+    if not found and nouns & PARTS:  # "the total per family", which are the parts
+        return ""
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
     return (certain or list(found))[0]

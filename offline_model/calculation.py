@@ -36,7 +36,7 @@ from offline_model.problem import (
 
 _NUMBER = re.compile(
     rf"((?:(?<![a-z])(?!try)(?:{CURRENCY.lower()}) ?)?)"
-    r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
+    r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?!\d|,\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
 )
 _REPLACED = (
     (r"\s*(?:\bper ?cent\b|%)", "%"),
@@ -77,6 +77,7 @@ _ATOM = r"[ncop]\d+"
 _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _SEPARATOR = rf"(?:\s*[,;&]\s*(?:and )?|\s+and |\s+(?=-?{_ATOM}))"
 _LIST = rf"({_ARG}(?:{_SEPARATOR}{_ARG})+)"
+_COUNTED = rf"(?<![,&⊕⊖⊗⊘*/^+-] )(?<!and )(?<![*/^+-])(n\d+(?:(?:, (?:and )?| and | & )n\d+)+)"
 _OF = r"\b(?:\s*(?:of|these|those|following|numbers|values|scores|grades|up|all)\b)*:?\s*"
 _TOKEN = re.compile(rf"{_ATOM}%?|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
@@ -139,7 +140,7 @@ def _equation(text: str) -> list[str]:
 
 
 def _replaced(text: str) -> str:
-    if re.search(r"/\s*[\d.]+\(", text):
+    if re.search(r"/\s*(?:[\d.]+|\([^()]*\))\(", text):
         raise Unread(_ORDER)
     for pattern, sign in _REPLACED:
         text = re.sub(pattern, sign, text)
@@ -201,6 +202,8 @@ class _Rewriter:
         """The expression that is all of the text, but for words at its ends that change nothing."""
         first, *steps = _STEPS.split(self.numbers(_replaced(text)))
         expression = self.functions(first)
+        if steps and re.search(rf"{_VERB} {_ATOM}\s*$", first):
+            raise Unread("what the first number is added to")
         for step in steps:
             if scaled := re.fullmatch(r"\s*(double|halve|triple|square)\s*", _RESULT.sub(" ", step).rstrip(" .!")):
                 expression = {"square": power(expression, "2")}.get(
@@ -425,7 +428,7 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
         ),
         (rf"\b(?:average|mean|avg){_OF}{_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
         (rf"\bmedian{_OF}{_LIST}", _each(_middle)),
-        (rf"{_LIST},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)", _each(lambda found: total(*found))),
+        (rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)", _each(lambda found: total(*found))),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
         (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
         (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),

@@ -31,7 +31,7 @@ _BARE = tuple(  # where a number without a currency is a price; the first that i
         rf"(?:\bat|@)\s+({N})(?=\s+an?\s+\w)",
         rf"{N}.*\sfor\s+({N})(?!\s*[^\W\d_]+s\b)",
         rf"\S\s+(?:at|à|for|is|was)\s+({N})(?=\s*$|\s+(?:total|altogether|how|what|at|from|euros?|dollars?)\b)",
-        rf"({N})(?=\s+(?:at|from|how|what|total|altogether)\b|\s*$)",
+        rf"({N})(?=\s+(?:at|from|how|what|total|altogether|{'|'.join(sorted(w.FEES))})\b|\s*$)",
     )
 )
 _CERTAIN = 3  # of these patterns say that it is a price; the others find it if the text has such prices

@@ -58,7 +58,7 @@ _BEFORE_COUNT = rf"\s+(?={N}\s(?!(?:for|at|and|x)\b)[^\W\d_])"
 _OPENING = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){{0,3}}){_BEFORE_COUNT}")
 _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
 _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
-_OPENERS = {";", "|", "//", "/", "then"}
+_OPENERS = {":", ";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = frozenset(
@@ -103,7 +103,7 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
             for at, each in enumerate(_SENTENCE.split(line)):
                 sentence += 1
                 labels.follow(each if at else "")
-                pieces += _with_trailing_labels(list(labels.pieces(each, sentence, number, listed=listed)))
+                pieces += labels.trailing(list(labels.pieces(each, sentence, number, listed=listed)))
     return [replace(piece, text=re.sub(r"\([^()]*\)?", " ", piece.text)) for piece in pieces]
 
 
@@ -150,6 +150,22 @@ class _Labels:
         return rest
 
 
+    def trailing(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """ "3 pens at $2 each from Staples": the name at the end is of the pieces before it, too."""
+        labelled: list[Piece] = []
+        names = {found[1] for piece in pieces if (found := _TRAILING.search(piece.text))}
+        if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
+            pieces, self.label = [replace(piece, label="") for piece in pieces], ""
+        for piece in pieces:
+            labelled.append(piece)
+            found = _TRAILING.search(piece.text)
+            if found and not piece.label and (name := name_of(found[1])) and re.search(ANY, piece.text):
+                labelled[-1] = replace(piece, text=piece.text[: found.start()])
+                for at, each in enumerate(labelled):
+                    labelled[at] = each if each.label else replace(each, label=name)
+        return labelled
+
+
 def _listed(match: re.Match[str]) -> str:
     """Items in parentheses after a name are a part; a price or a count alone belongs to what stands before."""
     named = set(stems(match[2])) - w.PRICE_WORDS
@@ -163,22 +179,6 @@ def _opened(match: re.Match[str], line: str) -> str:
     if re.search(ANY, SIZED.sub("", inner)) or sized & w.CONTAINERS & set(stems(outside)):
         return f", {inner}, "
     return " " if sized else match[0]
-
-
-def _with_trailing_labels(pieces: Sequence[Piece]) -> list[Piece]:
-    """ "3 pens at $2 each from Staples": the name at the end is of the pieces before it, too."""
-    labelled: list[Piece] = []
-    names = {found[1] for piece in pieces if (found := _TRAILING.search(piece.text))}
-    if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
-        pieces = [replace(piece, label="") for piece in pieces]
-    for piece in pieces:
-        labelled.append(piece)
-        found = _TRAILING.search(piece.text)
-        if found and not piece.label and (name := name_of(found[1])) and re.search(ANY, piece.text):
-            labelled[-1] = replace(piece, text=piece.text[: found.start()])
-            for at, each in enumerate(labelled):
-                labelled[at] = each if each.label else replace(each, label=name)
-    return labelled
 
 
 def name_of(text: str) -> str:
@@ -211,15 +211,15 @@ def _heading(raw: str, line: str, after: str) -> str:
 
 def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     """The sentence at commas and words like "and", but not in parentheses and not in a label."""
-    sentence = sentence.lstrip(" :")
+    sentence, joined = sentence.lstrip(" :"), ""
     label = _LABEL.match(sentence)
     apart = label and re.search(rf"([^\W\d_]*)\s*{N}\s+(?!(?:from|by|at)\b)[a-z]", label[1])
     is_sentence = label and not name_of(label[1]) and (w.NOT_NAMES | w.VERBS) & set(label[1].lower().split())
     if label and (is_sentence or (apart and stem(apart[1].lower()) not in w.PARTS)):
         yield "", label[1]
-        sentence = sentence[label.end() :]
+        sentence, joined = sentence[label.end() :], ":"
         label = _LABEL.match(sentence)
-    start, joined = 0, ""
+    start = 0
     masked = re.sub(r"\([^)]*\)", lambda match: "(" + "." * (len(match[0]) - 2) + ")", sentence)
     masked = _NAMED_TOGETHER.sub("+-+", masked)
     for match in _PIECES.finditer(masked, label.end() if label and not re.search(r",|\d", label[1]) else 0):

@@ -65,7 +65,7 @@ NOT_NAMES = PRONOUNS | _set(
     "my our me us your their his her is are was were following here here's list need needs want please add total "
     "sum calculate compute find how what what's which whats items item shopping question problem answer today "
     "yesterday this these those that each every per if all so then also costs cost price prices amount help hi "
-    "hello dear tell many much who average spend spent altogether both grand check qty quantity units number"
+    "hello dear tell over across among during within many much who average spend spent altogether both grand check qty quantity units number"
 )
 LEADING = (
     VERBS
