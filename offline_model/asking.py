@@ -24,6 +24,7 @@ _SHARES = re.compile(
     rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?",
     re.IGNORECASE,
 )
+_PRICED = re.compile(r" (?:at |@ ?)?[$£€]\d")
 _SHARING_NAMES = re.compile(
     r"\b(?:between|among) ((?-i:[A-Z]\w+)(?:, (?-i:[A-Z]\w+))*,? (?:and|&) (?-i:[A-Z]\w+))(?! (?:and|&))", re.IGNORECASE
 )
@@ -120,9 +121,10 @@ class Asked:
     counts: tuple[int, ...] = ()
     """How many stores, trips, ... the text says there are."""
 
-    def take(self, match: re.Match[str]) -> str:
-        """The number of the match, whose place becomes blank."""
-        self.text = self.text[: match.start()] + " " * len(match[0]) + self.text[match.end() :]
+    def take(self, match: re.Match[str], *, kept: object = None) -> str:
+        """The number of the match, whose place becomes blank unless it is kept."""
+        blank = match[0] if kept else " " * len(match[0])
+        self.text = self.text[: match.start()] + blank + self.text[match.end() :]
         number = next(group for group in match.groups() if group).lower()
         return str(spoken([number])[0] or number)
 
@@ -171,7 +173,7 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
         return "2"
     shares = list(_SHARES.finditer(text))
     between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
-    found = {asked.take(match): match for match in between or shares}
+    found = {asked.take(match, kept=_PRICED.match(text, match.end())): match for match in between or shares}
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
     if not found and nouns & PARTS:  # "the total per family", which are the parts
         return ""

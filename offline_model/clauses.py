@@ -32,6 +32,8 @@ class Clauses:
     def __init__(self, pieces: Sequence[Piece], marks: Marks, *, are_each: bool = False) -> None:
         self.marks, self.are_each = marks, are_each
         self._priced: dict[str, bool] = {}
+        self.price_lists: set[int] = set()
+        """The sentences that say what things cost, of which another says how many are bought."""
         self.pieces = self._joined(pieces)
         self.counts = [each for piece in self.pieces if not self.has_price(piece.text) for each in self._counts(piece)]
 
@@ -134,11 +136,26 @@ class Clauses:
         )
         unnamed = not name and (not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
+        if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, set(stems(name.split(" of ")[0])))):
+            return replace(entry, quantity=number, is_counted=True)
         if reading.for_all or one or not (unnamed or unit or listed):
             return entry
         if number := self._looked_up(piece, unit, set(stems(name)) - w.FEES):
             return replace(entry, quantity=number, is_counted=not entry.is_fee)
         raise reading.unread("how many in")
+
+    def _listed(self, piece: Piece, name: set[str]) -> str:
+        """How many are bought according to another sentence, if this one is of a list of prices: "a mug costs $5"."""
+        known = w.PEOPLE | w.PASSING | w.PARTS | w.CONTAINERS - name | w.FEES
+        fits = [
+            each
+            for each in self.counts
+            if not each.is_priced and each.place.sentence > piece.sentence and name & set(each.nouns) - known
+        ]
+        for each in fits:
+            each.is_used = True
+            self.price_lists.add(piece.sentence)
+        return fits[0].value if len({each.value for each in fits}) == 1 else ""
 
     def _looked_up(self, piece: Piece, unit: str, name: set[str]) -> str:
         """How many there are according to another clause."""

@@ -47,6 +47,7 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
     rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
     rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
+    rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill|invoice))?(?=\s(?:shows?|lists?|has|had|charge[sd]?|sells)\b)",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"

@@ -25,6 +25,7 @@ _TIDIED = tuple(
         (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
         (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
         (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
+        (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
         (r"(?<=\d )nos\.?(?= )", "x"),  # "12 nos. milk"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
@@ -34,6 +35,7 @@ _TIDIED = tuple(
         ),
     )
 )
+_LINE_TOTAL = re.compile(rf"^(\D*(\d+)\b.*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE)
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _HEADERS = re.compile(
     r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE
@@ -66,7 +68,7 @@ def read_purchases(text: str) -> Problem:
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
     text = _HEADERS.sub("", text if "%" in text else w.UNTAXED.sub("", text))
-    rest, rows = take_tables(_WRAPPED.sub(" ", text))
+    rest, rows = take_tables(_WRAPPED.sub(" ", _LINE_TOTAL.sub(_without_total, text)))
     asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
     tidy = asked.text
     for pattern, by in _TIDIED:
@@ -89,6 +91,11 @@ def read_purchases(text: str) -> Problem:
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
     return Problem(tuple(goals), tuple(parts), (*read, *more), bill.currency, "money")
+
+
+def _without_total(line: re.Match[str]) -> str:
+    """ "2 latte @ 4.95  9.90" without the total, if it is right."""
+    return line[1] if Fraction(line[2]) * Fraction(line[3]) == Fraction(line[4]) else line[0]
 
 
 class _Bill:
@@ -169,6 +176,9 @@ class _Bill:
 
     def check_counts(self) -> None:
         """Every number that is no price and no quantity of one stands for something that needs no price."""
+        for entry in self.entries:
+            if entry.place.sentence in self.clauses.price_lists and not (entry.is_counted or entry.is_fee):
+                raise Unread(f'how many "{entry.name}" are bought')
         for count in self.clauses.counts:
             if not (count.is_priced or count.is_used or self.passes(count)):
                 raise Unread(f'No price found for "{self.marks.shown(count.place.text)}"')

@@ -132,10 +132,15 @@ class Scopes:
         )
         mine = [at for at, entry in enumerate(self.entries) if entry.place.label == piece.label]
         rated = [each.label for each in self.pieces if re.search(P, each.text) and self.stands_alone(each)]
-        if piece.label and len(self.labels) > 1 and ((closed and _THAT.search(piece.text)) or _HERE.search(piece.text)):
+        follows = adds and not everything and not self.stands_alone(piece) and earlier < len(self.entries)
+        if (
+            piece.label
+            and len(self.labels) > 1
+            and ((closed and (follows or _THAT.search(piece.text))) or _HERE.search(piece.text))
+        ):
             return None, piece.label
         if len(self.labels) == 1:
-            certain = bool(everything) or alone or len(self.entries) == 1 or (adds and at_edge)
+            certain = bool(everything) or (alone and at_edge) or len(self.entries) == 1 or (adds and at_edge)
         elif everything:
             certain = alone and at_edge
         elif (

@@ -8,7 +8,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-EACH = _set("each ea apiece piece item unit one pc pop every")  # after "per" or "a", or alone: the price of one
+EACH = _set("each ea apiece piece item unit one pc pop go every")  # after "per" or "a", or alone: the price of one
 UNITS = _set("unit pair piece item pc set")
 CONTAINERS = _set(
     "bag box case pack packet carton crate tray jar bottle can tin tub roll ream set bundle bunch pallet sack jug "
@@ -51,21 +51,21 @@ PAYING = _set("used use using apply applied less minu cover redeem after")
 DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
-    "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores"
+    "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores sum"
 )
 VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
     "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
     "take takes found used added went chose sent brought charged charges will would plan plans paying adding costs "
     "sold provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
-    "delivered supplies asks"
+    "delivered supplies asks shows lists"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
 NOT_NAMES = PRONOUNS | _set(
     "my our me us your their his her is are was were following here here's list need needs want please add total "
     "sum calculate compute find how what what's which whats items item shopping question problem answer today "
     "yesterday this these those that each every per if all so then also costs cost price prices amount help hi "
-    "hello dear tell over across among during within many much who average spend spent altogether both grand check qty quantity units number"
+    "hello dear tell over across among during within compare split many much who average spend spent altogether both grand check qty quantity units number"
 )
 LEADING = (
     VERBS
@@ -187,7 +187,7 @@ _BESIDE_AMOUNTS = (
     r"instal?l?ments?|deduct\w*|minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
     (
         r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)"
-        r"|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)"
+        r"|one (?:store|shop|place|vendor)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)"
     ),
     r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
