@@ -21,7 +21,8 @@ _SPLIT = re.compile(
 )
 _SHARES = re.compile(
     rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
-    rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?",
+    rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
+    r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
     re.IGNORECASE,
 )
 _PRICED = re.compile(r" (?:at |@ ?)?[$£€]\d")
@@ -43,7 +44,7 @@ _BUDGET = re.compile(
     rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
     rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
     rf"|\b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
-    rf" (?:bill|note)s?|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
+    rf" (?:bill|note)s?|\b(?:with|from|gave \w+) an? (five|ten|twenty|fifty)\b(?: (?:dollar |pound |euro )?(?:bill|note))?|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
     re.IGNORECASE,
 )
 _LEFT = re.compile(
@@ -76,7 +77,7 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
+    rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )
@@ -159,7 +160,7 @@ def read_question(text: str) -> Asked:
 
 def _counted(asked: Asked) -> Asked:
     nouns = PARTS - _NO_COUNTS
-    counts = [match for match in _COUNT.finditer(asked.text) if stem(match[2].lower().split()[-1]) in nouns]
+    counts = [match for match in _COUNT.finditer(asked.text) if nouns & set(map(stem, match[2].lower().split()))]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 

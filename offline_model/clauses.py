@@ -138,7 +138,8 @@ class Clauses:
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
         if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, set(stems(name.split(" of ")[0])))):
             return replace(entry, quantity=number, is_counted=True)
-        if reading.for_all or one or not (unnamed or unit or listed):
+        sole = unnamed and price.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1
+        if reading.for_all or one or sole or not (unnamed or unit or listed):
             return entry
         if number := self._looked_up(piece, unit, set(stems(name)) - w.FEES):
             return replace(entry, quantity=number, is_counted=not entry.is_fee)
@@ -150,7 +151,7 @@ class Clauses:
         fits = [
             each
             for each in self.counts
-            if not each.is_priced and each.place.sentence > piece.sentence and name & set(each.nouns) - known
+            if not each.is_priced and each.place.sentence >= piece.sentence and each.place is not piece and name & set(each.nouns) - known
         ]
         for each in fits:
             each.is_used = True

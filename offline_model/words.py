@@ -28,7 +28,7 @@ PARTS = _set(
     "person people "
     "friend volunteer member section category errand visit contractor company campus floor household bakery "
     "pharmacy purchase group party shipment account cart basket leg season bid option provider school warehouse "
-    "region hotel airline garage printer butcher grocer tailor sport game po note centre center"
+    "region hotel airline garage plan printer butcher grocer tailor sport game po note centre center"
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
@@ -187,7 +187,7 @@ _BESIDE_AMOUNTS = (
     r"instal?l?ments?|deduct\w*|minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
     (
         r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)"
-        r"|one (?:store|shop|place|vendor)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)"
+        r"|an? [a-z ]{2,30}costs?\b|one (?:store|shop|place|vendor)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)"
     ),
     r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
@@ -222,7 +222,7 @@ _UNKNOWN_QUESTION = (
     r"(?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
     r"fair(?:ly)?",
     (
-        r"who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|charge[sd]?|is|was) (?:the )?"
+        r"who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|costs?|charge[sd]?|is|was) (?:the )?"
         r"(?:\w+er|\w+est|most|least|more|less|how much))"
     ),
 )
