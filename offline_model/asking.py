@@ -44,7 +44,8 @@ _BUDGET = re.compile(
     rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
     rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
     rf"|\b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
-    rf" (?:bill|note)s?|\b(?:with|from|gave \w+) an? (five|ten|twenty|fifty)\b(?: (?:dollar |pound |euro )?(?:bill|note))?|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
+    r" (?:bill|note)s?|\b(?:with|from|gave \w+) an? (five|ten|twenty|fifty)\b(?: (?:\w+ )?(?:bill|note))?"
+    rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
     re.IGNORECASE,
 )
 _LEFT = re.compile(

@@ -33,43 +33,11 @@ from offline_model.problem import (
     total,
     value,
 )
+from offline_model.wording import CHANGING, ORDER, replaced, sides_of
 
 _NUMBER = re.compile(
     rf"((?:(?<![a-z])(?!try)(?:{CURRENCY.lower()}) ?)?)"
     r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?!\d|,\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
-)
-_REPLACED = (
-    (r"\s*(?:\bper ?cent\b|%)", "%"),
-    (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
-    (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),
-    (r"\bplus\b|\badded to\b", "⊕"),
-    (r"\bminus\b|\btake away\b", "⊖"),
-    (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
-    (r"\bdivided by\b|\bover\b|\bout of\b", "⊘"),
-    (r"\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
-    (r"\b(?:tip|tax|vat) (?:at|of) ([\d.]+%)(?: on| of)\b", r"\1 of"),
-    (r"\b(?:tip|tax|vat) (?:on|of)\b(?: an?\b)?", "of"),
-    (r"\b(?:a|what|some|which|the) number\b", "unknown"),
-    (r"\b(?:the|please|away)\b ?", ""),
-    (r" ?\bsquared\b", "^2"),
-    (r" ?\bcubed\b", "^3"),
-    (r"([\d.,$£€]+) (?:is )?(?:(increase|raise|decrease|reduce)d|(lower|discount)ed) by\b", r"\2\3 \1 by"),
-    (r"(?<=[\d)])\(", "*("),
-    (r"[×·]", "*"),
-    (r"÷", "/"),
-    (r"[−–]", "-"),
-    (r"²", "^2"),
-    (r"³", "^3"),
-    (r"\bnegative (?=\d)", "-"),
-)
-_CHANGING = frozenset(
-    "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf mode range variance deviation "
-    "derivative integral prime primes binary hex hexadecimal roman digits digit round rounded rounding nearest "
-    "approximately about absolute reciprocal inverse opposite not except without excluding consecutive even odd "
-    "first last next multiples squares cubes compound interest more less fewer than between or days weeks "
-    "months hours minutes seconds years square cube root per ratio convert miles km degrees celsius fahrenheit "
-    "words estimate permutations combinations choose probability half double percent third quarter both before "
-    "after ago each every unless maybe twice triple of discount save saved savings".split()
 )
 _FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
 _RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
@@ -77,11 +45,10 @@ _ATOM = r"[ncop]\d+"
 _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _SEPARATOR = rf"(?:\s*[,;&]\s*(?:and )?|\s+and |\s+(?=-?{_ATOM}))"
 _LIST = rf"({_ARG}(?:{_SEPARATOR}{_ARG})+)"
-_COUNTED = rf"(?<![,&⊕⊖⊗⊘*/^+-] )(?<!and )(?<![*/^+-])(n\d+(?:(?:, (?:and )?| and | & )n\d+)+)"
+_COUNTED = r"(?<![,&⊕⊖⊗⊘*/^+-] )(?<!and )(?<![*/^+-])(n\d+(?:(?:, (?:and )?| and | & )n\d+)+)"
 _OF = r"\b(?:\s*(?:of|these|those|following|numbers|values|scores|grades|up|all)\b)*:?\s*"
 _TOKEN = re.compile(rf"{_ATOM}%?|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
-_ORDER = "which of the operations comes first; parentheses would say it"
 _VERB = r"(?:add|subtract|multiply|divide)\b"
 _STEPS = re.compile(rf",?\s*(?:and )?\bthen\b|,\s*(?=[⊕⊖⊗⊘]|{_VERB})|\s+and (?={_VERB})")
 _STEP = re.compile(rf"\s*(add|subtract|multiply by|divide by|[⊕⊖⊗⊘])\s*({_ARG})\s*")
@@ -93,7 +60,8 @@ _SHARES = (
     rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
 )
 _CHANGE = re.compile(
-    r"(?:percent(?:age)?|%) (change|increase|decrease|drop|reduction|growth) (?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
+    r"(?:percent(?:age)?|%) (change|increase|decrease|drop|reduction|growth) "
+    r"(?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
 )
 _LONGEST, _DEEPEST, _MOST_DIGITS, _LARGEST_FACTORIAL = 2_000, 50, 1_000, 100
 
@@ -103,7 +71,7 @@ def read_calculation(text: str) -> Problem:
     if len(text) > _LONGEST or re.search(rf"\d!|\d{{{_MOST_DIGITS}}}", text):
         raise Unread("a factorial, or a calculation of this length")
     low, reader = " ".join(text.lower().split()), _Rewriter()
-    if sides := _equation(_replaced(low)):
+    if sides := sides_of(replaced(low)):
         left, right = (reader.whole(side) for side in sides)
         return Problem(tuple(Goal("Answer", each) for each in solutions(left, right)))
     expression, unit = reader.shaped(low.strip(" ?!.="))
@@ -116,35 +84,6 @@ def read_calculation(text: str) -> Problem:
     currency = "".join(reader.currencies) if degree else ""
     read = tuple(dict.fromkeys(reader.read))
     return Problem((Goal("Answer", expression),), (), read, currency, "money" if degree else unit)
-
-
-def _equation(text: str) -> list[str]:
-    """The two sides, with "unknown" for the unknown; none if the text is no equation."""
-    text = re.sub(r"\bvalue of (?=[a-z]\b)|[.,;?]+\s*(?:what(?:'s| is)|find) unknown\W*$", "", text)
-    if "unknown" in text and re.search(r"=|\bis\b", text):
-        return [each.strip(" ?.") for each in re.split(r"=" if "=" in text else r"\bis\b", text, maxsplit=1)]
-    names = set(re.findall(r"(?<![a-z'’])[b-hj-z](?![a-z'’])", text)) if "=" in text else set()
-    for name in names:
-        side = rf"((?:[\d.()+*/^\s⊕⊖⊗⊘-]|(?<![a-z]){name}(?![a-z]))+)"
-        if (found := re.search(rf"{side}={side}", text)) and name in found[0]:
-            around = text[: found.start()] + " " + text[found.end() :]
-            outside = _TOKEN.findall(re.sub(rf"\b{name} ?= ?\?* ?$", "", around))
-            others = (names - {name}) & set(outside)
-            if others or any(word in _CHANGING or word.isdigit() or word in "=+*/^-" for word in outside):
-                raise Unread(f'"{" ".join(outside)[:60]}"')
-            if re.search(rf"/\s*[\d.]+\s*[{name}(]", found[0]):
-                raise Unread(_ORDER)
-            sides = (re.sub(rf"(?<=[\d)])\s*(?=[{name}(])", "*", each) for each in found.groups())
-            return [re.sub(rf"(?<![a-z]){name}(?![a-z])", " unknown ", each) for each in sides]
-    return []
-
-
-def _replaced(text: str) -> str:
-    if re.search(r"/\s*(?:[\d.]+|\([^()]*\))\(", text):
-        raise Unread(_ORDER)
-    for pattern, sign in _REPLACED:
-        text = re.sub(pattern, sign, text)
-    return re.sub(r"(?<=[\d)])\s?x\s?(?=[\d(])", "*", text) if "=" not in text.strip(" =?") else text
 
 
 def _degree(expression: Expression) -> int:
@@ -200,7 +139,7 @@ class _Rewriter:
 
     def whole(self, text: str) -> Expression:
         """The expression that is all of the text, but for words at its ends that change nothing."""
-        first, *steps = _STEPS.split(self.numbers(_replaced(text)))
+        first, *steps = _STEPS.split(self.numbers(replaced(text)))
         expression = self.functions(first)
         if steps and re.search(rf"{_VERB} {_ATOM}\s*$", first):
             raise Unread("what the first number is added to")
@@ -268,7 +207,7 @@ class _Rewriter:
     def parsed(self, text: str) -> Expression:
         """Atoms and signs, in the order of the operations."""
         if re.search(r"o\d+\s*[-+*/^⊕⊖⊗⊘]|p\d+\s*(?:[*/^⊗⊘]|[⊕⊖](?!\s*p))|[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
-            raise Unread(_ORDER)
+            raise Unread(ORDER)
         if found := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
             return changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
         if found := re.fullmatch(rf"\s*({_ATOM})\s*[*⊗]\s*({_ATOM})%\s*", text):
@@ -322,9 +261,7 @@ class _Rewriter:
         return portion
 
     def operands(self, text: str) -> list[Expression]:
-        return [
-            self.parsed(re.sub(r"^an? ", "", each)) for each in re.split(_SEPARATOR, text)
-        ]
+        return [self.parsed(re.sub(r"^an? ", "", each)) for each in re.split(_SEPARATOR, text)]
 
 
 def _trimmed(text: str) -> str:
@@ -335,12 +272,10 @@ def _trimmed(text: str) -> str:
         raise Unread(f'"{text.strip()[:60]}", in which there is nothing to calculate')
     first, last = core[0], core[-1]
     outside = [*tokens[:first], *tokens[last + 1 :]]
-    if changing := [word for word in outside if word in _CHANGING or word in "%="]:
+    if changing := [word for word in outside if word in CHANGING or word in "%="]:
         raise Unread(f'"{changing[0]}" in a calculation')
     if words := [
-        token
-        for token in tokens[first : last + 1]
-        if token[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?", token)
+        token for token in tokens[first : last + 1] if token[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?", token)
     ]:
         raise Unread(f'"{words[0]}" in a calculation')
     return " ".join(tokens[first : last + 1])
@@ -374,21 +309,10 @@ def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
     return reader.atom(minus(one, other), "o")
 
 
-def _raised_by(reader: _Rewriter, match: re.Match[str]) -> str:
-    base, off = reader.parsed(match[2]), match[1] not in {"increase", "raise"}
-    if match[4]:
-        return reader.atom(changed(base, reader.portion(match[3]), off=off), "o")
-    return reader.atom(minus(base, reader.parsed(match[3])) if off else total(base, reader.parsed(match[3])), "o")
-
-
-def _percent_more(reader: _Rewriter, match: re.Match[str]) -> str:
-    percent, base = (each for each in match.groups() if each != match["off"])
-    portion = reader.portion(percent)
-    return reader.atom(changed(reader.at(base), portion, off=match["off"] not in {"more", "add"}), "o")
-
-
-def _percent_off(reader: _Rewriter, match: re.Match[str]) -> str:
-    return reader.atom(changed(reader.at(match[1]), reader.portion(match[2]), off=True), "o")
+def _rated(reader: _Rewriter, match: re.Match[str]) -> str:
+    found = match.groupdict()
+    off = found.get("word", "off") not in {"more", "add", "increase", "raise"}
+    return reader.atom(changed(reader.parsed(found["base"]), reader.portion(found["percent"]), off=off), "o")
 
 
 def _factorial(reader: _Rewriter, match: re.Match[str]) -> str:
@@ -405,6 +329,7 @@ def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
     return reader.atom(product(Number(reader.portion(match[1])) if match[2] else reader.at(match[1]), whole), "p")
 
 
+_PERCENT, _BASE = rf"(?P<percent>{_ATOM})%", rf"(?P<base>{_ARG})"
 _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
@@ -417,9 +342,10 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
         (rf"(?:double|twice) ({_ATOM})", _applied(lambda of: product(Number("2"), of))),
         (rf"triple ({_ATOM})", _applied(lambda of: product(Number("3"), of))),
         (rf"\b({_ATOM})(%?) (of|off|off of) ({_ATOM})(?! ?%)", _shared),
-        (rf"\b({_ATOM})% (?P<off>more|less) than ({_ATOM})", _percent_more),
-        (rf"\b(?P<off>add|take|subtract|deduct) ({_ATOM})% (?:to|from) ({_ATOM})", _percent_more),
-        (rf"({_ATOM})\s*(?:,|with|at|less)?\s*(?:an? )?({_ATOM})% (?:off|discount)\b", _percent_off),
+        (rf"\b{_PERCENT} (?P<word>more|less) than {_BASE}", _rated),
+        (rf"\b(?P<word>add|take|subtract|deduct) {_PERCENT} (?:to|from) {_BASE}", _rated),
+        (rf"\b(?P<word>increase|raise|decrease|reduce|lower|discount) {_BASE} by {_PERCENT}", _rated),
+        (rf"{_BASE}\s*(?:,|with|at|less)?\s*(?:an? )?{_PERCENT} (?:off|discount)\b", _rated),
         (rf"\badd {_LIST} to ({_ARG})|\badd ({_ARG}) to ({_ARG})", _each(lambda found: total(*found))),
         (rf"\b(?:sum|total|add){_OF}{_LIST}", _each(lambda found: total(*found))),
         (
@@ -428,10 +354,14 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
         ),
         (rf"\b(?:average|mean|avg){_OF}{_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
         (rf"\bmedian{_OF}{_LIST}", _each(_middle)),
-        (rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)", _each(lambda found: total(*found))),
+        (
+            rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)",
+            _each(lambda found: total(*found)),
+        ),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
         (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
         (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),
-        (rf"\b(increase|raise|decrease|reduce|lower|discount) ({_ARG}) by ({_ARG})(%?)", _raised_by),
+        (rf"\b(?:increase|raise) ({_ARG}) by ({_ARG})", _each(lambda found: total(*found))),
+        (rf"\b(?:decrease|reduce|lower|discount) ({_ARG}) by ({_ARG})", _each(lambda found: minus(*found))),
     )
 )

@@ -151,7 +151,10 @@ class Clauses:
         fits = [
             each
             for each in self.counts
-            if not each.is_priced and each.place.sentence >= piece.sentence and each.place is not piece and name & set(each.nouns) - known
+            if not each.is_priced
+            and each.place.sentence >= piece.sentence
+            and each.place is not piece
+            and name & set(each.nouns) - known
         ]
         for each in fits:
             each.is_used = True

@@ -150,7 +150,6 @@ class _Labels:
             self.opened = self.label
         return rest
 
-
     def trailing(self, pieces: Sequence[Piece]) -> list[Piece]:
         """ "3 pens at $2 each from Staples": the name at the end is of the pieces before it, too."""
         labelled: list[Piece] = []

@@ -35,7 +35,7 @@ _TIDIED = tuple(
         ),
     )
 )
-_LINE_TOTAL = re.compile(rf"^(\D*(\d+)\b.*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE)
+_LINE_TOTAL = re.compile(r"^(\D*(\d+)\b.*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE)
 _WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
 _HEADERS = re.compile(
     r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE

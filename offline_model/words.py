@@ -62,10 +62,11 @@ VERBS = _set(
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
 NOT_NAMES = PRONOUNS | _set(
-    "my our me us your their his her is are was were following here here's list need needs want please add total "
-    "sum calculate compute find how what what's which whats items item shopping question problem answer today "
-    "yesterday this these those that each every per if all so then also costs cost price prices amount help hi "
-    "hello dear tell over across among during within compare split many much who average spend spent altogether both grand check qty quantity units number"
+    "my our me us your their his her is are was were following here here's list need needs want please add total sum "
+    "calculate compute find how what what's which whats items item shopping question problem answer today yesterday "
+    "this these those that each every per if all so then also costs cost price prices amount help hi hello dear tell "
+    "over across among during within compare split many much who average spend spent altogether both grand check qty "
+    "quantity units number"
 )
 LEADING = (
     VERBS
@@ -187,7 +188,8 @@ _BESIDE_AMOUNTS = (
     r"instal?l?ments?|deduct\w*|minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
     (
         r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)"
-        r"|an? [a-z ]{2,30}costs?\b|one (?:store|shop|place|vendor)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)"
+        r"|an? [a-z ]{2,30}costs?\b|one (?:store|shop|place|vendor)|i|we|you|he|she|they"
+        r"|split|shared|divided|\d+|\w+ of us)\b)"
     ),
     r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
     r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
