@@ -25,10 +25,6 @@ _SHARES = re.compile(
     r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
     re.IGNORECASE,
 )
-_PRICED = re.compile(r" (?:at |@ ?)?[$£€]\d")
-_SHARING_NAMES = re.compile(
-    r"\b(?:between|among) ((?-i:[A-Z]\w+)(?:, (?-i:[A-Z]\w+))*,? (?:and|&) (?-i:[A-Z]\w+))(?! (?:and|&))", re.IGNORECASE
-)
 _WITH_ME = re.compile(
     r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
     re.IGNORECASE,
@@ -72,10 +68,6 @@ _DEPOSIT = re.compile(
 )
 _OWING = re.compile(
     r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
-)
-_CHANGE = re.compile(
-    r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*",
-    re.IGNORECASE,
 )
 _COUNT = re.compile(
     rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
@@ -123,10 +115,9 @@ class Asked:
     counts: tuple[int, ...] = ()
     """How many stores, trips, ... the text says there are."""
 
-    def take(self, match: re.Match[str], *, kept: object = None) -> str:
-        """The number of the match, whose place becomes blank unless it is kept."""
-        blank = match[0] if kept else " " * len(match[0])
-        self.text = self.text[: match.start()] + blank + self.text[match.end() :]
+    def take(self, match: re.Match[str]) -> str:
+        """The number of the match, whose place becomes blank."""
+        self.text = self.text[: match.start()] + " " * len(match[0]) + self.text[match.end() :]
         number = next(group for group in match.groups() if group).lower()
         return str(spoken([number])[0] or number)
 
@@ -155,7 +146,6 @@ def read_question(text: str) -> Asked:
     if budgets and re.match(r"\s*(?:/|(?:per|each|apiece|an?)\b)", asked.text[budgets[0].end() :]):
         raise Unread("how large the whole budget is")
     asked.budget = _money(asked.take(budgets[0])) if budgets else ""
-    asked.text = _CHANGE.sub(" ", asked.text)
     return _counted(asked)
 
 
@@ -168,14 +158,12 @@ def _counted(asked: Asked) -> Asked:
 
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
     text, nouns = asked.text, {stem(word) for word in re.findall(r"\bper (\w+)", split[0].lower())}
-    if names := _SHARING_NAMES.search(text):
-        return str(len(re.findall(r"[A-Z]\w+", names[1])))
     near = text[max(0, split.start() - 60) : split.end() + 80]
     if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):
         return "2"
     shares = list(_SHARES.finditer(text))
     between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
-    found = {asked.take(match, kept=_PRICED.match(text, match.end())): match for match in between or shares}
+    found = {asked.take(match): match for match in between or shares}
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
     if not found and nouns & PARTS:  # "the total per family", which are the parts
         return ""

@@ -136,7 +136,8 @@ class Clauses:
         )
         unnamed = not name and (not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
-        if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, set(stems(name.split(" of ")[0])))):
+        head = set(stems(name.split(" of ")[0]))
+        if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, head, unit)):
             return replace(entry, quantity=number, is_counted=True)
         sole = unnamed and price.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1
         if reading.for_all or one or sole or not (unnamed or unit or listed):
@@ -145,20 +146,16 @@ class Clauses:
             return replace(entry, quantity=number, is_counted=not entry.is_fee)
         raise reading.unread("how many in")
 
-    def _listed(self, piece: Piece, name: set[str]) -> str:
-        """How many are bought according to another sentence, if this one is of a list of prices: "a mug costs $5"."""
-        known = w.PEOPLE | w.PASSING | w.PARTS | w.CONTAINERS - name | w.FEES
-        fits = [
-            each
-            for each in self.counts
-            if not each.is_priced
-            and each.place.sentence >= piece.sentence
-            and each.place is not piece
-            and name & set(each.nouns) - known
-        ]
+    def _listed(self, piece: Piece, name: set[str], unit: str) -> str:
+        """How many are bought according to another clause, if this one is of a list of prices: "a mug costs $5"."""
+        name -= w.PASSING | w.PARTS | w.FEES
+        others = [each for each in self.counts if not each.is_priced and each.place is not piece]
+        fits = [each for each in others if each.place.sentence >= piece.sentence and name & set(each.nouns)]
+        if not fits or not (unit in {"", "each"} or all(same(unit, each.nouns) for each in fits)):
+            return ""
+        self.price_lists.add(piece.sentence)
         for each in fits:
             each.is_used = True
-            self.price_lists.add(piece.sentence)
         return fits[0].value if len({each.value for each in fits}) == 1 else ""
 
     def _looked_up(self, piece: Piece, unit: str, name: set[str]) -> str:

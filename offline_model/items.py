@@ -173,6 +173,7 @@ class Reading:
             chosen = measured
         late = [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
         named = [at for at in numbers if kinds[at] == "digit" and is_plural(self.after(at))]
+        named += [at for at in numbers if kinds[at] == "digit" and self.after(at) == "at" and self.value(at) != 1]
         hidden = late or (not chosen and (named or len(measured) > 1))
         if hidden or len(chosen) > 1 or any(_is_decimal(self.text, at, self.marks) for at in {*numbers} - {*chosen}):
             raise self.unread("which number is the quantity in")

@@ -26,7 +26,6 @@ _PIECES = re.compile(
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))",
     re.IGNORECASE,
 )
-_BARE_PRICE = re.compile(rf"({N})(?=\s{N}\s[^\W\d_])")
 _IN_PARENTHESES = re.compile(r"\(([^()\n]*)\)?")
 _LISTED = re.compile(rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*(?:{M}|{N})[^()]*)\)")  # "Best Buy (1 TV $380, a cable $12)"
 _SIZE_WORDS = "|".join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))
@@ -80,7 +79,7 @@ class Piece:
 
 def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     """`rows` has the parts of the rows of tables."""
-    text = _LISTED.sub(_listed, _BARE_PRICE.sub(lambda match: match[0] + "," * marks.is_price(match[1]), text))
+    text = _LISTED.sub(_listed, text)
     text = "\n".join(
         _IN_PARENTHESES.sub(lambda match, line=line: _opened(match, line), line)  # type: ignore[misc]
         for line in text.split("\n")
@@ -101,9 +100,8 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
             pieces.append(Piece(line[1:], rows[ord(line[0]) - ROW], sentence, number))
         elif not headings[number]:
             listed = bool(labels.label and blocks and _BULLET.match(raw[number]))
-            for at, each in enumerate(_SENTENCE.split(line)):
+            for each in _SENTENCE.split(line):
                 sentence += 1
-                labels.follow(each if at else "")
                 pieces += labels.trailing(list(labels.pieces(each, sentence, number, listed=listed)))
     return [replace(piece, text=re.sub(r"\([^()]*\)?", " ", piece.text)) for piece in pieces]
 
@@ -119,12 +117,6 @@ class _Labels:
     opened: str = ""
     nested: int = -1
     """The sentence that has a label within a label."""
-
-    def follow(self, sentence: str) -> None:
-        """ "Rent: $900." after another label, in the same line."""
-        found = _LABEL.match(sentence)
-        if self.label and found and re.fullmatch(rf"{M}\s*", sentence[found.end() :]):
-            self.label = name_of(found[1]) or self.label
 
     def pieces(self, text: str, sentence: int, line: int, *, listed: bool) -> Iterator[Piece]:
         cuts = list(_cut(text))

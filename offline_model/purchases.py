@@ -12,7 +12,19 @@ from offline_model.items import Entry, labels_of, stands_alone, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal
-from offline_model.problem import Expression, Number, Part, PartTotal, Problem, Unread, changed, minus, product, total
+from offline_model.problem import (
+    Expression,
+    Goal,
+    Number,
+    Part,
+    PartTotal,
+    Problem,
+    Unread,
+    changed,
+    minus,
+    product,
+    total,
+)
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
 from offline_model.words import stem, stems
@@ -36,11 +48,6 @@ _TIDIED = tuple(
     )
 )
 _LINE_TOTAL = re.compile(r"^(\D*(\d+)\b.*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE)
-_WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
-_HEADERS = re.compile(
-    r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE
-)  # of a mail
-_POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
 )
@@ -67,9 +74,9 @@ def read_purchases(text: str) -> Problem:
         raise Unread(f"the control character {found[0]!r}")
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
-    text = _HEADERS.sub("", text if "%" in text else w.UNTAXED.sub("", text))
-    rest, rows = take_tables(_WRAPPED.sub(" ", _LINE_TOTAL.sub(_without_total, text)))
-    asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
+    text = text if "%" in text else w.UNTAXED.sub("", text)
+    rest, rows = take_tables(_LINE_TOTAL.sub(_without_total, text))
+    asked = read_question(rest)
     tidy = asked.text
     for pattern, by in _TIDIED:
         tidy = pattern.sub(by, tidy)
@@ -90,7 +97,15 @@ def read_purchases(text: str) -> Problem:
     parts = [bill.part(label) for label in bill.labels]
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
+    single = [at for at, part in enumerate(parts) if part.name and _asks_for(part.name, asked.text)]
+    if len(single) == 1 and len(parts) > 1 and len(goals) == 1:
+        goals.insert(0, Goal(parts[single[0]].name, PartTotal(single[0])))
     return Problem(tuple(goals), tuple(parts), (*read, *more), bill.currency, "money")
+
+
+def _asks_for(name: str, text: str) -> bool:
+    """Whether the question names a part: "How much did I spend at Boots?"."""
+    return bool(re.search(rf"\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?", text, re.IGNORECASE))
 
 
 def _without_total(line: re.Match[str]) -> str:
@@ -241,7 +256,7 @@ class _Bill:
         """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
         used = {word for piece in self.pieces if re.search(ANY, piece.text) for word in stems(piece.text)}
         used.update(*(stems(entry.name) for entry in self.entries))
-        filling = w.EVERYTHING | w.FEES | w.PARTS | {"of", "the", "and", "in"}
+        filling = w.EVERYTHING | w.FEES | w.PARTS | w.PEOPLE | {"of", "the", "and", "in"}
         names = [set(stems(entry.name)) - filling for entry in self.entries]
         none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
         labels = {*self.labels, *none, ""}

@@ -253,6 +253,8 @@ def changing(text: str) -> str:
 def stem(word: str) -> str:
     """The singular, near enough to compare by."""
     word = word.removesuffix("'s").removesuffix("'")
+    if word == "children":
+        return "child"
     endings = {"ies": "y", "ves": "f", "ches": "ch", "shes": "sh", "sses": "ss", "xes": "x", "oes": "o", "s": ""}
     for ending, singular in endings.items():
         if word.endswith(ending) and len(word) > len(ending) + 1 and not word.endswith("ss"):
