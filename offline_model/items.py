@@ -171,7 +171,8 @@ class Reading:
         opens = bool(measured and self.begins(measured[0]) and self.unit)
         if not chosen and (per_measure or opens or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
             chosen = measured
-        late = [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
+        late = [at for at in measured if at > self.price and self.before(at) == "for" and not self.unit and chosen]
+        late += [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
         named = [at for at in numbers if kinds[at] == "digit" and is_plural(self.after(at))]
         named += [at for at in numbers if kinds[at] == "digit" and self.after(at) == "at" and self.value(at) != 1]
         hidden = late or (not chosen and (named or len(measured) > 1))

@@ -279,6 +279,9 @@ class _Bill:
         """What is asked of the parts, or is a percentage of one, needs all parts to be found."""
         if not asked.kinds and not any(rate.label and not rate.entry for rate in self.rates):
             return
+        none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
+        if asked.kinds & {"least", "average"} and none - {*self.labels, ""}:
+            raise Unread(f"whether {' and '.join(none)} counts, which costs nothing")
         known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
         named = re.compile(rf"[A-Z][\w'’.&-]*\s+{N}\s+(?!(?:at|for|x|each|per|pcs|pieces|units)\b)[^\W\d_]")
         for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
