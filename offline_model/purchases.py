@@ -47,7 +47,9 @@ _TIDIED = tuple(
         ),
     )
 )
-_LINE_TOTAL = re.compile(r"^(\D*(\d+)\b.*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE)
+_LINE_TOTAL = re.compile(
+    r"^(.*(?<![\w.])(\d+)\b[^\d\n]*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE
+)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
 )
@@ -238,6 +240,8 @@ class _Bill:
         after, text = count.nouns[:2], count.place.text.lower()
         if before[-1:] == ["for"] and set(after[:1]) & (w.TIMES - {"minute", "min", "hour", "hr"}):
             return False  # "$35 a month, for 12 months"
+        if set(after[:1]) & {"night", "hour"} and not (w.VERBS | w.PRONOUNS | {"for"}) & set(text.split()):
+            return False  # "Hotel 3 nights", whose price is missing
         near = set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & w.PEOPLE or after == ["of", "us"]
         aside = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
         return bool(near) and (not priced or bool(set(re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text)) & aside))

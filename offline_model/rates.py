@@ -15,12 +15,13 @@ from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, stem, stems
 _MORE = ADDITIONS | {"charge", "fee"}
 _NAMES = ("tax", "vat", "gst", "hst", "pst", "tip", "gratuity", "service", "charge")
 _TARGET = re.compile(
-    r"\b(?:off|on|of|to|from|at)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", re.IGNORECASE
+    r"\b(?:off|on|of|to)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", re.IGNORECASE
 )
 _AFTER = re.compile(
     rf"(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)", re.IGNORECASE
 )
 _THAT = re.compile(r"\bon (?:that|it|this|the above)\W*$", re.IGNORECASE)
+_ORDER = re.compile(r"\b(?:whole|entire) (?:order|purchase|bill)\b", re.IGNORECASE)
 _HERE = re.compile(r"\b(?:everything|all) (?:in|at|from) (?:the|this|that) (?:store|shop|place)\b", re.IGNORECASE)
 _TAXES = frozenset("tax vat gst hst pst".split())
 _VAGUE = EVERYTHING | frozenset("store shop place market the my our a".split())
@@ -75,6 +76,8 @@ class Scopes:
         """The entry or the part that the words name, or the entry of the same piece; None if it is something else."""
         inside = next((entry for entry in self.entries if entry.place is piece), None)
         everything = EVERYTHING & words - ({"it"} if inside else set())
+        if inside and set(stems(inside.name)) <= ADDITIONS | DISCOUNTS | {"sale"} and inside.name:
+            raise self._unsure(piece)  # "8% sales tax on $240", which may be the tax or the total
         if inside and not everything:
             targets = self._targets(piece)
             if targets and not targets & (_KNOWN | self._words_of_labels()) and not _is_named(inside, targets):
@@ -113,14 +116,15 @@ class Scopes:
 
     def _placed(self, piece: Piece, words: set[str]) -> tuple[Entry | None, str]:
         """What a percentage is of that names no entry and no part."""
-        everything, adds, labels = EVERYTHING & words, bool(words & ADDITIONS), labels_of(self.entries)
+        everything = EVERYTHING & words - ({"it"} if _THAT.search(piece.text) else set())
+        adds, labels = bool(words & ADDITIONS), labels_of(self.entries)
         at = self.pieces.index(piece)
         earlier = len([entry for entry in self.entries if entry.place in self.pieces[: at + 1]])
         apart, at_edge = stands_alone(piece, self.entries), earlier in {0, len(self.entries)}
         alone = apart or piece.joined == ";"
         if len(labels) == 1:
             certain = bool(everything) or len(self.entries) == 1 or (at_edge and (alone or adds))
-        elif everything and not _HERE.search(piece.text):
+        elif everything and not (_HERE.search(piece.text) or (_ORDER.search(piece.text) and not (apart or at_edge))):
             certain = alone and at_edge
         elif piece.label and self._is_of_part(piece, at, apart=apart, inner=adds and not at_edge):
             return None, piece.label
@@ -138,7 +142,8 @@ class Scopes:
         mine = [entry for entry in self.entries if entry.place.label == piece.label]
         ends = all(each.label != piece.label or not re.search(ANY, each.text) for each in self.pieces[at + 1 :])
         rated = [each.label for each in self.pieces if re.search(P, each.text) and stands_alone(each, self.entries)]
-        if _HERE.search(piece.text) or (ends and mine and ((inner and not apart) or _THAT.search(piece.text))):
+        said = _THAT.search(piece.text) or _ORDER.search(piece.text)
+        if _HERE.search(piece.text) or (ends and mine and ((inner and not apart) or said)):
             return True
         if apart:
             heads = bool(mine) and at > 0 and self.pieces[at - 1].label != piece.label

@@ -153,6 +153,7 @@ _STRONG = _any(
     if (?:you|he|she|they) (?:spend|buy|order)
     if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate|convert\w*
     (?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)
+    each (?:\w+ )?(?:gets?|needs?|wants?|takes?|receives?)\b
     every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue
     salary|wages?
     """
