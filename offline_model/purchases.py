@@ -99,15 +99,16 @@ def read_purchases(text: str) -> Problem:
     parts = [bill.part(label) for label in bill.labels]
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
-    single = [at for at, part in enumerate(parts) if part.name and _asks_for(part.name, asked.text)]
-    if len(single) == 1 and len(parts) > 1 and len(goals) == 1:
-        goals.insert(0, Goal(parts[single[0]].name, PartTotal(single[0])))
+    single = [Goal(part.name, PartTotal(at)) for at, part in enumerate(parts) if _asks_for(part.name, asked.text)]
+    goals = single + goals if len(single) == len(goals) == 1 < len(parts) else goals
     return Problem(tuple(goals), tuple(parts), (*read, *more), bill.currency, "money")
 
 
 def _asks_for(name: str, text: str) -> bool:
     """Whether the question names a part: "How much did I spend at Boots?"."""
-    return bool(re.search(rf"\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?", text, re.IGNORECASE))
+    return name != "" and bool(
+        re.search(rf"\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?", text, re.IGNORECASE)
+    )
 
 
 def _without_total(line: re.Match[str]) -> str:
@@ -173,14 +174,14 @@ class _Bill:
 
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
-        beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
-        if {"free", "included", "nothing", "no"} & set(stems(piece.text)):
-            return False
         if (
             not piece.joined
             or re.search(P, piece.text)
-            or not any(self.clauses.has_price(each.text) for each in beside)
+            or {"free", "included", "nothing", "no"} & set(stems(piece.text))
         ):
+            return False
+        beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
+        if not any(self.clauses.has_price(each.text) for each in beside):
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
