@@ -67,6 +67,7 @@ def test_a_store_in_memory_is_refused() -> None:
         Store.named("sqlite::memory:")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-store")
 @pytest.mark.parametrize("name", ["runs?mode=memory", "a %41#%"])
 async def test_runs_are_in_the_file_that_was_named_and_only_its_owner_reads_what_is_beside_it(
@@ -87,6 +88,7 @@ async def test_runs_are_in_the_file_that_was_named_and_only_its_owner_reads_what
         assert connection.execute("SELECT count(*) FROM workflow_status").fetchone() == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-store")
 async def test_a_second_process_at_the_same_file_is_refused(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path / 'runs'}"
@@ -119,4 +121,4 @@ async def test_without_the_extra_the_option_says_how_to_get_it(tmp_path: Path) -
     env = scripted_env("http://127.0.0.1:9", PYTHONPATH=str(tmp_path))
     ended = await run(*SERVER, "--durable", env=env)
     assert ended.code == 2
-    assert "--durable needs the extra 'durable', which is not installed (no dbos here)." in ended.err
+    assert "Durable runs need the extra 'durable', which is not installed (no dbos here)." in ended.err

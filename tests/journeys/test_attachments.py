@@ -37,6 +37,7 @@ async def client(folder: Path, model: ScriptedMessages, *arguments: str) -> Fini
     return await run(*CLIENT, "--config", configured(folder), *arguments, env=env)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("attachments")
 async def test_a_question_takes_a_resource_along_and_a_prompt_of_a_server_is_a_question(tmp_path: Path) -> None:
     with ScriptedMessages(answers) as model:
@@ -76,6 +77,7 @@ async def test_what_cannot_be_attached_is_said_and_nothing_is_asked(
     assert model.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("attachments")
 async def test_a_chat_completes_and_attaches(tmp_path: Path) -> None:
     with ScriptedMessages(answers) as model:
@@ -87,13 +89,15 @@ async def test_a_chat_completes_and_attaches(tmp_path: Path) -> None:
             await terminal.until(lambda: len(model.requests) == 1 and terminal.lines[-1:] == [">"])
             await typed(terminal, "/no", "> /notes:review")
             await typed(terminal, " note=rain to", "> /notes:review note=rain tone=")
-            terminal.type("dry\r")
+            terminal.type("d\t")
+            await terminal.until_shown("> /notes:review note=rain tone='dry and short'")
+            terminal.type("\r")
             await terminal.until(lambda: len(model.requests) == 2 and terminal.lines[-1:] == [">"])
             terminal.type("exit\r")
             assert await terminal.ended() == 0
     assert [asked(request) for request in model.requests] == [
         [*TODAY, "Read @notes:notes://today"],
-        ["Review this note in a dry tone: rain"],
+        ["Review this note in a dry and short tone: rain"],
     ]
 
 

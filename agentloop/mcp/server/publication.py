@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +37,7 @@ from agentloop import (
     create_agent_tool_async,
     dispatch,
     exact_json,
+    logs,
 )
 from agentloop.clock_offsets import clock_now
 from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
@@ -56,25 +59,32 @@ MAX_NESTING = 32
 MAX_STRUCTURED = 500_000
 """Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
+LIMITS = Limits()
+
 MAX_KEY = 200
 """Characters of an idempotency key."""
 
 Context = ServerRequestContext[Any, Any]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one."""
+    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one.
+
+    `is_delegated`: the caller sent a delegation context.
+    """
 
     tool: Tool
     arguments: Mapping[str, Any]
     owner: str
     key: str | None
     delegation: DelegationContext
+    is_delegated: bool = False
 
 
 CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
-"""Returns a task for a run, for a client that accepts one instead of the result, or None."""
+"""Starts the call and returns its task, for a client that accepts one instead of the result; otherwise None."""
 
 
 class DurableRunner(Protocol):
@@ -127,7 +137,6 @@ class Publication:
         self._tools = {tool.name: tool for tool in published}
         schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
         self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
-        self._limits = Limits()
         self._admission = Admission(options.max_agents)
         self._rate = RateLimit(options.calls_per_minute)
         self._read_rate = RateLimit(options.calls_per_minute)
@@ -181,10 +190,10 @@ class Publication:
     async def call_tool_or(
         self, create_task: CreateTask, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | dict[str, Any]:
-        """Answer `tools/call`, with a task if the run is durable and `create_task` returns one."""
+        """Answer `tools/call`, with a task if `create_task` returns one."""
         try:
             call = await self._admit(context, params)
-            handle = await create_task(context, call) if self._is_durable(call.tool) else None
+            handle = await create_task(context, call)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
         return handle or await self._answer(context, call)
@@ -194,43 +203,57 @@ class Publication:
         tool = self._tool(params.name)
         arguments = exact_arguments.of_call(params.arguments, context.request)
         _check_size(arguments)
-        return Call(tool, arguments, owner_of(context), _key(context.meta), _delegation(context.meta))
+        meta = context.meta or {}
+        return Call(tool, arguments, owner_of(context), _key(meta), _delegation(meta), is_delegated=CALL in meta)
 
     async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
         delegation = call.delegation
-        deadline = None if delegation.seconds is None else deadline_after(delegation.seconds)
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
         # Over HTTP each call has a connection of its own.
         batcher = self._batcher if context.request is None else None
         async with reporting(call.tool.name, _channel(context, delegation), batcher) as reports:
-            circumstances = CallContext(
-                progress=reports.say,
-                deadline=deadline,
-                scope=RunScope(
-                    emit=reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event),
-                    trace=self._trace,
-                    owner=call.owner,
-                    depth=delegation.depth,
-                    ledger=Ledger(delegation.budget),
-                    rate_limiter=self._rate_limiter,
-                ),
-            )
-            result = await self._result(context, call, circumstances)
+            emit = reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event)
+            began = time.monotonic()
+            result = await self._result(context, call, emit, reports.say)
+            seconds = round(time.monotonic() - began, 3)
+            logs.info(_log, "call answered", tool=call.tool.name, seconds=seconds, is_error=result.is_error)
         if delegation.call and delegation.events:
             result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
         if timeline is not None:
             add_timeline(result, timeline)
         return result
 
-    async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
+    async def _result(
+        self, context: Context, call: Call, emit: EventHandler, progress: Callable[[str], None]
+    ) -> types.CallToolResult:
+        async with _while_client_stays(context):
+            return result_of(await self.run(call, emit, progress))
+        return result_of(ToolOutput.error("The client has disconnected."))
+
+    async def run(
+        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS
+    ) -> ToolOutput:
+        """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
+        delegation = call.delegation
+        circumstances = CallContext(
+            progress=progress,
+            deadline=None if delegation.seconds is None else deadline_after(delegation.seconds),
+            scope=RunScope(
+                emit=emit,
+                trace=self._trace,
+                owner=call.owner,
+                depth=delegation.depth,
+                ledger=Ledger(delegation.budget),
+                rate_limiter=self._rate_limiter,
+            ),
+        )
         try:
-            async with _while_client_stays(context), self._place(call.tool):
+            async with self._place(call.tool):
                 if self._durable_runner is not None and self._is_durable(call.tool):
-                    return result_of(await self._durable_runner.run(call, circumstances.scope.emit))
-                return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
-            return result_of(ToolOutput.error("The client is gone."))
+                    return await self._durable_runner.run(call, emit)
+                return await dispatch.call(call.tool, call.arguments, circumstances, limits)
         except ToolError as error:
-            return result_of(ToolOutput.error(str(error)))
+            return ToolOutput.error(str(error))
 
     def _is_durable(self, tool: Tool) -> bool:
         return self._durable_runner is not None and self._durable_runner.is_durable(tool.name)
