@@ -12,18 +12,7 @@ from typing import Any
 from offline_model import MODEL
 from offline_model.numbers import decimal
 from offline_model.planning import TOOLS, Call, Outcome, Working, tools_of
-from offline_model.problem import (
-    Expression,
-    Goal,
-    NoResult,
-    Number,
-    Operation,
-    PartTotal,
-    Problem,
-    Unread,
-    value,
-    written,
-)
+from offline_model.problem import Expression, NoResult, Number, Operation, PartTotal, Problem, Unread, value, written
 from offline_model.reading import FORMS, prompt_for, read
 from offline_model.results import Answer, answered, explained, money, shown
 
@@ -149,7 +138,7 @@ def _calculated(problem: Problem, working: Working) -> str:
     read_as = [*(line for part in problem.parts for line in part.read), *problem.read]
     totals = [answer_of(part.total) for part in problem.parts]
     parts = [f"{part.name or 'Other'}: {each.text}" for part, each in zip(problem.parts, totals, strict=True)]
-    answers = [_chosen(problem, goal, totals, answer_of(goal.value)) for goal in problem.goals]
+    answers = [_chosen(problem, goal.pick, totals, answer_of(goal.value)) for goal in problem.goals]
     if problem.parts and len(answers) > 1:
         answers = [f"{text} ({goal.label.lower()})" for text, goal in zip(answers, problem.goals, strict=True)]
     lines = [f"Read: {'; '.join(read_as)}"] if read_as else []
@@ -157,11 +146,11 @@ def _calculated(problem: Problem, working: Working) -> str:
     return "\n".join([*lines, f"Answer: {(' and ' if problem.parts else ' or ').join(answers)}"])
 
 
-def _chosen(problem: Problem, goal: Goal, totals: Sequence[Answer], found: Answer) -> str:
+def _chosen(problem: Problem, pick: str, totals: Sequence[Answer], found: Answer) -> str:
     """The answer to a goal; of one that is a part, the part and its total, or all parts that are equal."""
-    if not goal.pick:
+    if not pick:
         return found.text
-    best = (max if goal.pick == "most" else min)(total.value for total in totals)
+    best = (max if pick == "most" else min)(total.value for total in totals)
     names = [part.name for part, total in zip(problem.parts, totals, strict=True) if total.value == best]
     return f"{' and '.join(names)} {next(total.text for total in totals if total.value == best)}"
 
@@ -233,7 +222,7 @@ def _receipt(problem: Problem, totals: Sequence[Answer], goals: Sequence[Answer]
         name = part.name or ("Other" if len(problem.parts) > 1 else "")
         lines += [f"{name}: {total.text}", *(f"  {line}" for line in part.read)] if name else part.read
     answers = zip(problem.goals, goals, strict=True)
-    lines += [*problem.read, *(f"{goal.label}: {_chosen(problem, goal, totals, each)}" for goal, each in answers)]
+    lines += [*problem.read, *(f"{goal.label}: {_chosen(problem, goal.pick, totals, each)}" for goal, each in answers)]
     return "\n".join(lines)
 
 
@@ -245,29 +234,13 @@ def _refused(body: Mapping[str, Any], place: str, text: str) -> dict[str, Any]:
 def _message(
     body: Mapping[str, Any], place: str, content: Sequence[Mapping[str, Any]], stop_reason: str
 ) -> dict[str, Any]:
-    request = [body.get("system", ""), body["messages"], body.get("tools", [])]
+    read, said = (
+        len(str(each)) // 4 + 1 for each in ([body.get("system"), body["messages"], body.get("tools")], content)
+    )
     return {
         "id": f"msg_offline_{place}",
-        "type": "message",
-        "role": "assistant",
         "model": MODEL,
         "content": list(content),
         "stop_reason": stop_reason,
-        "stop_sequence": None,
-        "stop_details": None,
-        "usage": {"input_tokens": count_tokens(request), "output_tokens": count_tokens(content)},
+        "usage": {"input_tokens": read, "output_tokens": said},
     }
-
-
-def count_tokens(said: Any) -> int:
-    """A quarter of the characters in all strings of a JSON document, and one."""
-    size, waiting = 0, [said]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, str):
-            size += len(each)
-        elif isinstance(each, Mapping):
-            waiting += [*each, *each.values()]
-        elif isinstance(each, list | tuple):
-            waiting += each
-    return size // 4 + 1

@@ -14,18 +14,16 @@ _SPLIT = re.compile(
     r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
     r"|\bhalf of (?:it|that|the total)\b"
     r"|/ ?\d+ (?:of us|people|guys)"
-    r"|\beach (?:\w+ )?(?:person )?(?:pay|owe|contribute|chip)s?\b"
+    r"|\beach (?:\w+ ){0,5}(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
     rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
 )
 _SHARES = re.compile(
     rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
-    rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?",
+    rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
+    r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
     re.IGNORECASE,
-)
-_SHARING_NAMES = re.compile(
-    r"\b(?:between|among) ((?-i:[A-Z]\w+)(?:, (?-i:[A-Z]\w+))*,? (?:and|&) (?-i:[A-Z]\w+))(?! (?:and|&))", re.IGNORECASE
 )
 _WITH_ME = re.compile(
     r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
@@ -42,7 +40,8 @@ _BUDGET = re.compile(
     rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
     rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
     rf"|\b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
-    rf" (?:bill|note)s?|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
+    r" (?:bill|note)s?|\b(?:with|from|gave \w+) an? (five|ten|twenty|fifty)\b(?: (?:\w+ )?(?:bill|note))?"
+    rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
     re.IGNORECASE,
 )
 _LEFT = re.compile(
@@ -70,12 +69,8 @@ _DEPOSIT = re.compile(
 _OWING = re.compile(
     r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
 )
-_CHANGE = re.compile(
-    r"\b(?:what|how much) change\b[^.?!\n]{0,20}? (?:get|have|bring|receive|given|due)\b(?: (?:back|home))*",
-    re.IGNORECASE,
-)
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:different |separate |local |online |more )?[a-z]+)\b"
+    rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
     r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
     re.IGNORECASE,
 )
@@ -140,7 +135,7 @@ def read_question(text: str) -> Asked:
         kinds.add("each")
     if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
-        asked.kinds.discard("each")
+        asked.kinds -= {"each"} if asked.sharers else set()
     deposits = list(_DEPOSIT.finditer(asked.text)) if _OWING.search(text) else []
     if len(deposits) == 1:
         asked.deposit = _money(asked.take(deposits[0]))
@@ -151,21 +146,18 @@ def read_question(text: str) -> Asked:
     if budgets and re.match(r"\s*(?:/|(?:per|each|apiece|an?)\b)", asked.text[budgets[0].end() :]):
         raise Unread("how large the whole budget is")
     asked.budget = _money(asked.take(budgets[0])) if budgets else ""
-    asked.text = _CHANGE.sub(" ", asked.text)
     return _counted(asked)
 
 
 def _counted(asked: Asked) -> Asked:
     nouns = PARTS - _NO_COUNTS
-    counts = [match for match in _COUNT.finditer(asked.text) if stem(match[2].lower().split()[-1]) in nouns]
+    counts = [match for match in _COUNT.finditer(asked.text) if nouns & set(map(stem, match[2].lower().split()))]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 
 
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
-    text = asked.text
-    if names := _SHARING_NAMES.search(text):
-        return str(len(re.findall(r"[A-Z]\w+", names[1])))
+    text, nouns = asked.text, {stem(word) for word in re.findall(r"\bper (\w+)", split[0].lower())}
     near = text[max(0, split.start() - 60) : split.end() + 80]
     if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):
         return "2"
@@ -173,6 +165,8 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
     found = {asked.take(match): match for match in between or shares}
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
+    if not found and nouns & PARTS:  # "the total per family", which are the parts
+        return ""
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
     return (certain or list(found))[0]

@@ -33,49 +33,24 @@ from offline_model.problem import (
     total,
     value,
 )
+from offline_model.wording import CHANGING, ORDER, replaced, sides_of
 
 _NUMBER = re.compile(
     rf"((?:(?<![a-z])(?!try)(?:{CURRENCY.lower()}) ?)?)"
-    r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
-)
-_REPLACED = (
-    (r"\s*(?:\bper ?cent\b|%)", "%"),
-    (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
-    (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),
-    (r"\bplus\b|\badded to\b", "⊕"),
-    (r"\bminus\b|\btake away\b", "⊖"),
-    (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
-    (r"\bdivided by\b|\bover\b|\bout of\b", "⊘"),
-    (r"\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
-    (r"\b(?:tip|tax|vat) (?:at|of) ([\d.]+%)(?: on| of)\b", r"\1 of"),
-    (r"\b(?:tip|tax|vat) (?:on|of)\b", "of"),
-    (r"\b(?:a|what|some|which|the) number\b", "unknown"),
-    (r"\b(?:the|please|together|away)\b ?", ""),
-    (r"[×·]", "*"),
-    (r"÷", "/"),
-    (r"[−–]", "-"),
-    (r"²", "^2"),
-    (r"³", "^3"),
-    (r"\bnegative (?=\d)", "-"),
-)
-_CHANGING = frozenset(
-    "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf mode range variance deviation "
-    "derivative integral prime primes binary hex hexadecimal roman digits digit round rounded rounding nearest "
-    "approximately about absolute reciprocal inverse opposite not except without excluding consecutive even odd "
-    "first last next multiples squares cubes compound interest more less fewer than between or days weeks "
-    "months hours minutes seconds years square cube root per ratio convert miles km degrees celsius fahrenheit "
-    "words estimate permutations combinations choose probability half double percent third quarter both before "
-    "after ago each every unless maybe twice triple of".split()
+    r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?!\d|,\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
 )
 _FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
 _RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
 _ATOM = r"[ncop]\d+"
 _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
-_LIST = rf"({_ARG}(?:(?:\s*,\s*and |\s*,\s*|\s+and |\s*&\s*){_ARG})+)"
-_TOKEN = re.compile(rf"{_ATOM}%?|unknown|[a-z]+(?:['’-][a-z]+)*|\S")
+_SEPARATOR = rf"(?:\s*[,;&]\s*(?:and )?|\s+and |\s+(?=-?{_ATOM}))"
+_LIST = rf"({_ARG}(?:{_SEPARATOR}{_ARG})+)"
+_COUNTED = r"(?<![,&⊕⊖⊗⊘*/^+-] )(?<!and )(?<![*/^+-])(n\d+(?:(?:, (?:and )?| and | & )n\d+)+)"
+_OF = r"\b(?:\s*(?:of|these|those|following|numbers|values|scores|grades|up|all)\b)*:?\s*"
+_TOKEN = re.compile(rf"{_ATOM}%?|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
-_ORDER = "which of the operations comes first; parentheses would say it"
-_STEPS = re.compile(r",?\s*(?:and )?\bthen\b|,\s*(?=[⊕⊖⊗⊘])|\s+and (?=(?:add|subtract|multiply|divide)\b)")
+_VERB = r"(?:add|subtract|multiply|divide)\b"
+_STEPS = re.compile(rf",?\s*(?:and )?\bthen\b|,\s*(?=[⊕⊖⊗⊘]|{_VERB})|\s+and (?={_VERB})")
 _STEP = re.compile(rf"\s*(add|subtract|multiply by|divide by|[⊕⊖⊗⊘])\s*({_ARG})\s*")
 _WHAT, _PART, _WHOLE = r"what (?:percent(?:age)?|%)", r"(?P<part>[^a-z]+?)", r"(?P<whole>[^a-z]+?)"
 _SHARES = (
@@ -84,7 +59,11 @@ _SHARES = (
     rf"{_WHAT} is {_PART} of {_WHOLE}",
     rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
 )
-_LONGEST, _DEEPEST, _MOST_DIGITS = 2_000, 50, 1_000
+_CHANGE = re.compile(
+    r"(?:percent(?:age)?|%) (change|increase|decrease|drop|reduction|growth) "
+    r"(?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
+)
+_LONGEST, _DEEPEST, _MOST_DIGITS, _LARGEST_FACTORIAL = 2_000, 50, 1_000, 100
 
 
 def read_calculation(text: str) -> Problem:
@@ -92,10 +71,12 @@ def read_calculation(text: str) -> Problem:
     if len(text) > _LONGEST or re.search(rf"\d!|\d{{{_MOST_DIGITS}}}", text):
         raise Unread("a factorial, or a calculation of this length")
     low, reader = " ".join(text.lower().split()), _Rewriter()
-    if sides := _equation(_replaced(low)):
+    if sides := sides_of(replaced(low)):
         left, right = (reader.whole(side) for side in sides)
         return Problem(tuple(Goal("Answer", each) for each in solutions(left, right)))
     expression, unit = reader.shaped(low.strip(" ?!.="))
+    if Unknown() in reader.atoms:
+        raise Unread("what the number is")
     value(expression)
     degree = _degree(expression)
     if len(reader.currencies) > 1 or degree not in {0, 1}:
@@ -103,32 +84,6 @@ def read_calculation(text: str) -> Problem:
     currency = "".join(reader.currencies) if degree else ""
     read = tuple(dict.fromkeys(reader.read))
     return Problem((Goal("Answer", expression),), (), read, currency, "money" if degree else unit)
-
-
-def _equation(text: str) -> list[str]:
-    """The two sides, with "unknown" for the unknown; none if the text is no equation."""
-    if "unknown" in text and re.search(r"=|\bis\b", text):
-        return [each.strip(" ?.") for each in re.split(r"=" if "=" in text else r"\bis\b", text, maxsplit=1)]
-    names = set(re.findall(r"(?<![a-z'’])[b-hj-z](?![a-z'’])", text)) if "=" in text else set()
-    for name in names:
-        side = rf"((?:[\d.()+*/^\s⊕⊖⊗⊘-]|(?<![a-z]){name}(?![a-z]))+)"
-        if (found := re.search(rf"{side}={side}", text)) and name in found[0]:
-            around = text[: found.start()] + " " + text[found.end() :]
-            outside = _TOKEN.findall(re.sub(rf"\b{name} ?= ?\?* ?$", "", around))
-            others = (names - {name}) & set(outside)
-            if others or any(word in _CHANGING or word.isdigit() or word in "=+*/^-" for word in outside):
-                raise Unread(f'"{" ".join(outside)[:60]}"')
-            if re.search(rf"/\s*[\d.]+\s*[{name}(]", found[0]):
-                raise Unread(_ORDER)
-            sides = (re.sub(rf"(?<=[\d)])\s*(?=[{name}(])", "*", each) for each in found.groups())
-            return [re.sub(rf"(?<![a-z]){name}(?![a-z])", " unknown ", each) for each in sides]
-    return []
-
-
-def _replaced(text: str) -> str:
-    for pattern, sign in _REPLACED:
-        text = re.sub(pattern, sign, text)
-    return re.sub(r"(?<=[\d)])\s?x\s?(?=[\d(])", "*", text) if "=" not in text.strip(" =?") else text
 
 
 def _degree(expression: Expression) -> int:
@@ -168,6 +123,10 @@ class _Rewriter:
             if found := re.search(rf"(?:^|\s){pattern}$", text):
                 part, whole = (self.whole(found[name]) for name in ("part", "whole"))
                 return over(product(part, Number("100")), whole), "%"
+        if found := _CHANGE.search(text):
+            old, new = self.whole(found[2]), self.whole(found[3])
+            grown = minus(new, old) if found[1] in {"change", "increase", "growth"} else minus(old, new)
+            return over(product(grown, Number("100")), old), "%"
         expression = self.whole(text)
         if form and form[1] == "percent":
             return product(expression, Number("100")), "%"
@@ -180,15 +139,17 @@ class _Rewriter:
 
     def whole(self, text: str) -> Expression:
         """The expression that is all of the text, but for words at its ends that change nothing."""
-        first, *steps = _STEPS.split(self.numbers(_replaced(text)))
+        first, *steps = _STEPS.split(self.numbers(replaced(text)))
         expression = self.functions(first)
+        if steps and re.search(rf"{_VERB} {_ATOM}\s*$", first):
+            raise Unread("what the first number is added to")
         for step in steps:
             if scaled := re.fullmatch(r"\s*(double|halve|triple|square)\s*", _RESULT.sub(" ", step).rstrip(" .!")):
                 expression = {"square": power(expression, "2")}.get(
                     scaled[1], product(Number({"double": "2", "halve": "0.5"}.get(scaled[1], "3")), expression)
                 )
                 continue
-            found = _STEP.fullmatch(_RESULT.sub(" ", step).rstrip(" .!"))
+            found = _STEP.fullmatch(" ".join(_RESULT.sub(" ", step).rstrip(" .!").split()))
             if not found:
                 raise Unread(f'"{step.strip()[:60]}"')
             sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])
@@ -206,6 +167,7 @@ class _Rewriter:
             return self.atom(Number(digits, match[0] if match[1] else ""))
 
         text = _NUMBER.sub(figure, self.words(text))
+        text = re.sub(r"\bunknown\b", lambda _: self.atom(Unknown(), "c"), text)
         text = re.sub(
             rf"({_ATOM})\s({_ATOM}/{_ATOM})", lambda match: self.atom(self.parsed(f"{match[1]}+{match[2]}")), text
         )
@@ -245,9 +207,11 @@ class _Rewriter:
     def parsed(self, text: str) -> Expression:
         """Atoms and signs, in the order of the operations."""
         if re.search(r"o\d+\s*[-+*/^⊕⊖⊗⊘]|p\d+\s*(?:[*/^⊗⊘]|[⊕⊖](?!\s*p))|[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
-            raise Unread(_ORDER)
+            raise Unread(ORDER)
         if found := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
             return changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
+        if found := re.fullmatch(rf"\s*({_ATOM})\s*[*⊗]\s*({_ATOM})%\s*", text):
+            return product(self.at(found[1]), Number(self.portion(found[2])))
         if found := re.fullmatch(rf"\s*({_ATOM})%\s*", text):
             return Number(self.portion(found[1]))
         for sign, plain in zip("⊕⊖⊗⊘^", ("+", "-", "*", "/", "**"), strict=True):
@@ -258,11 +222,11 @@ class _Rewriter:
             raise Unread(f'"{re.sub(_ATOM, "…", text).strip()[:60]}" in a calculation') from None
 
     def at(self, name: str) -> Expression:
-        return Unknown() if name == "unknown" else self.atoms[int(name[1:])]
+        return self.atoms[int(name[1:])]
 
     def built(self, node: ast.expr) -> Expression:
         match node:
-            case ast.Name(id=name) if name == "unknown" or re.fullmatch(_ATOM, name):
+            case ast.Name(id=name) if re.fullmatch(_ATOM, name):
                 return self.at(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 made = self.built(operand)
@@ -297,25 +261,21 @@ class _Rewriter:
         return portion
 
     def operands(self, text: str) -> list[Expression]:
-        return [
-            self.parsed(re.sub(r"^an? ", "", each)) for each in re.split(r"\s*,\s*and |\s*,\s*|\s+and |\s*&\s*", text)
-        ]
+        return [self.parsed(re.sub(r"^an? ", "", each)) for each in re.split(_SEPARATOR, text)]
 
 
 def _trimmed(text: str) -> str:
     """Without the words at both ends. Raises Unread for one that may change the result."""
     tokens = _TOKEN.findall(text.strip(" =?.!"))
-    core = [at for at, token in enumerate(tokens) if re.fullmatch(rf"{_ATOM}%?|unknown", token) or token in _SIGNS]
+    core = [at for at, token in enumerate(tokens) if re.fullmatch(rf"{_ATOM}%?", token) or token in _SIGNS]
     if not core:
         raise Unread(f'"{text.strip()[:60]}", in which there is nothing to calculate')
     first, last = core[0], core[-1]
     outside = [*tokens[:first], *tokens[last + 1 :]]
-    if changing := [word for word in outside if word in _CHANGING or word in "%="]:
+    if changing := [word for word in outside if word in CHANGING or word in "%="]:
         raise Unread(f'"{changing[0]}" in a calculation')
     if words := [
-        token
-        for token in tokens[first : last + 1]
-        if token[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?|unknown", token)
+        token for token in tokens[first : last + 1] if token[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?", token)
     ]:
         raise Unread(f'"{words[0]}" in a calculation')
     return " ".join(tokens[first : last + 1])
@@ -330,11 +290,7 @@ def _each(make: Callable[[list[Expression]], Expression]) -> _Maker:
 
 def _applied(make: Callable[[Expression], Expression]) -> _Maker:
     """What was in parentheses is certainly all of the operand, as is an unknown."""
-    return lambda reader, match: reader.atom(make(reader.at(match[1])), "n" if match[1][0] in "cu" else "o")
-
-
-def _raised(exponent: str) -> _Maker:
-    return lambda reader, match: reader.atom(power(reader.at(match[1] or match[2]), exponent))
+    return lambda reader, match: reader.atom(make(reader.at(match[1])), "n" if match[1][0] == "c" else "o")
 
 
 def _middle(numbers: Sequence[Expression]) -> Expression:
@@ -353,11 +309,17 @@ def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
     return reader.atom(minus(one, other), "o")
 
 
-def _raised_by(reader: _Rewriter, match: re.Match[str]) -> str:
-    base, off = reader.parsed(match[2]), match[1] not in {"increase", "raise"}
-    if match[4]:
-        return reader.atom(changed(base, reader.portion(match[3]), off=off), "o")
-    return reader.atom(minus(base, reader.parsed(match[3])) if off else total(base, reader.parsed(match[3])), "o")
+def _rated(reader: _Rewriter, match: re.Match[str]) -> str:
+    found = match.groupdict()
+    off = found.get("word", "off") not in {"more", "add", "increase", "raise"}
+    return reader.atom(changed(reader.parsed(found["base"]), reader.portion(found["percent"]), off=off), "o")
+
+
+def _factorial(reader: _Rewriter, match: re.Match[str]) -> str:
+    last = value(reader.at(match[1] or match[2]))
+    if last is None or last.denominator != 1 or not 0 <= last <= _LARGEST_FACTORIAL:
+        raise Unread("a factorial of this number")
+    return reader.atom(product(Number("1"), *(Number(str(each)) for each in range(1, int(last) + 1))), "o")
 
 
 def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
@@ -367,28 +329,39 @@ def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
     return reader.atom(product(Number(reader.portion(match[1])) if match[2] else reader.at(match[1]), whole), "p")
 
 
+_PERCENT, _BASE = rf"(?P<percent>{_ATOM})%", rf"(?P<base>{_ARG})"
 _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
-        (rf"({_ATOM}) ?squared\b|square of ({_ATOM})", _raised("2")),
-        (rf"({_ATOM}) ?cubed\b|cube of ({_ATOM})", _raised("3")),
+        (rf"\bsquare(?: of)? ({_ATOM})", _applied(lambda of: power(of, "2"))),
+        (rf"\bcube(?: of)? ({_ATOM})", _applied(lambda of: power(of, "3"))),
+        (rf"\bfactorial of ({_ATOM})|({_ATOM}) factorial\b", _factorial),
         (rf"(?:sqrt|(?:square|sq) root|√)(?: of)? ?({_ATOM})", _applied(lambda of: Operation("square_root", (of,)))),
         (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: power(of, "1/3"))),
         (rf"half(?: of)? ({_ATOM})", _applied(lambda of: product(Number("0.5"), of))),
-        (rf"(?:double|twice) ({_ATOM}|unknown)", _applied(lambda of: product(Number("2"), of))),
+        (rf"(?:double|twice) ({_ATOM})", _applied(lambda of: product(Number("2"), of))),
         (rf"triple ({_ATOM})", _applied(lambda of: product(Number("3"), of))),
         (rf"\b({_ATOM})(%?) (of|off|off of) ({_ATOM})(?! ?%)", _shared),
+        (rf"\b{_PERCENT} (?P<word>more|less) than {_BASE}", _rated),
+        (rf"\b(?P<word>add|take|subtract|deduct) {_PERCENT} (?:to|from) {_BASE}", _rated),
+        (rf"\b(?P<word>increase|raise|decrease|reduce|lower|discount) {_BASE} by {_PERCENT}", _rated),
+        (rf"{_BASE}\s*(?:,|with|at|less)?\s*(?:an? )?{_PERCENT} (?:off|discount)\b", _rated),
         (rf"\badd {_LIST} to ({_ARG})|\badd ({_ARG}) to ({_ARG})", _each(lambda found: total(*found))),
-        (rf"\b(?:(?:sum|total) of|add(?: up)?) {_LIST}", _each(lambda found: total(*found))),
+        (rf"\b(?:sum|total|add){_OF}{_LIST}", _each(lambda found: total(*found))),
         (
-            rf"\bproduct of {_LIST}|\bmultiply {_LIST}|\bmultiply ({_ARG}) by ({_ARG})",
+            rf"\b(?:product|multiply){_OF}{_LIST}|\bmultiply ({_ARG}) by ({_ARG})|{_LIST} multiplied\b",
             _each(lambda found: product(*found)),
         ),
-        (rf"\b(?:average|mean|avg)(?: of)? {_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
-        (rf"\bmedian(?: of)? {_LIST}", _each(_middle)),
+        (rf"\b(?:average|mean|avg){_OF}{_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
+        (rf"\bmedian{_OF}{_LIST}", _each(_middle)),
+        (
+            rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)",
+            _each(lambda found: total(*found)),
+        ),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
         (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
         (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),
-        (rf"\b(increase|raise|decrease|reduce|lower) ({_ARG}) by ({_ARG})(%?)", _raised_by),
+        (rf"\b(?:increase|raise) ({_ARG}) by ({_ARG})", _each(lambda found: total(*found))),
+        (rf"\b(?:decrease|reduce|lower|discount) ({_ARG}) by ({_ARG})", _each(lambda found: minus(*found))),
     )
 )

@@ -32,7 +32,10 @@ class Clauses:
     def __init__(self, pieces: Sequence[Piece], marks: Marks, *, are_each: bool = False) -> None:
         self.marks, self.are_each = marks, are_each
         self._priced: dict[str, bool] = {}
+        self.price_lists: set[int] = set()
+        """The sentences that say what things cost, of which another says how many are bought."""
         self.pieces = self._joined(pieces)
+        self._priced_sentences = {each.sentence for each in self.pieces if self.has_price(each.text)}
         self.counts = [each for piece in self.pieces if not self.has_price(piece.text) for each in self._counts(piece)]
 
     def has_price(self, text: str) -> bool:
@@ -96,11 +99,7 @@ class Clauses:
 
     def _counts(self, piece: Piece) -> Iterator[Count]:
         """A count that stands in a sentence without a price is not of the part that was spoken of last."""
-        label = (
-            piece.label
-            if any(each.sentence == piece.sentence and self.has_price(each.text) for each in self.pieces)
-            else ""
-        )
+        label = piece.label if piece.sentence in self._priced_sentences else ""
         for match in re.finditer(N, piece.text):
             if not re.search(P, piece.text):
                 nouns = stems(re.split(ANY, piece.text[match.end() :])[0])[:4]
@@ -126,19 +125,39 @@ class Clauses:
             entry = Entry(name, reading.counted(quantity), price.value, price.currency, piece)
             self.counts.append(Count(entry.quantity, stems(name), piece, 0, piece.label, is_priced=True))
             return entry
-        entry = Entry(name, "1", price.value, price.currency, piece, is_counted=False)
+        return self._uncounted(Entry(name, "1", price.value, price.currency, piece, is_counted=False), reading)
+
+    def _uncounted(self, entry: Entry, reading: Reading) -> Entry:
+        """An entry without a quantity of its own: one of it, or as many as another clause says."""
+        text, piece, name, at = reading.text, entry.place, entry.name, reading.price
         per = re.search(r"\bper\s+(\w+)", text)
         unit = stem(per[1].lower()) if per else reading.unit
         one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE) and unit in {"", "each"} - (
             {"each"} if w.FEES & set(stems(name)) else set()
         )
-        unnamed = not name and (not price.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
+        unnamed = not name and (not entry.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
-        if reading.for_all or one or not (unnamed or unit or listed):
+        head = set(stems(name.split(" of ")[0]))
+        if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, head, unit)):
+            return replace(entry, quantity=number, is_counted=True)
+        sole = unnamed and entry.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1
+        if reading.for_all or one or sole or not (unnamed or unit or listed):
             return entry
         if number := self._looked_up(piece, unit, set(stems(name)) - w.FEES):
             return replace(entry, quantity=number, is_counted=not entry.is_fee)
         raise reading.unread("how many in")
+
+    def _listed(self, piece: Piece, name: set[str], unit: str) -> str:
+        """How many are bought according to another clause, if this one is of a list of prices: "a mug costs $5"."""
+        name -= w.PASSING | w.PARTS | w.FEES
+        others = [each for each in self.counts if not each.is_priced and each.place is not piece]
+        fits = [each for each in others if each.place.sentence >= piece.sentence and name & set(each.nouns)]
+        if not fits or not (unit in {"", "each"} or all(same(unit, each.nouns) for each in fits)):
+            return ""
+        self.price_lists.add(piece.sentence)
+        for each in fits:
+            each.is_used = True
+        return fits[0].value if len({each.value for each in fits}) == 1 else ""
 
     def _looked_up(self, piece: Piece, unit: str, name: set[str]) -> str:
         """How many there are according to another clause."""

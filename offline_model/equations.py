@@ -5,19 +5,7 @@ from functools import reduce
 from typing import TypeAlias
 
 from offline_model.numbers import decimal
-from offline_model.problem import (
-    Expression,
-    Number,
-    Operation,
-    Unknown,
-    Unread,
-    minus,
-    over,
-    power,
-    product,
-    total,
-    value,
-)
+from offline_model.problem import Expression, Number, Operation, Unknown, Unread, minus, over, product, total, value
 
 _Polynomial: TypeAlias = tuple[Fraction, ...]
 """The constant and the coefficients of x and x squared."""
@@ -47,7 +35,7 @@ def _quadratic(a: Fraction, b: Fraction, c: Fraction) -> tuple[Expression, ...]:
     divisor = product(Number("2"), leading)
     if not size:
         return (over(minus_b, divisor),)
-    root = Operation("square_root", (minus(power(linear, "2"), product(Number("4"), leading, constant)),))
+    root = Operation("square_root", (minus(product(linear, linear), product(Number("4"), leading, constant)),))
     return over(minus(minus_b, root), divisor), over(total(minus_b, root), divisor)
 
 

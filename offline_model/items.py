@@ -31,7 +31,7 @@ _BARE = tuple(  # where a number without a currency is a price; the first that i
         rf"(?:\bat|@)\s+({N})(?=\s+an?\s+\w)",
         rf"{N}.*\sfor\s+({N})(?!\s*[^\W\d_]+s\b)",
         rf"\S\s+(?:at|à|for|is|was)\s+({N})(?=\s*$|\s+(?:total|altogether|how|what|at|from|euros?|dollars?)\b)",
-        rf"({N})(?=\s+(?:at|from|how|what|total|altogether)\b|\s*$)",
+        rf"({N})(?=\s+(?:at|from|how|what|total|altogether|{'|'.join(sorted(w.FEES))})\b|\s*$)",
     )
 )
 _CERTAIN = 3  # of these patterns say that it is a price; the others find it if the text has such prices
@@ -171,8 +171,10 @@ class Reading:
         opens = bool(measured and self.begins(measured[0]) and self.unit)
         if not chosen and (per_measure or opens or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
             chosen = measured
-        late = [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
+        late = [at for at in measured if at > self.price and self.before(at) == "for" and not self.unit and chosen]
+        late += [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
         named = [at for at in numbers if kinds[at] == "digit" and is_plural(self.after(at))]
+        named += [at for at in numbers if kinds[at] == "digit" and self.after(at) == "at" and self.value(at) != 1]
         hidden = late or (not chosen and (named or len(measured) > 1))
         if hidden or len(chosen) > 1 or any(_is_decimal(self.text, at, self.marks) for at in {*numbers} - {*chosen}):
             raise self.unread("which number is the quantity in")

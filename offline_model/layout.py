@@ -26,7 +26,6 @@ _PIECES = re.compile(
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))",
     re.IGNORECASE,
 )
-_BARE_PRICE = re.compile(rf"({N})(?=\s{N}\s[^\W\d_])")
 _IN_PARENTHESES = re.compile(r"\(([^()\n]*)\)?")
 _LISTED = re.compile(rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*(?:{M}|{N})[^()]*)\)")  # "Best Buy (1 TV $380, a cable $12)"
 _SIZE_WORDS = "|".join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))
@@ -47,6 +46,7 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
     rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
     rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
+    rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill|invoice))?(?=\s(?:shows?|lists?|has|had|charge[sd]?|sells)\b)",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
@@ -58,7 +58,7 @@ _BEFORE_COUNT = rf"\s+(?={N}\s(?!(?:for|at|and|x)\b)[^\W\d_])"
 _OPENING = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){{0,3}}){_BEFORE_COUNT}")
 _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
 _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
-_OPENERS = {";", "|", "//", "/", "then"}
+_OPENERS = {":", ";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = frozenset(
@@ -79,7 +79,7 @@ class Piece:
 
 def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     """`rows` has the parts of the rows of tables."""
-    text = _LISTED.sub(_listed, _BARE_PRICE.sub(lambda match: match[0] + "," * marks.is_price(match[1]), text))
+    text = _LISTED.sub(_listed, text)
     text = "\n".join(
         _IN_PARENTHESES.sub(lambda match, line=line: _opened(match, line), line)  # type: ignore[misc]
         for line in text.split("\n")
@@ -100,10 +100,9 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
             pieces.append(Piece(line[1:], rows[ord(line[0]) - ROW], sentence, number))
         elif not headings[number]:
             listed = bool(labels.label and blocks and _BULLET.match(raw[number]))
-            for at, each in enumerate(_SENTENCE.split(line)):
+            for each in _SENTENCE.split(line):
                 sentence += 1
-                labels.follow(each if at else "")
-                pieces += _with_trailing_labels(list(labels.pieces(each, sentence, number, listed=listed)))
+                pieces += labels.trailing(list(labels.pieces(each, sentence, number, listed=listed)))
     return [replace(piece, text=re.sub(r"\([^()]*\)?", " ", piece.text)) for piece in pieces]
 
 
@@ -118,12 +117,6 @@ class _Labels:
     opened: str = ""
     nested: int = -1
     """The sentence that has a label within a label."""
-
-    def follow(self, sentence: str) -> None:
-        """ "Rent: $900." after another label, in the same line."""
-        found = _LABEL.match(sentence)
-        if self.label and found and re.fullmatch(rf"{M}\s*", sentence[found.end() :]):
-            self.label = name_of(found[1]) or self.label
 
     def pieces(self, text: str, sentence: int, line: int, *, listed: bool) -> Iterator[Piece]:
         cuts = list(_cut(text))
@@ -149,6 +142,21 @@ class _Labels:
             self.opened = self.label
         return rest
 
+    def trailing(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """ "3 pens at $2 each from Staples": the name at the end is of the pieces before it, too."""
+        labelled: list[Piece] = []
+        names = {found[1] for piece in pieces if (found := _TRAILING.search(piece.text))}
+        if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
+            pieces, self.label = [replace(piece, label="") for piece in pieces], ""
+        for piece in pieces:
+            labelled.append(piece)
+            found = _TRAILING.search(piece.text)
+            if found and not piece.label and (name := name_of(found[1])) and re.search(ANY, piece.text):
+                labelled[-1] = replace(piece, text=piece.text[: found.start()])
+                for at, each in enumerate(labelled):
+                    labelled[at] = each if each.label else replace(each, label=name)
+        return labelled
+
 
 def _listed(match: re.Match[str]) -> str:
     """Items in parentheses after a name are a part; a price or a count alone belongs to what stands before."""
@@ -163,22 +171,6 @@ def _opened(match: re.Match[str], line: str) -> str:
     if re.search(ANY, SIZED.sub("", inner)) or sized & w.CONTAINERS & set(stems(outside)):
         return f", {inner}, "
     return " " if sized else match[0]
-
-
-def _with_trailing_labels(pieces: Sequence[Piece]) -> list[Piece]:
-    """ "3 pens at $2 each from Staples": the name at the end is of the pieces before it, too."""
-    labelled: list[Piece] = []
-    names = {found[1] for piece in pieces if (found := _TRAILING.search(piece.text))}
-    if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
-        pieces = [replace(piece, label="") for piece in pieces]
-    for piece in pieces:
-        labelled.append(piece)
-        found = _TRAILING.search(piece.text)
-        if found and not piece.label and (name := name_of(found[1])) and re.search(ANY, piece.text):
-            labelled[-1] = replace(piece, text=piece.text[: found.start()])
-            for at, each in enumerate(labelled):
-                labelled[at] = each if each.label else replace(each, label=name)
-    return labelled
 
 
 def name_of(text: str) -> str:
@@ -211,15 +203,15 @@ def _heading(raw: str, line: str, after: str) -> str:
 
 def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     """The sentence at commas and words like "and", but not in parentheses and not in a label."""
-    sentence = sentence.lstrip(" :")
+    sentence, joined = sentence.lstrip(" :"), ""
     label = _LABEL.match(sentence)
     apart = label and re.search(rf"([^\W\d_]*)\s*{N}\s+(?!(?:from|by|at)\b)[a-z]", label[1])
     is_sentence = label and not name_of(label[1]) and (w.NOT_NAMES | w.VERBS) & set(label[1].lower().split())
     if label and (is_sentence or (apart and stem(apart[1].lower()) not in w.PARTS)):
         yield "", label[1]
-        sentence = sentence[label.end() :]
+        sentence, joined = sentence[label.end() :], ":"
         label = _LABEL.match(sentence)
-    start, joined = 0, ""
+    start = 0
     masked = re.sub(r"\([^)]*\)", lambda match: "(" + "." * (len(match[0]) - 2) + ")", sentence)
     masked = _NAMED_TOGETHER.sub("+-+", masked)
     for match in _PIECES.finditer(masked, label.end() if label and not re.search(r",|\d", label[1]) else 0):

@@ -33,7 +33,7 @@ _NUMBER = r"\d+(?:[.,]\d+)*|\.\d+"
 _NUMBERED = r"inv|invoice|order|receipt|acct|account|ref|po|customer|member|ticket|table|card|phone"
 _AMOUNT = re.compile(
     rf"""(?P<aside>
-    \b0\d/\d\d\b(?!/) | \b[12]\d/0\d\b(?!/)
+    \b0\d/\d\d\b(?!/) | (?<=[a-z]\ )\d\d/\d\d(?=\n) | \b[12]\d/0\d\b(?!/)
   | https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+ | \(\d{{3}}\)\ ?\d{{3}}-\d{{4}}\b | \b\d{{3}}-\d{{4}}\b
   | (?<![\d$£€.])\d{{3}}[-.]\d{{3}}[-.]\d{{4}}\b | \+\d{{1,3}}(?:[ -]\d{{2,4}}){{2,4}}\b
   | \b\d{{4}}-\d\d-\d\d\b | \b\d{{1,2}}[/.]\d{{1,2}}[/.](?:19|20)?\d\d\b | \b(?:on|dated?)\ \d{{1,2}}/\d{{1,2}}\b
@@ -47,7 +47,7 @@ _AMOUNT = re.compile(
   | \b(?:po|inv|ref|cost\ cent(?:er|re)|dept|project|job|quote|account)\ ?(?:no\.?|code|\#)?:?\ \d{{3,}}{_ENDS}
   | \b\w+day\ at\ \d{{1,2}}{_ENDS} | \b(?:flat|unit|apt|house|room)\ (?:no\.?|number)\ ?\d+
   | \b(?:inv|invoice|acct|ref|receipt|sku|flight|route|highway|aisle|row|apt|zip|page|exit|gate|room|suite)
-    \.?\ [a-z]{{0,3}}-?\d[\w-]*{_ENDS}
+    \.?\ [a-z]{{0,3}}-?\d[\w-]*(?!:){_ENDS}
   | \b(?:tel|phone|fax|mobile|cell|call)\b[ .:]{{0,3}}(?:us\ on\ |at\ )?[+(]?\d[\d ()-]{{5,20}}\d
   | \b\d{{1,5}}\ (?-i:(?:[A-Z][A-Za-z]+\ ){{1,3}})(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|blvd|way|court)\b\.?
   | \b(?:[a-z]+\ )?0\d{{2,}}\b(?![.,/:]\d) | \b\d{{1,2}}/\d{{1,2}}(?=\s+\d{{1,2}}:\d\d)

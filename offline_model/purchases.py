@@ -12,7 +12,19 @@ from offline_model.items import Entry, labels_of, stands_alone, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal
-from offline_model.problem import Expression, Number, Part, PartTotal, Problem, Unread, changed, minus, product, total
+from offline_model.problem import (
+    Expression,
+    Goal,
+    Number,
+    Part,
+    PartTotal,
+    Problem,
+    Unread,
+    changed,
+    minus,
+    product,
+    total,
+)
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
 from offline_model.words import stem, stems
@@ -24,6 +36,8 @@ _TIDIED = tuple(
     for pattern, by in (
         (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
         (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
+        (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
+        (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
         (r"(?<=\d )nos\.?(?= )", "x"),  # "12 nos. milk"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
@@ -33,11 +47,9 @@ _TIDIED = tuple(
         ),
     )
 )
-_WRAPPED = re.compile(r"(?<=[^\n])\n(?=(?:each|apiece|per|and|at|of|for|with|plus)\b)")  # a line that goes on
-_HEADERS = re.compile(
-    r"^(?:from|to|cc|subject|re|fwd?|date|sent): [^\d\n]*$\n?", re.IGNORECASE | re.MULTILINE
-)  # of a mail
-_POUNDS = re.compile(r"[$€£¥₹]|dollar|euro|buck|\b(?:per|a|each) pound\b|/\s?(?:lb|pound)", re.IGNORECASE)
+_LINE_TOTAL = re.compile(
+    r"^(.*(?<![\w.])(\d+)\b[^\d\n]*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE
+)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
 )
@@ -64,9 +76,9 @@ def read_purchases(text: str) -> Problem:
         raise Unread(f"the control character {found[0]!r}")
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
-    text = _HEADERS.sub("", text if "%" in text else w.UNTAXED.sub("", text))
-    rest, rows = take_tables(_WRAPPED.sub(" ", text))
-    asked = read_question(rest if _POUNDS.search(rest) else re.sub(r"(\d[\d.,]*)\spounds?\b(?!\sof)", r"£\1", rest))
+    text = text if "%" in text else w.UNTAXED.sub("", text)
+    rest, rows = take_tables(_LINE_TOTAL.sub(_without_total, text))
+    asked = read_question(rest)
     tidy = asked.text
     for pattern, by in _TIDIED:
         tidy = pattern.sub(by, tidy)
@@ -87,7 +99,21 @@ def read_purchases(text: str) -> Problem:
     parts = [bill.part(label) for label in bill.labels]
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
+    single = [Goal(part.name, PartTotal(at)) for at, part in enumerate(parts) if _asks_for(part.name, asked.text)]
+    goals = single + goals if len(single) == len(goals) == 1 < len(parts) else goals
     return Problem(tuple(goals), tuple(parts), (*read, *more), bill.currency, "money")
+
+
+def _asks_for(name: str, text: str) -> bool:
+    """Whether the question names a part: "How much did I spend at Boots?"."""
+    return name != "" and bool(
+        re.search(rf"\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?", text, re.IGNORECASE)
+    )
+
+
+def _without_total(line: re.Match[str]) -> str:
+    """ "2 latte @ 4.95  9.90" without the total, if it is right."""
+    return line[1] if Fraction(line[2]) * Fraction(line[3]) == Fraction(line[4]) else line[0]
 
 
 class _Bill:
@@ -148,14 +174,14 @@ class _Bill:
 
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
-        beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
-        if {"free", "included", "nothing", "no"} & set(stems(piece.text)):
-            return False
         if (
             not piece.joined
             or re.search(P, piece.text)
-            or not any(self.clauses.has_price(each.text) for each in beside)
+            or {"free", "included", "nothing", "no"} & set(stems(piece.text))
         ):
+            return False
+        beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
+        if not any(self.clauses.has_price(each.text) for each in beside):
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
@@ -168,6 +194,9 @@ class _Bill:
 
     def check_counts(self) -> None:
         """Every number that is no price and no quantity of one stands for something that needs no price."""
+        for entry in self.entries:
+            if entry.place.sentence in self.clauses.price_lists and not (entry.is_counted or entry.is_fee):
+                raise Unread(f'how many "{entry.name}" are bought')
         for count in self.clauses.counts:
             if not (count.is_priced or count.is_used or self.passes(count)):
                 raise Unread(f'No price found for "{self.marks.shown(count.place.text)}"')
@@ -212,6 +241,8 @@ class _Bill:
         after, text = count.nouns[:2], count.place.text.lower()
         if before[-1:] == ["for"] and set(after[:1]) & (w.TIMES - {"minute", "min", "hour", "hr"}):
             return False  # "$35 a month, for 12 months"
+        if set(after[:1]) & {"night", "hour"} and not (w.VERBS | w.PRONOUNS | {"for"}) & set(text.split()):
+            return False  # "Hotel 3 nights", whose price is missing
         near = set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & w.PEOPLE or after == ["of", "us"]
         aside = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
         return bool(near) and (not priced or bool(set(re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text)) & aside))
@@ -230,7 +261,7 @@ class _Bill:
         """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
         used = {word for piece in self.pieces if re.search(ANY, piece.text) for word in stems(piece.text)}
         used.update(*(stems(entry.name) for entry in self.entries))
-        filling = w.EVERYTHING | w.FEES | w.PARTS | {"of", "the", "and", "in"}
+        filling = w.EVERYTHING | w.FEES | w.PARTS | w.PEOPLE | {"of", "the", "and", "in"}
         names = [set(stems(entry.name)) - filling for entry in self.entries]
         none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
         labels = {*self.labels, *none, ""}
@@ -253,6 +284,9 @@ class _Bill:
         """What is asked of the parts, or is a percentage of one, needs all parts to be found."""
         if not asked.kinds and not any(rate.label and not rate.entry for rate in self.rates):
             return
+        none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
+        if asked.kinds & {"least", "average"} and none - {*self.labels, ""}:
+            raise Unread(f"whether {' and '.join(none)} counts, which costs nothing")
         known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
         named = re.compile(rf"[A-Z][\w'’.&-]*\s+{N}\s+(?!(?:at|for|x|each|per|pcs|pieces|units)\b)[^\W\d_]")
         for before, piece in zip(self.pieces, self.pieces[1:], strict=False):

@@ -8,7 +8,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-EACH = _set("each ea apiece piece item unit one pc pop every")  # after "per" or "a", or alone: the price of one
+EACH = _set("each ea apiece piece item unit one pc pop go every")  # after "per" or "a", or alone: the price of one
 UNITS = _set("unit pair piece item pc set")
 CONTAINERS = _set(
     "bag box case pack packet carton crate tray jar bottle can tin tub roll ream set bundle bunch pallet sack jug "
@@ -28,7 +28,7 @@ PARTS = _set(
     "person people "
     "friend volunteer member section category errand visit contractor company campus floor household bakery "
     "pharmacy purchase group party shipment account cart basket leg season bid option provider school warehouse "
-    "region hotel airline garage printer butcher grocer tailor sport game po note centre center"
+    "region hotel airline garage plan printer butcher grocer tailor sport game po note centre center"
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
@@ -51,21 +51,22 @@ PAYING = _set("used use using apply applied less minu cover redeem after")
 DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
-    "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores"
+    "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores sum"
 )
 VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
     "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
     "take takes found used added went chose sent brought charged charges will would plan plans paying adding costs "
     "sold provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
-    "delivered supplies asks"
+    "delivered supplies asks shows lists"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
 NOT_NAMES = PRONOUNS | _set(
-    "my our me us your their his her is are was were following here here's list need needs want please add total "
-    "sum calculate compute find how what what's which whats items item shopping question problem answer today "
-    "yesterday this these those that each every per if all so then also costs cost price prices amount help hi "
-    "hello dear tell many much who average spend spent altogether both grand check qty quantity units number"
+    "my our me us your their his her is are was were following here here's list need needs want please add total sum "
+    "calculate compute find how what what's which whats items item shopping question problem answer today yesterday "
+    "this these those that each every per if all so then also costs cost price prices amount help hi hello dear tell "
+    "over across among during within compare split many much who average spend spent altogether both grand check qty "
+    "quantity units number"
 )
 LEADING = (
     VERBS
@@ -97,142 +98,126 @@ _EXTRAS = (
     r"(?:(?:sales )?tax(?:es)?|vat|gst|hst|pst|tip|gratuity|discount|saving|shipping|delivery|postage|surcharge"
     r"|service charge|fees?)"
 )
-_ANYWHERE = (
-    r"(?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow)\w*",
-    r"reimburse[ds]? (?:me|us|by)",
-    r"sen[dt] (?:\w+ ){0,3}back|(?:took|take|taking|bring|brought|gave|give|put) (?:\w+ ){1,3}back",
-    r"trade[ds]?[ -]?in|half[ -](?:price(?! (?-i:[A-Z]))|off|the|as|of)|other half",
-    r"paid (?:for )?(?:half|part|some)|bogo\w*|buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)",
-    r"for the price of|(?:two|three|\d)[ -]for[ -](?:one|two|\d\b)(?!\.\d)|on the house|except|excl\w*|apart from",
-    r"besides|other than|rather than|instead|minus the|no longer|already|pre-?paid|paid off|down ?payment",
-    r"pa(?:y|id) [^.?!]{0,20}in advance|(?:earn|redeem|get|use)\w* [^.?!]{0,20}points|cash ?back|rebate later",
-    r"rain ?check|store credit|half (?:now|later|today)|stole\w*|unless|whichever|alternatively|either|neither",
-    r"maybe|perhaps|possibly|probably|(?:un|not )sure|forg[eo]t|unknown|tbd|n/a|varies|depend\w*|no idea",
-    r"(?:do(?:es)?|did|can?)(?: not|n?[’']t) (?:know|recall|remember|say)|on request|haggl\w*",
-    (
-        r"(?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of "
-        r"(?:the(?:m|se)?|those|my|our|(?-i:[A-Z])\w+'s)\b"
-        r"(?<!\d of them)(?<!\d of those)(?<!\d of these)"
-    ),
-    (
-        r"(?:not|never|\w+n[’']t) (?:\w+ ){0,2}"
-        r"(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|counte?d?)"
-    ),
-    r"(?:some|part|(?<!what is )(?<!what's )half|most|rest) of (?:that|it|this|what|which)\b",
-    (
-        r"(?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}"
-        r"(?:points|miles|rewards|gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)"
-    ),
-    rf"{_EXTRAS} only(?! (?:on|for))|(?:only|just) the {_EXTRAS}\b",
-    r"\w+ of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))",
-    r"(?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d",
-    r"chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap",
-    r"(?:order|price|bill|number)s? (?:was |were )?(?:doubled|tripled|halved)",
-    r"owe[sd]? (?:me|him|her|us|them) (?:for|[$£€\d])|times (?:that|what|as)\b",
-    r"round(?:ed)? (?:it |that |this )?(?:up|down|off)|to the (?:nearest|next) (?!cent|penn)",
-    r"\d(?:st|nd|rd|th)(?: \w+)? (?:is |was )?(?:at |for )?(?:free|half|\d+ ?%)",
-    r"money back|g[eo]t (?:my|our|the|his|her|their) (?:\w+ )?back",
-    r"pa(?:y|id|ys) for (?:hers|his|theirs|mine|(?:his|her|their|my) own)\b",
-    r"(?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b",
-    r"(?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))",
-    r"if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b",
-    (  # a count of counts: "2 drinks per guest"
-        r"(?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+"
-        r" (?:an?|per|each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b"
-    ),
-    r"same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)",
-    r"owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)",
-    r"(?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s",
-    r"twice (?:that|the|as|what)|(?:charged|billed|paid) (?:\w+ )?twice",
-    r"(?:third|second|fourth|next|other)(?: one)? (?:is |was |comes )?(?:at |for )?(?:free|half|\d+ ?%)",
-    rf"(?:but|though|which) (?:only|just) {_NUMBER}|(?:one|each)[ -]way(?! (?:ticket|fare|flight|rental)s?\b)",
-    r"(?:it|they|this|that|them) (?:was|were|is|are) (?:cheaper|dearer|less)\b(?! than)(?! ?\?)",
-    r"(?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))",
-    r"if (?:you|he|she|they) (?:spend|buy|order)",
-    r"if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate",
-    r"convert\w*|(?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)",
-    r"every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b",
-    r"revenue|salary|wages?",
+
+
+def _any(alternatives: str) -> re.Pattern[str]:
+    """Of alternatives, one or more a line; a line that ends with "|" goes on in the next one."""
+    pattern = re.sub(r"\n\s*", "|", alternatives.strip()).replace("||", "|").replace("<extra>", _EXTRAS)
+    pattern = pattern.replace("<number>", _NUMBER).replace("<part>", "|".join(sorted(PARTS | PEOPLE | EACH | {"head"})))
+    return re.compile(rf"(?<!\w)(?:{pattern})(?![a-z])", re.IGNORECASE)
+
+
+_STRONG = _any(
+    r"""
+    (?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow)\w*
+    reimburse[ds]? (?:me|us|by)|sen[dt] (?:\w+ ){0,3}back
+    (?:took|take|taking|bring|brought|gave|give|put) (?:\w+ ){1,3}back|trade[ds]?[ -]?in
+    half[ -](?:price(?! (?-i:[A-Z]))|off|the|as|of)|other half|paid (?:for )?(?:half|part|some)|bogo\w*
+    buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)|for the price of
+    (?:two|three|\d)[ -]for[ -](?:one|two|\d\b)(?!\.\d)|on the house|except|excl\w*|apart from|besides|other than
+    rather than|instead|minus the|no longer|already|pre-?paid|paid off|down ?payment|pa(?:y|id) [^.?!]{0,20}in advance
+    (?:earn|redeem|get|use)\w* [^.?!]{0,20}points|cash ?back|rebate later|rain ?check|store credit
+    half (?:now|later|today)|stole\w*|unless|whichever|alternatively|either|neither|maybe|perhaps|possibly|probably
+    (?:un|not )sure|forg[eo]t|unknown|tbd|n/a|varies|depend\w*|no idea
+    (?:do(?:es)?|did|can?)(?: not|n?[’']t) (?:know|recall|remember|say)|on request|haggl\w*
+    (?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of (?:the(?:m|se)?|those|my|our|
+    (?-i:[A-Z])\w+'s)\b(?<!\d of them)(?<!\d of those)(?<!\d of these)
+    (?:not|never|\w+n[’']t) (?:\w+ ){0,2}(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|
+    counte?d?)
+    (?:some|part|(?<!what is )(?<!what's )half|most|rest) of (?:that|it|this|what|which)\b
+    (?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}(?:points|miles|rewards|
+    gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)
+    <extra> only(?! (?:on|for))|(?:only|just) the <extra>\b
+    \w+ of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))
+    (?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d
+    chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap
+    (?:order|price|bill|number)s? (?:was |were )?(?:doubled|tripled|halved)
+    owe[sd]? (?:me|him|her|us|them) (?:for|[$£€\d])|times (?:that|what|as)\b
+    round(?:ed)? (?:it |that |this )?(?:up|down|off)|to the (?:nearest|next) (?!cent|penn)
+    \d(?:st|nd|rd|th)(?: \w+)? (?:is |was )?(?:at |for )?(?:free|half|\d+ ?%)|money back
+    g[eo]t (?:my|our|the|his|her|their) (?:\w+ )?back
+    pa(?:y|id|ys) for (?:hers|his|theirs|mine|(?:his|her|their|my) own)\b
+    (?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b
+    (?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))
+    if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b
+    (?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+ (?:an?|per|
+    each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b
+    same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)
+    owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)
+    (?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s
+    twice (?:that|the|as|what)|(?:charged|billed|paid) (?:\w+ )?twice
+    (?:third|second|fourth|next|other)(?: one)? (?:is |was |comes )?(?:at |for )?(?:free|half|\d+ ?%)
+    (?:but|though|which) (?:only|just) <number>|(?:one|each)[ -]way(?! (?:ticket|fare|flight|rental)s?\b)
+    (?:it|they|this|that|them) (?:was|were|is|are) (?:cheaper|dearer|less)\b(?! than)(?! ?\?)
+    (?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))
+    if (?:you|he|she|they) (?:spend|buy|order)
+    if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate|convert\w*
+    (?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)
+    each (?:\w+ )?(?:gets?|needs?|wants?|takes?|receives?)\b
+    every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue
+    salary|wages?
+    """
 )
-"""Change the arithmetic wherever they stand."""
-_BESIDE_AMOUNTS = (
-    (
-        r"(?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|more than)"
-        rf" {_NUMBER}(?! (?:shop|store|month|trip|place)s\b)"
-    ),
-    rf"(?:less than|fewer than|at least|at most|up to|between|some|or so|every) {_NUMBER}(?!\W+\d| (?:shop|store)s\b)",
-    r"from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))",
-    r"(?<!\w)~ ?\d|(?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d",
-    r"[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d|(?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never",
-    r"\w+n[’']t|or|nor|might|(?-i:may)(?! \d)|worth|both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?",
-    r"half an? (?!dozen)|(?:one|\d|get|gets|got|is|was|for|make|half|comes?) (?:\w+ )?free",
-    r"free (?:one|with|if|over|when)|knock\w*|negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour",
-    r"(?:bit|little|slightly|somewhat) (?:more|less|\w+er)",
-    r"same (?:again|price|amount|number|order|quantity|as|for)|the same\b(?= ?(?:[.,;?!]|$))",
-    r"(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer)(?! \d)|per \w+ per \w+",
-    r"(?:per|each) (?:additional|extra)|by the (?:glass|slice|hour|pound|dozen|bottle)|applied(?! to)",
-    (
-        r"(?<!in the )(?<!at the )(?<!from the )(?:second|third|fourth|last) "
-        r"(?:one|night|item|pair|piece|copy) (?:is |was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)"
-    ),
-    r"deposit (?:paid|already|down)|(?:paid|left|put down|took|made) (?:a |the )?(?:[$£€]? ?[\d.,]+ )?deposit",
-    r"(?:alone|by itself|on its own|expired|covered by)|first \d|thereafter",
-    r"(?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)",
-    r"on sale|(?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down",
-    r"discount(?:s|ed)? for|a couple|handful|enough",
-    r"(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))",
-    r"as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover",
-    r"interest|(?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan",
-    r"invest\w*|margin|(?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)",
-    r"instal?l?ments?|deduct\w*|minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)",
-    (
-        r"if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)"
-        r"|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)"
-    ),
-    r"for the next \w+ (?:months|weeks|days|years|hours|nights)",
-    r"(?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%",
-    r"(?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)",
-    r"bulk (?:price|rate|discount|order)s?|sometimes|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)",
-    r"(?:vat|tax|gst)(?: (?:of |at )?\d+ ?%)? incl|win",
-    rf"per (?!100 ?%){_NUMBER}",
-    r"(?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)",
+"""Changes the arithmetic wherever it stands."""
+_WEAK = _any(
+    r"""
+    (?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|
+    more than) <number>(?! (?:shop|store|month|trip|place)s\b)
+    (?:less than|fewer than|at least|at most|up to|between|some|or so|every) <number>(?!\W+\d| (?:shop|store)s\b)
+    from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))|(?<!\w)~ ?\d
+    (?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d
+    (?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never|\w+n[’']t|or|nor|might|(?-i:may)(?! \d)|worth
+    both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?|half an? (?!dozen)
+    (?:one|\d|get|gets|got|is|was|for|make|half|comes?) (?:\w+ )?free|free (?:one|with|if|over|when)|knock\w*
+    negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour
+    (?:bit|little|slightly|somewhat) (?:more|less|\w+er)|same (?:again|price|amount|number|order|quantity|as|for)
+    the same\b(?= ?(?:[.,;?!]|$))|(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer)(?! \d)
+    per \w+ per \w+|(?:per|each) (?:additional|extra)|by the (?:glass|slice|hour|pound|dozen|bottle)|applied(?! to)
+    (?<!in the )(?<!at the )(?<!from the )(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |
+    was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)
+    deposit (?:paid|already|down)|(?:paid|left|put down|took|made) (?:a |the )?(?:[$£€]? ?[\d.,]+ )?deposit
+    (?:alone|by itself|on its own|expired|covered by)|first \d|thereafter
+    (?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)|on sale
+    (?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down|discount(?:s|ed)? for|a couple
+    handful|enough|(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))
+    as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover|interest
+    (?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan|invest\w*|margin
+    (?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)|instal?l?ments?|deduct\w*
+    minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)
+    if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|
+    an? [a-z ]{2,30}costs?\b|one (?:store|shop|place|vendor)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)
+    for the next \w+ (?:months|weeks|days|years|hours|nights)
+    (?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%
+    (?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)
+    bulk (?:price|rate|discount|order)s?|sometimes|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)
+    (?:vat|tax|gst)(?: (?:of |at )?\d+ ?%)? incl|win|per (?!100 ?%)<number>
+    (?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)
+    """
 )
-"""Change the arithmetic in a sentence that holds an amount."""
-_UNKNOWN_QUESTION = (
-    r"how (?:many|long|far|old|often|big|heavy|fast)|why|when|worth|better|best|median",
-    rf"(?:total|cost|price|much|that|it|what) per (?!(?:{'|'.join(PARTS | PEOPLE | EACH | {'head'})})s?\b)\w+",
-    r"(?:what|which|how many) (?:percent\w*|%)|the rest|original|(?:full|list) price|the net\b(?! total)",
-    r"where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))",
-    r"(?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))",
-    r"percent(?:age)? of|percentage|ratio|proportion|fraction|probability|which (?:item|product)",
-    r"per (?:use|serving)|(?:how much|what) (?:is|does|did|would|do|are|was|were) (?:one|1|a single|(?:an? )?half)\b",
-    (  # a tax or a fee by itself
-        r"(?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does)?|find)"
-        r"(?: be)? (?:(?:the|my|our|that|total|all) )*(?:(?!with|after|before|incl|plus|and)\w+ )?"
-        rf"(?<!after ){_EXTRAS}\b(?! (?:total|bill|included|is it|come))"
-    ),
-    (
-        r"(?:pa(?:y|id)|spen[dt]|cost|charged?|sav(?:e|ed|ings?)) (?:\w+ )?(?:in|on|for|from|by|with) (?:the |my )?"
-        rf"{_EXTRAS}\b"
-    ),
-    r"(?:cheapest|dearest|most expensive) (?:item|product|thing)",
-    r"(?:item|product) (?:is|was|costs?)",
-    r"should (?:i|we|you|he|she|they) (?!get|pay|owe|have|expect|budget|bring|set|be|spend)",
-    r"spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone",
-    r"(?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))",
-    r"fair(?:ly)?",
-    (
-        r"who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|charge[sd]?|is|was) (?:the )?"
-        r"(?:\w+er|\w+est|most|least|more|less|how much))"
-    ),
+"""Changes the arithmetic in a sentence that holds an amount."""
+_UNKNOWN = _any(
+    r"""
+    how (?:many|long|far|old|often|big|heavy|fast)|why|when|worth|better|best|median
+    (?:total|cost|price|much|that|it|what) per (?!(?:<part>)s?\b)\w+|(?:what|which|how many) (?:percent\w*|%)|the rest
+    original|(?:full|list) price|the net\b(?! total)
+    where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))
+    (?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))|percent(?:age)? of
+    percentage|ratio|proportion|fraction|probability|which (?:item|product)|per (?:use|serving)
+    (?:how much|what) (?:is|does|did|would|do|are|was|were) (?:one|1|a single|(?:an? )?half)\b
+    (?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does)?|
+    find)(?: be)? (?:(?:the|my|our|that|total|all) )*(?:(?!with|after|before|incl|plus|
+    and)\w+ )?(?<!after )<extra>\b(?! (?:total|bill|included|is it|come))
+    (?:pa(?:y|id)|spen[dt]|cost|charged?|sav(?:e|ed|ings?)) (?:\w+ )?(?:in|on|for|from|by|with) (?:the |my )?<extra>\b
+    (?:cheapest|dearest|most expensive) (?:item|product|thing)|(?:item|product) (?:is|was|costs?)
+    should (?:i|we|you|he|she|they) (?!get|pay|owe|have|expect|budget|bring|set|be|spend)
+    spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone
+    (?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))
+    fair(?:ly)?
+    who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|costs?|charge[sd]?|is|was) (?:the )?(?:\w+er|\w+est|most|least|
+    more|less|how much))
+    """
 )
-
-
-def _any(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?![a-z])", re.IGNORECASE)
-
-
-_STRONG, _WEAK, _UNKNOWN = _any(_ANYWHERE), _any(_BESIDE_AMOUNTS), _any(_UNKNOWN_QUESTION)
+"""Asks for something that is not worked out."""
 _SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
 _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
 _ASKS = re.compile(
@@ -269,6 +254,8 @@ def changing(text: str) -> str:
 def stem(word: str) -> str:
     """The singular, near enough to compare by."""
     word = word.removesuffix("'s").removesuffix("'")
+    if word == "children":
+        return "child"
     endings = {"ies": "y", "ves": "f", "ches": "ch", "shes": "sh", "sses": "ss", "xes": "x", "oes": "o", "s": ""}
     for ending, singular in endings.items():
         if word.endswith(ending) and len(word) > len(ending) + 1 and not word.endswith("ss"):
