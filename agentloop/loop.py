@@ -186,6 +186,7 @@ class _Run:
                 tool_calls=len(turn.tool_uses),
                 usage=self._own_usage - before,
                 request_id=self._model_caller.request_id,
+                cache_miss=turn.cache_miss,
             )
         )
         return turn
