@@ -45,6 +45,7 @@ bench-quick: .venv/dev.stamp
 # What the same work costs with each peer: the tables of docs/costs.md.
 costs: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.money --write
+	$(BIN)/python -m benchmarks.money.own
 
 interop: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py
