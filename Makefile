@@ -47,6 +47,7 @@ costs: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.money --write
 	$(BIN)/python -m benchmarks.money.own
 
+# Clients and servers of others, with this project's. Installs them under tests/interop: about 1.5 GB from npm and PyPI.
 interop: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py
 	$(BIN)/python -m pytest tests/interop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 
 Status = Literal["working", "completed", "failed", "cancelled"]
 

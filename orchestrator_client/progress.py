@@ -55,13 +55,13 @@ async def connected(setup: Setup, progress: Progress, on_event: EventHandler) ->
 
     On a terminal the user is asked to log in to servers, and about tools that may change things.
     """
-    preparing = asyncio.create_task(asyncio.to_thread(prepare))
     if can_ask():
         from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
         person = Person(progress.paused)
         approvals = Approvals(person, state_folder("orchestrator-client") / "approvals.json")
         setup = replace(setup, browser=TerminalBrowser(person, progress.say), approvals=approvals)
+    preparing = asyncio.create_task(asyncio.to_thread(prepare))
     try:
         async with (
             progress.server_log() as log,

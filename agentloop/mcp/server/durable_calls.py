@@ -97,7 +97,7 @@ class DurableCalls:
         """
         order = _order_for(call)
         if self.engine.is_full:
-            raise ToolError("The server is full: too many agent calls run and wait. Try again later.")
+            raise ToolError("The server is full: too many agent calls are running and waiting. Try again later.")
         try:
             return await self.engine.start(order, order.run_id(call.key))
         except StoreFailed as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +37,7 @@ from agentloop import (
     create_agent_tool_async,
     dispatch,
     exact_json,
+    logs,
 )
 from agentloop.clock_offsets import clock_now
 from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
@@ -62,6 +65,7 @@ MAX_KEY = 200
 """Characters of an idempotency key."""
 
 Context = ServerRequestContext[Any, Any]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +213,10 @@ class Publication:
         batcher = self._batcher if context.request is None else None
         async with reporting(call.tool.name, _channel(context, delegation), batcher) as reports:
             emit = reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event)
+            began = time.monotonic()
             result = await self._result(context, call, emit, reports.say)
+            seconds = round(time.monotonic() - began, 3)
+            logs.info(_log, "call answered", tool=call.tool.name, seconds=seconds, is_error=result.is_error)
         if delegation.call and delegation.events:
             result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
         if timeline is not None:
@@ -221,7 +228,7 @@ class Publication:
     ) -> types.CallToolResult:
         async with _while_client_stays(context):
             return result_of(await self.run(call, emit, progress))
-        return result_of(ToolOutput.error("The client is gone."))
+        return result_of(ToolOutput.error("The client has disconnected."))
 
     async def run(
         self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS

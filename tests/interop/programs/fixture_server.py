@@ -13,7 +13,7 @@ from typing import Any
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from agentloop import CallContext, Limits, Tool, ToolError, ToolOutput
+from agentloop import CallContext, Document, Image, Limits, Tool, ToolError, ToolOutput
 from agentloop.events import EventHandler
 from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.prompts import Prompt
@@ -76,6 +76,22 @@ def test_missing_capability() -> str:
     return "ok"
 
 
+def test_image_content() -> Image:
+    """Returns an image."""
+    return Image(base64.b64decode(PIXEL))
+
+
+def test_embedded_resource() -> Document:
+    """Returns a text with a name."""
+    return Document("This is an embedded resource content.", "embedded-resource")
+
+
+def test_multiple_content_types() -> list[str | Image | Document]:
+    """Returns a text, an image and a document."""
+    image = Image(base64.b64decode(PIXEL))
+    return ["Multiple content types test:", image, Document('{"test":"data","value":123}', "mixed")]
+
+
 def greet(name: str) -> str:
     """Greets."""
     return f"Hello, {name}!"
@@ -128,7 +144,10 @@ class Fixture(Publication):
 
 
 def tools() -> list[Tool]:
-    functions = (test_simple_text, test_error_handling, test_tool_with_progress, test_missing_capability, greet)
+    functions = (
+        *(test_simple_text, test_error_handling, test_tool_with_progress, test_missing_capability, greet),
+        *(test_image_content, test_embedded_resource, test_multiple_content_types),
+    )
     return [
         *(as_agent(Tool.from_function(function)) for function in (slow_compute, failing_job, protocol_error_job)),
         *(Tool.from_function(function) for function in functions),
