@@ -105,8 +105,9 @@ async def test_the_environment_says_what_auto_means(scripted_messages: Serve, mo
     server = scripted_messages([says("done")])
     await Agent("a", LONG, [LOOK], client=server.client).run("go")
     assert marks(server.requests[0].body) == 0
+    monkeypatch.setenv("AGENTLOOP_CACHE", "1d")
     with pytest.raises(ConfigurationError, match="auto, 5m, 1h, off, not '1d'"):
-        await Agent("a", LONG, client=server.client, cache="1d").run("go")  # type: ignore[arg-type]
+        await Agent("a", LONG, client=server.client).run("go")
 
 
 async def test_a_run_that_has_waited_longer_than_the_cache_lasts_caches_for_an_hour(
