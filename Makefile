@@ -45,6 +45,7 @@ bench-quick: .venv/dev.stamp
 # What the same work costs with each peer: the tables of docs/costs.md.
 costs: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.money --write
+	$(BIN)/python -m benchmarks.money.own
 
 # Clients and servers of others, with this project's. Installs them under tests/interop: about 1.5 GB from npm and PyPI.
 interop: .venv/dev.stamp

@@ -2,24 +2,33 @@
 
 The conversation itself keeps everything. The Messages API leaves results out itself if a request asks for it. For
 servers that refuse that, the same is done here. Both keep the latest results, which the model may not have read yet.
-Reference: https://platform.claude.com/docs/en/build-with-claude/context-editing
+If that is not enough, the API summarizes the conversation: its answer begins with the summary, and it ignores what is
+before a summary in later requests.
+References: https://platform.claude.com/docs/en/build-with-claude/context-editing
+https://platform.claude.com/docs/en/build-with-claude/compaction
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from agentloop.messages import Block, Message
 
-BETA = "context-management-2025-06-27"
+Method = Literal["compact", "clear", "local"]
+"""Who shortens prompts: the API, which also summarizes; the API, which clears results only; or this process."""
+WEAKER: Mapping[Method, Method] = {"compact": "clear", "clear": "local"}
+
+_BETAS = {"clear_tool_uses_20250919": "context-management-2025-06-27", "compact_20260112": "compact-2026-01-12"}
 KEPT = 3
 """Results that are kept at least: the latest."""
 NOTE = "[This result was left out to save space. Call the tool again if you need it.]"
 BYTES_PER_TOKEN = 4
 """About; for estimates that are corrected later."""
 
-_CLEAR = "clear_tool_uses_20250919"
+_CLEAR, _COMPACT = _BETAS
+_LEAST_COMPACTED = 50_000
+"""Tokens of a prompt that the API summarizes at least."""
 _THINKING = {"thinking", "redacted_thinking"}
 
 
@@ -42,11 +51,18 @@ class ContextEditor:
         """Whether a prompt of about that length is beyond the limit."""
         return self._limit is not None and prompt_tokens > self._limit
 
-    def for_api(self, messages: Sequence[Message]) -> dict[str, Any]:
-        """The field `context_management` of a request with these messages."""
+    def for_api(self, messages: Sequence[Message], method: Method) -> dict[str, Any]:
+        """The field `context_management` of a request with these messages.
+
+        Summaries begin a tenth above the limit, so that results are cleared first.
+        """
         trigger = {"type": "input_tokens", "value": self._limit}
         keep = {"type": "tool_uses", "value": _count_kept(messages)}
-        return {"edits": [{"type": _CLEAR, "trigger": trigger, "keep": keep}]}
+        edits: list[dict[str, Any]] = [{"type": _CLEAR, "trigger": trigger, "keep": keep}]
+        if method == "compact" and self._limit is not None:
+            value = max(_LEAST_COMPACTED, self._limit * 11 // 10)
+            edits.append({"type": _COMPACT, "trigger": {"type": "input_tokens", "value": value}})
+        return {"edits": edits}
 
     def newly_cleared(self, event: Mapping[str, Any]) -> tuple[int, int] | None:
         """Results and tokens that the API left out, if an event of its stream says that they have become more."""
@@ -96,6 +112,23 @@ class ContextEditor:
 
     def _is_cleared(self, block: Block) -> bool:
         return block.get("type") == "tool_result" and block.get("tool_use_id") in self._cleared
+
+
+def betas_of(context_management: Mapping[str, Any] | None, messages: Sequence[Message]) -> list[str]:
+    """The features of the API that a request with these needs. Summaries need one also when no more are made."""
+    edits = context_management["edits"] if context_management else ()
+    kinds = {edit["type"] for edit in edits} | ({_COMPACT} if any(map(_has_summary, messages)) else set())
+    return [beta for kind, beta in _BETAS.items() if kind in kinds]
+
+
+def is_summary(event: Mapping[str, Any]) -> bool:
+    """Whether the event of a stream brings a summary. Without content, the API could not make one."""
+    delta = event.get("delta")
+    return isinstance(delta, dict) and delta.get("type") == "compaction_delta" and bool(delta.get("content"))
+
+
+def _has_summary(message: Message) -> bool:
+    return isinstance(message["content"], list) and any(each.get("type") == "compaction" for each in message["content"])
 
 
 def _results(messages: Sequence[Message]) -> Iterator[Block]:

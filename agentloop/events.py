@@ -78,7 +78,8 @@ class TextDelta(Event):
 class TurnFinished(Event):
     """The model's response is complete. `usage` is the usage of the turn, including failed attempts.
 
-    `request_id` is the API's, to quote to its operator.
+    `request_id` is the API's, to quote to its operator. `cache_miss` is why the API could not read the prompt from its
+    cache, such as `messages_changed, 5,120 tokens`, if it was asked to say so: see `DIAGNOSTICS_VARIABLE`.
     """
 
     number: int
@@ -86,6 +87,7 @@ class TurnFinished(Event):
     tool_calls: int
     usage: ModelUsage
     request_id: str = ""
+    cache_miss: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,8 @@ class ContextEdited(Event):
     """Old tool results are left out of the run's requests from now on, because its prompts have become too long.
 
     `results` is the number of all that are left out, `tokens` how many tokens that saves, `by` either `api` or `local`:
-    the Messages API does it, or this process does because the server cannot.
+    the Messages API does it, or this process does because the server cannot. Both numbers are 0 if the API has put a
+    summary in the place of the whole conversation so far.
     """
 
     results: int

@@ -195,6 +195,7 @@ class _Run:
                 tool_calls=len(turn.tool_uses),
                 usage=self._own_usage - before,
                 request_id=self._model_caller.request_id,
+                cache_miss=turn.cache_miss,
             )
         )
         if turn.ends_run and number < self._agent.limits.max_turns:

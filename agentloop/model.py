@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from agentloop import exact_json, wire
 from agentloop.api_errors import ApiError, client_unusable
-from agentloop.context_editing import BETA
+from agentloop.context_editing import betas_of
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
@@ -249,7 +249,7 @@ async def stream_turn(
         ConfigurationError: there are no credentials.
     """
     try:
-        betas = [BETA] if request.context_management is not None else []
+        betas = betas_of(request.context_management, request.messages)
         async with client.send(request.body, betas) as answer:
             answered(answer.headers)
             async for event in answer.events:

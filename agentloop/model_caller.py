@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
-from agentloop.context_editing import BYTES_PER_TOKEN, ContextEditor
+from agentloop.context_editing import BYTES_PER_TOKEN, WEAKER, ContextEditor, Method, is_summary
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.limits import Limits
 from agentloop.model import ModelRequest, OnStreamEvent, stream_turn
@@ -49,7 +49,8 @@ class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
 
     `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, `notice` what
-    the operator should know, and `edited` what is left out of prompts: results, tokens, and by whom.
+    the operator should know, and `edited` what is left out of prompts: results, tokens, and by whom. A summary in their
+    place leaves out everything, so it comes without numbers.
     """
 
     def __init__(
@@ -127,25 +128,42 @@ class ModelCaller:
         return self._rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
-        """Send the request without old tool results if it is too long: the API leaves them out, or else this does."""
-        support = support_of(client.base_url)
-        if support.edits_context is False:
+        """Send the request without old tool results if it is too long: the API leaves them out, or else this does.
+
+        With a budget nothing is summarized, because nothing limits what a summary costs.
+        """
+        method = support_of(client.base_url).editing
+        if method == "compact" and self._ledger.left.is_bounded:
+            method = "clear"
+        if method != "local":
+            edited = self._edited_request(request)
+            if not self._editor.is_on(self._prompt_estimate(edited)):
+                return await self._attempt_marked(client, edited)
+        return await self._attempt_edited(client, request, method)
+
+    async def _attempt_edited(self, client: ApiClient, request: ModelRequest, method: Method) -> Turn:
+        """Send the request shortened by that method, or by a weaker one if the server refuses that."""
+        if method == "local":
             return await self._attempt_marked(client, self._without_old_results(request))
-        edited = self._edited_request(request)
-        if not self._editor.is_on(self._prompt_estimate(edited)):
-            return await self._attempt_marked(client, edited)
-        edits = self._editor.for_api(request.messages)
+        edits = self._editor.for_api(request.messages, method)
         try:
-            turn = await self._attempt_marked(client, replace(edited, context_management=edits))
+            return await self._attempt_marked(client, replace(self._edited_request(request), context_management=edits))
         except ModelError as error:
-            if error.status != _BAD_REQUEST or support.edits_context:
+            if error.status != _BAD_REQUEST:
                 raise
-            turn = await self._or_refused(self._attempt_marked(client, self._without_old_results(request)), error)
-            support.edits_context = False
-            self._notice(f"{client.base_url} refuses context_management: old results are left out here from now on.")
+            turn = await self._or_refused(self._attempt_edited(client, request, WEAKER[method]), error)
+            self._remember_refusal(client, method)
+            return turn
+
+    def _remember_refusal(self, client: ApiClient, method: Method) -> None:
+        support = support_of(client.base_url)
+        if support.editing == "local":
+            return  # it refused all of it
+        support.editing = WEAKER[method]
+        if method == "compact":
+            self._notice(f"{client.base_url} makes no summaries: old results are only left out from now on.")
         else:
-            support.edits_context = True
-        return turn
+            self._notice(f"{client.base_url} refuses context_management: old results are left out here from now on.")
 
     def _edited_request(self, request: ModelRequest) -> ModelRequest:
         """The request without the results that were left out before. An unchanged one keeps its serialised body."""
@@ -182,7 +200,7 @@ class ModelCaller:
             self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
         else:
             support.is_known |= marked.marks is not None
-        self._cache.sent(request.messages)
+        self._cache.sent(request.messages, turn.id)
         return turn
 
     async def _or_refused(self, attempt: Coroutine[Any, Any, Turn], refusal: ModelError) -> Turn:
@@ -231,6 +249,8 @@ class ModelCaller:
                 count.now(builder.usage)
             if (cleared := self._editor.newly_cleared(event)) is not None:
                 self._edited(*cleared, "api")
+            if is_summary(event):
+                self._edited(0, 0, "api")
             self._on_stream_event(event, moved_on)
 
         def answered(headers: Mapping[str, str]) -> None:

@@ -81,14 +81,20 @@ def describe(event: Event) -> str | None:  # noqa: C901, PLR0911 - one for each 
             return f"gets the note: {text}"
         case Notice(text=text):
             return text
-        case ContextEdited(results=results, tokens=tokens):
-            return f"{results} old tool results are left out of the prompt, about {tokens:,} tokens"
+        case ContextEdited():
+            return _edited(event)
         case RunFinished(error=str(error)):
             return f"ended without an answer: {error}"
         case RunFinished(answer=str(answer), bill=bill):
             return f"answered after {bill.seconds:.2f} s: {answer}"
         case _:
             return None
+
+
+def _edited(event: ContextEdited) -> str:
+    if event.results == 0:
+        return "the conversation so far is replaced by a summary in the prompt"
+    return f"{event.results} old tool results are left out of the prompt, about {event.tokens:,} tokens"
 
 
 def clip(text: str, characters: int) -> str:

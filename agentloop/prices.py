@@ -88,7 +88,7 @@ _PRICES = {
     "claude-opus-5-5": _price("4", "20", cache_read="0.20"),
     "claude-opus-5": _price("5", "25"),
     "claude-sonnet-5": _price("2", "10"),
-    "claude-fable-5-1": _price("10", "50"),
+    "claude-fable-5-1": _price("10", "50", cache_read="0.25"),
 }
 _LONG_PRICES = {"claude-haiku-5-5": _price("0.50", "2.50")}
 

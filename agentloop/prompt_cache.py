@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from agentloop.context_editing import Method
 from agentloop.errors import ConfigurationError
 from agentloop.messages import Block, Message
 
@@ -28,6 +29,8 @@ Style = Literal["automatic", "blocks", "none"]
 
 CACHE_VARIABLE = "AGENTLOOP_CACHE"
 """The environment variable that says what `auto` means in this process: `5m`, `1h` or `off`."""
+DIAGNOSTICS_VARIABLE = "AGENTLOOP_CACHE_DIAGNOSTICS"
+"""The environment variable that, if not empty, makes requests ask why a prompt was not read from the cache."""
 LIFETIME = {"5m": 300.0, "1h": 3600.0}
 """Seconds since the last use."""
 SHORTEST = 512
@@ -50,8 +53,8 @@ class ServerSupport:
     style: Style = "automatic"
     is_known: bool = False
     """Whether it has accepted this style."""
-    edits_context: bool | None = None
-    """Whether it takes `context_management`; None if that is not known."""
+    editing: Method = "compact"
+    """Who shortens long prompts, as far as that is known."""
 
     def refused(self) -> None:
         self.style = _WEAKER[self.style]
@@ -68,13 +71,18 @@ def support_of(base_url: str) -> ServerSupport:
 
 @dataclass(frozen=True, slots=True)
 class CacheMarks:
-    """The marks of one request: after system prompt and tools (`prefix`), at its `end`, and after message `written`."""
+    """The marks of one request: after system prompt and tools (`prefix`), at its `end`, and after message `written`.
+
+    `diagnostics` asks why it could not read what an earlier one wrote. Only servers that take the style `automatic`
+    are asked.
+    """
 
     ttl: Ttl
     style: Style
     prefix: bool
     end: bool
     written: int | None = None
+    diagnostics: Mapping[str, Any] | None = None
 
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The body with its marks."""
@@ -91,6 +99,8 @@ class CacheMarks:
             messages[-1] = _marked(messages[-1], mark)
         if self.written is not None:
             messages[self.written] = _marked(messages[self.written], mark)
+        if self.diagnostics is not None and self.style == "automatic":
+            marked["diagnostics"] = self.diagnostics
         return marked | {"messages": messages}
 
 
@@ -113,6 +123,7 @@ class PromptCache:
         if chosen not in get_args(CachePolicy):
             raise ConfigurationError(f"Prompts are cached for {', '.join(get_args(CachePolicy))}, not {chosen!r}.")
         self.policy = chosen
+        self.is_diagnosed = bool(os.environ.get(DIAGNOSTICS_VARIABLE))
         self._lock = threading.Lock()
         self._cached_until = 0.0
         self._used_until = 0.0
@@ -175,6 +186,7 @@ class RunCache:
         self._shared = shared
         self._ttl: Ttl = "1h" if shared.policy == "1h" else "5m"
         self._sent: tuple[float, int] | None = None
+        self._message_id: str | None = None
 
     def marks(
         self, style: Style, messages: Sequence[Message], *, prefix_tokens: int, has_tools: bool
@@ -190,11 +202,15 @@ class RunCache:
         was_used = self._shared.is_worth_marking(self._ttl)
         prefix = prefix_tokens >= SHORTEST and (has_tools or was_used)
         end = has_tools or len(messages) > 1
-        return CacheMarks(self._ttl, style, prefix, end, self._written(messages)) if prefix or end else None
+        diagnostics = {"previous_message_id": self._message_id} if self._shared.is_diagnosed else None
+        if not prefix and not end:
+            return None
+        return CacheMarks(self._ttl, style, prefix, end, self._written(messages), diagnostics)
 
-    def sent(self, messages: Sequence[Message]) -> None:
+    def sent(self, messages: Sequence[Message], message_id: str) -> None:
         """The API has answered a request with these messages."""
         self._sent = (time.monotonic(), len(messages))
+        self._message_id = message_id or None
 
     def _written(self, messages: Sequence[Message]) -> int | None:
         """The last message of the request before, if the API would not look that far back from the end."""

@@ -51,9 +51,12 @@ class ToolSpec:
     deferred: bool = False
     """Whether the model has to search for it with the Messages API's tool search."""
     model_schema: ModelSchema | None = None
-    """Sent to the model instead of an input schema that the Messages API would reject."""
+    """Sent to the model instead of an input schema that is longer than it needs or that the API would reject."""
     api_definition: Mapping[str, Any] | None = None
     """The definition of a tool that the Messages API runs itself: see `server_tool`."""
+    allowed_callers: tuple[str, ...] = ()
+    """Who calls the tool at the Messages API: a version of code execution, such as `code_execution_20260120`, whose
+    programs then get the results instead of the model; or `direct`, the model. Empty: the model."""
 
     def for_model(self) -> dict[str, Any]:
         """The tool definition of the Messages API."""
@@ -61,6 +64,8 @@ class ToolSpec:
             return dict(self.api_definition)
         schema = self.input_schema if self.model_schema is None else self.model_schema.schema
         tool = {"name": self.name, "description": self.description, "input_schema": dict(schema)}
+        if self.allowed_callers:
+            tool["allowed_callers"] = list(self.allowed_callers)
         return tool | {"defer_loading": True} if self.deferred else tool
 
     def for_any_author(self) -> ToolSpec:
@@ -192,11 +197,15 @@ class Tool:
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())
         takes_context = bool(parameters) and parameters[0].annotation is CallContext
         model = _arguments_model(function, parameters[1:] if takes_context else parameters)
+        schema = untitled_schema(model)
+        # Other arguments are refused in any case: telling the model costs tokens in every request.
+        for_model = {key: value for key, value in schema.items() if key != "additionalProperties"}
         tool = cls(
             ToolSpec(
                 name=name or function.__name__,
                 description=description or inspect.getdoc(function) or "",
-                input_schema=untitled_schema(model),
+                input_schema=schema,
+                model_schema=ModelSchema(for_model),
                 **spec,
             ),
             function,

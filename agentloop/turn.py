@@ -15,7 +15,7 @@ from typing import Any
 from agentloop import exact_json
 from agentloop.errors import ModelError, StreamBroken, ToolError
 from agentloop.messages import Block
-from agentloop.usage import ModelUsage
+from agentloop.usage import MAX_NAME, TOKENS, ModelUsage
 
 MAX_BLOCKS = 2_000
 """The maximum number of content blocks of one message."""
@@ -31,6 +31,7 @@ _PIECES = {
     "thinking_delta": ("thinking", "thinking"),
     "signature_delta": ("signature", "signature"),
 }
+_SUMMARY = "compaction_delta"
 _SEARCHES = "web_search_requests"
 _TEXTS = {"text": "text", "thinking": "thinking", "redacted_thinking": "data"}
 """The field of each block type that must be a string."""
@@ -72,7 +73,9 @@ class ToolUse:
 class Turn:
     """The model's response: content blocks to append to the history unchanged, and the stop reason.
 
-    `container` identifies where the API executed the model's code, which later requests may go on with.
+    `container` identifies where the API executed the model's code, which later requests may go on with. `id` is the
+    API's id of the message, and `cache_miss` says why it could not read the prompt of an earlier message from its
+    cache: the API's name of the reason and about how many tokens, if it was asked for that.
     """
 
     content: tuple[Block, ...]
@@ -82,6 +85,8 @@ class Turn:
     model: str = ""
     usage: ModelUsage = field(default_factory=ModelUsage)
     container: str = ""
+    id: str = ""
+    cache_miss: str = ""
 
     @property
     def ends_run(self) -> bool:
@@ -99,11 +104,14 @@ class TurnBuilder:
     def __init__(self) -> None:
         self.model = ""
         self._counts: dict[str, Any] = {"requests": 1}
+        self._summary: dict[str, int] = {}
         self._usage: ModelUsage | None = None
         self._blocks: dict[int, Block] = {}
         self._pieces: dict[int, dict[str, list[str]]] = {}
         self._stop: Mapping[str, Any] = {}
         self._container = ""
+        self._id = ""
+        self._cache_miss = ""
         self._ended = False
         self._closed_call: int | None = None
         self._uses: dict[int, ToolUse] = {}
@@ -111,7 +119,8 @@ class TurnBuilder:
     @property
     def usage(self) -> ModelUsage:
         if self._usage is None:
-            self._usage = ModelUsage.from_json(self._counts)
+            summary = {kind: self._counts.get(kind, 0) + count for kind, count in self._summary.items()}
+            self._usage = ModelUsage.from_json(self._counts | summary)
         return self._usage
 
     def feed(self, event: Mapping[str, Any]) -> ToolUse | None:
@@ -132,6 +141,8 @@ class TurnBuilder:
                 self.model = model if isinstance(model := message.get("model"), str) else ""
                 self._update_counts(message.get("usage"))
                 self._update_container(message.get("container"))
+                self._id = name if isinstance(name := message.get("id"), str) else ""
+                self._cache_miss = _cache_miss(message.get("diagnostics"))
             case "content_block_start":
                 complete = self._pop_closed_call()
                 self._open(event)
@@ -189,12 +200,21 @@ class TurnBuilder:
             model=self.model,
             usage=self.usage,
             container=self._container,
+            id=self._id,
+            cache_miss=self._cache_miss,
         )
 
     def _update_counts(self, counts: object) -> None:
-        """Update the token counts of the message. Counts that have not changed are null or absent."""
+        """Update the token counts of the message. Counts that have not changed are null or absent.
+
+        What it took to summarize the conversation comes beside the other counts, which do not include it.
+        """
         given = counts if isinstance(counts, dict) else {}
         known = {kind: count for kind, count in given.items() if _is_count(count)}
+        parts = given.get("iterations")
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict) and part.get("type") == "compaction":
+                self._summary = {kind: part[kind] for kind in TOKENS if _is_count(part.get(kind))}
         server_tools = given.get("server_tool_use")
         searches = server_tools.get(_SEARCHES) if isinstance(server_tools, dict) else None
         if _is_count(searches):
@@ -215,6 +235,8 @@ class TurnBuilder:
                 *(citations if isinstance(citations, list) else []),
                 delta.get("citation"),
             ]
+        elif kind == _SUMMARY:
+            self._blocks[index] |= {name: value for name, value in delta.items() if name != "type"}
         elif isinstance(kind, str) and kind in _PIECES:
             target, source = _PIECES[kind]
             piece = delta.get(source)
@@ -274,6 +296,15 @@ def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _texts_of(details: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for name, text in details.items() if isinstance(text, str)}
+
+
+def _cache_miss(diagnostics: object) -> str:
+    reason = diagnostics.get("cache_miss_reason") if isinstance(diagnostics, dict) else None
+    kind = reason.get("type") if isinstance(reason, dict) else None
+    if not isinstance(reason, dict) or not isinstance(kind, str):
+        return ""
+    tokens = reason.get("cache_missed_input_tokens")
+    return f"{kind[:MAX_NAME]}, {tokens:,} tokens" if _is_count(tokens) else kind[:MAX_NAME]
 
 
 def _is_count(value: object) -> bool:

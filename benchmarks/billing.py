@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 SHORTEST = 512
@@ -25,6 +26,7 @@ PRICES = {"input": 2.0, "output": 10.0, "5m": 2.5, "1h": 4.0, "read": 0.2}
 _TOKEN = re.compile(r"\w{1,4}|[^\w\s]|\s{2,}")
 
 
+@lru_cache(maxsize=4096)
 def count_tokens(text: str) -> int:
     """Tokens of a text: four letters or digits at most, or one other character."""
     return sum(1 for _ in _TOKEN.finditer(text))

@@ -18,7 +18,7 @@ import click
 from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
-from agentloop.prompt_cache import CACHE_VARIABLE
+from agentloop.prompt_cache import CACHE_VARIABLE, DIAGNOSTICS_VARIABLE
 from agentloop.tool_search import How
 from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
@@ -53,6 +53,8 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     """
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
+    if options.events:
+        os.environ.setdefault(DIAGNOSTICS_VARIABLE, "1")  # also for its own server
     if options.prices:
         prices.register_file(options.prices)
         os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server

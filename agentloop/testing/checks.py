@@ -18,6 +18,8 @@ _IMAGES = {
     "image/gif": b"GIF8",
     "image/webp": b"RIFF",
 }
+_BETAS = {"clear_tool_uses_20250919": "context-management-2025-06-27", "compact_20260112": "compact-2026-01-12"}
+_SHORTEST_SUMMARIZED = 50_000
 _REMOVED = ("temperature", "top_p", "top_k")
 
 
@@ -40,8 +42,9 @@ def check_request(body: Mapping[str, Any], headers: Mapping[str, str], *, counti
     """
     lower = {key.lower(): value for key, value in headers.items()}
     _check_headers(lower)
+    betas = lower.get("anthropic-beta", "").split(",")
     if "context_management" in body:
-        _check_context_management(body["context_management"], lower)
+        _check_context_management(body["context_management"], betas)
     _check_settings(body, counting=counting)
     _check_tools(body)
     messages = body.get("messages")
@@ -49,6 +52,8 @@ def check_request(body: Mapping[str, Any], headers: Mapping[str, str], *, counti
         raise _invalid("messages: at least one message is required")
     for index, message in enumerate(messages):
         _check_message(f"messages.{index}", message, final=index == len(messages) - 1)
+        if any(block["type"] == "compaction" for block in _blocks(message)) and _BETAS["compact_20260112"] not in betas:
+            raise _invalid(f"messages.{index}: Input tag 'compaction' found using 'type' is not supported here")
     if messages[0]["role"] != "user":
         raise _invalid("messages.0: the first message must use the user role")
     _check_prefill(messages)
@@ -70,19 +75,23 @@ def _check_headers(headers: Mapping[str, str]) -> None:
         raise _invalid("anthropic-version: header is required")
 
 
-def _check_context_management(config: Any, headers: Mapping[str, str]) -> None:
-    if "context-management-2025-06-27" not in headers.get("anthropic-beta", "").split(","):
+def _check_context_management(config: Any, betas: Sequence[str]) -> None:
+    if not set(betas) & set(_BETAS.values()):
         raise _invalid("context_management: Extra inputs are not permitted")
     edits = config.get("edits") if isinstance(config, Mapping) else None
     if not isinstance(edits, list) or not all(isinstance(edit, Mapping) for edit in edits):
         raise _invalid("context_management.edits: a list of objects is required")
     for number, edit in enumerate(edits):
         place = f"context_management.edits.{number}"
-        if edit.get("type") != "clear_tool_uses_20250919":
+        if _BETAS.get(edit.get("type", "")) not in betas:
             raise _invalid(f"{place}: Input tag {edit.get('type')!r} found using 'type' is not supported here")
-        for name, kind in (("trigger", "input_tokens"), ("keep", "tool_uses")):
+        is_summary = edit["type"] == "compact_20260112"
+        fields = {"trigger": "input_tokens"} if is_summary else {"trigger": "input_tokens", "keep": "tool_uses"}
+        for name, kind in fields.items():
             if edit.get(name, {}).get("type") != kind or not isinstance(edit[name].get("value"), int):
                 raise _invalid(f"{place}.{name}: an object of type {kind} with an integer is required")
+        if is_summary and edit["trigger"]["value"] < _SHORTEST_SUMMARIZED:
+            raise _invalid(f"{place}.trigger.value: must be at least {_SHORTEST_SUMMARIZED}")
 
 
 def _check_settings(body: Mapping[str, Any], *, counting: bool) -> None:

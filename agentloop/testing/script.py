@@ -20,7 +20,8 @@ class Reply:
     A `status` other than 200 sends `error` instead of a message; `headers` go with either. `cut_after` ends the stream
     after that many events: silently (`eof`), with the API's error event (`error`), or by dropping the connection
     (`reset`). `seconds_per_event` paces the stream. `container` is the id of the container in which code was executed,
-    `cleared` how many tool results and tokens context editing has cleared.
+    `cleared` how many tool results and tokens context editing has cleared, `cache_miss` the reason that is given to
+    requests that ask for diagnostics.
     """
 
     content: Sequence[Block] = ()
@@ -35,6 +36,7 @@ class Reply:
     seconds_per_event: float = 0.0
     container: str = ""
     cleared: tuple[int, int] | None = None
+    cache_miss: Mapping[str, Any] | None = None
 
 
 def says(text: str, *, stop_reason: str = "end_turn") -> Reply:

@@ -171,6 +171,8 @@ class ScriptedMessages(LoopbackServer):
             edit = {"cleared_tool_uses": reply.cleared[0], "cleared_input_tokens": reply.cleared[1]}
             applied = [{"type": "clear_tool_uses_20250919", **edit}]
             message["context_management"] = {"applied_edits": applied}
+        if reply.cache_miss and "diagnostics" in request.body:
+            message["diagnostics"] = {"cache_miss_reason": dict(reply.cache_miss)}
         if reply.container:
             message["container"] = {"id": reply.container, "expires_at": "2100-01-01T00:00:00Z"}
         self._bind_thinking(request.body, reply)

@@ -91,6 +91,8 @@ def _block_parts(block: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[dic
         opening = {key: value for key, value in block.items() if not key.startswith("_")}
         raw = block["_raw"] if "_raw" in block else json.dumps(block["input"])
         return {**opening, "input": {}}, _deltas("input_json_delta", "partial_json", raw)
+    if kind == "compaction":
+        return {**block, "content": None}, [{"type": "compaction_delta", "content": block["content"]}]
     return dict(block), []
 
 

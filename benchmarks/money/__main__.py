@@ -142,6 +142,13 @@ def table(results: list[dict[str, Any]]) -> Iterator[str]:
         yield ""
 
 
+def put_into_page(start: str, text: str) -> None:
+    """Replace what is between `start` and the next end mark in docs/costs.md."""
+    end = "<!-- end -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(start)
+    PAGE.write_text(f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(list(RUNNERS)), help="Only this runner. May be given again.")
 @click.option("--jobs", default=",".join(JOBS), show_default=True, help="Jobs, with commas between.")
@@ -158,10 +165,7 @@ def main(only: tuple[str, ...], jobs: str, *, write: bool) -> None:
     text = "\n".join(table(results)).strip()
     click.echo(text)
     if write:
-        page = PAGE.read_text(encoding="utf-8")
-        start, end = "<!-- make costs -->", "<!-- end -->"
-        before, _, rest = page.partition(start)
-        PAGE.write_text(f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+        put_into_page("<!-- make costs -->", text)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from typing import Any
 
 MODEL = "claude-sonnet-5-5"
 MAX_TOKENS = 4096
+PARAMETER = "What to look for, in words."
+"""The description of the one parameter, which all runners send."""
 Function = Callable[[str], Awaitable[str]]
 
 
@@ -74,7 +76,7 @@ def _function(name: str, description: str, answer: Callable[[str], Any]) -> Func
         return str(await value if inspect.isawaitable(value) else value)
 
     tool.__name__ = tool.__qualname__ = name
-    tool.__doc__ = f"{description}\n\nArgs:\n    text: What to look for, in words."
+    tool.__doc__ = f"{description}\n\nArgs:\n    text: {PARAMETER}"
     return tool
 
 
@@ -85,7 +87,7 @@ def _result(job: Job, text: str) -> str:
 
 def definition(function: Function) -> dict[str, Any]:
     """A function as a tool of the Messages API, for the hand loop."""
-    text = {"type": "string", "description": "What to look for, in words."}
+    text = {"type": "string", "description": PARAMETER}
     schema = {"type": "object", "properties": {"text": text}, "required": ["text"]}
     description = str(function.__doc__).partition("\n")[0]
     return {"name": function.__name__, "description": description, "input_schema": schema}

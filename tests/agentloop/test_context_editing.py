@@ -68,7 +68,8 @@ async def test_beyond_the_limit_the_api_is_told_to_clear_old_results_and_says_wh
             "type": "clear_tool_uses_20250919",
             "trigger": {"type": "input_tokens", "value": 5_000},
             "keep": {"type": "tool_uses", "value": 3},
-        }
+        },
+        {"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 50_000}},
     ]
     assert all(all(shown(request)) for request in server.requests)
     edited = [(event.results, event.tokens, event.by) for event in events if isinstance(event, ContextEdited)]
@@ -92,7 +93,8 @@ async def test_for_a_server_that_refuses_it_old_results_are_left_out_here(script
     result = await reader(server, 8_000).run("go", on_event=events.append)
     assert result.answer == "done"
     assert server.refusals == []
-    assert sum("context_management" in request.body for request in server.requests) == 1
+    asked = [request.body["context_management"] for request in server.requests if "context_management" in request.body]
+    assert [len(each["edits"]) for each in asked] == [2, 1], "once for each feature of the API"
     sent = [request for request in server.requests if "context_management" not in request.body]
     assert len(sent) == 21
     assert all(request.reported["input_tokens"] < 8_000 for request in sent)
@@ -109,6 +111,71 @@ async def test_for_a_server_that_refuses_it_old_results_are_left_out_here(script
     assert "refuses context_management" in notice
     assert NOTE not in json.dumps(result.conversation.messages)
     assert len(json.dumps(result.conversation.messages)) > 20 * len(page(1))
+
+
+def summarizing(reply: Reply) -> Reply:
+    """The reply after a summary, which took a request of 60,000 tokens whose usage the API gives on its own."""
+    part = {"type": "compaction", "input_tokens": 60_000, "output_tokens": 500}
+    usage = {"input_tokens": 900, "output_tokens": 20, "iterations": [part, {"type": "message", "input_tokens": 900}]}
+    return Reply(
+        [{"type": "compaction", "content": "Pages 0 to 2 say nothing."}, *reply.content], "tool_use", usage=usage
+    )
+
+
+@pytest.mark.requirement("long-runs")
+async def test_if_that_is_not_enough_the_api_summarizes_and_the_summary_stays_in_the_conversation(
+    scripted_messages: Serve,
+) -> None:
+    def answer(request: RecordedRequest) -> Reply:
+        turn = sum(message["role"] == "assistant" for message in request.body["messages"])
+        is_first = turn == 3 and "context_management" in request.body
+        reply = says("done") if turn >= 5 else calls(("page", {"number": turn}))
+        return summarizing(reply) if is_first else counted(reply, request)
+
+    server, timeline, events = scripted_messages(answer), Timeline(), list[Event]()
+    result = await reader(server, 2_000).run("go", on_event=fan_out(timeline.on_event, events.append))
+    assert (result.answer, server.refusals) == ("done", [])
+    later = [request.body["messages"] for request in server.requests if "Pages 0 to 2" in json.dumps(request.body)]
+    assert len(later) == 2
+    assert later[-1][: len(later[0])] == later[0], "history only grows"
+    assert {"type": "compaction", "content": "Pages 0 to 2 say nothing."} in result.conversation.messages[7]["content"]
+    assert [(event.results, event.by) for event in events if isinstance(event, ContextEdited)] == [(0, "api")]
+    assert timeline.roots[0].notices[-1].endswith("replaced by a summary in the prompt")
+    counts = [request.reported["input_tokens"] for request in server.requests]
+    assert sum(result.usage.by_model[model].input_tokens for model in result.usage.by_model) == sum(counts) + 60_000
+    resumed = Agent("a", "Read.", [PAGE], client=server.client, limits=Limits(max_context_tokens=None))
+    assert (await resumed.run(result.conversation.ask("and now?"))).answer == "done"
+    assert server.refusals == [], "a summary needs its feature also where no more are made"
+
+
+async def test_with_a_budget_nothing_is_summarized(scripted_messages: Serve) -> None:
+    def answer(request: RecordedRequest) -> Reply:
+        turn = sum(message["role"] == "assistant" for message in request.body["messages"])
+        return counted(says("done") if turn == 5 else calls(("page", {"number": turn})), request)
+
+    server = scripted_messages(answer)
+    agent = Agent("a", "R.", [PAGE], client=server.client, limits=Limits(max_context_tokens=2_000, max_usd=5))
+    await agent.run("go")
+    edits = [request.body["context_management"]["edits"] for request in server.requests[2:]]
+    assert {len(each) for each in edits} == {1}
+
+
+async def test_a_server_that_only_clears_results_is_asked_for_a_summary_once(scripted_messages: Serve) -> None:
+    refusal = Reply(status=400, error={"type": "invalid_request_error", "message": "compact_20260112: unknown"})
+
+    def answer(request: RecordedRequest) -> Reply:
+        if "compact_20260112" in json.dumps(request.body):
+            return refusal
+        turn = sum(message["role"] == "assistant" for message in request.body["messages"])
+        return counted(says("done") if turn == 5 else calls(("page", {"number": turn})), request)
+
+    server, events = scripted_messages(answer), list[Event]()
+    assert (await reader(server, 2_000).run("go", on_event=events.append)).answer == "done"
+    edits = [r.body["context_management"]["edits"] for r in server.requests if "context_management" in r.body]
+    assert [len(each) for each in edits] == [2, 1, 1, 1, 1][: len(edits)]
+    assert len(edits) > 2
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert "makes no summaries" in notice
 
 
 @pytest.mark.requirement("long-runs")

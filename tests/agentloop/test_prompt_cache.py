@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -23,9 +24,10 @@ from agentloop import (
     create_agent_tool_async,
 )
 from agentloop.budget import Budget, Ledger
-from agentloop.events import Event, Notice
+from agentloop.events import Event, Notice, TurnFinished
 from agentloop.model_caller import UNSEEN_TOKENS
 from agentloop.prices import price_of
+from agentloop.prompt_cache import DIAGNOSTICS_VARIABLE
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, fails, says
 from agentloop.testing.server import Script
 from agentloop.usage import Bill
@@ -103,8 +105,9 @@ async def test_the_environment_says_what_auto_means(scripted_messages: Serve, mo
     server = scripted_messages([says("done")])
     await Agent("a", LONG, [LOOK], client=server.client).run("go")
     assert marks(server.requests[0].body) == 0
+    monkeypatch.setenv("AGENTLOOP_CACHE", "1d")
     with pytest.raises(ConfigurationError, match="auto, 5m, 1h, off, not '1d'"):
-        await Agent("a", LONG, client=server.client, cache="1d").run("go")  # type: ignore[arg-type]
+        await Agent("a", LONG, client=server.client).run("go")
 
 
 async def test_a_run_that_has_waited_longer_than_the_cache_lasts_caches_for_an_hour(
@@ -174,6 +177,23 @@ async def test_parallel_runs_of_one_agent_pay_for_their_prefix_once(scripted_mes
     assert all(other.reported["cache_read_input_tokens"] > prefix for other in others)
     assert first.ended is not None
     assert all(other.began < first.ended for other in others), "they do not wait for the end of its answer"
+
+
+async def test_the_api_is_asked_why_a_prompt_was_not_cached_if_somebody_wants_to_know(
+    scripted_messages: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = {"type": "tools_changed", "cache_missed_input_tokens": 5120}
+    replies = [calls(("look", {})), replace(calls(("look", {})), cache_miss=reason), says("done")]
+    server, events = scripted_messages([*replies, says("ok")]), list[Event]()
+    monkeypatch.setenv(DIAGNOSTICS_VARIABLE, "1")
+    await Agent("a", LONG, [LOOK], client=server.client).run("go", on_event=events.append)
+    asked = [request.body["diagnostics"]["previous_message_id"] for request in server.requests]
+    assert asked == [None, "msg_scripted_1", "msg_scripted_2"]
+    misses = [event.cache_miss for event in events if isinstance(event, TurnFinished)]
+    assert misses == ["", "tools_changed, 5,120 tokens", ""]
+    monkeypatch.delenv(DIAGNOSTICS_VARIABLE)
+    await Agent("a", LONG, [LOOK], client=server.client).run("go")
+    assert "diagnostics" not in server.requests[-1].body
 
 
 async def test_runs_do_not_wait_for_one_that_fails(scripted_messages: Serve) -> None:

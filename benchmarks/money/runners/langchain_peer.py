@@ -11,12 +11,7 @@ from benchmarks.money.scenarios import MAX_TOKENS, MODEL, Function, main
 
 
 async def run(system: str, tools: list[Function], prompt: str) -> str:
-    given = [
-        StructuredTool.from_function(
-            coroutine=tool, name=tool.__name__, description=str(tool.__doc__).partition("\n")[0]
-        )
-        for tool in tools
-    ]
+    given = [StructuredTool.from_function(coroutine=tool, name=tool.__name__, parse_docstring=True) for tool in tools]
     model = ChatAnthropic(model=MODEL, max_tokens=MAX_TOKENS)
     agent = create_agent(
         model, tools=given, system_prompt=system, middleware=[AnthropicPromptCachingMiddleware(ttl="5m")]

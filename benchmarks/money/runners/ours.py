@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from agentloop import Agent, Tool
-from benchmarks.money.scenarios import MAX_TOKENS, MODEL, Function, main
+from benchmarks.money.scenarios import MAX_TOKENS, MODEL, PARAMETER, Function, main
 
 
 def agent(system: str, tools: list[Tool]) -> Agent:
@@ -12,6 +16,8 @@ def agent(system: str, tools: list[Tool]) -> Agent:
 
 
 def as_tools(functions: list[Function]) -> list[Tool]:
+    for each in functions:
+        each.__annotations__["text"] = Annotated[str, Field(description=PARAMETER)]
     return [Tool.from_function(each, description=str(each.__doc__).partition("\n")[0]) for each in functions]
 
 
