@@ -29,7 +29,7 @@ def script(body: Body) -> Reply:
         return says("Done.")
     if TOOL in {tool["name"] for tool in body.get("tools", ())}:
         return calls((TOOL, {"prompt": "Greet Ada in French."}))
-    return says("There is no greeter.")
+    return says(f"There is no greeter: {[tool['name'] for tool in body.get('tools', ())]}")
 
 
 async def installed(folder: Path) -> Path:
@@ -64,6 +64,10 @@ async def test_claude_code_calls_an_agent_that_the_readme_describes(row: Begin, 
             DISABLE_AUTOUPDATER="1",
             ENABLE_TOOL_SEARCH="false",
             MCP_TIMEOUT="60000",
+            # Without these, `-p` goes on after 5 s without a server that is still starting.
+            MCP_CONNECTION_NONBLOCKING="0",
+            MCP_STARTUP_WAIT_MS="60000",
+            MCP_CONNECT_TIMEOUT_MS="60000",
         )
         program, *arguments = shlex.split(install)
         # The server asks the scripted model too; the README's key is of nobody.
