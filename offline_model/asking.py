@@ -10,15 +10,16 @@ from offline_model.words import PARTS, PEOPLE, stem
 
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
-_SPLIT = re.compile(
+SPLIT = re.compile(
     r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
-    r"|\bhalf of (?:it|that|the total)\b"
+    r"|\bhalf of (?:it|that|the total)\b|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b"
     r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ ){0,5}(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
     rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
 )
+_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty)\b", re.IGNORECASE)
 _SHARES = re.compile(
     rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
     rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
@@ -44,18 +45,18 @@ _BUDGET = re.compile(
     rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
     re.IGNORECASE,
 )
-_LEFT = re.compile(
+LEFT = re.compile(
     r"\b(?:left(?! an? \W?\d)(?: over)?|change (?:do|will|would|should|did|back|from|for)"
     r"|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford"
-    r"|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)"
-    r"|(?:over|under|within) budget)\b",
+    r"|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance"
+    r"|(?:over|under|within) budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket|kitty|jar))\b",
     re.IGNORECASE,
 )
 _PAID = re.compile(  # only if it is asked what is left
     r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
     r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got"
-    r"|have|had|has|limit|allowance|funds?|grant|float|wallet|purse|pocket))"
-    rf" (?:[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
+    r"|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|opened|wallet|purse|pocket))"
+    rf":? (?:[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
     r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
     re.IGNORECASE,
 )
@@ -131,17 +132,17 @@ def read_question(text: str) -> Asked:
     names = tuple(dict.fromkeys(_NAMED.findall(text)))
     kinds |= {"each"} if len(names) > 1 else set()
     asked = Asked(text, kinds, names=names if len(names) > 1 else (), nouns=frozenset(nouns & (PARTS | PEOPLE)))
-    if len(_HOW_MUCH.findall(text)) > 1 and not kinds and not _SPLIT.search(text) and not _LEFT.search(text):
+    if len(_HOW_MUCH.findall(text)) > 1 and not kinds and not SPLIT.search(text) and not LEFT.search(text):
         kinds.add("each")
-    if (split := _SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
+    if (split := SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
         asked.kinds -= {"each"} if asked.sharers else set()
     deposits = list(_DEPOSIT.finditer(asked.text)) if _OWING.search(text) else []
     if len(deposits) == 1:
         asked.deposit = _money(asked.take(deposits[0]))
         return _counted(asked)
-    budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if _LEFT.search(text) else [])
-    if len(budgets) > 1 or (_LEFT.search(text) and not budgets):
+    budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if LEFT.search(text) else [])
+    if len(budgets) > 1 or (LEFT.search(text) and not budgets):
         raise Unread("what the change is from")
     if budgets and re.match(r"\s*(?:/|(?:per|each|apiece|an?)\b)", asked.text[budgets[0].end() :]):
         raise Unread("how large the whole budget is")
@@ -162,6 +163,12 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):
         return "2"
     shares = list(_SHARES.finditer(text))
+    if halves := list(_HALVES.finditer(text)):
+        if any(not {"2", "two"} & set(match[0].lower().split()) for match in shares):
+            raise Unread("between how many it is split")
+        for match in halves:
+            asked.text = asked.text[: match.start()] + " " * len(match[0]) + asked.text[match.end() :]
+        return "2"
     between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
     found = {asked.take(match): match for match in between or shares}
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]

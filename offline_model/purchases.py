@@ -25,6 +25,7 @@ from offline_model.problem import (
     product,
     total,
 )
+from offline_model.questions import check_named, check_questions
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
 from offline_model.words import stem, stems
@@ -79,6 +80,7 @@ def read_purchases(text: str) -> Problem:
     text = text if "%" in text else w.UNTAXED.sub("", text)
     rest, rows = take_tables(_LINE_TOTAL.sub(_without_total, text))
     asked = read_question(rest)
+    check_questions(rest, asked)
     tidy = asked.text
     for pattern, by in _TIDIED:
         tidy = pattern.sub(by, tidy)
@@ -94,6 +96,7 @@ def read_purchases(text: str) -> Problem:
     if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
         raise Unread(f"which {max(asked.counts)} parts are meant")
     bill.check_parts(asked)
+    check_named(rest, labels)
     if len(labels) == 1 and asked.kinds - {"each"}:
         bill.take_entries_for_parts()  # "January $450, February $380: which was more?"
     parts = [bill.part(label) for label in bill.labels]

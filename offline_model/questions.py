@@ -1,0 +1,91 @@
+"""Declines a text of purchases that asks for something which is not worked out."""
+
+import re
+from collections.abc import Iterable
+
+from offline_model.asking import LEFT, SPLIT, Asked
+from offline_model.problem import Unread
+from offline_model.words import FEES, PARTS, PEOPLE, stem, stems
+
+_SENTENCES = re.compile(r"(?:[.!;]+(?=\s|$)|\n|(?<=\?))\s*")
+_OPENING = (
+    r"^(?:\W|(?:hi|hello|hey|ok|okay|so|and|but|also|then|now|please|pls|kindly|just|q|question|lads|guys|can|could|would"
+    r"|will|you|u|i|need|want|to|me|help)\b)*"
+)
+_NO_ARITHMETIC = re.compile(
+    _OPENING + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|advise|remind|rank|sort(?! by)"
+    r"|convert|rewrite|rephrase|proofread|e-?mail (?:my|the|him|her|them|me an?)|design|invent|estimate"
+    r"|(?:make|create|draw|give|build)(?: \w+)? an? (?:\w+ )?(?:table|list|chart|graph|poem|plan|spreadsheet|schedule|letter))\b"
+    r"|\b(?:an? (?:e-?mail|letter|poem|essay|story|message|speech) (?:to|about|for|asking|saying))\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    _OPENING + r"(?:how|what|what'?s|which|whose|who|whom|where|whether|tell|work out|calculate|compute|report|give me)\b",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(_OPENING + r"(?:which|whose|who|whom|where)\b", re.IGNORECASE)
+_YES_NO = re.compile(
+    _OPENING.replace("|can|could|would", "").replace("|will|you|u", "")
+    + r"(?:is|are|am|was|were|do|does|did|should|shall|has|have|(?:can|could|would|will) (?!you|u\b|ya|someone|anyone))\b",
+    re.IGNORECASE,
+)
+_TOTAL = re.compile(
+    r"\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full|combined?"
+    r"|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price|amounts?|damage"
+    r"|how much|expenses?|value|breakdown|come to|set me back|run (?:me|us)|share|charge|figure|numbers?"
+    r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|are we (?:at)))\b"
+    r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b|^\W*(?:deposit|shipping|whole day|change|owing)?\?$|= ?\?",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(
+    r"\b(?:difference|by how much|how much (?:more|less|cheaper|dearer)|average|avg|mean|sav(?:e|ed|ings?)|cheap\w*"
+    r"|dear\w*|pric\w+|most|least|highest|lowest|biggest|largest|smallest|higher|lower|more|less)\b",
+    re.IGNORECASE,
+)
+_HELD = re.compile(
+    r"\b(?:should (?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}\b(?:hold|be|have)|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
+    r"|get back|unspent|unused|surplus|shortfall|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount))\b",
+    re.IGNORECASE,
+)
+_PER_ITEM = re.compile(r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b", re.IGNORECASE)
+_OF_PART = re.compile(
+    rf"\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)", re.IGNORECASE
+)
+_ANY_PART = frozenset(
+    "two three four five six seven eight nine ten all both each every whole entire first second third last other "
+    "different same various several cheaper cheapest dearer dearest most more expensive least one of and".split()
+)
+
+
+def check_questions(text: str, asked: Asked) -> None:
+    """Raises Unread for a question or a request of which it is not known what it asks for."""
+    for sentence in filter(None, map(str.strip, _SENTENCES.split(text))):
+        bare = not re.search(r"\d", sentence)
+        if _NO_ARITHMETIC.search(sentence):
+            raise Unread(f'"{sentence[:60]}", which is not asked of a calculator')
+        if (sentence.endswith("?") or (bare and _ASKS.match(sentence))) and not _is_known(sentence, asked):
+            raise Unread(f'what is asked in "{sentence[-60:]}"')
+
+
+def _is_known(sentence: str, asked: Asked) -> bool:
+    is_left, compared = bool(LEFT.search(sentence)), bool(_COMPARED.search(sentence) and asked.kinds - {"each"})
+    if _PER_ITEM.search(sentence) and not re.search(r"\d", sentence):
+        return False
+    if is_left or _HELD.search(sentence):
+        return bool(asked.budget or asked.deposit)
+    if _CHOICE.match(sentence):
+        return compared
+    if _YES_NO.match(sentence):
+        return bool(asked.budget)
+    return bool(compared or _TOTAL.search(sentence) or SPLIT.search(sentence))
+
+
+def check_named(text: str, labels: Iterable[str]) -> None:
+    """Raises Unread for a question about a part that was not found: "Sum for the paint supplier?"."""
+    known = {word for label in labels for word in stems(label)} | _ANY_PART | FEES
+    for sentence in filter(None, _SENTENCES.split(text)):
+        if re.search(r"\d", sentence) or not (sentence.rstrip().endswith("?") or _ASKS.match(sentence)):
+            continue
+        for named in _OF_PART.finditer(sentence):
+            if not {stem(word) for word in re.split(r"\W+", named[1].lower())} & known:
+                raise Unread(f'"{named[0]}"')
