@@ -12,14 +12,14 @@ _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 SPLIT = re.compile(
     r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
-    r"|\bhalf of (?:it|that|the total)\b|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b"
+    r"|\bhalf of (?:it|that|the total)\b|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b|\bmy half\b"
     r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ ){0,5}(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
     rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
 )
-_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty)\b", re.IGNORECASE)
+_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
 _SHARES = re.compile(
     rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
     rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
@@ -67,7 +67,7 @@ _DEPOSIT = re.compile(
     r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?",
     re.IGNORECASE,
 )
-_OWING = re.compile(
+OWING = re.compile(
     r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
 )
 _COUNT = re.compile(
@@ -82,6 +82,12 @@ _EACH = re.compile(
     r"|\b(subtotals?|breakdown|respectively|separately|individually|we each"
     r"|(?:at|from|in|by|of) each(?=\s*(?:\?|$))|how much each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
+)
+_OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
+_TIMES = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b")
+_AT_EACH = re.compile(
+    r"\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*\b(?:at|from|in|by|of) each\b(?! (?:of us|other))[^.!\n\d]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _HOW_MUCH = re.compile(
     r"\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|in all|together))", re.IGNORECASE
@@ -129,6 +135,9 @@ def read_question(text: str) -> Asked:
     nouns = {"each" if each[2] else stem(each[1].lower()) for each in _EACH.finditer(text)}
     spread = nouns & {"each", *PARTS, *PEOPLE}
     kinds |= {"every"} if spread and spread <= {"month", "week", "day"} else {"each"} if spread else set()
+    if "every" in kinds and (_OF_EACH.search(text) or len({*_TIMES.findall(text.title())}) > 1):
+        kinds = kinds - {"every"} | {"each"}
+    kinds |= {"each"} if _AT_EACH.search(text) else set()
     names = tuple(dict.fromkeys(_NAMED.findall(text)))
     kinds |= {"each"} if len(names) > 1 else set()
     asked = Asked(text, kinds, names=names if len(names) > 1 else (), nouns=frozenset(nouns & (PARTS | PEOPLE)))
@@ -137,7 +146,7 @@ def read_question(text: str) -> Asked:
     if (split := SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
         asked.kinds -= {"each"} if asked.sharers else set()
-    deposits = list(_DEPOSIT.finditer(asked.text)) if _OWING.search(text) else []
+    deposits = list(_DEPOSIT.finditer(asked.text)) if OWING.search(text) else []
     if len(deposits) == 1:
         asked.deposit = _money(asked.take(deposits[0]))
         return _counted(asked)

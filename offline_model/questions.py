@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from offline_model.asking import LEFT, SPLIT, Asked
+from offline_model.asking import LEFT, OWING, SPLIT, Asked
 from offline_model.problem import Unread
 from offline_model.words import FEES, PARTS, PEOPLE, stem, stems
 
@@ -23,6 +23,12 @@ _ASKS = re.compile(
     _OPENING + r"(?:how|what|what'?s|which|whose|who|whom|where|whether|tell|work out|calculate|compute|report|give me)\b",
     re.IGNORECASE,
 )
+_ASKING = re.compile(
+    r"\b(?:how|what|what'?s|which|whose|who|where|why|when)\b|^\W*(?:and|or|but|if|with|without|is|are|am|was|were|do|does|did"
+    r"|can|could|should|will|would|has|have)\b",
+    re.IGNORECASE,
+)
+"""A sentence with an amount is a question if it has one of these."""
 _CHOICE = re.compile(_OPENING + r"(?:which|whose|who|whom|where)\b", re.IGNORECASE)
 _YES_NO = re.compile(
     _OPENING.replace("|can|could|would", "").replace("|will|you|u", "")
@@ -32,7 +38,7 @@ _YES_NO = re.compile(
 _TOTAL = re.compile(
     r"\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full|combined?"
     r"|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price|amounts?|damage"
-    r"|how much|expenses?|value|breakdown|come to|set me back|run (?:me|us)|share|charge|figure|numbers?"
+    r"|how much|expenses?|value|breakdown|come to|set (?:me|us) back|run (?:me|us)|payable|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charge|figure|numbers?"
     r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|are we (?:at)))\b"
     r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b|^\W*(?:deposit|shipping|whole day|change|owing)?\?$|= ?\?",
     re.IGNORECASE,
@@ -44,10 +50,12 @@ _COMPARED = re.compile(
 )
 _HELD = re.compile(
     r"\b(?:should (?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}\b(?:hold|be|have)|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
-    r"|get back|unspent|unused|surplus|shortfall|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount))\b",
+    r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b",
     re.IGNORECASE,
 )
-_PER_ITEM = re.compile(r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b", re.IGNORECASE)
+_NOT_READ = re.compile(
+    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b|\b(?:surplus|shortfall|combinations?|ratio)\b", re.IGNORECASE
+)
 _OF_PART = re.compile(
     rf"\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)", re.IGNORECASE
 )
@@ -61,15 +69,19 @@ def check_questions(text: str, asked: Asked) -> None:
     """Raises Unread for a question or a request of which it is not known what it asks for."""
     for sentence in filter(None, map(str.strip, _SENTENCES.split(text))):
         bare = not re.search(r"\d", sentence)
+        listed = not bare and not _ASKING.search(sentence)
         if _NO_ARITHMETIC.search(sentence):
             raise Unread(f'"{sentence[:60]}", which is not asked of a calculator')
-        if (sentence.endswith("?") or (bare and _ASKS.match(sentence))) and not _is_known(sentence, asked):
+        asks = (sentence.endswith("?") and not listed) or (bare and _ASKS.match(sentence))
+        if asks and not _is_known(sentence, asked):
             raise Unread(f'what is asked in "{sentence[-60:]}"')
 
 
 def _is_known(sentence: str, asked: Asked) -> bool:
+    if asked.deposit and OWING.search(sentence):
+        return True
     is_left, compared = bool(LEFT.search(sentence)), bool(_COMPARED.search(sentence) and asked.kinds - {"each"})
-    if _PER_ITEM.search(sentence) and not re.search(r"\d", sentence):
+    if _NOT_READ.search(re.sub(r"\S*\d.*", "", sentence)):
         return False
     if is_left or _HELD.search(sentence):
         return bool(asked.budget or asked.deposit)
