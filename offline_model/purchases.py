@@ -166,6 +166,10 @@ class _Bill:
             raise Unread(f'the total in "{shown}"')
         if set(stems(entry.name)) <= {"me", "u", "cash", "i", "we"} and _OWN_MONEY.search(text):
             raise Unread(f'what "{shown}" is for')
+        spoken = set(stems(entry.name or piece.label))
+        spoken |= set(stems(text)) if not entry.is_counted else set()
+        if spoken & w.INCOME and entry.quantity == "1":
+            raise Unread(f'what "{shown}" is for')
         signed = re.search(rf"(?:^|\s)[-−–]{M}", text) or (words & w.PAYMENTS and words & w.PAYING)
         if signed or (w.DISCOUNTS & words and not re.search(P, piece.text)):
             if entry.is_counted or {"each", "per", "every"} & words or not self.entries:

@@ -24,12 +24,12 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _ASKING = re.compile(
-    r"\b(?:how|what|what'?s|which|whose|who|where|why|when)\b|^\W*(?:and|or|but|if|with|without|is|are|am|was|were|do|does|did"
+    r"\b(?:how|what|what'?s|which|whose|who|where|why|when)\b|^\W*(?:and(?! with \d+ ?%)|or|but|if|with|without|is|are|am|was|were|do|does|did"
     r"|can|could|should|will|would|has|have)\b",
     re.IGNORECASE,
 )
 """A sentence with an amount is a question if it has one of these."""
-_CHOICE = re.compile(_OPENING + r"(?:which|whose|who|whom|where)\b", re.IGNORECASE)
+_CHOICE = re.compile(_OPENING + r"(?:which|whose|who|whom|where)\b(?! \w+ how much)", re.IGNORECASE)
 _YES_NO = re.compile(
     _OPENING.replace("|can|could|would", "").replace("|will|you|u", "")
     + r"(?:is|are|am|was|were|do|does|did|should|shall|has|have|(?:can|could|would|will) (?!you|u\b|ya|someone|anyone))\b",

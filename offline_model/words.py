@@ -48,6 +48,11 @@ FEES = _set(
 )
 PAYMENTS = _set("gift voucher credit")  # what is paid with and so taken off, where it is used
 PAYING = _set("used use using apply applied less minu cover redeem after")
+INCOME = _set(
+    "grant allowance sponsorship sponsor donation donated fund funding budget kitty stipend subsidy income takings "
+    "proceeds received raised contributed contribution lent earned winnings bonu refund float cash reimbursement"
+)
+"""Money that comes in, which is no cost."""
 DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
 ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
