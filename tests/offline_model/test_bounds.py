@@ -74,6 +74,7 @@ def test_turns_take_little_time(kit: Any) -> None:
     assert statistics.median(turn(text, kit)[1] for text in texts * 5) < 10
 
 
+@pytest.mark.slow  # a process of its own
 @pytest.mark.requirement("offline-turn-time")
 def test_the_first_turn_of_a_process_takes_little_time(kit: Any) -> None:
     program = f"""

@@ -47,7 +47,7 @@ READ = {
 @pytest.mark.requirement("offline-reads")
 @pytest.mark.parametrize("question", [question for question, answer in READ.items() if answer])
 async def test_the_calculator_answers_what_it_reads(kit: Any, client: AsyncAnthropic, question: str) -> None:
-    run = await kit.converse(client, question)
+    run = await kit.converse(client, question, stream=False)
     assert run.answer == READ[question]
 
 

@@ -153,7 +153,7 @@ LAYOUTS: tuple[Callable[[tuple[Store, ...]], str], ...] = (prose, labels, bullet
 
 @pytest.mark.requirement("offline-mutations")
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_a_layout_has_the_total_that_the_arithmetic_says(layout: Callable[[tuple[Store, ...]], str], seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - seeded, so that it can be had again
     parts = stores(rng)
@@ -188,6 +188,7 @@ def test_a_greeting_changes_no_case(greeting: str) -> None:
             assert outcome(f"{greeting}\n{case['q']}") in {outcome(case["q"]), None}, case["q"]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("offline-mutations")
 def test_a_price_without_which_the_total_is_not_known_makes_it_declined() -> None:
     """Each price that is said to be for one is taken out of each case, with the words that say so."""

@@ -41,7 +41,7 @@ Total: $191.12"""
         "\n".join(store.replace(": ", ":\n- ").replace(", ", "\n- ") for store in STORES),
     ],
 )
-@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("stream", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_the_stores_are_delegated_at_once_and_put_together(
     kit: Any, client: AsyncAnthropic, question: str, *, stream: bool
 ) -> None:

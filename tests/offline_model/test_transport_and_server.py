@@ -47,6 +47,7 @@ async def test_the_server_answers_the_sdk_streamed_and_plain(kit: Any, server: s
             await client.models.retrieve("any")
 
 
+@pytest.mark.slow  # a process of its own
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
 def test_the_server_ends_cleanly_on_a_signal(server: subprocess.Popen[str], name: signal.Signals) -> None:
     url = address(server)
