@@ -26,6 +26,7 @@ _SHARES = re.compile(
     r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
     re.IGNORECASE,
 )
+_OF_NOUN = re.compile(rf"\b{_NUMBER} ([a-z]+)\b(?!\s+(?:at|for|@|each|[$£€\d]))", re.IGNORECASE)
 _WITH_ME = re.compile(
     r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
     re.IGNORECASE,
@@ -63,12 +64,13 @@ _PAID = re.compile(  # only if it is asked what is left
 _DEPOSIT = re.compile(
     rf"\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?"
     rf"(?:an? |the )?{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
-    rf"|\b(?:(?:we|i) (?:had|have|made) )?(?:an? |the )?{_MONEY} (?:deposit|down ?payment)"
-    r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?",
+    rf"|(?<!\w)(?:(?:we|i) (?:had|have|made) )?(?:an? |the |less )?{_MONEY} (?:deposit|down ?payment)"
+    r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?"
+    rf"|\b(?:my |our )?[a-z]+(?:['’]s| is| are| was| were)? (?:covering|paying|contributing|chipping in|putting in) {_MONEY}(?: of (?:it|that|this)| towards (?:it|that|this))",
     re.IGNORECASE,
 )
 OWING = re.compile(
-    r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
+    r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
 )
 _COUNT = re.compile(
     rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
@@ -180,6 +182,13 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
         return "2"
     between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
     found = {asked.take(match): match for match in between or shares}
+    asked_of = {stem(word) for word in re.findall(r"\b(?:each|per) ([a-z]+)", text.lower())} - {"each"}
+    if not found or len(found) > 1:
+        named = [match for match in _OF_NOUN.finditer(text) if stem(match[2].lower()) in asked_of]
+        if len({match[1].lower() for match in named}) == 1 and not _WITH_ME.search(near):
+            for match in named[1:]:
+                asked.take(match)
+            return asked.take(named[0])
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
     if not found and nouns & PARTS:  # "the total per family", which are the parts
         return ""

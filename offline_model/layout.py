@@ -23,6 +23,7 @@ _PIECES = re.compile(
     rf"\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?(?:{M}|shipping|delivery|postage))))(?=\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s(?:-{{1,2}}|–|—)\s)|(?<={N})(\s--\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:what|what's|whats|how)\b)"
+    rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:postage|shipping|delivery)\s(?:{M}|free\b))"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))",
     re.IGNORECASE,
 )
@@ -138,7 +139,8 @@ class _Labels:
         outer = re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", self.label) if rest != piece and first else None
         if outer:
             self.label, rest, self.nested = name_of(outer[1]), f"{outer[2]} {rest}", sentence
-        if opening and self.label != before and opening.match(piece):
+        begun = piece[: len(piece) - len(rest)].rstrip().lower().endswith(self.label.lower())
+        if opening and self.label != before and (opening.match(piece) or begun):
             self.opened = self.label
         return rest
 

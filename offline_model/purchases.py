@@ -32,6 +32,7 @@ from offline_model.words import stem, stems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
 _PARTS = "|".join(sorted(w.PARTS))
+_ALL = r"piece|kilo|kg|litre|liter|bottle|dozen|unit|box|bag|metre|meter|pound|pair|pack|jar"
 _TIDIED = tuple(
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
     for pattern, by in (
@@ -39,6 +40,10 @@ _TIDIED = tuple(
         (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
         (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
         (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
+        (rf"(?<=[€$£\d]) the (?=(?:{_ALL})\b)", " per "),  # "3,25 € the piece"
+        (r"\A\s*(?:from|to|subject|re|fwd?):[^\d\n]*\n", ""),
+        (r"^[ \t]*([^\W\d_][^;:,\d\n$£€]{1,30});[ \t]*(?=\d+ )", r"\1: "),  # "March; 6 water butts; £42.00 each"
+        (r"(?<=% off) (?:at|in) the (?:[\w-]+ )?(?:sale|event)\b", ""),
         (r"(?<=\d )nos\.?(?= )", "x"),  # "12 nos. milk"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
@@ -167,7 +172,7 @@ class _Bill:
         if set(stems(entry.name)) <= {"me", "u", "cash", "i", "we"} and _OWN_MONEY.search(text):
             raise Unread(f'what "{shown}" is for')
         spoken = set(stems(entry.name or piece.label))
-        spoken |= set(stems(text)) if not entry.is_counted else set()
+        spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
         if spoken & w.INCOME and entry.quantity == "1":
             raise Unread(f'what "{shown}" is for')
         signed = re.search(rf"(?:^|\s)[-−–]{M}", text) or (words & w.PAYMENTS and words & w.PAYING)

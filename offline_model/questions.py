@@ -1,7 +1,7 @@
 """Declines a text of purchases that asks for something which is not worked out."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from offline_model.asking import LEFT, OWING, SPLIT, Asked
 from offline_model.problem import Unread
@@ -54,10 +54,16 @@ _HELD = re.compile(
     re.IGNORECASE,
 )
 _NOT_READ = re.compile(
-    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b|\b(?:surplus|shortfall|combinations?|ratio)\b", re.IGNORECASE
+    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b|\b(?:surplus|shortfall|combinations?|ratio|odd one"
+    r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
+    r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b",
+    re.IGNORECASE
 )
 _OF_PART = re.compile(
     rf"\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)", re.IGNORECASE
+)
+_PLACE = re.compile(
+    r"\b(?:at|from) (?:the )?([A-Z][\w'’]+)(?! \w*(?:[Ff]air|[Mm]arket|[Tt]rip|[Pp]arty))|\b(?:does|did|would|will) ([A-Z][\w'’]+)(?<!I) (?:be|costs?|charge)\b"
 )
 _ANY_PART = frozenset(
     "two three four five six seven eight nine ten all both each every whole entire first second third last other "
@@ -92,12 +98,13 @@ def _is_known(sentence: str, asked: Asked) -> bool:
     return bool(compared or _TOTAL.search(sentence) or SPLIT.search(sentence))
 
 
-def check_named(text: str, labels: Iterable[str]) -> None:
+def check_named(text: str, labels: Sequence[str]) -> None:
     """Raises Unread for a question about a part that was not found: "Sum for the paint supplier?"."""
     known = {word for label in labels for word in stems(label)} | _ANY_PART | FEES
     for sentence in filter(None, _SENTENCES.split(text)):
         if re.search(r"\d", sentence) or not (sentence.rstrip().endswith("?") or _ASKS.match(sentence)):
             continue
-        for named in _OF_PART.finditer(sentence):
-            if not {stem(word) for word in re.split(r"\W+", named[1].lower())} & known:
+        places = _PLACE.finditer(sentence) if len(set(labels) - {""}) > 1 else ()
+        for named in (*_OF_PART.finditer(sentence), *places):
+            if not {stem(word) for word in re.split(r"[/\s&]+", (next(filter(None, named.groups()))).lower())} & known:
                 raise Unread(f'"{named[0]}"')

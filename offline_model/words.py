@@ -28,7 +28,7 @@ PARTS = _set(
     "person people "
     "friend volunteer member section category errand visit contractor company campus floor household bakery "
     "pharmacy purchase group party shipment account cart basket leg season bid option provider school warehouse "
-    "region hotel airline garage plan printer butcher grocer tailor sport game po note centre center"
+    "region hotel airline garage plan printer meet butcher grocer tailor sport game po note centre center"
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
@@ -188,8 +188,8 @@ _WEAK = _any(
     as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover|interest
     (?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan|invest\w*|margin
     (?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)|instal?l?ments?|deduct\w*
-    minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|back(?! to| home| in| at|-|\?)
-    if(?! +(?:(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|
+    minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|(?<!at the )(?<!in the )back(?! to| home| in| at|-|\?)
+    if(?! +(?:unclear|possible|(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|
     an? [a-z ]{2,30}costs?\b|one (?:store|shop|place|vendor)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)
     for the next \w+ (?:months|weeks|days|years|hours|nights)
     (?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%
