@@ -20,13 +20,21 @@ SPLIT = re.compile(
     re.IGNORECASE,
 )
 _HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
+_HALF_OF = re.compile(
+    r"\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b(?! (?:it|everything|all|that|this|both|the (?:total|bill|lot|whole))\b)"
+    r"|\b(?:halves|50[/-]50|fifty[ -]fifty)\b[^.?!\n]*\bbut\b",
+    re.IGNORECASE,
+)
 _SHARES = re.compile(
     rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
     rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
     r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
     re.IGNORECASE,
 )
-_OF_NOUN = re.compile(rf"\b{_NUMBER} ([a-z]+)\b(?!\s+(?:at|for|@|each|[$£€\d]))", re.IGNORECASE)
+_OF_NOUN = re.compile(
+    rf"(?<!and )(?<!plus )\b{_NUMBER} ([a-z]+)\b(?! (?:and|plus|&) (?:\d|{_NUMBER[1:]})(?!\s+(?:at|for|@|each|[$£€\d]))",
+    re.IGNORECASE,
+)
 _WITH_ME = re.compile(
     r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
     re.IGNORECASE,
@@ -70,7 +78,8 @@ _DEPOSIT = re.compile(
     re.IGNORECASE,
 )
 OWING = re.compile(
-    r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b", re.IGNORECASE
+    r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b",
+    re.IGNORECASE,
 )
 _COUNT = re.compile(
     rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
@@ -86,9 +95,11 @@ _EACH = re.compile(
     re.IGNORECASE,
 )
 _OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
-_TIMES = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b")
+_TIMES = re.compile(
+    r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+)
 _AT_EACH = re.compile(
-    r"\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*\b(?:at|from|in|by|of) each\b(?! (?:of us|other))[^.!\n\d]*$",
+    r"\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*\b(?:(?:at|from|in|by|of) each\b(?! (?:of us|other))|for each(?=\W*$))[^.!\n\d]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _HOW_MUCH = re.compile(
@@ -175,7 +186,7 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
         return "2"
     shares = list(_SHARES.finditer(text))
     if halves := list(_HALVES.finditer(text)):
-        if any(not {"2", "two"} & set(match[0].lower().split()) for match in shares):
+        if _HALF_OF.search(text) or any(not {"2", "two"} & set(match[0].lower().split()) for match in shares):
             raise Unread("between how many it is split")
         for match in halves:
             asked.text = asked.text[: match.start()] + " " * len(match[0]) + asked.text[match.end() :]

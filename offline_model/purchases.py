@@ -306,6 +306,11 @@ class _Bill:
             begins = before.sentence != piece.sentence and re.search(M, piece.text)
             first = re.match(r"[A-Z][\w'’]+", piece.text)  # "Ikea 2 rugs $9 each, Jysk 1 mat $5"
             is_name = first and stem(first[0].lower()) not in known
+            lower = re.match(rf"([a-z'’.&-]{{3,}})\s+{N}\s+(?!(?:at|for|x|each|per)\b)([^\W\d_]+)", piece.text)
+            if lower and follows and re.fullmatch(r"[^A-Z]*", before.label):  # "aldi 5 figs 0.50 each, lidl 2 jams"
+                named_by = stem(lower[2].lower()) not in w.CONTAINERS | w.MEASURES | w.UNITS
+                if named_by and lower[1] not in known | w.FEES:
+                    raise Unread(f'what "{self.marks.shown(piece.text)}" belongs to')
             if follows and is_name and (begins or named.match(piece.text)):
                 raise Unread(f'what "{self.marks.shown(piece.text)}" belongs to')
         for count in self.clauses.counts:

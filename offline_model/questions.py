@@ -13,14 +13,16 @@ _OPENING = (
     r"|will|you|u|i|need|want|to|me|help)\b)*"
 )
 _NO_ARITHMETIC = re.compile(
-    _OPENING + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|advise|remind|rank|sort(?! by)"
+    _OPENING
+    + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|advise|remind|rank|sort(?! by)"
     r"|convert|rewrite|rephrase|proofread|e-?mail (?:my|the|him|her|them|me an?)|design|invent|estimate"
     r"|(?:make|create|draw|give|build)(?: \w+)? an? (?:\w+ )?(?:table|list|chart|graph|poem|plan|spreadsheet|schedule|letter))\b"
     r"|\b(?:an? (?:e-?mail|letter|poem|essay|story|message|speech) (?:to|about|for|asking|saying))\b",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
-    _OPENING + r"(?:how|what|what'?s|which|whose|who|whom|where|whether|tell|work out|calculate|compute|report|give me)\b",
+    _OPENING
+    + r"(?:how|what|what'?s|which|whose|who|whom|where|whether|tell|work out|calculate|compute|report|give me)\b",
     re.IGNORECASE,
 )
 _ASKING = re.compile(
@@ -54,13 +56,14 @@ _HELD = re.compile(
     re.IGNORECASE,
 )
 _NOT_READ = re.compile(
-    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b|\b(?:surplus|shortfall|combinations?|ratio|odd one"
+    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b|\b(?:surplus|shortfall|percent\w*|fraction|proportion|median|combinations?|ratio|odd one"
     r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
     r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b",
-    re.IGNORECASE
+    re.IGNORECASE,
 )
 _OF_PART = re.compile(
-    rf"\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)", re.IGNORECASE
+    rf"\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)",
+    re.IGNORECASE,
 )
 _PLACE = re.compile(
     r"\b(?:at|from) (?:the )?([A-Z][\w'’]+)(?! \w*(?:[Ff]air|[Mm]arket|[Tt]rip|[Pp]arty))|\b(?:does|did|would|will) ([A-Z][\w'’]+)(?<!I) (?:be|costs?|charge)\b"

@@ -62,7 +62,11 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
         firsts = [row[0] for row in body if len(row) == len(header)]
         if len(set(firsts)) < len(firsts) and not re.search(r"\d", "".join(firsts)) and not _BESIDE.search(titles[0]):
             header[0] = "part"  # "Printer | Job | Copies | Unit price"
-            header = header if "item" in header else ["item" if not kind and at == header.index("") else kind for at, kind in enumerate(header)]
+            header = (
+                header
+                if "item" in header
+                else ["item" if not kind and at == header.index("") else kind for at, kind in enumerate(header)]
+            )
     known = [column for column in header if column]
     if not {"price", "total", "cost"} & set(known) or len(known) != len(set(known)):
         return []

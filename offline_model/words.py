@@ -71,7 +71,7 @@ NOT_NAMES = PRONOUNS | _set(
     "calculate compute find how what what's which whats items item shopping question problem answer today yesterday "
     "this these those that each every per if all so then also costs cost price prices amount help hi hello dear tell "
     "over across among during within compare split many much who average spend spent altogether both grand check qty "
-    "quantity units number"
+    "quantity units number later afterwards"
 )
 LEADING = (
     VERBS
@@ -160,7 +160,7 @@ _STRONG = _any(
     (?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)
     each (?:\w+ )?(?:gets?|needs?|wants?|takes?|receives?)\b
     every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue
-    salary|wages?
+    salary|wages?|(?:these|those|they|prices|which) (?:are|were) (?:already )?(?:the )?(?:sale|discounted|reduced|final) prices?
     """
 )
 """Changes the arithmetic wherever it stands."""
