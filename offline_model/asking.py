@@ -12,7 +12,8 @@ _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 SPLIT = re.compile(
     r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
-    r"|\bhalf of (?:it|that|the total)\b|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b|\bmy half\b"
+    r"|\bhalf of (?:it|that|the total)\b"
+    r"|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b|\bmy half\b"
     r"|/ ?\d+ (?:of us|people|guys)"
     r"|\beach (?:\w+ ){0,5}(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
@@ -21,7 +22,8 @@ SPLIT = re.compile(
 )
 _HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
 _HALF_OF = re.compile(
-    r"\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b(?! (?:it|everything|all|that|this|both|the (?:total|bill|lot|whole))\b)"
+    r"\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b"
+    r"(?! (?:it|everything|all|that|this|both|the (?:total|bill|lot|whole))\b)"
     r"|\b(?:halves|50[/-]50|fifty[ -]fifty)\b[^.?!\n]*\bbut\b",
     re.IGNORECASE,
 )
@@ -32,7 +34,8 @@ _SHARES = re.compile(
     re.IGNORECASE,
 )
 _OF_NOUN = re.compile(
-    rf"(?<!and )(?<!plus )\b{_NUMBER} ([a-z]+)\b(?! (?:and|plus|&) (?:\d|{_NUMBER[1:]})(?!\s+(?:at|for|@|each|[$£€\d]))",
+    rf"(?<!and )(?<!plus )\b{_NUMBER} ([a-z]+)\b"
+    rf"(?! (?:and|plus|&) (?:\d|{_NUMBER[1:]})(?!\s+(?:at|for|@|each|[$£€\d]))",
     re.IGNORECASE,
 )
 _WITH_ME = re.compile(
@@ -58,7 +61,8 @@ LEFT = re.compile(
     r"\b(?:left(?! an? \W?\d)(?: over)?|change (?:do|will|would|should|did|back|from|for)"
     r"|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford"
     r"|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance"
-    r"|(?:over|under|within) budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket|kitty|jar))\b",
+    r"|(?:over|under|within) budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer"
+    r"|wallet|purse|pocket|kitty|jar))\b",
     re.IGNORECASE,
 )
 _PAID = re.compile(  # only if it is asked what is left
@@ -74,7 +78,8 @@ _DEPOSIT = re.compile(
     rf"(?:an? |the )?{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
     rf"|(?<!\w)(?:(?:we|i) (?:had|have|made) )?(?:an? |the |less )?{_MONEY} (?:deposit|down ?payment)"
     r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?"
-    rf"|\b(?:my |our )?[a-z]+(?:['’]s| is| are| was| were)? (?:covering|paying|contributing|chipping in|putting in) {_MONEY}(?: of (?:it|that|this)| towards (?:it|that|this))",
+    rf"|\b(?:my |our )?[a-z]+(?:['’]s| is| are| was| were)? (?:covering|paying|contributing|chipping in|putting in)"
+    rf" {_MONEY}(?: of (?:it|that|this)| towards (?:it|that|this))",
     re.IGNORECASE,
 )
 OWING = re.compile(
@@ -96,10 +101,12 @@ _EACH = re.compile(
 )
 _OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
 _TIMES = re.compile(
-    r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
+    r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:January|February|March|April|May|June"
+    r"|July|August|September|October|November|December)\b"
 )
 _AT_EACH = re.compile(
-    r"\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*\b(?:(?:at|from|in|by|of) each\b(?! (?:of us|other))|for each(?=\W*$))[^.!\n\d]*$",
+    r"\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*"
+    r"\b(?:(?:at|from|in|by|of) each\b(?! (?:of us|other))|for each(?=\W*$))[^.!\n\d]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _HOW_MUCH = re.compile(
@@ -185,27 +192,31 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):
         return "2"
     shares = list(_SHARES.finditer(text))
-    if halves := list(_HALVES.finditer(text)):
+    if _HALVES.search(text):
         if _HALF_OF.search(text) or any(not {"2", "two"} & set(match[0].lower().split()) for match in shares):
             raise Unread("between how many it is split")
-        for match in halves:
-            asked.text = asked.text[: match.start()] + " " * len(match[0]) + asked.text[match.end() :]
+        asked.text = _HALVES.sub(lambda match: " " * len(match[0]), asked.text)
         return "2"
     between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
     found = {asked.take(match): match for match in between or shares}
-    asked_of = {stem(word) for word in re.findall(r"\b(?:each|per) ([a-z]+)", text.lower())} - {"each"}
-    if not found or len(found) > 1:
-        named = [match for match in _OF_NOUN.finditer(text) if stem(match[2].lower()) in asked_of]
-        if len({match[1].lower() for match in named}) == 1 and not _WITH_ME.search(near):
-            for match in named[1:]:
-                asked.take(match)
-            return asked.take(named[0])
+    if len(found) != 1 and not _WITH_ME.search(near) and (number := _of_noun(asked, text)):
+        return number
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
     if not found and nouns & PARTS:  # "the total per family", which are the parts
         return ""
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
     return (certain or list(found))[0]
+
+
+def _of_noun(asked: Asked, text: str) -> str:
+    """The number of those that are asked for: "Each sister pays?" of 2 sisters; "" if it is not certain."""
+    nouns = {stem(word) for word in re.findall(r"\b(?:each|per) ([a-z]+)", text.lower())} - {"each"}
+    named = [match for match in _OF_NOUN.finditer(text) if stem(match[2].lower()) in nouns]
+    if len({match[1].lower() for match in named}) != 1:
+        return ""
+    *_, number = (asked.take(match) for match in named)
+    return number
 
 
 def _money(text: str) -> str:

@@ -12,11 +12,13 @@ _OPENING = (
     r"^(?:\W|(?:hi|hello|hey|ok|okay|so|and|but|also|then|now|please|pls|kindly|just|q|question|lads|guys|can|could|would"
     r"|will|you|u|i|need|want|to|me|help)\b)*"
 )
+"""What may stand before the word that says what is asked."""
 _NO_ARITHMETIC = re.compile(
     _OPENING
-    + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|advise|remind|rank|sort(?! by)"
-    r"|convert|rewrite|rephrase|proofread|e-?mail (?:my|the|him|her|them|me an?)|design|invent|estimate"
-    r"|(?:make|create|draw|give|build)(?: \w+)? an? (?:\w+ )?(?:table|list|chart|graph|poem|plan|spreadsheet|schedule|letter))\b"
+    + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|advise|remind|rank"
+    r"|sort(?! by)|convert|rewrite|rephrase|proofread|e-?mail (?:my|the|him|her|them|me an?)|design|invent|estimate"
+    r"|(?:make|create|draw|give|build)(?: \w+)? an? (?:\w+ )?"
+    r"(?:table|list|chart|graph|poem|plan|spreadsheet|schedule|letter))\b"
     r"|\b(?:an? (?:e-?mail|letter|poem|essay|story|message|speech) (?:to|about|for|asking|saying))\b",
     re.IGNORECASE,
 )
@@ -26,7 +28,8 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _ASKING = re.compile(
-    r"\b(?:how|what|what'?s|which|whose|who|where|why|when)\b|^\W*(?:and(?! with \d+ ?%)|or|but|if|with|without|is|are|am|was|were|do|does|did"
+    r"\b(?:how|what|what'?s|which|whose|who|where|why|when)\b"
+    r"|^\W*(?:and(?! with \d+ ?%)|or|but|if|with|without|is|are|am|was|were|do|does|did"
     r"|can|could|should|will|would|has|have)\b",
     re.IGNORECASE,
 )
@@ -34,15 +37,18 @@ _ASKING = re.compile(
 _CHOICE = re.compile(_OPENING + r"(?:which|whose|who|whom|where)\b(?! \w+ how much)", re.IGNORECASE)
 _YES_NO = re.compile(
     _OPENING.replace("|can|could|would", "").replace("|will|you|u", "")
-    + r"(?:is|are|am|was|were|do|does|did|should|shall|has|have|(?:can|could|would|will) (?!you|u\b|ya|someone|anyone))\b",
+    + r"(?:is|are|am|was|were|do|does|did|should|shall|has|have"
+    r"|(?:can|could|would|will) (?!you|u\b|ya|someone|anyone))\b",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
-    r"\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full|combined?"
-    r"|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price|amounts?|damage"
-    r"|how much|expenses?|value|breakdown|come to|set (?:me|us) back|run (?:me|us)|payable|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charge|figure|numbers?"
+    r"\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full"
+    r"|combined?|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price"
+    r"|amounts?|damage|how much|expenses?|value|breakdown|come to|set (?:me|us) back|run (?:me|us)|payable"
+    r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charge|figure|numbers?"
     r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|are we (?:at)))\b"
-    r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b|^\W*(?:deposit|shipping|whole day|change|owing)?\?$|= ?\?",
+    r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b"
+    r"|^\W*(?:deposit|shipping|whole day|change|owing)?\?$|= ?\?",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
@@ -51,12 +57,14 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _HELD = re.compile(
-    r"\b(?:should (?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}\b(?:hold|be|have)|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
+    r"\b(?:should (?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}\b(?:hold|be|have)"
+    r"|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
     r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b",
     re.IGNORECASE,
 )
 _NOT_READ = re.compile(
-    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b|\b(?:surplus|shortfall|percent\w*|fraction|proportion|median|combinations?|ratio|odd one"
+    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b"
+    r"|\b(?:surplus|shortfall|percent\w*|fraction|proportion|median|combinations?|ratio|odd one"
     r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
     r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b",
     re.IGNORECASE,
@@ -66,7 +74,8 @@ _OF_PART = re.compile(
     re.IGNORECASE,
 )
 _PLACE = re.compile(
-    r"\b(?:at|from) (?:the )?([A-Z][\w'’]+)(?! \w*(?:[Ff]air|[Mm]arket|[Tt]rip|[Pp]arty))|\b(?:does|did|would|will) ([A-Z][\w'’]+)(?<!I) (?:be|costs?|charge)\b"
+    r"\b(?:at|from) (?:the )?([A-Z][\w'’]+)(?! \w*(?:[Ff]air|[Mm]arket|[Tt]rip|[Pp]arty))"
+    r"|\b(?:does|did|would|will) ([A-Z][\w'’]+)(?<!I) (?:be|costs?|charge)\b"
 )
 _ANY_PART = frozenset(
     "two three four five six seven eight nine ten all both each every whole entire first second third last other "
@@ -104,10 +113,11 @@ def _is_known(sentence: str, asked: Asked) -> bool:
 def check_named(text: str, labels: Sequence[str]) -> None:
     """Raises Unread for a question about a part that was not found: "Sum for the paint supplier?"."""
     known = {word for label in labels for word in stems(label)} | _ANY_PART | FEES
+    patterns = [_OF_PART, _PLACE] if len(set(labels) - {""}) > 1 else [_OF_PART]
     for sentence in filter(None, _SENTENCES.split(text)):
         if re.search(r"\d", sentence) or not (sentence.rstrip().endswith("?") or _ASKS.match(sentence)):
             continue
-        places = _PLACE.finditer(sentence) if len(set(labels) - {""}) > 1 else ()
-        for named in (*_OF_PART.finditer(sentence), *places):
-            if not {stem(word) for word in re.split(r"[/\s&]+", (next(filter(None, named.groups()))).lower())} & known:
+        for named in (match for pattern in patterns for match in pattern.finditer(sentence)):
+            name = next(filter(None, named.groups())).lower()
+            if not {stem(word) for word in re.split(r"[/\s&]+", name)} & known:
                 raise Unread(f'"{named[0]}"')

@@ -58,15 +58,7 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
     header = [next((kind for pattern, kind in _COLUMNS if re.search(pattern, _plain(cell))), "") for cell in titles]
     if header.count("quantity") > 1 and "price" not in header:
         header = ["price" if _plain(title) == "unit" else kind for title, kind in zip(titles, header, strict=True)]
-    if not header[0] and "part" not in header and {"item", ""} & set(header[1:]):
-        firsts = [row[0] for row in body if len(row) == len(header)]
-        if len(set(firsts)) < len(firsts) and not re.search(r"\d", "".join(firsts)) and not _BESIDE.search(titles[0]):
-            header[0] = "part"  # "Printer | Job | Copies | Unit price"
-            header = (
-                header
-                if "item" in header
-                else ["item" if not kind and at == header.index("") else kind for at, kind in enumerate(header)]
-            )
+    header = _with_part(header, titles, body)
     known = [column for column in header if column]
     if not {"price", "total", "cost"} & set(known) or len(known) != len(set(known)):
         return []
@@ -87,6 +79,18 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
         else:
             part = next(cell for cell in row if cell).strip(" -=#:*")
     return rows
+
+
+def _with_part(header: list[str], titles: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """The header; an unknown first column whose words come again is the part: "Printer | Job | Copies | Unit price"."""
+    firsts = [row[0] for row in body if len(row) == len(header)]
+    again = len(set(firsts)) < len(firsts) and not re.search(r"\d", "".join(firsts))
+    if header[0] or "part" in header or not again or _BESIDE.search(titles[0]) or not {"item", ""} & set(header[1:]):
+        return header
+    rest = header[1:]
+    if "item" not in rest:
+        rest[rest.index("")] = "item"
+    return ["part", *rest]
 
 
 def _split(line: str, separator: str) -> list[str]:

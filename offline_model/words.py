@@ -160,7 +160,8 @@ _STRONG = _any(
     (?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)
     each (?:\w+ )?(?:gets?|needs?|wants?|takes?|receives?)\b
     every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue
-    salary|wages?|(?:these|those|they|prices|which) (?:are|were) (?:already )?(?:the )?(?:sale|discounted|reduced|final) prices?
+    salary|wages?
+    (?:these|those|they|prices|which) (?:are|were) (?:already )?(?:the )?(?:sale|discounted|reduced|final) prices?
     """
 )
 """Changes the arithmetic wherever it stands."""

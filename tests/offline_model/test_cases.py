@@ -72,9 +72,34 @@ async def test_what_has_no_certain_answer_is_declined(kit: Any) -> None:
 async def test_the_other_problems_are_answered_right_or_declined(kit: Any) -> None:
     right, wrong = await score(kit, MORE["answer"])
     assert wrong == []
-    assert right >= 0.93 * len(MORE["answer"])
+    assert right >= 0.92 * len(MORE["answer"])
     _, answered = await score(kit, MORE["decline"])
     assert answered == []
+
+
+# Of each kind: each part of too few, a question of no known kind, money that comes in, a request for no arithmetic.
+PROVOKING = (
+    "3 pens at $2 each. 4 pads at $3 each. Total for every month, and altogether.",
+    "hats 3 at $2 each, caps 4 at $3 each. how much did i spend at each n total",
+    "Grant of $5,000. We spent: 3 microscopes at $900 each; 20 slides at $4 each. Net position?",
+    "Malt: 10 sacks @ €30. Hops: 2 kg @ €25 per kg. Sum for the malt/hops supplier? And supplier two?",
+    "The club has a sponsorship of £250. Balls: 6 at £12 each, nets: 2 at £31 each. Total?",
+    "Please write an email to my supplier asking why the 12 lamps at $30 each are late.",
+    "Pen $2, notebook $5, bag $30. Which combination can I afford with $40?",
+)
+
+
+@pytest.mark.requirement("offline-declines")
+@pytest.mark.parametrize("question", PROVOKING)
+async def test_a_question_that_is_not_understood_is_declined(kit: Any, question: str) -> None:
+    _, declined = await conversed(kit, question)
+    assert declined
+
+
+@pytest.mark.slow
+async def test_texts_written_to_provoke_wrong_answers_are_answered_right_or_declined(kit: Any) -> None:
+    _, wrong = await score(kit, MORE["provoking"])
+    assert wrong == []
 
 
 @pytest.mark.slow  # a hundred conversations with agents that converse themselves
