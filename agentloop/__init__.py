@@ -28,6 +28,7 @@ from agentloop.events import (
     ContextEdited,
     Event,
     EventHandler,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -42,6 +43,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
+from agentloop.inbox import Inbox
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits, deadline_after, seconds_left
 from agentloop.messages import Conversation
@@ -71,6 +73,7 @@ __all__ = [
     "Event",
     "EventHandler",
     "Image",
+    "Inbox",
     "InvalidOutput",
     "Journal",
     "Ledger",
@@ -79,6 +82,7 @@ __all__ = [
     "ModelUsage",
     "NoAnswer",
     "NoJournal",
+    "NoteReceived",
     "Notice",
     "Refused",
     "RunError",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from agentloop.budget import Ledger
 from agentloop.events import EventHandler, ignore
+from agentloop.inbox import Inbox
 from agentloop.rate_limiter import RateLimiter
 from agentloop.sessions import Session
 from agentloop.usage import Bill
@@ -76,6 +77,10 @@ class RunScope:
     """The session of the run that the call starts, if the caller keeps it; an agent keeps its sessions otherwise."""
     siblings: int = 1
     """The number of calls of the same message that have not started yet, including this one. They share the budget."""
+    inbox: Inbox | None = None
+    """Notes to the run that the call starts, or None if it takes none."""
+    remote_text: bool = False
+    """Whether runs in other processes send their text too, as `TextDelta` events about twice a second."""
     charge: Callable[[Bill], None] = lambda _bill: None
     """Add the usage of a delegated run to the caller's. It is called once, however the run ended."""
 

@@ -37,6 +37,7 @@ def answer_one(
             emit=fan_out(report.on_event, progress.on_event, *observers),
             trace=export.tracing("orchestrator-client", say),
             ledger=Ledger(options.budget),
+            remote_text=progress.shows_text,
         ),
     )
     try:

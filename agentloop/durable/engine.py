@@ -27,7 +27,7 @@ from dbos import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput
+from agentloop import Agent, CallContext, Inbox, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
@@ -90,6 +90,8 @@ class Engine:
         self.is_stopping = False
         self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
         """Receives the events of all runs of this process, each with the id of its run."""
+        self.inboxes: WeakValueDictionary[str, Inbox] = WeakValueDictionary()
+        """For notes to the runs that this process executes. A note that was read is stored with the turn."""
         self._store = store
         durable = [durable_tool(agent) for agent in agents]
         self._tools = {tool.name: tool for tool in [*durable, *tools]}
@@ -356,6 +358,7 @@ class Engine:
             depth=order.depth,
             ledger=Ledger(order.budget),
             rate_limiter=self._rate_limiter,
+            inbox=self.inboxes.setdefault(run_id, Inbox()),
             owner=order.owner,
             session=session,
         )

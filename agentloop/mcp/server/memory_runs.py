@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from agentloop import Limits, ToolError, ToolOutput
+from agentloop import ConfigurationError, Inbox, Limits, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler
+from agentloop.latest_sentence import LatestSentence
 from agentloop.mcp.server.publication import Call
 from agentloop.narration import describe
 from agentloop.run_state import RunState
@@ -25,14 +26,20 @@ LIMITS = Limits(tool_timeout=24 * 3600.0)
 """For a run as a tool call. The limits of the agent end it earlier."""
 
 
-Execute = Callable[[Call, EventHandler, Callable[[str], None], Limits], Coroutine[Any, Any, ToolOutput]]
-"""Executes a call: see `Publication.run`."""
+class Execute(Protocol):
+    """Executes a call: see `Publication.run`."""
+
+    async def __call__(
+        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits, *, inbox: Inbox | None
+    ) -> ToolOutput: ...
 
 
 @dataclass(slots=True, eq=False)
 class _Run:
     state: RunState
     work: asyncio.Task[ToolOutput] | None = None
+    inbox: Inbox = field(default_factory=Inbox)
+    sentence: LatestSentence = field(default_factory=LatestSentence)
 
     def on_end(self, work: asyncio.Task[ToolOutput]) -> None:
         ended: dict[str, Any] = {"updated": time.time(), "message": None}
@@ -44,7 +51,7 @@ class _Run:
             self.state = replace(self.state, status="completed", output=work.result(), **ended)
 
     def on_event(self, event: Event) -> None:
-        if (line := describe(event)) is not None:
+        if (line := self.sentence.on_event(event) or describe(event)) is not None:
             self.say(line)
 
     def say(self, line: str) -> None:
@@ -81,7 +88,7 @@ class MemoryRuns:
         now = time.time()
         run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner))
         self._runs[run.state.id] = run
-        execute = self.execute(call, run.on_event, run.say, LIMITS)
+        execute = self.execute(call, run.on_event, run.say, LIMITS, inbox=run.inbox)
         run.work = asyncio.create_task(execute, name=f"task:{call.tool.name}")
         run.work.add_done_callback(run.on_end)
         run.work.add_done_callback(lambda _work: self._drop_later(run.state.id))
@@ -95,6 +102,12 @@ class MemoryRuns:
         work = self._runs[run_id].work
         assert work is not None
         work.cancel()
+
+    def note(self, run_id: str, text: str) -> None:
+        try:
+            self._runs[run_id].inbox.send(text)
+        except ConfigurationError as error:
+            raise ToolError(str(error)) from None
 
     def events(self, _run_id: str, _first: int) -> dict[str, Any]:
         """None: callers that want events are answered without a task."""

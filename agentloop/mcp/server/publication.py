@@ -27,6 +27,7 @@ from agentloop import (
     Agent,
     CallContext,
     ConfigurationError,
+    Inbox,
     Ledger,
     Limits,
     RunScope,
@@ -231,7 +232,13 @@ class Publication:
         return result_of(ToolOutput.error("The client has disconnected."))
 
     async def run(
-        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS
+        self,
+        call: Call,
+        emit: EventHandler,
+        progress: Callable[[str], None],
+        limits: Limits = LIMITS,
+        *,
+        inbox: Inbox | None = None,
     ) -> ToolOutput:
         """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
         delegation = call.delegation
@@ -245,6 +252,8 @@ class Publication:
                 depth=delegation.depth,
                 ledger=Ledger(delegation.budget),
                 rate_limiter=self._rate_limiter,
+                inbox=inbox,
+                remote_text=delegation.text,
             ),
         )
         try:
@@ -344,7 +353,8 @@ def _channel(context: Context, delegation: DelegationContext) -> Channel:
     async def notify(method: str, params: dict[str, Any]) -> None:
         await sdk_compat.send_notification(context, method, params)
 
-    return Channel(context.session.report_progress, notify, delegation.call, events=delegation.events)
+    events = delegation.events
+    return Channel(context.session.report_progress, notify, delegation.call, events, text=events and delegation.text)
 
 
 def result_of(output: ToolOutput) -> types.CallToolResult:

@@ -1,7 +1,7 @@
 """The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives a task for a run.
 
 The task id is the run's id. Only the owner of the run has access to it. Tasks never need input: `tasks/update` is
-acknowledged and has no effect.
+acknowledged and has no effect, unless its `_meta` has a note for the agent.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from starlette.requests import Request
 
-from agentloop import ToolOutput
-from agentloop.delegation_context import EVENTS
+from agentloop import ToolError, ToolOutput
+from agentloop.delegation_context import EVENTS, NOTE
 from agentloop.durable.errors import StoreFailed
 from agentloop.mcp.server.publication import Call, Context, Publication, owner_of, result_of
 from agentloop.narration import LINE, clip
@@ -66,6 +66,14 @@ class Runs(Protocol):
 
     async def cancel(self, run_id: str) -> None:
         """Stop a run that works. It may still complete."""
+        ...
+
+    def note(self, run_id: str, text: str) -> None:
+        """Pass a note of the user on to a run that works.
+
+        Raises:
+            ToolError: the run takes no notes here, or not this one.
+        """
         ...
 
     def events(self, run_id: str, first: int) -> dict[str, Any]:
@@ -134,8 +142,21 @@ class Tasks:
             await self._runs.cancel(state.id)
         return {"resultType": "complete"}
 
-    async def _update(self, _context: Context, _state: RunState) -> dict[str, Any]:
+    async def _update(self, context: Context, state: RunState) -> dict[str, Any]:
+        note = (context.meta or {}).get(NOTE)
+        if note is not None:
+            self._note(state, note)
         return {"resultType": "complete"}
+
+    def _note(self, state: RunState, note: object) -> None:
+        if not isinstance(note, str):
+            raise MCPError(types.INVALID_PARAMS, f"`_meta` has a {NOTE} that is not a text.")
+        if state.status != "working":
+            raise MCPError(types.INVALID_PARAMS, "The task has ended, so nobody reads the note.")
+        try:
+            self._runs.note(state.id, note)
+        except ToolError as error:
+            raise MCPError(types.INVALID_PARAMS, str(error)) from None
 
     def _task(self, state: RunState) -> dict[str, Any]:
         task: dict[str, Any] = {

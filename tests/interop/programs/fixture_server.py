@@ -135,12 +135,12 @@ class Fixture(Publication):
         return await super()._admit(context, params)
 
     async def run(
-        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS
+        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS, **more: Any
     ) -> ToolOutput:
         if call.tool.name == "protocol_error_job":
             await asyncio.sleep(0.5)
             raise RuntimeError("broken")
-        return await super().run(call, emit, progress, limits)
+        return await super().run(call, emit, progress, limits, **more)
 
 
 def tools() -> list[Tool]:
