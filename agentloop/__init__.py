@@ -9,6 +9,7 @@ from agentloop.errors import (
     AgentError,
     ApiUnreachable,
     BudgetExceeded,
+    CannotAsk,
     ConfigurationError,
     ContextWindowExceeded,
     DeadlineExceeded,
@@ -45,6 +46,7 @@ from agentloop.events import (
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
 from agentloop.messages import Conversation
+from agentloop.questions import Accepted, Answer, Cancelled, Declined, Question, QuestionHandler
 from agentloop.results import RunResult, Step
 from agentloop.server_tools import server_tool
 from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
@@ -52,19 +54,24 @@ from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import provider_client, sdk_client
 
 __all__ = [
+    "Accepted",
     "Agent",
     "AgentError",
+    "Answer",
     "ApiUnreachable",
     "Bill",
     "Budget",
     "BudgetExceeded",
     "CallContext",
     "Cancellation",
+    "Cancelled",
+    "CannotAsk",
     "ConfigurationError",
     "ContextEdited",
     "ContextWindowExceeded",
     "Conversation",
     "DeadlineExceeded",
+    "Declined",
     "Document",
     "Event",
     "EventHandler",
@@ -78,6 +85,8 @@ __all__ = [
     "NoAnswer",
     "NoJournal",
     "Notice",
+    "Question",
+    "QuestionHandler",
     "Refused",
     "RunError",
     "RunFinished",

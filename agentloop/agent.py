@@ -20,6 +20,7 @@ from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.loop import run_agent
 from agentloop.messages import Conversation, Prompt
+from agentloop.questions import QuestionHandler
 from agentloop.results import RunResult
 from agentloop.stream import RunStream
 from agentloop.tools import Tool
@@ -35,6 +36,7 @@ class RunOptions(TypedDict, total=False):
     max_tokens: int | None
     deadline: float | None
     on_event: EventHandler
+    on_question: QuestionHandler | None
     context: CallContext | None
 
 
@@ -70,6 +72,7 @@ class Agent(AgentDefinition):
         max_tokens: int | None = None,
         deadline: float | None = None,
         on_event: EventHandler = ignore,
+        on_question: QuestionHandler | None = None,
         context: CallContext | None = None,
     ) -> RunResult:
         """Answer a prompt, or the open question of a conversation (`result.conversation.ask(...)`).
@@ -78,8 +81,9 @@ class Agent(AgentDefinition):
         of that.
 
         The run and the runs it delegates to spend at most `max_usd` US dollars and `max_tokens` tokens of prompts and
-        answers, and end within `deadline` seconds. `on_event` receives all their events. With a `context`, which a tool
-        function passes on, its limits hold too, and its event handler receives the events too.
+        answers, and end within `deadline` seconds. `on_event` receives all their events, and `on_question` answers
+        what they ask (see `CallContext.ask`). With a `context`, which a tool function passes on, its limits hold too,
+        and its event handler receives the events too.
 
         Example:
             result = await agent.run("Two haikus about rain", max_usd=0.50, deadline=60, on_event=print)
@@ -94,6 +98,8 @@ class Agent(AgentDefinition):
         scope, budget = context.scope, Budget(max_usd, max_tokens)
         if on_event is not ignore:
             scope = replace(scope, emit=on_event if scope.emit is ignore else fan_out(scope.emit, on_event))
+        if on_question is not None:
+            scope = replace(scope, ask=on_question)
         if budget.is_bounded:
             scope = replace(scope, ledger=Ledger(budget, parent=scope.ledger))
         if deadline is not None:
