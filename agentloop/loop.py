@@ -316,7 +316,9 @@ class _Run:
         assert self._scope.ask is not None
         assert self._limit is not None
         with self._limit.paused():
-            return await self._scope.ask(replace(question, agent=question.agent or self._agent.name))
+            return await self._scope.ask(
+                replace(question, agent=question.agent or ("" if question.server else self._agent.name))
+            )
 
     @property
     def _own_usage(self) -> ModelUsage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ from agentloop import (
     ConfigurationError,
     Ledger,
     Limits,
+    QuestionHandler,
     RunScope,
     Tool,
     ToolError,
@@ -45,7 +46,8 @@ from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.reports import Channel, EventBatcher, reporting
+from agentloop.mcp.server.questions import OpenQuestions, RunningCall, RunningCalls, asks_client, calls_again
+from agentloop.mcp.server.reports import CallReport, Channel, EventBatcher, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
 from agentloop.rate_limiter import RateLimiter
 
@@ -56,25 +58,33 @@ MAX_NESTING = 32
 MAX_STRUCTURED = 500_000
 """Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
+LIMITS = Limits()
+
 MAX_KEY = 200
 """Characters of an idempotency key."""
 
 Context = ServerRequestContext[Any, Any]
+Result = types.CallToolResult | types.InputRequiredResult
+_GONE = ToolOutput.error("The client is gone.")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one."""
+    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one.
+
+    `is_delegated`: the caller sent a delegation context.
+    """
 
     tool: Tool
     arguments: Mapping[str, Any]
     owner: str
     key: str | None
     delegation: DelegationContext
+    is_delegated: bool = False
 
 
 CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
-"""Returns a task for a run, for a client that accepts one instead of the result, or None."""
+"""Starts the call and returns its task, for a client that accepts one instead of the result; otherwise None."""
 
 
 class DurableRunner(Protocol):
@@ -127,7 +137,6 @@ class Publication:
         self._tools = {tool.name: tool for tool in published}
         schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
         self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
-        self._limits = Limits()
         self._admission = Admission(options.max_agents)
         self._rate = RateLimit(options.calls_per_minute)
         self._read_rate = RateLimit(options.calls_per_minute)
@@ -170,9 +179,11 @@ class Publication:
         """The schema of a tool with arguments that are also sent as headers; None for any other name."""
         return self._in_headers.get(name)
 
-    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Result:
         """Answer `tools/call`."""
         try:
+            if params.request_state is not None:
+                return await self._go_on(context, await self._resumed(context, params))
             call = await self._admit(context, params)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
@@ -180,11 +191,13 @@ class Publication:
 
     async def call_tool_or(
         self, create_task: CreateTask, context: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | dict[str, Any]:
-        """Answer `tools/call`, with a task if the run is durable and `create_task` returns one."""
+    ) -> Result | dict[str, Any]:
+        """Answer `tools/call`, with a task if `create_task` returns one."""
+        if params.request_state is not None:
+            return await self.call_tool(context, params)
         try:
             call = await self._admit(context, params)
-            handle = await create_task(context, call) if self._is_durable(call.tool) else None
+            handle = await create_task(context, call)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
         return handle or await self._answer(context, call)
@@ -194,43 +207,96 @@ class Publication:
         tool = self._tool(params.name)
         arguments = exact_arguments.of_call(params.arguments, context.request)
         _check_size(arguments)
-        return Call(tool, arguments, owner_of(context), _key(context.meta), _delegation(context.meta))
+        meta = context.meta or {}
+        return Call(tool, arguments, owner_of(context), _key(meta), _delegation(meta), is_delegated=CALL in meta)
 
-    async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
+    async def _answer(self, context: Context, call: Call) -> Result:
+        """Execute the call until it ends or, if the client calls again with answers, has a question."""
         delegation = call.delegation
-        deadline = None if delegation.seconds is None else deadline_after(delegation.seconds)
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
+        report = CallReport(call.tool.name)
+        emit = report.on_event if timeline is None else fan_out(report.on_event, timeline.on_event)
+
+        def finish(output: ToolOutput) -> types.CallToolResult:
+            result = result_of(output)
+            if delegation.call and delegation.events:
+                result.meta = {**(result.meta or {}), EVENTS: {"count": report.event_count, "rest": report.rest}}
+            if timeline is not None:
+                add_timeline(result, timeline)
+            return result
+
+        running: RunningCalls = context.lifespan_context
+        if calls_again(context) and not running.is_full:
+            questions = OpenQuestions(context, delegation.call)
+            work = self.run(call, emit, report.say, ask=questions.ask)
+            return await self._go_on(context, running.begin(call.owner, report, questions, work, finish))
+        output = _GONE
+        async with self._reporting(context, report), _while_client_stays(context):
+            output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
+        return finish(output)
+
+    async def _resumed(self, context: Context, params: types.CallToolRequestParams) -> RunningCall:
+        """The call that the client continues, with its answers.
+
+        Raises:
+            ToolError: there is none, or the client calls too often.
+        """
+        await self._rate.admit(owner_of(context))
+        running: RunningCalls = context.lifespan_context
+        call = running.find(params.request_state or "", owner_of(context))
+        call.questions.answer(params.input_responses or {})
+        return call
+
+    async def _go_on(self, context: Context, call: RunningCall) -> Result:
+        """The result of the call, or its next questions."""
+        running: RunningCalls = context.lifespan_context
+        is_gone = True
+        async with running.attended(call):
+            async with self._reporting(context, call.report), _while_client_stays(context):
+                await call.has_news()
+                is_gone, call.report.is_paused = False, not call.work.done()
+            if is_gone:
+                await running.stop(call)
+        if is_gone or call.work.cancelled():
+            return call.finish(_GONE)
+        return call.finish(call.work.result()) if call.work.done() else call.input_required
+
+    def _reporting(self, context: Context, report: CallReport) -> AbstractAsyncContextManager[CallReport]:
         # Over HTTP each call has a connection of its own.
         batcher = self._batcher if context.request is None else None
-        async with reporting(call.tool.name, _channel(context, delegation), batcher) as reports:
-            circumstances = CallContext(
-                progress=reports.say,
-                deadline=deadline,
-                scope=RunScope(
-                    emit=reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event),
-                    trace=self._trace,
-                    owner=call.owner,
-                    depth=delegation.depth,
-                    ledger=Ledger(delegation.budget),
-                    rate_limiter=self._rate_limiter,
-                ),
-            )
-            result = await self._result(context, call, circumstances)
-        if delegation.call and delegation.events:
-            result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
-        if timeline is not None:
-            add_timeline(result, timeline)
-        return result
+        return reporting(report, _channel(context, _delegation(context.meta)), batcher)
 
-    async def _result(self, context: Context, call: Call, circumstances: CallContext) -> types.CallToolResult:
+    async def run(
+        self,
+        call: Call,
+        emit: EventHandler,
+        progress: Callable[[str], None],
+        limits: Limits = LIMITS,
+        *,
+        ask: QuestionHandler | None = None,
+    ) -> ToolOutput:
+        """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
+        delegation = call.delegation
+        circumstances = CallContext(
+            progress=progress,
+            deadline=None if delegation.seconds is None else deadline_after(delegation.seconds),
+            scope=RunScope(
+                emit=emit,
+                trace=self._trace,
+                owner=call.owner,
+                depth=delegation.depth,
+                ledger=Ledger(delegation.budget),
+                rate_limiter=self._rate_limiter,
+                ask=ask,
+            ),
+        )
         try:
-            async with _while_client_stays(context), self._place(call.tool):
+            async with self._place(call.tool):
                 if self._durable_runner is not None and self._is_durable(call.tool):
-                    return result_of(await self._durable_runner.run(call, circumstances.scope.emit))
-                return result_of(await dispatch.call(call.tool, call.arguments, circumstances, self._limits))
-            return result_of(ToolOutput.error("The client is gone."))
+                    return await self._durable_runner.run(call, emit)
+                return await dispatch.call(call.tool, call.arguments, circumstances, limits)
         except ToolError as error:
-            return result_of(ToolOutput.error(str(error)))
+            return ToolOutput.error(str(error))
 
     def _is_durable(self, tool: Tool) -> bool:
         return self._durable_runner is not None and self._durable_runner.is_durable(tool.name)

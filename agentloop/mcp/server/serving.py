@@ -21,6 +21,7 @@ from agentloop.mcp.server.get_run import get_run_tool
 from agentloop.mcp.server.offered import Offered
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
+from agentloop.mcp.server.questions import RunningCalls, sealed_state
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.timeline_app import EXTENSIONS
@@ -83,9 +84,11 @@ def build_server(
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
+        lifespan=RunningCalls.lifespan,
         **Offered(publication, prompts, resources).handlers(),
     )
     server.extensions.update(EXTENSIONS)
+    server.middleware.append(sealed_state(info.name))
     return server
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mcp import types
 
-from agentloop.mcp.server.publication import Context, Publication
+from agentloop.mcp.server.publication import Context, Publication, Result
 from mcp_calc_server.cli import main
 
 record = Path(sys.argv.pop(1))
@@ -17,7 +17,7 @@ def note(revision: str) -> None:
         file.write(f"{revision}\n")
 
 
-async def recorded(self: Publication, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+async def recorded(self: Publication, context: Context, params: types.CallToolRequestParams) -> Result:
     note(context.protocol_version)
     return await call_tool(self, context, params)
 

@@ -1,0 +1,85 @@
+"""Questions of servers to the person whom the caller can ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mcp.client import ClientRequestContext
+from mcp.types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
+
+from agentloop import Accepted, Cancelled, CannotAsk, Declined, Question, ToolError, exact_json
+from agentloop.delegation_context import NOBODY, QUESTION
+from agentloop.event_bounds import MAX_NAME
+from agentloop.mcp.client.call_state import CallState, current_call
+from agentloop.narration import clip
+from agentloop.questions import MAX_MESSAGE
+
+MAX_QUESTIONS = 50
+"""Questions of one call."""
+MAX_FIELDS = 50
+MAX_FORM = 50_000
+"""Fields of one form, and characters of its schema as JSON."""
+
+
+async def answered(
+    server: str, calls: Iterable[CallState], context: ClientRequestContext, params: ElicitRequestParams
+) -> ElicitResult:
+    """Put a question of `server` to the person who can be asked about the call that it belongs to.
+
+    If nobody can be asked, the answer is `cancel` with the reason in its `_meta`.
+    """
+    about = (context.meta or params.meta or {}).get(QUESTION)
+    about = about if isinstance(about, dict) else {}
+    try:
+        call = _asking(server, list(calls), about.get("call"))
+        question = _question(server, params, about)
+        with call.waiting_for_person():
+            assert call.ask is not None
+            answer = await call.ask(question)
+        match answer:
+            case Accepted(value):
+                return ElicitResult(action="accept", content=None if question.url else question.completed(value))
+            case Declined():
+                return ElicitResult(action="decline")
+            case Cancelled():
+                return ElicitResult(action="cancel")
+    except ToolError as error:
+        return ElicitResult(action="cancel", _meta={NOBODY: str(error)})
+
+
+def _asking(server: str, calls: list[CallState], name: object) -> CallState:
+    """The call that a question belongs to.
+
+    Up to 2025-11-25 it is a request of its own, which only servers of ours connect with a call. Of several calls the
+    latest is taken, but only if all of them are of one owner: nobody is asked about the calls of somebody else.
+    """
+    call = current_call.get()
+    if call not in calls:
+        named = [each for each in calls if each.name == name and name]
+        if not named and len({each.owner for each in calls}) > 1:
+            raise CannotAsk(f"{server} does not say which call its question belongs to.")
+        call = next(iter(named or calls[-1:]), None)
+    if call is None or call.ask is None:
+        raise CannotAsk("Nobody can be asked: no person is connected, or the client does not pass questions on.")
+    call.questions += 1
+    if call.questions > MAX_QUESTIONS:
+        raise CannotAsk(f"One call may ask {MAX_QUESTIONS} questions.")
+    return call
+
+
+def _question(server: str, params: ElicitRequestParams, about: dict[str, Any]) -> Question:
+    agent, beyond = (clip(str(about.get(key) or ""), MAX_NAME) for key in ("agent", "server"))
+    place = clip(f"{server} > {beyond}", MAX_NAME) if beyond else server
+    message = params.message[:MAX_MESSAGE]
+    if isinstance(params, ElicitRequestURLParams):
+        if not params.url.startswith(("https://", "http://")):
+            raise CannotAsk("The client opens http and https URLs only.")
+        return Question(message, url=params.url, agent=agent, server=place)
+    schema = params.requested_schema
+    fields = schema.get("properties", {})
+    if not isinstance(fields, dict) or not all(isinstance(each, dict) for each in fields.values()):
+        raise CannotAsk("The form of the question cannot be read: `properties` has to be an object of schemas.")
+    if len(fields) > MAX_FIELDS or len(exact_json.dumps(schema)) > MAX_FORM:
+        raise CannotAsk(f"The form is too large: {MAX_FIELDS} fields and {MAX_FORM:,} characters are allowed.")
+    return Question(message, schema, agent=agent, server=place)

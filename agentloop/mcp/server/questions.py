@@ -1,0 +1,259 @@
+"""Questions of a running call to the person at its client.
+
+Up to the revision 2025-11-25 the server sends a request, `elicitation/create`, while it answers the call. Since
+2026-07-28 it answers the call with its questions (`input_required`), and the client calls again with the answers. The
+run waits meanwhile, without a request being open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp import types
+from mcp.server.context import ServerRequestContext
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
+from mcp.shared.exceptions import MCPError
+from mcp.shared.message import ServerMessageMetadata
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+
+from agentloop import Accepted, Answer, Cancelled, CannotAsk, Declined, Question, QuestionHandler, ToolError, ToolOutput
+from agentloop.delegation_context import NOBODY, QUESTION
+from agentloop.dispatch import cancel_and_wait
+from agentloop.mcp.server.owners import owner_of_request
+from agentloop.mcp.server.reports import CallReport
+from agentloop.questions import ANSWER_TIMEOUT
+
+MAX_WAITING = 256
+"""Calls that wait for a person at once."""
+KEPT = ANSWER_TIMEOUT + 600
+"""Seconds for which a call waits for its client to call again."""
+
+Context = ServerRequestContext[Any, Any]
+
+
+def sealed_state(server: str) -> RequestStateBoundary:
+    """Middleware that encrypts each `requestState`, and binds it to its owner, its call and its time.
+
+    The key is in the memory of this process, as are the calls that wait.
+    """
+
+    def owner(context: Context) -> str:
+        return owner_of_request(context.request)
+
+    security = RequestStateSecurity(keys=[secrets.token_bytes(32)], ttl=KEPT, bind_principal=owner)
+    return RequestStateBoundary(security, default_audience=server)
+
+
+def calls_again(context: Context) -> bool:
+    """Whether the client of the request takes questions as the result of its call."""
+    return context.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS and _elicitation(context) is not None
+
+
+def _elicitation(context: Context) -> types.ElicitationCapability | None:
+    capabilities = context.session.client_capabilities
+    return capabilities.elicitation if capabilities else None
+
+
+def asks_client(context: Context, call: str) -> QuestionHandler:
+    """Asks with `elicitation/create`, while the request is open. `call` is the caller's id of the call."""
+
+    async def ask(question: Question) -> Answer[Any]:
+        request = _request(question, context, call)
+        try:
+            result = await context.session.send_request(
+                request, types.ElicitResult, metadata=ServerMessageMetadata(related_request_id=context.request_id)
+            )
+        except MCPError as error:
+            raise CannotAsk(f"The client did not put the question to anybody: {error.message}") from None
+        return _answer(result)
+
+    return ask
+
+
+class OpenQuestions:
+    """The questions of one run that its client has not answered yet. `requests` are what the client is sent of them."""
+
+    def __init__(self, context: Context, call: str) -> None:
+        self._context = context
+        self._call = call
+        self._answers: dict[str, asyncio.Future[types.ElicitResult]] = {}
+        self.requests: dict[str, types.InputRequest] = {}
+        self.asked = asyncio.Event()
+        """Set while there are such questions."""
+
+    async def ask(self, question: Question) -> Answer[Any]:
+        request = _request(question, self._context, self._call)
+        name = secrets.token_hex(8)
+        self.requests[name] = request
+        self._answers[name] = asyncio.get_running_loop().create_future()
+        self.asked.set()
+        try:
+            return _answer(await self._answers[name])
+        finally:
+            self._remove(name)
+
+    def answer(self, responses: Mapping[str, Any]) -> None:
+        """Receive the client's answers. Those to other questions are ignored."""
+        for name, response in responses.items():
+            future = self._answers.get(name)
+            if future is not None and not future.done() and isinstance(response, types.ElicitResult):
+                future.set_result(response)
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        self.requests.pop(name, None)
+        self._answers.pop(name, None)
+        if not self.requests:
+            self.asked.clear()
+
+
+def _request(question: Question, context: Context, call: str) -> types.ElicitRequest:
+    """The question as the client receives it.
+
+    Raises:
+        CannotAsk: the client does not take such questions.
+    """
+    able = _elicitation(context)
+    if able is None:
+        raise CannotAsk("Nobody can be asked: the client does not pass questions on (it declares no elicitation).")
+    about = {"call": call, "agent": question.agent, "server": question.server}
+    meta: Any = {QUESTION: {key: value for key, value in about.items() if value}}
+    if question.url is None:
+        if able.form is None and able.url is not None:
+            raise CannotAsk("Nobody can be asked: the client only opens web pages, and shows no forms.")
+        schema = dict(question.schema)
+        return types.ElicitRequest(
+            params=types.ElicitRequestFormParams(message=question.message, requested_schema=schema, _meta=meta)
+        )
+    if able.url is None:
+        raise CannotAsk("The client opens no web pages for others. Give the user the address in your answer.")
+    is_named = context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
+    return types.ElicitRequest(
+        params=types.ElicitRequestURLParams(
+            message=question.message,
+            url=question.url,
+            elicitation_id=secrets.token_hex(8) if is_named else None,
+            _meta=meta,
+        )
+    )
+
+
+def _answer(result: types.ElicitResult) -> Answer[Any]:
+    """The client's answer.
+
+    Raises:
+        CannotAsk: it says that it could ask nobody.
+    """
+    reason = (result.meta or {}).get(NOBODY)
+    if isinstance(reason, str):
+        raise CannotAsk(reason)
+    if result.action == "accept":
+        return Accepted(dict(result.content or {}))
+    return Declined() if result.action == "decline" else Cancelled()
+
+
+@dataclass(eq=False, slots=True)
+class RunningCall:
+    """A call that may wait for its client between two requests. `finish` makes the result of what `work` returns."""
+
+    owner: str
+    report: CallReport
+    questions: OpenQuestions
+    work: asyncio.Task[ToolOutput]
+    finish: Callable[[ToolOutput], types.CallToolResult]
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    is_attended: bool = False
+    """Whether a request of the client is open."""
+
+    async def has_news(self) -> None:
+        """Wait until the run has a question or has ended."""
+        asked = asyncio.create_task(self.questions.asked.wait())
+        try:
+            await asyncio.wait({self.work, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_and_wait([asked])
+
+    @property
+    def input_required(self) -> types.InputRequiredResult:
+        return types.InputRequiredResult(input_requests=dict(self.questions.requests), request_state=self.id)
+
+
+class RunningCalls:
+    """The calls whose clients may be asked between two requests. They are cancelled at the end of the block."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, RunningCall] = {}
+        self._expiry: dict[str, asyncio.TimerHandle] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def lifespan(cls, _server: Any) -> AsyncIterator[RunningCalls]:
+        """A lifespan of the SDK's server."""
+        calls = cls()
+        try:
+            yield calls
+        finally:
+            for timer in calls._expiry.values():
+                timer.cancel()
+            await cancel_and_wait([call.work for call in calls._calls.values()])
+
+    def begin(
+        self,
+        owner: str,
+        report: CallReport,
+        questions: OpenQuestions,
+        work: Coroutine[Any, Any, ToolOutput],
+        finish: Callable[[ToolOutput], types.CallToolResult],
+    ) -> RunningCall:
+        call = RunningCall(owner, report, questions, asyncio.create_task(work, name="call"), finish)
+        self._calls[call.id] = call
+        return call
+
+    def find(self, call_id: str, owner: str) -> RunningCall:
+        """The call that waits for its client.
+
+        Raises:
+            ToolError: there is none, or another request of the client is open.
+        """
+        call = self._calls.get(call_id)
+        if call is None or call.owner != owner:
+            raise ToolError("This call does not wait for an answer any more. Make it again.")
+        if call.is_attended:
+            raise ToolError("Another request has continued this call.")
+        return call
+
+    @asynccontextmanager
+    async def attended(self, call: RunningCall) -> AsyncIterator[None]:
+        """A block with a request of the client. A block that is cancelled cancels the call."""
+        call.is_attended = True
+        if (timer := self._expiry.pop(call.id, None)) is not None:
+            timer.cancel()
+        try:
+            yield
+        except BaseException:
+            await self.stop(call)
+            raise
+        finally:
+            call.is_attended = False
+            if call.work.done():
+                self._calls.pop(call.id, None)
+            else:
+                self._expiry[call.id] = asyncio.get_running_loop().call_later(KEPT, self._expire, call)
+
+    async def stop(self, call: RunningCall) -> None:
+        await cancel_and_wait([call.work])
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `MAX_WAITING` calls wait for their clients."""
+        return len(self._expiry) >= MAX_WAITING
+
+    def _expire(self, call: RunningCall) -> None:
+        self._expiry.pop(call.id, None)
+        self._calls.pop(call.id, None)
+        call.work.cancel()
