@@ -32,11 +32,12 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
-from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, RunState, state_of
+from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of
 from agentloop.events import Event, EventHandler, ignore
 from agentloop.rate_limiter import RateLimiter
+from agentloop.run_state import RunState
 from agentloop.sessions import Session
 
 QUEUE = "agents"

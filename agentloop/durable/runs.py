@@ -8,20 +8,19 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from dbos import WorkflowStatus
 
-from agentloop import Budget, ToolOutput
+from agentloop import Budget
 from agentloop.durable import records
+from agentloop.run_state import RunState, Status
 from agentloop.sessions import SESSION_ID
 
 POISON = "poison"
 """The attribute of a run that was stopped because its processes kept dying."""
 ATTEMPTS = 5
 """How often a run whose process died is started again before it fails."""
-
-Status = Literal["working", "completed", "failed", "cancelled"]
 
 STATUS: Mapping[str, Status] = {
     "ENQUEUED": "working",
@@ -89,19 +88,6 @@ def session_id_of(run_id: str) -> str:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """A stored run. Times are in seconds since the epoch; `output` is set when the run has completed."""
-
-    id: str
-    status: Status
-    created: float
-    updated: float
-    owner: str
-    output: ToolOutput | None = None
-    error: str | None = None
 
 
 def state_of(status: WorkflowStatus) -> RunState:

@@ -87,6 +87,7 @@ EACH = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-kill")
 @pytest.mark.parametrize(("transport", "name"), EACH)
 async def test_after_kill_9_at_any_boundary_the_result_is_that_of_an_unbroken_run(

@@ -25,6 +25,7 @@ class Slow:
         return says(f"done: {request.prompt}")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-later")
 async def test_a_call_that_takes_longer_hands_back_a_run_id_and_get_run_the_answer(tmp_path: Path) -> None:
     script = Slow()

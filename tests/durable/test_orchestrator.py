@@ -135,6 +135,7 @@ def test_what_cannot_be_resumed_is_reported(tmp_path: Path) -> None:
         assert said in " ".join(end.stderr.split())
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-resume")
 async def test_what_is_kept_of_a_run_is_its_owners_alone(tmp_path: Path) -> None:
     folder = tmp_path / "runs"

@@ -67,6 +67,7 @@ def test_a_store_in_memory_is_refused() -> None:
         Store.named("sqlite::memory:")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-store")
 @pytest.mark.parametrize("name", ["runs?mode=memory", "a %41#%"])
 async def test_runs_are_in_the_file_that_was_named_and_only_its_owner_reads_what_is_beside_it(
@@ -87,6 +88,7 @@ async def test_runs_are_in_the_file_that_was_named_and_only_its_owner_reads_what
         assert connection.execute("SELECT count(*) FROM workflow_status").fetchone() == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-store")
 async def test_a_second_process_at_the_same_file_is_refused(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path / 'runs'}"

@@ -169,6 +169,7 @@ async def test_a_header_that_names_another_task_is_refused(served: Served, name:
     assert answered.json()["error"]["code"] == -32020
 
 
+@pytest.mark.slow
 async def test_nobody_else_gets_at_a_task(model: ScriptedMessages, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Owners are told apart by token; another server on another store shows nothing either."""
     store = f"sqlite:{tmp_path_factory.mktemp('other') / 'store'}"

@@ -21,6 +21,7 @@ def script(request: RecordedRequest) -> Reply:
     return calls(("write_note", {"text": question[0]["text"]}))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("approval")
 async def test_a_tool_is_allowed_once_for_a_conversation_or_always(tmp_path: Path) -> None:
     with ScriptedMessages(script) as model:

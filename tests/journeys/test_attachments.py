@@ -37,6 +37,7 @@ async def client(folder: Path, model: ScriptedMessages, *arguments: str) -> Fini
     return await run(*CLIENT, "--config", configured(folder), *arguments, env=env)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("attachments")
 async def test_a_question_takes_a_resource_along_and_a_prompt_of_a_server_is_a_question(tmp_path: Path) -> None:
     with ScriptedMessages(answers) as model:
@@ -76,6 +77,7 @@ async def test_what_cannot_be_attached_is_said_and_nothing_is_asked(
     assert model.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("attachments")
 async def test_a_chat_completes_and_attaches(tmp_path: Path) -> None:
     with ScriptedMessages(answers) as model:

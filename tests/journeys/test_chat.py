@@ -116,6 +116,7 @@ async def test_ctrl_c_stops_the_question_and_keeps_the_chat(tmp_path: Path) -> N
             assert await terminal.ended() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("chat-servers")
 async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -28,6 +28,7 @@ async def client(folder: Path, *arguments: str, **more: str) -> Finished:
         return await finished(process)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("configuration")
 async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     added = await client(folder, "add", "notes", "--env", "A=${SET}", "--", sys.executable, str(NOTES))
@@ -94,6 +95,7 @@ async def test_servers_are_taken_from_other_programs(folder: Path) -> None:
     assert listed.out == f"notes (yours): {COMMAND}\napi (yours): http://127.0.0.1:1/mcp\n"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("project-servers")
 async def test_a_folders_servers_are_used_after_one_confirmation_that_names_the_commands(folder: Path) -> None:
     marker = folder / "started"

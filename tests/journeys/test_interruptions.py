@@ -106,6 +106,7 @@ async def interrupted(process: asyncio.subprocess.Process, line: Line | None = N
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("interrupt")
 async def test_ctrl_c_while_connecting_ends_even_a_stubborn_server_within_2_s(
     tmp_path_factory: pytest.TempPathFactory,
@@ -125,6 +126,7 @@ async def test_ctrl_c_while_connecting_ends_even_a_stubborn_server_within_2_s(
     await time_limit(2, attempt)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("exit-status")
 async def test_ctrl_c_ends_local_threads_too(scripted_messages: Callable[..., ScriptedMessages]) -> None:
     async def attempt() -> float:

@@ -114,6 +114,7 @@ async def test_rows_of_a_narrow_terminal_can_be_reported_apart() -> None:
             assert await terminal.ended() == 0
 
 
+@pytest.mark.slow
 async def test_sigterm_leaves_the_terminal_as_it_was() -> None:
     office = HeldOffice(1)
     with ScriptedMessages(office) as claude:

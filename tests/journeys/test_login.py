@@ -28,6 +28,7 @@ def kept(folder: Path) -> list[Path]:
     return list((folder / ".local/state/orchestrator-client/logins").glob("*"))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("login")
 async def test_a_login_is_kept_shown_used_and_forgotten(tmp_path: Path) -> None:
     with protected() as server:
@@ -123,6 +124,7 @@ async def test_a_login_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> None:
         assert "the login cannot be kept: Not a directory" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("login-parallel")
 async def test_calls_to_a_server_with_a_login_run_at_once(tmp_path: Path) -> None:
     def script(request: RecordedRequest) -> Reply:
@@ -137,6 +139,7 @@ async def test_calls_to_a_server_with_a_login_run_at_once(tmp_path: Path) -> Non
         assert done.out.strip() == "a met 3 b met 3 c met 3", done.err
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("login")
 async def test_on_a_terminal_the_first_use_asks_for_the_login_and_a_tool_for_more_scope(tmp_path: Path) -> None:
     def script(request: RecordedRequest) -> Reply:

@@ -46,6 +46,7 @@ def span_of_request(collector: Collector, request: RecordedRequest) -> ReceivedS
     return span
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("one-trace")
 async def test_orchestrator_server_and_model_requests_are_one_connected_trace_without_content() -> None:
     collector, claude = await traced()
@@ -81,6 +82,7 @@ async def test_content_is_on_the_spans_of_both_processes_when_asked_for() -> Non
     }
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("trace-off")
 async def test_without_otel_variables_nothing_of_it_is_even_loaded() -> None:
     program = (
@@ -93,6 +95,7 @@ async def test_without_otel_variables_nothing_of_it_is_even_loaded() -> None:
     assert (end.code, end.out, end.err) == (0, "Answer: 3\n", "\n")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("trace-off")
 async def test_a_collector_that_is_not_there_costs_the_flush_time_and_no_answer() -> None:
     env = environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", PYTHONWARNINGS="ignore")

@@ -104,6 +104,7 @@ async def _run(folder: Path, *command: str, env: Mapping[str, str]) -> Finished:
     return end
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("wheel-finds-contract")
 @on_one_loop
 async def test_the_installed_package_has_its_contract(installed: Installed) -> None:
@@ -113,6 +114,7 @@ async def test_the_installed_package_has_its_contract(installed: Installed) -> N
     assert count == "7"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("wheel-finds-contract")
 @pytest.mark.requirement("console-scripts")
 @on_one_loop

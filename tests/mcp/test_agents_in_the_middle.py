@@ -66,6 +66,7 @@ def three_processes(folder: Path, url: str) -> dict[str, Any]:
     return {**entry("--agents", middle, **env), "trusted": True}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("agents-in-the-middle")
 async def test_events_usage_deadline_and_cancel_pass_through_three_processes(tmp_path: Path) -> None:
     with ScriptedMessages(script) as model:

@@ -116,6 +116,7 @@ serve(shout, lifespan=lifespan, name="mine", title="Mine", version="7", instruct
 """
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("public-api")
 @pytest.mark.parametrize("end", ["stdin", "signal"])
 async def test_a_lifespan_opens_what_published_agents_need_and_is_left_at_the_end(tmp_path: Path, end: str) -> None:

@@ -31,6 +31,7 @@ def as_the_host_starts_it(made: dict[str, Any], folder: Path) -> tuple[list[str]
     return arguments[command + 1 :], {name: filled(value) for name, value in config["env"].items()}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("bundle")
 async def test_the_agents_of_a_folder_are_served_from_the_unpacked_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -52,6 +52,7 @@ async def seen(folder: Path, *arguments: str, tool: str = "greeter_agent") -> tu
         ).decode()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("identity")
 async def test_nothing_that_clients_see_of_other_agents_is_about_the_calculator(folder: Path) -> None:
     about, everything = await seen(folder, "--agents", "agents")

@@ -68,6 +68,7 @@ async def test_what_has_no_certain_answer_is_declined(kit: Any) -> None:
     assert answered == []
 
 
+@pytest.mark.slow
 async def test_the_other_problems_are_answered_right_or_declined(kit: Any) -> None:
     right, wrong = await score(kit, MORE["answer"])
     assert wrong == []

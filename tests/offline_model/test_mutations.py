@@ -179,6 +179,7 @@ def test_a_changed_number_changes_the_total_by_what_it_is_worth(layout: Callable
     assert outcome(layout((dearer, *parts[1:]))) == before + quantity
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("offline-mutations")
 @pytest.mark.parametrize("greeting", GREETINGS)
 def test_a_greeting_changes_no_case(greeting: str) -> None:

@@ -49,6 +49,7 @@ async def test_twenty_cheap_delegations_run_within_half_a_dollar(trusted: bool) 
         assert ledger.left.usd == Decimal("0.5") - _cost(model)
 
 
+@pytest.mark.slow
 async def test_a_delegation_that_no_share_covers_is_refused_after_a_few_attempts() -> None:
     def script(request: RecordedRequest) -> Reply:
         if request.results:

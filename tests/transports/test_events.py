@@ -44,6 +44,7 @@ def started_here(model: ScriptedMessages) -> ServerEntry:
     return ServerEntry(command=SERVER[0], args=(*SERVER[1:], *PUBLISH), env=scripted_env(model.url))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("events-across-processes")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.asyncio(loop_scope="session")
@@ -82,6 +83,7 @@ async def test_runs_in_the_server_are_in_the_callers_stream(
     assert spent == {model: usage.tokens for model, usage in total.by_model.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("events-across-processes")
 async def test_only_a_client_that_asks_gets_events_and_gets_them_instead_of_lines() -> None:
     asking: Any = {CALL: {"id": "x", "depth": 1, "events": True}}

@@ -29,6 +29,7 @@ on_one_loop = pytest.mark.asyncio(loop_scope="session")
 BOSS = "claude-fable-5-1"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("places")
 async def test_agent_calls_beyond_the_places_wait_in_order_and_functions_do_not() -> None:
     go_on = threading.Event()
@@ -77,6 +78,7 @@ async def test_a_client_that_calls_too_often_is_reported_so() -> None:
     assert text(results[3]) == "Too many calls: 3 a minute are allowed. Wait a little and try again."
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("limits")
 @on_one_loop
 async def test_a_result_that_is_too_large_is_an_error(client: Client) -> None:
@@ -193,6 +195,7 @@ async def test_agents_in_another_process_never_exceed_the_budget_together(budget
     )
 
 
+@pytest.mark.slow
 async def test_an_api_that_repeats_the_key_does_not_get_it_into_the_result() -> None:
     def script(request: RecordedRequest) -> Reply:
         (echo,) = (value for value in request.headers.values() if "planted-key" in value)

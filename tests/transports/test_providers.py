@@ -54,6 +54,7 @@ def _service_account(token_uri: str) -> dict[str, Any]:
     return {**account, "client_email": "tests@p.iam.gserviceaccount.com", "token_uri": token_uri}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PATHS)
 async def test_the_calculator_asks_claude_at_the_provider(provider: str, tmp_path: Path) -> None:
     if provider in EXTRAS:
@@ -68,6 +69,7 @@ async def test_the_calculator_asks_claude_at_the_provider(provider: str, tmp_pat
     assert any(value.startswith(CREDENTIALS[provider]) for value in server.requests[0][1].values())
 
 
+@pytest.mark.slow
 async def test_the_orchestrator_hands_the_provider_on_to_its_server(tmp_path: Path) -> None:
     replies = [calls((AGENT_TOOL, {"prompt": "2 * 3?"})), *REPLIES, says("It is 6.")]
     with ProviderServer("foundry", replies) as server:
@@ -79,6 +81,7 @@ async def test_the_orchestrator_hands_the_provider_on_to_its_server(tmp_path: Pa
     assert [path for path, _, _ in server.requests] == [PATHS["foundry"]] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [SERVER, [*CLIENT, "What is 2 * 3?"]], ids=["server", "client"])
 async def test_a_provider_without_its_settings_is_an_error_at_the_start(command: list[str]) -> None:
     done = await run(*command, "--provider", "foundry", env=environment())

@@ -13,6 +13,7 @@ from tests.surface import ROOT, scripted_env, serving, text
 AGENTS = "tests.transports.published"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("publish")
 async def test_the_example_of_the_page_is_published_and_answers(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "publish.md").read_text(encoding="utf-8")

@@ -120,6 +120,7 @@ async def test_a_stdio_server_whose_parent_is_killed_is_gone_within_2_s(
     record("shutdown", "stdio, parent killed", f"{WRAPPER[tool]} call in flight", await time_limit(LONGEST, attempt))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("ends-within-2-s")
 @pytest.mark.parametrize("end", ["SIGTERM", "end of stdin"])
 @on_one_loop

@@ -60,6 +60,7 @@ async def test_every_way_keeps_the_digits_of_a_json_number(client: Client, sent:
     assert result.structured_content == {"result": total, "exact": True}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("exact-on-the-wire")
 @on_one_loop
 async def test_every_way_keeps_the_digits_of_a_number_that_an_agents_model_sends(client: Client) -> None:
@@ -155,6 +156,7 @@ async def test_the_bill_of_every_agent_comes_in_meta_and_its_model_reads_the_ans
             jsonschema.validate(result.structured_content, schema)
 
 
+@pytest.mark.slow
 @on_one_loop
 async def test_the_path_can_be_chosen() -> None:
     for transport, path in (("streamable-http", "/api/tools"), ("sse", "/api/events")):
@@ -172,6 +174,7 @@ async def test_the_servers_say_nothing_but_where_they_listen(http: Served, sse: 
         assert line == f"mcp-calc-server: listening at {served.url}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("every-transport")
 @on_one_loop
 async def test_the_orchestrator_reaches_a_server_on_every_transport(

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from agentloop import ToolError, exact_json
 from agentloop.clock_offsets import ClockOffsets
-from agentloop.delegation_context import CALL, IDEMPOTENCY_KEY
+from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUNS
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
 from agentloop.mcp.client.call_events import AgentExtension, take_last_events
@@ -39,7 +39,6 @@ from agentloop.mcp.client.questions import answered
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.sdk_compat import skip_result_validation
-from agentloop.mcp.client.tasks import ID as TASKS
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.client.tool_changes import ToolChanges
 from agentloop.mcp.client.transports import Route, Transports
@@ -244,7 +243,8 @@ class SdkSession:
         await stack.enter_async_context(client)
         skip_result_validation(client)
         by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
-        self.keeps_runs = TASKS in (client.server_capabilities.extensions or {})
+        declared = (client.server_capabilities.extensions or {}).get(AGENT)
+        self.keeps_runs = isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True
         self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
         self.has_resources = await has_resources(client)
         self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, repair.left_out)

@@ -7,18 +7,23 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 import anyio
 
 from agentloop import ToolError, ToolOutput
+from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
-from agentloop.durable.runs import Order, RunState
+from agentloop.durable.runs import Order
 from agentloop.events import Event, EventHandler
 from agentloop.mcp.server.get_run import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
 from agentloop.mcp.server.reports import CallHistory
+from agentloop.mcp.server.tasks import output_of
 from agentloop.narration import describe
+from agentloop.run_state import RunState
 
 CANCEL_TIMEOUT = 2.0
 """Seconds in which the store has to record that a run is cancelled."""
@@ -48,9 +53,28 @@ class DurableCalls:
         self._waiting: Counter[str] = Counter()
         self._histories: OrderedDict[str, RunHistory] = OrderedDict()
 
-    def history(self, run_id: str) -> RunHistory | None:
-        """The events of a run of this process, unless `REMEMBERED` runs have begun since."""
-        return self._histories.get(run_id)
+    @property
+    def kept(self) -> float:
+        return self.engine.kept
+
+    def takes(self, call: Call) -> bool:
+        return call.tool.name in self.engine.tools
+
+    async def find(self, run_id: str, owner: str) -> RunState | None:
+        state = await self.engine.find(run_id, owner)
+        history = self._histories.get(run_id)
+        return state if state is None or history is None else replace(state, message=history.line)
+
+    async def cancel(self, run_id: str) -> None:
+        await self.engine.cancel(run_id)
+
+    def events(self, run_id: str, first: int) -> dict[str, Any]:
+        """Those of a run of this process, unless `REMEMBERED` runs have begun since."""
+        history = self._histories.get(run_id)
+        if history is None:
+            return {}
+        message, _next = history.message(first)
+        return {EVENTS: message, SPENT: history.usage.to_json()}
 
     def _record(self, run_id: str, event: Event) -> None:
         history = self._histories.setdefault(run_id, RunHistory())
@@ -132,13 +156,4 @@ def _order_for(call: Call) -> Order:
         depth=delegation.depth,
         deadline=None if delegation.seconds is None else time.time() + delegation.seconds,
         budget=delegation.budget,
-    )
-
-
-def output_of(state: RunState) -> ToolOutput:
-    """The output of a run that has ended."""
-    if state.output is not None:
-        return state.output
-    return ToolOutput.error(
-        "The run was cancelled." if state.status == "cancelled" else f"The run failed: {state.error}"
     )

@@ -229,9 +229,11 @@ class Publication:
         if calls_again(context) and not running.is_full:
             questions = OpenQuestions(context, delegation.call)
             work = self.run(call, emit, report.say, ask=questions.ask)
-            return await self._go_on(context, running.begin(call.owner, report, questions, work, finish))
+            return await self._go_on(
+                context, running.begin(call.owner, call.delegation, report, questions, work, finish)
+            )
         output = _GONE
-        async with self._reporting(context, report), _while_client_stays(context):
+        async with self._reporting(context, report, delegation), _while_client_stays(context):
             output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
         return finish(output)
 
@@ -252,7 +254,7 @@ class Publication:
         running: RunningCalls = context.lifespan_context
         is_gone = True
         async with running.attended(call):
-            async with self._reporting(context, call.report), _while_client_stays(context):
+            async with self._reporting(context, call.report, call.delegation), _while_client_stays(context):
                 await call.has_news()
                 is_gone, call.report.is_paused = False, not call.work.done()
             if is_gone:
@@ -261,10 +263,12 @@ class Publication:
             return call.finish(_GONE)
         return call.finish(call.work.result()) if call.work.done() else call.input_required
 
-    def _reporting(self, context: Context, report: CallReport) -> AbstractAsyncContextManager[CallReport]:
+    def _reporting(
+        self, context: Context, report: CallReport, delegation: DelegationContext
+    ) -> AbstractAsyncContextManager[CallReport]:
         # Over HTTP each call has a connection of its own.
         batcher = self._batcher if context.request is None else None
-        return reporting(report, _channel(context, _delegation(context.meta)), batcher)
+        return reporting(report, _channel(context, delegation), batcher)
 
     async def run(
         self,

@@ -22,7 +22,7 @@ from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from agentloop import Accepted, Answer, Cancelled, CannotAsk, Declined, Question, QuestionHandler, ToolError, ToolOutput
-from agentloop.delegation_context import NOBODY, QUESTION
+from agentloop.delegation_context import NOBODY, QUESTION, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.reports import CallReport
@@ -162,6 +162,7 @@ class RunningCall:
     """A call that may wait for its client between two requests. `finish` makes the result of what `work` returns."""
 
     owner: str
+    delegation: DelegationContext
     report: CallReport
     questions: OpenQuestions
     work: asyncio.Task[ToolOutput]
@@ -205,12 +206,13 @@ class RunningCalls:
     def begin(
         self,
         owner: str,
+        delegation: DelegationContext,
         report: CallReport,
         questions: OpenQuestions,
         work: Coroutine[Any, Any, ToolOutput],
         finish: Callable[[ToolOutput], types.CallToolResult],
     ) -> RunningCall:
-        call = RunningCall(owner, report, questions, asyncio.create_task(work, name="call"), finish)
+        call = RunningCall(owner, delegation, report, questions, asyncio.create_task(work, name="call"), finish)
         self._calls[call.id] = call
         return call
 

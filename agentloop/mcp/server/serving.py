@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.lowlevel import Server
 
 from agentloop import Agent, ConfigurationError, Tool
+from agentloop.delegation_context import AGENT, KEEPS_RUNS
 from agentloop.imports import lazy
 from agentloop.loading import stdout_on_stderr
 from agentloop.mcp.server.get_run import get_run_tool
+from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.offered import Offered
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
 from agentloop.mcp.server.questions import RunningCalls, sealed_state
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
+from agentloop.mcp.server.tasks import Tasks
 from agentloop.mcp.server.timeline_app import EXTENSIONS
 from agentloop.signals import on_signals
 
@@ -131,14 +134,14 @@ async def serve(
             server = build_server(publication, info, prompts=prompts, resources=resources)
             stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
             if durable_runner is not None:
-                from agentloop.mcp.server.tasks import Tasks  # noqa: PLC0415 - see `_durable_calls`
-
-                Tasks(durable_runner).install(server, publication)
-            if address is None:
-                await serve_stdio(server, stopping, stack.aclose)
-            else:
-                sessions = options.calls_per_minute
-                await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
+                server.extensions[AGENT] = {KEEPS_RUNS: True}
+            async with MemoryRuns(publication.run) as in_memory:
+                Tasks(durable_runner or in_memory).install(server, publication)
+                if address is None:
+                    await serve_stdio(server, stopping, stack.aclose)
+                else:
+                    sessions = options.calls_per_minute
+                    await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
 
 
 @asynccontextmanager

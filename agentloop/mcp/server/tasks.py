@@ -1,7 +1,7 @@
 """The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives a task for a run.
 
-The task id is the run's id. The run is stored before the client receives the task, and any server with the same store
-accepts it, from the owner of the run only. Tasks never need input: `tasks/update` is acknowledged and has no effect.
+The task id is the run's id. Only the owner of the run has access to it. Tasks never need input: `tasks/update` is
+acknowledged and has no effect.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from mcp import types
 from mcp.server.lowlevel import Server
-from mcp.server.mcpserver import require_client_extension
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp_types.jsonrpc import HEADER_MISMATCH
@@ -21,13 +20,11 @@ from pydantic import Field
 from starlette.requests import Request
 
 from agentloop import ToolOutput
-from agentloop.delegation_context import EVENTS, SPENT
+from agentloop.delegation_context import EVENTS
 from agentloop.durable.errors import StoreFailed
-from agentloop.durable.runs import RunState
-from agentloop.mcp.server.durable_calls import DurableCalls, output_of
-from agentloop.mcp.server.get_run import GET_RUN
 from agentloop.mcp.server.publication import Call, Context, Publication, owner_of, result_of
 from agentloop.narration import LINE, clip
+from agentloop.run_state import RunState
 
 ID = "io.modelcontextprotocol/tasks"
 REVISIONS = frozenset({"2026-07-28"})
@@ -43,17 +40,49 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
 
 
-def declares(context: Context) -> bool:
+class Runs(Protocol):
+    """Runs that clients poll: in the memory of this process, or in a store."""
+
+    @property
+    def kept(self) -> float:
+        """Seconds for which a run can be polled after its end."""
+        ...
+
+    def takes(self, call: Call) -> bool:
+        """Whether the call is a run for a client that accepts a task."""
+        ...
+
+    async def start(self, call: Call) -> RunState:
+        """Start a run, or join it, and do not wait for its end. It can be found when this returns.
+
+        Raises:
+            ToolError: the arguments are invalid, the key was used with others, or there is no room for the run.
+        """
+        ...
+
+    async def find(self, run_id: str, owner: str) -> RunState | None:
+        """The run of that id, or None: there is none, or it is another owner's."""
+        ...
+
+    async def cancel(self, run_id: str) -> None:
+        """Stop a run that works. It may still complete."""
+        ...
+
+    def events(self, run_id: str, first: int) -> dict[str, Any]:
+        """The usage and the events from number `first` on, as `_meta` of a `tasks/get` result."""
+        ...
+
+
+def _declares(context: Context) -> bool:
     """Whether the client accepts tasks."""
     capabilities = context.session.client_capabilities
-    extensions = (capabilities.extensions if capabilities else None) or {}
-    return context.protocol_version in REVISIONS and ID in extensions
+    return ID in ((capabilities.extensions if capabilities else None) or {})
 
 
 class Tasks:
-    """Implements the methods of the extension for durable runs."""
+    """Implements the methods of the extension for `runs`."""
 
-    def __init__(self, runs: DurableCalls) -> None:
+    def __init__(self, runs: Runs) -> None:
         self._runs = runs
 
     def install(self, server: Server[Any], publication: Publication) -> None:
@@ -67,7 +96,8 @@ class Tasks:
 
     async def create_task(self, context: Context, call: Call) -> dict[str, Any] | None:
         """Start the run, or join it, and return its task; None if the client does not accept tasks."""
-        if not declares(context) or call.tool.name == GET_RUN:
+        is_accepted = context.protocol_version in REVISIONS and _declares(context)
+        if not is_accepted or not self._runs.takes(call):
             return None
         return {"resultType": "task", **self._task(await self._runs.start(call))}
 
@@ -75,10 +105,10 @@ class Tasks:
         async def guarded(context: Context, params: TaskParams) -> dict[str, Any]:
             if context.protocol_version not in REVISIONS:
                 raise MCPError(types.METHOD_NOT_FOUND, "Method not found", context.method)
-            require_client_extension(context, ID)
+            _check_declared(context)
             _check_name(context, params.task_id)
             try:
-                state = await self._runs.engine.find(params.task_id, owner_of(context))
+                state = await self._runs.find(params.task_id, owner_of(context))
                 if state is None or self._is_expired(state):
                     raise MCPError(types.INVALID_PARAMS, "There is no such task, or it is no longer stored.")
                 return await answer(context, state)
@@ -88,21 +118,20 @@ class Tasks:
         return guarded
 
     def _is_expired(self, state: RunState) -> bool:
-        age = datetime.now(UTC).timestamp() - state.created
-        return state.status != "working" and age > self._runs.engine.kept
+        age = datetime.now(UTC).timestamp() - state.updated
+        return state.status != "working" and age > self._runs.kept
 
     async def _get(self, context: Context, state: RunState) -> dict[str, Any]:
         """The task. If the request's `_meta` has an event's number, `_meta` has the usage and the events from it on."""
         task = {"resultType": "complete", **self._task(state)}
-        first, history = (context.meta or {}).get(EVENTS), self._runs.history(state.id)
-        if isinstance(first, int) and first >= 0 and history is not None:
-            message, _next = history.message(first)
-            task["_meta"] = {EVENTS: message, SPENT: history.usage.to_json()}
+        first = (context.meta or {}).get(EVENTS)
+        if isinstance(first, int) and first >= 0:
+            task["_meta"] = self._runs.events(state.id, first)
         return task
 
     async def _cancel(self, _context: Context, state: RunState) -> dict[str, Any]:
         if state.status == "working":
-            await self._runs.engine.cancel(state.id)
+            await self._runs.cancel(state.id)
         return {"resultType": "complete"}
 
     async def _update(self, _context: Context, _state: RunState) -> dict[str, Any]:
@@ -114,17 +143,33 @@ class Tasks:
             "status": state.status,
             "createdAt": _time(state.created),
             "lastUpdatedAt": _time(state.updated),
-            "ttlMs": round(self._runs.engine.kept * 1000),
+            "ttlMs": round((state.updated - state.created + self._runs.kept) * 1000),
             "pollIntervalMs": _poll(state),
         }
-        history = self._runs.history(state.id)
-        if state.status == "working" and history is not None and history.line is not None:
-            task["statusMessage"] = clip(history.line, LINE)
+        if state.status == "working" and state.message is not None:
+            task["statusMessage"] = clip(state.message, LINE)
         if state.status == "completed":
             task["result"] = _result(output_of(state))
         if state.status == "failed":
             task["error"] = {"code": types.INTERNAL_ERROR, "message": state.error or "The run failed."}
         return task
+
+
+def _check_declared(context: Context) -> None:
+    """Check that the client declares the extension. The SDK's own check is in the module of its other server.
+
+    Raises:
+        MCPError: it does not.
+    """
+    if _declares(context):
+        return
+    needed = types.ClientCapabilities(extensions={ID: {}})
+    data = types.MissingRequiredClientCapabilityErrorData(required_capabilities=needed)
+    raise MCPError(
+        types.MISSING_REQUIRED_CLIENT_CAPABILITY,
+        f"The client did not declare the extension {ID}.",
+        data.model_dump(by_alias=True, mode="json", exclude_none=True),
+    )
 
 
 def _check_name(context: Context, task_id: str) -> None:
@@ -137,6 +182,15 @@ def _check_name(context: Context, task_id: str) -> None:
         return
     if decode_header_value(context.request.headers.get(MCP_NAME_HEADER)) != task_id:
         raise MCPError(HEADER_MISMATCH, f"The {MCP_NAME_HEADER} header is not the request's taskId.")
+
+
+def output_of(state: RunState) -> ToolOutput:
+    """The output of a run that has ended."""
+    if state.output is not None:
+        return state.output
+    return ToolOutput.error(
+        "The run was cancelled." if state.status == "cancelled" else f"The run failed: {state.error}"
+    )
 
 
 def _result(output: ToolOutput) -> Mapping[str, Any]:

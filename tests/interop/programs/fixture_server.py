@@ -6,18 +6,18 @@ import asyncio
 import base64
 import json
 import sys
-from tempfile import TemporaryDirectory
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from agentloop import CallContext, Tool, ToolError
-from agentloop.durable.engine import Engine
-from agentloop.durable.store import Store
-from agentloop.mcp.server.durable_calls import DurableCalls
+from agentloop import CallContext, Limits, Tool, ToolError, ToolOutput
+from agentloop.events import EventHandler
+from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.prompts import Prompt
-from agentloop.mcp.server.publication import Call, Context, Publication
+from agentloop.mcp.server.publication import LIMITS, Call, Context, Publication
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.tasks import Tasks
@@ -94,13 +94,13 @@ async def failing_job() -> str:
 
 
 async def protocol_error_job() -> str:
-    """Fails as a server does."""
-    await asyncio.sleep(0.5)
-    raise RuntimeError("broken")
+    """Fails as a server does: see `Fixture.run`."""
+    return ""
 
 
-KEPT = [Tool.from_function(function) for function in (slow_compute, failing_job, protocol_error_job)]
-"""Calls of these are durable runs, and tasks for clients that take them."""
+def as_agent(tool: Tool) -> Tool:
+    """The tool, calls of which are tasks for clients that accept them."""
+    return replace(tool, spec=replace(tool.spec, is_agent=True))
 
 
 class Fixture(Publication):
@@ -118,11 +118,19 @@ class Fixture(Publication):
             )
         return await super()._admit(context, params)
 
+    async def run(
+        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS
+    ) -> ToolOutput:
+        if call.tool.name == "protocol_error_job":
+            await asyncio.sleep(0.5)
+            raise RuntimeError("broken")
+        return await super().run(call, emit, progress, limits)
+
 
 def tools() -> list[Tool]:
     functions = (test_simple_text, test_error_handling, test_tool_with_progress, test_missing_capability, greet)
     return [
-        *KEPT,
+        *(as_agent(Tool.from_function(function)) for function in (slow_compute, failing_job, protocol_error_job)),
         *(Tool.from_function(function) for function in functions),
         Tool(ToolSpec("json_schema_2020_12_tool", "Takes any 2020-12 schema.", SCHEMA), lambda **_arguments: "ok"),
         Tool(ToolSpec("test_header", "Has an argument in a header.", HEADER_SCHEMA), lambda region: region),
@@ -175,13 +183,11 @@ def announce(url: str) -> None:
 
 async def main(port: int) -> None:
     address = Address("streamable-http", port=port)
-    with TemporaryDirectory() as folder:
-        async with Engine(Store.named(f"sqlite:{folder}/runs"), [], tools=KEPT) as engine:
-            runs = DurableCalls(engine)
-            publication = Fixture(tools(), durable_runner=runs)
-            server = build_server(publication, prompts=PROMPTS, resources=RESOURCES)
-            Tasks(runs).install(server, publication)
-            await serve_web(server, address, announce)
+    publication = Fixture(tools())
+    async with MemoryRuns(publication.run) as runs:
+        server = build_server(publication, prompts=PROMPTS, resources=RESOURCES)
+        Tasks(runs).install(server, publication)
+        await serve_web(server, address, announce)
 
 
 if __name__ == "__main__":

@@ -172,6 +172,7 @@ async def test_progress_is_told_with_its_numbers_and_log_messages_with_their_lev
     assert (tmp_path / "log").read_text() == "raw: warning: db: disk warning\nraw: error: db: disk error\n"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("idle-limit")
 async def test_progress_resets_the_limit_of_silence_and_a_timeout_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sdk_session, "IDLE_TIMEOUT", 1.5)

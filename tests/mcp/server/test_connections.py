@@ -123,6 +123,7 @@ async def test_more_idle_connections_than_descriptors_do_not_keep_anybody_out() 
         assert len(served.said) < 10
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("connection-limits")
 @pytest.mark.parametrize(
     "head", [b"Content-Length: 100000000", b"Transfer-Encoding: chunked"], ids=["length", "chunks"]
