@@ -193,7 +193,7 @@ async def _client(setting: Setting, answer: Callable[[], ElicitResult] | None = 
         assert answer is not None
         return answer()
 
-    options = {} if answer is None else {"elicitation_callback": elicit}
+    options: dict[str, Any] = {} if answer is None else {"elicitation_callback": elicit}
     if setting.served.transport != "stdio":
         async with setting.served.client(setting.mode, **options) as client:
             yield client

@@ -5,13 +5,14 @@ A call runs in a task of its own. The SDK's transports send a request in the con
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agentloop import QuestionHandler
 from agentloop.limits import TimeLimit
@@ -49,7 +50,7 @@ class CallState:
     `failure` is the last HTTP error. `last_activity` is when the server last reported something, by
     `time.monotonic`.
     `name` is the caller's id of the call, `owner` whose it is, and `ask` puts the server's `questions` to a person.
-    Meanwhile the time of `limit` does not run.
+    Meanwhile the time of `limit` does not run. `asking` are the questions that wait for an answer.
     `may_ask`: it may wait for a person who logs in; connecting may not.
     """
 
@@ -63,6 +64,7 @@ class CallState:
     owner: str = ""
     ask: QuestionHandler | None = None
     questions: int = 0
+    asking: set[asyncio.Task[Any]] = field(default_factory=set)
     limit: TimeLimit | None = None
     last_activity: float = field(default_factory=time.monotonic)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from mcp.client import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
 
-from agentloop import Accepted, Cancelled, CannotAsk, Declined, Question, ToolError, exact_json
+from agentloop import Accepted, Answer, Cancelled, CannotAsk, Declined, Question, ToolError, exact_json
 from agentloop.delegation_context import NOBODY, QUESTION
+from agentloop.dispatch import cancel_and_wait
 from agentloop.event_bounds import MAX_NAME
 from agentloop.mcp.client.call_state import CallState, current_call
 from agentloop.narration import clip
@@ -17,6 +21,8 @@ from agentloop.questions import MAX_MESSAGE
 
 MAX_QUESTIONS = 50
 """Questions of one call."""
+MAX_KEY = 2_000
+"""Characters of the key of a question that are read."""
 MAX_FIELDS = 50
 MAX_FORM = 50_000
 """Fields of one form, and characters of its schema as JSON."""
@@ -27,17 +33,13 @@ async def answered(
 ) -> ElicitResult:
     """Put a question of `server` to the person who can be asked about the call that it belongs to.
 
-    If nobody can be asked, the answer is `cancel` with the reason in its `_meta`.
+    If nobody can be asked, the answer is `cancel` with the reason in its content.
     """
-    about = (context.meta or params.meta or {}).get(QUESTION)
-    about = about if isinstance(about, dict) else {}
+    about = _about(context)
     try:
         call = _asking(server, list(calls), about.get("call"))
         question = _question(server, params, about)
-        with call.waiting_for_person():
-            assert call.ask is not None
-            answer = await call.ask(question)
-        match answer:
+        match await _answer(call, question):
             case Accepted(value):
                 return ElicitResult(action="accept", content=None if question.url else question.completed(value))
             case Declined():
@@ -45,7 +47,36 @@ async def answered(
             case Cancelled():
                 return ElicitResult(action="cancel")
     except ToolError as error:
-        return ElicitResult(action="cancel", _meta={NOBODY: str(error)})
+        return ElicitResult(action="cancel", content={NOBODY: str(error)})
+
+
+async def _answer(call: CallState, question: Question) -> Answer[Any]:
+    """The person's answer. The question is withdrawn when the call ends, which up to 2025-11-25 does not cancel it."""
+
+    async def ask() -> Answer[Any]:
+        assert call.ask is not None
+        with call.waiting_for_person():
+            return await call.ask(question)
+
+    asking = asyncio.create_task(ask(), name="question")
+    call.asking.add(asking)
+    try:
+        await asyncio.wait({asking})
+    finally:
+        call.asking.discard(asking)
+        await cancel_and_wait([asking])
+    if asking.cancelled():
+        raise CannotAsk("The call has ended.")
+    return asking.result()
+
+
+def _about(context: ClientRequestContext) -> dict[str, Any]:
+    """What the server says of the question: the `call` it belongs to, and the `agent` and `server` that ask."""
+    about = (context.meta or {}).get(QUESTION)
+    if about is None and isinstance(context.request_id, str):
+        with suppress(ValueError, RecursionError):
+            about = json.loads(context.request_id[:MAX_KEY])
+    return about if isinstance(about, dict) else {}
 
 
 def _asking(server: str, calls: list[CallState], name: object) -> CallState:

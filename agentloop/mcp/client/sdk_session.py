@@ -292,8 +292,7 @@ class SdkSession:
             self._states.remove(state)
             if context:
                 del self._delegations[context.call]
-            if not call.done():
-                await cancel_and_wait([call])
+            await cancel_and_wait([*state.asking, *([] if call.done() else [call])])
         return self._outcome(call, state)
 
     async def _request(

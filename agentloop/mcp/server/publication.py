@@ -228,10 +228,9 @@ class Publication:
         running: RunningCalls = context.lifespan_context
         if calls_again(context) and not running.is_full:
             questions = OpenQuestions(context, delegation.call)
-            work = self.run(call, emit, report.say, ask=questions.ask)
-            return await self._go_on(
-                context, running.begin(call.owner, call.delegation, report, questions, work, finish)
-            )
+            work = asyncio.create_task(self.run(call, emit, report.say, ask=questions.ask), name="call")
+            begun = RunningCall(call.owner, delegation, report, questions, work, finish)
+            return await self._go_on(context, running.add(begun))
         output = _GONE
         async with self._reporting(context, report, delegation), _while_client_stays(context):
             output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))

@@ -8,8 +8,9 @@ run waits meanwhile, without a request being open.
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,7 +89,7 @@ class OpenQuestions:
 
     async def ask(self, question: Question) -> Answer[Any]:
         request = _request(question, self._context, self._call)
-        name = secrets.token_hex(8)
+        name = json.dumps({"id": secrets.token_hex(8), **_about(question, self._call)})
         self.requests[name] = request
         self._answers[name] = asyncio.get_running_loop().create_future()
         self.asked.set()
@@ -121,8 +122,7 @@ def _request(question: Question, context: Context, call: str) -> types.ElicitReq
     able = _elicitation(context)
     if able is None:
         raise CannotAsk("Nobody can be asked: the client does not pass questions on (it declares no elicitation).")
-    about = {"call": call, "agent": question.agent, "server": question.server}
-    meta: Any = {QUESTION: {key: value for key, value in about.items() if value}}
+    meta: Any = {QUESTION: _about(question, call)}
     if question.url is None:
         if able.form is None and able.url is not None:
             raise CannotAsk("Nobody can be asked: the client only opens web pages, and shows no forms.")
@@ -143,13 +143,18 @@ def _request(question: Question, context: Context, call: str) -> types.ElicitReq
     )
 
 
+def _about(question: Question, call: str) -> dict[str, str]:
+    about = {"call": call, "agent": question.agent, "server": question.server}
+    return {key: value for key, value in about.items() if value}
+
+
 def _answer(result: types.ElicitResult) -> Answer[Any]:
     """The client's answer.
 
     Raises:
         CannotAsk: it says that it could ask nobody.
     """
-    reason = (result.meta or {}).get(NOBODY)
+    reason = (result.content or {}).get(NOBODY)
     if isinstance(reason, str):
         raise CannotAsk(reason)
     if result.action == "accept":
@@ -203,16 +208,7 @@ class RunningCalls:
                 timer.cancel()
             await cancel_and_wait([call.work for call in calls._calls.values()])
 
-    def begin(
-        self,
-        owner: str,
-        delegation: DelegationContext,
-        report: CallReport,
-        questions: OpenQuestions,
-        work: Coroutine[Any, Any, ToolOutput],
-        finish: Callable[[ToolOutput], types.CallToolResult],
-    ) -> RunningCall:
-        call = RunningCall(owner, delegation, report, questions, asyncio.create_task(work, name="call"), finish)
+    def add(self, call: RunningCall) -> RunningCall:
         self._calls[call.id] = call
         return call
 
