@@ -17,6 +17,7 @@ from orchestrator_client.approval import Approvals
 from orchestrator_client.lines import Lines, can_ask
 from orchestrator_client.login import TerminalBrowser
 from orchestrator_client.orchestrator import Session, Setup
+from orchestrator_client.questions import Questions
 
 
 class Progress(Protocol):
@@ -50,10 +51,13 @@ def progress_on_stderr(*, is_quiet: bool) -> Progress:
 
 
 @asynccontextmanager
-async def connected(setup: Setup, progress: Progress, on_event: EventHandler) -> AsyncIterator[Session]:
+async def connected(
+    setup: Setup, progress: Progress, on_event: EventHandler, questions: Questions
+) -> AsyncIterator[Session]:
     """A session whose messages go to `progress`. While it connects, the libraries of the first request are loaded.
 
-    On a terminal the user is asked to log in to servers, and about tools that may change things.
+    On a terminal the user is asked to log in to servers, about tools that may change things, and the `questions` of
+    agents.
     """
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
     if can_ask():
@@ -61,6 +65,7 @@ async def connected(setup: Setup, progress: Progress, on_event: EventHandler) ->
 
         person = Person(progress.paused)
         approvals = Approvals(person, state_folder("orchestrator-client") / "approvals.json")
+        questions.person = person
         setup = replace(setup, browser=TerminalBrowser(person, progress.say), approvals=approvals)
     try:
         async with (

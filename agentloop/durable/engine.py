@@ -9,9 +9,10 @@ import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
@@ -27,7 +28,7 @@ from dbos import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput
+from agentloop import Agent, Answer, CallContext, Ledger, Limits, Question, RunScope, Tool, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
@@ -90,6 +91,8 @@ class Engine:
         self.is_stopping = False
         self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
         """Receives the events of all runs of this process, each with the id of its run."""
+        self.ask: Callable[[str, Question], Awaitable[Answer[Any]]] | None = None
+        """Answers the questions of all runs of this process, each with the id of its run."""
         self._store = store
         durable = [durable_tool(agent) for agent in agents]
         self._tools = {tool.name: tool for tool in [*durable, *tools]}
@@ -358,6 +361,7 @@ class Engine:
             rate_limiter=self._rate_limiter,
             owner=order.owner,
             session=session,
+            ask=None if self.ask is None else partial(self.ask, run_id),
         )
         return CallContext(deadline=left, scope=scope)
 

@@ -128,7 +128,7 @@ async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
     assert model.requests[1].results[0]["content"][0]["text"] == "3"
 
 
-@pytest.mark.requirement("questions")
+@pytest.mark.requirement("approvals")
 async def test_a_file_says_who_may_ask_and_what_has_to_be_approved() -> None:
     asked: list[Question] = []
 
@@ -151,7 +151,7 @@ async def test_a_file_says_who_may_ask_and_what_has_to_be_approved() -> None:
     assert {question.agent for question in asked} == {"a"}
 
 
-@pytest.mark.requirement("questions")
+@pytest.mark.requirement("approvals")
 def test_what_runs_at_the_api_cannot_be_approved() -> None:
     published = publishable(file(tools=("WebSearch",), approve=("WebSearch", "git__push")))
     assert published.agent is None

@@ -149,8 +149,9 @@ async def test_a_client_without_elicitation_is_an_error_at_once(setting: Setting
 async def test_the_deadline_ends_the_wait(setting: Setting) -> None:
     withdrawn = asyncio.Event()
     async with setting.lead() as lead:
+        await lead.run("go", on_question=_declines)  # now all servers are up
         with pytest.raises(DeadlineExceeded):
-            await lead.run("go", on_question=_waits(asyncio.Event(), withdrawn), deadline=5)
+            await lead.run("go", on_question=_waits(asyncio.Event(), withdrawn), deadline=2)
     assert withdrawn.is_set()
 
 
@@ -171,6 +172,10 @@ async def test_a_client_that_leaves_ends_the_wait_and_nothing_more_is_asked(sett
     assert 'The user answered: "BSD"' in text(result)
     depth = int(setting.tool[len("level")])
     assert len(setting.model.requests) == requests + 2 * depth, "those of the second call alone"
+
+
+async def _declines(_question: Question) -> Answer[Any]:
+    return Declined()
 
 
 def _waits(is_asked: asyncio.Event, withdrawn: asyncio.Event) -> QuestionHandler:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from mcp.client import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
@@ -23,6 +24,7 @@ MAX_QUESTIONS = 50
 """Questions of one call."""
 MAX_KEY = 2_000
 """Characters of the key of a question that are read."""
+MAX_URL = 8_000
 MAX_FIELDS = 50
 MAX_FORM = 50_000
 """Fields of one form, and characters of its schema as JSON."""
@@ -99,12 +101,20 @@ def _asking(server: str, calls: list[CallState], name: object) -> CallState:
     return call
 
 
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and len(url) <= MAX_URL
+
+
 def _question(server: str, params: ElicitRequestParams, about: dict[str, Any]) -> Question:
     agent, beyond = (clip(str(about.get(key) or ""), MAX_NAME) for key in ("agent", "server"))
     place = clip(f"{server} > {beyond}", MAX_NAME) if beyond else server
     message = params.message[:MAX_MESSAGE]
     if isinstance(params, ElicitRequestURLParams):
-        if not params.url.startswith(("https://", "http://")):
+        if not _is_web_address(params.url):
             raise CannotAsk("The client opens http and https URLs only.")
         return Question(message, url=params.url, agent=agent, server=place)
     schema = params.requested_schema
