@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from agentloop import Limits, ToolError, ToolOutput
+from agentloop import Limits, QuestionHandler, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler
 from agentloop.mcp.server.publication import Call
+from agentloop.mcp.server.questions import OpenQuestions
 from agentloop.narration import describe
 from agentloop.run_state import RunState
 
@@ -25,13 +26,24 @@ LIMITS = Limits(tool_timeout=24 * 3600.0)
 """For a run as a tool call. The limits of the agent end it earlier."""
 
 
-Execute = Callable[[Call, EventHandler, Callable[[str], None], Limits], Coroutine[Any, Any, ToolOutput]]
-"""Executes a call: see `Publication.run`."""
+class Execute(Protocol):
+    """Executes a call: see `Publication.run`."""
+
+    def __call__(
+        self,
+        call: Call,
+        emit: EventHandler,
+        progress: Callable[[str], None],
+        limits: Limits,
+        *,
+        ask: QuestionHandler | None,
+    ) -> Coroutine[Any, Any, ToolOutput]: ...
 
 
 @dataclass(slots=True, eq=False)
 class _Run:
     state: RunState
+    questions: OpenQuestions
     work: asyncio.Task[ToolOutput] | None = None
 
     def on_end(self, work: asyncio.Task[ToolOutput]) -> None:
@@ -79,9 +91,10 @@ class MemoryRuns:
         call.tool.check(call.arguments)
         self._make_room(call.owner)
         now = time.time()
-        run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner))
+        questions = OpenQuestions(call.client)
+        run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner), questions)
         self._runs[run.state.id] = run
-        execute = self.execute(call, run.on_event, run.say, LIMITS)
+        execute = self.execute(call, run.on_event, run.say, LIMITS, ask=questions.ask)
         run.work = asyncio.create_task(execute, name=f"task:{call.tool.name}")
         run.work.add_done_callback(run.on_end)
         run.work.add_done_callback(lambda _work: self._drop_later(run.state.id))
@@ -89,12 +102,17 @@ class MemoryRuns:
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
         run = self._runs.get(run_id)
-        return run.state if run is not None and run.state.owner == owner else None
+        if run is None or run.state.owner != owner:
+            return None
+        return replace(run.state, questions=dict(run.questions.requests))
 
     async def cancel(self, run_id: str) -> None:
         work = self._runs[run_id].work
         assert work is not None
         work.cancel()
+
+    def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
+        self._runs[run_id].questions.answer(responses)
 
     def events(self, _run_id: str, _first: int) -> dict[str, Any]:
         """None: callers that want events are answered without a task."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -46,7 +46,16 @@ from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
 from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.questions import OpenQuestions, RunningCall, RunningCalls, asks_client, calls_again
+from agentloop.mcp.server.questions import (
+    ANYBODY,
+    OpenQuestions,
+    QuestionClient,
+    RunningCall,
+    RunningCalls,
+    asks_client,
+    calls_again,
+    client_of,
+)
 from agentloop.mcp.server.reports import CallReport, Channel, EventBatcher, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
 from agentloop.rate_limiter import RateLimiter
@@ -72,7 +81,7 @@ _GONE = ToolOutput.error("The client is gone.")
 class Call:
     """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one.
 
-    `is_delegated`: the caller sent a delegation context.
+    `is_delegated`: the caller sent a delegation context. `client` is what the client does with questions.
     """
 
     tool: Tool
@@ -81,6 +90,7 @@ class Call:
     key: str | None
     delegation: DelegationContext
     is_delegated: bool = False
+    client: QuestionClient = ANYBODY
 
 
 CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
@@ -92,8 +102,8 @@ class DurableRunner(Protocol):
 
     def is_durable(self, tool: str) -> bool: ...
 
-    async def run(self, call: Call, on_event: EventHandler) -> ToolOutput:
-        """Run an agent to its end, or join the run of the same owner and key.
+    async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput:
+        """Run an agent to its end, or join the run of the same owner and key. `ask` answers its questions.
 
         Raises:
             ToolError: the arguments are invalid, or the key was used with others.
@@ -208,13 +218,23 @@ class Publication:
         arguments = exact_arguments.of_call(params.arguments, context.request)
         _check_size(arguments)
         meta = context.meta or {}
-        return Call(tool, arguments, owner_of(context), _key(meta), _delegation(meta), is_delegated=CALL in meta)
+        return Call(
+            tool,
+            arguments,
+            owner_of(context),
+            _key(meta),
+            _delegation(meta),
+            is_delegated=CALL in meta,
+            client=client_of(context),
+        )
 
     async def _answer(self, context: Context, call: Call) -> Result:
         """Execute the call until it ends or, if the client calls again with answers, has a question."""
         delegation = call.delegation
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
-        report = CallReport(call.tool.name)
+        # Over HTTP each call has a connection of its own.
+        batcher = self._batcher if context.request is None else EventBatcher()
+        report = CallReport(call.tool.name, _channel(context, delegation), batcher)
         emit = report.on_event if timeline is None else fan_out(report.on_event, timeline.on_event)
 
         def finish(output: ToolOutput) -> types.CallToolResult:
@@ -227,12 +247,12 @@ class Publication:
 
         running: RunningCalls = context.lifespan_context
         if calls_again(context) and not running.is_full:
-            questions = OpenQuestions(context, delegation.call)
+            questions = OpenQuestions(call.client, delegation.call)
             work = asyncio.create_task(self.run(call, emit, report.say, ask=questions.ask), name="call")
             begun = RunningCall(call.owner, delegation, report, questions, work, finish)
             return await self._go_on(context, running.add(begun))
         output = _GONE
-        async with self._reporting(context, report, delegation), _while_client_stays(context):
+        async with reporting(report, _channel(context, delegation)), _while_client_stays(context):
             output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
         return finish(output)
 
@@ -253,7 +273,7 @@ class Publication:
         running: RunningCalls = context.lifespan_context
         is_gone = True
         async with running.attended(call):
-            async with self._reporting(context, call.report, call.delegation), _while_client_stays(context):
+            async with reporting(call.report, _channel(context, call.delegation)), _while_client_stays(context):
                 await call.has_news()
                 is_gone, call.report.is_paused = False, not call.work.done()
             if is_gone:
@@ -261,13 +281,6 @@ class Publication:
         if is_gone or call.work.cancelled():
             return call.finish(_GONE)
         return call.finish(call.work.result()) if call.work.done() else call.input_required
-
-    def _reporting(
-        self, context: Context, report: CallReport, delegation: DelegationContext
-    ) -> AbstractAsyncContextManager[CallReport]:
-        # Over HTTP each call has a connection of its own.
-        batcher = self._batcher if context.request is None else None
-        return reporting(report, _channel(context, delegation), batcher)
 
     async def run(
         self,
@@ -296,7 +309,7 @@ class Publication:
         try:
             async with self._place(call.tool):
                 if self._durable_runner is not None and self._is_durable(call.tool):
-                    return await self._durable_runner.run(call, emit)
+                    return await self._durable_runner.run(call, emit, ask)
                 return await dispatch.call(call.tool, call.arguments, circumstances, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))

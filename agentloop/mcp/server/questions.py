@@ -8,10 +8,11 @@ run waits meanwhile, without a request being open.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
 from agentloop import Accepted, Answer, Cancelled, CannotAsk, Declined, Question, QuestionHandler, ToolError, ToolOutput
 from agentloop.delegation_context import NOBODY, QUESTION, DelegationContext
@@ -50,21 +52,38 @@ def sealed_state(server: str) -> RequestStateBoundary:
     return RequestStateBoundary(security, default_audience=server)
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionClient:
+    """What a client does with questions: whether it shows forms and opens web pages, and its era of the protocol."""
+
+    form: bool = True
+    url: bool = True
+    is_modern: bool = True
+
+
+ANYBODY = QuestionClient()
+
+
+def client_of(context: Context) -> QuestionClient:
+    capabilities = context.session.client_capabilities
+    able = capabilities.elicitation if capabilities else None
+    is_modern = context.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS
+    if able is None:
+        return QuestionClient(form=False, url=False, is_modern=is_modern)
+    return QuestionClient(able.form is not None or able.url is None, able.url is not None, is_modern)
+
+
 def calls_again(context: Context) -> bool:
     """Whether the client of the request takes questions as the result of its call."""
-    return context.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS and _elicitation(context) is not None
-
-
-def _elicitation(context: Context) -> types.ElicitationCapability | None:
-    capabilities = context.session.client_capabilities
-    return capabilities.elicitation if capabilities else None
+    client = client_of(context)
+    return client.is_modern and (client.form or client.url)
 
 
 def asks_client(context: Context, call: str) -> QuestionHandler:
     """Asks with `elicitation/create`, while the request is open. `call` is the caller's id of the call."""
 
     async def ask(question: Question) -> Answer[Any]:
-        request = _request(question, context, call)
+        request = _request(question, client_of(context), call)
         try:
             result = await context.session.send_request(
                 request, types.ElicitResult, metadata=ServerMessageMetadata(related_request_id=context.request_id)
@@ -77,67 +96,102 @@ def asks_client(context: Context, call: str) -> QuestionHandler:
 
 
 class OpenQuestions:
-    """The questions of one run that its client has not answered yet. `requests` are what the client is sent of them."""
+    """The questions of one run that its client has not answered yet. `requests` are what the client is sent of them.
 
-    def __init__(self, context: Context, call: str) -> None:
-        self._context = context
+    With a `run_id`, a run that is executed again, after a crash, asks under the same keys.
+    """
+
+    def __init__(self, client: QuestionClient = ANYBODY, call: str = "", run_id: str = "") -> None:
+        self._client = client
         self._call = call
-        self._answers: dict[str, asyncio.Future[types.ElicitResult]] = {}
+        self._run_id = run_id
+        self._answers: dict[str, asyncio.Future[Answer[Any]]] = {}
+        self._questions: dict[str, Question] = {}
         self.requests: dict[str, types.InputRequest] = {}
         self.asked = asyncio.Event()
         """Set while there are such questions."""
 
     async def ask(self, question: Question) -> Answer[Any]:
-        request = _request(question, self._context, self._call)
-        name = json.dumps({"id": secrets.token_hex(8), **_about(question, self._call)})
-        self.requests[name] = request
+        request = _request(question, self._client, self._call)
+        name = json.dumps({"id": self._id(question), **_about(question, self._call)})
+        self.requests[name], self._questions[name] = request, question
         self._answers[name] = asyncio.get_running_loop().create_future()
         self.asked.set()
         try:
-            return _answer(await self._answers[name])
+            return await self._answers[name]
         finally:
             self._remove(name)
 
     def answer(self, responses: Mapping[str, Any]) -> None:
-        """Receive the client's answers. Those to other questions are ignored."""
+        """Receive the client's answers. What answers no question is ignored."""
         for name, response in responses.items():
-            future = self._answers.get(name)
-            if future is not None and not future.done() and isinstance(response, types.ElicitResult):
-                future.set_result(response)
-                self._remove(name)
+            with suppress(ValidationError):
+                self._settle(name, _answer, types.ElicitResult.model_validate(response))
+
+    async def pass_on(self, ask: QuestionHandler) -> None:
+        """Put the questions, present and later ones, to a client that waits for the run."""
+        while True:
+            await self.asked.wait()
+            for name, question in [*self._questions.items()]:
+                try:
+                    answer = await ask(question)
+                except CannotAsk as error:
+                    self._settle(name, _raise, error)
+                else:
+                    self._settle(name, lambda given: given, answer)
+
+    def _settle(self, name: str, answer_of: Callable[[Any], Answer[Any]], given: Any) -> None:
+        future = self._answers.get(name)
+        if future is None or future.done():
+            return
+        try:
+            future.set_result(answer_of(given))
+        except CannotAsk as error:
+            future.set_exception(error)
+        self._remove(name)
+
+    def _id(self, question: Question) -> str:
+        if not self._run_id:
+            return secrets.token_hex(8)
+        same = sum(each == question for each in self._questions.values())
+        text = json.dumps([self._run_id, question.message, dict(question.schema), question.url, same])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _remove(self, name: str) -> None:
         self.requests.pop(name, None)
         self._answers.pop(name, None)
+        self._questions.pop(name, None)
         if not self.requests:
             self.asked.clear()
 
 
-def _request(question: Question, context: Context, call: str) -> types.ElicitRequest:
+def _raise(error: CannotAsk) -> Answer[Any]:
+    raise error
+
+
+def _request(question: Question, client: QuestionClient, call: str) -> types.ElicitRequest:
     """The question as the client receives it.
 
     Raises:
         CannotAsk: the client does not take such questions.
     """
-    able = _elicitation(context)
-    if able is None:
+    if not (client.form or client.url):
         raise CannotAsk("Nobody can be asked: the client does not pass questions on (it declares no elicitation).")
     meta: Any = {QUESTION: _about(question, call)}
     if question.url is None:
-        if able.form is None and able.url is not None:
+        if not client.form:
             raise CannotAsk("Nobody can be asked: the client only opens web pages, and shows no forms.")
         schema = dict(question.schema)
         return types.ElicitRequest(
             params=types.ElicitRequestFormParams(message=question.message, requested_schema=schema, _meta=meta)
         )
-    if able.url is None:
+    if not client.url:
         raise CannotAsk("The client opens no web pages for others. Give the user the address in your answer.")
-    is_named = context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
     return types.ElicitRequest(
         params=types.ElicitRequestURLParams(
             message=question.message,
             url=question.url,
-            elicitation_id=secrets.token_hex(8) if is_named else None,
+            elicitation_id=None if client.is_modern else secrets.token_hex(8),
             _meta=meta,
         )
     )

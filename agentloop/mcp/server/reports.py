@@ -119,8 +119,8 @@ async def reporting(
     `call` is the report that goes on, or the name of the tool for a new one. Calls that share a connection share the
     `batcher`.
     """
-    report = CallReport(call) if isinstance(call, str) else call
-    report.open(channel, batcher or EventBatcher())
+    report = CallReport(call, channel, batcher or EventBatcher()) if isinstance(call, str) else call
+    report.resume(channel)
     sending = asyncio.create_task(report.send_all(), name="report")
     try:
         yield report
@@ -142,11 +142,10 @@ class CallReport:
     `is_paused` at the end of the request, the next request of the call goes on where it ended.
     """
 
-    _channel: Channel
-    _batcher: EventBatcher
-
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, channel: Channel, batcher: EventBatcher) -> None:
         self._name = name
+        self._channel = channel
+        self._batcher = batcher
         self._history = CallHistory()
         self._lines: list[str] = []
         self._narrator = Narrator()
@@ -160,9 +159,9 @@ class CallReport:
         self.is_sending = False
         self.is_paused = False
 
-    def open(self, channel: Channel, batcher: EventBatcher) -> None:
+    def resume(self, channel: Channel) -> None:
         """Send what is reported through `channel`, from now on."""
-        self._channel, self._batcher = channel, batcher
+        self._channel = channel
         self._is_ended = self.is_paused = False
 
     @property

@@ -144,7 +144,7 @@ def call(owner: str = "me") -> Call:
 
 
 def executing(ends: asyncio.Event) -> Execute:
-    async def execute(*_call: Any) -> ToolOutput:
+    async def execute(*_call: Any, **_options: Any) -> ToolOutput:
         await ends.wait()
         return ToolOutput.of("ended")
 
