@@ -56,7 +56,8 @@ async def published(
     folder: Path, transport: str, mode: str, depth: int, model: ScriptedMessages
 ) -> AsyncIterator[Served]:
     env = scripted_env(model.url, PYTHONPATH=str(ROOT))
-    async with serving(transport, "--agents", str(chain(folder, depth, mode, env)), env=env) as served:
+    arguments = ("--agents", str(chain(folder, depth, mode, env)), "--max-agents", "1")
+    async with serving(transport, *arguments, env=env) as served:
         yield served
 
 
@@ -83,7 +84,8 @@ class Setting:
     loop_scope="module",
     params=[
         pytest.param(
-            (transport, mode, depth), marks=[] if (transport, depth) == ("streamable-http", 1) else pytest.mark.slow
+            (transport, mode, depth),
+            marks=[] if (transport, mode, depth) == ("streamable-http", "auto", 1) else pytest.mark.slow,
         )
         for transport in TRANSPORTS
         for mode in MODES
@@ -144,6 +146,7 @@ async def test_a_client_without_elicitation_is_an_error_at_once(setting: Setting
     assert "Nobody can be asked: the client does not pass questions on" in text(result)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("question-waits")
 @on_loop
 async def test_the_deadline_ends_the_wait(setting: Setting) -> None:
@@ -151,10 +154,11 @@ async def test_the_deadline_ends_the_wait(setting: Setting) -> None:
     async with setting.lead() as lead:
         await lead.run("go", on_question=_declines)  # now all servers are up
         with pytest.raises(DeadlineExceeded):
-            await lead.run("go", on_question=_waits(asyncio.Event(), withdrawn), deadline=2)
+            await lead.run("go", on_question=_waits(asyncio.Event(), withdrawn), deadline=8)
     assert withdrawn.is_set()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("question-waits")
 @on_loop
 async def test_a_client_that_leaves_ends_the_wait_and_nothing_more_is_asked(setting: Setting) -> None:

@@ -6,11 +6,21 @@ import asyncio
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import anyio
+from mcp import ClientSession
 from mcp.client import ClientRequestContext
-from mcp.types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
+from mcp.types import (
+    ElicitRequestParams,
+    ElicitRequestURLParams,
+    ElicitResult,
+    EmptyResult,
+    Request,
+    RequestParams,
+)
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from agentloop import Accepted, Answer, Cancelled, CannotAsk, Declined, Question, ToolError, exact_json
 from agentloop.delegation_context import NOBODY, QUESTION
@@ -25,6 +35,7 @@ MAX_QUESTIONS = 50
 MAX_KEY = 2_000
 """Characters of the key of a question that are read."""
 MAX_URL = 8_000
+WITHDRAW_TIMEOUT = 1.0
 MAX_FIELDS = 50
 MAX_FORM = 50_000
 """Fields of one form, and characters of its schema as JSON."""
@@ -70,6 +81,22 @@ async def _answer(call: CallState, question: Question) -> Answer[Any]:
     if asking.cancelled():
         raise CannotAsk("The call has ended.")
     return asking.result()
+
+
+class _CallId(RequestParams):
+    id: str
+
+
+class _Withdraw(Request[_CallId, Literal["dev.agentloop/withdraw"]]):
+    method: Literal["dev.agentloop/withdraw"] = "dev.agentloop/withdraw"
+    params: _CallId
+
+
+async def withdraw(session: ClientSession, call: CallState) -> None:
+    """Tell a server of ours that a call is given up while it waits for an answer, without an open request."""
+    if call.asking and call.name and session.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
+        with suppress(Exception), anyio.move_on_after(WITHDRAW_TIMEOUT, shield=True):
+            await session.send_request(_Withdraw(params=_CallId(id=call.name)), EmptyResult)
 
 
 def _about(context: ClientRequestContext) -> dict[str, Any]:

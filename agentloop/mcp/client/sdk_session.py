@@ -31,11 +31,11 @@ from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUN
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
 from agentloop.mcp.client.call_events import AgentExtension, take_last_events
-from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, current_call
+from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, Progress, current_call
 from agentloop.mcp.client.catalog import Catalog, has_resources, read_catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
-from agentloop.mcp.client.questions import answered
+from agentloop.mcp.client.questions import answered, withdraw
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.sdk_compat import skip_result_validation
@@ -83,18 +83,6 @@ class ServerBusy(ToolError):
         self.retry_after = failure.retry_after
         self.was_refused = failure.status == _TOO_MANY
         """Whether the call was certainly not run."""
-
-
-class _Progress:
-    """Progress of a call, which also shows that the server is alive."""
-
-    def __init__(self, state: CallState, report: ProgressFnT) -> None:
-        self._state = state
-        self._report = report
-
-    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
-        self._state.on_activity()
-        await self._report(progress, total, message)
 
 
 class _LogLines:
@@ -273,7 +261,7 @@ class SdkSession:
         current_call.set(state)  # for the task made here
         self._states.append(state)
         call = asyncio.create_task(
-            self._request(tool, arguments, _Progress(state, progress), cast("RequestParamsMeta | None", meta))
+            self._request(tool, arguments, Progress(state, progress), cast("RequestParamsMeta | None", meta))
         )
         self._calls.add(call)
         if delegation and context:
@@ -292,7 +280,11 @@ class SdkSession:
             self._states.remove(state)
             if context:
                 del self._delegations[context.call]
-            await cancel_and_wait([*state.asking, *([] if call.done() else [call])])
+            try:
+                if not (call.done() or self.has_ended):
+                    await withdraw(self._client.session, state)
+            finally:
+                await cancel_and_wait([*state.asking, *([] if call.done() else [call])])
         return self._outcome(call, state)
 
     async def _request(

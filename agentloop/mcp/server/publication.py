@@ -277,7 +277,7 @@ class Publication:
                 await call.has_news()
                 is_gone, call.report.is_paused = False, not call.work.done()
             if is_gone:
-                await running.stop(call)
+                await cancel_and_wait([call.work])
         if is_gone or call.work.cancelled():
             return call.finish(_GONE)
         return call.finish(call.work.result()) if call.work.done() else call.input_required

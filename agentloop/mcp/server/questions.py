@@ -22,7 +22,7 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from agentloop import Accepted, Answer, Cancelled, CannotAsk, Declined, Question, QuestionHandler, ToolError, ToolOutput
 from agentloop.delegation_context import NOBODY, QUESTION, DelegationContext
@@ -37,6 +37,12 @@ KEPT = ANSWER_TIMEOUT + 600
 """Seconds for which a call waits for its client to call again."""
 
 Context = ServerRequestContext[Any, Any]
+
+
+async def withdraw(context: Context, params: WithdrawParams) -> types.EmptyResult:
+    """Answers `dev.agentloop/withdraw`."""
+    running: RunningCalls = context.lifespan_context
+    return await running.withdraw(context, params)
 
 
 def sealed_state(server: str) -> RequestStateBoundary:
@@ -216,6 +222,10 @@ def _answer(result: types.ElicitResult) -> Answer[Any]:
     return Declined() if result.action == "decline" else Cancelled()
 
 
+class WithdrawParams(types.RequestParams):
+    id: str = Field(min_length=1)
+
+
 @dataclass(eq=False, slots=True)
 class RunningCall:
     """A call that may wait for its client between two requests. `finish` makes the result of what `work` returns."""
@@ -266,6 +276,13 @@ class RunningCalls:
         self._calls[call.id] = call
         return call
 
+    async def withdraw(self, context: Context, params: WithdrawParams) -> types.EmptyResult:
+        """Cancel a call whose caller has given it up while it waited for answers."""
+        owner = owner_of_request(context.request)
+        mine = [call for call in self._calls.values() if (call.owner, call.delegation.call) == (owner, params.id)]
+        await cancel_and_wait([call.work for call in mine if not call.is_attended])
+        return types.EmptyResult()
+
     def find(self, call_id: str, owner: str) -> RunningCall:
         """The call that waits for its client.
 
@@ -288,7 +305,7 @@ class RunningCalls:
         try:
             yield
         except BaseException:
-            await self.stop(call)
+            await cancel_and_wait([call.work])
             raise
         finally:
             call.is_attended = False
@@ -296,9 +313,6 @@ class RunningCalls:
                 self._calls.pop(call.id, None)
             else:
                 self._expiry[call.id] = asyncio.get_running_loop().call_later(KEPT, self._expire, call)
-
-    async def stop(self, call: RunningCall) -> None:
-        await cancel_and_wait([call.work])
 
     @property
     def is_full(self) -> bool:

@@ -42,7 +42,7 @@ async def serving(model: ScriptedMessages, *, with_tasks: bool = False) -> Async
         server = build_server(publication)
         if with_tasks:
             Tasks(runs).install(server, publication)
-        yield lambda **options: Client(server, elicitation_callback=accept, **options)
+        yield lambda **options: Client(server, **{"elicitation_callback": accept, **options})
 
 
 async def accept(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
@@ -112,6 +112,15 @@ async def test_a_task_asks_too(scripted_messages: Any) -> None:
         result = await client.call_tool(AGENT, {"prompt": "one two"})
         assert isinstance(result, CallToolResult)
         assert text(result) == 'The user answered: "to one?", The user answered: "to two?"'
+
+
+async def test_older_revisions_are_asked_while_the_call_is_open(scripted_messages: Any) -> None:
+    async with serving(scripted_messages(script)) as connect:
+        async with connect(mode="legacy") as client:
+            assert text(await client.call_tool(AGENT, {"prompt": "one"})) == 'The user answered: "to one?"'
+        for mode in ("legacy", "auto"):
+            async with connect(mode=mode, elicitation_callback=None) as client:
+                assert "Nobody can be asked" in text(await client.call_tool(AGENT, {"prompt": "one"}))
 
 
 @pytest.mark.requirement("question-waits")
