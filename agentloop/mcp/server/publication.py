@@ -38,12 +38,13 @@ from agentloop import (
     exact_json,
 )
 from agentloop.clock_offsets import clock_now
-from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
+from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
+from agentloop.mcp.server.call_checks import check_size, delegation_of, key_of
 from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.questions import (
@@ -60,17 +61,10 @@ from agentloop.mcp.server.reports import CallReport, Channel, EventBatcher, repo
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
 from agentloop.rate_limiter import RateLimiter
 
-MAX_ARGUMENTS = 200_000
-"""Characters of one call's arguments as JSON."""
-MAX_NESTING = 32
-"""Objects and lists within each other in one call's arguments."""
 MAX_STRUCTURED = 500_000
 """Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
 LIMITS = Limits()
-
-MAX_KEY = 200
-"""Characters of an idempotency key."""
 
 Context = ServerRequestContext[Any, Any]
 Result = types.CallToolResult | types.InputRequiredResult
@@ -216,14 +210,14 @@ class Publication:
         await self._rate.admit(owner_of(context))
         tool = self._tool(params.name)
         arguments = exact_arguments.of_call(params.arguments, context.request)
-        _check_size(arguments)
+        check_size(arguments)
         meta = context.meta or {}
         return Call(
             tool,
             arguments,
             owner_of(context),
-            _key(meta),
-            _delegation(meta),
+            key_of(meta),
+            delegation_of(meta),
             is_delegated=CALL in meta,
             client=client_of(context),
         )
@@ -363,38 +357,6 @@ async def _while_client_stays(context: Context) -> AsyncIterator[None]:
             yield
         finally:
             await cancel_and_wait([watching])
-
-
-def _check_size(arguments: Mapping[str, Any]) -> None:
-    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
-        raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
-    try:
-        characters = len(exact_json.dumps(arguments))
-    except ValueError as error:
-        raise ToolError(f"The arguments cannot be read: {error}. Send finite numbers, or numbers as text.") from None
-    if characters > MAX_ARGUMENTS:
-        raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
-
-
-def _delegation(meta: Any) -> DelegationContext:
-    if not meta or CALL not in meta:
-        return DelegationContext()
-    try:
-        delegation = DelegationContext.from_json(meta[CALL])
-    except ValueError as error:
-        raise ToolError(f"`_meta` has a {CALL} that cannot be read: {error}.") from None
-    if delegation.budget.is_used_up:
-        raise ToolError(f"The caller's budget has {delegation.budget} left, so the call is not made.")
-    if delegation.seconds is not None and delegation.seconds <= 0:
-        raise ToolError("The caller's deadline has passed, so the call is not made.")
-    return delegation
-
-
-def _key(meta: Any) -> str | None:
-    key = (meta or {}).get(IDEMPOTENCY_KEY)
-    if key is None or (isinstance(key, str) and 0 < len(key) <= MAX_KEY):
-        return key
-    raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
 def _channel(context: Context, delegation: DelegationContext) -> Channel:
