@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Mapping
@@ -19,12 +20,14 @@ from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import Order
 from agentloop.events import Event, EventHandler
+from agentloop.limits import time_limit
 from agentloop.mcp.server.get_run import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
 from agentloop.mcp.server.questions import ANYBODY, OpenQuestions, QuestionClient
 from agentloop.mcp.server.reports import CallHistory
 from agentloop.mcp.server.tasks import output_of
 from agentloop.narration import describe
+from agentloop.questions import pausing
 from agentloop.run_state import RunState
 
 CANCEL_TIMEOUT = 2.0
@@ -91,7 +94,7 @@ class DurableCalls:
 
     def _forget(self, run_id: str) -> None:
         questions = self._questions.get(run_id)
-        if questions is not None and not questions.requests and not self._waiting[run_id]:
+        if questions is not None and not questions.requests and not questions.watchers:
             del self._questions[run_id]
 
     def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
@@ -106,9 +109,11 @@ class DurableCalls:
             return
         questions = self._questions_of(run_id)
         asking = asyncio.create_task(questions.pass_on(ask), name="questions")
+        questions.watchers += 1
         try:
             yield
         finally:
+            questions.watchers -= 1
             await cancel_and_wait([asking])
             self._forget(run_id)
 
@@ -161,13 +166,9 @@ class DurableCalls:
                 return await self._get_run(call, ask)
             order = _order_for(call)
             run_id = order.run_id(call.key)
-            async with (
-                self.engine.observing(run_id, on_event),
-                self._stopped_when_left(run_id),
-                self._asking(run_id, ask),
-            ):
+            async with self.engine.observing(run_id, on_event), self._stopped_when_left(run_id):
                 await self.engine.start(order, run_id)
-                return await self._answer(run_id)
+                return await self._answer(run_id, ask)
         except StoreFailed as error:
             raise ToolError(str(error)) from error
 
@@ -176,14 +177,20 @@ class DurableCalls:
         run_id = call.arguments["run_id"]
         if await self.engine.find(run_id, call.owner) is None:
             raise ToolError(f"There is no run with the id {run_id}, or it is no longer stored.")
-        async with self._asking(run_id, ask):
-            return await self._answer(run_id)
+        return await self._answer(run_id, ask)
 
-    async def _answer(self, run_id: str) -> ToolOutput:
+    async def _answer(self, run_id: str, ask: QuestionHandler | None) -> ToolOutput:
+        """The output of the run, or its id. The time in which a person is asked does not count."""
+        late = TimeoutError()
         try:
-            async with asyncio.timeout(self._respond_within):
+            async with (
+                time_limit(math.inf if self._respond_within is None else self._respond_within, late) as limit,
+                self._asking(run_id, pausing(ask, limit)),
+            ):
                 return output_of(await self.engine.ended(run_id))
-        except TimeoutError:
+        except TimeoutError as error:
+            if error is not late:
+                raise
             return not_yet(run_id)
 
     @asynccontextmanager

@@ -116,6 +116,8 @@ class OpenQuestions:
         self.requests: dict[str, types.InputRequest] = {}
         self.asked = asyncio.Event()
         """Set while there are such questions."""
+        self.watchers = 0
+        """How many clients wait for the run and are asked."""
 
     async def ask(self, question: Question) -> Answer[Any]:
         request = _request(question, self._client, self._call)
