@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use. Times are in seconds."""
+    """What one run may use. Times are in seconds; time in which a person is asked does not count."""
 
     max_turns: int = 25
     """Model turns in one run."""
