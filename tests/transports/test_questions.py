@@ -165,7 +165,9 @@ async def test_a_client_that_leaves_ends_the_wait_and_nothing_more_is_asked(sett
     withdrawn, is_asked = asyncio.Event(), asyncio.Event()
     async with setting.lead() as lead:
         run = asyncio.create_task(lead.run("go", on_question=_waits(is_asked, withdrawn)))
-        await asyncio.wait_for(is_asked.wait(), 60)
+        asked = asyncio.create_task(is_asked.wait())
+        await asyncio.wait({asked, run}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        assert asked.done(), run.result().answer if run.done() else "no question in time"
         requests = len(setting.model.requests)
         run.cancel()
         with suppress(asyncio.CancelledError):
