@@ -46,6 +46,7 @@ bench-quick: .venv/dev.stamp
 costs: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.money --write
 
+# Clients and servers of others, with this project's. Installs them under tests/interop: about 1.5 GB from npm and PyPI.
 interop: .venv/dev.stamp
 	$(BIN)/python tests/interop/install.py
 	$(BIN)/python -m pytest tests/interop

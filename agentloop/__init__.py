@@ -44,12 +44,14 @@ from agentloop.events import (
     TurnStarted,
 )
 from agentloop.journal import Journal, NoJournal
-from agentloop.limits import Limits
+from agentloop.limits import Limits, deadline_after, seconds_left
 from agentloop.messages import Conversation
+from agentloop.observers.trace import Trace
 from agentloop.questions import Accepted, Answer, Cancelled, Declined, Question, QuestionHandler
 from agentloop.results import RunResult, Step
 from agentloop.server_tools import server_tool
-from agentloop.tools import Tool, ToolOutput, ToolSpec, tool
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, ToolSpec, tool
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import provider_client, sdk_client
 
@@ -107,6 +109,7 @@ __all__ = [
     "ToolSpec",
     "ToolStarted",
     "ToolUnavailable",
+    "Trace",
     "Truncated",
     "TurnFinished",
     "TurnLimitExceeded",
@@ -115,10 +118,12 @@ __all__ = [
     "Usage",
     "create_agent_tool_async",
     "create_agent_tool_sync",
+    "deadline_after",
     "event_from_json",
     "event_to_json",
     "provider_client",
     "sdk_client",
+    "seconds_left",
     "server_tool",
     "tool",
 ]

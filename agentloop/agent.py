@@ -17,7 +17,7 @@ from agentloop.delegate import create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.errors import ConfigurationError
 from agentloop.events import EventHandler, fan_out, ignore
-from agentloop.limits import deadline_after
+from agentloop.limits import deadline_after, is_amount
 from agentloop.loop import run_agent
 from agentloop.messages import Conversation, Prompt
 from agentloop.questions import QuestionHandler
@@ -103,6 +103,8 @@ class Agent(AgentDefinition):
         if budget.is_bounded:
             scope = replace(scope, ledger=Ledger(budget, parent=scope.ledger))
         if deadline is not None:
+            if not is_amount(deadline):
+                raise ConfigurationError(f"deadline is {deadline!r}: give the seconds that the run may take.")
             context = replace(context, deadline=deadline_after(deadline, at_most=context.deadline))
         return await run_agent(self, conversation, replace(context, scope=scope))
 

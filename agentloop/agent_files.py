@@ -48,6 +48,7 @@ KEYS = (
     "output",
     "input",
     "sessions",
+    "attach",
     "maxUsd",
     "timeout",
     "canAsk",
@@ -108,7 +109,7 @@ def _servers(value: object) -> dict[str, Mapping[str, Any] | None]:
             if not isinstance(name, str) or not name:
                 raise ValueError(f"{name!r} is not the name of a server")
             if name in servers:
-                raise ValueError(f"the server {name!r} is there twice")
+                raise ValueError(f"the server {name!r} is defined twice")
             servers[name] = None if entry is None else _server(name, entry)
     return servers
 
@@ -193,6 +194,7 @@ class AgentFile:
     output: Schema | None = None
     input: Schema | None = None
     sessions: bool = False
+    attach: bool = False
     max_usd: Positive | None = None
     timeout: Positive | None = None
     can_ask: bool = False

@@ -39,7 +39,7 @@ _PUBLIC_HEADERS = re.compile(
     r"x-stainless-.*|anthropic-(version|beta)|accept(-encoding)?|connection|content-(type|length)|host|user-agent"
     r"|traceparent|tracestate"
 )
-_TOOL = re.compile(r"\btools\.(\d{1,4})[.:]")
+_TOOL = re.compile(r"tools\.(\d{1,4})[.:]")
 _BAD_REQUEST = 400
 _REQUEST_ID = re.compile(r"[\w-]{1,100}")
 _HOST = re.compile(r"[\w.:-]{1,255}")
@@ -52,16 +52,17 @@ _MISSING = "No credentials for the Messages API: set ANTHROPIC_API_KEY."
 
 
 class ApiError(ModelError):
-    """The API answered with an error status. `headers` are those of the answer."""
+    """The API answered with an error status. `headers` are those of the answer, `quoted` is what it says."""
 
     def __init__(self, response: httpx2.Response) -> None:
         status, headers = response.status_code, response.headers
         error = _error(response.text)
         message, kind, request_id = error.get("message"), error.get("type"), headers.get("request-id", "")
-        quoted = message if isinstance(message, str) and message else response.text.strip() or "no reason"
+        text = message if isinstance(message, str) and message else response.text.strip() or "no reason"
+        quoted = redacted(text, response.request)[:MAX_QUOTED]
         should_retry = headers.get("x-should-retry")
         super().__init__(
-            f"The Messages API answered {status}: {redacted(quoted, response.request)[:MAX_QUOTED]}",
+            f"The Messages API answered {status}: {quoted}",
             status=status,
             kind=redacted(kind, response.request) if isinstance(kind, str) else None,
             request_id=redacted(request_id, response.request) if _REQUEST_ID.fullmatch(request_id) else None,
@@ -69,6 +70,7 @@ class ApiError(ModelError):
             retry_after=_seconds(headers.get("retry-after-ms"), 1000) or _seconds(headers.get("retry-after"), 1),
         )
         self.headers = headers
+        self.quoted = quoted
 
 
 def refused_tool(error: ModelError) -> int | None:
@@ -76,7 +78,7 @@ def refused_tool(error: ModelError) -> int | None:
 
     The API says so only in its text, which begins with the place: `tools.3.custom.input_schema: ...`.
     """
-    found = _TOOL.search(str(error)) if error.status == _BAD_REQUEST else None
+    found = _TOOL.match(error.quoted) if isinstance(error, ApiError) and error.status == _BAD_REQUEST else None
     return None if found is None else int(found[1])
 
 

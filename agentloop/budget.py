@@ -32,7 +32,7 @@ class Budget:
     decimal number it prints as: `Budget(usd=0.1)` is exactly ten cents.
 
     Example:
-        `Budget(usd=0.50, tokens=200_000)`
+        budget = Budget(usd=0.50, tokens=200_000)
 
     Raises:
         ConfigurationError: an amount is not a number from 0 to 1,000,000,000,000; tokens or turns are not whole.
@@ -170,6 +170,12 @@ class Ledger:
     """What one tree of runs has spent and reserved of its budget. Shared by its runs, in whatever thread they are.
 
     What is spent of a ledger with a `parent` is spent of the parent's budget too.
+
+    Example:
+        ledger = Ledger(Budget(usd=1))
+        context = CallContext(scope=RunScope(ledger=ledger))
+        await asyncio.gather(agent.run("A haiku", context=context), agent.run("A sonnet", context=context))
+        print(ledger.left.usd)
     """
 
     def __init__(self, budget: Budget | None = None, *, parent: Ledger | None = None) -> None:

@@ -37,7 +37,7 @@ def option(group: str, *names: str, **attributes: Any) -> Callable[[Callable[...
 
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
-PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Models have the provider's ids."
+PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Name models by the provider's ids."
 
 
 def together(*options: Decorator) -> Decorator:
@@ -55,8 +55,18 @@ def cost_options(group: str) -> tuple[Decorator, ...]:
     """The options about prices and the prompt cache that both commands have."""
     file = click.Path(path_type=Path, dir_okay=False)
     return (
-        option(group, "--prices", type=file, envvar=PRICES_VARIABLE, help="A TOML file with what models cost."),
-        option(group, "--no-cache", is_flag=True, help="Send no marks for the API's prompt cache."),
+        option(group, "--prices", type=file, envvar=PRICES_VARIABLE, help="A TOML file with prices of models."),
+        option(group, "--no-cache", is_flag=True, help="Do not use the API's prompt cache."),
+    )
+
+
+def log_options(group: str = "Log") -> tuple[Decorator, ...]:
+    """The options about the log of the process that both commands have; see `agentloop.logs`."""
+    file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+    levels = click.Choice(["debug", "info", "warning", "error"])
+    return (
+        option(group, "--log-file", type=file, help="Append the log to this file as JSON lines; - is stderr."),
+        option(group, "--log-level", type=levels, help="The lowest level to log.  [default: info in a file]"),
     )
 
 

@@ -48,7 +48,9 @@ class Image:
         """As the first bytes say."""
         kind = kind_of(self.data)
         if kind is None or not kind.startswith("image/"):
-            raise ConfigurationError("The Messages API takes images in PNG, JPEG, GIF or WebP only, and this is none.")
+            raise ConfigurationError(
+                "The Messages API takes images in PNG, JPEG, GIF or WebP only, and this is none of them."
+            )
         return kind
 
     def to_block(self) -> dict[str, Any]:
@@ -64,13 +66,15 @@ class Document:
         result = await agent.run(["Summarise this.", Document.from_file("contract.pdf")])
 
     Raises:
-        ConfigurationError: bytes that are no PDF, or more than the Messages API takes.
+        ConfigurationError: it is empty, bytes that are no PDF, or more than the Messages API takes.
     """
 
     data: bytes | str
     title: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.data.strip():
+            raise ConfigurationError("The document is empty, which the Messages API does not take.")
         if isinstance(self.data, bytes) and not self.data.startswith(_PDF):
             raise ConfigurationError("The Messages API takes documents as PDF or as text only; give text as str.")
         size = len(self.data) if isinstance(self.data, str) else (len(self.data) + 2) // 3 * 4

@@ -31,11 +31,10 @@ class Cancellation:
     """Becomes true when the caller no longer waits for the call. It can be set from any thread.
 
     A thread cannot be stopped from outside. A tool that runs for long in a thread checks this between steps, or
-    registers a callback with `then`:
+    registers a callback with `then`. See `CallContext`.
 
-        for page in pages:
-            if context.cancelled:
-                break
+    Example:
+        context.cancelled.then(lambda: print("the caller is gone"))
     """
 
     def __init__(self) -> None:
@@ -64,7 +63,12 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """What the runtime passes down with a call. By default there is no event handler and no limit."""
+    """What the runtime passes down with a call. By default there is no event handler and no limit.
+
+    Example:
+        context = CallContext(scope=RunScope(emit=print, ledger=Ledger(Budget(tokens=200_000))))
+        result = await agent.run("Two haikus about rain", context=context)
+    """
 
     emit: EventHandler = ignore
     """The event handler for everything the call starts."""

@@ -9,7 +9,7 @@ What a turn calls for, by its stop reason:
     tool_use, with calls         RunTools; then `answer` appends the turn and one user message of results
     end_turn, stop_sequence      Answered; empty: one nudge, then NoAnswer;
                                  does not fit the output type: one correction, then InvalidOutput
-    end_turn, with calls         as tool_use (seen with compatible servers, which end every message so)
+                                 with calls: as tool_use (seen with compatible servers, which end every message so)
     tool_use without calls       as end_turn (seen with compatible servers)
     pause_turn                   AskAgain, nothing is run; with calls or nothing said: ModelError
     max_tokens                   AskAgain with a larger allowance, once; then Truncated. The cut turn is dropped
@@ -117,7 +117,7 @@ class ConversationState:
         """
         self.container = turn.container or self.container
         match turn.stop_reason:
-            case "tool_use" | "end_turn" if turn.tool_uses:
+            case "tool_use" | "end_turn" | "stop_sequence" if turn.tool_uses:
                 return RunTools(turn.tool_uses)
             case "end_turn" | "stop_sequence" | "tool_use":
                 return self._end(turn)
@@ -158,8 +158,7 @@ class ConversationState:
         return name
 
     def _end(self, turn: Turn) -> Step:
-        if not turn.tool_uses:
-            self._say(turn)
+        self._say(turn)
         if turn.text:
             return self._answered(turn.text)
         if self._nudged:

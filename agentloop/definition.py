@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from agentloop import dispatch
 from agentloop.context import CallContext
@@ -18,10 +18,13 @@ from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
 from agentloop.results import RunResult
 from agentloop.sessions import MemorySessions
-from agentloop.tools import Tool, ToolOutput, check_tools
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, check_tools
 from agentloop.typed import ObjectType, Typed
-from agentloop.wire import sdk_client
+from agentloop.usage import shown
+from agentloop.wire import CLIENT_ADVICE, is_async_client, sdk_client
 
+EFFORTS, CACHES = get_args(Effort), get_args(CachePolicy)
 DEFAULT_MODEL = "claude-sonnet-5-5"
 
 
@@ -49,6 +52,7 @@ class AgentDefinition:
     structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
+        self._check_settings()
         check_tools(self.tools, f"Agent {self.name!r}: tools")
         names = [tool.name for tool in self.tools]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -56,6 +60,22 @@ class AgentDefinition:
         if self.typed_output is not None and self.structured_result is not None:
             raise ConfigurationError(f"Agent {self.name!r} has an output_type, so it needs no structured_result.")
         _ = self.typed_input  # made here, so that a wrong type is found here
+
+    def _check_settings(self) -> None:
+        """Find wrong settings here, and not in the first request."""
+        checks: dict[str, tuple[bool, str]] = {
+            "name": (_is_text(self.name), "give a text"),
+            "model": (_is_text(self.model), "give the id of a model"),
+            "system_prompt": (_is_a(self.system_prompt, str), "give a text"),
+            "max_tokens": (_is_a(self.max_tokens, int) and self.max_tokens >= 1, "give a whole number from 1"),
+            "client": (callable(self.client) or is_async_client(self.client), CLIENT_ADVICE),
+            "limits": (_is_a(self.limits, Limits), "give Limits(...)"),
+            "effort": (self.effort in (None, *EFFORTS), f"give one of {', '.join(EFFORTS)}, or None"),
+            "cache": (self.cache in CACHES, f"give one of {', '.join(CACHES)}"),
+        }
+        for key, (is_right, advice) in checks.items():
+            if not is_right:
+                raise ConfigurationError(f"Agent {self.name!r}: {key} is {shown(getattr(self, key))}: {advice}.")
 
     async def call_tool(
         self,
@@ -131,3 +151,11 @@ class AgentDefinition:
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:
         return {tool.name: tool for tool in self.tools}
+
+
+def _is_a(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())

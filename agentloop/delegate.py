@@ -18,7 +18,8 @@ from agentloop.messages import Block, Conversation
 from agentloop.results import RunResult
 from agentloop.schema_check import SchemaCheck
 from agentloop.sessions import SESSION_ID, Session
-from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, ToolSpec
 
 MAX_ATTACHMENTS = 10
 MAX_ATTACHED = 10_000_000
@@ -135,6 +136,9 @@ def create_agent_tool_async(
     an `output_type` also as structured content, and the steps and the cost in `meta`. `spec` replaces the
     specification that `agent_spec` returns.
 
+    Example:
+        lead = Agent("lead", "Delegate.", tools=[create_agent_tool_async(writer, timeout=60)])
+
     Raises:
         ConfigurationError: `spec` asks for other arguments, or promises a structured result that the agent does not
             give.
@@ -153,6 +157,9 @@ def create_agent_tool_sync(
 
     When the caller is cancelled or times out, the run in the thread is cancelled: an open model request is closed, and
     no further one is sent.
+
+    Example:
+        lead = Agent("lead", "Delegate.", tools=[create_agent_tool_sync(writer)])
 
     Raises:
         ConfigurationError: the agent has a client instead of a function that makes one, and clients are bound to one

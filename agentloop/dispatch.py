@@ -20,7 +20,8 @@ from agentloop.errors import ToolError
 from agentloop.events import Event
 from agentloop.limits import Limits, seconds_left, time_limit
 from agentloop.questions import Answer, Question, QuestionHandler, pausing
-from agentloop.tools import Tool, ToolOutput
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool
 from agentloop.turn import ToolUse
 from agentloop.usage import Bill
 

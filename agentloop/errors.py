@@ -28,7 +28,16 @@ from agentloop.usage import Bill, Usage
 
 
 class AgentError(Exception):
-    """Base class of the errors for the operator."""
+    """Base class of the errors for the operator.
+
+    Example:
+        try:
+            result = await agent.run("Two haikus about rain", max_usd=0.50)
+        except BudgetExceeded as error:
+            print("too expensive", error.usage)
+        except AgentError as error:
+            print("no answer:", error)
+    """
 
 
 class ConfigurationError(AgentError, ValueError):

@@ -30,7 +30,11 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def event_to_json(event: Event, *, origin: float = 0.0) -> dict[str, Any]:
-    """The event as an object for `json.dumps`; `at` is counted from `origin`, a time on the same clock."""
+    """The event as an object for `json.dumps`; `at` is counted from `origin`, a time on the same clock.
+
+    Example:
+        await agent.run("Two haikus about rain", on_event=lambda event: print(json.dumps(event_to_json(event))))
+    """
     name = _NAMES[type(event)]
     (fields,) = _form(name).dump_python([event], mode="json")
     fields["at"] -= origin
@@ -39,6 +43,9 @@ def event_to_json(event: Event, *, origin: float = 0.0) -> dict[str, Any]:
 
 def event_from_json(value: Any, *, origin: float = 0.0) -> Event | None:
     """Read the output of `event_to_json`; `origin` is added to `at`. None for an unknown type or version.
+
+    Example:
+        event = event_from_json(json.loads(line))
 
     Raises:
         ValueError: the value is not an event, or lacks fields of its type.

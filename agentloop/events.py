@@ -4,12 +4,6 @@ An event handler is a plain function with one parameter, the event. Handlers are
 the outermost run, and must return quickly. Events of delegated runs arrive in the same stream;
 `RunStarted.parent_call` is the tool call that started the run. Events of runs in other processes arrive a little after
 their time `at` (see `relay`): events of one run are in order, those of different runs can be ordered by `at`.
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, ToolFinished):
-            print(event.tool, event.result)
-
-    await agent.run("...", on_event=on_event)
 """
 
 from __future__ import annotations
@@ -34,6 +28,13 @@ class Event:
 
     `replayed` is true if the event happened before a crash and is emitted again by the run that continues. Only types
     with `is_for_callers` are sent from the process of a run to the process that called it.
+
+    Example:
+        def on_event(event: Event) -> None:
+            if isinstance(event, ToolFinished):
+                print(event.tool, event.result)
+
+        await agent.run("Two haikus about rain", on_event=on_event)
     """
 
     is_for_callers: ClassVar[bool] = True

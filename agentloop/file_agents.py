@@ -151,7 +151,12 @@ def _unmatched(
         yield file.problem("warning", key, f"not available outside Claude Code: {', '.join(built_in)}")
     for pattern in unmatched:
         if pattern not in built_in or key == "approve":
-            yield file.problem("warning", key, f"{key}: {pattern} matches no tool")
+            hint = (
+                ""
+                if "__" in pattern or "*" in pattern or key != "tools"
+                else ". A Python function is written as module:function"
+            )
+            yield file.problem("warning", key, f"{key}: {pattern} matches no tool{hint}")
 
 
 def to_agent(
@@ -191,6 +196,7 @@ def to_agent(
         output_type=file.output,
         input_type=file.input,
         sessions=file.sessions,
+        attach=file.attach,
     )
 
 
@@ -229,11 +235,12 @@ def publishable(
     """
     selection = select_tools(file, is_complete=not file.mcp_servers)
     problems = [*selection.problems]
-    agent = None
+    agent = tool = None
     try:
         agent = to_agent(file, selection.tools, default_model=default_model, client=client)
+        tool = create_agent_tool_async(agent, timeout=file.timeout)
     except ConfigurationError as error:
-        problems.append(file.problem("error", "tools", str(error)))
-    if agent is None or any(problem.level == "error" for problem in problems):
+        problems.append(file.problem("error", "tools" if agent is None else "sessions", str(error)))
+    if tool is None or any(problem.level == "error" for problem in problems):
         return Publishable(file, None, None, tuple(problems))
-    return Publishable(file, agent, create_agent_tool_async(agent, timeout=file.timeout), tuple(problems))
+    return Publishable(file, agent, tool, tuple(problems))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from agentloop.events import Event, EventHandler
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 from agentloop.turn import ToolUse, Turn
 
 
@@ -46,6 +46,16 @@ class Journal(Protocol):
     """The interface of a durable engine. Both methods call `ask` or `answer` at most once and return its value.
 
     An error that ends the run is a `RunError`; `ask` raises it, and it may be stored like a result.
+
+    Example:
+        class Counting(NoJournal):
+            turns = 0
+
+            async def model_said(self, ask, log):
+                self.turns += 1
+                return await ask()
+
+        counting = Agent("writer", "Write.", journal=Counting())
     """
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn: ...
@@ -56,7 +66,11 @@ class Journal(Protocol):
 
 
 class NoJournal:
-    """Stores nothing."""
+    """Stores nothing.
+
+    Example:
+        writer = Agent("writer", "Write.", journal=NoJournal())
+    """
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], _log: EventLog) -> Turn:
         return await ask()

@@ -7,12 +7,18 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from agentloop.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use. Times are in seconds; time in which a person is asked does not count."""
+    """What one run may use. Times are in seconds; time in which a person is asked does not count.
+
+    Example:
+        writer = Agent("writer", "Write.", limits=Limits(max_turns=5, run_timeout=60))
+    """
 
     max_turns: int = 25
     """Model turns in one run."""
@@ -43,15 +49,36 @@ class Limits:
     threads: int = 256
     """Worker threads for sync tools at once. The agents on one event loop that have the same number share them."""
 
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None and each.default is not None and each.name != "max_context_tokens":
+                raise ConfigurationError(f"Limits: {each.name} is None: give a number.")
+            if value is not None and not is_amount(value):
+                raise ConfigurationError(f"Limits: {each.name} is {value!r}: give a number above 0.")
+
+
+def is_amount(value: object) -> bool:
+    """Whether it is a number above 0."""
+    return isinstance(value, int | float) and value > 0
+
 
 def deadline_after(seconds: float, *, at_most: float | None = None) -> float:
-    """A deadline on the `time.monotonic` clock, not later than `at_most`."""
+    """The time on the `time.monotonic` clock that is `seconds` from now, but not later than `at_most`.
+
+    Example:
+        await agent.run(prompt, context=CallContext(deadline=deadline_after(60)))
+    """
     deadline = time.monotonic() + seconds
     return deadline if at_most is None else min(deadline, at_most)
 
 
 def seconds_left(deadline: float) -> float:
-    """Seconds until `deadline`, 0 when it has passed."""
+    """Seconds until `deadline`, a time on the `time.monotonic` clock; 0 when it has passed.
+
+    Example:
+        timeout = None if context.deadline is None else seconds_left(context.deadline)
+    """
     return max(0.0, deadline - time.monotonic())
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
-from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, ToolSpec
 
 MAX_RESULT = 10_000_000
 """Characters of one result that are kept."""
@@ -80,7 +81,7 @@ class LongResults:
         name, start, end = str(arguments["id"]), int(str(arguments["from"])), int(str(arguments["to"]))
         text = self._kept.get(name)
         if text is None:
-            raise ToolError(f"No result {name!r} is kept (any more): call the tool again that gave it.")
+            raise ToolError(f"No result {name!r} is stored (any more). Call the tool that returned it again.")
         if not 0 <= start < min(end, len(text)):
             raise ToolError(f"The result has {len(text):,} characters: `from` must be below that, and below `to`.")
         if end - start > self._limits.max_result_chars:

@@ -42,7 +42,7 @@ from agentloop.model_caller import ModelCaller, Retried
 from agentloop.prompt_cache import RunCache
 from agentloop.questions import Answer, Question
 from agentloop.results import RunResult, Step
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import ApiClient

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 from agentloop.imports import lazy
@@ -78,12 +80,27 @@ def image_block(data: bytes) -> tuple[Block, str | None]:
         MediaError: it is no image, is broken, or has too many pixels.
     """
     try:
+        data = _without_broken_extras(data)
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             return _usable(image, data)
     except MediaError:
         raise
     except Exception:  # noqa: BLE001 - a decoder of foreign data may raise anything
-        raise MediaError("it is broken or no image") from None
+        raise MediaError("it is not a valid image") from None
+
+
+def _without_broken_extras(data: bytes) -> bytes:
+    """A PNG without the ancillary chunks, such as colour profiles, whose checksums are wrong. Browsers ignore them."""
+    if not data.startswith(_MAGIC[0][0]):
+        return data
+    kept, at = [data[:8]], 8
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        is_ancillary = data[at + 4 : at + 5].islower()
+        if not is_ancillary or data[end - 4 : end] == struct.pack(">I", zlib.crc32(data[at + 4 : end - 4])):
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)
 
 
 def _usable(image: Image.Image, data: bytes) -> tuple[Block, str | None]:

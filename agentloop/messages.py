@@ -22,10 +22,14 @@ Prompt: TypeAlias = str | ContentPart | Sequence[str | ContentPart]
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The messages so far. `agent.run(result.conversation.ask("And of 5?"))` continues a conversation.
+    """The messages so far.
 
     `bound_to` identifies the model, system prompt and tools with which the conversation began. It can only be continued
     with the same ones.
+
+    Example:
+        first = await agent.run("What is 2 + 3?")
+        second = await agent.run(first.conversation.ask("And of 5?"))
     """
 
     messages: tuple[Message, ...] = ()

@@ -24,6 +24,7 @@ from agentloop.context_editing import BETA
 from agentloop.errors import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.messages import Message
+from agentloop.pdf_pages import pages_in
 from agentloop.prompt_cache import CacheMarks
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
@@ -46,6 +47,8 @@ IN_WORDS = "Answer with one JSON object and nothing else. It has to fit this JSO
 
 IMAGE_TOKENS = 5_000
 """More than any image costs: the API makes large ones smaller."""
+PAGE_TOKENS = IMAGE_TOKENS + 3_000
+"""What a page of a PDF costs at most, unless it is unusually full: an image, and 1,500 to 3,000 tokens of text."""
 
 MAX_SEARCHES = 10
 """Uses of server tools after which the API pauses a turn, unless they have limits of their own."""
@@ -145,20 +148,28 @@ class ModelRequest:
 
     @cached_property
     def size(self) -> int:
-        """Bytes of the body, roughly; for an image as many as it has tokens at most."""
-        images = [len(data) for data in _images(self.messages)]
-        text = len(exact_json.dumps(self.body["messages"]).encode()) - sum(images)
-        return self.settings.frame_size + text + IMAGE_TOKENS * len(images)
+        """Bytes of the body, roughly; for an image or a PDF as many as it has tokens at most."""
+        media = list(_media(self.messages))
+        text = len(exact_json.dumps(self.body["messages"]).encode()) - sum(len(data) for _, data in media)
+        return self.settings.frame_size + text + sum(_tokens(kind, data) for kind, data in media)
 
 
-def _images(blocks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The base64 of the images in the messages, also of those in tools' results."""
+def _media(blocks: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The kind and the base64 of the images and PDFs in the messages, also of those in tools' results."""
     for block in blocks:
         source, content = block.get("source"), block.get("content")
-        if block.get("type") == "image" and isinstance(source, dict):
-            yield str(source.get("data") or "")
+        if isinstance(source, dict) and source.get("type") == "base64":
+            yield str(block.get("type")), str(source.get("data") or "")
         if isinstance(content, list):
-            yield from _images(content)
+            yield from _media(content)
+
+
+def _tokens(kind: str, data: str) -> int:
+    """What an image or a PDF costs at most; a PDF whose pages cannot be counted, a token for each byte."""
+    if kind == "image":
+        return IMAGE_TOKENS
+    pages = pages_in(data)
+    return len(data) if pages is None else pages * PAGE_TOKENS
 
 
 class Clients:
@@ -213,6 +224,8 @@ class Clients:
             return ApiClient(self._source)
         try:
             return ApiClient(self._source())
+        except ConfigurationError:
+            raise
         except (ValueError, httpx2.InvalidURL, anthropic.AnthropicError) as error:
             raise client_unusable(error, "No client of the Messages API can be made") from None
 

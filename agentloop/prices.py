@@ -147,10 +147,13 @@ def register_file(path: Path) -> None:
             ) from None
 
 
-def register_if_local(model: str, base_url: str | None) -> None:
-    """Let a model without a price cost nothing if its server, or that of `ANTHROPIC_BASE_URL`, is on this machine."""
+def register_if_local(model: str, base_url: str | None, *, is_local: bool = False) -> None:
+    """Let a model without a price cost nothing if it `is_local`.
+
+    So is one whose server, or that of `ANTHROPIC_BASE_URL`, is on this machine.
+    """
     host = urlsplit(base_url or os.environ.get("ANTHROPIC_BASE_URL") or "").hostname or ""
-    if price_of(model) is None and (host in {"localhost", "::1"} or host.startswith("127.")):
+    if price_of(model) is None and (is_local or host in {"localhost", "::1"} or host.startswith("127.")):
         register(model, input=0, output=0)
 
 

@@ -12,7 +12,8 @@ from agentloop.context import CallContext
 from agentloop.errors import CannotAsk, ToolError
 from agentloop.limits import Limits
 from agentloop.questions import Accepted, Answer, Cancelled, Declined, Question
-from agentloop.tools import Tool, ToolOutput, tool
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, tool
 
 MAX_SHOWN = 1_000
 """Characters of a call's arguments that a person sees."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentloop.messages import Block
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 
 MAX_DATA = 20_000_000
 """Characters of images and documents, in base64, in one message. A request may have 32 MB."""

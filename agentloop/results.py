@@ -12,7 +12,12 @@ from agentloop.usage import Bill, Usage
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A tool call and its outcome."""
+    """A tool call and its outcome.
+
+    Example:
+        for step in result.steps:
+            print(step.tool, step.arguments, step.result)
+    """
 
     tool: str
     arguments: Mapping[str, Any]
@@ -30,6 +35,10 @@ class RunResult:
     `output` is the answer as a value of the agent's `output_type`: an instance of the model, or the JSON object. It is
     None if the agent has no output type. `attachments` are the images and documents that tools returned in the run, in
     order, as blocks of the Messages API.
+
+    Example:
+        result = await agent.run("Two haikus about rain")
+        print(result.answer, result.usage.usd, len(result.steps))
     """
 
     answer: str

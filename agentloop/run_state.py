@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 
 Status = Literal["working", "completed", "failed", "cancelled"]
 

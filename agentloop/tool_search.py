@@ -14,7 +14,8 @@ from agentloop.context import CallContext
 from agentloop.context_editing import BYTES_PER_TOKEN
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
-from agentloop.tools import Tool, ToolOutput, ToolSpec
+from agentloop.tool_output import ToolOutput
+from agentloop.tools import Tool, ToolSpec
 
 SEARCH, CALL = "search_tools", "call_tool"
 """The names of the two tools of the local search."""

@@ -14,18 +14,14 @@ from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from agentloop import exact_json
-from agentloop.content import Document, Image
 from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
-from agentloop.messages import Block
 from agentloop.model_schema import ModelSchema, untitled_schema
 from agentloop.schema_check import SchemaCheck
 from agentloop.typed import misfits
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_SILENT = "The tool failed and gave no reason."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +31,10 @@ class ToolSpec:
     `read_only`, `destructive`, `idempotent` and `open_world` have the meaning of MCP's tool annotations. With None, the
     default, the hint is not published, and agents treat the tool as one that may change anything. MCP clients assume
     that a tool without hints is destructive and open-world, and neither read-only nor idempotent.
+
+    Example:
+        schema = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+        spec = ToolSpec("shout", "Write in capitals.", schema, read_only=True)
     """
 
     name: str
@@ -109,119 +109,6 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutput:
-    """The output of a tool.
-
-    `content` are the blocks that a model reads, and `structured` is the same as an object: most MCP hosts show it to
-    their model. `meta` is only for programs; MCP sends it in `_meta`. `served_by` is the server, or `local`.
-    """
-
-    content: tuple[Block, ...]
-    structured: Mapping[str, Any] | None = None
-    is_error: bool = False
-    served_by: str | None = None
-    meta: Mapping[str, Any] | None = None
-
-    @property
-    def text(self) -> str:
-        return "\n".join(str(block.get("text", f"[{block.get('type')}]")) for block in self.content)
-
-    @classmethod
-    def of(cls, value: object) -> ToolOutput:
-        """Convert the return value of a function: text, images and documents stay as they are, others become JSON.
-
-        A list that contains images or documents becomes several blocks, each converted in this way.
-
-        Raises:
-            ToolError: the value cannot be encoded as JSON that other programs can read.
-        """
-        if isinstance(value, ToolOutput):
-            return value
-        if isinstance(value, str):
-            return cls(_text(value))
-        if isinstance(value, Image | Document):
-            return cls((value.to_block(),))
-        if isinstance(value, list | tuple) and any(isinstance(part, Image | Document) for part in value):
-            return cls(tuple(block for part in value for block in cls.of(part).content))
-        if isinstance(value, BaseModel):
-            value = value.model_dump(mode="json", exclude_none=True)
-        text = _json(value)
-        return cls(_text(text), _read(text) if isinstance(value, Mapping) else None)
-
-    @classmethod
-    def error(cls, text: str, **rest: Any) -> ToolOutput:
-        return cls(_text(text) or _text(_SILENT), is_error=True, **rest)
-
-    def sendable(self) -> ToolOutput:
-        """The output without content that the API rejects: blank text, unpaired surrogates, an error without text.
-
-        Raises:
-            ToolError: as `of`.
-        """
-        structured, meta = _readable(self.structured), _readable(self.meta)
-        if structured != self.structured or meta != self.meta:
-            return replace(self, structured=structured, meta=meta).sendable()
-        content = tuple(clean for block in self.content for clean in _sendable(block))
-        if content == self.content and (content or not self.is_error):
-            return self
-        return replace(self, content=content or (_text(_SILENT) if self.is_error else ()))
-
-    def cut_to(self, characters: int) -> ToolOutput:
-        """The output with its text truncated to `characters`, and a notice if something was truncated."""
-        if sum(len(block.get("text", "")) for block in self.content) <= characters:
-            return self
-        kept: list[Block] = []
-        room = characters
-        for block in self.content:
-            if block.get("type") == "text":
-                kept.append({"type": "text", "text": block["text"][:room]})
-                room = max(0, room - len(block["text"]))
-            else:
-                kept.append(block)
-        notice = f"[The result was cut to {characters:,} characters.]"
-        content = tuple(block for block in kept if block.get("text") != "") + _text(notice)
-        return replace(self, content=content)
-
-
-def _text(text: str) -> tuple[Block, ...]:
-    """One text block, or none for blank text, which the API rejects."""
-    clean = _clean(text)
-    return ({"type": "text", "text": clean},) if clean.strip() else ()
-
-
-def _json(value: object) -> str:
-    try:
-        return _clean(exact_json.dumps(value))
-    except RecursionError:
-        raise ToolError("The tool's result is nested too deeply.") from None
-    except (TypeError, ValueError) as error:
-        raise ToolError(f"The tool's result is not JSON: {error}") from None
-
-
-def _read(text: str) -> Mapping[str, Any]:
-    try:
-        value: Mapping[str, Any] = exact_json.loads_as_floats(text)
-    except ValueError as error:
-        raise ToolError(f"The tool's result cannot be sent: {error}") from None
-    return value
-
-
-def _readable(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return None if value is None else _read(_json(value))
-
-
-def _clean(text: str) -> str:
-    """The text without unpaired surrogates, which cannot be sent."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _sendable(block: Block) -> tuple[Block, ...]:
-    if block.get("type") != "text":
-        return (block,)
-    return tuple(block | text for text in _text(str(block.get("text") or "")))
-
-
 @dataclass(frozen=True)
 class Tool:
     """A specification and its function.
@@ -230,6 +117,9 @@ class Tool:
     worker thread. With `takes_context` its first, positional argument is a `CallContext`. It returns text, an `Image`,
     a `Document`, a list with some of these, any JSON value, a pydantic model or a `ToolOutput`; it raises `ToolError`
     for errors that the model can correct. `timeout` is in seconds; None means the limit of the agent.
+
+    Example:
+        shout = Tool(ToolSpec("shout", "Write in capitals.", schema), lambda text: text.upper())
     """
 
     spec: ToolSpec
@@ -243,6 +133,10 @@ class Tool:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.spec.name):
             raise ConfigurationError(f"Tool name {self.spec.name!r}: use 1 to 64 letters, digits, '_' and '-'.")
+        if not callable(self.function):
+            raise ConfigurationError(f"Tool {self.spec.name}: {self.function!r} is no function.")
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigurationError(f"Tool {self.spec.name}: timeout is {self.timeout!r}: give seconds above 0.")
 
     @property
     def name(self) -> str:

@@ -30,6 +30,10 @@ class ModelUsage:
     The whole prompt is `input_tokens + cache_creation_input_tokens + cache_read_input_tokens`. `web_search_requests`
     are searches that the API ran itself, which cost money besides their tokens. `usd` is an estimate from list prices;
     None if one of the requests went to a model whose price is not known.
+
+    Example:
+        for model, usage in result.usage.by_model.items():
+            print(model, usage.requests, usage.output_tokens, usage.usd)
     """
 
     requests: int = 0
@@ -101,7 +105,11 @@ TOKENS = tuple(name for name in COUNTS if name.endswith("_tokens"))
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Model id to `ModelUsage`. Usages add up; the empty one is falsy."""
+    """Model id to `ModelUsage`. Usages add up; the empty one is falsy.
+
+    Example:
+        print(result.usage.tokens, result.usage.usd)
+    """
 
     by_model: Mapping[str, ModelUsage] = field(default_factory=dict)
 
@@ -165,6 +173,10 @@ class Bill:
 
     `claimed` is set for a run at a server that is not trusted, and is what that server says the run cost. `own` and
     `delegated` are then what counts: no more than was handed to the server.
+
+    Example:
+        result = await lead.run("Two haikus about rain")
+        print(result.bill.own.usd, [bill.agent for bill in result.bill.delegated])
     """
 
     agent: str

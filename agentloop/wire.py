@@ -7,6 +7,7 @@ docs/decisions/sdk-sends.md.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -51,9 +52,10 @@ def sdk_client(**options: Any) -> anthropic.AsyncAnthropic:
     """A client of the anthropic SDK on the SDK's aiohttp transport, which takes half the time of its default.
 
     `options` are those of `AsyncAnthropic`; what they leave out is taken from the environment. A server that is named,
-    here or by `ANTHROPIC_BASE_URL`, is taken to need no key if there is none:
+    here or by `ANTHROPIC_BASE_URL`, is taken to need no key if there is none.
 
-        Agent("writer", "Write.", client=lambda: sdk_client(base_url="http://127.0.0.1:11434"))
+    Example:
+        local = Agent("writer", "Write.", model="qwen3", client=lambda: sdk_client(base_url="http://127.0.0.1:11434"))
     """
     options.setdefault("http_client", anthropic.DefaultAioHttpClient(verify=tls_context()))
     client = anthropic.AsyncAnthropic(**options)
@@ -81,7 +83,9 @@ def provider_client(provider: Provider, **options: Any) -> SdkClient:
     `options` are those of the SDK's class; what they leave out is taken from the environment. The agent's `model` has
     to be the provider's id of it. Bedrock and Vertex need the extra of that name.
 
-        Agent("writer", "Write.", model="...", client=lambda: provider_client("bedrock", aws_region="eu-west-1"))
+    Example:
+        client = partial(provider_client, "bedrock", aws_region="eu-west-1")
+        writer = Agent("writer", "Write.", model="eu.anthropic.claude-haiku-5-5", client=client)
 
     Raises:
         ConfigurationError: a package or a setting is missing.
@@ -128,10 +132,19 @@ class Answer:
     events: AsyncIterator[Mapping[str, Any]]
 
 
+def is_async_client(client: object) -> bool:
+    return inspect.iscoroutinefunction(getattr(client, "post", None))
+
+
+CLIENT_ADVICE = "give an async client of the anthropic SDK, such as AsyncAnthropic, or a function that makes one"
+
+
 class ApiClient:
     """Sends requests with one client of the SDK, on one event loop."""
 
     def __init__(self, client: SdkClient) -> None:
+        if not is_async_client(client):
+            raise ConfigurationError(f"The client is {type(client).__name__}: {CLIENT_ADVICE}.")
         self._client = client.with_middleware(bounded.bound_answers)
 
     @asynccontextmanager

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
-from agentloop.agent_files import load_agents
 from agentloop.mcp.server.program import default_name
 from mcp_calc_server.contract import contract_file
 from mcp_calc_server.publishing import Published
@@ -33,7 +32,10 @@ CONTENT = "published"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a bundle says of itself, and what it starts. `folders` are the directories of agents by name."""
+    """What a bundle says of itself, and what it starts.
+
+    `folders` are the directories of agents by name, `modules` files and folders of packages.
+    """
 
     name: str
     title: str
@@ -87,11 +89,12 @@ class Bundle:
                 archive.writestr(entry, content)
 
     def _own(self) -> dict[str, bytes]:
-        files = {f"{CONTENT}/{module.name}": module.read_bytes() for module in self.modules}
-        for name, folder in self.folders.items():
+        files: dict[str, bytes] = {}
+        for name, folder in [*((module.name, module) for module in self.modules), *self.folders.items()]:
             for path in [folder] if folder.is_file() else folder.rglob("*"):
                 place = path.relative_to(folder) if folder.is_dir() else Path()
-                if path.is_file() and not any(part.startswith(".") for part in place.parts):
+                is_left_out = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
+                if path.is_file() and not is_left_out:
                     files[(Path(CONTENT) / name / place).as_posix()] = path.read_bytes()
         return files
 
@@ -116,16 +119,15 @@ def bundle_of(
     named = {folder.resolve().name: folder for folder in folders}
     if len(named) < len(folders):
         raise ConfigurationError("Two of the directories have the same name, which is their place in the bundle.")
-    files = load_agents(*folders).files
     here = Path.cwd()
     return Bundle(
         name=name or default_name(published.names),
         title=title or name or default_name(published.names),
-        description=description or " ".join(file.description for file in files)[:500],
+        description=description or " ".join(file.description for file in published.files)[:500],
         version=version_label,
         folders=named,
         modules=[path for path in published.modules if path.is_relative_to(here)],
-        tools=[{"name": f"{file.name}_agent", "description": file.description[:500]} for file in files],
+        tools=[{"name": f"{file.name}_agent", "description": file.description[:500]} for file in published.files],
         instructions=instructions,
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from agentloop import ConfigurationError
+from agentloop import ConfigurationError, logs
 from agentloop.command_line import CommandLine, option, print_result, say
-from agentloop.mcp.server import logs
+from agentloop.events import fan_out
 from agentloop.mcp.server.program import default_name
 from agentloop.mcp.server.publication import ServerOptions
 from agentloop.mcp.server.serving import serve, work
@@ -70,9 +72,9 @@ def main(context: click.Context, /, **given: Any) -> None:
         return
     _check_transport(context)
     options = Options(**given)
-    logs.configure()
     try:
-        _serve(options, own_model=_is_given(context, "model"))
+        with _logging(options):
+            _serve(options, own_model=_is_given(context, "model"))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
@@ -117,8 +119,16 @@ def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def _logging(options: Options) -> AbstractContextManager[None]:
+    if options.log_file is not None:
+        return logs.json_lines(options.log_file, options.log_level or "info")
+    logs.configure(options.log_level or "warning")
+    return nullcontext()
+
+
 def _server_options(options: Options) -> ServerOptions:
-    return ServerOptions(options.max_agents, options.calls_per_minute, export.tracing("mcp-calc-server", _say))
+    trace = fan_out(export.tracing("mcp-calc-server", _say), logs.on_event)
+    return ServerOptions(options.max_agents, options.calls_per_minute, trace)
 
 
 def _say(text: str) -> None:
@@ -145,9 +155,9 @@ def worker(context: click.Context) -> None:
     """
     assert context.parent is not None
     options = replace(Options(**context.parent.params), queue_only=False)
-    logs.configure()
     try:
-        _work(options, own_model=_is_given(context.parent, "model"))
+        with _logging(options):
+            _work(options, own_model=_is_given(context.parent, "model"))
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     finally:
@@ -192,15 +202,15 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
 
 
 @main.command(cls=CommandLine)
-@click.argument("host", type=click.Choice(list(HOSTS)))
+@click.argument("host", type=click.Choice(HOSTS))
 @published_options
 @option("Options", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the server. Can be repeated.")
-@option("Options", "--dry-run", is_flag=True, help="Show the file as it would be, and write nothing.")
+@option("Options", "--dry-run", is_flag=True, help="Show the entry as it would be, and write nothing.")
 @click.pass_context
 def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run: bool, **given: Any) -> None:
     """Add the server to the configuration of HOST. The old file is kept as a backup beside it.
 
-    Without --agents and --publish, it is the calculator. What they name is looked at first, and paths become absolute,
+    Without --agents and --publish, it is the calculator. The agents are checked first, and paths are made absolute,
     because hosts start servers in a folder of their own.
     """
     pairs = dict(_pair(each) for each in env)
@@ -218,10 +228,10 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
     except OSError as error:
         raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from None
     if dry_run:
-        say(f"{change.path} would be:")
+        say(f"{change.path} would get this entry; all else in it stays.")
         for line in change.changes:
             say(f"  {line}")
-        print_result(change.text.removesuffix("\n"), wrap=False)
+        print_result(json.dumps(change.entry, indent=2, ensure_ascii=False), wrap=False)
     else:
         print_result(change.report(host, name))
 

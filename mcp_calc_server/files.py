@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.agent_files import PROMPTS, RESOURCES, AgentFile, Problem, load_agents
@@ -77,10 +78,10 @@ def published_files(checked: Checked, say: Callable[[str], None], *, durable: bo
     Raises:
         ConfigurationError: a file has an error; nothing is published then.
     """
-    if checked.errors:
-        raise ConfigurationError("\n".join(["The agent files have errors:", *map(str, checked.errors)]))
     for problem in checked.problems:
         say(str(problem))
+    if checked.errors:
+        raise ConfigurationError(f"{_count(len(checked.errors), 'error')} in agent files: nothing is published.")
     alone = [item for item in checked.items if item.file.name not in checked.servers]
     served = [
         (item.file, checked.servers[item.file.name]) for item in checked.items if item.file.name in checked.servers
@@ -139,6 +140,10 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def _fields(schema: Mapping[str, Any] | None) -> str | None:
+    return None if schema is None else ", ".join(schema.get("properties", ())) or "any fields"
+
+
 def _description(file: AgentFile, agent: Agent, tool: Tool, servers: Mapping[str, ServerEntry]) -> str:
     tools = [tool.name for tool in agent.tools]
     if servers:
@@ -149,6 +154,9 @@ def _description(file: AgentFile, agent: Agent, tool: Tool, servers: Mapping[str
         "effort": agent.effort,
         "tools": ", ".join(dict.fromkeys(tools)) or "none",
         "servers": ", ".join(servers) or None,
+        "input": _fields(file.input),
+        "output": _fields(file.output),
+        "sessions": "yes" if file.sessions else None,
         "turns": agent.limits.max_turns,
         "max usd": file.max_usd,
         "timeout": None if file.timeout is None else f"{file.timeout:g} s",

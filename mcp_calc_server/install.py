@@ -8,46 +8,29 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
 from agentloop.mcp.client.config_file import parse_json
+from agentloop.mcp.client.hosts import config_files
 
-
-def _claude_desktop() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/Claude/claude_desktop_config.json"
-    if sys.platform == "win32":
-        return Path(os.environ["APPDATA"]) / "Claude/claude_desktop_config.json"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "Claude/claude_desktop_config.json"
-
-
-def _claude_code() -> Path:
-    return Path.home() / ".claude.json"
-
-
-def _cursor() -> Path:
-    return Path.home() / ".cursor/mcp.json"
-
-
-HOSTS: Mapping[str, Callable[[], Path]] = {
-    "claude-desktop": _claude_desktop,
-    "claude-code": _claude_code,
-    "cursor": _cursor,
-}
+HOSTS = ("claude-desktop", "claude-code", "cursor")
+"""Those whose files have an object `mcpServers`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What would be written: the whole file's new text. `backup` is where the old one goes, None if there is none.
 
-    `changes` are a few words each: how an entry that is there already changes.
+    `entry` is what the file gets of this command, without what an older entry keeps. `changes` are a few words each:
+    how an entry that is there already changes.
     """
 
     path: Path
+    entry: Mapping[str, Any]
     text: str
     backup: Path | None
     needed: bool
@@ -99,7 +82,7 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
         ConfigurationError: the file is there and is not a JSON object with an object `mcpServers`.
     """
     # What a link points to is replaced, not the link.
-    path = HOSTS[host]().resolve()
+    path = config_files()[host].resolve()
     old_text = _read(path)
     config = _parse(old_text, path)
     servers = config.setdefault("mcpServers", {})
@@ -110,7 +93,9 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
     servers[name] = merged
     text = json.dumps(config, indent=_indent(old_text), ensure_ascii=False) + "\n"
     changes = _changes(old, merged) if isinstance(old, dict) else ()
-    return Change(path, text, _free_backup(path) if old_text else None, old != merged, tuple(changes))
+    return Change(
+        path, {"mcpServers": {name: new}}, text, _free_backup(path) if old_text else None, old != merged, tuple(changes)
+    )
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

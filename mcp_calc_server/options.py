@@ -9,7 +9,7 @@ from typing import Literal
 import click
 from click.core import ParameterSource
 
-from agentloop.command_line import PROVIDER_HELP, Seconds, Url, cost_options, option, together
+from agentloop.command_line import PROVIDER_HELP, Seconds, Url, cost_options, log_options, option, together
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.wire import PROVIDERS, Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
@@ -17,7 +17,7 @@ from mcp_calc_server.calculator import CALCULATOR_MODEL
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 NEED_HTTP = (
     *("host", "port", "path", "allow_host", "trusted_proxy"),
-    *("token_file", "oauth_issuer", "oauth_audience", "oauth_jwks"),
+    *("token_file", "oauth_issuer", "oauth_audience", "oauth_jwks", "oauth_scope"),
 )
 NEED_DURABLE = (
     *("respond_within", "queue_runs", "queue_runs_per_worker", "queue_runs_per_owner", "queue_starts_per_minute"),
@@ -55,6 +55,7 @@ class Options:
     oauth_issuer: str | None
     oauth_audience: str | None
     oauth_jwks: str | None
+    oauth_scope: tuple[str, ...]
     durable: str | None
     respond_within: float | None
     queue_runs: int | None
@@ -63,6 +64,8 @@ class Options:
     queue_starts_per_minute: int | None
     queue_version: str | None
     queue_only: bool
+    log_file: Path | None
+    log_level: str | None
 
 
 def flag(name: str) -> str:
@@ -134,10 +137,13 @@ PUBLISHED = (
         "--mcp-config",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="A file with the `mcpServers` that agent files name without saying how to reach them.",
+        help="A file that defines, in `mcpServers`, the servers that agent files name.",
     ),
     option(
-        _PUBLISHES, "--calculator", is_flag=True, help="Publish the calculator beside what --publish and --agents name."
+        _PUBLISHES,
+        "--calculator",
+        is_flag=True,
+        help="Publish the calculator in addition to what --publish and --agents name.",
     ),
 )
 
@@ -195,6 +201,14 @@ _DECLARED = (
     ),
     option(_ACCESS, "--oauth-jwks", metavar="URL", help="The authorization server's keys."),
     option(
+        _ACCESS,
+        "--oauth-scope",
+        multiple=True,
+        metavar="[TOOL=]SCOPE",
+        help="A scope that tokens need: for every request, or for calls of this tool (a name or pattern). Can be "
+        "repeated.",
+    ),
+    option(
         _RUNS,
         "--durable",
         envvar="MCP_CALC_DURABLE",
@@ -217,6 +231,7 @@ _DECLARED = (
     option(_QUEUE, "--queue-starts-per-minute", type=_COUNT, help="Runs that all processes together may start."),
     option(_QUEUE, "--queue-version", help="Take only runs of this version, for rolling upgrades."),
     option(_QUEUE, "--queue-only", is_flag=True, help="Only take calls and return results; workers execute the runs."),
+    *log_options(),
 )
 
 

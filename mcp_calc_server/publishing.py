@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, flag
 from offline_model.choice import ModelChoice, choose_model
 
 if TYPE_CHECKING:
+    from agentloop.agent_files import AgentFile
     from agentloop.durable.sharing import Sharing
     from agentloop.mcp.server import access, web
 
@@ -47,7 +49,9 @@ class Published:
     prompts: tuple[Prompt, ...] = ()
     resources: tuple[Resource, ...] = ()
     modules: tuple[Path, ...] = ()
-    """Files of the user's modules that were imported."""
+    """The user's modules that were imported: the file of each, or the folder of its package."""
+    files: tuple[AgentFile, ...] = ()
+    """The agents of `--agents`."""
     notice: str | None = None
     """What does not work without an API key, if none was found."""
 
@@ -84,13 +88,11 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     if options.prices:
         prices.register_file(options.prices)
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
-    prices.register_if_local(choice.model, choice.base_url)
+    prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     parts = [_of_modules(options, choice, own_model=own_model)]
     parts += [_of_files(options, choice, say)] if options.agents else []
     if has_calculator:
         parts.insert(0, _calculator(choice))
-    if options.offline:
-        prices.register(choice.model, input=0, output=0)
     return Published(
         [tool for part in parts for tool in part.tools],
         [agent for part in parts for agent in part.agents],
@@ -101,13 +103,12 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
         tuple(prompt for part in parts for prompt in part.prompts),
         tuple(resource for part in parts for resource in part.resources),
         tuple(path for part in parts for path in part.modules),
+        tuple(file for part in parts for file in part.files),
         " ".join(part.notice for part in parts if part.notice) or None,
     )
 
 
 def _calculator(choice: ModelChoice) -> Published:
-    if choice.offline:
-        prices.register(choice.model, input=0, output=0)
     agent = calculator_assistant(model=choice.model, client=choice.client)
     return Published([*math_tools_async(), agent_tool_async(agent)], behind=[agent], notice=choice.notice)
 
@@ -151,14 +152,16 @@ def _of_files(options: Options, choice: ModelChoice, say: Say) -> Published:
         prompts=tuple(files.prompts_of(options.agents)),
         resources=tuple(files.resources_of(options.agents)),
         modules=_modules([name for item in checked.items for name in item.file.tools or () if ":" in name]),
+        files=tuple(item.file for item in checked.items),
         notice=_without_key(choice, [item.file.name for item in checked.items]),
     )
 
 
 def _modules(names: Sequence[str]) -> tuple[Path, ...]:
-    """The files of the modules of `module:attribute` names, which are imported."""
-    found = [sys.modules.get(name.partition(":")[0]) for name in names]
-    return tuple(Path(module.__file__) for module in found if module is not None and module.__file__)
+    """Where the modules of `module:attribute` names are, which are imported: a file, or the folder of a package."""
+    found = dict.fromkeys(sys.modules.get(re.split("[.:]", name)[0]) for name in names)
+    places = [getattr(module, "__path__", None) or [getattr(module, "__file__", None)] for module in found if module]
+    return tuple(Path(place) for (place, *_) in places if place)
 
 
 def _adapted(agent: Agent, options: Options, choice: ModelChoice, *, own_model: bool) -> Agent:
@@ -203,13 +206,14 @@ def address(options: Options) -> web.Address | None:
 
 
 def _access(options: Options) -> access.Access:
-    from agentloop.mcp.server import access  # noqa: PLC0415 - only for HTTP
+    from agentloop.mcp.server import access, scopes  # noqa: PLC0415 - only for HTTP
 
     token = access.read_token(options.token_file) if options.token_file else os.environ.get(TOKEN_VARIABLE) or None
     issuer, audience, jwks = options.oauth_issuer, options.oauth_audience, options.oauth_jwks
     if issuer and audience and jwks:
-        return access.access_for(options.host, token=token, oauth=access.OAuth(issuer, audience, jwks))
-    if issuer or audience or jwks:
+        oauth = access.OAuth(issuer, audience, jwks, scopes.Scopes.of(options.oauth_scope))
+        return access.access_for(options.host, token=token, oauth=oauth)
+    if issuer or audience or jwks or options.oauth_scope:
         raise ConfigurationError("--oauth-issuer, --oauth-audience and --oauth-jwks have to be given together.")
     return access.access_for(options.host, token=token, oauth=None)
 

@@ -55,11 +55,8 @@ def choose_model(
         return _at_provider(model, provider, base_url)
     if offline:
         return ModelChoice(MODEL, offline_client)
-    if _has_credentials():
-        return ModelChoice(model, partial(claude_client, base_url=base_url), base_url=base_url)
-    if base_url or os.environ.get("ANTHROPIC_BASE_URL"):
-        client = partial(claude_client, api_key="none-needed", base_url=base_url)
-        return ModelChoice(model, client, base_url=base_url)
+    if base_url or os.environ.get("ANTHROPIC_BASE_URL") or _has_credentials():
+        return ModelChoice(model, partial(_claude_client, base_url), base_url=base_url)
     return ModelChoice(MODEL, offline_client, NOTICE)
 
 
@@ -72,11 +69,10 @@ def _at_provider(model: str, provider: Provider, base_url: str | None) -> ModelC
     return ModelChoice(model, client, base_url=base_url, provider=provider)
 
 
-def claude_client(api_key: str | None = None, base_url: str | None = None) -> AsyncAnthropic:
-    """An SDK client, as the environment configures it where no argument does."""
+def _claude_client(base_url: str | None = None) -> AsyncAnthropic:
     from agentloop.wire import sdk_client  # noqa: PLC0415 - as long to import as all else
 
-    return sdk_client(api_key=api_key, base_url=base_url)
+    return sdk_client(base_url=base_url)
 
 
 def offline_client() -> AsyncAnthropic:
@@ -99,7 +95,7 @@ def _has_credentials() -> bool:
         return True
     if not _may_have_credentials():
         return False
-    client = claude_client()
+    client = _claude_client()
     return bool(client.api_key or client.auth_token or client.credentials)
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from mcp import Client
-from mcp.types import Prompt, PromptMessage, ReadResourceResult, Resource
+from mcp.types import Prompt, PromptMessage, PromptReference, ReadResourceResult, Resource
 
 from agentloop import AgentError, ToolError
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import Content
-from agentloop.mcp.client.pages import all_pages
+from agentloop.mcp.client.pages import all_pages, listed_resources
 from agentloop.messages import Block, Message
 from agentloop.narration import clip
 
 MAX_NAMES = 500
 """Prompts or resources of one server that are completed."""
+SUGGESTION_TIMEOUT = 5.0
+"""Seconds a server has to suggest values while the user waits."""
 _BEFORE_A_MENTION = "([{\"'"
 _AFTER_A_URI = ".,;:?!)]}\"'"
 
@@ -156,8 +159,30 @@ async def prompts_of(connection: Connection) -> list[Prompt]:
 async def resources_of(connection: Connection) -> list[Resource]:
     """The resources that a server lists; none if it has none or cannot be asked."""
     try:
-        return await connection.request(_resources)
+        return await connection.request(partial(listed_resources, at_most=MAX_NAMES))
     except ToolError:
+        return []
+
+
+async def argument_values(
+    connection: Connection, prompt: str, argument: str, begun: str, given: dict[str, str]
+) -> list[str]:
+    """The values that a server suggests for an argument of a prompt; none if it suggests none or takes too long.
+
+    `begun` is what the user has typed of the value, `given` the values of other arguments.
+    """
+
+    async def suggestions(client: Client) -> list[str]:
+        if client.server_capabilities.completions is None:
+            return []
+        about = {"name": argument, "value": begun}
+        result = await client.complete(PromptReference(name=prompt), about, context_arguments=given or None)
+        return result.completion.values
+
+    try:
+        async with asyncio.timeout(SUGGESTION_TIMEOUT):
+            return [each for each in await connection.request(suggestions) if each.isprintable()][:MAX_NAMES]
+    except (ToolError, TimeoutError):
         return []
 
 
@@ -174,9 +199,3 @@ async def _prompts(client: Client) -> list[Prompt]:
         return result.prompts, result.next_cursor
 
     return await all_pages(page, MAX_NAMES)
-
-
-async def _resources(client: Client) -> list[Resource]:
-    if client.server_capabilities.resources is None:
-        return []
-    return (await client.list_resources(cache_mode="bypass")).resources[:MAX_NAMES]

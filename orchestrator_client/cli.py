@@ -6,8 +6,8 @@ import asyncio
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from agentloop import ConfigurationError
+from agentloop import ConfigurationError, logs
 from agentloop.command_line import EXIT_INTERRUPTED
+from agentloop.observers import export
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.choice import choose_model
 from orchestrator_client import configuration
@@ -129,7 +130,8 @@ def _answer(question: str | None, options: Options, run: DurableRun | None = Non
             run = DurableRun.started(question, options)
         setup, notice = setup_from(options, say, run)
         files = run_files(options.events, options.timeline, say, quiet=options.quiet, force=options.force)
-        with files as observers:
+        with _logging(options), files as files_of_run:
+            observers = (*files_of_run, logs.on_event)
             if notice and not options.quiet:
                 say(notice)
             if question is None:
@@ -182,7 +184,7 @@ def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
 @main.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Take the server NAME out of config.toml."""
+    """Remove the server NAME from config.toml."""
     _configure(lambda: remove_server(name))
 
 
@@ -233,6 +235,18 @@ def _end_with(work: Coroutine[Any, Any, int]) -> None:
         say("interrupted")
         status = EXIT_INTERRUPTED
     sys.exit(status)
+
+
+@contextmanager
+def _logging(options: Options) -> Iterator[None]:
+    if options.log_file is None:
+        if options.log_level is not None:
+            raise click.UsageError("--log-level needs --log-file: stderr shows the progress.")
+        yield
+        return
+    trace = nullcontext() if export.is_configured() else logs.one_trace()
+    with logs.json_lines(options.log_file, options.log_level or "info"), trace:
+        yield
 
 
 def _silence_other_loggers() -> None:

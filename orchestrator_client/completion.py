@@ -1,14 +1,17 @@
-"""What the line editor of the chat completes: commands, prompts of servers and their arguments, resources."""
+"""What the line editor of the chat completes: commands, prompts of servers, their arguments and values, resources."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import shlex
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+
+from mcp.types import Prompt
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client.connection import Connection
-from orchestrator_client.attachments import prompts_of, resources_of
+from orchestrator_client.attachments import argument_values, prompts_of, resources_of
 
 
 class KnownNames:
@@ -16,7 +19,7 @@ class KnownNames:
 
     def __init__(self, commands: Sequence[str]) -> None:
         self._commands = commands
-        self._arguments: dict[str, list[str]] = {}
+        self._prompts: dict[str, tuple[Connection, Prompt]] = {}
         self._resources: list[str] = []
 
     @asynccontextmanager
@@ -28,19 +31,25 @@ class KnownNames:
         finally:
             await cancel_and_wait([loading])
 
-    def completions(self, text: str) -> Iterator[str]:
-        """What the last word of `text` may become."""
+    async def completions(self, text: str) -> Sequence[str]:
+        """What the last word of `text` may become. The values of a prompt's argument are the server's suggestions."""
         first, space, rest = text.partition(" ")
         word = text.rsplit(" ", 1)[-1]
         candidates: Sequence[str] = ()
         if not space and text.startswith("/"):
-            candidates = [*self._commands, *self._arguments]
-        elif first in self._arguments:
-            given = {each.partition("=")[0] for each in rest.split()}
-            candidates = [f"{name}=" for name in self._arguments[first] if name not in given]
+            candidates = [*self._commands, *self._prompts]
+        elif first in self._prompts:
+            connection, prompt = self._prompts[first]
+            given = {key: value for each in rest.split() for key, _, value in [each.partition("=")]}
+            name, is_value, begun = word.partition("=")
+            if is_value:
+                others = {key: value for key, value in given.items() if key != name}
+                values = await argument_values(connection, prompt.name, name, begun, others)
+                return [f"{name}={shlex.quote(value)}" for value in values]
+            candidates = [f"{each.name}=" for each in prompt.arguments or () if each.name not in given]
         elif word.startswith("@"):
             candidates = self._resources
-        return (each for each in candidates if each.startswith(word))
+        return [each for each in candidates if each.startswith(word)]
 
     async def _load(self, connections: Sequence[Connection]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -49,6 +58,5 @@ class KnownNames:
 
     async def _load_of(self, connection: Connection) -> None:
         for prompt in await prompts_of(connection):
-            names = [argument.name for argument in prompt.arguments or ()]
-            self._arguments[f"/{connection.name}:{prompt.name}"] = names
+            self._prompts[f"/{connection.name}:{prompt.name}"] = connection, prompt
         self._resources += [f"@{connection.name}:{each.uri}" for each in await resources_of(connection)]

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from agentloop import ConfigurationError
 from agentloop.imports import lazy
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_document, servers_in
+from agentloop.mcp.client.hosts import config_files
 from agentloop.narration import clip
 from agentloop.own_files import replace_own, state_folder
 from agentloop.redaction import without_passwords
@@ -35,22 +35,6 @@ def user_file() -> Path:
     """`config.toml` of this user, after the XDG base directory specification. It may not exist."""
     home = os.environ.get("XDG_CONFIG_HOME")
     return (Path(home) if home else Path.home() / ".config") / "orchestrator-client" / "config.toml"
-
-
-def hosts() -> Mapping[str, Path]:
-    """Where other hosts keep their servers, by the names that `add --from` takes."""
-    home = Path.home()
-    desktop = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    if sys.platform == "darwin":
-        desktop = home / "Library/Application Support"
-    elif sys.platform == "win32":
-        desktop = Path(os.environ["APPDATA"])
-    return {
-        "claude-desktop": desktop / "Claude/claude_desktop_config.json",
-        "claude-code": home / ".claude.json",
-        "cursor": home / ".cursor/mcp.json",
-        "vscode": Path(".vscode/mcp.json"),
-    }
 
 
 def user_servers(say: Say) -> dict[str, ServerEntry]:
@@ -157,7 +141,7 @@ def servers_of_host(host: str) -> tuple[Path, Mapping[str, Any]]:
     Raises:
         ConfigurationError: it cannot be read or has no servers.
     """
-    path = hosts().get(host, Path(host))
+    path = config_files().get(host, Path(host))
     found = _raw_servers(read_document(path))
     if not found:
         raise ConfigurationError(f"{path} has no `mcpServers` or `servers`.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from agentloop import ConfigurationError
 from agentloop.command_line import print_result
 from agentloop.mcp.client.config_file import read_document
+from agentloop.narration import clip
 from agentloop.redaction import without_passwords
 from orchestrator_client import configuration
 from orchestrator_client.lines import say
@@ -36,8 +38,12 @@ def add_servers(
         return
     if name is None or not reached_by:
         raise ConfigurationError("Say what to add: a name, and a command or URL. Or --from claude-desktop.")
-    configuration.add(name, _entry(reached_by, env, headers, transport), force=force)
+    entry = _entry(reached_by, env, headers, transport)
+    configuration.add(name, entry, force=force)
     say(f"added: {name}, in {configuration.user_file()}")
+    command = entry.get("command", "")
+    if command and "${" not in command and shutil.which(command) is None:
+        say(f"There is no program {clip(command, 80)!r} here now: {name} will not start.")
 
 
 def remove_server(name: str) -> None:

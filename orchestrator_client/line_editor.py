@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from prompt_toolkit import PromptSession
@@ -13,6 +13,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from agentloop.own_files import OWNER_ONLY, state_folder
 
+Complete = Callable[[str], Awaitable[Iterable[str]]]
 MAX_HISTORY = 1_000_000
 """Bytes. A longer history file is cut to its newest half when a chat starts."""
 
@@ -24,17 +25,25 @@ class _History(FileHistory):
 
 
 class _Completer(Completer):
-    def __init__(self, complete: Callable[[str], Iterable[str]]) -> None:
+    def __init__(self, complete: Complete) -> None:
         self._complete = complete
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        """None: an editor asks for them with `get_completions_async`."""
+        del document, complete_event
+        return ()
+
+    async def get_completions_async(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> AsyncGenerator[Completion, None]:
         del complete_event
         text = document.text_before_cursor
         word = text.rsplit(" ", 1)[-1]
-        return (Completion(each, start_position=-len(word)) for each in self._complete(text))
+        for each in await self._complete(text):
+            yield Completion(each, start_position=-len(word))
 
 
-def line_editor(complete: Callable[[str], Iterable[str]]) -> PromptSession[str]:
+def line_editor(complete: Complete) -> PromptSession[str]:
     """An editor that stores lines in the user's state folder if that can be written.
 
     `complete` receives the text before the cursor and returns what its last word may become.

@@ -49,7 +49,7 @@ def why_down(connection: Connection) -> str:
     if login is None or not login.is_needed:
         return connection.error or "not connected"
     reason = f" ({login.error})" if login.error else ""
-    return f"it wants a login{reason}: orchestrator-client login {connection.name}"
+    return f"it requires a login{reason}: orchestrator-client login {connection.name}"
 
 
 class TerminalBrowser:
@@ -61,7 +61,7 @@ class TerminalBrowser:
         self._opens = opens
 
     async def open(self, server: str, url: str, paste: Callable[[str], str | None]) -> None:
-        self._say(f"{clip(server, _NAME)} wants a login. Log in here:")
+        self._say(f"{clip(server, _NAME)} requires a login. Log in here:")
         print(url, file=sys.stderr, flush=True)  # noqa: T201 - whole, so that it can be copied
         if self._opens:
             open_in_browser(url)
@@ -113,13 +113,19 @@ async def log_out(servers: Mapping[str, ServerEntry], say: Callable[[str], None]
     """The command `logout`. Returns the exit status."""
     status = 0
     for name, entry in servers.items():
+        login = login_of(name, entry, logins())
+        if login is None or await logins().read(entry.address) is None:
+            say(f"{name}: there was no login")
+            continue
+        problem = await login.revoke()
         try:
-            was_there = entry.command is None and await logins().remove(entry.address)
+            await logins().remove(entry.address)
         except OSError as error:
             say(f"{name}: {error}")
             status = EXIT_FAILED
         else:
-            say(f"{name}: {'logged out; the token is forgotten here' if was_there else 'there was no login'}")
+            revoked = "revoked" if problem is None else f"forgotten here, but not revoked: {problem}"
+            say(f"{name}: logged out; the token is {revoked}")
     return status
 
 

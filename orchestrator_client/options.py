@@ -13,7 +13,7 @@ import click
 from pydantic import TypeAdapter
 
 from agentloop import Budget, ConfigurationError
-from agentloop.command_line import PROVIDER_HELP, Seconds, Url, Usd, cost_options, option, together
+from agentloop.command_line import PROVIDER_HELP, Seconds, Url, Usd, cost_options, log_options, option, together
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT
@@ -58,6 +58,8 @@ class Options:
     answers: Path | None = None
     durable: bool
     durable_dir: Path | None
+    log_file: Path | None = None
+    log_level: str | None = None
 
     @property
     def budget(self) -> Budget:
@@ -131,7 +133,7 @@ env_file = option(
     is_eager=True,
     expose_value=False,
     callback=lambda _context, _parameter, path: _read_env(path),
-    help="Read environment variables from this file, such as .env. Those that are set already stay.",
+    help="Read environment variables from this file, such as .env. Variables that are set already keep their value.",
 )
 no_browser = option(
     _SERVERS, "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
@@ -162,7 +164,7 @@ new_server = together(
         _SERVERS,
         "--transport",
         type=click.Choice(["http", "sse"]),
-        help="How the URL is spoken to.  [default: http]",
+        help="The transport of the URL.  [default: http]",
         show_default=False,
     ),
     option(
@@ -180,6 +182,7 @@ output_files = together(
     option(_OUTPUT, "--events", type=_FILE, help="Record every event in this file, as JSON lines."),
     option(_OUTPUT, "--timeline", type=_FILE, help="Write a timeline of the run to this file, as one HTML page."),
     option(_OUTPUT, "--force", is_flag=True, help="Let --events and --timeline overwrite files of any kind."),
+    *log_options(),
 )
 durable_dir = option(
     _DURABLE, "--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="The folder in which runs are stored."
@@ -197,7 +200,7 @@ all_options = together(
         help="Let the agent of this Markdown file orchestrate, with the MCP servers it names.",
     ),
     which_servers,
-    option(_SERVERS, "--local", is_flag=True, help="Use no server: run all tools in this process."),
+    option(_SERVERS, "--local", is_flag=True, help="Run all tools in this process, without servers."),
     option(
         _SERVERS,
         "--allow",
@@ -211,7 +214,7 @@ all_options = together(
         "--deny",
         multiple=True,
         metavar="PATTERN",
-        help="Leave out tools of servers: a name, server__name, or a pattern. Can be repeated.",
+        help="Do not use these tools of servers: a name, server__name, or a pattern. Can be repeated.",
     ),
     option(
         _SERVERS,
@@ -224,7 +227,7 @@ all_options = together(
         "--tool-search",
         type=click.Choice(["auto", "local", "never"]),
         default="auto",
-        help="Who finds tools when there are too many to list: the API if it is Anthropic's (auto), or this program.",
+        help="Where to search for tools if there are too many to list: in Anthropic's API if possible (auto), or here.",
     ),
     option(
         _SERVERS,

@@ -81,6 +81,7 @@ class Session(Servers):
     """
 
     reserved = frozenset({SEARCH, CALL, LIST_RESOURCES, READ_RESOURCE})
+    changed_tools = "The next conversation uses them; in a chat, /new begins one."
 
     def __init__(self, setup: Setup, warn: Warn, on_event: EventHandler = ignore) -> None:
         self._setup = setup
@@ -146,14 +147,7 @@ class Session(Servers):
             keys=setup.keys,
             login=login_of(name, entry, setup.logins, browser=setup.browser),
             changed=self.report,
-            tools_changed=self._on_tools_changed,
-        )
-
-    def _on_tools_changed(self, connection: Connection) -> None:
-        count = len(connection.tools)
-        self.say(
-            f"{connection.name} has changed its tools and has {count} now. "
-            "The next conversation uses them; in a chat, /new begins one."
+            tools_changed=self.on_tools_changed,
         )
 
     def why_down(self, connection: Connection) -> str:

@@ -59,7 +59,6 @@ async def connected(
     On a terminal the user is asked to log in to servers, about tools that may change things, and the `questions` of
     agents.
     """
-    preparing = asyncio.create_task(asyncio.to_thread(prepare))
     if can_ask():
         from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
@@ -67,6 +66,7 @@ async def connected(
         approvals = Approvals(person, state_folder("orchestrator-client") / "approvals.json")
         questions.person = person
         setup = replace(setup, browser=TerminalBrowser(person, progress.say), approvals=approvals)
+    preparing = asyncio.create_task(asyncio.to_thread(prepare))
     try:
         async with (
             progress.server_log() as log,

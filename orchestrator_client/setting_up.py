@@ -62,9 +62,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
     for choice in (orchestrator, calculator):
-        if choice.offline:
-            prices.register(choice.model, input=0, output=0)
-        prices.register_if_local(choice.model, choice.base_url)
+        prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     agent, servers = _agent_and_servers(options, calculator, say, run)
     has_calculator = agent is None or any(map(is_calculator, servers.values()))
     assistant = calculator_assistant(model=calculator.model, client=calculator.client)
@@ -107,7 +105,7 @@ def _agent_and_servers(
     from orchestrator_client.agent_file import read_agent  # noqa: PLC0415 - needs a YAML parser
 
     try:
-        configured = {} if options.config is None else read_config(options.config)
+        configured = {} if options.config is None else read_config(options.config, say)
         agent, servers = read_agent(options.agent, configured, say)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
@@ -187,7 +185,8 @@ def is_calculator(entry: ServerEntry) -> bool:
     """Whether the entry starts the calculator's server, which offers the same tools as the local fallbacks."""
     command = [Path(word).name.removesuffix(".exe") for word in (entry.command or "", *entry.args)]
     is_server = bool({"mcp-calc-server", "mcp_calc_server"} & set(command))
-    return is_server and ("--calculator" in command or not {"--publish", "--agents"} & set(command))
+    options = {word.partition("=")[0] for word in entry.args}
+    return is_server and ("--calculator" in options or not {"--publish", "--agents"} & options)
 
 
 def _own_env(calculator: ModelChoice, run: DurableRun | None) -> Mapping[str, str]:

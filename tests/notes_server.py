@@ -1,6 +1,7 @@
 """An MCP server over stdio with one tool that changes something, a resource and a prompt."""
 
 from mcp.server.mcpserver import MCPServer
+from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 app = MCPServer("notes")
 
@@ -20,6 +21,17 @@ def today() -> str:
 def review(note: str, tone: str = "kind") -> str:
     """Review a note."""
     return f"Review this note in a {tone} tone: {note}"
+
+
+@app.completion()  # type: ignore[no-untyped-call,untyped-decorator]
+async def suggested(
+    ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, context: CompletionContext | None
+) -> Completion | None:
+    """Tones; for a note that is given, also that one."""
+    assert isinstance(ref, PromptReference)
+    given = context.arguments if context is not None else None
+    tones = ["kind", "dry and short", *(given or {}).values()] if argument.name == "tone" else []
+    return Completion(values=[each for each in tones if each.startswith(argument.value)])
 
 
 if __name__ == "__main__":

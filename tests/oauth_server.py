@@ -21,7 +21,7 @@ from mcp.server.auth.provider import (
     RefreshToken,
     construct_redirect_uri,
 )
-from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions
+from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, RevocationOptions
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from mcp.types import ToolAnnotations
@@ -97,6 +97,7 @@ class Users(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, Ac
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         self.access_tokens.pop(token.token, None)
+        self.refresh_tokens.pop(token.token, None)
 
     def _tokens(self, client: OAuthClientInformationFull, scopes: list[str], resource: str | None) -> OAuthToken:
         access, refresh = secrets.token_urlsafe(20), secrets.token_urlsafe(20)
@@ -173,6 +174,7 @@ def _app(origin: str, users: Users, together: int) -> ASGIApp:
         validate_token_resource=True,
         required_scopes=["read"],
         client_registration_options=ClientRegistrationOptions(enabled=True, valid_scopes=SCOPES),
+        revocation_options=RevocationOptions(enabled=True),
     )
     app = MCPServer("notes", auth_server_provider=users, auth=auth)
     arrived: list[str] = []

@@ -9,8 +9,8 @@ import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
@@ -35,7 +35,7 @@ from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
 from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, state_of
 from agentloop.durable.sharing import Sharing
-from agentloop.durable.store import Store, failure_of
+from agentloop.durable.store import Store, failure_of, store_errors
 from agentloop.events import Event, EventHandler, ignore
 from agentloop.rate_limiter import RateLimiter
 from agentloop.run_state import RunState
@@ -198,7 +198,7 @@ class Engine:
             KeyReused: the run of that id belongs to another call.
             StoreFailed: the run cannot be written to the store.
         """
-        with _store_errors():
+        with store_errors():
             if order.tool in self._with_sessions:
                 order = await sessions.in_session(order, run_id)
             attributes = {"of": order.fingerprint, "owner": order.owner, **sessions.attributes(order)}
@@ -228,7 +228,7 @@ class Engine:
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
         """The run of that id, or None: there is none, or it is another owner's."""
-        with _store_errors():
+        with store_errors():
             status = await DBOS.get_workflow_status_async(run_id)
         state = None if status is None else state_of(status)
         return state if state is not None and state.owner == owner else None
@@ -242,7 +242,7 @@ class Engine:
         here = self._ended.setdefault(run_id, asyncio.Event())
         give_up: float | None = None
         while True:
-            with _store_errors():
+            with store_errors():
                 status = await DBOS.get_workflow_status_async(run_id)
             if status is None:
                 raise StoreFailed(f"The run {run_id} is no longer in the store.")
@@ -280,7 +280,7 @@ class Engine:
 
     async def cancel(self, run_id: str) -> None:
         """Stop the run: at once if this process executes it, otherwise within about a second."""
-        with _store_errors():
+        with store_errors():
             await DBOS.cancel_workflow_async(run_id)
         work = self._working.get(run_id)
         if work is not None:
@@ -396,15 +396,3 @@ class Engine:
 def _queue_of(tool: str) -> str:
     """The queue of runs that processes without the tool have left."""
     return f"{QUEUE}:{tool}"
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    """Raise `StoreFailed` for errors of the database in the block."""
-    try:
-        yield
-    except Exception as error:
-        reason = failure_of(error)
-        if reason is None:
-            raise
-        raise StoreFailed(f"The store of runs failed: {reason}.") from error

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agentloop.durable.errors import StoreError
+from agentloop.durable.errors import StoreError, StoreFailed
 from agentloop.durable.sdk_compat import add_unixepoch
 from agentloop.own_files import state_folder
 from agentloop.redaction import without_passwords
@@ -161,3 +161,15 @@ def failure_of(error: BaseException | None) -> str | None:
             return without_passwords(str(seen.orig if isinstance(seen, sa.exc.DBAPIError) else seen))
         seen = seen.__cause__
     return None
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Raise `StoreFailed` for errors of the database in the block."""
+    try:
+        yield
+    except Exception as error:
+        reason = failure_of(error)
+        if reason is None:
+            raise
+        raise StoreFailed(f"The store of runs failed: {reason}.") from error

@@ -67,25 +67,28 @@ class Takeover:
                 await cancel_and_wait([watch])
 
     async def _watch(self, connection: psycopg.AsyncConnection) -> None:
+        """Search on the connection, and on another one with the lock whenever it is lost."""
+        await self._search(connection)
         while True:
+            await asyncio.sleep(EVERY)
+            try:
+                async with self.lock() as another:
+                    await self._search(another)
+            except StoreError as error:
+                _log.warning("%s", error)
+
+    async def _search(self, connection: psycopg.AsyncConnection) -> None:
+        """Take over the runs of dead processes until the connection is lost."""
+        while not connection.closed:
             await asyncio.sleep(EVERY)
             try:
                 await self.take_over_all(connection)
-            except psycopg.Error as error:
-                # Without the lock this process counts as dead. DBOS lets only one process record a result.
-                _log.warning("The connection to the store of runs was lost: %s", error)
-                return await self._watch_anew()
-            except Exception:  # noqa: BLE001 - it is tried again
-                _log.warning("Looking for dead processes failed", exc_info=True)
-
-    async def _watch_anew(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            try:
-                async with self.lock() as connection:
-                    await self._watch(connection)
-            except StoreError as error:
-                _log.warning("%s", error)
+            except Exception as error:  # noqa: BLE001 - it is tried again
+                if connection.closed:
+                    # Without the lock this process counts as dead. DBOS lets only one process record a result.
+                    _log.warning("The connection to the store of runs was lost: %s", error)
+                else:
+                    _log.warning("Looking for dead processes failed", exc_info=True)
 
     async def take_over_all(self, connection: psycopg.AsyncConnection) -> None:
         """Take over the runs of all dead processes."""

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentloop.mcp.client.config import ServerEntry
     from agentloop.mcp.client.servers import Servers, connect
+    from agentloop.mcp.server.access import OAuth
     from agentloop.mcp.server.program import serve
     from agentloop.mcp.server.prompts import Prompt
     from agentloop.mcp.server.resources import Resource
 
-__all__ = ["Prompt", "Resource", "ServerEntry", "Servers", "connect", "serve"]
+__all__ = ["OAuth", "Prompt", "Resource", "ServerEntry", "Servers", "connect", "serve"]
 
 _PLACES = {
+    "OAuth": "agentloop.mcp.server.access",
     "Prompt": "agentloop.mcp.server.prompts",
     "Resource": "agentloop.mcp.server.resources",
     "ServerEntry": "agentloop.mcp.client.config",

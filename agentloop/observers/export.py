@@ -66,6 +66,11 @@ def tracing(service: str, warn: Callable[[str], None]) -> EventHandler:
     return Trace().on_event
 
 
+def is_configured() -> bool:
+    """Whether spans are exported, or the program has set a tracer provider."""
+    return bool(_exporters()) or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
+
+
 def span(name: str) -> AbstractContextManager[Span]:
     """A span for a whole command, so that its set-up is part of the same trace as its run."""
     return trace.get_tracer("agentloop").start_as_current_span(name)

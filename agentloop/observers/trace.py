@@ -65,7 +65,11 @@ class Trace:
     """Creates spans from events. Use `on_event` as `RunScope.trace`, or as the event handler of `Agent.run`.
 
     In `RunScope.trace` it is called where events occur, so that the span of a request or tool is current in it, also
-    in worker threads. `content` is whether spans have prompts, answers, arguments and results.
+    in worker threads. `content` is whether spans have prompts, answers, arguments and results. Without a `provider` it
+    is the one that the program has set.
+
+    Example:
+        result = await agent.run("Two haikus about rain", on_event=Trace().on_event)
     """
 
     def __init__(self, provider: TracerProvider | None = None, *, content: bool | None = None) -> None:

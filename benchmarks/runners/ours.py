@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from agentloop import Agent, CallContext, Limits, RunScope, create_agent_tool_async, create_agent_tool_sync
+from agentloop import Agent, CallContext, Limits, RunScope, create_agent_tool_async, create_agent_tool_sync, sdk_client
 from agentloop.events import Event, EventHandler
 from agentloop.gc_pause import gc_paused
 from agentloop.mcp.client.config import ServerEntry
@@ -24,7 +24,6 @@ from benchmarks.measuring import Ask, main
 from benchmarks.watching import watched
 from mcp_calc_server.calculator import AGENT_TOOL, CALCULATOR_MODEL, calculator_assistant
 from mcp_calc_server.contract import load_specs
-from offline_model.choice import claude_client
 from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, SYSTEM_PROMPT, Session, Setup
 from orchestrator_client.report import Report
 
@@ -48,16 +47,16 @@ def lines() -> EventHandler:
 
 @asynccontextmanager
 async def in_process() -> AsyncIterator[Agent]:
-    calculator = calculator_assistant(model=CALCULATOR_MODEL, client=claude_client)
+    calculator = calculator_assistant(model=CALCULATOR_MODEL, client=sdk_client)
     wrap = create_agent_tool_async if HOW == "async" else create_agent_tool_sync
     tool = wrap(calculator, spec=load_specs()[AGENT_TOOL])
-    yield Agent("orchestrator", SYSTEM_PROMPT, [tool], client=claude_client, limits=LIMITS)
+    yield Agent("orchestrator", SYSTEM_PROMPT, [tool], client=sdk_client, limits=LIMITS)
 
 
 @asynccontextmanager
 async def over_mcp() -> AsyncIterator[Agent]:
     async with server() as entry:
-        setup = Setup(ORCHESTRATOR_MODEL, claude_client, {"calculator": entry}, [], max_calls=AT_ONCE)
+        setup = Setup(ORCHESTRATOR_MODEL, sdk_client, {"calculator": entry}, [], max_calls=AT_ONCE)
         async with Session(setup, lambda text: print(text, file=sys.stderr)) as opened:
             yield replace(opened.orchestrator(), limits=LIMITS)
 

@@ -11,7 +11,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from agentloop import ConfigurationError
 from agentloop.mcp.server.access import OAuth, access_for, is_loopback
+from agentloop.mcp.server.scopes import Scopes
 from tests.access.conftest import Issuer
 from tests.in_process import server
 from tests.journeys.test_cli import invoke
@@ -21,17 +23,11 @@ from tests.surface import Served, serving, text
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
 each_transport = pytest.mark.parametrize("transport", ["streamable-http", "sse"])
 
-LIST = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/list",
-    "params": {
-        "_meta": {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-        }
-    },
+META: Any = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
 }
+LIST: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
 HEADERS = {
     "accept": "application/json, text/event-stream",
     "mcp-protocol-version": "2026-07-28",
@@ -254,7 +250,7 @@ async def test_the_resource_metadata_says_who_issues_tokens(resource_server: Ser
     async with httpx2.AsyncClient(timeout=10) as http:
         metadata = (await http.get(f"{resource_server.base}/.well-known/oauth-protected-resource/mcp")).json()
     assert metadata["resource"] == issuer.audience
-    assert [str(url).rstrip("/") for url in metadata["authorization_servers"]] == [issuer.url]
+    assert metadata["authorization_servers"] == [issuer.url]  # clients refuse it with a slash more
 
 
 @pytest.mark.requirement("health")
@@ -308,3 +304,41 @@ def test_a_token_and_an_issuer_are_not_given_together() -> None:
         access_for(
             "127.0.0.1", token="x" * 32, oauth=OAuth("https://i.example", "https://a.example", "https://j.example")
         )
+
+
+@pytest.mark.requirement("oauth-scopes")
+async def test_scopes_are_needed_for_requests_and_for_single_tools(issuer: Issuer) -> None:
+    oauth = ("--oauth-issuer", issuer.url, "--oauth-audience", issuer.audience, "--oauth-jwks", issuer.jwks)
+    scopes = ("--oauth-scope", "use", "--oauth-scope", "*_agent=run")
+    async with serving("streamable-http", "--offline", *oauth, *scopes) as served:
+        nobody, stranger = await asked(served), await asked(served, authorization=f"Bearer {issuer.token()}")
+        assert (nobody.status_code, stranger.status_code) == (401, 403)
+        for refused in (nobody, stranger):
+            assert 'scope="use"' in refused.headers["www-authenticate"]
+            assert "resource_metadata=" in refused.headers["www-authenticate"]
+        may_use = {"authorization": f"Bearer {issuer.token(scope='use more')}"}
+        assert (await asked(served, **may_use)).status_code == 200
+        async with served.client(headers=may_use) as client:
+            assert not (await client.call_tool("sum_numbers", {"numbers": [1, 2]})).is_error
+        call = {
+            "name": "calculator_assistant_agent",
+            "arguments": {"prompt": "1 + 2"},
+            "_meta": LIST["params"]["_meta"],
+        }
+        headers = HEADERS | {"mcp-method": "tools/call", "mcp-name": "calculator_assistant_agent"}
+        async with httpx2.AsyncClient(timeout=30) as http:
+            message = LIST | {"method": "tools/call", "params": call}
+            lacking = await http.post(served.url, json=message, headers=headers | may_use)
+            may_run = {"authorization": f"Bearer {issuer.token(scope=['use', 'run'])}"}
+            allowed = await http.post(served.url, json=message, headers=headers | may_run)
+            metadata = (await http.get(f"{served.base}/.well-known/oauth-protected-resource/mcp")).json()
+    assert (lacking.status_code, allowed.status_code) == (403, 200)
+    assert 'scope="use run"' in lacking.headers["www-authenticate"]
+    assert metadata["scopes_supported"] == ["use", "run"]
+
+
+@pytest.mark.requirement("oauth-scopes")
+@pytest.mark.parametrize("given", ["", "=run", "two words", 'with"quote'])
+def test_what_is_not_a_scope_is_refused(given: str) -> None:
+    with pytest.raises(ConfigurationError, match="give SCOPE or TOOL=SCOPE"):
+        Scopes.of([given])

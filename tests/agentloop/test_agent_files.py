@@ -135,7 +135,7 @@ def test_a_description_that_is_not_yaml_is_text_up_to_the_next_key() -> None:
         (HEAD + "approve: [1]\n---\nx", "4: error: approve: write tool names separated by commas, or a list"),
         (HEAD + "mcpServers: github\n---\nx", "4: error: mcpServers: write a list of server names"),
         (HEAD + "mcpServers: [{a: {}}]\n---\nx", "the server 'a' needs a `command` to start or a `url` to connect to"),
-        (HEAD + "mcpServers: [a, a]\n---\nx", "4: error: mcpServers: the server 'a' is there twice"),
+        (HEAD + "mcpServers: [a, a]\n---\nx", "4: error: mcpServers: the server 'a' is defined twice"),
         (HEAD + "output: no.json\n---\nx", "no.json: cannot be read: No such file"),
         (HEAD + "output: [a]\n---\nx", "4: error: output: the schema has to describe an object: type: object"),
         (

@@ -114,14 +114,9 @@ def test_other_reasons_end_the_run_and_leave_the_history_alone(reason: str, erro
     assert talk.conversation.messages == (QUESTION,)
 
 
-def test_calls_of_a_turn_that_ended_are_run() -> None:
-    assert isinstance(exchange().take(turn("end_turn", TEXT, CALL)), RunTools)
-
-
-def test_text_beside_calls_at_a_stop_sequence_is_the_answer_and_the_calls_stay_out_of_the_history() -> None:
-    talk = exchange()
-    assert talk.take(turn("stop_sequence", TEXT, CALL)) == Answered("42")
-    assert "tool_use" not in str(talk.conversation.messages)
+@pytest.mark.parametrize("reason", ["end_turn", "stop_sequence"])
+def test_calls_of_a_turn_that_ended_are_run(reason: str) -> None:
+    assert isinstance(exchange().take(turn(reason, TEXT, CALL)), RunTools)
 
 
 @pytest.mark.parametrize("prompt", ["", " ", "\n\t"])

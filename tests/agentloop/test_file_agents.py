@@ -62,7 +62,7 @@ def test_patterns_that_match_nothing_and_tools_of_claude_code_are_warnings() -> 
     assert [str(problem) for problem in selection.problems] == [
         "a.md:4: warning: not available outside Claude Code: Read, Bash(git diff:*)",
         "a.md:4: warning: tools: mcp__slack matches no tool",
-        "a.md:4: warning: tools: cuont matches no tool",
+        "a.md:4: warning: tools: cuont matches no tool. A Python function is written as module:function",
         "a.md:1: warning: disallowedTools: x matches no tool",
     ]
 

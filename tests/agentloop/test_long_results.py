@@ -66,7 +66,7 @@ async def test_a_later_question_can_still_read_it(scripted_messages: Serve) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"id": "x", "from": 0, "to": 1}, "No result 'x' is kept"),
+        ({"id": "x", "from": 0, "to": 1}, "No result 'x' is stored"),
         ({"id": "x", "from": 0}, "'to' is a required property"),
         ({"id": "x", "from": "here", "to": 5}, "from"),
     ],

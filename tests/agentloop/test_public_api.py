@@ -3,8 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import anthropic
 import pytest
 
 from agentloop import (
@@ -13,8 +16,11 @@ from agentloop import (
     CallContext,
     ConfigurationError,
     DeadlineExceeded,
+    Document,
+    Limits,
     RunScope,
     Tool,
+    provider_client,
     tool,
 )
 from agentloop.budget import Budget, Ledger
@@ -95,6 +101,47 @@ async def test_a_run_spends_no_more_than_it_may(scripted_messages: Serve, limit:
 async def test_a_limit_that_is_no_number_is_refused(scripted_messages: Serve) -> None:
     with pytest.raises(ConfigurationError, match="usd"):
         await agent(scripted_messages([]), "a").run("go", max_usd="much")
+
+
+unconfigured = partial(provider_client, "foundry")
+
+
+def sync_client() -> anthropic.Anthropic:
+    return anthropic.Anthropic(api_key="k")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Agent("", "Write."), "Agent '': name is '': give a text"),
+        (lambda: Agent("a", "Write.", model=""), "Agent 'a': model is '': give the id of a model"),
+        (lambda: Agent("a", ["Write."]), "Agent 'a': system_prompt is list: give a text"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", effort="huge"), "effort is 'huge': give one of low, medium"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", cache="1d"), "cache is '1d': give one of auto, 5m, 1h, off"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", max_tokens=0), "max_tokens is 0: give a whole number from 1"),
+        (lambda: Agent("a", "", limits={"max_turns": 1}), "limits is dict: give Limits"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", client="key"), "client is 'key': give an async client"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", client=anthropic.Anthropic(api_key="k")), "client is Anthropic: give an async client"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "", client=sync_client).run_sync("go"), "The client is Anthropic: give an async"),  # type: ignore[arg-type]
+        (
+            lambda: Agent("a", "", client=unconfigured).run_sync("go"),
+            "provider foundry is not configured: set ANTHROPIC_F",
+        ),
+        (lambda: Limits(max_turns=0), "Limits: max_turns is 0: give a number above 0"),
+        (lambda: Limits(run_timeout=None), "Limits: run_timeout is None: give a number"),  # type: ignore[arg-type]
+        (lambda: Tool(twice.spec, 5), "Tool twice: 5 is no function"),  # type: ignore[arg-type]
+        (lambda: tool(timeout=0)(len), "parameter 'obj'"),
+        (lambda: replace(twice, timeout=0), "Tool twice: timeout is 0: give seconds above 0"),
+        (lambda: Document(b""), "The document is empty"),
+        (lambda: Document(" "), "The document is empty"),
+        (lambda: Agent("a", "").run_sync("go", deadline=0), "deadline is 0: give the seconds"),
+        (lambda: Agent("a", "").run_sync("go", deadline="1"), "deadline is '1'"),  # type: ignore[arg-type]
+    ],
+)
+def test_nonsense_is_refused_where_it_is_given(make: Callable[[], Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        make()
+    assert said in str(refused.value)
 
 
 async def test_a_run_ends_at_its_deadline(scripted_messages: Serve) -> None:

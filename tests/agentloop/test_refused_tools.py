@@ -37,9 +37,10 @@ async def test_a_tool_that_the_api_refuses_is_left_out_and_named() -> None:
     assert [text.partition(" is left out")[0] for text in notices] == ["odd_1", "odd_2"]
 
 
-async def test_a_refusal_that_names_no_tool_ends_the_run() -> None:
+@pytest.mark.parametrize("place", ["tools.9.x", "tools.0.x"])
+async def test_a_refusal_that_names_a_tool_in_passing_ends_the_run(place: str) -> None:
     def refuse(_request: RecordedRequest) -> Any:
-        return refused("prompt is too long: it has tools.9.x")
+        return refused(f"prompt is too long: it has {place}")
 
     with ScriptedMessages(refuse) as model, pytest.raises(ModelError, match="too long"):
         await Agent("a", "", [odd_tool("t")], client=model.client).run("Go.")

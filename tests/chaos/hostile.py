@@ -17,7 +17,7 @@ from agentloop.mcp.client import catalog, sdk_session
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
-from agentloop.tools import ToolOutput
+from agentloop.tool_output import ToolOutput
 from orchestrator_client.orchestrator import Session
 from tests.chaos.counts import Part
 from tests.chaos.problems import Model
@@ -39,9 +39,9 @@ EXPECTED: dict[str, tuple[dict[str, Any], bool, str]] = {
     "escaped_error": ({}, True, "owned"),
     "escaped_refusal": ({}, True, "refused the call"),
     "oversized": ({}, False, "cut to"),
-    "oversized_image": ({}, False, "it is broken or no image"),
+    "oversized_image": ({}, False, "it is not a valid image"),
     "flood": ({}, False, "fine"),
-    "stall": ({}, True, "gave no result in time"),
+    "stall": ({}, True, "returned no result in time"),
     "malformed": ({}, False, "fine"),
     "liar": ({}, False, "structured content is not what the tool promises"),
     "far_input": ({"text": "x"}, False, "fine"),
@@ -51,7 +51,7 @@ EXPECTED: dict[str, tuple[dict[str, Any], bool, str]] = {
     "slow_output": ({}, False, "fine"),
     "laughing_input": ({}, False, "fine"),
     "laughing_output": ({}, False, "fine"),
-    "not_text": ({}, True, "gave no result in time"),
+    "not_text": ({}, True, "returned no result in time"),
     "endless_line": ({}, True, "went away"),
 }
 """For each tool of the hostile server: arguments, whether the outcome is an error, what it says."""

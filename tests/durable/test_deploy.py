@@ -1,5 +1,6 @@
 """The compose file: its commands are ones this version takes."""
 
+import json
 import tomllib
 from typing import Any
 
@@ -41,6 +42,24 @@ def test_agents_are_named_in_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert main.make_context("mcp-calc-server", []).params["publish"] == ("one:agent", "two:agents")
     monkeypatch.setenv("MCP_CALC_PUBLISH", "")
     assert main.make_context("mcp-calc-server", []).params["publish"] == ()
+
+
+@pytest.mark.parametrize("service", ["server", "worker"])
+def test_the_containers_run_as_a_user_without_rights_on_a_read_only_root(service: str) -> None:
+    described = COMPOSE["services"][service]
+    assert (described["read_only"], described["cap_drop"]) == (True, ["ALL"])
+    *_, last_stage = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")
+    assert "\nUSER 65534:65534\n" in last_stage
+    assert "\nRUN " not in last_stage
+
+
+def test_the_image_serves_http_and_asks_it_for_its_health() -> None:
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    instructions = dict(line.split(maxsplit=1) for line in dockerfile.splitlines() if line[:1].isupper())
+    context = main.make_context("mcp-calc-server", json.loads(instructions["CMD"]))
+    check = json.loads(instructions["HEALTHCHECK"].partition("CMD ")[2])
+    assert f"http://127.0.0.1:{context.params['port']}/health" in check[-1]
+    compile(check[-1], "HEALTHCHECK", "exec")
 
 
 def test_no_secret_gets_into_git_or_the_image() -> None:

@@ -121,4 +121,4 @@ async def test_without_the_extra_the_option_says_how_to_get_it(tmp_path: Path) -
     env = scripted_env("http://127.0.0.1:9", PYTHONPATH=str(tmp_path))
     ended = await run(*SERVER, "--durable", env=env)
     assert ended.code == 2
-    assert "--durable needs the extra 'durable', which is not installed (no dbos here)." in ended.err
+    assert "Durable runs need the extra 'durable', which is not installed (no dbos here)." in ended.err

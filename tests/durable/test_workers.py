@@ -18,6 +18,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from agentloop.durable import takeover
+from agentloop.durable.errors import StoreError
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.durable.bell import Bell
 from tests.durable.scripted import ThreeTurns, call, essence, finished, turn_of
@@ -357,6 +359,31 @@ async def test_a_database_that_is_not_there_is_reported_and_workers_need_one(tmp
     ]:
         end = await run(*SERVER, *options, env=env)
         assert (end.code, said in end.err, "Traceback" in end.err) == (2, True, False), end.err
+
+
+@pytest.mark.requirement("durable-takeover")
+async def test_a_process_keeps_its_lock_after_an_error_of_the_database_and_takes_it_again_after_a_loss(
+    store: str,
+) -> None:
+    pids = list[int]()
+    searched = asyncio.Semaphore(0)
+
+    class Searching(takeover.Takeover):
+        async def take_over_all(self, connection: psycopg.AsyncConnection) -> None:
+            pids.append(connection.info.backend_pid)
+            searched.release()
+            wrong = "select 1/0" if len(pids) == 1 else "select pg_terminate_backend(pg_backend_pid())"
+            await connection.execute(wrong if len(pids) < 3 else "select 1")
+
+    async with Searching(store, "me", "queue").watching():
+        for _ in range(3):
+            await asyncio.wait_for(searched.acquire(), 30)
+        with pytest.raises(StoreError, match="another process with the name me"):
+            async with takeover.Takeover(store, "me", "queue").lock():
+                pass
+    first, second, third = pids[:3]
+    assert first == second, "the connection is as good as before"
+    assert second != third
 
 
 @pytest.mark.requirement("durable-takeover")

@@ -63,9 +63,11 @@ def npm_command(package: str, program: str) -> list[str]:
     return [node(), str(path)]
 
 
-def pip_version(name: str) -> str:
-    """The version that `NAME.txt` asks for."""
-    return (HERE / f"{name}.txt").read_text(encoding="utf-8").strip().partition("==")[2]
+def pip_version(name: str, package: str | None = None) -> str:
+    """The version that `NAME.txt` asks for, of its only package or of the one that is named."""
+    lines = (HERE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    versions = {each.partition("==")[0]: each.partition("==")[2] for each in lines}
+    return versions[package] if package else next(iter(versions.values()))
 
 
 def python_of(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,16 @@ The agent's model is the offline one. A result tells what the client got: the nu
 9.75, and the agent's answer to the same question.
 
 """
+
+SERVERS = """\
+## Servers of others
+
+Servers from the registries, and one of ours on FastMCP, with `orchestrator-client` between them and a scripted model.
+What the model got was compared with what the official client got of the same calls: names, descriptions and arguments
+of tools, texts, pixels of images, documents, saved files, links and structured content.
+
+"""
+SERVER_HEAD = ("server", *HEAD[1:])
 
 Row = tuple[str, str, str, str]
 Begin = Callable[[str, str, str, str], Callable[[str], None]]
@@ -68,9 +78,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Only a run of everything is worth writing down."""
     if len(_rows) < session.testscollected or session.testscollected == 0 or not _is_whole(session):
         return
-    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
-    lines += [f"| {' | '.join((*row, result))} |" for row, result in sorted(_rows.values())]
-    DOCUMENT.write_text(INTRODUCTION + "\n".join(lines) + "\n\n" + "\n".join(scenarios_text()) + "\n", encoding="utf-8")
+    servers = {name: row for name, row in _rows.items() if "test_servers.py" in name}
+    clients = [row for name, row in _rows.items() if name not in servers]
+    text = INTRODUCTION + _table(HEAD, clients) + SERVERS + _table(SERVER_HEAD, servers.values())
+    DOCUMENT.write_text(text + "\n".join(scenarios_text()) + "\n", encoding="utf-8")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Row, str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines += [f"| {' | '.join((*row, result))} |" for row, result in sorted(rows)]
+    return "\n".join(lines) + "\n\n"
 
 
 def _is_whole(session: pytest.Session) -> bool:

@@ -1,4 +1,4 @@
-"""Install the clients that run here, each in a place of its own: `python tests/interop/install.py [npm | NAME...]`.
+"""Install the clients and servers that run here: `python tests/interop/install.py [npm | NAME...]`.
 
 The npm packages go into `node_modules`; each NAME.txt, whose packages would conflict with this project's own, into a
 virtual environment in `.venvs`. What is there already stays.
@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VENVS = HERE / ".venvs"
 NODE_MODULES = HERE / "node_modules"
-ENVIRONMENTS = ("mcp1", "fastmcp", "litellm", "skillsaw", "uv")
+ENVIRONMENTS = ("mcp1", "fastmcp", "servers", "litellm", "skillsaw", "uv")
 INSTALL_SECONDS = 900
 
 

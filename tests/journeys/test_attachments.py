@@ -89,13 +89,15 @@ async def test_a_chat_completes_and_attaches(tmp_path: Path) -> None:
             await terminal.until(lambda: len(model.requests) == 1 and terminal.lines[-1:] == [">"])
             await typed(terminal, "/no", "> /notes:review")
             await typed(terminal, " note=rain to", "> /notes:review note=rain tone=")
-            terminal.type("dry\r")
+            terminal.type("d\t")
+            await terminal.until_shown("> /notes:review note=rain tone='dry and short'")
+            terminal.type("\r")
             await terminal.until(lambda: len(model.requests) == 2 and terminal.lines[-1:] == [">"])
             terminal.type("exit\r")
             assert await terminal.ended() == 0
     assert [asked(request) for request in model.requests] == [
         [*TODAY, "Read @notes:notes://today"],
-        ["Review this note in a dry tone: rain"],
+        ["Review this note in a dry and short tone: rain"],
     ]
 
 

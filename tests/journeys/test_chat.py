@@ -16,6 +16,7 @@ from prompt_toolkit.output import DummyOutput
 
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, says
 from orchestrator_client.cli import main
+from orchestrator_client.completion import KnownNames
 from orchestrator_client.line_editor import line_editor
 from tests.journeys.test_cli import invoke
 from tests.processes import CLIENT, SERVER, environment, started
@@ -91,7 +92,7 @@ def test_the_history_does_not_follow_a_link(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     with create_app_session(input=DummyInput(), output=DummyOutput()):
-        line_editor(lambda _text: ()).history.append_string("What is one?")
+        line_editor(KnownNames([]).completions).history.append_string("What is one?")
     assert notes.read_text() == "mine"
 
 

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from agentloop.testing import ScriptedMessages, says
+from orchestrator_client.cli import main
 from tests.processes import CLIENT, Finished, environment, finished, started
 from tests.terminals import on_terminal
 
@@ -36,6 +38,7 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     file = folder.parent / ".config/orchestrator-client/config.toml"
     assert file.stat().st_mode & 0o077 == 0
     file.write_text("# mine\n[defaults]\nmax-turns = 1\ndeny = ['power']\n\n" + file.read_text())
+    assert "There is no program" not in added.err
     again = await client(folder, "add", "notes", "other")
     assert (again.code, "has a server 'notes'" in again.err) == (2, True)
     listed = await client(folder, "list")
@@ -54,6 +57,12 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     assert (await client(folder, "remove", "notes")).code == 0
     assert file.read_text().startswith("# mine\n")
     assert "has no server 'notes'" in (await client(folder, "remove", "notes")).err
+
+
+def test_adding_a_program_that_is_not_there_says_so(tmp_path: Path) -> None:
+    done = CliRunner(env={"XDG_CONFIG_HOME": str(tmp_path)}).invoke(main, ["add", "x", "no-such-command"])
+    assert done.exit_code == 0
+    assert "There is no program 'no-such-command' here now: x will not start." in done.stderr
 
 
 @pytest.mark.requirement("configuration")

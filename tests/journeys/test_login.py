@@ -34,7 +34,7 @@ async def test_a_login_is_kept_shown_used_and_forgotten(tmp_path: Path) -> None:
     with protected() as server:
         before = await run(*CLIENT, "tools", "--server", server.url, env=home(tmp_path))
         assert before.code == 1
-        assert f"down: it wants a login: orchestrator-client login {server.url}" in before.out
+        assert f"down: it requires a login: orchestrator-client login {server.url}" in before.out
 
         done = await log_in(server, tmp_path)
         assert done.code == 0, done.err
@@ -53,10 +53,11 @@ async def test_a_login_is_kept_shown_used_and_forgotten(tmp_path: Path) -> None:
         assert ", scope read" in shown.out
 
         out = await run(*CLIENT, "logout", server.url, env=home(tmp_path))
-        assert "logged out" in out.err
+        assert "logged out; the token is revoked" in out.err
+        assert (server.users.access_tokens, server.users.refresh_tokens) == ({}, {})
         assert kept(tmp_path) == []
         after = await run(*CLIENT, "tools", "--server", server.url, env=home(tmp_path))
-        assert "it wants a login" in after.out
+        assert "it requires a login" in after.out
 
 
 @pytest.mark.requirement("login")
@@ -92,7 +93,7 @@ async def test_a_token_that_expired_is_refreshed_in_a_later_process_and_a_lost_l
         server.users.refresh_tokens.clear()
         server.users.access_tokens.clear()
         lost = await run(*CLIENT, "tools", "--server", server.url, env=home(tmp_path))
-        assert "it wants a login" in lost.out
+        assert "it requires a login" in lost.out
 
 
 @pytest.mark.slow
@@ -152,7 +153,7 @@ async def test_on_a_terminal_the_first_use_asks_for_the_login_and_a_tool_for_mor
         command = (*CLIENT, "--server", server.url, "--allow", "write_note", "Write.")
         async with on_terminal(*command, env=env, columns=160) as terminal:
             assert await terminal.ended() == 0, terminal.text
-            assert "wants a login. Log in here:" in terminal.text
+            assert "requires a login. Log in here:" in terminal.text
             assert "written: rain" in terminal.text
         assert [sorted(each.scopes or []) for each in server.users.asked] == [["read"], ["read", "write"]]
 

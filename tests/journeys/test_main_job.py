@@ -229,7 +229,7 @@ def test_a_tool_that_changes_things_needs_allow_and_the_line_says_which() -> Non
         command = ["--quiet", "--server", hostile]
         refused = invoke(*command, "reset", **env)
         assert "the user has not allowed it" in str(model.requests[-1].results)
-        (option,) = re.findall(r"To allow it: (--allow \S+)$", refused.stderr, re.MULTILINE)
+        (option,) = re.findall(r"To allow it: (--allow \S+) \(", refused.stderr, re.MULTILINE)
         allowed = invoke(*command, *option.split(), "reset", **env)
         assert "refused the call" in str(model.requests[-1].results)
     assert (refused.exit_code, allowed.exit_code) == (1, 1)  # a part has failed

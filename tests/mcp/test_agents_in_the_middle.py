@@ -5,19 +5,26 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from agentloop import Agent, CallContext, DeadlineExceeded, Tool, ToolError, tool
+from agentloop import Agent, BudgetExceeded, CallContext, DeadlineExceeded, RunScope, Tool, ToolError, tool
 from agentloop.agent_files import load_agents
 from agentloop.events import Event, RunFinished, RunStarted, ToolStarted
 from agentloop.file_agents import to_agent
 from agentloop.mcp import connect
 from agentloop.mcp.file_agents import connected_agents, servers_of
+from agentloop.observers.trace import Trace
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.in_process import server
+from tests.otlp import Collector
 from tests.surface import ROOT, scripted_env
 
 LEAF, MIDDLE = "claude-haiku-5-5", "claude-sonnet-5-5"
@@ -45,6 +52,9 @@ def maker(model: ScriptedMessages) -> Callable[[Any, Sequence[Tool]], Agent]:
 
 def script(request: RecordedRequest) -> Reply:
     system = str(request.body["system"])
+    if system == "leaf" and "forever" in str(request.body["messages"][0]):
+        tokens = min(4000, request.body["max_tokens"])
+        return replace(calls(("sum_numbers", {"numbers": [1]})), usage={"input_tokens": 10, "output_tokens": tokens})
     if request.results:
         return says(f"{system} heard: {request.results[0]['content'][0]['text']}")
     if system == "lead":
@@ -56,9 +66,9 @@ def script(request: RecordedRequest) -> Reply:
     return calls(("sum_numbers", {"numbers": [1, 2]}))
 
 
-def three_processes(folder: Path, url: str) -> dict[str, Any]:
+def three_processes(folder: Path, url: str, **more: str) -> dict[str, Any]:
     """The entry of a server with an agent in the middle, whose own server publishes the agent at the end."""
-    env = scripted_env(url, PYTHONPATH=str(ROOT))
+    env = scripted_env(url, PYTHONPATH=str(ROOT), **more)
     calculator = entry("--offline")
     leaf = write(folder, "leaf", "leaf", model=LEAF, mcpServers={"calculator": calculator}, tools="calculator__sum_*")
     below = {**entry("--agents", leaf, **env), "trusted": True}
@@ -87,6 +97,37 @@ async def test_events_usage_deadline_and_cancel_pass_through_three_processes(tmp
             running = asyncio.create_task(lead.run("hold", deadline=6))
             await model.until(lambda: len(model.requests) == 12)
             await nobody_goes_on(running, DeadlineExceeded, model)
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("agents-in-the-middle")
+async def test_budget_and_trace_hold_in_three_processes(tmp_path: Path) -> None:
+    """The agent at the end never stops of itself, and what it may spend is what the first one has left."""
+    provider = TracerProvider(resource=Resource({"service.name": "lead"}))
+    context = CallContext(scope=RunScope(trace=Trace(provider).on_event))
+    with ScriptedMessages(script) as model, Collector() as collector:
+        provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{collector.url}/v1/traces")))
+        entry = three_processes(tmp_path, model.url, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        async with connect({"middle": entry}) as servers:
+            lead = Agent("lead", "lead", servers.tools, client=model.client)
+            with pytest.raises(BudgetExceeded) as ended:
+                await lead.run("add forever", max_usd=0.02, context=context)
+    used = ended.value.usage
+    assert used is not None
+    assert used.by_model[LEAF].requests == 10, "fewer than the 25 turns that it has"
+    assert used.usd is not None
+    assert 0.015 < used.usd <= 0.02
+    assert len(model.requests) == sum(each.requests for each in used.by_model.values())
+    assert {span.service for span in collector.spans} == {"lead", "mcp-calc-server"}
+    (leaf,) = collector.named("invoke_agent leaf")
+    assert [name for name in collector.above(leaf) if not name.startswith("MCP")] == [
+        "tools/call leaf_agent",
+        "execute_tool leaf_agent",
+        "invoke_agent middle",
+        "tools/call middle_agent",
+        "execute_tool middle_agent",
+        "invoke_agent lead",
+    ]
 
 
 def check_events(events: Sequence[Event]) -> None:

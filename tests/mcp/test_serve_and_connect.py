@@ -1,5 +1,6 @@
 """`serve` and `connect` as the README shows them, and what they refuse."""
 
+import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from agentloop import (
@@ -14,13 +16,12 @@ from agentloop import (
     ConfigurationError,
     Event,
     ServerChanged,
-    Tool,
     ToolStarted,
     event_from_json,
     event_to_json,
     tool,
 )
-from agentloop.mcp import ServerEntry, Servers, connect, serve
+from agentloop.mcp import ServerEntry, connect, serve
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.processes import finished, started
 from tests.surface import ROOT, Served, scripted_env, serving, text
@@ -142,6 +143,31 @@ async def test_a_lifespan_opens_what_published_agents_need_and_is_left_at_the_en
     assert listed["shout"].annotations.read_only_hint is True
 
 
+KEPT = """
+from agentloop import Agent
+from agentloop.mcp import OAuth, serve
+
+oauth = OAuth(%r, "https://agents.example/mcp", "http://127.0.0.1:9/jwks")
+serve(
+    Agent("writer", "Write."), transport="http", port=0, allow_hosts=["agents.example"], oauth=oauth,
+    durable="sqlite:runs.sqlite", respond_within=60,
+)
+"""
+
+
+@pytest.mark.requirement("public-api")
+async def test_a_program_serves_durable_runs_to_those_who_have_a_token_of_its_issuer(tmp_path: Path) -> None:
+    issuer = "https://login.example/"
+    async with (
+        program(tmp_path, KEPT % issuer, url=NOBODY, transport="http") as served,
+        httpx2.AsyncClient(base_url=served.base, headers={"host": "agents.example"}) as client,
+    ):
+        refused = await client.post("/mcp", json={})
+        about = await client.get("/.well-known/oauth-protected-resource/mcp")
+    assert (refused.status_code, about.json()["authorization_servers"]) == (401, [issuer])
+    assert (tmp_path / "runs.sqlite").exists()
+
+
 @pytest.mark.requirement("public-api")
 async def test_servers_are_urls_commands_files_and_mappings_and_only_named_ones_are_trusted(tmp_path: Path) -> None:
     file = tmp_path / "servers.json"
@@ -164,6 +190,18 @@ async def test_servers_are_urls_commands_files_and_mappings_and_only_named_ones_
         assert all(each.is_harmless for each in one.only("power"))
         with pytest.raises(ConfigurationError, match=r"powr matches no tool\. There are: sum_numbers, "):
             one.only("powr")
+
+
+@pytest.mark.requirement("tool-changes")
+async def test_tools_of_servers_follow_the_list_that_a_server_announces() -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
+    entry = {"command": sys.executable, "args": [str(ROOT / "tests/mcp/client/growing_server.py")]}
+    async with connect({"growing": entry}, trusted=True, warn=said.put_nowait) as servers:
+        agent = Agent("lead", "Grow.", servers.tools)
+        await agent.call_tool("grow", {})
+        line = await asyncio.wait_for(said.get(), 30)
+        assert line == "growing has changed its tools and has 2 now. Servers.tools has them; an agent keeps its own."
+        assert [len(servers.tools), len(agent.tools)] == [2, 1]
 
 
 @pytest.mark.requirement("public-api")
@@ -194,6 +232,11 @@ def test_what_is_no_server_is_refused(given: Sequence[Any], options: dict[str, A
         ([len], {}, "an agent or a tool is needed, not <built-in function len>. Is the function a @tool?"),
         ([writer], {"transport": "smtp"}, "transport is stdio, http or sse, not 'smtp'"),
         ([writer], {"transport": "http", "host": "192.0.2.1"}, "can be reached from other machines"),
+        ([writer], {"transport": "http", "port": 70_000}, "port is 70000: give a number from 0"),
+        ([writer], {"transport": "http", "path": "mcp"}, "path is 'mcp': a path begins with a slash"),
+        ([writer], {"token": "x" * 16}, "token and oauth are for transport="),
+        ([writer], {"respond_within": 5}, "respond_within needs durable"),
+        ([writer], {"durable": "runs.sqlite"}, "A store is sqlite:PATH or postgresql://"),
         ([writer, [word_count, writer]], {}, "More than one tool is published as writer_agent"),
     ],
 )
@@ -201,13 +244,3 @@ def test_what_cannot_be_served_is_refused(published: Sequence[Any], options: dic
     with pytest.raises(ConfigurationError) as refused:
         serve(*published, **options)
     assert said in str(refused.value)
-
-
-def test_everything_exported_is_documented_with_an_example() -> None:
-    import agentloop.mcp  # noqa: PLC0415
-
-    assert {
-        name for name in agentloop.mcp.__all__ if "Example:" not in (getattr(agentloop.mcp, name).__doc__ or "")
-    } == set()
-    assert isinstance(connect(NOBODY), Servers)
-    assert isinstance(word_count, Tool)

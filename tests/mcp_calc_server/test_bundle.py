@@ -66,6 +66,26 @@ async def test_the_agents_of_a_folder_are_served_from_the_unpacked_bundle(
 
 
 @pytest.mark.requirement("bundle")
+def test_a_package_of_functions_is_bundled_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for path, text in {
+        "agents/a.md": "---\nname: a\ndescription: A.\ntools: bundled_package.inner.texts:shout\n---\nShout.",
+        "bundled_package/inner/texts.py": "from bundled_package.common import END\n\ndef shout(text: str) -> str:\n"
+        "    return text.upper() + END\n",
+        "bundled_package/__init__.py": "",
+        "bundled_package/common.py": "END = '!'",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    done = server("bundle", "--agents", "agents", "-o", "my.mcpb")
+    assert done.exit_code == 0, done.stderr
+    with zipfile.ZipFile("my.mcpb") as archive:
+        names = {name for name in archive.namelist() if name.startswith("published/bundled_package/")}
+    assert names == {f"published/bundled_package/{name}" for name in ("__init__.py", "common.py", "inner/texts.py")}
+
+
+@pytest.mark.requirement("bundle")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

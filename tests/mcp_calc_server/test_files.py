@@ -19,7 +19,14 @@ def write(path: Path, text: str, name: str = "a.md") -> Path:
 
 @pytest.mark.requirement("agents-option")
 def test_check_says_what_would_be_published(tmp_path: Path) -> None:
-    file, other = write(tmp_path, GOOD), write(tmp_path, HEAD.replace(": a", ": b") + "---\nDo b.", "b.md")
+    b = (
+        HEAD.replace(": a", ": b")
+        + "sessions: true\nattach: true\noutput: {type: object, properties: {x: {}, y: {}}}\n"
+    )
+    file, other = (
+        write(tmp_path, GOOD),
+        write(tmp_path, b + "input: {type: object, properties: {q: {}}}\n---\nDo b.", "b.md"),
+    )
     end = server("--model", "claude-sonnet-5-5", "check", str(tmp_path))
     assert (end.exit_code, end.stderr) == (0, "")
     assert end.stdout.splitlines() == [
@@ -34,6 +41,9 @@ def test_check_says_what_would_be_published(tmp_path: Path) -> None:
         "  tool     b_agent",
         "  model    claude-sonnet-5-5",
         "  tools    none",
+        "  input    q",
+        "  output   x, y",
+        "  sessions yes",
         "  turns    25",
         f"{file}:4: warning: not available outside Claude Code: Read",
         "2 agents would be published: 1 warning.",
@@ -67,6 +77,7 @@ def test_the_offline_model_is_everybodys(tmp_path: Path) -> None:
     [
         (HEAD + "mcpServers: [git]\n---\nx", "a.md:4: error: mcpServers: git is not configured"),
         (HEAD + "mcpServers: {git: {command: x, args: 1}}\n---\nx", "a.md:4: error: mcpServers.git.args: a list is"),
+        (HEAD + "sessions: true\ninput: {type: object}\n---\nx", "a.md:4: error: Agent 'a' has sessions, so its types"),
         (HEAD + "approve: x\n---\nx", "a.md:4: error: approve is not supported yet"),
         (HEAD + "model:\n---\nx", "a.md:4: error: model has no value"),
         ("# Only a page", "a.md:1: error: no front matter"),

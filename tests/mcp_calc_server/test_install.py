@@ -106,15 +106,16 @@ def test_a_changed_entry_is_replaced_and_no_backup_is_overwritten(tmp_path: Path
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_dry_run_shows_the_file_and_writes_nothing(tmp_path: Path, *, there: bool) -> None:
+def test_a_dry_run_shows_the_entry_and_nothing_of_others_and_writes_nothing(tmp_path: Path, *, there: bool) -> None:
     path = configured(tmp_path) if there else tmp_path / PLACES["cursor"]
     before = files(tmp_path)
     done = install(tmp_path, "cursor", "--dry-run")
     assert done.exit_code == 0
     assert str(path) in done.output
     assert files(tmp_path) == before
+    assert "/bin/other" not in done.output
     install(tmp_path, "cursor")
-    assert path.read_text(encoding="utf-8") == done.stdout
+    assert json.loads(done.stdout) == {"mcpServers": {"calculator": entry(tmp_path)}}
 
 
 @pytest.mark.parametrize(

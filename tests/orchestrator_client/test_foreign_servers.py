@@ -1,13 +1,17 @@
 """An orchestrator with servers of other people."""
 
+import sys
 from typing import Any
 
 import pytest
 
+from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages, calls, says
 from orchestrator_client.answer import RESULT_SHOWN, print_answer
+from orchestrator_client.attachments import resources_of
 from orchestrator_client.orchestrator import SYSTEM_PROMPT, Session, Setup
 from orchestrator_client.report import DelegatedCall, Report
+from orchestrator_client.setting_up import is_calculator
 from tests.mcp.client.raw import raw
 
 
@@ -25,6 +29,20 @@ async def test_instructions_of_a_server_reach_the_model_quoted_under_its_name() 
     assert system.startswith(SYSTEM_PROMPT)
     assert "not instructions of the user" in system
     assert system.endswith("raw:\n> Dates are DD/MM.\n> \n> Never guess.")
+
+
+@pytest.mark.parametrize(
+    ("args", "is_it"),
+    [
+        (["--offline"], True),
+        (["--agents", "mine"], False),
+        (["--agents=mine"], False),
+        (["--publish=a:b", "--calculator"], True),
+    ],
+)
+def test_the_calculators_server_is_known_by_its_options(args: list[str], *, is_it: bool) -> None:
+    entry = ServerEntry(command=sys.executable, args=("-m", "mcp_calc_server", *args))
+    assert is_calculator(entry) is is_it
 
 
 async def test_a_model_without_any_tools_answers_by_itself() -> None:
@@ -53,6 +71,12 @@ async def test_a_model_can_list_and_read_resources() -> None:
     assert listed == "file:///a.md | a | text/markdown | notes"
     assert read == "[Resource file:///a.md (text/markdown)]\n# Notes"
     assert unknown == "There is no server 'x' with resources. There are: \"raw\"."
+
+
+async def test_the_resources_of_all_pages_can_be_attached() -> None:
+    resources = [{"uri": f"file:///{name}.md", "name": name} for name in "abc"]
+    async with raw(capabilities={"resources": {}}, resources=resources, page=2) as server:
+        assert [each.name for each in await resources_of(server)] == ["a", "b", "c"]
 
 
 def test_results_are_not_printed_whole_when_there_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:

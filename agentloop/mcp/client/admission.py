@@ -44,7 +44,9 @@ class Admission:
         """
         async with self._slots:
             if not self.breaker.admit():
-                raise ToolUnavailable(f"{self._server} keeps failing and is left alone for a while: {self._reason}")
+                raise ToolUnavailable(
+                    f"{self._server} keeps failing, so no calls are sent to it for a while: {self._reason}"
+                )
             self._on_change()
             attempt = Attempt()
             try:

@@ -14,6 +14,7 @@ from mcp.types import Tool as McpTool
 from agentloop.clock_offsets import ClockOffsets
 from agentloop.delegation_context import CLOCK
 from agentloop.mcp.client.config import ServerEntry, matches
+from agentloop.mcp.client.pages import listed_resources, listed_templates
 from agentloop.narration import clip
 
 MAX_TOOLS = 1_000
@@ -53,11 +54,10 @@ async def read_catalog(
     `unreadable` has the sentences about tools that could not be read, once they are listed. A server that does not know
     the method has no tools.
     """
-    listed: list[McpTool] = []
+    listed: list[tuple[McpTool, int]] = []
     cursor: str | None = None
     seen: set[str] = set()
     is_cut = False
-    characters = 0
     for _ in range(MAX_PAGES):
         sent = time.monotonic()
         try:
@@ -69,8 +69,8 @@ async def read_catalog(
         received = time.monotonic()
         clocks.travel = (received - sent) / 2
         clocks.asked((page.meta or {}).get(CLOCK), sent=sent, received=received)
-        listed += page.tools
-        characters += sum(map(_characters, page.tools))
+        listed += [(tool, _characters(tool)) for tool in page.tools]
+        characters = sum(size for _, size in listed)
         cursor = page.next_cursor
         is_cut = cursor is not None
         is_full = len(listed) >= MAX_TOOLS or characters > MAX_LISTED
@@ -86,23 +86,20 @@ async def has_resources(client: Client) -> bool:
     if client.server_capabilities.resources is None:
         return False
     try:
-        page = await client.list_resources(cache_mode="bypass")
-        if any(not each.uri.startswith(APPS) for each in page.resources):
-            return True
-        return bool((await client.list_resource_templates(cache_mode="bypass")).resource_templates)
+        resources = await listed_resources(client, MAX_TOOLS)
+        return any(not each.uri.startswith(APPS) for each in resources) or bool(await listed_templates(client, 1))
     except MCPError:
         return False
 
 
-def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, *, is_cut: bool) -> Catalog:
+def _select(listed: Sequence[tuple[McpTool, int]], name: str, entry: ServerEntry, *, is_cut: bool) -> Catalog:
     used: list[McpTool] = []
     too_long: list[str] = []
     too_many: list[str] = []
     space = MAX_SERVER
-    for tool in listed:
+    for tool, characters in listed:
         if not entry.uses(name, tool.name):
             continue
-        characters = _characters(tool)
         if characters > MAX_TOOL:
             too_long.append(tool.name)
         elif len(used) >= MAX_TOOLS or characters > space:
@@ -111,6 +108,8 @@ def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, *, is_cut:
             used.append(tool)
             space -= characters
     left_out = []
+    if listed and not (used or too_long or too_many):
+        left_out.append(f"The configuration leaves out all of its tools: {len(listed):,}.")
     if too_long:
         left_out.append(f"{_named(too_long)} left out: a tool may have {MAX_TOOL:,} characters, with its schemas.")
     if too_many:
@@ -120,12 +119,12 @@ def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, *, is_cut:
         )
     if is_cut:
         left_out.append(f"Its list of tools does not end; only the first {len(listed):,} were read.")
-    return Catalog(tuple(used), (*left_out, *_unknown(listed, name, entry)))
+    return Catalog(tuple(used), (*left_out, *_unknown([tool.name for tool, _ in listed], name, entry)))
 
 
-def _unknown(listed: Sequence[McpTool], name: str, entry: ServerEntry) -> Iterator[str]:
+def _unknown(listed: Sequence[str], name: str, entry: ServerEntry) -> Iterator[str]:
     for pattern in (*entry.tools, *entry.disabled_tools):
-        if pattern != "*" and not any(matches(name, tool.name, [pattern]) for tool in listed):
+        if pattern != "*" and not any(matches(name, tool, [pattern]) for tool in listed):
             yield f"It has no tool {clip(pattern, 64)}, which the configuration names."
 
 

@@ -67,7 +67,7 @@ class ServerEntry(BaseModel):
     Aliases of a field are the names that hosts use. Patterns for names of tools are those of `fnmatch`.
 
     Example:
-        >>> ServerEntry(command="uvx", args=("mcp-server-git",), disabled_tools=("git_reset",))
+        ServerEntry(command="uvx", args=("mcp-server-git",), disabled_tools=("git_reset",))
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
@@ -233,7 +233,7 @@ def servers_to_use(
         elif configured[given].is_enabled:
             chosen[given] = configured[given]
         else:
-            raise ConfigurationError(f"--server {given}: the configuration has this server disabled.")
+            raise ConfigurationError(f"--server {given}: this server is disabled in the configuration.")
     return chosen
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -171,14 +171,7 @@ class Connection:
             ToolUnavailable: the server cannot be reached, or went away before it answered.
             ToolError: the server refused the call or took too long.
         """
-        async with self._admission.call() as attempt:
-            session = attempt.session = await self._connected(patience)
-            try:
-                return await self._call(session, tool, arguments, progress, delegation, asker)
-            except SessionRefused:
-                self._connection_lost(session, "the server ended the session")
-                session = attempt.session = await self._connected(max(patience, self._connect_timeout))
-                return await self._call(session, tool, arguments, progress, delegation, asker)
+        return await self._ask(patience, lambda session: session.call(tool, arguments, progress, delegation, asker))
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Make another request than a call, for example `lambda client: client.get_prompt("review")`.
@@ -187,21 +180,21 @@ class Connection:
             ToolUnavailable: the server cannot be reached, or went away before it answered.
             ToolError: the server refused the request or took too long.
         """
+        return await self._ask(self._connect_timeout, lambda session: session.request(make))
+
+    async def _ask(self, patience: float, make: Callable[[SdkSession], Awaitable[T]]) -> T:
         async with self._admission.call() as attempt:
-            session = attempt.session = await self._connected(self._connect_timeout)
+            session = attempt.session = await self._connected(patience)
             try:
-                return await session.request(make)
-            except ConnectionLost as lost:
-                self._connection_lost(session, str(lost))
-                raise self._unavailable() from None
+                return await self._answer(session, make)
             except SessionRefused:
                 self._connection_lost(session, "the server ended the session")
-                session = attempt.session = await self._connected(self._connect_timeout)
-                return await session.request(make)
+                session = attempt.session = await self._connected(max(patience, self._connect_timeout))
+                return await self._answer(session, make)
 
-    async def _call(self, session: SdkSession, *call: Any) -> CallToolResult:
+    async def _answer(self, session: SdkSession, make: Callable[[SdkSession], Awaitable[T]]) -> T:
         try:
-            return await session.call(*call)
+            return await make(session)
         except ConnectionLost as lost:
             self._connection_lost(session, str(lost))
             raise self._unavailable() from None
@@ -211,7 +204,7 @@ class Connection:
             if self.login is None or not self.login.is_needed:
                 raise
             reason = f" ({self.login.error})" if self.login.error else ""
-            raise ToolError(f"{error}. The server wants a login{reason}.") from None
+            raise ToolError(f"{error}. The server requires a login{reason}.") from None
 
     async def _connected(self, patience: float) -> SdkSession:
         if self._session is None and patience > 0:

@@ -11,7 +11,7 @@ import mimetypes
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -40,6 +40,8 @@ READ_RESOURCE = "read_mcp_resource"
 MAX_LABEL = 500
 """Characters of a URI, a name or a media type that are shown."""
 
+_GIVEN = "(as above)"
+"""Instead of a content block that structured content repeats."""
 _META = {SESSION, STEPS, USAGE}
 """What is kept of a result's `_meta`."""
 _TEXT_TYPES = re.compile(r"text/.*|application/(.*[+])?(json|xml|yaml|toml|javascript|sql|x-sh|x-yaml)|image/svg[+]xml")
@@ -140,13 +142,24 @@ async def output_of(
     structured = (result.meta or {}).get(STRUCTURED, result.structured_content)
     text = "\n".join(str(block["text"]) for block in content.blocks if block["type"] == "text")
     has_content = bool(content.blocks)
-    if structured is not None and (not has_content or (adds_structured and _says_more(structured, text))):
-        content.text(exact_json.dumps(structured))
+    given = [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in result.content]
+    rest = _without_given(structured, given)
+    if structured is not None and (not has_content or (adds_structured and _says_more(rest, text))):
+        content.text(exact_json.dumps(rest))
     if result.is_error and not content.blocks:
         content.blocks += ToolOutput.error("").content
     kept = structured if isinstance(structured, Mapping) else None
     meta = {key: value for key, value in (result.meta or {}).items() if key in _META}
     return ToolOutput(tuple(content.blocks), kept, result.is_error, server, meta or None), content.notes
+
+
+def _without_given(structured: Any, given: Sequence[Any]) -> Any:
+    """Structured content without the content blocks beside it: some servers repeat their images in it."""
+    if structured in given:
+        return _GIVEN
+    if isinstance(structured, dict):
+        return {key: _without_given(each, given) for key, each in structured.items()}
+    return [_without_given(each, given) for each in structured] if isinstance(structured, list) else structured
 
 
 def _says_more(structured: Any, text: str) -> bool:
@@ -174,7 +187,7 @@ def _leaves(value: Any) -> Iterable[str]:
             stack += each.values()
         elif isinstance(each, list):
             stack += each
-        elif each is not None and not isinstance(each, bool):
+        elif each is not None and each != _GIVEN and not isinstance(each, bool):
             yield str(each).strip()
 
 

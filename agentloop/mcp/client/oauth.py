@@ -27,6 +27,8 @@ from agentloop.mcp.client.oauth_store import Login, LoginStore
 
 LOGIN_TIMEOUT = 300.0
 """Seconds a person has for a login."""
+REVOKE_TIMEOUT = 10.0
+"""Seconds for each step of a request that revokes a token."""
 MAX_FLOWS = 2
 """Times one request obtains a token: by a refresh, and by a login."""
 CLIENT_NAME = "orchestrator-client"
@@ -115,6 +117,29 @@ class ServerLogin(httpx2.Auth):
             if self.is_needed or not _wants_token(refused):
                 return
 
+    async def revoke(self) -> str | None:
+        """Revoke the tokens at the authorization server (RFC 7009). Returns why that was not done, or None."""
+        await self._tokens.load()
+        context = self._context
+        endpoint = context.oauth_metadata.revocation_endpoint if context.oauth_metadata else None
+        tokens, client = context.current_tokens, context.client_info
+        if endpoint is None or tokens is None or client is None:
+            return "the authorization server does not offer that"
+        if not _is_safe(str(endpoint)):
+            return f"its address for that is not an https address: {str(endpoint)[:200]}"
+        try:
+            async with httpx2.AsyncClient(timeout=REVOKE_TIMEOUT) as http:
+                for kind in ("refresh_token", "access_token"):
+                    if token := getattr(tokens, kind):
+                        form = {"token": token, "token_type_hint": kind, "client_id": client.client_id}
+                        data, headers = context.prepare_token_auth(form, {})
+                        async with http.stream("POST", str(endpoint), data=data, headers=headers) as response:
+                            if not response.is_success:
+                                return f"HTTP {response.status_code}"
+        except (OSError, httpx2.HTTPError, OAuthFlowError) as error:
+            return str(error) or type(error).__name__
+        return None
+
     @property
     def _is_ready(self) -> bool:
         """Whether a request can be sent without obtaining a token first."""
@@ -198,12 +223,12 @@ class ServerLogin(httpx2.Auth):
     async def _show(self, url: str) -> None:
         assert self._browser is not None
         assert self._callback is not None
-        metadata, parts = self._context.oauth_metadata, httpx2.URL(url)
+        metadata = self._context.oauth_metadata
         if metadata is not None and "S256" not in (metadata.code_challenge_methods_supported or ()):
             raise OAuthFlowError("the authorization server does not support PKCE")
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.host in _LOOPBACK):
+        if not _is_safe(url):
             raise OAuthFlowError(f"the login page {url[:200]!r} is not an https address")
-        self._callback.state = parts.params.get("state")
+        self._callback.state = httpx2.URL(url).params.get("state")
         self._opening = asyncio.create_task(self._browser.open(self._name, url, self._callback.receive))
 
     async def _result(self) -> AuthorizationCodeResult:
@@ -338,6 +363,12 @@ def _machine(settings: OAuthSettings, address: str, tokens: _Tokens) -> OAuthCli
         issuer=client_id, subject=client_id, signing_key=key, signing_algorithm=settings.signing_algorithm
     )
     return PrivateKeyJWTOAuthProvider(address, tokens, client_id, signed.create_assertion_provider(), issuer=issuer)
+
+
+def _is_safe(url: str) -> bool:
+    """Whether secrets may be sent to an address: by https, or to this computer."""
+    parts = httpx2.URL(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.host in _LOOPBACK)
 
 
 def _header(tokens: OAuthToken) -> str:

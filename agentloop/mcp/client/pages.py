@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from mcp import Client
+from mcp.types import Resource, ResourceTemplate
+
 T = TypeVar("T")
 
 
@@ -21,3 +24,25 @@ async def all_pages(page: Callable[[str | None], Awaitable[tuple[Sequence[T], st
         if cursor is None or not items:
             break
     return found[:at_most]
+
+
+async def listed_resources(client: Client, at_most: int) -> list[Resource]:
+    """The first resources of a server; none if it says that it has none."""
+    if client.server_capabilities.resources is None:
+        return []
+
+    async def page(cursor: str | None) -> tuple[Sequence[Resource], str | None]:
+        result = await client.list_resources(cursor=cursor, cache_mode="bypass")
+        return result.resources, result.next_cursor
+
+    return await all_pages(page, at_most)
+
+
+async def listed_templates(client: Client, at_most: int) -> list[ResourceTemplate]:
+    """The first resource templates of a server."""
+
+    async def page(cursor: str | None) -> tuple[Sequence[ResourceTemplate], str | None]:
+        result = await client.list_resource_templates(cursor=cursor, cache_mode="bypass")
+        return result.resource_templates, result.next_cursor
+
+    return await all_pages(page, at_most)

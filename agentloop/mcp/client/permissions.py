@@ -22,7 +22,7 @@ def refusal(name: str, server: str, pattern: str, warn: Callable[[str], None]) -
     async def refuse(_arguments: Mapping[str, Any]) -> None:
         warn(
             f"{server}: {name} was not called: it may change things, and nobody allowed it. "
-            f"To allow it: --allow {shlex.quote(pattern)}"
+            f"To allow it: --allow {shlex.quote(pattern)} (in Python allow=[{pattern!r}])"
         )
         raise ToolError(
             f"{name} was not called, because it may change things and the user has not allowed it. "

@@ -85,6 +85,8 @@ def remote_tools(
     space = MAX_ALL
     for connection, names in zip(connections, name_tools(offers, reserved), strict=True):
         problems = list(connection.left_out)
+        if connection.tools and all(names.is_denied(tool.name, deny) for tool in connection.tools):
+            problems.append(f"--deny leaves out all of its tools: {len(connection.tools):,}.")
         for listing in connection.tools:
             if names.is_denied(listing.name, deny):
                 continue

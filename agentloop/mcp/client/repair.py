@@ -91,9 +91,12 @@ def _input_schema(schema: Any) -> dict[str, Any]:
     """The schema of an object. A schema that is missing or none says nothing of the arguments."""
     if not isinstance(schema, dict):
         return {"type": "object"}
-    properties = schema.get("properties")
+    properties, required = schema.get("properties"), schema.get("required")
     if isinstance(properties, dict):  # `true` is a schema, too, but not for the SDK
         schema = schema | {"properties": {key: {} if value is True else value for key, value in properties.items()}}
+        if isinstance(required, list):  # zod, in TypeScript, requires what has a default, as in its output
+            defaults = [key for key, value in properties.items() if isinstance(value, dict) and "default" in value]
+            schema = schema | {"required": [key for key in required if key not in defaults]}
     return {**schema, "type": "object"}
 
 

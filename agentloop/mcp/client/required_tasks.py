@@ -44,7 +44,7 @@ async def call_as_task(
         MCPError: the server refused the call or the task.
         ToolError: there was no result in time.
     """
-    late = ToolError(f"{params.name} gave no result within {seconds:g} s and was cancelled.")
+    late = ToolError(f"{params.name} returned no result within {seconds:g} s and was cancelled.")
     async with time_limit(seconds, late):
         request = CallToolRequest(params=params.model_copy(update={"task": TaskMetadata()}))
         created = await session.send_request(request, CreateTaskResult, progress_callback=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mcp import Client, MCPError
 from mcp.types import Resource, ResourceTemplate
@@ -11,7 +12,7 @@ from mcp.types import Resource, ResourceTemplate
 from agentloop import CallContext, Tool, ToolError, ToolOutput, tool
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import READ_RESOURCE, Content
-from agentloop.mcp.client.pages import all_pages
+from agentloop.mcp.client.pages import listed_resources, listed_templates
 from agentloop.narration import clip
 
 LIST_RESOURCES = "list_mcp_resources"
@@ -41,10 +42,7 @@ def resource_tools(connections: Sequence[Connection]) -> list[Tool]:
         read_only=True,
     )
     async def list_resources(server: str) -> str:
-        client = named(server)
-        lines = [_line(each.uri, each) for each in await client.request(_resources)]
-        lines += [_line(each.uri_template, each) for each in await client.request(_templates)]
-        return "\n".join(lines) or "It lists no resources."
+        return "\n".join(await named(server).request(_listed)) or "It lists no resources."
 
     @tool(name=READ_RESOURCE, description=f"Read one resource of a server by its URI. {about}", read_only=True)
     async def read_resource(context: CallContext, server: str, uri: str) -> ToolOutput:
@@ -59,20 +57,11 @@ def resource_tools(connections: Sequence[Connection]) -> list[Tool]:
     return [list_resources, read_resource]
 
 
-async def _resources(client: Client) -> list[Resource]:
-    async def page(cursor: str | None) -> tuple[Sequence[Resource], str | None]:
-        result = await client.list_resources(cursor=cursor, cache_mode="bypass")
-        return result.resources, result.next_cursor
-
-    return await all_pages(page, MAX_LISTED)
-
-
-async def _templates(client: Client) -> list[ResourceTemplate]:
-    try:
-        page = await client.list_resource_templates(cache_mode="bypass")
-    except MCPError:  # many servers do not have the method
-        return []
-    return page.resource_templates[:MAX_LISTED]
+async def _listed(client: Client) -> list[str]:
+    lines = [_line(each.uri, each) for each in await listed_resources(client, MAX_LISTED)]
+    with suppress(MCPError):  # many servers do not have the method
+        lines += [_line(each.uri_template, each) for each in await listed_templates(client, MAX_LISTED)]
+    return lines
 
 
 def _line(uri: str, each: Resource | ResourceTemplate) -> str:

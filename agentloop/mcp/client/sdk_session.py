@@ -131,6 +131,7 @@ class SdkSession:
         self._keys = keys
         self._auth = auth
         self._clocks = ClockOffsets()
+        self._repair = Repair()
         self._client: Client | None = None
         self._tool_changes = ToolChanges()
         self._calls: set[asyncio.Task[Any]] = set()
@@ -171,22 +172,23 @@ class SdkSession:
 
         async def read_again() -> None:
             with suppress(MCPError):
-                self.catalog = await read_catalog(client, self._clocks, self._name, self._entry)
-                self.on_tools_changed()
+                catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+                if catalog != self.catalog:  # some servers announce a change once they are up
+                    self.catalog = catalog
+                    self.on_tools_changed()
 
         # A stream over HTTP that a proxy cuts would end the SDK's client with its calls.
         await self._tool_changes.follow(client, read_again, listens=self.route.transport == "stdio")
 
     async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd, deadline: float) -> None:
         """Try the routes to the server, one after the other. A busy server is tried again if it says when."""
-        repair = Repair()
-        transports = Transports(self._entry, repair, server_log, on_end, self._auth)
+        transports = Transports(self._entry, self._repair, server_log, on_end, self._auth)
         while True:
             state = CallState()
             attempt = AsyncExitStack()
             token = current_call.set(state)
             try:
-                self._client = await self._connected(attempt, transports, repair, server_log)
+                self._client = await self._connected(attempt, transports, server_log)
             except BaseException as error:
                 await attempt.aclose()
                 self.failure = state.failure
@@ -213,9 +215,7 @@ class SdkSession:
         status = None if failure is None else failure.status
         return self.route.otherwise(self._entry, has_exited=has_exited, status=status)
 
-    async def _connected(
-        self, stack: AsyncExitStack, transports: Transports, repair: Repair, server_log: TextIO
-    ) -> Client:
+    async def _connected(self, stack: AsyncExitStack, transports: Transports, server_log: TextIO) -> Client:
         transport = await transports.open(stack, self.route)
         extensions = [AgentExtension(self._delegations), TasksClient(lambda: not self.has_ended)]
         client = Client(
@@ -235,7 +235,7 @@ class SdkSession:
         self.keeps_runs = isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True
         self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
         self.has_resources = await has_resources(client)
-        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, repair.left_out)
+        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
         await transports.connected(by_handshake=by_handshake)
         return client
 
@@ -269,7 +269,7 @@ class SdkSession:
             delegation.events.sent(self._clocks)
             delegation.on_activity = state.on_activity
         seconds = self._entry.seconds or CALL_TIMEOUT
-        late = ToolError(f"{self._name} gave no result in time: it had {seconds:g} s.")
+        late = ToolError(f"{self._name} returned no result in time: it had {seconds:g} s.")
         try:
             async with time_limit(seconds, late) as state.limit:
                 await self._until_done_or_idle(call, state)
@@ -311,7 +311,7 @@ class SdkSession:
         while not call.done():
             left = state.last_activity + IDLE_TIMEOUT - time.monotonic()
             if left <= 0:
-                raise ToolError(f"{self._name} gave no result and no progress for {IDLE_TIMEOUT:g} s.")
+                raise ToolError(f"{self._name} returned no result and no progress for {IDLE_TIMEOUT:g} s.")
             await asyncio.wait({call}, timeout=min(left, IDLE_TIMEOUT))
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
@@ -376,12 +376,12 @@ class SdkSession:
             if state.failure is not None and state.failure.status in _BUSY:
                 raise ServerBusy(f"{self._name} refused the call: {message}", state.failure) from None
             if error.code == REQUEST_TIMEOUT:
-                raise ToolError(f"{self._name} gave no result in time: {message}") from None
+                raise ToolError(f"{self._name} returned no result in time: {message}") from None
             raise ToolError(f"{self._name} refused the call: {message}") from None
         except (OSError, httpx2.HTTPError) as error:
             raise ConnectionLost(self.described(error)) from None
         except ValidationError as error:
-            raise ToolError(f"{self._name} gave a result that cannot be read: {self._shown(str(error))}") from None
+            raise ToolError(f"{self._name} returned a result that cannot be read: {self._shown(str(error))}") from None
 
     def _message(self, error: MCPError, failure: HttpFailure | None) -> str:
         """What the server says of an error, with its HTTP status and its details."""

@@ -43,6 +43,8 @@ class Servers:
 
     reserved: frozenset[str] = frozenset()
     """Names that no tool of a server gets."""
+    changed_tools = "Servers.tools has them; an agent keeps its own."
+    """What is said of tools that a server has changed."""
 
     def __init__(
         self,
@@ -77,7 +79,12 @@ class Servers:
     def connection(self, name: str, entry: ServerEntry) -> Connection:
         """A connection to a server, not open yet."""
         return Connection(
-            name, entry, connect_timeout=self._connect_timeout, server_log=sys.stderr, changed=self.report
+            name,
+            entry,
+            connect_timeout=self._connect_timeout,
+            server_log=sys.stderr,
+            changed=self.report,
+            tools_changed=self.on_tools_changed,
         )
 
     def why_down(self, connection: Connection) -> str:
@@ -172,6 +179,10 @@ class Servers:
                 run="", agent="", server=connection.name, is_up=connection.is_up, breaker=state, reason=reason
             )
         )
+
+    def on_tools_changed(self, connection: Connection) -> None:
+        """Say that a server has changed its tools."""
+        self.say(f"{connection.name} has changed its tools and has {len(connection.tools)} now. {self.changed_tools}")
 
     def _has_fallback(self, connection: Connection) -> bool:
         """Whether the server offers the local fallbacks' tools: as `fallback_servers` says, or by what it listed."""

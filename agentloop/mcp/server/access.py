@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,23 +16,36 @@ from typing import Any
 
 import jwt
 from mcp.server.auth.provider import AccessToken, TokenVerifier
-from pydantic import AnyHttpUrl
+from mcp.server.auth.routes import build_resource_metadata_url
+from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
 
 from agentloop import ConfigurationError
 from agentloop.mcp.server.jwks import KeySet, algorithms_for
+from agentloop.mcp.server.scopes import Scopes
 
 SHORTEST_TOKEN = 16
 MAX_TOKEN = 16_000
 """Characters of a token. Longer ones are refused unread."""
 
+# As it was given: clients compare it with what the authorization server says, and a slash more is another URL.
+_URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True))
+
 
 @dataclass(frozen=True, slots=True)
 class OAuth:
-    """An authorization server. `audience` is this server's own URL as clients know it."""
+    """An authorization server: its URL, and that of its keys. `audience` is this server's own URL as clients know it.
+
+    `scopes` are what tokens need.
+
+    Example:
+        oauth = OAuth("https://login.example", "https://agents.example/mcp", "https://login.example/jwks")
+        serve(writer, transport="http", host="0.0.0.0", allow_hosts=["agents.example"], oauth=oauth)
+    """
 
     issuer: str
     audience: str
     jwks: str
+    scopes: Scopes = field(default_factory=Scopes)
 
 
 class SharedToken(TokenVerifier):
@@ -77,11 +90,17 @@ class OAuthTokens(TokenVerifier):
         return AccessToken(
             token="",
             client_id=str(claims.get("client_id") or claims.get("azp") or claims["sub"]),
-            scopes=str(claims.get("scope", "")).split(),
+            scopes=_scopes(claims),
             expires_at=int(claims["exp"]),
             resource=self._oauth.audience,
             subject=str(claims["sub"]),
         )
+
+
+def _scopes(claims: Mapping[str, Any]) -> list[str]:
+    """RFC 9068 has text in `scope`; some authorization servers have a list, or call it `scp`."""
+    value = claims.get("scope") or claims.get("scp") or ()
+    return value.split() if isinstance(value, str) else [str(each) for each in value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +110,12 @@ class Access:
     verifier: TokenVerifier | None = None
     resource: AnyHttpUrl | None = None
     issuers: list[AnyHttpUrl] = field(default_factory=list)
+    scopes: Scopes = field(default_factory=Scopes)
+
+    @property
+    def metadata(self) -> AnyHttpUrl | None:
+        """Where clients find the protected resource metadata."""
+        return build_resource_metadata_url(self.resource) if self.resource else None
 
     @asynccontextmanager
     async def verifying(self) -> AsyncIterator[None]:
@@ -113,13 +138,15 @@ def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = Non
     if token is not None and oauth is not None:
         raise ConfigurationError("Give a token or an OAuth issuer, not both.")
     if oauth is not None:
-        return Access(OAuthTokens(oauth), AnyHttpUrl(oauth.audience), [AnyHttpUrl(oauth.issuer)])
+        issuer, audience = (_URL.validate_python(each) for each in (oauth.issuer, oauth.audience))
+        return Access(OAuthTokens(oauth), audience, [issuer], oauth.scopes)
     if token is not None:
         return Access(SharedToken(token))
     if not is_loopback(host):
         raise ConfigurationError(
             f"{host} can be reached from other machines, and anyone there could call the agents at your expense. "
-            "Give a token (--token-file, or MCP_CALC_TOKEN in the environment) or --oauth-issuer, or bind to 127.0.0.1."
+            "Give a token (--token-file, or MCP_CALC_TOKEN in the environment; in Python token=) or --oauth-issuer "
+            "(oauth=), or bind to 127.0.0.1."
         )
     return Access()
 

@@ -149,7 +149,7 @@ class DurableCalls:
         """
         order = _order_for(call)
         if self.engine.is_full:
-            raise ToolError("The server is full: too many agent calls run and wait. Try again later.")
+            raise ToolError("The server is full: too many agent calls are running and waiting. Try again later.")
         run_id = order.run_id(call.key)
         self._clients[run_id] = call.client
         if len(self._clients) > REMEMBERED:

@@ -123,7 +123,7 @@ class MemoryRuns:
             return
         ended = [run.state for run in self._runs.values() if run.state.status != "working"]
         if not ended:
-            raise ToolError("The server is full: too many agent calls run and wait. Try again later.")
+            raise ToolError("The server is full: too many agent calls are running and waiting. Try again later.")
         del self._runs[min(ended, key=lambda state: (state.owner != owner, state.updated)).id]
 
     def _drop_later(self, run_id: str) -> None:

@@ -21,7 +21,7 @@ class Offered:
     """The prompts and resources that a server publishes, beside the page of the timeline.
 
     Raises:
-        ConfigurationError: a name or a URI is there twice.
+        ConfigurationError: a name or a URI is defined twice.
     """
 
     def __init__(self, publication: Publication, prompts: Sequence[Prompt], resources: Sequence[Resource]) -> None:

@@ -7,18 +7,20 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from agentloop import Agent, ConfigurationError, Tool
-from agentloop.mcp.server import logs, serving
+from agentloop import Agent, ConfigurationError, Tool, logs
+from agentloop.mcp.server import serving
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.resources import Resource
-from agentloop.mcp.server.serving import Lifespan, ServerInfo
+from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
 
 if TYPE_CHECKING:
+    from agentloop.mcp.server.access import OAuth
     from agentloop.mcp.server.web import Address
 
 Transport = Literal["stdio", "http", "sse"]
 PATHS = {"http": "/mcp", "sse": "/sse"}
 """The default path of the URL for a transport."""
+PORTS = range(65_536)
 SEVERAL = "agents"
 """The name of a server that publishes more than one agent, unless it is given another."""
 
@@ -30,6 +32,10 @@ def serve(
     port: int = 8000,
     path: str | None = None,
     token: str | None = None,
+    oauth: OAuth | None = None,
+    allow_hosts: Sequence[str] = (),
+    durable: str | None = None,
+    respond_within: float | None = None,
     name: str | None = None,
     title: str | None = None,
     version: str = "0",
@@ -42,9 +48,16 @@ def serve(
 
     An agent becomes the tool `<its name>_agent`. Over `"http"` (streamable HTTP) or `"sse"` the URL is written to
     stderr; port 0 takes a free one. An address that other machines can reach needs a `token`, which clients send as a
-    bearer token. Clients see `name`, `title`, `version` and `instructions`, which they may show to their model; without
-    a `name` the server is called as the one agent or tool that it publishes, or "agents". `prompts` and `resources` are
-    for the client's user: see `Prompt` and `Resource`.
+    bearer token, or `oauth`, the authorization server that issues the tokens. `allow_hosts` are names besides `host`
+    that clients use for the server.
+
+    `durable` is a store, `sqlite:PATH` or a `postgresql://` URL (extra `durable`): calls of agents that were under way
+    go on in the next process with the same store. A call that takes longer than `respond_within` seconds returns the id
+    of its run, for the tool `get_run`.
+
+    Clients see `name`, `title`, `version` and `instructions`, which they may show to their model; without a `name` the
+    server is called as the one agent or tool that it publishes, or "agents". `prompts` and `resources` are for the
+    client's user: see `Prompt` and `Resource`.
 
     `lifespan` is a function without arguments that returns an async context manager: it is entered before serving, and
     the agents and tools that it yields are published too. So an agent can use what has to be opened first:
@@ -65,6 +78,15 @@ def serve(
     items = list(_flat(published))
     if not items and lifespan is None:
         raise ConfigurationError("serve: there is nothing to publish. Give agents or tools, or a lifespan.")
+    agents = [each for each in items if isinstance(each, Agent)]
+    if respond_within is not None and durable is None:
+        raise ConfigurationError("serve: respond_within needs durable: the run has to be stored.")
+    if transport == "stdio" and (token or oauth):
+        raise ConfigurationError(
+            'serve: token and oauth are for transport="http": stdio serves the program that starts it.'
+        )
+    at = (host, port, path, token, oauth, tuple(allow_hosts))
+    address = None if transport == "stdio" else _address(transport, *at)
     logs.configure()
     if transport == "stdio" and sys.stdin.isatty():
         _say("waiting for an MCP client on stdin; Ctrl-C ends it")
@@ -72,9 +94,10 @@ def serve(
         asyncio.run(
             serving.serve(
                 [each for each in items if isinstance(each, Tool)],
-                [each for each in items if isinstance(each, Agent)],
+                agents,
                 info=ServerInfo(name or default_name([each.name for each in items]), title, version, instructions),
-                address=None if transport == "stdio" else _address(transport, host, port, path, token),
+                address=address,
+                durable=None if durable is None else Durable(durable, agents, respond_within),
                 announce=lambda url: _say(f"listening at {url}"),
                 lifespan=lifespan,
                 prompts=prompts,
@@ -100,15 +123,28 @@ def _flat(published: Iterable[Agent | Tool | Sequence[Agent | Tool]]) -> Iterabl
             raise ConfigurationError(f"serve: an agent or a tool is needed, not {each!r}. Is the function a @tool?")
 
 
-def _address(transport: Literal["http", "sse"], host: str, port: int, path: str | None, token: str | None) -> Address:
+def _address(  # noqa: PLR0917
+    transport: Literal["http", "sse"],
+    host: str,
+    port: int,
+    path: str | None,
+    token: str | None,
+    oauth: OAuth | None,
+    names: tuple[str, ...],
+) -> Address:
     if transport not in PATHS:
         raise ConfigurationError(f"serve: transport is stdio, http or sse, not {transport!r}.")
+    if port not in PORTS:
+        raise ConfigurationError(f"serve: port is {port!r}: give a number from 0, for a free one, to 65535.")
+    path = path or PATHS[transport]
+    if not path.startswith("/"):
+        raise ConfigurationError(f"serve: path is {path!r}: a path begins with a slash.")
     from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
     from agentloop.mcp.server.web import Address  # noqa: PLC0415 - only for HTTP
 
     kind: Literal["streamable-http", "sse"] = "streamable-http" if transport == "http" else "sse"
-    access = access_for(host, token=token)
-    return Address(kind, host=host, port=port, path=path or PATHS[transport], access=access)
+    access = access_for(host, token=token, oauth=oauth)
+    return Address(kind, host=host, port=port, path=path, names=names, access=access)
 
 
 def _say(text: str) -> None:

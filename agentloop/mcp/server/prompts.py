@@ -36,7 +36,8 @@ class Prompt:
         serve(writer, prompts=[review])
 
     Raises:
-        ConfigurationError: `values` are given for an argument that there is not.
+        ConfigurationError: it has no name, its content is neither text nor function, or `values` are given for an
+            argument that there is not.
     """
 
     name: str
@@ -46,6 +47,11 @@ class Prompt:
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not str(self.name or "").strip():
+            raise ConfigurationError(f"Prompt {self.name!r}: give it a name.")
+        if not isinstance(self.content, str) and not callable(self.content):
+            kind = type(self.content).__name__
+            raise ConfigurationError(f"Prompt {self.name!r}: its content is {kind}. Give a text or a function.")
         if unknown := sorted({*self.values} - {*self.arguments}):
             known = ", ".join(self.arguments) or "none"
             raise ConfigurationError(f"Prompt {self.name!r} has no argument {unknown[0]!r}. It has: {known}.")

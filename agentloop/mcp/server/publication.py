@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +38,7 @@ from agentloop import (
     create_agent_tool_async,
     dispatch,
     exact_json,
+    logs,
 )
 from agentloop.clock_offsets import clock_now
 from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, STEPS, DelegationContext
@@ -68,7 +71,8 @@ LIMITS = Limits()
 
 Context = ServerRequestContext[Any, Any]
 Result = types.CallToolResult | types.InputRequiredResult
-_GONE = ToolOutput.error("The client is gone.")
+_GONE = ToolOutput.error("The client has disconnected.")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +235,12 @@ class Publication:
         report = CallReport(call.tool.name, _channel(context, delegation), batcher)
         emit = report.on_event if timeline is None else fan_out(report.on_event, timeline.on_event)
 
+        began = time.monotonic()
+
         def finish(output: ToolOutput) -> types.CallToolResult:
             result = result_of(output)
+            seconds = round(time.monotonic() - began, 3)
+            logs.info(_log, "call answered", tool=call.tool.name, seconds=seconds, is_error=result.is_error)
             if delegation.call and delegation.events:
                 result.meta = {**(result.meta or {}), EVENTS: {"count": report.event_count, "rest": report.rest}}
             if timeline is not None:

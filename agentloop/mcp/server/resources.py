@@ -56,8 +56,13 @@ class Resource:
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not _URI.fullmatch(self.uri):
+        if not _URI.fullmatch(str(self.uri)):
             raise ConfigurationError(f"Resource {self.uri!r}: a URI has a scheme, for example docs://style.")
+        if not isinstance(self.content, str | bytes | Path) and not callable(self.content):
+            kind = type(self.content).__name__
+            raise ConfigurationError(
+                f"Resource {self.uri}: its content is {kind}. Give text, bytes, a Path or a function."
+            )
         if self.variables and not callable(self.content):
             raise ConfigurationError(f"Resource {self.uri}: a template needs a function with its variables.")
         if unknown := sorted({*self.values} - {*self.variables}):

@@ -76,7 +76,7 @@ def build_server(
     """An MCP server for any transport. It speaks all revisions the SDK knows.
 
     Raises:
-        ConfigurationError: a prompt or a resource is there twice.
+        ConfigurationError: a prompt or a resource is defined twice.
     """
     server: Server[Any] = Server(
         info.name,
@@ -196,7 +196,7 @@ async def _durable_calls(durable: Durable | None, options: ServerOptions) -> Asy
         from agentloop.durable.store import Store  # noqa: PLC0415
         from agentloop.mcp.server.durable_calls import DurableCalls  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigurationError(f"--durable needs the extra 'durable', which is not installed ({error}).") from None
+        raise ConfigurationError(f"Durable runs need the extra 'durable', which is not installed ({error}).") from None
     store = Store.named(durable.store)
     if durable.sharing is not None and not store.is_shared:
         raise ConfigurationError("Only a PostgreSQL store is shared: workers and --queue options need one.")

@@ -17,8 +17,8 @@ from typing import Any, Literal, cast
 import anyio
 import uvicorn
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
-from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
-from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
+from mcp.server.auth.routes import create_protected_resource_routes
 from mcp.server.lowlevel import Server
 from mcp.server.sse import SseServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -43,6 +43,7 @@ from agentloop.mcp.server.connections import Connections, GuardedProtocol, max_c
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
+from agentloop.mcp.server.scopes import RequireToken, RequireToolScopes
 from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
 from agentloop.mcp.server.unread import BoundedSender
 from agentloop.signals import on_signals
@@ -165,12 +166,11 @@ def web_app(server: Server[Any], address: Address, sessions_per_minute: int = CA
     middleware: list[Middleware] = []
     endpoint: ASGIApp = inner
     if access.verifier is not None:
-        metadata = build_resource_metadata_url(access.resource) if access.resource else None
         backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
         middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
-        endpoint = RequireAuthMiddleware(inner, [], metadata)
+        endpoint = RequireToken(inner, access.scopes, access.metadata)
         if access.resource is not None:
-            routes += create_protected_resource_routes(access.resource, access.issuers)
+            routes += create_protected_resource_routes(access.resource, access.issuers, access.scopes.all or None)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -182,6 +182,10 @@ def web_app(server: Server[Any], address: Address, sessions_per_minute: int = CA
     app.state.is_stopping = lambda: False
     app.state.on_started = lambda: None
     return app
+
+
+def _scoped(app: ASGIApp, access: Access) -> ASGIApp:
+    return RequireToolScopes(app, access.scopes, access.metadata) if access.scopes.of_tools else app
 
 
 def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -> Starlette:
@@ -203,7 +207,7 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
         async with manager.run():
             yield
 
-    return Starlette(routes=[Route(address.path, JsonBody(Endpoint()))], lifespan=lifespan)
+    return Starlette(routes=[Route(address.path, JsonBody(_scoped(Endpoint(), address.access)))], lifespan=lifespan)
 
 
 def _watch_disconnect(scope: Scope, receive: Receive) -> Receive:
@@ -240,7 +244,7 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
                     sender = BoundedSender(writing, session.cancel)
                     await server.run(reading, sender, server.create_initialization_options())
 
-    posts = JsonBody(sse.handle_post_message, _check_message)
+    posts = JsonBody(_scoped(sse.handle_post_message, address.access), _check_message)
     return Starlette(routes=[Route(address.path, Events()), Mount(messages, posts)])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from agentloop import CallContext, Limits, Question, QuestionHandler, Tool, ToolError, ToolOutput
+from agentloop import CallContext, Document, Image, Limits, Question, QuestionHandler, Tool, ToolError, ToolOutput
 from agentloop.events import EventHandler
 from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.prompts import Prompt
@@ -74,6 +74,22 @@ async def test_tool_with_progress(call: CallContext) -> str:
 def test_missing_capability() -> str:
     """Needs a client that lends its model."""
     return "ok"
+
+
+def test_image_content() -> Image:
+    """Returns an image."""
+    return Image(base64.b64decode(PIXEL))
+
+
+def test_embedded_resource() -> Document:
+    """Returns a text with a name."""
+    return Document("This is an embedded resource content.", "embedded-resource")
+
+
+def test_multiple_content_types() -> list[str | Image | Document]:
+    """Returns a text, an image and a document."""
+    image = Image(base64.b64decode(PIXEL))
+    return ["Multiple content types test:", image, Document('{"test":"data","value":123}', "mixed")]
 
 
 def greet(name: str) -> str:
@@ -182,7 +198,10 @@ class Fixture(Publication):
 
 
 def tools() -> list[Tool]:
-    functions = (test_simple_text, test_error_handling, test_tool_with_progress, test_missing_capability, greet)
+    functions = (
+        *(test_simple_text, test_error_handling, test_tool_with_progress, test_missing_capability, greet),
+        *(test_image_content, test_embedded_resource, test_multiple_content_types),
+    )
     return [
         *(as_agent(Tool.from_function(function)) for function in (slow_compute, failing_job, protocol_error_job)),
         *(Tool.from_function(function) for function in functions),

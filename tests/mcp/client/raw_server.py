@@ -25,6 +25,7 @@ def call(message: dict[str, Any], line: str) -> None:
     for step in WISH.get("progress", {}).get(name, []):
         send({"method": "notifications/progress", "params": {"progressToken": token, **step}})
         time.sleep(WISH.get("pause", 0))
+    WISH["tools"] = WISH.get("later", {}).get(name, WISH.get("tools"))
     for notification in WISH.get("notify", {}).get(name, []):
         send(notification)
     result = WISH.get("results", {}).get(name)
@@ -56,6 +57,13 @@ def initialized(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def page_of(kind: str, message: dict[str, Any]) -> dict[str, Any]:
+    first = int((message.get("params") or {}).get("cursor") or 0)
+    end = first + WISH.get("page", 1000)
+    more = {"nextCursor": str(end)} if end < len(WISH[kind]) else {}
+    return {kind: WISH[kind][first:end], **more}
+
+
 def probed(message: dict[str, Any]) -> None:
     """Before `initialize`."""
     sys.stderr.write("the server did not expect this\n")
@@ -85,7 +93,7 @@ def main() -> None:  # noqa: C901 - one case for each method
             case "tasks/result":
                 send({"id": message["id"], "result": {"content": [{"type": "text", "text": "the task's result"}]}})
             case "resources/list" if "resources" in WISH:
-                send({"id": message["id"], "result": {"resources": WISH["resources"]}})
+                send({"id": message["id"], "result": page_of("resources", message)})
             case "resources/read" if "resources" in WISH:
                 send({"id": message["id"], "result": {"contents": [WISH["contents"]]}})
             case _ if "id" in message and "method" in message:

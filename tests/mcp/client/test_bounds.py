@@ -116,9 +116,9 @@ async def test_a_tool_that_may_change_things_is_called_only_if_it_is_allowed() -
         output = await agent.call_tool("git_reset", {"hard": True})
         assert output.is_error
         assert "the user has not allowed it" in output.text
-        assert warnings == [
-            "git: git_reset was not called: it may change things, and nobody allowed it. To allow it: --allow git_reset"
-        ]
+        (line,) = warnings
+        assert line.startswith("git: git_reset was not called: it may change things, and nobody allowed it. ")
+        assert line.endswith("To allow it: --allow git_reset (in Python allow=['git_reset'])")
         for pattern in ("git_reset", "git_*", "git__git_reset", "*"):
             agent = Agent("caller", "Call.", remote_tools([connection], warnings.append, allow=[pattern]))
             assert "git refused the call" in (await agent.call_tool("git_reset", {})).text  # by the server itself

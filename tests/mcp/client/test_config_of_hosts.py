@@ -27,7 +27,7 @@ def read(folder: Path, entry: Any, warnings: list[str] | None = None) -> ServerE
 def test_a_disabled_server_is_never_started(tmp_path: Path, switch: dict[str, bool]) -> None:
     configured = {"off": read(tmp_path, {"command": "x"} | switch), "on": read(tmp_path, {"command": "y"})}
     assert list(servers_to_use([], configured, own_server({}))) == ["on"]
-    with pytest.raises(ConfigurationError, match="--server off: the configuration has this server disabled"):
+    with pytest.raises(ConfigurationError, match="--server off: this server is disabled in the configuration"):
         servers_to_use(["off"], configured, {})
     with pytest.raises(ConfigurationError, match="All servers of the configuration are disabled: off"):
         servers_to_use([], {"off": configured["off"]}, own_server({}))  # and not this project's own instead

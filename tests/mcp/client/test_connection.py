@@ -205,7 +205,7 @@ async def test_a_call_the_server_takes_too_long_for_is_a_tool_error(
     monkeypatch.setattr("agentloop.mcp.client.sdk_session.CALL_TIMEOUT", 0.2)
     model = held_model(scripted_messages)
     async with connect(SERVER, ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted") as connection:
-        with pytest.raises(ToolError, match="calc gave no result in time: ") as caught:
+        with pytest.raises(ToolError, match="calc returned no result in time: ") as caught:
             await connection.call(AGENT_TOOL, AGENT_CALL, no_progress)
         assert not isinstance(caught.value, ToolUnavailable)
         assert connection.is_up

@@ -89,7 +89,7 @@ async def test_images_of_every_kind_and_size_reach_the_model_as_the_api_takes_th
     [
         (image(""), "Image (image/png): it is empty"),
         (image("no base64!"), "Image (image/png): its data is not base64"),
-        (image(text64(picture()[:30])), "it is broken or no image"),
+        (image(text64(picture()[:30])), "it is not a valid image"),
         (embedded(mimeType="application/pdf", blob=text64(b"%PDF-1.4\n")), "it is not a complete PDF"),
         ({"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"}, "a model cannot be given this kind of data"),
         (embedded(uri="file:///a/b.zip", blob="UEsDBA=="), "Resource file:///a/b.zip, 4 bytes"),
@@ -169,6 +169,25 @@ async def test_structured_content_that_says_more_than_the_text_is_given_too(
     async with raw("t", results={"t": result}) as connection:
         output = await call(connection, "t")
     assert len(output.content) == 1 + more
+
+
+@pytest.mark.requirement("content-whole")
+@pytest.mark.parametrize("more", [{}, {"camera": 7}])
+async def test_an_image_that_structured_content_repeats_is_given_once(more: dict[str, Any]) -> None:
+    result = {"content": [image(PNG)], "structuredContent": {"content": [image(PNG)], **more}}
+    async with raw("t", results={"t": result}) as connection:
+        output = await call(connection, "t")
+    texts = [block["text"] for block in output.content if block["type"] == "text"]
+    assert texts == (['{"content": ["(as above)"], "camera": 7}'] if more else [])
+
+
+async def test_a_png_with_a_wrong_checksum_in_its_colour_profile_is_shown() -> None:
+    whole = picture()
+    profile = b"iCCP" + b"broken"
+    broken = whole[:33] + len(profile[4:]).to_bytes(4, "big") + profile + b"\0\0\0\0" + whole[33:]
+    async with raw("t", results={"t": {"content": [image(text64(broken))]}}) as connection:
+        (block,) = (await call(connection, "t")).content
+    assert block["source"]["data"] == text64(whole)
 
 
 @pytest.mark.requirement("content-whole")

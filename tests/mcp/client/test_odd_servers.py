@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentloop.mcp.client import sdk_session, transports
+from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
 from tests.mcp.client.raw import OBJECT, agent_with, call, raw, tool
 
@@ -40,6 +43,47 @@ async def test_one_odd_tool_costs_no_server_its_other_tools() -> None:
         assert connection.tools[1].input_schema == {"properties": {"a": {"type": "string"}}, "type": "object"}
         assert not (await call(connection, "no_type", a="x")).is_error
         assert (await call(connection, "no_type", a=1)).is_error
+
+
+async def test_a_list_that_has_changed_names_what_is_left_out_of_it() -> None:
+    before = [tool("stay"), tool("grow"), tool("")]
+    changed = {"method": "notifications/tools/list_changed"}
+    entry = raw(
+        tools=before,
+        later={"grow": [*before, tool("new")]},
+        notify={"stay": [changed], "grow": [changed]},
+        capabilities={"tools": {"listChanged": True}},
+    ).entry
+    lists: asyncio.Queue[int] = asyncio.Queue()
+    reporting = partial(Connection, tools_changed=lambda connection: lists.put_nowait(len(connection.tools)))
+    async with reporting("raw", entry, connect_timeout=30, server_log=sys.stderr) as connection:
+        assert connection.left_out == ("A tool without a name is left out.",)
+        await call(connection, "stay")
+        await call(connection, "grow")
+        assert await asyncio.wait_for(lists.get(), 30) == 3, "the same list is no change"
+        assert connection.left_out == ("A tool without a name is left out.",)
+
+
+@pytest.mark.parametrize(
+    ("deny", "entry", "line"),
+    [
+        (["*"], {}, "raw: --deny leaves out all of its tools: 2."),
+        ([], {"disabledTools": ["*"]}, "raw: The configuration leaves out all of its tools: 2."),
+    ],
+)
+async def test_a_server_of_which_nothing_is_left_is_named(deny: list[str], entry: dict[str, Any], line: str) -> None:
+    lines: list[str] = []
+    async with raw("one", "two", entry=entry) as connection:
+        assert remote_tools([connection], lines.append, deny=deny) == []
+    assert lines == [line]
+
+
+@pytest.mark.requirement("odd-servers")
+async def test_an_argument_with_a_default_may_be_left_out_although_the_schema_requires_it() -> None:
+    schema = OBJECT | {"properties": {"scale": {"default": "css"}, "page": {}}, "required": ["scale", "page"]}
+    async with raw(tools=[{"name": "shoot", "inputSchema": schema}]) as connection:
+        assert not (await call(connection, "shoot", page="x")).is_error
+        assert "'page' is a required property" in (await call(connection, "shoot")).text
 
 
 @pytest.mark.requirement("tool-names")
@@ -181,10 +225,10 @@ async def test_progress_resets_the_limit_of_silence_and_a_timeout_replaces_it(mo
     async with raw("busy", "silent", progress={"busy": steps}, pause=0.5, results=results) as connection:
         busy, silent = await asyncio.gather(call(connection, "busy"), call(connection, "silent"))
     assert not busy.is_error
-    assert silent.text == "raw gave no result and no progress for 1.5 s."
+    assert silent.text == "raw returned no result and no progress for 1.5 s."
     async with raw("silent", results=results, entry={"timeout": 2000}) as connection:
         output = await call(connection, "silent")
-    assert "raw gave no result in time" in output.text
+    assert "raw returned no result in time" in output.text
 
 
 async def test_instructions_are_kept_and_bounded() -> None:

@@ -219,6 +219,21 @@ async def test_a_call_that_a_new_session_refuses_too_is_an_error_of_the_call() -
         assert server.ran == ["s1", "s2"]
 
 
+async def test_a_request_whose_new_session_is_cut_off_finds_the_server_unavailable() -> None:
+    async def cut() -> AsyncIterator[str]:
+        yield "event: message\n"
+        raise ConnectionResetError
+
+    def answer(_message: dict[str, Any]) -> Response:
+        return StreamingResponse(cut(), media_type="text/event-stream")
+
+    async with legacy_server(answer) as server, connect(server.url) as connection:
+        server.forget()
+        with pytest.raises(ToolUnavailable, match="old went away"):
+            await connection.request(lambda client: client.get_prompt("review"))
+        assert server.ran == ["s2"]
+
+
 async def test_a_post_that_an_sse_server_refuses_is_made_again_on_a_new_stream() -> None:
     """The SDK's SSE transport stops sending then, and the call would wait for its timeout."""
     streams: list[asyncio.Queue[dict[str, Any]]] = []
@@ -285,7 +300,9 @@ async def test_a_server_that_keeps_failing_is_left_alone_then_probed_and_every_c
             with pytest.raises(ToolUnavailable):
                 await connection.call("use", {}, no_progress)
             await back(connection, losses)
-        with pytest.raises(ToolUnavailable, match="keeps failing and is left alone for a while: connection closed"):
+        with pytest.raises(
+            ToolUnavailable, match="keeps failing, so no calls are sent to it for a while: connection closed"
+        ):
             await connection.call("use", {}, no_progress)
         assert connection.to_json()["breaker"] == "open"
         hang_up = False

@@ -130,6 +130,9 @@ async def test_a_server_without_prompts_declares_none() -> None:
     ("make", "wrong"),
     [
         (lambda: Prompt("a", "{{b}}", values={"c": []}), "Prompt 'a' has no argument 'c'. It has: b."),
+        (lambda: Prompt("", "x"), "Prompt '': give it a name"),
+        (lambda: Prompt("a", 5), "Prompt 'a': its content is int. Give a text or a function"),  # type: ignore[arg-type]
+        (lambda: Resource("a://b", None), "its content is NoneType. Give text, bytes"),  # type: ignore[arg-type]
         (lambda: Resource("style", ""), "a URI has a scheme"),
         (lambda: Resource("a://{b}", "text"), "a template needs a function"),
         (lambda: client("auto", [Prompt("a", "x")] * 2), "More than one prompt"),
