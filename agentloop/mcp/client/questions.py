@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import anyio
 from mcp import ClientSession
 from mcp.client import ClientRequestContext
 from mcp.types import (
@@ -93,10 +92,19 @@ class _Withdraw(Request[_CallId, Literal["dev.agentloop/withdraw"]]):
 
 
 async def withdraw(session: ClientSession, call: CallState) -> None:
-    """Tell a server of ours that a call is given up while it waits for an answer, without an open request."""
-    if call.asking and call.name and session.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
-        with suppress(Exception), anyio.move_on_after(WITHDRAW_TIMEOUT, shield=True):
-            await session.send_request(_Withdraw(params=_CallId(id=call.name)), EmptyResult)
+    """Tell a server of ours that a call is given up while it waits for an answer, without an open request.
+
+    A server that knows the deadline ends the call at that by itself.
+    """
+    has_deadline = call.delegation is None or call.delegation.delegation.seconds is not None
+    if not call.asking or has_deadline or session.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
+        return
+    request = _Withdraw(params=_CallId(id=call.name))
+    sending = asyncio.create_task(session.send_request(request, EmptyResult), name="withdraw")
+    try:
+        await asyncio.wait({sending}, timeout=WITHDRAW_TIMEOUT)
+    finally:
+        await cancel_and_wait([sending])
 
 
 def _about(context: ClientRequestContext) -> dict[str, Any]:
