@@ -29,6 +29,7 @@ from agentloop.events import (
     ContextEdited,
     Event,
     EventHandler,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -43,6 +44,7 @@ from agentloop.events import (
     TurnRetried,
     TurnStarted,
 )
+from agentloop.inbox import Inbox
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits, deadline_after, seconds_left
 from agentloop.messages import Conversation
@@ -78,6 +80,7 @@ __all__ = [
     "Event",
     "EventHandler",
     "Image",
+    "Inbox",
     "InvalidOutput",
     "Journal",
     "Ledger",
@@ -86,6 +89,7 @@ __all__ = [
     "ModelUsage",
     "NoAnswer",
     "NoJournal",
+    "NoteReceived",
     "Notice",
     "Question",
     "QuestionHandler",

@@ -17,6 +17,7 @@ from agentloop.delegate import create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.errors import ConfigurationError
 from agentloop.events import EventHandler, fan_out, ignore
+from agentloop.inbox import Inbox
 from agentloop.limits import deadline_after, is_amount
 from agentloop.loop import run_agent
 from agentloop.messages import Conversation, Prompt
@@ -37,6 +38,7 @@ class RunOptions(TypedDict, total=False):
     deadline: float | None
     on_event: EventHandler
     on_question: QuestionHandler | None
+    inbox: Inbox | None
     context: CallContext | None
 
 
@@ -73,6 +75,7 @@ class Agent(AgentDefinition):
         deadline: float | None = None,
         on_event: EventHandler = ignore,
         on_question: QuestionHandler | None = None,
+        inbox: Inbox | None = None,
         context: CallContext | None = None,
     ) -> RunResult:
         """Answer a prompt, or the open question of a conversation (`result.conversation.ask(...)`).
@@ -82,8 +85,8 @@ class Agent(AgentDefinition):
 
         The run and the runs it delegates to spend at most `max_usd` US dollars and `max_tokens` tokens of prompts and
         answers, and end within `deadline` seconds. `on_event` receives all their events, and `on_question` answers
-        what they ask (see `CallContext.ask`). With a `context`, which a tool function passes on, its limits hold too,
-        and its event handler receives the events too.
+        what they ask (see `CallContext.ask`). `inbox` takes notes for the model while it works. With a `context`, which
+        a tool function passes on, its limits hold too, and its event handler receives the events too.
 
         Example:
             result = await agent.run("Two haikus about rain", max_usd=0.50, deadline=60, on_event=print)
@@ -100,6 +103,8 @@ class Agent(AgentDefinition):
             scope = replace(scope, emit=on_event if scope.emit is ignore else fan_out(scope.emit, on_event))
         if on_question is not None:
             scope = replace(scope, ask=on_question)
+        if inbox is not None:
+            scope = replace(scope, inbox=inbox)
         if budget.is_bounded:
             scope = replace(scope, ledger=Ledger(budget, parent=scope.ledger))
         if deadline is not None:

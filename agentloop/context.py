@@ -10,6 +10,7 @@ from typing import Any
 from agentloop.budget import Ledger
 from agentloop.errors import CannotAsk, ConfigurationError
 from agentloop.events import EventHandler, ignore
+from agentloop.inbox import Inbox
 from agentloop.limits import time_limit
 from agentloop.questions import (
     ANSWER_TIMEOUT,
@@ -92,6 +93,10 @@ class RunScope:
     """The number of calls of the same message that have not started yet, including this one. They share the budget."""
     ask: QuestionHandler | None = None
     """Puts questions to the person at the client. None if nobody can be asked."""
+    inbox: Inbox | None = None
+    """Notes to the run that the call starts, or None if it takes none."""
+    remote_text: bool = False
+    """Whether runs in other processes send their text too, as `TextDelta` events about twice a second."""
     charge: Callable[[Bill], None] = lambda _bill: None
     """Add the usage of a delegated run to the caller's. It is called once, however the run ended."""
 

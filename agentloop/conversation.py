@@ -39,6 +39,7 @@ from agentloop.turn import ToolUse, Turn
 
 NUDGE = "Please give the answer."
 CORRECTION = "The answer does not fit: {}. Answer again, with one JSON object that fits and nothing else."
+NOTE = "A note from the user, who sent it while you were at work: {}"
 LARGER = 4  # times the allowance, the second time
 
 
@@ -97,6 +98,7 @@ class ConversationState:
         self.max_tokens = max_tokens
         self.container = ""
         """Where the API executes the model's code."""
+        self.later_notes: list[str] = []
         self._enlarged = False
         self._nudged = False
         self._read_output = read_output
@@ -148,6 +150,35 @@ class ConversationState:
         )
         self._say(replace(turn, content=content))
         self.conversation = self.conversation.extend({"role": "user", "content": results})
+
+    @property
+    def takes_notes(self) -> bool:
+        """Whether the last message is the user's, so that a note can become a part of it. It has not been answered."""
+        return bool(self.conversation.messages[-1]["role"] == "user")
+
+    def note(self, text: str, *, later: bool = False) -> None:
+        """Append a note of the user, to the last message if that is the user's and in a message of its own otherwise.
+
+        The API wants it after the results of calls. One for `later` is kept until `pass_notes_on`.
+        """
+        if later:
+            self.later_notes.append(text)
+            return
+        before = self.conversation
+        if not self.takes_notes:
+            self.conversation = before.ask(NOTE.format(text))
+            return
+        *earlier, last = before.ask(NOTE.format(text)).messages
+        content = before.messages[-1]["content"]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        earlier[-1] = {**earlier[-1], "content": [*parts, *last["content"]]}
+        self.conversation = replace(before, messages=tuple(earlier))
+
+    def pass_notes_on(self) -> None:
+        """Append the notes that came after the last turn had begun."""
+        notes, self.later_notes = self.later_notes, []
+        for note in notes:
+            self.note(note)
 
     def _unused(self, wanted: str) -> str:
         name = wanted

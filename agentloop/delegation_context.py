@@ -16,6 +16,7 @@ Over MCP it is sent in `_meta`, under keys with a common prefix:
   arrive, has the same as JSON in its key. If the caller of `input_required` gives up meanwhile, it sends the request
   `PREFIX/withdraw` with the id of the call. The answer `cancel` has under `PREFIX/nobody` in its content the reason if
   nobody could be asked;
+* `PREFIX/note` in a `tasks/update` request is a note of the user, which the agent reads before its next turn;
 * the result's `_meta` has the call's cost under `PREFIX/usage`, as `Bill.to_json` writes it, the agent's tool calls
   under `PREFIX/steps`, and the id of its session under `PREFIX/session`. Cost and steps are not in the structured
   content, because most hosts show that to their model.
@@ -49,6 +50,7 @@ SESSION = f"{PREFIX}/session"
 QUESTION = f"{PREFIX}/question"
 NOBODY = f"{PREFIX}/nobody"
 WITHDRAW = f"{PREFIX}/withdraw"
+NOTE = f"{PREFIX}/note"
 
 MAX_ID = 200
 MAX_DEPTH = 1_000
@@ -60,7 +62,7 @@ MAX_SECONDS = 1e9
 class DelegationContext:
     """The context of a delegated call. `call` is the caller's name for it; `seconds` are left until its deadline.
 
-    `events` asks for the events of the runs that the call starts.
+    `events` asks for the events of the runs that the call starts, `text` for those with their text, too.
     """
 
     call: str = ""
@@ -68,6 +70,7 @@ class DelegationContext:
     seconds: float | None = None
     budget: Budget = field(default_factory=Budget)
     events: bool = False
+    text: bool = False
     attempt: int = 0
     """Counts the calls of a server that refused the budget of the one before. It is not sent."""
 
@@ -85,6 +88,7 @@ class DelegationContext:
             seconds,
             budget or Budget(),
             context.scope.emit is not ignore,
+            context.scope.remote_text,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -94,6 +98,8 @@ class DelegationContext:
             value["seconds"] = round(self.seconds, 3)
         if self.events:
             value["events"] = True
+        if self.text:
+            value["text"] = True
         return value | ({"budget": self.budget.to_json()} if self.budget.is_bounded else {})
 
     @classmethod
@@ -116,6 +122,7 @@ class DelegationContext:
             None if seconds is None else _seconds(seconds),
             Budget.from_json(budget),
             value.get("events") is True,
+            value.get("text") is True,
         )
 
 

@@ -68,7 +68,7 @@ class TurnStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta(Event):
-    """A piece of the model's text."""
+    """A piece of the model's text. Sent to callers in other processes that ask for it: see `RunScope.remote_text`."""
 
     is_for_callers: ClassVar[bool] = False
     text: Text
@@ -158,6 +158,14 @@ class ContextEdited(Event):
     results: int
     tokens: int
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteReceived(Event):
+    """A note of the user has reached the run: see `Inbox`. The model reads it in the turn of that number."""
+
+    text: Text
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

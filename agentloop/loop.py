@@ -21,6 +21,7 @@ from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, 
 from agentloop.events import (
     ContextEdited,
     Event,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -99,6 +100,7 @@ class _Run:
         self._steps: list[Step] = []
         self._attachments: list[Block] = []
         self._began = time.monotonic()
+        self._turn = 0
         self._log = self._new_log()
         self.id = context.scope.run_id or uuid.uuid4().hex[:12]
 
@@ -142,11 +144,16 @@ class _Run:
 
     async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
+            self._turn = number
+            if self._state.takes_notes:
+                self._state.pass_notes_on()
             async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._log = self._new_log()
                 turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
                 match self._state.take(turn):
+                    case Answered() if self._state.later_notes:
+                        self._state.pass_notes_on()
                     case Answered() as answered:
                         return answered
                     case AskAgain():
@@ -158,6 +165,8 @@ class _Run:
 
     async def _ask(self, client: ApiClient, number: int) -> Turn:
         """One turn of the model, retried after transient errors."""
+        if self._state.takes_notes:
+            self._read_notes(number)
         self._emit(TurnStarted(run=self.id, agent=self._agent.name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
@@ -194,7 +203,20 @@ class _Run:
                 request_id=self._model_caller.request_id,
             )
         )
+        if turn.ends_run and number < self._agent.limits.max_turns:
+            self._read_notes(number + 1)
         return turn
+
+    def _read_notes(self, number: int) -> None:
+        """Read the notes for the turn of that number.
+
+        The events of a turn are stored with it, and those of its notes before it and after it. So a run that continues
+        after a crash has each note in the same place: see `_recall`.
+        """
+        for note in self._scope.inbox.take() if self._scope.inbox is not None else ():
+            event = NoteReceived(run=self.id, agent=self._agent.name, text=note, number=number)
+            self._emit(event)
+            self._state.note(note, later=number != self._turn)
 
     async def _asked(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
         """Ask, and again without each tool whose definition the API refuses."""
@@ -297,6 +319,7 @@ class _Run:
             emit=lambda event: log.report(event),  # noqa: PLW0108 - which changes when a journal keeps the events
             run_id=None,
             session=None,
+            inbox=None,
             call_id=call,
             depth=self._scope.depth + 1,
             siblings=siblings,
@@ -351,6 +374,8 @@ class _Run:
             case ToolFinished(run=self.id, bills=bills):
                 self._delegated += bills
                 self._scope.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
+            case NoteReceived(run=self.id):
+                self._state.note(event.text, later=event.number != self._turn)
         self._scope.emit(replace(event, replayed=True))
 
     def _end(self, answer: str | None = None, error: str | None = None, error_type: str | None = None) -> Bill:

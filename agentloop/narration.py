@@ -9,6 +9,7 @@ from agentloop import exact_json
 from agentloop.events import (
     ContextEdited,
     Event,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -62,7 +63,7 @@ class Narrator:
         return clip(f"{self._names.get(event.run, event.agent)}: {mark}{line}", LINE)
 
 
-def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind of event
+def describe(event: Event) -> str | None:  # noqa: C901, PLR0911 - one for each kind of event
     """The text for an event, without the agent's name."""
     match event:
         case RunStarted(prompt=prompt):
@@ -76,6 +77,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one for each kind o
             return f"{_call(event)} {verb} after {seconds:.2f} s ({served_by}): {result}"
         case TurnRetried(attempt=attempt, reason=reason, next_try_in=seconds, error=error):
             return f"attempt {attempt}, {reason}, next try in {_seconds(seconds)}: {error}"
+        case NoteReceived(text=text):
+            return f"gets the note: {text}"
         case Notice(text=text):
             return text
         case ContextEdited(results=results, tokens=tokens):

@@ -24,7 +24,17 @@ from agentloop.clock_offsets import ClockOffsets, EventMessage, clock_now, on_ow
 from agentloop.context import RunScope
 from agentloop.event_bounds import MAX_NAME, E, bounded
 from agentloop.event_json import event_from_json, event_to_json
-from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolProgress, ToolStarted
+from agentloop.events import (
+    Event,
+    EventHandler,
+    RunFinished,
+    RunStarted,
+    Spent,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
 from agentloop.narration import clip
 from agentloop.usage import Bill, Usage
 
@@ -36,18 +46,55 @@ MAX_WAITING = 1_000
 """The maximum number of events that wait for earlier ones, which then count as lost."""
 PATIENCE = 0.5
 """Seconds to wait for the last events after the result."""
+TEXT_PAUSE = 0.5
+"""Seconds for which text waits for more: a notification for each delta would cost more than all other events."""
+
+
+class TextJoiner:
+    """Passes events on, and joins the text deltas of each run until `TEXT_PAUSE` is over or its next event comes."""
+
+    def __init__(self, emit: EventHandler) -> None:
+        self._emit = emit
+        self._waiting: dict[str, TextDelta] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def on_event(self, event: Event) -> None:
+        last = self._waiting.pop(event.run, None)
+        if isinstance(event, TextDelta):
+            self._waiting[event.run] = event if last is None else replace(last, text=last.text + event.text)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(TEXT_PAUSE, self.flush)
+            return
+        if last is not None:
+            self._emit(last)
+        self._emit(event)
+
+    def flush(self) -> None:
+        """Emit the text that waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        for event in waiting.values():
+            self._emit(event)
+
+
+def _is_sent(event: Event, *, text: bool) -> bool:
+    return event.is_for_callers or (text and isinstance(event, TextDelta))
 
 
 class EventSender:
-    """Prepares the events of one call for its caller."""
+    """Prepares the events of one call for its caller, who may have asked for `text`. It is half of them at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, text: bool = False) -> None:
         self._began = time.monotonic()
+        self._text = text
         self.count = 0
 
     def add(self, event: Event) -> str | None:
         """The event as JSON text, or None if it is not sent."""
-        if not event.is_for_callers or self.count >= MAX_EVENTS:
+        most = MAX_EVENTS // 2 if isinstance(event, TextDelta) else MAX_EVENTS
+        if not _is_sent(event, text=self._text) or self.count >= most:
             return None
         try:
             text = to_json(event_to_json(bounded(event), origin=self._began)).decode()
@@ -149,7 +196,9 @@ class EventReceiver:
         for event in events:
             if isinstance(event, RunStarted):
                 self._start(event)
-            elif event is not None and event.is_for_callers and (run := self._runs.get(event.run)):
+            elif event is None or not _is_sent(event, text=self._scope.remote_text):
+                continue
+            elif (run := self._runs.get(event.run)) is not None:
                 self._receive(run, event)
         return len(events)
 

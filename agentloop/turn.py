@@ -84,6 +84,11 @@ class Turn:
     container: str = ""
 
     @property
+    def ends_run(self) -> bool:
+        """Whether the run has its answer, if there is one in it and it fits."""
+        return not self.tool_uses and self.stop_reason in {"end_turn", "stop_sequence", "tool_use"}
+
+    @property
     def text(self) -> str:
         return "".join(block.get("text") or "" for block in self.content if block.get("type") == "text").strip()
 

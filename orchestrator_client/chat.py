@@ -11,7 +11,7 @@ from pathlib import Path
 from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from agentloop import AgentError, CallContext, Conversation, Ledger, RunResult, RunScope
+from agentloop import AgentError, CallContext, Conversation, Inbox, Ledger, RunResult, RunScope
 from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler, ServerChanged, fan_out
@@ -28,6 +28,7 @@ from orchestrator_client.completion import KnownNames
 from orchestrator_client.line_editor import line_editor
 from orchestrator_client.lines import say
 from orchestrator_client.listing import print_listing
+from orchestrator_client.notes import Notes
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.progress import Progress, connected, progress_on_stderr
@@ -95,6 +96,7 @@ class Chat:
         self._trace = trace
         self._rate_limiter = RateLimiter()
         self.questions = questions_of(options.answers, progress.say)
+        self._notes = Notes(progress)
         self._transcript = Transcript()
         self._timeline: Timeline | None = None
         self._running: asyncio.Task[RunResult] | None = None
@@ -120,8 +122,9 @@ class Chat:
         """The next line; `/quit` at the end of the input."""
         while True:
             try:
+                draft, self._notes.draft = self._notes.draft, ""
                 with patch_stdout(raw=True):
-                    line = (await editor.prompt_async("> ", handle_sigint=False)).strip()
+                    line = (await editor.prompt_async("> ", default=draft, handle_sigint=False)).strip()
             except KeyboardInterrupt:
                 continue
             except EOFError:
@@ -138,7 +141,7 @@ class Chat:
 
     async def _ask(self, question: str, content: Callable[[], Awaitable[AttachedContent]]) -> None:
         """Answer a question; `content` makes what of it goes to the model."""
-        report, timeline = Report(), Timeline()
+        report, timeline, inbox = Report(), Timeline(), Inbox()
         on_event = fan_out(report.on_event, timeline.on_event, self._progress.on_event, *self._observers)
         deadline = None if self._options.deadline is None else deadline_after(self._options.deadline)
         context = CallContext(
@@ -149,14 +152,21 @@ class Chat:
                 ledger=self._ledger,
                 rate_limiter=self._rate_limiter,
                 ask=self.questions.ask,
+                inbox=inbox,
+                remote_text=self._progress.shows_text,
             ),
         )
         self._running = asyncio.create_task(self._answer(content, context))
         try:
             async with self._progress.shown():
-                await asyncio.wait({self._running})
+                typing = asyncio.create_task(self._notes.pass_on(inbox), name="notes")
+                try:
+                    await asyncio.wait({self._running})
+                finally:
+                    await cancel_and_wait([typing])
         finally:
             await cancel_and_wait([self._running])
+        self._notes.keep_unread(inbox)
         self._timeline = timeline
         self._transcript.add(question, report)
         self._print_outcome(self._running, report)

@@ -33,6 +33,8 @@ class Lines:
     they happened, and the times of the lines have to increase.
     """
 
+    shows_text = False
+
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
         self._narrator = Narrator()
@@ -71,6 +73,11 @@ class Lines:
     async def paused(self) -> AsyncIterator[None]:
         """Nothing is drawn here."""
         yield
+
+    async def typed(self) -> str:
+        """Nothing is read here."""
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("it waits for ever")
 
     async def _report_slow_starts(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """Shows the tree of running agents on a terminal.
 
-It is drawn a few times per second and takes at most half of the screen. Other messages appear above it.
+It is drawn a few times per second and takes at most half of the screen, together with the end of what the outermost
+agent writes, which is below it. Other messages appear above it.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ from agentloop.narration import clip
 from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from orchestrator_client.lines import STDERR_LINE
-from orchestrator_client.terminal import undone_on_sigterm, without_echo
-from orchestrator_client.tree_picture import Picture, picture_of, starting_lines
+from orchestrator_client.terminal import Keys, undone_on_sigterm, without_echo
+from orchestrator_client.tree_picture import Picture, picture_of, starting_lines, text_lines
 
 FRAMES_PER_SECOND = 5
 MAX_LOG = 100
 """Lines of started servers that are shown for one question."""
 FEWEST_ROWS = 4
+"""Of the tree."""
 
 
 class LiveView:
@@ -41,6 +43,8 @@ class LiveView:
 
     Typed characters are not echoed meanwhile. Cursor and echo are restored however the block ends.
     """
+
+    shows_text = True
 
     def __init__(self) -> None:
         # Not bound to a stream: prompt_toolkit replaces `sys.stderr` while a line is typed.
@@ -51,6 +55,8 @@ class LiveView:
         self._drawn_in = 0
         self._logged = 0
         self._live: Live | None = None
+        self._keys = Keys()
+        self._pausing = asyncio.Lock()
 
     def on_event(self, event: Event) -> None:
         self._seen.on_event(event)
@@ -87,15 +93,24 @@ class LiveView:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Leave the last picture on the screen and draw nothing within the block, so that a line can be typed."""
-        if self._live is None:
-            yield
-            return
-        self._stop()
-        try:
-            yield
-        finally:
-            self._start()
+        """Leave the last picture on the screen and draw nothing within the block, so that a line can be typed.
+
+        One block at a time: others wait.
+        """
+        async with self._pausing:
+            if self._live is None:
+                yield
+                return
+            self._stop()
+            self._keys.pause()
+            try:
+                yield
+            finally:
+                self._keys.resume()
+                self._start()
+
+    async def typed(self) -> str:
+        return await self._keys.typed()
 
     @asynccontextmanager
     async def server_log(self) -> AsyncIterator[TextIO]:
@@ -126,8 +141,10 @@ class LiveView:
         shown, unicode = self._timeline.starting_servers()[:height], self._has_unicode
         lines = starting_lines(shown, now, width=size.width, unicode=unicode)
         if self._timeline.roots:
-            below = picture_of(rows(self._timeline, height), now, width=size.width, unicode=unicode)
-            lines += below.lines
+            text = text_lines(self._timeline.roots[-1].text, height, width=size.width)
+            most = max(FEWEST_ROWS, height - len(text))
+            lines += picture_of(rows(self._timeline, most), now, width=size.width, unicode=unicode).lines
+            lines += text[-max(1, height - len(lines)) :]
         elif not lines:
             return Group()
         picture = Picture(lines)

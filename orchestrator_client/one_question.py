@@ -40,6 +40,7 @@ def answer_one(
             trace=export.tracing("orchestrator-client", say),
             ledger=Ledger(options.budget),
             ask=questions.ask,
+            remote_text=progress.shows_text,
         ),
     )
     try:

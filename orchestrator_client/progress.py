@@ -23,6 +23,9 @@ from orchestrator_client.questions import Questions
 class Progress(Protocol):
     """Shows the events that `on_event` receives, and other messages with `say`."""
 
+    shows_text: bool
+    """Whether text is shown while it is written."""
+
     def on_event(self, event: Event) -> None: ...
 
     def say(self, text: str) -> None: ...
@@ -33,6 +36,10 @@ class Progress(Protocol):
 
     def paused(self) -> AbstractAsyncContextManager[None]:
         """A block in which nothing is drawn, because the user is asked something."""
+        ...
+
+    async def typed(self) -> str:
+        """The characters that the user types next while nothing asks for a line."""
         ...
 
     def server_log(self) -> AbstractAsyncContextManager[TextIO]:

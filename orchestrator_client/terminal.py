@@ -5,6 +5,7 @@ On Windows nothing is done here: Rich and prompt-toolkit restore the console tha
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -13,6 +14,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+MAX_TYPED = 10_000
+"""Bytes that are read at once."""
+
 if sys.platform == "win32":
 
     def _settings() -> list[Any] | None:
@@ -20,6 +24,9 @@ if sys.platform == "win32":
 
     def _apply(settings: list[Any], *, echo: bool = True) -> None:
         del settings, echo
+
+    def _by_key(settings: list[Any]) -> list[Any]:
+        return settings
 
 else:
     import termios
@@ -38,6 +45,12 @@ else:
         with suppress(OSError, termios.error):
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW if echo else termios.TCSADRAIN, changed)
 
+    def _by_key(settings: list[Any]) -> list[Any]:
+        """The settings with which each key can be read at once."""
+        characters = [*settings[6]]
+        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+        return [*settings[:3], settings[3] & ~termios.ICANON, *settings[4:6], characters]
+
 
 @contextmanager
 def without_echo() -> Iterator[None]:
@@ -52,6 +65,51 @@ def without_echo() -> Iterator[None]:
             yield
         finally:
             _apply(before)
+
+
+class Keys:
+    """Waits for keys on stdin, a terminal, while nothing else reads from it (`pause`, `resume`)."""
+
+    def __init__(self) -> None:
+        self._pressed: asyncio.Future[None] | None = None
+        self._is_reading = False
+
+    async def typed(self) -> str:
+        """The characters that are typed next. Keys without a character, such as arrows, are skipped."""
+        before = _settings()
+        while before is not None:
+            self._pressed = asyncio.get_running_loop().create_future()
+            _apply(_by_key(before))
+            try:
+                self.resume()
+                await self._pressed
+                text = os.read(sys.stdin.fileno(), MAX_TYPED).decode(errors="replace")
+                if not text:  # the terminal is closed
+                    break
+            finally:
+                self.pause()
+                self._pressed = None
+                _apply(before)
+            shown = "".join(c for c in text if c.isprintable() or c == "\n")
+            if shown.strip() and not text.startswith("\x1b"):
+                return shown
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("it waits for ever")
+
+    def pause(self) -> None:
+        if self._is_reading:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._is_reading = False
+
+    def resume(self) -> None:
+        if self._pressed is not None and not self._pressed.done():
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._on_key)
+            self._is_reading = True
+
+    def _on_key(self) -> None:
+        self.pause()
+        assert self._pressed is not None
+        self._pressed.set_result(None)
 
 
 @contextmanager

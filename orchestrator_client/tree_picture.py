@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from agentloop import Usage, exact_json
-from agentloop.narration import REPLAYED, clip, starting_text
+from agentloop.narration import REPLAYED, clip, printable, starting_text
 from agentloop.observers.live import Node, Row
 from agentloop.observers.timeline import ServerStart
 from agentloop.usage import sum_of
@@ -56,6 +57,24 @@ def starting_lines(starting: Iterable[ServerStart], now: float, *, width: int, u
         line.truncate(width, overflow="ellipsis")
         lines.append(line)
     return lines
+
+
+def text_lines(text: str, most: int, *, width: int) -> list[Text]:
+    """The last lines of a text that is being written, wrapped at words."""
+    lines: list[Text] = []
+    for line in reversed(printable(text).rstrip().expandtabs(4).split("\n")):
+        wrapped = textwrap.wrap(line, max(1, width - 1)) or [""]
+        lines += [_cut(each, width) for each in reversed(wrapped)]
+        if len(lines) >= most:
+            break
+    return lines[:most][::-1] if text.strip() else []
+
+
+def _cut(line: str, width: int) -> Text:
+    """A line with wide characters may need more cells than it has characters."""
+    text = Text(line)
+    text.truncate(width, overflow="ellipsis")
+    return text
 
 
 def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -> Picture:

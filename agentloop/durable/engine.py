@@ -28,7 +28,19 @@ from dbos import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, Answer, CallContext, Ledger, Limits, Question, RunScope, Tool, ToolError, ToolOutput
+from agentloop import (
+    Agent,
+    Answer,
+    CallContext,
+    Inbox,
+    Ledger,
+    Limits,
+    Question,
+    RunScope,
+    Tool,
+    ToolError,
+    ToolOutput,
+)
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
@@ -93,6 +105,8 @@ class Engine:
         """Receives the events of all runs of this process, each with the id of its run."""
         self.ask: Callable[[str, Question], Awaitable[Answer[Any]]] | None = None
         """Answers the questions of all runs of this process, each with the id of its run."""
+        self.inboxes: WeakValueDictionary[str, Inbox] = WeakValueDictionary()
+        """For notes to the runs that this process executes. A note that was read is stored with the turn."""
         self._store = store
         durable = [durable_tool(agent) for agent in agents]
         self._tools = {tool.name: tool for tool in [*durable, *tools]}
@@ -359,6 +373,7 @@ class Engine:
             depth=order.depth,
             ledger=Ledger(order.budget),
             rate_limiter=self._rate_limiter,
+            inbox=self.inboxes.setdefault(run_id, Inbox()),
             owner=order.owner,
             session=session,
             ask=None if self.ask is None else partial(self.ask, run_id),

@@ -15,6 +15,8 @@ State = Literal["running", "done", "failed"]
 
 MOST_SHOWN = 8
 """Single calls shown below summary rows; more would change too fast to read."""
+SHOWN_TEXT = 60
+"""Characters of the end of the last line that an agent has written."""
 DETAIL = 200
 RESULT = 2000
 """Characters shown at most of a detail or a step, and of a result."""
@@ -74,10 +76,16 @@ class Node:
 
     @property
     def doing(self) -> str:
-        """The current activity in a few words; empty once it has ended."""
+        """The current activity in a few words, or the end of what the agent writes; empty once it has ended.
+
+        The text of a root is left out, because a view shows all of it: see `LiveView`.
+        """
         running = [child for child in self.children if child.state == "running"]
         if self.state != "running" or not running:
-            return self._record.step[:DETAIL]
+            record = self._record
+            if isinstance(record, RunRecord) and record.above is not None and record.text.strip():
+                return _last_line(record.text)
+            return record.step[:DETAIL]
         return f"waits for {len(running)} calls" if len(running) > 1 else f"waits for {running[0].name}"
 
     @property
@@ -129,6 +137,11 @@ _FULLEST_FIRST: Sequence[_IsOpen] = (
     lambda node, depth: depth == 0 or node.state == "running",
     lambda _node, depth: depth == 0,
 )
+
+
+def _last_line(text: str) -> str:
+    line = text.strip().splitlines()[-1].strip()
+    return f"writes: {line if len(line) <= SHOWN_TEXT else '…' + line[1 - SHOWN_TEXT :]}"
 
 
 def roots(timeline: Timeline) -> list[Node]:

@@ -14,6 +14,7 @@ from typing import Any
 from agentloop.events import (
     ContextEdited,
     Event,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -33,6 +34,8 @@ from agentloop.usage import Bill, ModelUsage, Usage, sum_of
 
 MAX_LINES = 100
 """The number of progress messages of a call, retries of a turn and notices of a run that are stored."""
+MAX_TEXT = 4_000
+"""Characters that are stored of the end of a text that is being written."""
 AT_ONCE = 0.02
 """Calls count as ending together if they end within this share of the time they took."""
 
@@ -89,7 +92,8 @@ class CallRecord:
 class RunRecord:
     """One run of an agent. `spent` is its own usage so far; `bill` is set when it ends.
 
-    `step` is the current activity; `is_claimed` is true if its usage is only what an untrusted server claims.
+    `step` is the current activity, `text` the end of what the current turn has written so far; `is_claimed` is true if
+    its usage is only what an untrusted server claims.
     """
 
     run: str
@@ -104,6 +108,7 @@ class RunRecord:
     error: str | None = None
     is_cancelled: bool = False
     step: str = ""
+    text: str = ""
     bill: Bill | None = None
     spent: Usage = field(default_factory=Usage)
     turns: list[TurnRecord] = field(default_factory=list)
@@ -187,17 +192,17 @@ class Timeline:
             case TurnStarted() | TurnRetried() | TurnFinished():
                 _update_turn(run, event)
             case TextDelta():
-                run.step = "writes"
+                run.step, run.text = "writes", (run.text + event.text)[-MAX_TEXT:]
             case ToolStarted():
                 self._start_call(run, event)
             case ToolProgress() | ToolFinished() if event.call in self._calls:
                 _update_call(self._calls[event.call], event)
             case Spent():
                 run.spent = run.spent.plus(event.model, event.usage)
-            case Notice() | ContextEdited() if len(run.notices) < MAX_LINES:
+            case NoteReceived() | Notice() | ContextEdited() if len(run.notices) < MAX_LINES:
                 run.notices.append(describe(event) or "")
             case RunFinished():
-                run.ended, run.bill, run.step = event.at, event.bill, ""
+                run.ended, run.bill, run.step, run.text = event.at, event.bill, "", ""
                 run.answer, run.error = event.answer, event.error
                 run.is_cancelled = event.error_type == "CancelledError"
 
@@ -301,6 +306,8 @@ def leaves(run: RunRecord) -> Iterator[TurnRecord | CallRecord]:
 
 
 def _update_turn(run: RunRecord, event: TurnStarted | TurnRetried | TurnFinished) -> None:
+    if not isinstance(event, TurnFinished):
+        run.text = ""
     if isinstance(event, TurnStarted):
         run.turns.append(TurnRecord(event.number, event.model, event.at, is_replayed=event.replayed))
         run.step = f"asks {event.model}, turn {event.number}"

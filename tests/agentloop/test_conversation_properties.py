@@ -85,7 +85,7 @@ def test_every_request_of_any_run_is_one_the_api_takes(
         except RunError:
             step = Answered("")
         if isinstance(step, RunTools):
-            assert reason in {"tool_use", "end_turn"}
+            assert reason in {"tool_use", "end_turn", "stop_sequence"}
             talk.answer(turn, [result_block(use, data.draw(results)) for use in step.uses])
         assert talk.conversation.messages[: len(before)] == before
         if isinstance(step, Answered):

@@ -14,6 +14,7 @@ from agentloop.event_json import VERSION, event_from_json, event_to_json
 from agentloop.events import (
     ContextEdited,
     Event,
+    NoteReceived,
     Notice,
     RunFinished,
     RunStarted,
@@ -71,6 +72,7 @@ KINDS = [
     ToolStarted,
     ToolProgress,
     ToolFinished,
+    NoteReceived,
     Notice,
     ContextEdited,
     ServerChanged,

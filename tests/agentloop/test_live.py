@@ -17,6 +17,7 @@ from agentloop.events import (
     ServerChanged,
     ServerStarting,
     Spent,
+    TextDelta,
     ToolFinished,
     ToolProgress,
     ToolStarted,
@@ -192,3 +193,24 @@ def test_rows_never_exceed_the_height_and_never_show_a_node_twice(
     single: list[Node] = [row.node for row in shown if row.node is not None]
     assert len({(node.call.id if node.call else "", node.name) for node in single}) == len(single)
     assert single[0] == roots(office.timeline)[0]
+
+
+@pytest.mark.requirement("live-text")
+def test_an_agent_that_writes_is_shown_with_the_end_of_its_last_line_until_it_is_asked_again() -> None:
+    timeline = Timeline()
+    of: dict[str, Any] = {"run": "below", "agent": "child"}
+    for event in (
+        RunStarted(run="top", agent="boss", prompt="do"),
+        ToolStarted(run="top", agent="boss", call="top.1", tool="child_agent", arguments={}),
+        RunStarted(**of, prompt="x", parent_call="top.1"),
+        TextDelta(**of, text="First line.\nSecond "),
+        TextDelta(**of, text="line\n"),
+        TextDelta(run="top", agent="boss", text="Meanwhile"),
+    ):
+        timeline.on_event(event)
+    (top,) = roots(timeline)
+    assert (top.children[0].doing, timeline.roots[0].text) == ("writes: Second line", "Meanwhile")
+    timeline.on_event(TextDelta(**of, text="y" * 100))
+    assert top.children[0].doing == "writes: …" + "y" * 59
+    timeline.on_event(TurnRetried(**of, number=1, error="cut", reason="answer cut off"))
+    assert top.children[0].doing.startswith("attempt 1, answer cut off")

@@ -32,7 +32,7 @@ from agentloop.events import (
 from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import page_data
-from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_WAITING, EventReceiver, EventSender
+from agentloop.relay import MAX_EVENTS, MAX_RUNS, MAX_WAITING, EventReceiver, EventSender, TextJoiner
 from orchestrator_client.tree_picture import picture_of
 
 ABOVE = "0123456789ab.7"
@@ -118,7 +118,7 @@ def test_what_concerns_this_process_alone_is_not_believed_of_another() -> None:
     caller = Caller()
     caller.take(started())
     forged = ServerChanged(run="far1", agent="w", at=0.0, server="near", is_up=False, breaker="open")
-    assert caller.take(forged, TextDelta(run="far1", agent="w", at=0.0, text="word")) == []
+    assert caller.take(forged, TextDelta(run="far1", agent="w", at=0.0, text="word")) == []  # nobody asked for it
 
 
 def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
@@ -398,3 +398,36 @@ def test_whether_a_cost_is_only_claimed_is_shown(*, is_trusted: bool) -> None:
     assert [lane["claimed"] for lane in page_data(timeline)["lanes"]] == claimed
     (line, *_) = picture_of(rows(timeline, 5), 0.0, width=120, unicode=True).lines
     assert ("$0.25?" in line.plain) is not is_trusted
+
+
+@pytest.mark.requirement("text-across-processes")
+async def test_text_is_joined_until_the_next_event_of_its_run_and_leaves_room_for_other_events() -> None:
+    def says(run: str, text: str) -> TextDelta:
+        return TextDelta(run=run, agent="a", text=text)
+
+    emitted: list[Event] = []
+    joiner = TextJoiner(emitted.append)
+    other = Notice(run="one", agent="a", text="x")
+    for event in (says("one", "Hel"), says("two", "Good "), says("one", "lo"), other, says("one", "!")):
+        joiner.on_event(event)
+    assert [event.text for event in emitted if isinstance(event, TextDelta | Notice)] == ["Hello", "x"]
+    joiner.flush()
+    assert [event.text for event in emitted if isinstance(event, TextDelta)] == ["Hello", "Good ", "!"]
+    outgoing = EventSender(text=True)
+    assert outgoing.add(says("one", "Hello")) is not None
+    outgoing.count = MAX_EVENTS // 2
+    assert outgoing.add(says("one", "Hello")) is None
+    assert outgoing.add(other) is not None
+
+
+@pytest.mark.requirement("text-across-processes")
+async def test_text_that_a_caller_asked_for_is_emitted_under_the_local_run() -> None:
+    received: list[Event] = []
+    incoming = EventReceiver(RunScope(emit=received.append, call_id=ABOVE, depth=1, remote_text=True), "far")
+    incoming.sent(ClockOffsets())
+    incoming.take(
+        message(0, event_to_json(started()), event_to_json(TextDelta(run="far1", agent="worker", at=0.0, text="word")))
+    )
+    run, text = received
+    assert isinstance(text, TextDelta)
+    assert (text.run, text.text) == (run.run, "word")

@@ -1,17 +1,20 @@
 """The tasks extension: what a client gets that declares it, and one that does not."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
+import anyio.to_thread
 import httpx2
 import pytest
 import pytest_asyncio
 from mcp import MCPError
 from mcp.client import ClientExtension, ResultClaim
-from mcp.types import METHOD_NOT_FOUND, CallToolResult, EmptyResult, Result
+from mcp.types import METHOD_NOT_FOUND, CallToolResult, EmptyResult, Request, Result
 from pydantic import ConfigDict, Field
 
+from agentloop.delegation_context import NOTE
 from agentloop.mcp.client.tasks import ID as TASKS
 from agentloop.mcp.client.tasks import CancelTask, CreatedTask, GetTask, TaskParams
 from agentloop.testing import RecordedRequest as ModelRequest
@@ -22,10 +25,13 @@ AGENT = "calculator_assistant_agent"
 ANSWER = 'Answer: {"result": "1.5", "exact": true}'
 
 held: set[str] = set()
+is_noted = threading.Event()
 
 
 async def answer(request: ModelRequest) -> Reply:
-    """A prompt in `held` gets no second turn."""
+    """A prompt in `held` gets no second turn. One waits for a note before the first."""
+    if request.prompt == "wait for a note":
+        await anyio.to_thread.run_sync(is_noted.wait, 30, abandon_on_cancel=True)
     if request.results:
         if request.prompt in held:
             await asyncio.Event().wait()
@@ -43,6 +49,12 @@ class Task(Result):
     model_config = ConfigDict(extra="allow")
     status: str
     result: dict[str, Any] | None = None
+
+
+class UpdateTask(Request[TaskParams, Literal["tasks/update"]]):
+    method: Literal["tasks/update"] = "tasks/update"
+    params: TaskParams
+    name_param = "taskId"
 
 
 class Declaring(ClientExtension):
@@ -167,6 +179,20 @@ async def test_a_header_that_names_another_task_is_refused(served: Served, name:
         answered = await http.post(served.url, json=body, headers=headers)
     assert answered.status_code == 400
     assert answered.json()["error"]["code"] == -32020
+
+
+@pytest.mark.requirement("notes")
+async def test_a_note_reaches_a_run_that_works(model: ScriptedMessages, served: Served) -> None:
+    async with served.client(extensions=[Declaring()]) as client:
+        handle = await handed_out(client, "wait for a note")
+        await model.until(lambda: len(about(model, "wait for a note")) == 1)
+        note = TaskParams.model_validate({"taskId": handle.task_id, "_meta": {NOTE: "Hurry."}})
+        await client.session.send_request(UpdateTask(params=note), EmptyResult)
+        is_noted.set()
+        assert (await ended(client, handle.task_id)).status == "completed"
+        with pytest.raises(MCPError, match="has ended"):
+            await client.session.send_request(UpdateTask(params=note), EmptyResult)
+    assert "Hurry." in str(model.requests[-1].body["messages"][-1])
 
 
 @pytest.mark.slow

@@ -3,11 +3,13 @@
 import json
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
 from click.testing import CliRunner
 from prompt_toolkit.application import create_app_session
@@ -164,3 +166,36 @@ def test_tools_lists_the_servers_their_state_and_their_tools() -> None:
     assert [tool["name"] for tool in found["mcp-calc-server"]["tools"] if tool["agent"]] == [
         "calculator_assistant_agent"
     ]
+
+
+@pytest.mark.requirement("chat-notes")
+async def test_what_is_typed_while_a_question_runs_reaches_the_agent(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    async def script(request: RecordedRequest) -> Reply:
+        if "licence" in str(request.body["messages"][-1]):
+            return says("MIT.")
+        await anyio.to_thread.run_sync(go_on.wait, 60, abandon_on_cancel=True)
+        return says("Reviewed.")
+
+    with ScriptedMessages(script) as model:
+        async with chatting(model, tmp_path, "--local") as terminal:
+            terminal.type("Review.\r")
+            await model.until(lambda: len(model.requests) == 1)
+            await terminal.until(lambda: not terminal.shows_cursor)
+            terminal.type("Also the licenze")
+            await terminal.until_shown("note> Also the licenze")
+            terminal.type("\x7f\x7fce.\r")
+            await terminal.until_shown("noted; the agent reads it before its next turn")
+            terminal.type("half a li")
+            await terminal.until_shown("note> half a li")
+            go_on.set()
+            await terminal.until(lambda: "MIT." in terminal.text and terminal.lines[-1] == "> half a li")
+            terminal.type("ne with a licence\r")
+            await terminal.until(lambda: terminal.text.count("MIT.") == 2 and is_at_prompt(terminal))
+            terminal.type(CTRL_D)
+            assert await terminal.ended() == 0
+            assert terminal.echoes
+    notes = [message["content"] for message in model.requests[1].body["messages"][1:]]
+    assert "Also the licence." in str(notes[-1])
+    assert str(model.requests[2].body["messages"][-1]["content"][0]["text"]) == "half a line with a licence"

@@ -3,6 +3,7 @@
 import re
 import signal
 import threading
+from dataclasses import replace
 
 import anyio.to_thread
 import pytest
@@ -135,3 +136,23 @@ async def test_a_dumb_terminal_gets_lines_and_a_quiet_one_nothing(how: str) -> N
         assert terminal.lines[-1] == "Answer: 3"
         assert ("orchestrator: calls" in terminal.text) is (how == "dumb")
         assert "\x1b" not in terminal.raw
+
+
+@pytest.mark.requirement("live-text")
+@pytest.mark.parametrize("server", [("--local",), pytest.param((), marks=pytest.mark.slow)])
+async def test_what_agents_write_is_shown_while_they_write(server: tuple[str, ...]) -> None:
+    def script(request: RecordedRequest) -> Reply:
+        if AGENT_TOOL not in {tool["name"] for tool in request.body["tools"]}:
+            return replace(says("I add the prices."), seconds_per_event=0.25)
+        if not request.results:
+            return calls((AGENT_TOOL, {"prompt": "Add."}))
+        return replace(says("First line.\nSecond line."), seconds_per_event=0.15)
+
+    with ScriptedMessages(script) as claude:
+        async with on_terminal(*CLIENT, *server, "One shop.", env=env_of(claude), columns=120) as terminal:
+            await terminal.until_shown(f"{AGENT_TOOL}#1  writes: I add")
+            await terminal.until(lambda: terminal.lines[-2:] == ["First line.", "Second line."])
+            assert not terminal.shows_cursor, "it is still being written"
+            assert await terminal.ended() == 0
+            assert terminal.text.count("Second line.") == 1
+            assert "writes" not in terminal.text

@@ -50,6 +50,7 @@ async def test_several_questions_queue_and_the_live_view_steps_aside(tmp_path: P
             await terminal.until_shown("open a web page at pay.example.org:", "https://user@pay.example.org/now?id=1")
             await typed(terminal, "Open pay.example.org", "no")
             await terminal.until(lambda: terminal.text.count("Declined()") == 2)
+            await terminal.until(lambda: terminal.lines[-1:] == [">"])
             terminal.type("exit\r")
             assert await terminal.ended() == 0
 

@@ -15,7 +15,7 @@ from agentloop.observers.live import rows
 from agentloop.observers.timeline import CallRecord, RunRecord, Timeline
 from agentloop.usage import ModelUsage
 from orchestrator_client.live_view import MAX_LOG, LiveView
-from orchestrator_client.tree_picture import picture_of, seconds, tokens, usd
+from orchestrator_client.tree_picture import picture_of, seconds, text_lines, tokens, usd
 
 
 def drawn(timeline: Timeline, width: int, *, unicode: bool = True) -> list[str]:
@@ -53,6 +53,15 @@ def test_no_text_steers_the_terminal_and_every_row_is_as_wide_as_the_terminal(
     for line in drawn(tree_of(name, detail, result, served_by=detail), width):
         assert cell_len(line) == width
         assert not any(unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} for character in line)
+
+
+@pytest.mark.requirement("live-text")
+def test_the_last_lines_of_a_text_are_wrapped_at_words() -> None:
+    text = "One.\n\nTwo words and \x1b[2J more."
+    assert [line.plain for line in text_lines(text, 9, width=10)] == ["One.", "", "Two words", "and �[2J", "more."]
+    assert [line.plain for line in text_lines(text, 2, width=10)] == ["and �[2J", "more."]
+    assert text_lines("\n ", 9, width=10) == []
+    assert all(cell_len(line.plain) <= 10 for line in text_lines("語" * 50, 9, width=10))
 
 
 def test_amounts_are_short_and_say_nothing_where_nothing_is_known() -> None:

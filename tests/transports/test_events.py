@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from agentloop import Agent
+from agentloop import Agent, CallContext, RunScope
 from agentloop.delegation_context import CALL, CLOCK, EVENTS
-from agentloop.events import Event, RunFinished, RunStarted, Spent, ToolFinished, ToolStarted
+from agentloop.events import Event, RunFinished, RunStarted, Spent, TextDelta, ToolFinished, ToolStarted
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
@@ -26,7 +26,8 @@ async def run_below(entry: ServerEntry, model: ScriptedMessages) -> list[Event]:
     received: list[Event] = []
     async with Connection("far", entry, connect_timeout=20, server_log=sys.stderr) as connection:
         tools = remote_tools([connection], pytest.fail)
-        await Agent("boss", "boss", tools, client=model.client).run("go", on_event=received.append)
+        context = CallContext(scope=RunScope(emit=received.append, remote_text=True))
+        await Agent("boss", "boss", tools, client=model.client).run("go", context=context)
     return received
 
 
@@ -66,6 +67,9 @@ async def test_runs_in_the_server_are_in_the_callers_stream(
         ("looped", 1),
     ]
     assert {run.served_by for run in below} == {"far"}
+    written = {event.run: event.text for event in of(received, TextDelta) if event.run != boss.run}
+    assert set(written) == {run.run for run in below}
+    assert all(end.answer.endswith(written[end.run]) for end in of(received, RunFinished) if end.run in written)
     owner = {event.call: event.run for event in of(received, ToolStarted)}
     agents = {run.run: run.agent for run in (boss, *below)}
     assert {(agents[owner[run.parent_call]], run.agent) for run in below} == {("boss", "looped"), ("looped", "helper")}

@@ -13,13 +13,14 @@ from typing import Any
 
 import anyio
 
-from agentloop import Answer, Question, QuestionHandler, ToolError, ToolOutput
+from agentloop import Answer, ConfigurationError, Question, QuestionHandler, ToolError, ToolOutput
 from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import Order
 from agentloop.events import Event, EventHandler
+from agentloop.latest_sentence import LatestSentence
 from agentloop.limits import time_limit
 from agentloop.mcp.server.get_run import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
@@ -37,15 +38,19 @@ REMEMBERED = 256
 
 
 class RunHistory(CallHistory):
-    """The events of one run, for clients that ask from time to time. `line` describes the last step."""
+    """The events of one run, for clients that ask from time to time. `line` describes the last step.
+
+    There is no text in them: callers of different kinds share them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.line: str | None = None
+        self._sentence = LatestSentence()
 
     def add(self, event: Event) -> None:
         super().add(event)
-        self.line = describe(event) or self.line
+        self.line = self._sentence.on_event(event) or describe(event) or self.line
 
 
 class DurableCalls:
@@ -119,6 +124,15 @@ class DurableCalls:
 
     async def cancel(self, run_id: str) -> None:
         await self.engine.cancel(run_id)
+
+    def note(self, run_id: str, text: str) -> None:
+        inbox = self.engine.inboxes.get(run_id)
+        if inbox is None:
+            raise ToolError("The run takes no notes: it has not begun, or another process executes it.")
+        try:
+            inbox.send(text)
+        except ConfigurationError as error:
+            raise ToolError(str(error)) from None
 
     def events(self, run_id: str, first: int) -> dict[str, Any]:
         """Those of a run of this process, unless `REMEMBERED` runs have begun since."""

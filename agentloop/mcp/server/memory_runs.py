@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from agentloop import Limits, QuestionHandler, ToolError, ToolOutput
+from agentloop import ConfigurationError, Inbox, Limits, QuestionHandler, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler
+from agentloop.latest_sentence import LatestSentence
 from agentloop.mcp.server.publication import Call
 from agentloop.mcp.server.questions import OpenQuestions
 from agentloop.narration import describe
@@ -29,7 +30,7 @@ LIMITS = Limits(tool_timeout=24 * 3600.0)
 class Execute(Protocol):
     """Executes a call: see `Publication.run`."""
 
-    def __call__(
+    async def __call__(
         self,
         call: Call,
         emit: EventHandler,
@@ -37,7 +38,8 @@ class Execute(Protocol):
         limits: Limits,
         *,
         ask: QuestionHandler | None,
-    ) -> Coroutine[Any, Any, ToolOutput]: ...
+        inbox: Inbox | None,
+    ) -> ToolOutput: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +47,8 @@ class _Run:
     state: RunState
     questions: OpenQuestions
     work: asyncio.Task[ToolOutput] | None = None
+    inbox: Inbox = field(default_factory=Inbox)
+    sentence: LatestSentence = field(default_factory=LatestSentence)
 
     def on_end(self, work: asyncio.Task[ToolOutput]) -> None:
         ended: dict[str, Any] = {"updated": time.time(), "message": None}
@@ -56,7 +60,7 @@ class _Run:
             self.state = replace(self.state, status="completed", output=work.result(), **ended)
 
     def on_event(self, event: Event) -> None:
-        if (line := describe(event)) is not None:
+        if (line := self.sentence.on_event(event) or describe(event)) is not None:
             self.say(line)
 
     def say(self, line: str) -> None:
@@ -94,7 +98,7 @@ class MemoryRuns:
         questions = OpenQuestions(call.client)
         run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner), questions)
         self._runs[run.state.id] = run
-        execute = self.execute(call, run.on_event, run.say, LIMITS, ask=questions.ask)
+        execute = self.execute(call, run.on_event, run.say, LIMITS, ask=questions.ask, inbox=run.inbox)
         run.work = asyncio.create_task(execute, name=f"task:{call.tool.name}")
         run.work.add_done_callback(run.on_end)
         run.work.add_done_callback(lambda _work: self._drop_later(run.state.id))
@@ -113,6 +117,12 @@ class MemoryRuns:
 
     def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
         self._runs[run_id].questions.answer(responses)
+
+    def note(self, run_id: str, text: str) -> None:
+        try:
+            self._runs[run_id].inbox.send(text)
+        except ConfigurationError as error:
+            raise ToolError(str(error)) from None
 
     def events(self, _run_id: str, _first: int) -> dict[str, Any]:
         """None: callers that want events are answered without a task."""

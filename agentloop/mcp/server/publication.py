@@ -27,6 +27,7 @@ from agentloop import (
     Agent,
     CallContext,
     ConfigurationError,
+    Inbox,
     Ledger,
     Limits,
     QuestionHandler,
@@ -292,6 +293,7 @@ class Publication:
         limits: Limits = LIMITS,
         *,
         ask: QuestionHandler | None = None,
+        inbox: Inbox | None = None,
     ) -> ToolOutput:
         """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
         delegation = call.delegation
@@ -306,6 +308,8 @@ class Publication:
                 ledger=Ledger(delegation.budget),
                 rate_limiter=self._rate_limiter,
                 ask=ask,
+                inbox=inbox,
+                remote_text=delegation.text,
             ),
         )
         try:
@@ -373,7 +377,8 @@ def _channel(context: Context, delegation: DelegationContext) -> Channel:
     async def notify(method: str, params: dict[str, Any]) -> None:
         await sdk_compat.send_notification(context, method, params)
 
-    return Channel(context.session.report_progress, notify, delegation.call, events=delegation.events)
+    events = delegation.events
+    return Channel(context.session.report_progress, notify, delegation.call, events, text=events and delegation.text)
 
 
 def result_of(output: ToolOutput) -> types.CallToolResult:

@@ -1,7 +1,8 @@
 """What a client receives about a call while it runs: progress lines, usage and events.
 
 MCP clients cancel calls that are silent for too long, some after a minute. So every step is reported, and a line is
-sent after `HEARTBEAT` seconds without one. A client that asked for events receives those instead of lines about them.
+sent after `HEARTBEAT` seconds without one: what the agent does, and the latest sentence that it wrote. A client that
+asked for events receives those instead of lines about them.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import anyio
 from agentloop.delegation_context import EVENTS_SENT, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, RunFinished, RunStarted, Spent
+from agentloop.latest_sentence import LatestSentence
 from agentloop.narration import LINE, Narrator, clip, describe
-from agentloop.relay import EventSender
+from agentloop.relay import EventSender, TextJoiner
 from agentloop.usage import Usage
 
 LINGER = 0.03
@@ -40,20 +42,22 @@ Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
 class Channel:
     """How the client of one call is reached.
 
-    `call` is the caller's id of the call; without one it receives progress lines only. `events` asks for events.
+    `call` is the caller's id of the call; without one it receives progress lines only. `events` asks for events,
+    `text` for text deltas among them.
     """
 
     progress: Progress
     notify: Notify
     call: str = ""
     events: bool = False
+    text: bool = False
 
 
 class CallHistory:
-    """The events and the usage that one call has reported so far."""
+    """The events and the usage that one call has reported so far, with `text` also text deltas."""
 
-    def __init__(self) -> None:
-        self._outgoing = EventSender()
+    def __init__(self, *, text: bool = False) -> None:
+        self._outgoing = EventSender(text=text)
         self._events: list[str] = []
         self.usage = Usage()
 
@@ -146,7 +150,9 @@ class CallReport:
         self._name = name
         self._channel = channel
         self._batcher = batcher
-        self._history = CallHistory()
+        self._history = CallHistory(text=channel.text)
+        self._text = TextJoiner(self._add)
+        self._sentence = LatestSentence()
         self._lines: list[str] = []
         self._narrator = Narrator()
         self._called: str | None = None
@@ -170,13 +176,15 @@ class CallReport:
         return self._history.count
 
     def on_event(self, event: Event) -> None:
-        if not event.is_for_callers:
-            return
-        self._history.add(event)
         if not self._channel.events:
-            line = self._line(event)
-            if line is not None:
-                self.say(line)
+            for line in (self._sentence.on_event(event), self._line(event)):
+                if line is not None:
+                    self.say(line)
+        if event.is_for_callers or self._channel.text:
+            self._text.on_event(event)
+
+    def _add(self, event: Event) -> None:
+        self._history.add(event)
         self._changed.set()
 
     def say(self, message: str) -> None:
@@ -185,6 +193,7 @@ class CallReport:
 
     def end(self) -> bool:
         """The call has its result. Whether `send_all` has something left to send, after which it returns."""
+        self._text.flush()
         self._is_ended = True
         self._changed.set()
         self.close()

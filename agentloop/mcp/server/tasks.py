@@ -1,7 +1,8 @@
 """The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives a task for a run.
 
 The task id is the run's id. Only the owner of the run has access to it. A task whose run has questions has the status
-`input_required`; `tasks/update` has the answers.
+`input_required`; `tasks/update` has the answers, and in its
+`_meta` a note for the agent.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from starlette.requests import Request
 
-from agentloop import ToolOutput
-from agentloop.delegation_context import EVENTS
+from agentloop import ToolError, ToolOutput
+from agentloop.delegation_context import EVENTS, NOTE
 from agentloop.durable.errors import StoreFailed
 from agentloop.mcp.server.publication import Call, Context, Publication, owner_of, result_of
 from agentloop.narration import LINE, clip
@@ -73,6 +74,14 @@ class Runs(Protocol):
 
     def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
         """Receive answers to questions of the run. What answers no question is ignored."""
+        ...
+
+    def note(self, run_id: str, text: str) -> None:
+        """Pass a note of the user on to a run that works.
+
+        Raises:
+            ToolError: the run takes no notes here, or not this one.
+        """
         ...
 
     def events(self, run_id: str, first: int) -> dict[str, Any]:
@@ -141,9 +150,22 @@ class Tasks:
             await self._runs.cancel(state.id)
         return {"resultType": "complete"}
 
-    async def _update(self, _context: Context, state: RunState, params: UpdateParams) -> dict[str, Any]:
+    async def _update(self, context: Context, state: RunState, params: UpdateParams) -> dict[str, Any]:
         self._runs.answer(state.id, params.input_responses)
+        note = (context.meta or {}).get(NOTE)
+        if note is not None:
+            self._note(state, note)
         return {"resultType": "complete"}
+
+    def _note(self, state: RunState, note: object) -> None:
+        if not isinstance(note, str):
+            raise MCPError(types.INVALID_PARAMS, f"`_meta` has a {NOTE} that is not a text.")
+        if state.status != "working":
+            raise MCPError(types.INVALID_PARAMS, "The task has ended, so nobody reads the note.")
+        try:
+            self._runs.note(state.id, note)
+        except ToolError as error:
+            raise MCPError(types.INVALID_PARAMS, str(error)) from None
 
     def _task(self, state: RunState) -> dict[str, Any]:
         task: dict[str, Any] = {

@@ -13,7 +13,7 @@ from typing import Any
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from agentloop import CallContext, Document, Image, Limits, Question, QuestionHandler, Tool, ToolError, ToolOutput
+from agentloop import CallContext, Document, Image, Limits, Question, Tool, ToolError, ToolOutput
 from agentloop.events import EventHandler
 from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.prompts import Prompt
@@ -183,18 +183,12 @@ class Fixture(Publication):
         return await super()._admit(context, params)
 
     async def run(
-        self,
-        call: Call,
-        emit: EventHandler,
-        progress: Callable[[str], None],
-        limits: Limits = LIMITS,
-        *,
-        ask: QuestionHandler | None = None,
+        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS, **more: Any
     ) -> ToolOutput:
         if call.tool.name == "protocol_error_job":
             await asyncio.sleep(0.5)
             raise RuntimeError("broken")
-        return await super().run(call, emit, progress, limits, ask=ask)
+        return await super().run(call, emit, progress, limits, **more)
 
 
 def tools() -> list[Tool]:

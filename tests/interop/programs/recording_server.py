@@ -5,11 +5,11 @@ from pathlib import Path
 
 from mcp import types
 
-from agentloop.mcp.server.publication import Context, Publication, Result
+from agentloop.mcp.server.publication import Call, Context, Publication
 from mcp_calc_server.cli import main
 
 record = Path(sys.argv.pop(1))
-call_tool = Publication.call_tool
+admit = Publication._admit  # noqa: SLF001 - see below
 
 
 def note(revision: str) -> None:
@@ -17,11 +17,11 @@ def note(revision: str) -> None:
         file.write(f"{revision}\n")
 
 
-async def recorded(self: Publication, context: Context, params: types.CallToolRequestParams) -> Result:
+async def recorded(self: Publication, context: Context, params: types.CallToolRequestParams) -> Call:
     note(context.protocol_version)
-    return await call_tool(self, context, params)
+    return await admit(self, context, params)
 
 
 # There is no other way to learn this of clients that do not tell.
-Publication.call_tool = recorded  # type: ignore[method-assign]
+Publication._admit = recorded  # type: ignore[method-assign]  # noqa: SLF001
 main()

@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from mcp import Client, MCPError
 from mcp.client.extension import advertise
-from mcp.types import CallToolResult, EmptyResult, Result
+from mcp.types import CallToolResult, EmptyResult, Request, Result
 from pydantic import ConfigDict, Field
 
 from agentloop import Agent, Tool, ToolError, ToolOutput
-from agentloop.delegation_context import CALL
+from agentloop.delegation_context import CALL, NOTE
 from agentloop.mcp.client.tasks import ID, CancelTask, CreatedTask, GetTask, TaskParams, TasksClient
 from agentloop.mcp.server.memory_runs import Execute, MemoryRuns
 from agentloop.mcp.server.publication import Call, Publication
@@ -32,6 +32,11 @@ class Task(Result):
     status_message: str = Field(alias="statusMessage", default="")
     ttl_ms: int = Field(alias="ttlMs")
     result: dict[str, Any] | None = None
+
+
+class UpdateTask(Request[TaskParams, Literal["tasks/update"]]):
+    method: Literal["tasks/update"] = "tasks/update"
+    params: TaskParams
 
 
 def double(number: int) -> int:
@@ -139,12 +144,39 @@ async def test_a_task_is_cancelled(scripted_messages: Any) -> None:
             await get(client, "another")
 
 
+@pytest.mark.requirement("notes")
+async def test_a_note_in_an_update_of_a_task_reaches_the_agent(scripted_messages: Any) -> None:
+    tripler, server = Tripler(), scripted_messages(script)
+
+    async def update(client: Client, note: Any) -> None:
+        params = TaskParams.model_validate({"taskId": task, "_meta": {NOTE: note}})
+        await client.session.send_request(UpdateTask(params=params), EmptyResult)
+
+    async with serving(server, tripler) as connect, connect(extensions=[TasksClient(lambda: True)]) as client:
+        task = await created(client)
+        await tripler.is_waiting.wait()
+        await update(client, "Say it in words.")
+        for note, why in ((" ", "blank"), (7, "not a text")):
+            with pytest.raises(MCPError, match=why):
+                await update(client, note)
+        tripler.go.set()
+
+        async def has_ended() -> bool:
+            return (await get(client, task)).status == "completed"
+
+        await until(has_ended)
+        with pytest.raises(MCPError, match="has ended"):
+            await update(client, "Too late.")
+    assert "Say it in words." in str(server.requests[1].body["messages"][-1])
+    assert len(server.requests) == 2
+
+
 def call(owner: str = "me") -> Call:
     return Call(Tool.from_function(double), {"number": 1}, owner, None, delegation=None)  # type: ignore[arg-type]
 
 
 def executing(ends: asyncio.Event) -> Execute:
-    async def execute(*_call: Any, **_options: Any) -> ToolOutput:
+    async def execute(*_call: Any, **_more: Any) -> ToolOutput:
         await ends.wait()
         return ToolOutput.of("ended")
 
