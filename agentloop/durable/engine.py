@@ -9,9 +9,10 @@ import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
@@ -27,7 +28,19 @@ from dbos import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Inbox, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput
+from agentloop import (
+    Agent,
+    Answer,
+    CallContext,
+    Inbox,
+    Ledger,
+    Limits,
+    Question,
+    RunScope,
+    Tool,
+    ToolError,
+    ToolOutput,
+)
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
@@ -90,6 +103,8 @@ class Engine:
         self.is_stopping = False
         self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
         """Receives the events of all runs of this process, each with the id of its run."""
+        self.ask: Callable[[str, Question], Awaitable[Answer[Any]]] | None = None
+        """Answers the questions of all runs of this process, each with the id of its run."""
         self.inboxes: WeakValueDictionary[str, Inbox] = WeakValueDictionary()
         """For notes to the runs that this process executes. A note that was read is stored with the turn."""
         self._store = store
@@ -361,6 +376,7 @@ class Engine:
             inbox=self.inboxes.setdefault(run_id, Inbox()),
             owner=order.owner,
             session=session,
+            ask=None if self.ask is None else partial(self.ask, run_id),
         )
         return CallContext(deadline=left, scope=scope)
 
