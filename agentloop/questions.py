@@ -23,19 +23,38 @@ MAX_MESSAGE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Accepted(Generic[T]):
-    """The person answered with `value`. For a URL it is None: the person agreed to open it."""
+    """The person answered with `value`. For a URL it is None: the person agreed to open it.
+
+    Example:
+        answer = Accepted({"day": "Monday"})
+        print(answer.value["day"])
+    """
 
     value: T
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The person refused to answer."""
+    """The person refused to answer.
+
+    Example:
+        async def decline(question: Question) -> Declined:
+            return Declined()
+
+        await lead.run("Book a room", on_question=decline)
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The person dismissed the question without an answer."""
+    """The person dismissed the question without an answer.
+
+    Example:
+        async def dismiss(question: Question) -> Cancelled:
+            return Cancelled()
+
+        await lead.run("Book a room", on_question=dismiss)
+    """
 
 
 Answer: TypeAlias = Accepted[T] | Declined | Cancelled
@@ -52,6 +71,13 @@ class Question:
     `schema` is a JSON Schema of an object in the form of MCP's elicitation: each property is a string, a number, an
     integer, a boolean, a string of several (`enum`, `oneOf`), or an array of such. `agent` is the name of the agent
     that asks and `server` where it runs, for example `reviews > licences`; both are empty if unknown.
+
+    Example:
+        async def answer(question: Question) -> Accepted[dict[str, str]]:
+            print(question.agent, "asks:", question.message)
+            return Accepted({"day": "Monday"})
+
+        await lead.run("Book a room", on_question=answer)
     """
 
     message: str
