@@ -260,11 +260,12 @@ class _Run:
         """Run the calls and return one `tool_result` block for each, in the order of the calls."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
         outputs = result_bounds.bounded(await calls.results(uses), self._agent.limits.max_results_chars)
-        self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
+        answers = list(zip(uses, outputs, strict=True))
+        self._steps += [Step(use.name, use.input, output.text, output.is_error) for use, output in answers]
         self._attachments += [
             block for output in outputs for block in output.content if block.get("type") in {"image", "document"}
         ]
-        return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
+        return [output.to_result(use.id) for use, output in answers]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
         log, bills = self._new_log(), list[Bill]()
@@ -394,17 +395,3 @@ def _kind(error: RunError) -> str:
     if isinstance(error, ModelError) and (error.kind or error.status):
         return error.kind or str(error.status)
     return type(error).__name__
-
-
-def _step(use: ToolUse, output: ToolOutput) -> Step:
-    return Step(use.name, use.input, output.text, output.is_error)
-
-
-def _tool_result(use: ToolUse, output: ToolOutput) -> Block:
-    block: Block = {"type": "tool_result", "tool_use_id": use.id, "content": list(output.content)}
-    if not output.is_error:
-        return block
-    if all(each.get("type") == "text" for each in output.content):
-        return block | {"is_error": True}
-    # The API takes nothing but text in an error.
-    return block | {"content": [{"type": "text", "text": "The tool reported an error:"}, *output.content]}

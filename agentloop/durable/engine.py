@@ -45,7 +45,7 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
-from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, state_of
+from agentloop.durable.runs import ATTEMPTS, RESUMABLE, Order, delete_ended, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of, store_errors
 from agentloop.events import Event, EventHandler, ignore
@@ -388,24 +388,10 @@ class Engine:
     async def _sweep(self) -> None:
         while True:
             try:
-                await self.forget_old()
+                await delete_ended(before=time.time() - self.kept)
             except Exception:  # noqa: BLE001 - they are deleted the next time
                 _log.warning("Old runs could not be deleted", exc_info=True)
             await asyncio.sleep(SWEEP)
-
-    async def forget_old(self) -> int:
-        """Delete the runs that ended more than `kept` seconds ago, and return their number."""
-        before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - self.kept))
-        old = await DBOS.list_workflows_async(
-            status=[status for status, ours in STATUS.items() if ours != "working"],
-            completed_before=before,
-            load_input=False,
-            load_output=False,
-            limit=1000,
-        )
-        if old:
-            await DBOS.delete_workflows_async([each.workflow_id for each in old])
-        return len(old)
 
 
 def _queue_of(tool: str) -> str:
