@@ -9,6 +9,7 @@ from agentloop.errors import (
     AgentError,
     ApiUnreachable,
     BudgetExceeded,
+    CannotAsk,
     ConfigurationError,
     ContextWindowExceeded,
     DeadlineExceeded,
@@ -48,6 +49,7 @@ from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits, deadline_after, seconds_left
 from agentloop.messages import Conversation
 from agentloop.observers.trace import Trace
+from agentloop.questions import Accepted, Answer, Cancelled, Declined, Question, QuestionHandler
 from agentloop.results import RunResult, Step
 from agentloop.server_tools import server_tool
 from agentloop.tool_output import ToolOutput
@@ -56,19 +58,24 @@ from agentloop.usage import Bill, ModelUsage, Usage
 from agentloop.wire import provider_client, sdk_client
 
 __all__ = [
+    "Accepted",
     "Agent",
     "AgentError",
+    "Answer",
     "ApiUnreachable",
     "Bill",
     "Budget",
     "BudgetExceeded",
     "CallContext",
     "Cancellation",
+    "Cancelled",
+    "CannotAsk",
     "ConfigurationError",
     "ContextEdited",
     "ContextWindowExceeded",
     "Conversation",
     "DeadlineExceeded",
+    "Declined",
     "Document",
     "Event",
     "EventHandler",
@@ -84,6 +91,8 @@ __all__ = [
     "NoJournal",
     "NoteReceived",
     "Notice",
+    "Question",
+    "QuestionHandler",
     "Refused",
     "RunError",
     "RunFinished",

@@ -21,6 +21,7 @@ from agentloop.inbox import Inbox
 from agentloop.limits import deadline_after, is_amount
 from agentloop.loop import run_agent
 from agentloop.messages import Conversation, Prompt
+from agentloop.questions import QuestionHandler
 from agentloop.results import RunResult
 from agentloop.stream import RunStream
 from agentloop.tools import Tool
@@ -36,6 +37,7 @@ class RunOptions(TypedDict, total=False):
     max_tokens: int | None
     deadline: float | None
     on_event: EventHandler
+    on_question: QuestionHandler | None
     inbox: Inbox | None
     context: CallContext | None
 
@@ -72,6 +74,7 @@ class Agent(AgentDefinition):
         max_tokens: int | None = None,
         deadline: float | None = None,
         on_event: EventHandler = ignore,
+        on_question: QuestionHandler | None = None,
         inbox: Inbox | None = None,
         context: CallContext | None = None,
     ) -> RunResult:
@@ -81,9 +84,9 @@ class Agent(AgentDefinition):
         of that.
 
         The run and the runs it delegates to spend at most `max_usd` US dollars and `max_tokens` tokens of prompts and
-        answers, and end within `deadline` seconds. `on_event` receives all their events. `inbox` takes notes for the
-        model while it works. With a `context`, which a tool function passes on, its limits hold too, and its event
-        handler receives the events too.
+        answers, and end within `deadline` seconds. `on_event` receives all their events, and `on_question` answers
+        what they ask (see `CallContext.ask`). `inbox` takes notes for the model while it works. With a `context`, which
+        a tool function passes on, its limits hold too, and its event handler receives the events too.
 
         Example:
             result = await agent.run("Two haikus about rain", max_usd=0.50, deadline=60, on_event=print)
@@ -98,6 +101,8 @@ class Agent(AgentDefinition):
         scope, budget = context.scope, Budget(max_usd, max_tokens)
         if on_event is not ignore:
             scope = replace(scope, emit=on_event if scope.emit is ignore else fan_out(scope.emit, on_event))
+        if on_question is not None:
+            scope = replace(scope, ask=on_question)
         if inbox is not None:
             scope = replace(scope, inbox=inbox)
         if budget.is_bounded:

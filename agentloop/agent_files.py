@@ -178,8 +178,7 @@ class AgentFile:
 
     `tools` is None if the file does not restrict them, `model` a model id, an alias or "inherit". `output` and `input`
     are JSON Schemas, `approve` names the tools that a person has to approve. An MCP server without an entry of its own
-    is one that is configured elsewhere. `lines` are the lines of the keys. Not all of this is supported by the runtime
-    yet: see `agentloop.file_agents.unsupported`.
+    is one that is configured elsewhere. `lines` are the lines of the keys.
     """
 
     path: Path

@@ -5,10 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from agentloop.budget import Ledger
+from agentloop.errors import CannotAsk, ConfigurationError
 from agentloop.events import EventHandler, ignore
 from agentloop.inbox import Inbox
+from agentloop.limits import time_limit
+from agentloop.questions import (
+    ANSWER_TIMEOUT,
+    MAX_MESSAGE,
+    Accepted,
+    Answer,
+    M,
+    Question,
+    QuestionHandler,
+    form_schema,
+    parse,
+)
 from agentloop.rate_limiter import RateLimiter
 from agentloop.sessions import Session
 from agentloop.usage import Bill
@@ -77,6 +91,8 @@ class RunScope:
     """The session of the run that the call starts, if the caller keeps it; an agent keeps its sessions otherwise."""
     siblings: int = 1
     """The number of calls of the same message that have not started yet, including this one. They share the budget."""
+    ask: QuestionHandler | None = None
+    """Puts questions to the person at the client. None if nobody can be asked."""
     inbox: Inbox | None = None
     """Notes to the run that the call starts, or None if it takes none."""
     remote_text: bool = False
@@ -112,3 +128,61 @@ class CallContext:
     """When the caller gives up, on the `time.monotonic` clock."""
     scope: RunScope = field(default_factory=RunScope)
     """What the runtime passes down. Tools do not need it."""
+
+    async def ask(self, message: str, form: type[M]) -> Answer[M]:
+        """Ask the person at the client to fill in a form: a pydantic model of texts, numbers, booleans and choices.
+
+        The time until the answer counts against no timeout except the deadline. Only async tools can ask.
+
+        Example:
+            class Licence(BaseModel):
+                licence: Literal["MIT", "Apache-2.0"]
+
+            @tool
+            async def publish(context: CallContext, project: str) -> str:
+                match await context.ask(f"Which licence does {project} get?", Licence):
+                    case Accepted(value):
+                        return f"published under {value.licence}"
+                    case Declined() | Cancelled():
+                        return "not published: the user gave no licence"
+
+        Raises:
+            CannotAsk: nobody can be asked, or nobody answered within an hour. It tells the model so if the tool lets it
+                through.
+            ToolError: the answer does not fit the form.
+            ConfigurationError: the model has a field that a form cannot have.
+        """
+        question = Question(message, form_schema(form))
+        return parse(form, question, await self.answer_to(question))
+
+    async def ask_to_open(self, message: str, url: str) -> Answer[None]:
+        """Ask the person to open a web page, for what must not pass through a model, such as a login or a payment.
+
+        The answer says whether they agreed to open it, and not what they did there.
+
+        Raises:
+            CannotAsk: as `ask`.
+            ConfigurationError: `url` is not an http or https URL.
+        """
+        if not url.startswith(("https://", "http://")):
+            raise ConfigurationError(f"{url!r:.100} is not an http or https URL.")
+        answer = await self.answer_to(Question(message, url=url))
+        return Accepted(None) if isinstance(answer, Accepted) else answer
+
+    async def answer_to(self, question: Question) -> Answer[Any]:
+        """The answer to a question whose form is a JSON Schema: `Accepted` with a mapping.
+
+        Raises:
+            CannotAsk: as `ask`.
+            ConfigurationError: the question is too long.
+        """
+        if len(question.message) > MAX_MESSAGE:
+            raise ConfigurationError(f"The question has more than {MAX_MESSAGE:,} characters.")
+        if self.scope.ask is None:
+            raise CannotAsk("Nobody can be asked: no person is connected, or the client does not pass questions on.")
+        self.progress(f"asks the user: {question.message}")
+        late = CannotAsk(f"Nobody answered the question within {ANSWER_TIMEOUT:g} s.")
+        async with time_limit(ANSWER_TIMEOUT, late):
+            answer = await self.scope.ask(question)
+        self.progress(f"the user's answer: {type(answer).__name__.lower()}")
+        return answer

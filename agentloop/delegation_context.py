@@ -11,6 +11,11 @@ Over MCP it is sent in `_meta`, under keys with a common prefix:
 * notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
 * notifications `notifications/PREFIX/events` have its events as `event_json` writes them, if the context asks for them;
   the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
+* a question (`elicitation/create`) has in its `_meta` under `PREFIX/question` the id of the call, the name of the agent
+  that asks, and the server where it runs if that is another one; a question of `input_required`, whose `_meta` does not
+  arrive, has the same as JSON in its key. If the caller of `input_required` gives up meanwhile, it sends the request
+  `PREFIX/withdraw` with the id of the call. The answer `cancel` has under `PREFIX/nobody` in its content the reason if
+  nobody could be asked;
 * `PREFIX/note` in a `tasks/update` request is a note of the user, which the agent reads before its next turn;
 * the result's `_meta` has the call's cost under `PREFIX/usage`, as `Bill.to_json` writes it, the agent's tool calls
   under `PREFIX/steps`, and the id of its session under `PREFIX/session`. Cost and steps are not in the structured
@@ -42,6 +47,9 @@ EVENTS_SENT = f"notifications/{EVENTS}"
 USAGE = f"{PREFIX}/usage"
 STEPS = f"{PREFIX}/steps"
 SESSION = f"{PREFIX}/session"
+QUESTION = f"{PREFIX}/question"
+NOBODY = f"{PREFIX}/nobody"
+WITHDRAW = f"{PREFIX}/withdraw"
 NOTE = f"{PREFIX}/note"
 
 MAX_ID = 200

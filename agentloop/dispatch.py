@@ -19,6 +19,7 @@ from agentloop.context import CallContext, Cancellation
 from agentloop.errors import ToolError
 from agentloop.events import Event
 from agentloop.limits import Limits, seconds_left, time_limit
+from agentloop.questions import Answer, Question, QuestionHandler, pausing
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool
 from agentloop.turn import ToolUse
@@ -65,7 +66,8 @@ async def _within_time(tool: Tool, arguments: Mapping[str, Any], context: CallCo
     if context.deadline is not None:
         seconds = min(seconds, seconds_left(context.deadline))
     late = ToolError(f"{tool.name} timed out after {seconds:.3g} s and was stopped.")
-    async with time_limit(seconds, late):
+    async with time_limit(seconds, late, deadline=context.deadline) as limit:
+        context = replace(context, scope=replace(context.scope, ask=pausing(context.scope.ask, limit)))
         return await _invoke(tool, arguments, context, limits)
 
 
@@ -90,11 +92,15 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(context.scope.charge, bill)
 
+    async def ask(question: Question) -> Answer[Any]:
+        assert context.scope.ask is not None
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_asked(context.scope.ask, question), loop))
+
     first: tuple[CallContext, ...] = ()
     if tool.takes_context:
         emit: Callable[[Event], None] = partial(to_loop, context.scope.emit)
         progress: Callable[[str], None] = partial(to_loop, context.progress)
-        scope = replace(context.scope, emit=emit, charge=charge)
+        scope = replace(context.scope, emit=emit, charge=charge, ask=ask if context.scope.ask else None)
         first = (replace(context, progress=progress, cancelled=cancelled, scope=scope),)
     thread = asyncio.ensure_future(
         anyio.to_thread.run_sync(
@@ -112,6 +118,10 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
             finally:
                 await cancel_and_wait({thread})
     return thread.result()
+
+
+async def _asked(ask: QuestionHandler, question: Question) -> Answer[Any]:
+    return await ask(question)
 
 
 def _without_exit(function: Callable[[], object]) -> object:

@@ -188,5 +188,9 @@ class ToolError(Exception):
     """
 
 
+class CannotAsk(ToolError):
+    """A question cannot be put to a person: nobody is there, or the client does not pass questions on."""
+
+
 class ToolUnavailable(ToolError):
     """The tool's server could not be reached. Whether the call was executed is unknown."""

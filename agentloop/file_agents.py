@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agentloop.agent import Agent
-from agentloop.agent_files import AgentFile, Level, Problem
+from agentloop.agent_files import AgentFile, Problem
 from agentloop.definition import DEFAULT_MODEL
 from agentloop.delegate import create_agent_tool_async
 from agentloop.errors import ConfigurationError
 from agentloop.limits import Limits
 from agentloop.loading import load_attribute
 from agentloop.model import ClientSource
+from agentloop.question_tools import ask_user, with_approval
 from agentloop.server_tools import server_tool
 from agentloop.tools import Tool
 from agentloop.wire import sdk_client
@@ -39,10 +40,6 @@ CLAUDE_CODE_TOOLS = frozenset(
 
 _FETCH_FROM = re.compile(r"WebFetch\(domain:([\w.*-]+)\)")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_NOT_YET: dict[str, tuple[str, Level, str]] = {
-    "approve": ("approve", "error", "the agent would call these tools without asking anybody"),
-    "canAsk": ("can_ask", "warning", "the agent can ask nobody"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +48,6 @@ class Selection:
 
     tools: tuple[Tool, ...]
     problems: tuple[Problem, ...]
-
-
-def unsupported(file: AgentFile) -> tuple[Problem, ...]:
-    """The keys of the file that ask for what the runtime cannot do yet, and what follows from it."""
-    return tuple(
-        file.problem(level, key, f"{key} is not supported yet: {consequence}")
-        for key, (attribute, level, consequence) in _NOT_YET.items()
-        if getattr(file, attribute)
-    )
 
 
 def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete: bool = True) -> Selection:
@@ -80,15 +68,21 @@ def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete
     candidates = [(_qualified(tool), tool) for tool in available] + [*functions.items(), *_web_tools(file)]
     denied = {name for name, tool in candidates if any(_matches(p, name, tool) for p in file.disallowed_tools)}
     allowed = [
-        tool
+        (name, tool)
         for name, tool in candidates
         if name not in denied and (file.tools is None or any(_matches(p, name, tool) for p in file.tools))
+    ]
+    problems += [
+        file.problem("error", "approve", f"approve: {name} runs at the API, so nobody can be asked before it does")
+        for name, tool in allowed
+        if tool.spec.api_definition is not None and any(_matches(p, name, tool) for p in file.approve)
     ]
     unmatched = [
         *_unmatched(file, "tools", [p for p in file.tools or () if not _FUNCTION.fullmatch(p)], candidates),
         *_unmatched(file, "disallowedTools", file.disallowed_tools, candidates),
+        *_unmatched(file, "approve", file.approve, allowed),
     ]
-    return Selection(tuple(allowed), (*problems, *(unmatched if is_complete else ())))
+    return Selection(tuple(tool for _, tool in allowed), (*problems, *(unmatched if is_complete else ())))
 
 
 def _qualified(tool: Tool) -> str:
@@ -156,7 +150,7 @@ def _unmatched(
     if built_in and key == "tools":
         yield file.problem("warning", key, f"not available outside Claude Code: {', '.join(built_in)}")
     for pattern in unmatched:
-        if pattern not in built_in:
+        if pattern not in built_in or key == "approve":
             hint = (
                 ""
                 if "__" in pattern or "*" in pattern or key != "tools"
@@ -174,8 +168,8 @@ def to_agent(
 ) -> Agent:
     """Make an agent of a file and the tools selected for it. `default_model` is the one of `model: inherit`.
 
-    `maxTurns` bounds its turns, `maxUsd` what a run may cost, and `timeout` how long it may take. Keys that
-    `unsupported` names have no effect.
+    `maxTurns` bounds its turns, `maxUsd` what a run may cost, and `timeout` how long it may take. With `canAsk` it gets
+    the tool `ask_user`; calls of the tools that `approve` matches wait until a person allows them.
 
     Raises:
         ConfigurationError: two tools have the same name.
@@ -193,7 +187,7 @@ def to_agent(
     return Agent(
         name=file.name,
         system_prompt=file.system_prompt,
-        tools=tuple(tools),
+        tools=_asking(file, tools),
         model=resolve_model(file.model, default_model),
         client=client,
         description=file.description,
@@ -204,6 +198,15 @@ def to_agent(
         sessions=file.sessions,
         attach=file.attach,
     )
+
+
+def _asking(file: AgentFile, tools: Sequence[Tool]) -> tuple[Tool, ...]:
+    guarded = []
+    for tool in tools:
+        is_guarded = any(_matches(pattern, _qualified(tool), tool) for pattern in file.approve)
+        guarded.append(with_approval(tool, file.name) if is_guarded else tool)
+    is_missing = file.can_ask and all(tool.name != ask_user.name for tool in tools)
+    return (*guarded, ask_user) if is_missing else tuple(guarded)
 
 
 def resolve_model(model: str, default: str) -> str:
@@ -231,7 +234,7 @@ def publishable(
     The tools of its MCP servers are not among the agent's yet: see `agentloop.mcp.file_agents`.
     """
     selection = select_tools(file, is_complete=not file.mcp_servers)
-    problems = [*unsupported(file), *selection.problems]
+    problems = [*selection.problems]
     agent = tool = None
     try:
         agent = to_agent(file, selection.tools, default_model=default_model, client=client)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, fields
 
 from agentloop.errors import ConfigurationError
@@ -13,7 +14,7 @@ from agentloop.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use. Times are in seconds.
+    """What one run may use. Times are in seconds; time in which a person is asked does not count.
 
     Example:
         writer = Agent("writer", "Write.", limits=Limits(max_turns=5, run_timeout=60))
@@ -81,13 +82,53 @@ def seconds_left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
+class TimeLimit:
+    """The time limit of a block: `seconds`, not counting those in which it is `paused`, and at most to `deadline`."""
+
+    def __init__(self, clock: asyncio.Timeout, seconds: float, deadline: float | None) -> None:
+        self._clock = clock
+        self._end = time.monotonic() + seconds
+        self._left = 0.0
+        self._deadline = math.inf if deadline is None else deadline
+        self._pauses = 0
+        self._set()
+
+    @property
+    def end(self) -> float:
+        """When the block ends, as far as is known, on the `time.monotonic` clock."""
+        return min(self._deadline, self._end)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The seconds of the block do not count."""
+        if not self._pauses:
+            self._left, self._end = seconds_left(self._end), math.inf
+        self._pauses += 1
+        self._set()
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses:
+                self._end = time.monotonic() + self._left
+            self._set()
+
+    def _set(self) -> None:
+        end = None if self.end == math.inf else asyncio.get_running_loop().time() + seconds_left(self.end)
+        with suppress(RuntimeError):  # the block is ending
+            self._clock.reschedule(end)
+
+
 @asynccontextmanager
-async def time_limit(seconds: float, late: Exception) -> AsyncIterator[None]:
-    """Give the block `seconds`, then cancel it and raise `late`. A `TimeoutError` of the block's own goes through."""
-    clock = asyncio.timeout(seconds)
+async def time_limit(seconds: float, late: Exception, *, deadline: float | None = None) -> AsyncIterator[TimeLimit]:
+    """Give the block `seconds`, then cancel it and raise `late`. A `TimeoutError` of the block's own goes through.
+
+    The `deadline`, on the `time.monotonic` clock, also holds while the limit is paused.
+    """
+    clock = asyncio.timeout(None)
     try:
         async with clock:
-            yield
+            yield TimeLimit(clock, seconds, deadline)
     except TimeoutError:
         if clock.expired():
             raise late from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -34,12 +35,13 @@ from agentloop.events import (
     TurnStarted,
 )
 from agentloop.journal import EventLog
-from agentloop.limits import deadline_after, seconds_left, time_limit
+from agentloop.limits import TimeLimit, time_limit
 from agentloop.long_results import MAX_RESULT, READ_RESULT, LongResults
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller, Retried
 from agentloop.prompt_cache import RunCache
+from agentloop.questions import Answer, Question
 from agentloop.results import RunResult, Step
 from agentloop.tool_output import ToolOutput
 from agentloop.turn import ToolUse, Turn
@@ -76,13 +78,13 @@ class _Run:
             read_output=None if agent.typed_output is None else agent.typed_output.read_text,
         )
         self._long_results = LongResults(self._state.conversation.kept, agent.limits)
-        self._deadline = deadline_after(agent.limits.run_timeout, at_most=context.deadline)
+        self._limit: TimeLimit | None = None
         self._model_caller = ModelCaller(
             agent.model,
             agent.limits,
             ledger=context.scope.ledger,
             rate_limiter=rate_limiter,
-            deadline=self._deadline,
+            deadline=self._end_of_time,
             cache=RunCache(agent.prompt_cache),
             spent=self._spend,
             notice=self._notice,
@@ -133,8 +135,12 @@ class _Run:
 
     async def _within_deadline(self) -> Answered:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")
-        async with time_limit(seconds_left(self._deadline), late), self._agent.clients.lease() as client:
+        limited = time_limit(self._agent.limits.run_timeout, late, deadline=self._context.deadline)
+        async with limited as self._limit, self._agent.clients.lease() as client:
             return await self._turn_by_turn(client)
+
+    def _end_of_time(self) -> float:
+        return math.inf if self._limit is None else self._limit.end
 
     async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
@@ -254,11 +260,12 @@ class _Run:
         """Run the calls and return one `tool_result` block for each, in the order of the calls."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
         outputs = result_bounds.bounded(await calls.results(uses), self._agent.limits.max_results_chars)
-        self._steps += [_step(use, output) for use, output in zip(uses, outputs, strict=True)]
+        answers = list(zip(uses, outputs, strict=True))
+        self._steps += [Step(use.name, use.input, output.text, output.is_error) for use, output in answers]
         self._attachments += [
             block for output in outputs for block in output.content if block.get("type") in {"image", "document"}
         ]
-        return [_tool_result(use, output) for use, output in zip(uses, outputs, strict=True)]
+        return [output.to_result(use.id) for use, output in answers]
 
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
         log, bills = self._new_log(), list[Bill]()
@@ -319,6 +326,7 @@ class _Run:
             depth=self._scope.depth + 1,
             siblings=siblings,
             charge=charge,
+            ask=self._ask_person if self._scope.ask else None,
         )
 
         def progress(message: str) -> None:
@@ -326,7 +334,16 @@ class _Run:
                 ToolProgress(run=self.id, agent=self._agent.name, call=call, tool=use.name, message=message), log
             )
 
-        return replace(self._context, scope=scope, deadline=self._deadline, progress=progress)
+        return replace(self._context, scope=scope, progress=progress)
+
+    async def _ask_person(self, question: Question) -> Answer[Any]:
+        """Pass a question on, with the name of the agent that asks. Meanwhile the time of the run does not count."""
+        assert self._scope.ask is not None
+        assert self._limit is not None
+        with self._limit.paused():
+            return await self._scope.ask(
+                replace(question, agent=question.agent or ("" if question.server else self._agent.name))
+            )
 
     @property
     def _own_usage(self) -> ModelUsage:
@@ -378,17 +395,3 @@ def _kind(error: RunError) -> str:
     if isinstance(error, ModelError) and (error.kind or error.status):
         return error.kind or str(error.status)
     return type(error).__name__
-
-
-def _step(use: ToolUse, output: ToolOutput) -> Step:
-    return Step(use.name, use.input, output.text, output.is_error)
-
-
-def _tool_result(use: ToolUse, output: ToolOutput) -> Block:
-    block: Block = {"type": "tool_result", "tool_use_id": use.id, "content": list(output.content)}
-    if not output.is_error:
-        return block
-    if all(each.get("type") == "text" for each in output.content):
-        return block | {"is_error": True}
-    # The API takes nothing but text in an error.
-    return block | {"content": [{"type": "text", "text": "The tool reported an error:"}, *output.content]}

@@ -46,7 +46,7 @@ _COUNTED = {"message_start", "message_delta"}
 
 
 class ModelCaller:
-    """Asks for the turns of one run, all of them from the same model, until `deadline` on the `time.monotonic` clock.
+    """Asks for the turns of one run, all of them from the same model, until `deadline()` on the `time.monotonic` clock.
 
     `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, `notice` what
     the operator should know, and `edited` what is left out of prompts: results, tokens, and by whom. A summary in their
@@ -60,7 +60,7 @@ class ModelCaller:
         *,
         ledger: Ledger,
         rate_limiter: RateLimiter,
-        deadline: float,
+        deadline: Callable[[], float],
         cache: RunCache,
         spent: Callable[[ModelUsage], None],
         notice: Callable[[str], None],
@@ -89,7 +89,7 @@ class ModelCaller:
             ModelError: there is no answer, also after the last attempt, or none in the time there is.
             BudgetExceeded: the budget does not cover the request.
         """
-        give_up = min(self._deadline, time.monotonic() + self._limits.overload_timeout)
+        give_up = min(self._deadline(), time.monotonic() + self._limits.overload_timeout)
         failures = 0
         for attempt in itertools.count(1):
             try:

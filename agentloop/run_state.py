@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from agentloop.tool_output import ToolOutput
 
@@ -14,7 +15,8 @@ Status = Literal["working", "completed", "failed", "cancelled"]
 class RunState:
     """A run that clients poll. Times are in seconds since the epoch.
 
-    `output` is set when the run has completed, `error` when it has failed. `message` says what a working run does.
+    `output` is set when the run has completed, `error` when it has failed. `message` says what a working run
+    does, and `questions` are those it waits for an answer to, by their keys, as the client receives them.
     """
 
     id: str
@@ -25,3 +27,4 @@ class RunState:
     output: ToolOutput | None = None
     error: str | None = None
     message: str | None = None
+    questions: Mapping[str, Any] = field(default_factory=dict)

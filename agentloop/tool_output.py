@@ -78,6 +78,16 @@ class ToolOutput:
             meta=_readable(self.meta),
         )
 
+    def to_result(self, use_id: str) -> Block:
+        """The `tool_result` block of the Messages API for the call with that id."""
+        block: Block = {"type": "tool_result", "tool_use_id": use_id, "content": list(self.content)}
+        if not self.is_error:
+            return block
+        if all(each.get("type") == "text" for each in self.content):
+            return block | {"is_error": True}
+        # The API takes nothing but text in an error.
+        return block | {"content": [{"type": "text", "text": "The tool reported an error:"}, *self.content]}
+
     def cut_to(self, characters: int) -> ToolOutput:
         """The output with its text truncated to `characters`, and a notice if something was truncated."""
         if sum(len(block.get("text", "")) for block in self.content) <= characters:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.agent_files import AgentFile, load_agents
-from agentloop.file_agents import select_tools, to_agent, unsupported
+from agentloop.file_agents import select_tools, to_agent
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.file_agents import servers_of
 from agentloop.model import ClientSource
@@ -27,7 +27,7 @@ def read_agent(path: Path, configured: Mapping[str, ServerEntry], say: Say) -> t
     for file in loaded.files:
         servers, found = servers_of(file, configured)
         functions = select_tools(file, is_complete=False)
-        problems += [*found, *functions.problems, *unsupported(file)]
+        problems += [*found, *functions.problems]
     if errors := [str(problem) for problem in problems if problem.level == "error"]:
         raise ConfigurationError("\n".join(["--agent:", *errors]))
     if len(loaded.files) != 1:

@@ -32,6 +32,7 @@ from orchestrator_client.notes import Notes
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.progress import Progress, connected, progress_on_stderr
+from orchestrator_client.questions import questions_of
 from orchestrator_client.report import Report
 from orchestrator_client.run_files import began_at
 from orchestrator_client.terminal import restored_on_sigterm
@@ -73,7 +74,7 @@ async def _connected_chat(setup: Setup, talk: Chat, progress: Progress, observer
     on_event = fan_out(talk.on_server_change, progress.on_event, *observers)
     async with AsyncExitStack() as stack:
         async with progress.shown():
-            session = await stack.enter_async_context(connected(setup, progress, on_event))
+            session = await stack.enter_async_context(connected(setup, progress, on_event, talk.questions))
         await talk.run(session)
 
 
@@ -94,6 +95,7 @@ class Chat:
         self._observers = observers
         self._trace = trace
         self._rate_limiter = RateLimiter()
+        self.questions = questions_of(options.answers, progress.say)
         self._notes = Notes(progress)
         self._transcript = Transcript()
         self._timeline: Timeline | None = None
@@ -149,6 +151,7 @@ class Chat:
                 trace=self._trace,
                 ledger=self._ledger,
                 rate_limiter=self._rate_limiter,
+                ask=self.questions.ask,
                 inbox=inbox,
                 remote_text=self._progress.shows_text,
             ),

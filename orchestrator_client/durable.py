@@ -10,8 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentloop import Agent, ConfigurationError, ToolOutput
-from agentloop.events import EventHandler
+from agentloop import Agent, ConfigurationError, RunScope, ToolOutput
 from agentloop.own_files import new_own, state_folder
 from orchestrator_client.options import Options
 
@@ -77,8 +76,10 @@ class DurableRun:
         elsewhere = "" if is_default else f" --durable-dir {shlex.quote(str(self.folder))}"
         return f"orchestrator-client resume {self.id}{elsewhere}"
 
-    async def answer(self, agent: Agent, on_event: EventHandler, trace: EventHandler) -> ToolOutput:
+    async def answer(self, agent: Agent, scope: RunScope) -> ToolOutput:
         """Answer the question, or continue to answer it. The deadline of the options counts from now.
+
+        Of `scope`, the event handlers and `ask` are used.
 
         Raises:
             ConfigurationError: another process has this run open, its store cannot be used, or the servers no longer
@@ -90,10 +91,12 @@ class DurableRun:
 
         until = None if self.options.deadline is None else time.time() + self.options.deadline
         store = Store.named(f"sqlite:{self.folder / self.id}.sqlite")
-        async with Engine(store, [agent], trace=trace) as engine:
+        async with Engine(store, [agent], trace=scope.trace) as engine:
+            if (ask := scope.ask) is not None:
+                engine.ask = lambda _run_id, question: ask(question)
             self._check_frame(agent.settings.fingerprint)
             order = Order(f"{agent.name}_agent", {"prompt": self.question}, "me", 0, until, self.options.budget)
-            async with engine.observing(self.id, on_event):
+            async with engine.observing(self.id, scope.emit):
                 await engine.start(order, self.id)
                 state = await engine.ended(self.id)
         return state.output or ToolOutput.error(state.error or "The run was cancelled.")

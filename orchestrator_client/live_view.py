@@ -71,16 +71,25 @@ class LiveView:
         """Draw within the block. The last picture stays on the screen."""
         self._timeline, self._drawn, self._logged = Timeline(), None, 0
         self._seen = BufferedHandler(self._timeline.on_event)
-        live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
-        with without_echo(), undone_on_sigterm(self._show_cursor), live:
-            drawing = asyncio.create_task(self._draw(live), name="live view")
-            self._live = live
+        with without_echo(), undone_on_sigterm(self._show_cursor):
+            self._start()
+            drawing = asyncio.create_task(self._draw(), name="live view")
             try:
                 yield
             finally:
-                self._live = None
                 await cancel_and_wait([drawing])
                 self._forget_wrapped_rows()
+                self._stop()
+
+    def _start(self) -> None:
+        """Draw below what is on the screen. A `Live` that starts again would erase what was printed meanwhile."""
+        self._live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
+        self._live.start()
+
+    def _stop(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -89,18 +98,16 @@ class LiveView:
         One block at a time: others wait.
         """
         async with self._pausing:
-            live, self._live = self._live, None
-            if live is None:
+            if self._live is None:
                 yield
                 return
-            live.stop()
+            self._stop()
             self._keys.pause()
             try:
                 yield
             finally:
                 self._keys.resume()
-                live.start()
-                self._live = live
+                self._start()
 
     async def typed(self) -> str:
         return await self._keys.typed()
@@ -118,12 +125,12 @@ class LiveView:
         elif self._logged == MAX_LOG + 1:
             self.say(f"(The servers wrote more than {MAX_LOG} lines; the rest is left out.)")
 
-    async def _draw(self, live: Live) -> None:
+    async def _draw(self) -> None:
         while True:
             self._seen.flush()
             if self._live is not None and (self._timeline.roots or self._timeline.starting_servers()):
                 self._forget_wrapped_rows()
-                live.refresh()
+                self._live.refresh()
             await asyncio.sleep(1 / FRAMES_PER_SECOND)
 
     def picture(self) -> Picture | Group:

@@ -58,14 +58,13 @@ class TerminalBrowser:
     def __init__(self, person: Person | None, say: Callable[[str], None], *, opens: bool = True) -> None:
         self._person = person
         self._say = say
-        self._opens = opens and not _is_remote()
+        self._opens = opens
 
     async def open(self, server: str, url: str, paste: Callable[[str], str | None]) -> None:
         self._say(f"{clip(server, _NAME)} requires a login. Log in here:")
         print(url, file=sys.stderr, flush=True)  # noqa: T201 - whole, so that it can be copied
         if self._opens:
-            # Some browsers keep the call until they are closed.
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            open_in_browser(url)
         if self._person is None:
             return
         self._say(
@@ -128,6 +127,13 @@ async def log_out(servers: Mapping[str, ServerEntry], say: Callable[[str], None]
             revoked = "revoked" if problem is None else f"forgotten here, but not revoked: {problem}"
             say(f"{name}: logged out; the token is {revoked}")
     return status
+
+
+def open_in_browser(url: str) -> None:
+    """Open the page in the user's browser, unless this is a session on another computer."""
+    if not _is_remote():
+        # Some browsers keep the call until they are closed.
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 
 def _is_remote() -> bool:

@@ -19,6 +19,7 @@ from orchestrator_client.lines import say
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Setup
 from orchestrator_client.progress import Progress, connected, progress_on_stderr
+from orchestrator_client.questions import Questions, questions_of
 from orchestrator_client.report import Report
 
 
@@ -29,6 +30,7 @@ def answer_one(
     if run is not None and not options.quiet:
         say(f"To resume this run after an interruption: {run.command}")
     report, progress = Report(), progress_on_stderr(is_quiet=options.quiet)
+    questions = questions_of(options.answers, progress.say)
     began = time.monotonic()
     servers: dict[str, Any] = {}
     context = CallContext(
@@ -37,6 +39,7 @@ def answer_one(
             emit=fan_out(report.on_event, progress.on_event, *observers),
             trace=export.tracing("orchestrator-client", say),
             ledger=Ledger(options.budget),
+            ask=questions.ask,
             remote_text=progress.shows_text,
         ),
     )
@@ -50,6 +53,7 @@ def answer_one(
                     question,
                     run=run,
                     report=report,
+                    questions=questions,
                     servers=servers,
                     is_prompt=options.prompt is not None,
                 )
@@ -64,6 +68,7 @@ def answer_one(
     ok = is_ok(report, options.policy)
     if options.as_json:
         value = report.to_json(ok=ok, seconds=time.monotonic() - began, servers=servers)
+        value |= {"questions": questions.asked} if questions.asked else {}
         print_result(printable_json(value), wrap=False)
     else:
         print_answer(report, options.policy, say)
@@ -78,6 +83,7 @@ async def _orchestrate(
     *,
     run: DurableRun | None,
     report: Report,
+    questions: Questions,
     servers: dict[str, Any],
     is_prompt: bool,
 ) -> None:
@@ -85,7 +91,7 @@ async def _orchestrate(
 
     With `is_prompt`, `question` names a prompt of a server and its arguments.
     """
-    async with progress.shown(), connected(setup, progress, context.scope.emit) as session:
+    async with progress.shown(), connected(setup, progress, context.scope.emit, questions) as session:
         try:
             agent = session.orchestrator()
             if run is None:
@@ -95,6 +101,6 @@ async def _orchestrate(
                     progress.say(note)
                 await agent.run(Conversation().extend(attached.message), context=context)
             else:
-                report.settle(await run.answer(agent, context.scope.emit, context.scope.trace))
+                report.settle(await run.answer(agent, context.scope))
         finally:
             servers.update(session.to_json())

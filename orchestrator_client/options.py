@@ -55,6 +55,7 @@ class Options:
     timeline: Path | None
     force: bool
     demo: bool
+    answers: Path | None = None
     durable: bool
     durable_dir: Path | None
     log_file: Path | None = None
@@ -283,6 +284,12 @@ all_options = together(
     *cost_options(_LIMITS),
     as_json,
     output_files,
+    option(
+        _LIMITS,
+        "--answers",
+        type=_FILE,
+        help="Answer questions of agents from this JSON file, for scripts: an object of patterns and answers.",
+    ),
     option(_OUTPUT, "--demo", is_flag=True, help="Ask a sample question about three stores."),
     option(_DURABLE, "--durable", is_flag=True, help="Store the run, so that `resume` can finish it after a crash."),
     durable_dir,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
@@ -30,16 +30,13 @@ class Person:
             if not when():
                 return None
             async with self._paused():
-                with create_app_session(output=create_output(stdout=sys.stderr)), patch_stdout(raw=True):
-                    editor: PromptSession[str] = PromptSession()
-                    try:
-                        return (await editor.prompt_async(text, handle_sigint=False)).strip()
-                    except EOFError:
-                        return None
-                    except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
-                        signal.raise_signal(signal.SIGINT)
-            await asyncio.sleep(_INTERRUPTED)
-            return None
+                return await _typed_line(text)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Callable[[str], Awaitable[str | None]]]:
+        """A block in which nobody else asks. It gets a function that asks for one line, as `line` does."""
+        async with self._one_at_a_time, self._paused():
+            yield _typed_line
 
     async def choice(
         self, text: str, choices: Sequence[str], default: str, *, when: Callable[[], bool] = lambda: True
@@ -53,3 +50,16 @@ class Person:
                     return name
             if not answer:
                 return default
+
+
+async def _typed_line(text: str) -> str | None:
+    with create_app_session(output=create_output(stdout=sys.stderr)), patch_stdout(raw=True):
+        editor: PromptSession[str] = PromptSession()
+        try:
+            return (await editor.prompt_async(text, handle_sigint=False)).strip()
+        except EOFError:
+            return None
+        except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
+            signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(_INTERRUPTED)
+    return None

@@ -17,6 +17,7 @@ from orchestrator_client.approval import Approvals
 from orchestrator_client.lines import Lines, can_ask
 from orchestrator_client.login import TerminalBrowser
 from orchestrator_client.orchestrator import Session, Setup
+from orchestrator_client.questions import Questions
 
 
 class Progress(Protocol):
@@ -57,16 +58,20 @@ def progress_on_stderr(*, is_quiet: bool) -> Progress:
 
 
 @asynccontextmanager
-async def connected(setup: Setup, progress: Progress, on_event: EventHandler) -> AsyncIterator[Session]:
+async def connected(
+    setup: Setup, progress: Progress, on_event: EventHandler, questions: Questions
+) -> AsyncIterator[Session]:
     """A session whose messages go to `progress`. While it connects, the libraries of the first request are loaded.
 
-    On a terminal the user is asked to log in to servers, and about tools that may change things.
+    On a terminal the user is asked to log in to servers, about tools that may change things, and the `questions` of
+    agents.
     """
     if can_ask():
         from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
         person = Person(progress.paused)
         approvals = Approvals(person, state_folder("orchestrator-client") / "approvals.json")
+        questions.person = person
         setup = replace(setup, browser=TerminalBrowser(person, progress.say), approvals=approvals)
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
     try:

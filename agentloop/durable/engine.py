@@ -9,9 +9,10 @@ import secrets
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
@@ -27,12 +28,24 @@ from dbos import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from agentloop import Agent, CallContext, Inbox, Ledger, Limits, RunScope, Tool, ToolError, ToolOutput
+from agentloop import (
+    Agent,
+    Answer,
+    CallContext,
+    Inbox,
+    Ledger,
+    Limits,
+    Question,
+    RunScope,
+    Tool,
+    ToolError,
+    ToolOutput,
+)
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable import records, sdk_compat, sessions
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
-from agentloop.durable.runs import ATTEMPTS, RESUMABLE, STATUS, Order, state_of
+from agentloop.durable.runs import ATTEMPTS, RESUMABLE, Order, delete_ended, state_of
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of, store_errors
 from agentloop.events import Event, EventHandler, ignore
@@ -90,6 +103,8 @@ class Engine:
         self.is_stopping = False
         self.on_event: Callable[[str, Event], None] = lambda _run_id, _event: None
         """Receives the events of all runs of this process, each with the id of its run."""
+        self.ask: Callable[[str, Question], Awaitable[Answer[Any]]] | None = None
+        """Answers the questions of all runs of this process, each with the id of its run."""
         self.inboxes: WeakValueDictionary[str, Inbox] = WeakValueDictionary()
         """For notes to the runs that this process executes. A note that was read is stored with the turn."""
         self._store = store
@@ -361,6 +376,7 @@ class Engine:
             inbox=self.inboxes.setdefault(run_id, Inbox()),
             owner=order.owner,
             session=session,
+            ask=None if self.ask is None else partial(self.ask, run_id),
         )
         return CallContext(deadline=left, scope=scope)
 
@@ -372,24 +388,10 @@ class Engine:
     async def _sweep(self) -> None:
         while True:
             try:
-                await self.forget_old()
+                await delete_ended(before=time.time() - self.kept)
             except Exception:  # noqa: BLE001 - they are deleted the next time
                 _log.warning("Old runs could not be deleted", exc_info=True)
             await asyncio.sleep(SWEEP)
-
-    async def forget_old(self) -> int:
-        """Delete the runs that ended more than `kept` seconds ago, and return their number."""
-        before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - self.kept))
-        old = await DBOS.list_workflows_async(
-            status=[status for status, ours in STATUS.items() if ours != "working"],
-            completed_before=before,
-            load_input=False,
-            load_output=False,
-            limit=1000,
-        )
-        if old:
-            await DBOS.delete_workflows_async([each.workflow_id for each in old])
-        return len(old)
 
 
 def _queue_of(tool: str) -> str:

@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbos import WorkflowStatus
+from dbos import DBOS, WorkflowStatus
 
 from agentloop import Budget
 from agentloop.durable import records
@@ -108,3 +109,17 @@ def _failure(status: WorkflowStatus) -> str:
     if status.error is not None:
         return str(status.error)
     return f"The run took its process down {ATTEMPTS} times and is not begun again by itself."
+
+
+async def delete_ended(*, before: float) -> int:
+    """Delete up to 1,000 runs that ended before that time (seconds since the epoch), and return their number."""
+    old = await DBOS.list_workflows_async(
+        status=[status for status, ours in STATUS.items() if ours != "working"],
+        completed_before=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(before)),
+        load_input=False,
+        load_output=False,
+        limit=1000,
+    )
+    if old:
+        await DBOS.delete_workflows_async([each.workflow_id for each in old])
+    return len(old)

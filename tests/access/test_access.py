@@ -47,6 +47,7 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("loopback-only")
 @each_transport
 @on_one_loop

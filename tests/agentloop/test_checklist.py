@@ -167,7 +167,6 @@ async def test_03_the_turn_is_kept_unchanged_and_the_prefix_never_changes(script
         ("max_tokens", Truncated),
         ("refusal", Refused),
         ("model_context_window_exceeded", ContextWindowExceeded),
-        ("stop_sequence", NoAnswer),
         (None, StreamBroken),
         ("a_reason_of_tomorrow", ModelError),
     ],

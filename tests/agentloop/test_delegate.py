@@ -66,6 +66,7 @@ async def test_sub_agents_of_one_message_work_at_once(scripted_messages: Serve, 
     assert result.usage.requests == len(server.requests) == 14
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("two-hundred-threads")
 async def test_two_hundred_agents_in_threads_neither_queue_nor_deadlock(scripted_messages: Serve) -> None:
     meeting = Rendezvous(200, 40.0)

@@ -1,12 +1,14 @@
-"""Agents made of agent files: their tools, their model, and what is not supported yet."""
+"""Agents made of agent files: their tools, their model, and whom they ask."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agentloop import Agent, BudgetExceeded, Tool
+from agentloop import Accepted, Agent, Answer, BudgetExceeded, Question, Tool
 from agentloop.agent_files import AgentFile, load_agents
-from agentloop.file_agents import publishable, resolve_model, select_tools, to_agent, unsupported
+from agentloop.file_agents import publishable, resolve_model, select_tools, to_agent
 from agentloop.testing import ScriptedMessages, calls, says
 
 AGENTS = Path(__file__).parent / "agents"
@@ -126,21 +128,37 @@ async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
     assert model.requests[1].results[0]["content"][0]["text"] == "3"
 
 
-@pytest.mark.requirement("agent-files")
-@pytest.mark.parametrize(
-    ("values", "problem"),
-    [
-        ({"approve": ["git__push"]}, "error: approve is not supported yet"),
-        ({"can_ask": True}, "warning: canAsk is not supported yet: the agent can ask nobody"),
-    ],
-)
-def test_keys_that_are_not_supported_yet_say_what_follows(values: dict[str, object], problem: str) -> None:
-    asking = file(**values)
-    (found,) = unsupported(asking)
-    assert problem in str(found)
-    published = publishable(asking)
-    assert (published.agent is None) == (found.level == "error")
-    assert found in published.problems
+@pytest.mark.requirement("approvals")
+async def test_a_file_says_who_may_ask_and_what_has_to_be_approved() -> None:
+    asked: list[Question] = []
+
+    async def person(question: Question) -> Answer[Any]:
+        asked.append(question)
+        return Accepted({"answer": "short"} if "How" in question.message else {"allow": False})
+
+    published = publishable(file(can_ask=True, approve=("words",), tools=(f"{FUNCTIONS}:words",)))
+    assert published.agent is not None
+    turns = [calls(("ask_user", {"question": "How long?"}), ("words", {"text": "a b"})), says("done")]
+    with ScriptedMessages(turns) as model:
+        agent = to_agent(
+            file(can_ask=True, approve=("words",)), select_tools(file(tools=(f"{FUNCTIONS}:words",))).tools
+        )
+        await replace(agent, client=model.client).run("go", on_question=person)
+        answer, refused = (result["content"][0]["text"] for result in model.requests[1].results)
+    assert answer == 'The user answered: "short"'
+    assert "words was not called: the user did not allow it" in refused
+    assert {question.message for question in asked} == {"How long?", 'a wants to run words {"text": "a b"}'}
+    assert {question.agent for question in asked} == {"a"}
+
+
+@pytest.mark.requirement("approvals")
+def test_what_runs_at_the_api_cannot_be_approved() -> None:
+    published = publishable(file(tools=("WebSearch",), approve=("WebSearch", "git__push")))
+    assert published.agent is None
+    assert [str(problem).partition(": ")[2] for problem in published.problems] == [
+        "error: approve: WebSearch runs at the API, so nobody can be asked before it does",
+        "warning: approve: git__push matches no tool",
+    ]
 
 
 @pytest.mark.requirement("agent-files")

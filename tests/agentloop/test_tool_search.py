@@ -87,6 +87,7 @@ async def spent(tools: Sequence[Tool], how: How, model: Callable[[RecordedReques
         return sum(map(prompt_tokens, server.requests))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("many-tools")
 @pytest.mark.parametrize(("how", "model"), [("local", local_model), ("api", api_model)])
 async def test_a_question_with_300_tools_costs_at_most_a_third_more_than_with_10(

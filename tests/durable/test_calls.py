@@ -52,6 +52,7 @@ def about(model: ScriptedMessages, prompt: str) -> list[RecordedRequest]:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("durable-key")
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_call_made_again_with_its_key_is_not_paid_again(

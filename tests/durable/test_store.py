@@ -110,7 +110,7 @@ async def test_a_place_where_nothing_can_be_written_is_named() -> None:
 async def test_the_engine_is_not_imported_unless_it_is_asked_for() -> None:
     code = (
         "import sys, agentloop, mcp_calc_server.cli, agentloop.mcp.server.serving, orchestrator_client.cli\n"
-        "print(sorted({'dbos', 'sqlalchemy', 'agentloop.durable'} & set(sys.modules)))"
+        "print(sorted({'dbos', 'sqlalchemy', 'agentloop.durable.engine'} & set(sys.modules)))"
     )
     assert (await run(sys.executable, "-c", code)).out.strip() == "[]"
 

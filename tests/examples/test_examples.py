@@ -45,6 +45,7 @@ def library(tmp_path: Path) -> Path:
     return tmp_path / "library"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("examples")
 @pytest.mark.parametrize("transport", ["stdio", "streamable-http"])
 async def test_the_researcher_and_the_reviewer_are_published(transport: str, library: Path) -> None:

@@ -28,6 +28,7 @@ def leaf(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("agent-orchestrates")
 async def test_an_agent_file_orchestrates_with_its_own_servers_in_one_trace(tmp_path: Path) -> None:
     script = [calls(("leaf_agent", {"prompt": "x"})), says("helped"), says("led")]

@@ -98,6 +98,7 @@ def test_the_history_does_not_follow_a_link(tmp_path: Path, monkeypatch: pytest.
     assert notes.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("chat-interrupt")
 async def test_ctrl_c_stops_the_question_and_keeps_the_chat(tmp_path: Path) -> None:
     with ScriptedMessages(count_questions) as model:
@@ -150,6 +151,7 @@ def test_without_a_terminal_a_missing_question_is_a_usage_error() -> None:
     assert "There is no question" in end.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("tools-command")
 def test_tools_lists_the_servers_their_state_and_their_tools() -> None:
     servers = ("--server", "mcp-calc-server", "--server", "false")

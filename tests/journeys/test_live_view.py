@@ -71,6 +71,7 @@ async def test_the_tree_shows_agents_in_the_server_at_work_and_the_answer_below_
             assert "\x1b[36m" in terminal.raw
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("live-calm")
 async def test_a_hundred_agents_take_half_of_the_screen_and_ctrl_c_leaves_it_clean() -> None:
     office = HeldOffice(100)
@@ -103,6 +104,7 @@ async def test_a_server_that_does_not_start_is_seen_at_once_and_lines_break_betw
         assert terminal.lines[-1] == "Answer: 5"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("live-tree")
 async def test_rows_of_a_narrow_terminal_can_be_reported_apart() -> None:
     office = HeldOffice(3)

@@ -34,6 +34,7 @@ class Claude:
         return calls(("sum_numbers", {"numbers": [number, number]}))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("credentials")
 @pytest.mark.requirement("own-server-credentials")
 def test_the_servers_calculators_use_the_clients_credentials_and_models_at_once(

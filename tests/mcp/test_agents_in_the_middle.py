@@ -212,6 +212,7 @@ def words(text: str) -> int:
     return len(text.split())
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("agents-in-the-middle")
 async def test_an_agent_whose_server_was_never_reached_says_so_and_works_once_it_is(tmp_path: Path) -> None:
     script = tmp_path / "late.py"

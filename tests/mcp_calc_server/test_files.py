@@ -78,7 +78,6 @@ def test_the_offline_model_is_everybodys(tmp_path: Path) -> None:
         (HEAD + "mcpServers: [git]\n---\nx", "a.md:4: error: mcpServers: git is not configured"),
         (HEAD + "mcpServers: {git: {command: x, args: 1}}\n---\nx", "a.md:4: error: mcpServers.git.args: a list is"),
         (HEAD + "sessions: true\ninput: {type: object}\n---\nx", "a.md:4: error: Agent 'a' has sessions, so its types"),
-        (HEAD + "approve: x\n---\nx", "a.md:4: error: approve is not supported yet"),
         (HEAD + "model:\n---\nx", "a.md:4: error: model has no value"),
         ("# Only a page", "a.md:1: error: no front matter"),
     ],

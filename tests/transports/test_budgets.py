@@ -26,6 +26,7 @@ def _cost(model: ScriptedMessages) -> Decimal:
     ) or Decimal(0)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("budget-reserved")
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "not trusted"])
 async def test_twenty_cheap_delegations_run_within_half_a_dollar(trusted: bool) -> None:  # noqa: FBT001

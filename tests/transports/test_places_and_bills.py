@@ -117,6 +117,7 @@ async def test_a_delegation_context_with_nothing_left_or_nonsense_asks_no_model(
     assert len(model.requests) == before
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("delegation-context")
 @on_one_loop
 async def test_the_callers_deadline_stops_the_agent_in_the_server(client: Client, model: ScriptedMessages) -> None:
@@ -134,6 +135,7 @@ def _connection(model: ScriptedMessages) -> Connection:
     return Connection("far", entry, connect_timeout=20, server_log=sys.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("bill-crosses-mcp")
 async def test_the_usage_over_a_process_border_is_what_was_counted() -> None:
     orders = iter([calls(("looped_agent", {"prompt": prompt})) for prompt in ("quick", "hold")] + [says("done")])

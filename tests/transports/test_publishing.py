@@ -36,7 +36,7 @@ async def test_the_example_of_the_page_is_published_and_answers(tmp_path: Path) 
 async def test_the_agent_file_of_the_page_is_published_and_answers(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "publish.md").read_text(encoding="utf-8")
     code, agent = (re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "markdown"))
-    command = re.search(r"```\nmcp-calc-server (--agents .*?)\n```", page)
+    command = re.search(r"^\$ mcp-calc-server (--agents .*?)$", page, re.MULTILINE)
     assert code is not None
     assert agent is not None
     assert command is not None

@@ -91,7 +91,9 @@ async def test_every_way_reports_the_steps_of_an_agent_in_order(client: Client) 
 
     result = await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=receive)
     assert not result.is_error
-    assert values == [1, 2, 3, 4]
+    assert values == list(range(1, len(lines) + 1))
+    assert lines[4:]
+    assert all(sentence in text(result) for sentence in lines[4:])
     # The first call may be over before the model has moved on from the second.
     calls = [line.split("(")[0] for line in lines if line.startswith("calls ")]
     assert calls == ["calls sum_numbers#1", "calls square_root#2"]

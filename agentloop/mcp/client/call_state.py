@@ -5,10 +5,19 @@ A call runs in a task of its own. The SDK's transports send a request in the con
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+from mcp.shared.dispatcher import ProgressFnT
+
+from agentloop import QuestionHandler
+from agentloop.limits import TimeLimit
 from agentloop.mcp.client.delegated_call import Delegation
 
 
@@ -24,7 +33,17 @@ class HttpFailure:
         return f"HTTP {self.status}: {self.line}" if self.line else f"HTTP {self.status}"
 
 
-@dataclass(slots=True)
+class Asker(NamedTuple):
+    """Who is asked about a call, and whose call it is."""
+
+    ask: QuestionHandler | None
+    owner: str
+
+
+NOBODY_TO_ASK = Asker(None, "")
+
+
+@dataclass(slots=True, eq=False)
 class CallState:
     """One call, or the connecting of one session. `delegation` is set for a call to an agent.
 
@@ -32,6 +51,8 @@ class CallState:
     server does not know the session, so nothing was run. `is_cut_off`: an event stream ended before its response.
     `failure` is the last HTTP error. `last_activity` is when the server last reported something, by
     `time.monotonic`.
+    `name` is the caller's id of the call, `owner` whose it is, and `ask` puts the server's `questions` to a person.
+    Meanwhile the time of `limit` does not run. `asking` are the questions that wait for an answer.
     `may_ask`: it may wait for a person who logs in; connecting may not.
     """
 
@@ -41,10 +62,38 @@ class CallState:
     is_refused: bool = False
     is_cut_off: bool = False
     failure: HttpFailure | None = None
+    name: str = ""
+    owner: str = ""
+    ask: QuestionHandler | None = None
+    questions: int = 0
+    asking: set[asyncio.Task[Any]] = field(default_factory=set)
+    limit: TimeLimit | None = None
     last_activity: float = field(default_factory=time.monotonic)
 
     def on_activity(self) -> None:
-        self.last_activity = time.monotonic()
+        self.last_activity = max(self.last_activity, time.monotonic())
+
+    @contextmanager
+    def waiting_for_person(self) -> Iterator[None]:
+        """The server is not expected to report anything in the block."""
+        self.last_activity = math.inf
+        try:
+            with nullcontext() if self.limit is None else self.limit.paused():
+                yield
+        finally:
+            self.last_activity = time.monotonic()
+
+
+class Progress:
+    """Progress of a call, which also shows that the server is alive."""
+
+    def __init__(self, state: CallState, report: ProgressFnT) -> None:
+        self._state = state
+        self._report = report
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        self._state.on_activity()
+        await self._report(progress, total, message)
 
 
 current_call: ContextVar[CallState | None] = ContextVar("current_call", default=None)

@@ -25,6 +25,7 @@ from agentloop import ToolError, ToolUnavailable
 from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client.admission import Admission
 from agentloop.mcp.client.breaker import Breaker, State
+from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
@@ -159,8 +160,9 @@ class Connection:
         *,
         patience: float = 0.0,
         delegation: Delegation | None = None,
+        asker: Asker = NOBODY_TO_ASK,
     ) -> CallToolResult:
-        """Call a tool, with the context of `delegation` in the request's `_meta`.
+        """Call a tool, with the context of `delegation` in the request's `_meta`. `asker` answers its questions.
 
         A server that is down is waited for at most `patience` seconds. A call that was refused because the server has
         ended the session was not run, and is made once more in a new session.
@@ -169,7 +171,7 @@ class Connection:
             ToolUnavailable: the server cannot be reached, or went away before it answered.
             ToolError: the server refused the call or took too long.
         """
-        return await self._ask(patience, lambda session: session.call(tool, arguments, progress, delegation))
+        return await self._ask(patience, lambda session: session.call(tool, arguments, progress, delegation, asker))
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Make another request than a call, for example `lambda client: client.get_prompt("review")`.

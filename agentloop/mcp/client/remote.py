@@ -26,6 +26,7 @@ from agentloop import (
     dispatch,
 )
 from agentloop.mcp import exact_arguments
+from agentloop.mcp.client.call_state import Asker
 from agentloop.mcp.client.config import matches
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import output_of
@@ -233,7 +234,8 @@ class RemoteCall:
         return await self._ask_once(context, arguments, patience)
 
     async def _ask_once(self, context: CallContext, arguments: Mapping[str, Any], patience: float) -> ToolOutput:
-        ask = partial(self.connection.call, self.name, arguments, _reporter(context), patience=patience)
+        asker = Asker(context.scope.ask, context.scope.owner)
+        ask = partial(self.connection.call, self.name, arguments, _reporter(context), patience=patience, asker=asker)
         if not self.is_agent:
             return await self._output(await ask(), context)
         server = self.connection

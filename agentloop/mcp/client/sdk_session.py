@@ -10,12 +10,15 @@ from typing import Any, TextIO, TypeVar, cast
 
 import httpx2
 from mcp import Client, MCPError
+from mcp.client import ClientRequestContext
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
     REQUEST_TIMEOUT,
     CallToolRequestParams,
     CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
     LoggingMessageNotificationParams,
     RequestParamsMeta,
 )
@@ -28,10 +31,11 @@ from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUN
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
 from agentloop.mcp.client.call_events import AgentExtension, take_last_events
-from agentloop.mcp.client.call_state import CallState, HttpFailure, current_call
+from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, Progress, current_call
 from agentloop.mcp.client.catalog import Catalog, has_resources, read_catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.questions import answered, withdraw
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.sdk_compat import skip_result_validation
@@ -51,6 +55,9 @@ MAX_REASON = 500
 """Characters of a server's error message."""
 MAX_INSTRUCTIONS = 4_000
 """Characters of a server's instructions."""
+
+MAX_ROUNDS = 1_000
+"""How often a server may answer one call with questions, or with nothing yet."""
 
 _TOO_MANY = 429
 _BUSY = {_TOO_MANY, 503}
@@ -76,18 +83,6 @@ class ServerBusy(ToolError):
         self.retry_after = failure.retry_after
         self.was_refused = failure.status == _TOO_MANY
         """Whether the call was certainly not run."""
-
-
-class _Progress:
-    """Progress of a call, which also shows that the server is alive."""
-
-    def __init__(self, state: CallState, report: ProgressFnT) -> None:
-        self._state = state
-        self._report = report
-
-    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
-        self._state.on_activity()
-        await self._report(progress, total, message)
 
 
 class _LogLines:
@@ -140,6 +135,7 @@ class SdkSession:
         self._client: Client | None = None
         self._tool_changes = ToolChanges()
         self._calls: set[asyncio.Task[Any]] = set()
+        self._states: list[CallState] = []
         self._delegations: dict[str, Delegation] = {}
 
     @asynccontextmanager
@@ -227,6 +223,8 @@ class SdkSession:
             extensions=extensions,
             mode=self.route.mode,
             message_handler=self._tool_changes.on_message,
+            elicitation_callback=self._on_question,
+            input_required_max_rounds=MAX_ROUNDS,
             logging_callback=_LogLines(self._name, self._shown, server_log),
             log_level="warning",
         )
@@ -242,9 +240,14 @@ class SdkSession:
         return client
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, delegation: Delegation | None
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        progress: ProgressFnT,
+        delegation: Delegation | None,
+        asker: Asker = NOBODY_TO_ASK,
     ) -> CallToolResult:
-        """Call a tool; the delegation context of `delegation` goes with the call.
+        """Call a tool; the delegation context of `delegation` goes with the call. `asker` answers its questions.
 
         Raises:
             ConnectionLost: the server went away before it answered.
@@ -254,44 +257,47 @@ class SdkSession:
         assert self._client is not None
         context = delegation.delegation if delegation else None
         meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"}
-        state = CallState(delegation, may_ask=True)
+        state = CallState(delegation, may_ask=True, name=context.call if context else "", **asker._asdict())
         current_call.set(state)  # for the task made here
-
+        self._states.append(state)
         call = asyncio.create_task(
-            self._request(tool, arguments, _Progress(state, progress), cast("RequestParamsMeta | None", meta))
+            self._request(tool, arguments, Progress(state, progress), cast("RequestParamsMeta | None", meta))
         )
         self._calls.add(call)
         if delegation and context:
             self._delegations[context.call] = delegation
             delegation.events.sent(self._clocks)
             delegation.on_activity = state.on_activity
+        seconds = self._entry.seconds or CALL_TIMEOUT
+        late = ToolError(f"{self._name} returned no result in time: it had {seconds:g} s.")
         try:
-            await self._until_done_or_idle(call, state)
+            async with time_limit(seconds, late) as state.limit:
+                await self._until_done_or_idle(call, state)
             if delegation and not call.cancelled() and not call.exception():
                 await take_last_events(delegation, call.result())
         finally:
             self._calls.discard(call)
+            self._states.remove(state)
             if context:
                 del self._delegations[context.call]
-            if not call.done():
-                await cancel_and_wait([call])
+            try:
+                if not (call.done() or self.has_ended):
+                    await withdraw(self._client.session, state)
+            finally:
+                await cancel_and_wait([*state.asking, *([] if call.done() else [call])])
         return self._outcome(call, state)
 
     async def _request(
         self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, meta: RequestParamsMeta | None
     ) -> CallToolResult:
         assert self._client is not None
-        seconds = self._entry.seconds or CALL_TIMEOUT
         if tool in self.catalog.as_tasks:
             params = CallToolRequestParams(name=tool, arguments=dict(arguments), _meta=meta)
-            return await call_as_task(self._client.session, params, progress, seconds)
-        try:
-            async with asyncio.timeout(seconds):  # the SDK bounds one response only, and a task needs several
-                return await self._client.call_tool(
-                    tool, dict(arguments), read_timeout_seconds=seconds, progress_callback=progress, meta=meta
-                )
-        except TimeoutError:
-            raise MCPError(REQUEST_TIMEOUT, f"Timed out after {seconds:g} s.") from None
+            return await call_as_task(self._client.session, params, progress, self._entry.seconds or CALL_TIMEOUT)
+        return await self._client.call_tool(tool, dict(arguments), progress_callback=progress, meta=meta)
+
+    async def _on_question(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        return await answered(self._name, self._states, context, params)
 
     async def _until_done_or_idle(self, call: asyncio.Task[CallToolResult], state: CallState) -> None:
         """Wait for the call while the server reports something.
@@ -306,7 +312,7 @@ class SdkSession:
             left = state.last_activity + IDLE_TIMEOUT - time.monotonic()
             if left <= 0:
                 raise ToolError(f"{self._name} returned no result and no progress for {IDLE_TIMEOUT:g} s.")
-            await asyncio.wait({call}, timeout=left)
+            await asyncio.wait({call}, timeout=min(left, IDLE_TIMEOUT))
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Make a request that is not a call.

@@ -8,8 +8,18 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from mcp import MCPError
+from mcp.client import ClientRequestContext
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
-from mcp.types import INTERNAL_ERROR, CallToolResult, EmptyResult, Request, RequestParams, Result
+from mcp.types import (
+    INTERNAL_ERROR,
+    CallToolResult,
+    ElicitRequest,
+    EmptyResult,
+    ErrorData,
+    Request,
+    RequestParams,
+    Result,
+)
 from pydantic import Field, ValidationError
 
 from agentloop import Usage
@@ -46,8 +56,19 @@ class CreatedTask(Result):
     poll_interval_ms: int | None = Field(alias="pollIntervalMs", default=None)
 
 
+class UpdateParams(TaskParams):
+    input_responses: dict[str, Any] = Field(alias="inputResponses")
+
+
+class UpdateTask(Request[UpdateParams, Literal["tasks/update"]]):
+    method: Literal["tasks/update"] = "tasks/update"
+    params: UpdateParams
+    name_param = "taskId"
+
+
 class _Task(Result):
     status: str
+    input_requests: dict[str, ElicitRequest] = Field(alias="inputRequests", default_factory=dict)
     poll_interval_ms: int | None = Field(alias="pollIntervalMs", default=None)
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
@@ -71,6 +92,7 @@ class TasksClient(ClientExtension):
     async def _resolve(self, created: CreatedTask, context: ClaimContext) -> CallToolResult:
         pause = created.poll_interval_ms
         first = 0
+        answers: dict[str, Any] = {}
         try:
             while True:
                 await asyncio.sleep(POLL if pause is None else min(max(pause, 10) / 1000, LONGEST_POLL))
@@ -79,7 +101,9 @@ class TasksClient(ClientExtension):
                 first = _pass_on(task.meta or {}, first)
                 if task.status == "completed":
                     return CallToolResult.model_validate(task.result)
-                if task.status != "working":
+                if task.status == "input_required":
+                    await _answer(created.task_id, task, context, answers)
+                elif task.status != "working":
                     raise _failure(task)
                 pause = task.poll_interval_ms
         except asyncio.CancelledError:
@@ -103,6 +127,21 @@ def _pass_on(meta: Mapping[str, Any], first: int) -> int:
         return first
     report.pass_on(call.delegation)
     return max(first, report.first + len(report.events))
+
+
+async def _answer(task_id: str, task: _Task, context: ClaimContext, answers: dict[str, Any]) -> None:
+    """Answer the questions of a task, each once: one that is still listed is sent the same answer again."""
+    for key, request in task.input_requests.items():
+        if key in answers:
+            continue
+        asking = ClientRequestContext(session=context.session, request_id=key, meta=request.params.meta)
+        answer = await context.session.dispatch_input_request(asking, request)
+        if isinstance(answer, ErrorData):
+            raise MCPError.from_error_data(answer)
+        answers[key] = answer.model_dump(by_alias=True, mode="json", exclude_none=True)
+    given = {key: answers[key] for key in task.input_requests}
+    update = UpdateParams.model_validate({"taskId": task_id, "inputResponses": given})
+    await context.session.send_request(UpdateTask(params=update), EmptyResult)
 
 
 def _failure(task: _Task) -> MCPError:

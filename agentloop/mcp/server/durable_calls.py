@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import anyio
 
-from agentloop import ConfigurationError, ToolError, ToolOutput
+from agentloop import Answer, ConfigurationError, Question, QuestionHandler, ToolError, ToolOutput
 from agentloop.delegation_context import EVENTS, SPENT
+from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
 from agentloop.durable.runs import Order
 from agentloop.events import Event, EventHandler
 from agentloop.latest_sentence import LatestSentence
+from agentloop.limits import time_limit
 from agentloop.mcp.server.get_run import GET_RUN, not_yet
 from agentloop.mcp.server.publication import Call
+from agentloop.mcp.server.questions import ANYBODY, OpenQuestions, QuestionClient
 from agentloop.mcp.server.reports import CallHistory
 from agentloop.mcp.server.tasks import output_of
 from agentloop.narration import describe
+from agentloop.questions import pausing
 from agentloop.run_state import RunState
 
 CANCEL_TIMEOUT = 2.0
@@ -55,6 +60,9 @@ class DurableCalls:
         self.engine = engine
         self._respond_within = respond_within
         self.engine.on_event = self._record
+        self.engine.ask = self._ask
+        self._questions: dict[str, OpenQuestions] = {}
+        self._clients: OrderedDict[str, QuestionClient] = OrderedDict()
         self._waiting: Counter[str] = Counter()
         self._histories: OrderedDict[str, RunHistory] = OrderedDict()
 
@@ -67,8 +75,52 @@ class DurableCalls:
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
         state = await self.engine.find(run_id, owner)
-        history = self._histories.get(run_id)
-        return state if state is None or history is None else replace(state, message=history.line)
+        if state is None:
+            return None
+        history, questions = self._histories.get(run_id), self._questions.get(run_id)
+        return replace(
+            state,
+            message=None if history is None else history.line,
+            questions={} if questions is None else dict(questions.requests),
+        )
+
+    async def _ask(self, run_id: str, question: Question) -> Answer[Any]:
+        """Wait for a client that asks for the run, and has the answer then or later."""
+        questions = self._questions_of(run_id)
+        try:
+            return await questions.ask(question)
+        finally:
+            self._forget(run_id)
+
+    def _questions_of(self, run_id: str) -> OpenQuestions:
+        if run_id not in self._questions:
+            self._questions[run_id] = OpenQuestions(self._clients.get(run_id, ANYBODY), run_id=run_id)
+        return self._questions[run_id]
+
+    def _forget(self, run_id: str) -> None:
+        questions = self._questions.get(run_id)
+        if questions is not None and not questions.requests and not questions.watchers:
+            del self._questions[run_id]
+
+    def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
+        if run_id in self._questions:
+            self._questions[run_id].answer(responses)
+
+    @asynccontextmanager
+    async def _asking(self, run_id: str, ask: QuestionHandler | None) -> AsyncIterator[None]:
+        """Put the questions of the run to a client that waits for it in the block."""
+        if ask is None:
+            yield
+            return
+        questions = self._questions_of(run_id)
+        asking = asyncio.create_task(questions.pass_on(ask), name="questions")
+        questions.watchers += 1
+        try:
+            yield
+        finally:
+            questions.watchers -= 1
+            await cancel_and_wait([asking])
+            self._forget(run_id)
 
     async def cancel(self, run_id: str) -> None:
         await self.engine.cancel(run_id)
@@ -112,36 +164,47 @@ class DurableCalls:
         order = _order_for(call)
         if self.engine.is_full:
             raise ToolError("The server is full: too many agent calls are running and waiting. Try again later.")
+        run_id = order.run_id(call.key)
+        self._clients[run_id] = call.client
+        if len(self._clients) > REMEMBERED:
+            self._clients.popitem(last=False)
         try:
-            return await self.engine.start(order, order.run_id(call.key))
+            return await self.engine.start(order, run_id)
         except StoreFailed as error:
             raise ToolError(str(error)) from error
 
-    async def run(self, call: Call, on_event: EventHandler) -> ToolOutput:
+    async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput:
         """Implements `publication.DurableRunner`."""
         try:
             if call.tool.name == GET_RUN:
-                return await self._get_run(call)
+                return await self._get_run(call, ask)
             order = _order_for(call)
             run_id = order.run_id(call.key)
             async with self.engine.observing(run_id, on_event), self._stopped_when_left(run_id):
                 await self.engine.start(order, run_id)
-                return await self._answer(run_id)
+                return await self._answer(run_id, ask)
         except StoreFailed as error:
             raise ToolError(str(error)) from error
 
-    async def _get_run(self, call: Call) -> ToolOutput:
+    async def _get_run(self, call: Call, ask: QuestionHandler | None) -> ToolOutput:
         call.tool.check(call.arguments)
         run_id = call.arguments["run_id"]
         if await self.engine.find(run_id, call.owner) is None:
             raise ToolError(f"There is no run with the id {run_id}, or it is no longer stored.")
-        return await self._answer(run_id)
+        return await self._answer(run_id, ask)
 
-    async def _answer(self, run_id: str) -> ToolOutput:
+    async def _answer(self, run_id: str, ask: QuestionHandler | None) -> ToolOutput:
+        """The output of the run, or its id. The time in which a person is asked does not count."""
+        late = TimeoutError()
         try:
-            async with asyncio.timeout(self._respond_within):
+            async with (
+                time_limit(math.inf if self._respond_within is None else self._respond_within, late) as limit,
+                self._asking(run_id, pausing(ask, limit)),
+            ):
                 return output_of(await self.engine.ended(run_id))
-        except TimeoutError:
+        except TimeoutError as error:
+            if error is not late:
+                raise
             return not_yet(run_id)
 
     @asynccontextmanager

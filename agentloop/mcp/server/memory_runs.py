@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from agentloop import ConfigurationError, Inbox, Limits, ToolError, ToolOutput
+from agentloop import ConfigurationError, Inbox, Limits, QuestionHandler, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler
 from agentloop.latest_sentence import LatestSentence
 from agentloop.mcp.server.publication import Call
+from agentloop.mcp.server.questions import OpenQuestions
 from agentloop.narration import describe
 from agentloop.run_state import RunState
 
@@ -30,13 +31,21 @@ class Execute(Protocol):
     """Executes a call: see `Publication.run`."""
 
     async def __call__(
-        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits, *, inbox: Inbox | None
+        self,
+        call: Call,
+        emit: EventHandler,
+        progress: Callable[[str], None],
+        limits: Limits,
+        *,
+        ask: QuestionHandler | None,
+        inbox: Inbox | None,
     ) -> ToolOutput: ...
 
 
 @dataclass(slots=True, eq=False)
 class _Run:
     state: RunState
+    questions: OpenQuestions
     work: asyncio.Task[ToolOutput] | None = None
     inbox: Inbox = field(default_factory=Inbox)
     sentence: LatestSentence = field(default_factory=LatestSentence)
@@ -86,9 +95,10 @@ class MemoryRuns:
         call.tool.check(call.arguments)
         self._make_room(call.owner)
         now = time.time()
-        run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner))
+        questions = OpenQuestions(call.client)
+        run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner), questions)
         self._runs[run.state.id] = run
-        execute = self.execute(call, run.on_event, run.say, LIMITS, inbox=run.inbox)
+        execute = self.execute(call, run.on_event, run.say, LIMITS, ask=questions.ask, inbox=run.inbox)
         run.work = asyncio.create_task(execute, name=f"task:{call.tool.name}")
         run.work.add_done_callback(run.on_end)
         run.work.add_done_callback(lambda _work: self._drop_later(run.state.id))
@@ -96,12 +106,17 @@ class MemoryRuns:
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
         run = self._runs.get(run_id)
-        return run.state if run is not None and run.state.owner == owner else None
+        if run is None or run.state.owner != owner:
+            return None
+        return replace(run.state, questions=dict(run.questions.requests))
 
     async def cancel(self, run_id: str) -> None:
         work = self._runs[run_id].work
         assert work is not None
         work.cancel()
+
+    def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
+        self._runs[run_id].questions.answer(responses)
 
     def note(self, run_id: str, text: str) -> None:
         try:

@@ -30,6 +30,7 @@ from agentloop import (
     Inbox,
     Ledger,
     Limits,
+    QuestionHandler,
     RunScope,
     Tool,
     ToolError,
@@ -41,31 +42,37 @@ from agentloop import (
     logs,
 )
 from agentloop.clock_offsets import clock_now
-from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, IDEMPOTENCY_KEY, STEPS, DelegationContext
+from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
+from agentloop.mcp.server.call_checks import check_size, delegation_of, key_of
 from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.reports import Channel, EventBatcher, reporting
+from agentloop.mcp.server.questions import (
+    ANYBODY,
+    OpenQuestions,
+    QuestionClient,
+    RunningCall,
+    RunningCalls,
+    asks_client,
+    calls_again,
+    client_of,
+)
+from agentloop.mcp.server.reports import CallReport, Channel, EventBatcher, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
 from agentloop.rate_limiter import RateLimiter
 
-MAX_ARGUMENTS = 200_000
-"""Characters of one call's arguments as JSON."""
-MAX_NESTING = 32
-"""Objects and lists within each other in one call's arguments."""
 MAX_STRUCTURED = 500_000
 """Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
 LIMITS = Limits()
 
-MAX_KEY = 200
-"""Characters of an idempotency key."""
-
 Context = ServerRequestContext[Any, Any]
+Result = types.CallToolResult | types.InputRequiredResult
+_GONE = ToolOutput.error("The client has disconnected.")
 _log = logging.getLogger(__name__)
 
 
@@ -73,7 +80,7 @@ _log = logging.getLogger(__name__)
 class Call:
     """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one.
 
-    `is_delegated`: the caller sent a delegation context.
+    `is_delegated`: the caller sent a delegation context. `client` is what the client does with questions.
     """
 
     tool: Tool
@@ -82,6 +89,7 @@ class Call:
     key: str | None
     delegation: DelegationContext
     is_delegated: bool = False
+    client: QuestionClient = ANYBODY
 
 
 CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
@@ -93,8 +101,8 @@ class DurableRunner(Protocol):
 
     def is_durable(self, tool: str) -> bool: ...
 
-    async def run(self, call: Call, on_event: EventHandler) -> ToolOutput:
-        """Run an agent to its end, or join the run of the same owner and key.
+    async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput:
+        """Run an agent to its end, or join the run of the same owner and key. `ask` answers its questions.
 
         Raises:
             ToolError: the arguments are invalid, or the key was used with others.
@@ -180,9 +188,11 @@ class Publication:
         """The schema of a tool with arguments that are also sent as headers; None for any other name."""
         return self._in_headers.get(name)
 
-    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Result:
         """Answer `tools/call`."""
         try:
+            if params.request_state is not None:
+                return await self._go_on(context, await self._resumed(context, params))
             call = await self._admit(context, params)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
@@ -190,8 +200,10 @@ class Publication:
 
     async def call_tool_or(
         self, create_task: CreateTask, context: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | dict[str, Any]:
+    ) -> Result | dict[str, Any]:
         """Answer `tools/call`, with a task if `create_task` returns one."""
+        if params.request_state is not None:
+            return await self.call_tool(context, params)
         try:
             call = await self._admit(context, params)
             handle = await create_task(context, call)
@@ -203,33 +215,75 @@ class Publication:
         await self._rate.admit(owner_of(context))
         tool = self._tool(params.name)
         arguments = exact_arguments.of_call(params.arguments, context.request)
-        _check_size(arguments)
+        check_size(arguments)
         meta = context.meta or {}
-        return Call(tool, arguments, owner_of(context), _key(meta), _delegation(meta), is_delegated=CALL in meta)
+        return Call(
+            tool,
+            arguments,
+            owner_of(context),
+            key_of(meta),
+            delegation_of(meta),
+            is_delegated=CALL in meta,
+            client=client_of(context),
+        )
 
-    async def _answer(self, context: Context, call: Call) -> types.CallToolResult:
+    async def _answer(self, context: Context, call: Call) -> Result:
+        """Execute the call until it ends or, if the client calls again with answers, has a question."""
         delegation = call.delegation
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
         # Over HTTP each call has a connection of its own.
-        batcher = self._batcher if context.request is None else None
-        async with reporting(call.tool.name, _channel(context, delegation), batcher) as reports:
-            emit = reports.on_event if timeline is None else fan_out(reports.on_event, timeline.on_event)
-            began = time.monotonic()
-            result = await self._result(context, call, emit, reports.say)
+        batcher = self._batcher if context.request is None else EventBatcher()
+        report = CallReport(call.tool.name, _channel(context, delegation), batcher)
+        emit = report.on_event if timeline is None else fan_out(report.on_event, timeline.on_event)
+
+        began = time.monotonic()
+
+        def finish(output: ToolOutput) -> types.CallToolResult:
+            result = result_of(output)
             seconds = round(time.monotonic() - began, 3)
             logs.info(_log, "call answered", tool=call.tool.name, seconds=seconds, is_error=result.is_error)
-        if delegation.call and delegation.events:
-            result.meta = {**(result.meta or {}), EVENTS: {"count": reports.event_count, "rest": reports.rest}}
-        if timeline is not None:
-            add_timeline(result, timeline)
-        return result
+            if delegation.call and delegation.events:
+                result.meta = {**(result.meta or {}), EVENTS: {"count": report.event_count, "rest": report.rest}}
+            if timeline is not None:
+                add_timeline(result, timeline)
+            return result
 
-    async def _result(
-        self, context: Context, call: Call, emit: EventHandler, progress: Callable[[str], None]
-    ) -> types.CallToolResult:
-        async with _while_client_stays(context):
-            return result_of(await self.run(call, emit, progress))
-        return result_of(ToolOutput.error("The client has disconnected."))
+        running: RunningCalls = context.lifespan_context
+        if calls_again(context) and not running.is_full:
+            questions = OpenQuestions(call.client, delegation.call)
+            work = asyncio.create_task(self.run(call, emit, report.say, ask=questions.ask), name="call")
+            begun = RunningCall(call.owner, delegation, report, questions, work, finish)
+            return await self._go_on(context, running.add(begun))
+        output = _GONE
+        async with reporting(report, _channel(context, delegation)), _while_client_stays(context):
+            output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
+        return finish(output)
+
+    async def _resumed(self, context: Context, params: types.CallToolRequestParams) -> RunningCall:
+        """The call that the client continues, with its answers.
+
+        Raises:
+            ToolError: there is none, or the client calls too often.
+        """
+        await self._rate.admit(owner_of(context))
+        running: RunningCalls = context.lifespan_context
+        call = running.find(params.request_state or "", owner_of(context))
+        call.questions.answer(params.input_responses or {})
+        return call
+
+    async def _go_on(self, context: Context, call: RunningCall) -> Result:
+        """The result of the call, or its next questions."""
+        running: RunningCalls = context.lifespan_context
+        is_gone = True
+        async with running.attended(call):
+            async with reporting(call.report, _channel(context, call.delegation)), _while_client_stays(context):
+                await call.has_news()
+                is_gone, call.report.is_paused = False, not call.work.done()
+            if is_gone:
+                await cancel_and_wait([call.work])
+        if is_gone or call.work.cancelled():
+            return call.finish(_GONE)
+        return call.finish(call.work.result()) if call.work.done() else call.input_required
 
     async def run(
         self,
@@ -238,6 +292,7 @@ class Publication:
         progress: Callable[[str], None],
         limits: Limits = LIMITS,
         *,
+        ask: QuestionHandler | None = None,
         inbox: Inbox | None = None,
     ) -> ToolOutput:
         """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
@@ -252,6 +307,7 @@ class Publication:
                 depth=delegation.depth,
                 ledger=Ledger(delegation.budget),
                 rate_limiter=self._rate_limiter,
+                ask=ask,
                 inbox=inbox,
                 remote_text=delegation.text,
             ),
@@ -259,7 +315,7 @@ class Publication:
         try:
             async with self._place(call.tool):
                 if self._durable_runner is not None and self._is_durable(call.tool):
-                    return await self._durable_runner.run(call, emit)
+                    return await self._durable_runner.run(call, emit, ask)
                 return await dispatch.call(call.tool, call.arguments, circumstances, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))
@@ -313,38 +369,6 @@ async def _while_client_stays(context: Context) -> AsyncIterator[None]:
             yield
         finally:
             await cancel_and_wait([watching])
-
-
-def _check_size(arguments: Mapping[str, Any]) -> None:
-    if exact_json.nesting(arguments, MAX_NESTING) > MAX_NESTING:
-        raise ToolError(f"The arguments are nested more than {MAX_NESTING} deep.")
-    try:
-        characters = len(exact_json.dumps(arguments))
-    except ValueError as error:
-        raise ToolError(f"The arguments cannot be read: {error}. Send finite numbers, or numbers as text.") from None
-    if characters > MAX_ARGUMENTS:
-        raise ToolError(f"The arguments have {characters:,} characters; {MAX_ARGUMENTS:,} are allowed. Send less.")
-
-
-def _delegation(meta: Any) -> DelegationContext:
-    if not meta or CALL not in meta:
-        return DelegationContext()
-    try:
-        delegation = DelegationContext.from_json(meta[CALL])
-    except ValueError as error:
-        raise ToolError(f"`_meta` has a {CALL} that cannot be read: {error}.") from None
-    if delegation.budget.is_used_up:
-        raise ToolError(f"The caller's budget has {delegation.budget} left, so the call is not made.")
-    if delegation.seconds is not None and delegation.seconds <= 0:
-        raise ToolError("The caller's deadline has passed, so the call is not made.")
-    return delegation
-
-
-def _key(meta: Any) -> str | None:
-    key = (meta or {}).get(IDEMPOTENCY_KEY)
-    if key is None or (isinstance(key, str) and 0 < len(key) <= MAX_KEY):
-        return key
-    raise ToolError(f"`_meta` has an {IDEMPOTENCY_KEY} that is not a text of 1 to {MAX_KEY} characters.")
 
 
 def _channel(context: Context, delegation: DelegationContext) -> Channel:

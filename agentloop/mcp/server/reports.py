@@ -115,12 +115,16 @@ class EventBatcher:
 
 
 @asynccontextmanager
-async def reporting(name: str, channel: Channel, batcher: EventBatcher | None = None) -> AsyncIterator[CallReport]:
-    """Send what the block reports about the call of the tool `name`. A client that cannot be reached is ignored.
+async def reporting(
+    call: CallReport | str, channel: Channel, batcher: EventBatcher | None = None
+) -> AsyncIterator[CallReport]:
+    """Send through `channel` what the block reports. A client that cannot be reached is ignored.
 
-    Calls that share a connection share the `batcher`.
+    `call` is the report that goes on, or the name of the tool for a new one. Calls that share a connection share the
+    `batcher`.
     """
-    report = CallReport(name, channel, batcher or EventBatcher())
+    report = CallReport(call, channel, batcher or EventBatcher()) if isinstance(call, str) else call
+    report.resume(channel)
     sending = asyncio.create_task(report.send_all(), name="report")
     try:
         yield report
@@ -138,7 +142,8 @@ class CallReport:
     """Collects the events and lines of one call until `send_all` sends them.
 
     `rest` is the message with the events that were not sent before the end; the caller receives it with the result.
-    While it `is_sending`, the message may have events of other calls, so that it must not be interrupted.
+    While it `is_sending`, the message may have events of other calls, so that it must not be interrupted. If it
+    `is_paused` at the end of the request, the next request of the call goes on where it ended.
     """
 
     def __init__(self, name: str, channel: Channel, batcher: EventBatcher) -> None:
@@ -158,6 +163,12 @@ class CallReport:
         self._is_ended = False
         self.rest: dict[str, Any] | None = None
         self.is_sending = False
+        self.is_paused = False
+
+    def resume(self, channel: Channel) -> None:
+        """Send what is reported through `channel`, from now on."""
+        self._channel = channel
+        self._is_ended = self.is_paused = False
 
     @property
     def event_count(self) -> int:
@@ -186,7 +197,7 @@ class CallReport:
         self._is_ended = True
         self._changed.set()
         self.close()
-        if self._channel.events and self._has_news:
+        if self._channel.events and self._has_news and not self.is_paused:
             self.rest = self.next_message(MAX_REST)
         return bool(self._lines) or self._has_news
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.lowlevel import Server
 
 from agentloop import Agent, ConfigurationError, Tool
-from agentloop.delegation_context import AGENT, KEEPS_RUNS
+from agentloop.delegation_context import AGENT, KEEPS_RUNS, WITHDRAW
 from agentloop.imports import lazy
 from agentloop.loading import stdout_on_stderr
 from agentloop.mcp.server.get_run import get_run_tool
@@ -23,6 +23,7 @@ from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.offered import Offered
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
+from agentloop.mcp.server.questions import RunningCalls, WithdrawParams, sealed_state, withdraw
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.tasks import Tasks
@@ -86,9 +87,12 @@ def build_server(
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
+        lifespan=RunningCalls.lifespan,
         **Offered(publication, prompts, resources).handlers(),
     )
     server.extensions.update(EXTENSIONS)
+    server.middleware.append(sealed_state(info.name))
+    server.add_request_handler(WITHDRAW, WithdrawParams, withdraw)
     return server
 
 

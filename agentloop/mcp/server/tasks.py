@@ -1,7 +1,8 @@
 """The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives a task for a run.
 
-The task id is the run's id. Only the owner of the run has access to it. Tasks never need input: `tasks/update` is
-acknowledged and has no effect, unless its `_meta` has a note for the agent.
+The task id is the run's id. Only the owner of the run has access to it. A task whose run has questions has the status
+`input_required`; `tasks/update` has the answers, and in its
+`_meta` a note for the agent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from mcp import types
 from mcp.server.lowlevel import Server
@@ -40,6 +41,9 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
 
 
+P = TypeVar("P", bound=TaskParams)
+
+
 class Runs(Protocol):
     """Runs that clients poll: in the memory of this process, or in a store."""
 
@@ -66,6 +70,10 @@ class Runs(Protocol):
 
     async def cancel(self, run_id: str) -> None:
         """Stop a run that works. It may still complete."""
+        ...
+
+    def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
+        """Receive answers to questions of the run. What answers no question is ignored."""
         ...
 
     def note(self, run_id: str, text: str) -> None:
@@ -109,8 +117,8 @@ class Tasks:
             return None
         return {"resultType": "task", **self._task(await self._runs.start(call))}
 
-    def _guarded(self, answer: Callable[[Context, RunState], Awaitable[dict[str, Any]]]) -> Any:
-        async def guarded(context: Context, params: TaskParams) -> dict[str, Any]:
+    def _guarded(self, answer: Callable[[Context, RunState, P], Awaitable[dict[str, Any]]]) -> Any:
+        async def guarded(context: Context, params: P) -> dict[str, Any]:
             if context.protocol_version not in REVISIONS:
                 raise MCPError(types.METHOD_NOT_FOUND, "Method not found", context.method)
             _check_declared(context)
@@ -119,7 +127,7 @@ class Tasks:
                 state = await self._runs.find(params.task_id, owner_of(context))
                 if state is None or self._is_expired(state):
                     raise MCPError(types.INVALID_PARAMS, "There is no such task, or it is no longer stored.")
-                return await answer(context, state)
+                return await answer(context, state, params)
             except StoreFailed as error:
                 raise MCPError(types.INTERNAL_ERROR, str(error)) from error
 
@@ -129,7 +137,7 @@ class Tasks:
         age = datetime.now(UTC).timestamp() - state.updated
         return state.status != "working" and age > self._runs.kept
 
-    async def _get(self, context: Context, state: RunState) -> dict[str, Any]:
+    async def _get(self, context: Context, state: RunState, _params: TaskParams) -> dict[str, Any]:
         """The task. If the request's `_meta` has an event's number, `_meta` has the usage and the events from it on."""
         task = {"resultType": "complete", **self._task(state)}
         first = (context.meta or {}).get(EVENTS)
@@ -137,12 +145,13 @@ class Tasks:
             task["_meta"] = self._runs.events(state.id, first)
         return task
 
-    async def _cancel(self, _context: Context, state: RunState) -> dict[str, Any]:
+    async def _cancel(self, _context: Context, state: RunState, _params: TaskParams) -> dict[str, Any]:
         if state.status == "working":
             await self._runs.cancel(state.id)
         return {"resultType": "complete"}
 
-    async def _update(self, context: Context, state: RunState) -> dict[str, Any]:
+    async def _update(self, context: Context, state: RunState, params: UpdateParams) -> dict[str, Any]:
+        self._runs.answer(state.id, params.input_responses)
         note = (context.meta or {}).get(NOTE)
         if note is not None:
             self._note(state, note)
@@ -169,6 +178,10 @@ class Tasks:
         }
         if state.status == "working" and state.message is not None:
             task["statusMessage"] = clip(state.message, LINE)
+        if state.status == "working" and state.questions:
+            questions = state.questions.items()
+            requests = {key: each.model_dump(by_alias=True, mode="json", exclude_none=True) for key, each in questions}
+            task |= {"status": "input_required", "inputRequests": requests}
         if state.status == "completed":
             task["result"] = _result(output_of(state))
         if state.status == "failed":

@@ -15,7 +15,8 @@ from urllib.parse import urljoin
 import httpx2
 from mcp.types import Tool
 
-from agentloop import ToolError
+from agentloop import Accepted, Answer, Question, ToolError
+from agentloop.mcp.client.call_state import Asker
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.oauth import ServerLogin
@@ -39,7 +40,7 @@ async def main(url: str) -> None:
                 sys.exit(f"{connection.error} {login.error or ''}")
             for name, arguments in wanted_calls(scenario, context, connection.tools):
                 try:
-                    await connection.call(name, arguments, receive)
+                    await connection.call(name, arguments, receive, asker=Asker(accept, ""))
                 except ToolError as error:
                     print(f"{name}: {error} {login.error or ''}", file=sys.stderr)  # noqa: T201
 
@@ -87,6 +88,11 @@ def wanted_calls(
 def example(tool: Tool) -> dict[str, Any]:
     properties: Mapping[str, Any] = tool.input_schema.get("properties") or {}
     return {name: EXAMPLES.get(schema.get("type"), "x") for name, schema in properties.items()}
+
+
+async def accept(_question: Question) -> Answer[Any]:
+    """Leaves every field to its default."""
+    return Accepted({})
 
 
 async def receive(progress: float, total: float | None, message: str | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from agentloop import CallContext, Document, Image, Limits, Tool, ToolError, ToolOutput
+from agentloop import CallContext, Document, Image, Limits, Question, Tool, ToolError, ToolOutput
 from agentloop.events import EventHandler
 from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.prompts import Prompt
@@ -103,6 +103,54 @@ async def slow_compute(seconds: float, label: str = "") -> str:
     return f"computed {label}"
 
 
+def form(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": fields}
+
+
+TEXT = {"type": "string"}
+DEFAULTS = form(
+    name=TEXT | {"default": "John Doe"},
+    age={"type": "integer", "default": 30},
+    score={"type": "number", "default": 95.5},
+    status=TEXT | {"enum": ["active", "inactive", "pending"], "default": "active"},
+    verified={"type": "boolean", "default": True},
+)
+OPTIONS = ["option1", "option2", "option3"]
+TITLED = [{"const": "value1", "title": "First"}, {"const": "value2", "title": "Second"}]
+ENUMS = form(
+    untitledSingle=TEXT | {"enum": OPTIONS},
+    titledSingle=TEXT | {"oneOf": TITLED},
+    legacyEnum=TEXT | {"enum": ["opt1", "opt2"], "enumNames": ["Option One", "Option Two"]},
+    untitledMulti={"type": "array", "items": TEXT | {"enum": OPTIONS}},
+    titledMulti={"type": "array", "items": {"anyOf": TITLED}},
+)
+YES = form(ok={"type": "boolean"})
+ASKING = {
+    "test_elicitation": [form(username=TEXT, email=TEXT)],
+    "test_elicitation_sep1034_defaults": [DEFAULTS],
+    "test_elicitation_sep1330_enums": [ENUMS],
+    "test_input_required_result_elicitation": [form(name=TEXT)],
+    "test_input_required_result_multi_round": [form(name=TEXT), form(color=TEXT)],
+    "test_input_required_result_request_state": [YES],
+    "test_input_required_result_tampered_state": [YES],
+    "confirm_delete": [form(confirm={"type": "boolean"})],
+}
+"""The tools that ask, and their forms, one after the other."""
+
+
+def asking_tool(name: str, forms: list[dict[str, Any]]) -> Tool:
+    async def ask(context: CallContext, **_arguments: Any) -> str:
+        answers = [await context.answer_to(Question("Please answer.", each)) for each in forms]
+        return f"state-ok: {answers}"
+
+    return Tool(ToolSpec(name, "Asks.", {"type": "object"}), ask, takes_context=True)
+
+
+async def multi_input(context: CallContext) -> str:
+    """Asks twice at once."""
+    return str(await asyncio.gather(*(context.answer_to(Question(each, YES)) for each in ("One?", "Two?"))))
+
+
 async def failing_job() -> str:
     """Fails as a tool does."""
     await asyncio.sleep(0.5)
@@ -151,6 +199,9 @@ def tools() -> list[Tool]:
     return [
         *(as_agent(Tool.from_function(function)) for function in (slow_compute, failing_job, protocol_error_job)),
         *(Tool.from_function(function) for function in functions),
+        *(asking_tool(name, forms) for name, forms in ASKING.items() if name != "confirm_delete"),
+        as_agent(asking_tool("confirm_delete", ASKING["confirm_delete"])),
+        as_agent(Tool.from_function(multi_input)),
         Tool(ToolSpec("json_schema_2020_12_tool", "Takes any 2020-12 schema.", SCHEMA), lambda **_arguments: "ok"),
         Tool(ToolSpec("test_header", "Has an argument in a header.", HEADER_SCHEMA), lambda region: region),
     ]

@@ -33,6 +33,7 @@ def test_a_disabled_server_is_never_started(tmp_path: Path, switch: dict[str, bo
         servers_to_use([], {"off": configured["off"]}, own_server({}))  # and not this project's own instead
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("config-of-hosts")
 @pytest.mark.parametrize(
     ("choice", "used"),

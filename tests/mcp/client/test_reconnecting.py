@@ -53,6 +53,7 @@ async def test_the_death_of_a_server_nobody_is_calling_is_noticed_and_repaired(t
         assert result.structured_content == {"result": "3", "exact": True}
 
 
+@pytest.mark.slow
 async def test_one_loss_is_one_failure_however_many_calls_it_had(
     scripted_messages: Callable[..., ScriptedMessages], tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def text_of(result: CallToolResult) -> str:
     return block.text
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("lost-session")
 @pytest.mark.parametrize("refusal", [NOT_FOUND, Response(status_code=404), NO_SESSION, Response("x", status_code=400)])
 async def test_calls_that_a_restarted_server_refused_are_made_again_in_one_new_session(refusal: Response) -> None:

@@ -108,6 +108,7 @@ def test_one_address_has_half_of_the_places_but_for_proxies_and_this_machine() -
             assert granted == [number < (places if address == "192.0.2.1" else 100) for number in range(100)], address
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("connection-limits")
 async def test_more_idle_connections_than_descriptors_do_not_keep_anybody_out() -> None:
     command = ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh", *SERVER]
@@ -193,6 +194,7 @@ async def _called(served: Served, forwarded: str) -> bool:
         return not (await client.call_tool("sum_numbers", {"numbers": [1, 2]})).is_error
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("trusted-proxy")
 @pytest.mark.parametrize(
     ("options", "is_believed"),

@@ -56,6 +56,7 @@ async def test_a_client_sees_the_schemas_and_the_value_and_nothing_else(scripted
         assert [used["requests"] for used in lost.meta[USAGE]["models"].values()] == [2]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("sessions")
 async def test_a_client_continues_its_own_sessions_only(scripted_messages: Serve) -> None:
     model = scripted_messages(lambda request: says(f"{len(request.body['messages'])} messages"))

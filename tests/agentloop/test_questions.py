@@ -1,0 +1,216 @@
+"""Questions of tools to a person: forms, answers, and the time that they take."""
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from agentloop import (
+    Accepted,
+    Agent,
+    Answer,
+    CallContext,
+    Cancelled,
+    CannotAsk,
+    ConfigurationError,
+    DeadlineExceeded,
+    Declined,
+    Limits,
+    Question,
+    QuestionHandler,
+    RunScope,
+    Tool,
+    ToolError,
+    create_agent_tool_sync,
+    tool,
+)
+from agentloop.question_tools import ask_user
+from agentloop.questions import form_schema
+from agentloop.testing import ScriptedMessages, calls, says
+from agentloop.testing.server import Script
+
+Serve = Callable[[Script], ScriptedMessages]
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Order(BaseModel):
+    name: str = Field(description="Yours.")
+    size: Literal["S", "M"]
+    colour: Colour = Colour.RED
+    extras: list[Literal["bow", "card"]] = []
+    count: int = 1
+    is_gift: bool = False
+    note: str | None = None
+
+
+def answering(answer: Answer[Any], asked: list[Question] | None = None) -> QuestionHandler:
+    async def person(question: Question) -> Answer[Any]:
+        if asked is not None:
+            asked.append(question)
+        return answer
+
+    return person
+
+
+def asking(person: QuestionHandler | None, **context: Any) -> CallContext:
+    return CallContext(scope=RunScope(ask=person), **context)
+
+
+def test_a_model_becomes_a_form_of_flat_fields() -> None:
+    schema = form_schema(Order)
+    assert schema["required"] == ["name", "size"]
+    fields = {
+        name: {key: each for key, each in value.items() if key not in {"title", "description"}}
+        for name, value in schema["properties"].items()
+    }
+    assert fields == {
+        "name": {"type": "string"},
+        "size": {"type": "string", "enum": ["S", "M"]},
+        "colour": {"type": "string", "enum": ["red", "blue"], "default": "red"},
+        "extras": {"type": "array", "items": {"type": "string", "enum": ["bow", "card"]}, "default": []},
+        "count": {"type": "integer", "default": 1},
+        "is_gift": {"type": "boolean", "default": False},
+        "note": {"type": "string"},
+    }
+
+
+def test_a_form_has_no_nested_fields() -> None:
+    class Parcel(BaseModel):
+        order: Order
+
+    with pytest.raises(ConfigurationError, match=r"Parcel\.order cannot be asked for in a form"):
+        form_schema(Parcel)
+
+
+@pytest.mark.requirement("questions")
+async def test_an_answer_is_a_value_of_the_model_with_its_defaults() -> None:
+    answer = await asking(answering(Accepted({"name": "Ada", "size": "M"}))).ask("What?", Order)
+    assert answer == Accepted(Order(name="Ada", size="M"))
+    for refusal in (Declined(), Cancelled()):
+        assert await asking(answering(refusal)).ask("What?", Order) == refusal
+    with pytest.raises(ToolError, match="does not fit the form: size"):
+        await asking(answering(Accepted({"name": "Ada", "size": "XXL"}))).ask("What?", Order)
+
+
+@pytest.mark.requirement("questions")
+@pytest.mark.parametrize(
+    ("arguments", "answer", "told"),
+    [
+        ({"question": "Who?"}, Accepted({"answer": "Ada"}), 'The user answered: "Ada"'),
+        ({"question": "How many?", "kind": "number"}, Accepted({"answer": 3}), "The user answered: 3"),
+        ({"question": "Go?", "kind": "yes_or_no"}, Accepted({"answer": True}), "The user answered: true"),
+        (
+            {"question": "Which?", "kind": "choices", "options": ["a", "b"]},
+            Accepted({"answer": ["b"]}),
+            'The user answered: ["b"]',
+        ),
+        ({"question": "Which?", "kind": "choice", "options": ["a", "b"]}, Accepted({"answer": "c"}), "does not fit"),
+        ({"question": "Which?", "kind": "choice"}, Accepted({}), "Give `options`"),
+        ({"question": "Who?"}, Declined(), "The user declined to answer"),
+        ({"question": "Who?"}, Cancelled(), "The user dismissed the question"),
+    ],
+)
+async def test_ask_user_tells_the_model_what_the_person_did(
+    arguments: dict[str, Any], answer: Answer[Any], told: str
+) -> None:
+    agent = Agent("asker", "", [ask_user])
+    output = await agent.call_tool("ask_user", arguments, context=asking(answering(answer)))
+    assert told in output.text
+
+
+@pytest.mark.requirement("questions")
+async def test_without_anybody_to_ask_the_model_is_told_at_once(scripted_messages: Serve) -> None:
+    server = scripted_messages([calls(("ask_user", {"question": "Who?"})), says("I cannot know.")])
+    agent = Agent("asker", "", [ask_user], client=server.client)
+    assert (await agent.run("go")).answer == "I cannot know."
+    (result,) = server.requests[1].results
+    assert result["is_error"]
+    assert "Nobody can be asked" in result["content"][0]["text"]
+
+
+@pytest.mark.requirement("questions")
+@pytest.mark.parametrize("wrap", [Agent.as_tool, create_agent_tool_sync])
+async def test_a_question_comes_up_from_a_nested_agent_also_from_a_thread(
+    scripted_messages: Serve, wrap: Callable[[Agent], Tool]
+) -> None:
+    server = scripted_messages(
+        [
+            calls(("inner_agent", {"prompt": "x"})),
+            calls(("ask_user", {"question": "Who?"})),
+            says("Ada it is."),
+            says("Done."),
+        ]
+    )
+    inner = Agent("inner", "", [ask_user], client=server.client)
+    outer = Agent("outer", "", [wrap(inner)], client=server.client)
+    asked: list[Question] = []
+    await outer.run("go", on_question=answering(Accepted({"answer": "Ada"}), asked))
+    (question,) = asked
+    assert (question.message, question.agent) == ("Who?", "inner")
+    assert server.requests[2].results[0]["content"][0]["text"] == 'The user answered: "Ada"'
+
+
+@pytest.mark.requirement("question-waits")
+async def test_waiting_for_a_person_counts_against_no_timeout(scripted_messages: Serve) -> None:
+    limit = 0.5
+
+    @tool(timeout=limit)
+    async def ask_late(context: CallContext) -> str:
+        return str(await context.ask("Sure?", Order))
+
+    async def person(_question: Question) -> Answer[Any]:
+        await asyncio.sleep(3 * limit)  # longer than each limit: nothing else would show that they do not run
+        return Declined()
+
+    server = scripted_messages([calls(("ask_late", {})), says("Done.")])
+    agent = Agent("asker", "", [ask_late], client=server.client, limits=Limits(run_timeout=2 * limit))
+    assert (await agent.run("go", on_question=person)).answer == "Done."
+    assert server.requests[1].results[0]["content"][0]["text"] == "Declined()"
+
+
+@pytest.mark.requirement("question-waits")
+async def test_the_deadline_and_cancelling_end_the_wait(scripted_messages: Serve) -> None:
+    withdrawn, is_asked = asyncio.Event(), asyncio.Event()
+
+    async def person(_question: Question) -> Answer[Any]:
+        is_asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            withdrawn.set()
+        raise AssertionError
+
+    def agent() -> Agent:
+        server = scripted_messages([calls(("ask_user", {"question": "Who?"}))])
+        return Agent("asker", "", [ask_user], client=server.client)
+
+    with pytest.raises(DeadlineExceeded):
+        await agent().run("go", on_question=person, deadline=0.5)
+    assert withdrawn.is_set()
+    withdrawn.clear()
+    is_asked.clear()
+    run = asyncio.create_task(agent().run("go", on_question=person))
+    await is_asked.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert withdrawn.is_set()
+
+
+@pytest.mark.requirement("questions")
+async def test_a_page_to_open_is_a_question_too() -> None:
+    asked: list[Question] = []
+    context = asking(answering(Accepted({}), asked))
+    assert await context.ask_to_open("Log in.", "https://example.org/login") == Accepted(None)
+    assert asked[0].url == "https://example.org/login"
+    with pytest.raises(ConfigurationError, match="not an http"):
+        await context.ask_to_open("Log in.", "file:///etc/passwd")
+    with pytest.raises(CannotAsk):
+        await asking(None).ask_to_open("Log in.", "https://example.org/login")

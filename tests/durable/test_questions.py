@@ -1,0 +1,66 @@
+"""A durable run that has asked a question survives the end of its server."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.types import CallToolResult, ElicitResult, EmptyResult
+
+from agentloop.mcp.client.tasks import UpdateParams, UpdateTask
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
+from tests.durable.test_tasks import Declaring, Handle, Task, state
+from tests.surface import Served, scripted_env, serving, text
+
+ANSWER = {"action": "accept", "content": {"answer": "Ada"}}
+
+
+def script(request: RecordedRequest) -> Reply:
+    if request.results:
+        return says(request.results[0]["content"][0]["text"])
+    return calls(("ask_user", {"question": "Who?"}))
+
+
+async def elicit(_context: Any, _params: Any) -> ElicitResult:
+    return ElicitResult(action="accept", content={"answer": "Ada"})
+
+
+def client_of(served: Served, **options: Any) -> Any:
+    return served.client(elicitation_callback=elicit, **options)
+
+
+async def until(client: Any, task_id: str, status: str) -> Any:
+    async with asyncio.timeout(60):
+        while (task := await state(client, task_id)).status != status:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return task
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("questions")
+async def test_a_question_is_answered_once_although_the_server_was_killed(tmp_path: Path) -> None:
+    options = ("--publish", "tests.durable.asker:asker", "--durable", f"sqlite:{tmp_path / 'store'}")
+    with ScriptedMessages(script) as model:
+        env = scripted_env(model.url)
+        async with serving("streamable-http", *options, env=env) as served:
+            async with client_of(served, extensions=[Declaring()]) as client:
+                handle = await client.session.call_tool("asker_agent", {"prompt": "go"}, allow_claimed=True)
+                assert isinstance(handle, Handle)
+                asked = await until(client, handle.task_id, "input_required")
+            served.process.kill()
+            await served.process.wait()
+        async with serving("streamable-http", *options, env=env) as served:
+            async with client_of(served, extensions=[Declaring()]) as client:
+                again = await until(client, handle.task_id, "input_required")
+                assert again.inputRequests == asked.inputRequests
+                (key,) = asked.inputRequests
+                params = UpdateParams.model_validate({"taskId": handle.task_id, "inputResponses": {key: ANSWER}})
+                await client.session.send_request(UpdateTask(params=params), EmptyResult)
+                task: Task = await until(client, handle.task_id, "completed")
+            async with client_of(served) as client:
+                blocking = await client.call_tool("asker_agent", {"prompt": "again"})
+            async with client_of(served, mode="legacy") as client:
+                legacy = await client.call_tool("asker_agent", {"prompt": "legacy"})
+    told = 'The user answered: "Ada"'
+    assert [text(CallToolResult.model_validate(task.result)), text(blocking), text(legacy)] == [told] * 3
+    assert [request.prompt for request in model.requests].count("go") == 2
