@@ -73,9 +73,11 @@ def _no_constant(name: str) -> None:
 def _given(question: Question, answer: Any) -> Answer[Any]:
     if answer in ("decline", "cancel"):
         return Declined() if answer == "decline" else Cancelled()
-    if question.url is not None:
-        return Accepted({}) if answer else Declined()
     fields = list(question.schema.get("properties", {}))
+    if question.url is not None or not fields:
+        if answer is True or (answer == {} and question.url is None):
+            return Accepted({})
+        raise ToolError('There is nothing to fill in: give true, "decline" or "cancel".')
     if not isinstance(answer, dict) and len(fields) == 1:
         answer = {fields[0]: answer}
     if not isinstance(answer, dict):

@@ -123,6 +123,16 @@ async def test_a_file_answers_by_pattern_and_without_anybody_a_question_is_decli
     assert "does not fit the form: licence" in said[2]
 
 
+@pytest.mark.requirement("questions-at-the-terminal")
+@pytest.mark.parametrize("question", [Question("Pay?", url="https://a.example.org"), Question("Go on?")])
+async def test_only_true_agrees_to_open_a_page_or_to_a_form_without_fields(tmp_path: Path, question: Question) -> None:
+    path, said = tmp_path / "answers.json", list[str]()
+    for given, answer in ((True, Accepted({})), ({"name": "Ada"}, Declined()), ("no", Declined()), (1, Declined())):
+        path.write_text(json.dumps({"*": given}), encoding="utf-8")
+        assert await Questions(said.append, Answers(path)).ask(question) == answer
+    assert "nothing to fill in: give true" in said[0]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [("[1]", "has to be an object"), ("{", "is not JSON"), ('{"*": NaN}', "NaN is not a JSON number")],
