@@ -13,7 +13,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -54,7 +54,7 @@ def json_lines(file: Path, level: str) -> Iterator[None]:
     Raises:
         ConfigurationError: the file cannot be written.
     """
-    handler = logging.StreamHandler(_opened(file))
+    handler = _FileHandler(_opened(file))
     handler.setFormatter(JsonFormatter())
     handler.addFilter(Sparse())
     logging.getLogger().addHandler(handler)
@@ -67,7 +67,23 @@ def json_lines(file: Path, level: str) -> Iterator[None]:
             logging.getLogger(name).setLevel(before)
         logging.getLogger().removeHandler(handler)
         if handler.stream is not sys.stderr:
-            handler.stream.close()
+            with suppress(OSError):  # it has been said
+                handler.stream.close()
+
+
+class _FileHandler(logging.StreamHandler[TextIO]):
+    """Says once if the file cannot be written any more, for example because the disk is full."""
+
+    _has_failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name in `logging`
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._has_failed and self.stream is not sys.stderr:
+            self._has_failed = True
+            with suppress(OSError):
+                sys.stderr.write(f"The log cannot be written to {self.stream.name}: {error.strerror}.\n")
 
 
 def _opened(file: Path) -> TextIO:

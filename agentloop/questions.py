@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -96,6 +97,9 @@ class Question:
         given = {name: value for name, value in (content or {}).items() if value is not None}
         value = {name: each["default"] for name, each in fields.items() if "default" in each} | given
         misfit = SchemaCheck(self.schema, is_trusted=False).misfit(value)
+        for name, each in value.items():
+            if isinstance(each, float) and not math.isfinite(each):
+                misfit = (name, f"{each} is not a number of JSON")
         if misfit is not None:
             place, reason = misfit
             raise ToolError(f"The answer does not fit the form: {place or 'it'}: {reason}")

@@ -52,5 +52,6 @@ class Notes:
                 except EOFError:
                     return ""
                 except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
+                    self.draft = editor.default_buffer.text
                     signal.raise_signal(signal.SIGINT)
                     return ""

@@ -13,6 +13,8 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.output import create_output
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from orchestrator_client.terminal import restored_on_sigterm
+
 _INTERRUPTED = 5.0
 """Seconds in which Ctrl-C cancels the question."""
 
@@ -53,7 +55,8 @@ class Person:
 
 
 async def _typed_line(text: str) -> str | None:
-    with create_app_session(output=create_output(stdout=sys.stderr)), patch_stdout(raw=True):
+    output = create_output(stdout=sys.stderr)
+    with restored_on_sigterm(), create_app_session(output=output), patch_stdout(raw=True):
         editor: PromptSession[str] = PromptSession()
         try:
             return (await editor.prompt_async(text, handle_sigint=False)).strip()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -43,7 +45,7 @@ class Answers:
     def __init__(self, path: Path) -> None:
         """Raises `ConfigurationError`: the file cannot be read, or is not such an object."""
         try:
-            self._answers = json.loads(path.read_text(encoding="utf-8"))
+            self._answers = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
         except OSError as error:
             raise ConfigurationError(f"--answers: {path} cannot be read: {error.strerror}.") from None
         except (ValueError, RecursionError) as error:
@@ -64,12 +66,18 @@ class Answers:
         return None
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
 def _given(question: Question, answer: Any) -> Answer[Any]:
     if answer in ("decline", "cancel"):
         return Declined() if answer == "decline" else Cancelled()
-    if question.url is not None:
-        return Accepted({}) if answer else Declined()
     fields = list(question.schema.get("properties", {}))
+    if question.url is not None or not fields:
+        if answer is True or (answer == {} and question.url is None):
+            return Accepted({})
+        raise ToolError('There is nothing to fill in: give true, "decline" or "cancel".')
     if not isinstance(answer, dict) and len(fields) == 1:
         answer = {fields[0]: answer}
     if not isinstance(answer, dict):
@@ -251,16 +259,22 @@ def _value(line: str, schema: Mapping[str, Any], choices: Mapping[str, str]) -> 
                 raise ValueError("Type yes or no.")
             return WORDS[line.lower()]
         case "integer" | "number" as kind:
-            try:
-                return int(line) if kind == "integer" or re.fullmatch(r"[+-]?\d+", line) else float(line)
-            except ValueError:
-                raise ValueError("Type a whole number." if kind == "integer" else "Type a number.") from None
+            with suppress(ValueError):
+                if kind == "integer" or re.fullmatch(r"[+-]?\d+", line):
+                    return int(line)
+                if math.isfinite(number := float(line)):
+                    return number
+            raise ValueError("Type a whole number." if kind == "integer" else "Type a number.")
         case "array":
             return [_chosen(part.strip(), choices) for part in line.split(",") if part.strip()]
     return _chosen(line, choices) if choices else line
 
 
 def _chosen(typed: str, choices: Mapping[str, str]) -> str:
+    """The choice that is typed in its own words, which may be a number, or else by its number or in another case."""
+    for shown, value in choices.items():
+        if typed in (shown, value):
+            return value
     for number, (shown, value) in enumerate(choices.items(), 1):
         if typed == str(number) or typed.casefold() in {shown.casefold(), value.casefold()}:
             return value

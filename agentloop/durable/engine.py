@@ -183,6 +183,7 @@ class Engine:
         if engine is not None:
             config["system_database_engine"] = engine
         DBOS(config=config)
+        sdk_compat.log_no_cancellations()
         self._stack.callback(DBOS.destroy, destroy_registry=True)
 
         async def agent_run(order: dict[str, Any]) -> dict[str, Any]:

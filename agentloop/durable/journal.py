@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
 from dataclasses import replace
@@ -9,7 +12,7 @@ from typing import Any, TypeVar
 
 from dbos import DBOS
 
-from agentloop import Agent, ConfigurationError, RunError, Tool, ToolOutput
+from agentloop import Agent, ConfigurationError, Question, RunError, Tool, ToolOutput
 from agentloop.durable import records
 from agentloop.events import Event, EventHandler, RunStarted
 from agentloop.journal import EventLog
@@ -19,11 +22,37 @@ T = TypeVar("T")
 
 is_recording: ContextVar[bool] = ContextVar("agentloop_is_recording", default=False)
 """Whether what runs here is the code of a durable run, and not inside one of its steps."""
+_step_asks: ContextVar[Callable[[Question], str] | None] = ContextVar("agentloop_step_asks", default=None)
+"""Makes the keys of the questions of the step that runs here."""
 
 
 def is_computed(tool: Tool) -> bool:
-    """Whether a tool's result is computed again instead of stored, because the call is free and changes nothing."""
-    return tool.is_harmless and tool.spec.open_world is False and not tool.spec.is_agent
+    """Whether a tool's result is computed again instead of stored, because the call is free and changes nothing.
+
+    A tool that takes a context may ask a person, who is not asked again.
+    """
+    is_free = tool.spec.open_world is False and not tool.spec.is_agent and not tool.takes_context
+    return tool.is_harmless and is_free
+
+
+def question_key(question: Question) -> str | None:
+    """The key of a question: the same if its step is executed again, and another one for each question of a run.
+
+    None if no step of a durable run asks.
+    """
+    key_of = _step_asks.get()
+    return None if key_of is None else key_of(question)
+
+
+def _keys(run_id: str, step: int) -> Callable[[Question], str]:
+    asked: Counter[str] = Counter()
+
+    def key(question: Question) -> str:
+        text = json.dumps([run_id, step, question.message, dict(question.schema), question.url])
+        asked[text] += 1
+        return hashlib.sha256(f"{asked[text]} {text}".encode()).hexdigest()[:16]
+
+    return key
 
 
 class DurableJournal:
@@ -84,6 +113,7 @@ async def _step(
         nonlocal was_done
         was_done = True
         is_recording.set(False)
+        _step_asks.set(_keys(DBOS.workflow_id or "", reserved.step_id))
         events = log.record()
         try:
             outcome = {"value": to_json(await do())}

@@ -6,6 +6,7 @@ Each function says what it depends on. `tests/durable/test_sdk_compat.py` fails 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Coroutine
@@ -24,6 +25,19 @@ def no_outcome(message: str) -> BaseException:
     workflows that were cancelled.
     """
     return error.DBOSWorkflowCancelledError(message)
+
+
+def log_no_cancellations() -> None:
+    """Keep workflows that were cancelled out of the log: DBOS logs them as errors, with a traceback.
+
+    DBOS documents neither that record nor the name of its logger.
+    """
+    logging.getLogger("dbos").addFilter(_is_no_cancellation)
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    reason = record.exc_info[1] if record.exc_info else None
+    return not isinstance(reason, error.DBOSAwaitedWorkflowCancelledError)
 
 
 async def outside_workflow(coroutine: Coroutine[Any, Any, T], context: Context) -> T:

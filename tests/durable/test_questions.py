@@ -16,8 +16,10 @@ ANSWER = {"action": "accept", "content": {"answer": "Ada"}}
 
 
 def script(request: RecordedRequest) -> Reply:
-    if request.results:
-        return says(request.results[0]["content"][0]["text"])
+    """Asks once, or with the prompt `twice` the same question again; the answer is that to the last one."""
+    turns = sum(message["role"] == "assistant" for message in request.body["messages"])
+    if turns == (2 if request.prompt == "twice" else 1):
+        return says(request.results[-1]["content"][0]["text"])
     return calls(("ask_user", {"question": "Who?"}))
 
 
@@ -64,3 +66,43 @@ async def test_a_question_is_answered_once_although_the_server_was_killed(tmp_pa
     told = 'The user answered: "Ada"'
     assert [text(CallToolResult.model_validate(task.result)), text(blocking), text(legacy)] == [told] * 3
     assert [request.prompt for request in model.requests].count("go") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("questions")
+async def test_the_same_question_again_is_another_question_also_after_a_kill(tmp_path: Path) -> None:
+    options = ("--publish", "tests.durable.asker:asker", "--durable", f"sqlite:{tmp_path / 'store'}")
+
+    async def answer(client: Any, key: str, name: str) -> None:
+        given = {key: {"action": "accept", "content": {"answer": name}}}
+        params = UpdateParams.model_validate({"taskId": handle.task_id, "inputResponses": given})
+        await client.session.send_request(UpdateTask(params=params), EmptyResult)
+
+    async def asked_again(client: Any) -> str:
+        async with asyncio.timeout(60):
+            while True:
+                (key,) = (await until(client, handle.task_id, "input_required")).inputRequests
+                if key != first:
+                    return str(key)
+                await asyncio.sleep(0.05)
+
+    with ScriptedMessages(script) as model:
+        env = scripted_env(model.url)
+        async with serving("streamable-http", *options, env=env) as served:
+            async with client_of(served, extensions=[Declaring()]) as client:
+                handle = await client.session.call_tool("asker_agent", {"prompt": "twice"}, allow_claimed=True)
+                assert isinstance(handle, Handle)
+                (first,) = (await until(client, handle.task_id, "input_required")).inputRequests
+                await answer(client, first, "Ada")
+                second = await asked_again(client)
+            served.process.kill()
+            await served.process.wait()
+        async with (
+            serving("streamable-http", *options, env=env) as served,
+            client_of(served, extensions=[Declaring()]) as client,
+        ):
+            assert await asked_again(client) == second
+            await answer(client, first, "Ada")
+            await answer(client, second, "Bob")
+            task = await until(client, handle.task_id, "completed")
+    assert text(CallToolResult.model_validate(task.result)) == 'The user answered: "Bob"'

@@ -1,6 +1,7 @@
 """What `agentloop.durable.sdk_compat` relies on is as it says, in the versions that are installed."""
 
 import asyncio
+import logging
 import sqlite3
 import time
 from contextvars import copy_context
@@ -16,7 +17,13 @@ from agentloop.durable.sdk_compat import add_unixepoch, outside_workflow
 from agentloop.durable.store import Store
 
 
-async def test_a_run_that_was_cancelled_has_no_outcome_and_can_be_resumed(tmp_path: Path) -> None:
+async def test_a_run_that_was_cancelled_has_no_outcome_and_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[logging.LogRecord] = []
+    recorder = logging.Handler()
+    monkeypatch.setattr(recorder, "emit", logged.append)
+    monkeypatch.setattr(logging.getLogger("dbos"), "handlers", [recorder])
     began, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait() -> str:
@@ -35,6 +42,7 @@ async def test_a_run_that_was_cancelled_has_no_outcome_and_can_be_resumed(tmp_pa
         state = await engine.ended("run")
     assert state.output is not None
     assert state.output.text == "done"
+    assert not logged
 
 
 @pytest.mark.parametrize("is_outside", [True, False])

@@ -201,3 +201,27 @@ async def test_what_is_typed_while_a_question_runs_reaches_the_agent(tmp_path: P
     notes = [message["content"] for message in model.requests[1].body["messages"][1:]]
     assert "Also the licence." in str(notes[-1])
     assert str(model.requests[2].body["messages"][-1]["content"][0]["text"]) == "half a line with a licence"
+
+
+@pytest.mark.requirement("chat-notes")
+async def test_ctrl_c_keeps_the_note_that_is_being_typed(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    async def script(_request: RecordedRequest) -> Reply:
+        asked.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with ScriptedMessages(script) as model:
+        async with chatting(model, tmp_path, "--local") as terminal:
+            terminal.type("Review.\r")
+            await terminal.until(asked.is_set)
+            await terminal.until(lambda: not terminal.shows_cursor)
+            terminal.type("half a li")
+            await terminal.until_shown("note> half a li")
+            terminal.type(CTRL_C)
+            await terminal.until(lambda: terminal.lines[-1] == "> half a li")
+            terminal.type(CTRL_C)
+            await terminal.until(lambda: is_at_prompt(terminal))
+            terminal.type(CTRL_D)
+            assert await terminal.ended() == 0

@@ -45,6 +45,12 @@ def test_a_later_run_appends_and_a_level_leaves_out_what_is_less_severe(tmp_path
     assert len({line["trace_id"] for line in lines_of(log)}) == 2
 
 
+async def test_a_disk_that_becomes_full_is_said_once_and_the_answer_comes() -> None:
+    finished = await run(*CLIENT, "--local", "--offline", "--quiet", "--log-file", "/dev/full", "What is 2 + 3?")
+    assert (finished.code, finished.out) == (0, "Answer: 5\n")
+    assert finished.err == "The log cannot be written to /dev/full: No space left on device.\n"
+
+
 def test_a_log_that_cannot_be_written_or_read_is_refused(tmp_path: Path) -> None:
     nowhere = str(tmp_path / "no" / "log")
     for end in (invoke("--local", "--log-file", nowhere, "1 + 1"), server("--log-file", nowhere, "--offline")):

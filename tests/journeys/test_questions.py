@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -58,6 +59,19 @@ async def test_several_questions_queue_and_the_live_view_steps_aside(tmp_path: P
 async def typed(terminal: Terminal, label: str, line: str) -> None:
     await terminal.until(lambda: terminal.lines[-1].startswith(label))
     terminal.type(f"{line}\r")
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("questions-at-the-terminal")
+async def test_the_terminal_echoes_again_after_sigterm_while_a_question_is_open(tmp_path: Path) -> None:
+    with ScriptedMessages(script) as model:
+        command = (*CLIENT, "--quiet", "--server", SERVER, "tea")
+        async with on_terminal(*command, env=env(model, tmp_path)) as terminal:
+            await terminal.until_shown("Name:")
+            assert not terminal.echoes
+            terminal.send_signal(signal.SIGTERM)
+            assert await terminal.ended() == -signal.SIGTERM
+            assert terminal.echoes
 
 
 @pytest.mark.slow

@@ -58,6 +58,23 @@ async def test_a_form_is_asked_field_by_field_until_each_fits() -> None:
 
 
 @pytest.mark.requirement("questions-at-the-terminal")
+@pytest.mark.parametrize(
+    ("schema", "lines", "value"),
+    [
+        ({"enum": ["10", "5", "2"]}, ["2"], "2"),
+        ({"enum": ["10", "5", "2"]}, ["3"], "2"),
+        ({"enum": ["mit", "MIT"]}, ["MIT"], "MIT"),
+        ({"type": "array", "items": {"enum": ["3", "1"]}}, ["1, 3"], ["1", "3"]),
+        ({"type": "number"}, ["nan", "-inf", "1e999", "2.5"], 2.5),
+        ({"type": "integer"}, ["9" * 5000, "2.5", "7"], 7),
+    ],
+)
+async def test_what_is_typed_is_that_choice_or_number(schema: dict[str, Any], lines: list[str], value: Any) -> None:
+    form = {"type": "object", "properties": {"answer": schema}, "required": ["answer"]}
+    assert (await asked(Question("Which?", form), *lines))[0] == Accepted({"answer": value})
+
+
+@pytest.mark.requirement("questions-at-the-terminal")
 async def test_a_person_can_refuse_and_dismiss() -> None:
     assert (await asked(ORDER, "Ada", "/decline"))[0] == Declined()
     assert (await asked(ORDER, None))[0] == Cancelled()
@@ -106,7 +123,20 @@ async def test_a_file_answers_by_pattern_and_without_anybody_a_question_is_decli
     assert "does not fit the form: licence" in said[2]
 
 
-@pytest.mark.parametrize(("text", "problem"), [("[1]", "has to be an object"), ("{", "is not JSON")])
+@pytest.mark.requirement("questions-at-the-terminal")
+@pytest.mark.parametrize("question", [Question("Pay?", url="https://a.example.org"), Question("Go on?")])
+async def test_only_true_agrees_to_open_a_page_or_to_a_form_without_fields(tmp_path: Path, question: Question) -> None:
+    path, said = tmp_path / "answers.json", list[str]()
+    for given, answer in ((True, Accepted({})), ({"name": "Ada"}, Declined()), ("no", Declined()), (1, Declined())):
+        path.write_text(json.dumps({"*": given}), encoding="utf-8")
+        assert await Questions(said.append, Answers(path)).ask(question) == answer
+    assert "nothing to fill in: give true" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("[1]", "has to be an object"), ("{", "is not JSON"), ('{"*": NaN}', "NaN is not a JSON number")],
+)
 def test_a_file_of_answers_that_cannot_be_read_says_so(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "answers.json"
     path.write_text(text, encoding="utf-8")

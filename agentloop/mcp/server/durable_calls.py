@@ -18,6 +18,7 @@ from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.engine import Engine
 from agentloop.durable.errors import StoreFailed
+from agentloop.durable.journal import question_key
 from agentloop.durable.runs import Order
 from agentloop.events import Event, EventHandler
 from agentloop.latest_sentence import LatestSentence
@@ -88,13 +89,13 @@ class DurableCalls:
         """Wait for a client that asks for the run, and has the answer then or later."""
         questions = self._questions_of(run_id)
         try:
-            return await questions.ask(question)
+            return await questions.ask(question, question_key(question))
         finally:
             self._forget(run_id)
 
     def _questions_of(self, run_id: str) -> OpenQuestions:
         if run_id not in self._questions:
-            self._questions[run_id] = OpenQuestions(self._clients.get(run_id, ANYBODY), run_id=run_id)
+            self._questions[run_id] = OpenQuestions(self._clients.get(run_id, ANYBODY))
         return self._questions[run_id]
 
     def _forget(self, run_id: str) -> None:

@@ -8,7 +8,6 @@ run waits meanwhile, without a request being open.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -102,15 +101,11 @@ def asks_client(context: Context, call: str) -> QuestionHandler:
 
 
 class OpenQuestions:
-    """The questions of one run that its client has not answered yet. `requests` are what the client is sent of them.
+    """The questions of one run that its client has not answered yet. `requests` are what the client is sent of them."""
 
-    With a `run_id`, a run that is executed again, after a crash, asks under the same keys.
-    """
-
-    def __init__(self, client: QuestionClient = ANYBODY, call: str = "", run_id: str = "") -> None:
+    def __init__(self, client: QuestionClient = ANYBODY, call: str = "") -> None:
         self._client = client
         self._call = call
-        self._run_id = run_id
         self._answers: dict[str, asyncio.Future[Answer[Any]]] = {}
         self._questions: dict[str, Question] = {}
         self.requests: dict[str, types.InputRequest] = {}
@@ -119,9 +114,10 @@ class OpenQuestions:
         self.watchers = 0
         """How many clients wait for the run and are asked."""
 
-    async def ask(self, question: Question) -> Answer[Any]:
+    async def ask(self, question: Question, key: str | None = None) -> Answer[Any]:
+        """Wait for the answer. `key` identifies the question for clients that may have seen it already."""
         request = _request(question, self._client, self._call)
-        name = json.dumps({"id": self._id(question), **_about(question, self._call)})
+        name = json.dumps({"id": key or secrets.token_hex(8), **_about(question, self._call)})
         self.requests[name], self._questions[name] = request, question
         self._answers[name] = asyncio.get_running_loop().create_future()
         self.asked.set()
@@ -157,13 +153,6 @@ class OpenQuestions:
         except CannotAsk as error:
             future.set_exception(error)
         self._remove(name)
-
-    def _id(self, question: Question) -> str:
-        if not self._run_id:
-            return secrets.token_hex(8)
-        same = sum(each == question for each in self._questions.values())
-        text = json.dumps([self._run_id, question.message, dict(question.schema), question.url, same])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _remove(self, name: str) -> None:
         self.requests.pop(name, None)
