@@ -137,7 +137,7 @@ async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: P
                 await terminal.until_shown("is up now. /new starts a conversation")
                 await asks(terminal, "Before.", "Question 1 answered.")
                 await asks(terminal, "/new", "A new conversation.")
-                await asks(terminal, "After.", "Question 1 answered.")
+                await asks(terminal, "After.", "> After.", "Question 1 answered.")
                 await asks(terminal, "/tools", "up, 7 tools", "calculator_assistant_agent  agent  A calculator agent")
             terminal.send_signal(signal.SIGTERM)
             assert await terminal.ended() == -signal.SIGTERM

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from mcp import types
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
-from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp.shared.inbound import MCP_METHOD_HEADER, MCP_NAME_HEADER, decode_header_value
 from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from starlette.requests import Request
@@ -212,7 +212,8 @@ def _check_name(context: Context, task_id: str) -> None:
     Raises:
         MCPError: the header is missing or differs from `task_id`.
     """
-    if not isinstance(context.request, Request):
+    # Messages of the older SSE transport have none of these headers.
+    if not isinstance(context.request, Request) or MCP_METHOD_HEADER not in context.request.headers:
         return
     if decode_header_value(context.request.headers.get(MCP_NAME_HEADER)) != task_id:
         raise MCPError(HEADER_MISMATCH, f"The {MCP_NAME_HEADER} header is not the request's taskId.")
