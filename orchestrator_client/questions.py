@@ -101,18 +101,22 @@ class Questions:
             answer = None if self.answers is None else self.answers.to(question)
         except ToolError as error:
             self.say(f"--answers: {clip(question.message, LABEL)}: {error}")
+        if question.url is not None and isinstance(answer, Accepted):
+            self.say(f"{who(question)} asks you to open this page: {printable(question.url)}")
         if answer is None and self.person is not None:
             by = "person"
             answer = await _asked(question, self.person, self.say)
         if answer is None:
             by, answer = "nobody", Declined()
-            self.say(f"{who(question)} asked: {clip(question.message, LABEL)} Nobody is here, so it was declined.")
-            self.say("To answer such questions without a terminal: --answers FILE")
+            self.say(f"{who(question)} asked: {clip(question.message, LABEL)}")
+            way = "" if self.answers or self.asked else " To answer questions without a terminal: --answers FILE"
+            self.say(f"Nobody is here, so it was declined.{way}")
         self.asked.append(
             {
                 "agent": question.agent,
                 "server": question.server,
                 "message": question.message,
+                **({} if question.url is None else {"url": question.url}),
                 "answer": type(answer).__name__.lower(),
                 "answered_by": by,
             }
@@ -222,7 +226,9 @@ def _choices(schema: Mapping[str, Any]) -> dict[str, str]:
     """What can be chosen, by the text that is shown."""
     titled = schema.get("oneOf") or schema.get("anyOf") or ()
     if titled:
-        return {str(each.get("title", each.get("const"))): str(each.get("const")) for each in titled}
+        values = [(str(each.get("title", each.get("const"))), str(each.get("const"))) for each in titled]
+        titles = [title for title, _ in values]
+        return {f"{title} ({value})" if titles.count(title) > 1 else title: value for title, value in values}
     names = schema.get("enumNames") or schema.get("enum") or ()
     return dict(zip(map(str, names), map(str, schema.get("enum") or ()), strict=False))
 

@@ -65,6 +65,7 @@ async def test_a_form_is_asked_field_by_field_until_each_fits() -> None:
         ({"enum": ["10", "5", "2"]}, ["3"], "2"),
         ({"enum": ["mit", "MIT"]}, ["MIT"], "MIT"),
         ({"type": "array", "items": {"enum": ["3", "1"]}}, ["1, 3"], ["1", "3"]),
+        ({"oneOf": [{"const": "a", "title": "Same"}, {"const": "b", "title": "Same"}]}, ["Same (b)"], "b"),
         ({"type": "number"}, ["nan", "-inf", "1e999", "2.5"], 2.5),
         ({"type": "integer"}, ["9" * 5000, "2.5", "7"], 7),
     ],
@@ -108,10 +109,7 @@ async def test_a_file_answers_by_pattern_and_without_anybody_a_question_is_decli
     assert await questions.ask(Question("Pay now", url="https://a.example.org")) == Cancelled()
     assert not said
     assert await questions.ask(Question("Who?", agent="a", server="s")) == Declined()
-    assert said == [
-        "a on s asked: Who? Nobody is here, so it was declined.",
-        "To answer such questions without a terminal: --answers FILE",
-    ]
+    assert said == ["a on s asked: Who?", "Nobody is here, so it was declined."]
     assert [(each["answer"], each["answered_by"]) for each in questions.asked] == [
         ("accepted", "file"),
         ("accepted", "file"),
@@ -124,13 +122,36 @@ async def test_a_file_answers_by_pattern_and_without_anybody_a_question_is_decli
 
 
 @pytest.mark.requirement("questions-at-the-terminal")
+async def test_without_anybody_and_a_file_it_is_said_once_how_to_answer() -> None:
+    said: list[str] = []
+    questions = Questions(said.append)
+    assert [await questions.ask(Question(each)) for each in ("One?", "Two?")] == [Declined(), Declined()]
+    assert said == [
+        "An agent asked: One?",
+        "Nobody is here, so it was declined. To answer questions without a terminal: --answers FILE",
+        "An agent asked: Two?",
+        "Nobody is here, so it was declined.",
+    ]
+
+
+@pytest.mark.requirement("questions-at-the-terminal")
+async def test_a_page_that_the_file_agrees_to_is_shown(tmp_path: Path) -> None:
+    path, said = tmp_path / "answers.json", list[str]()
+    path.write_text('{"Pay*": true}', encoding="utf-8")
+    questions = Questions(said.append, Answers(path))
+    assert await questions.ask(Question("Pay.", url="https://a.example.org/x")) == Accepted({})
+    assert said == ["An agent asks you to open this page: https://a.example.org/x"]
+    assert questions.asked[0]["url"] == "https://a.example.org/x"
+
+
+@pytest.mark.requirement("questions-at-the-terminal")
 @pytest.mark.parametrize("question", [Question("Pay?", url="https://a.example.org"), Question("Go on?")])
 async def test_only_true_agrees_to_open_a_page_or_to_a_form_without_fields(tmp_path: Path, question: Question) -> None:
     path, said = tmp_path / "answers.json", list[str]()
     for given, answer in ((True, Accepted({})), ({"name": "Ada"}, Declined()), ("no", Declined()), (1, Declined())):
         path.write_text(json.dumps({"*": given}), encoding="utf-8")
         assert await Questions(said.append, Answers(path)).ask(question) == answer
-    assert "nothing to fill in: give true" in said[0]
+    assert any("nothing to fill in: give true" in line for line in said)
 
 
 @pytest.mark.parametrize(
