@@ -156,7 +156,9 @@ def _unmatched(
                 if "__" in pattern or "*" in pattern or key != "tools"
                 else ". A Python function is written as module:function"
             )
-            yield file.problem("warning", key, f"{key}: {pattern} matches no tool{hint}")
+            # Functions are known, so it is a misspelling that would let a tool run without approval.
+            is_wrong = key == "approve" and "__" not in pattern and "*" not in pattern
+            yield file.problem("error" if is_wrong else "warning", key, f"{key}: {pattern} matches no tool{hint}")
 
 
 def to_agent(

@@ -153,11 +153,12 @@ async def test_a_file_says_who_may_ask_and_what_has_to_be_approved() -> None:
 
 @pytest.mark.requirement("approvals")
 def test_what_runs_at_the_api_cannot_be_approved() -> None:
-    published = publishable(file(tools=("WebSearch",), approve=("WebSearch", "git__push")))
+    published = publishable(file(tools=("WebSearch",), approve=("WebSearch", "git__push", "delte")))
     assert published.agent is None
     assert [str(problem).partition(": ")[2] for problem in published.problems] == [
         "error: approve: WebSearch runs at the API, so nobody can be asked before it does",
         "warning: approve: git__push matches no tool",
+        "error: approve: delte matches no tool",
     ]
 
 
