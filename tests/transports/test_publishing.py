@@ -18,7 +18,7 @@ AGENTS = "tests.transports.published"
 async def test_the_example_of_the_page_is_published_and_answers(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "publish.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
-    command = re.search(r"```\nmcp-calc-server (.*?)\n```", page)
+    command = re.search(r"^\$ mcp-calc-server (--publish .*?)$", page, re.MULTILINE)
     assert code is not None
     assert command is not None
     (tmp_path / "weather.py").write_text(code[1], encoding="utf-8")

@@ -45,6 +45,8 @@ async def serve_stdio(
     """
     stop = asyncio.Event()
     on_signals(stop.set)
+    # A Ctrl-C that came before cancels this task here: later, the thread that reads stdin would keep the process alive.
+    await asyncio.sleep(0)
     serving = asyncio.create_task(_serve(server, on_stop), name="stdio")
     signalled = asyncio.create_task(stop.wait(), name="signals")
     await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
