@@ -307,6 +307,7 @@ def test_a_token_and_an_issuer_are_not_given_together() -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("oauth-scopes")
 async def test_scopes_are_needed_for_requests_and_for_single_tools(issuer: Issuer) -> None:
     oauth = ("--oauth-issuer", issuer.url, "--oauth-audience", issuer.audience, "--oauth-jwks", issuer.jwks)

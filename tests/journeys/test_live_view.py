@@ -89,6 +89,7 @@ async def test_a_hundred_agents_take_half_of_the_screen_and_ctrl_c_leaves_it_cle
         office.go_on.set()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("live-tree")
 @pytest.mark.parametrize("columns", [pytest.param(80, marks=pytest.mark.slow), 40])
 async def test_a_server_that_does_not_start_is_seen_at_once_and_lines_break_between_words(columns: int) -> None:
@@ -129,6 +130,7 @@ async def test_sigterm_leaves_the_terminal_as_it_was() -> None:
         office.go_on.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["dumb", pytest.param("quiet", marks=pytest.mark.slow)])
 async def test_a_dumb_terminal_gets_lines_and_a_quiet_one_nothing(how: str) -> None:
     more = {"TERM": "dumb"} if how == "dumb" else {}

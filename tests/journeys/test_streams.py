@@ -22,6 +22,7 @@ async def shell(command: tuple[str, ...], redirection: str, env: Mapping[str, st
         return await finished(process)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("closed-streams")
 @pytest.mark.parametrize(
     "redirection",
@@ -33,6 +34,7 @@ async def test_the_answer_comes_whatever_becomes_of_stderr(command: tuple[str, .
     assert (end.code, end.out) == (0, "Answer: 5\n")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("closed-streams")
 @pytest.mark.parametrize(
     ("redirection", "said"),

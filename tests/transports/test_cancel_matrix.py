@@ -50,6 +50,7 @@ async def closed(model: ScriptedMessages, prompt: str, left: float) -> float:
     return max(0.0, open_one.ended - left)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("cancel-reaches-the-model")
 @each_wrapper
 @on_one_loop

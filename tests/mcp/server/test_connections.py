@@ -148,6 +148,7 @@ async def test_a_body_that_is_far_too_large_is_not_read_to_its_end(head: bytes) 
         writer.close()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("session-limits")
 async def test_an_owner_with_too_many_sessions_loses_the_oldest_that_is_idle() -> None:
     async with serving("streamable-http", "--offline") as served, httpx2.AsyncClient(timeout=20) as http:
