@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import suppress
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.output import create_output
+from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop.own_files import OWNER_ONLY, state_folder
+from orchestrator_client.terminal import restored_on_sigterm
 
 Complete = Callable[[str], Awaitable[Iterable[str]]]
 MAX_HISTORY = 1_000_000
@@ -49,6 +54,14 @@ def line_editor(complete: Complete) -> PromptSession[str]:
     `complete` receives the text before the cursor and returns what its last word may become.
     """
     return PromptSession(history=_history(), completer=_Completer(complete), complete_while_typing=False)
+
+
+@contextmanager
+def editor_on_stderr() -> Iterator[PromptSession[str]]:
+    """An editor for a line that is typed while something else is at work: on stderr, and without a history."""
+    output = create_output(stdout=sys.stderr)
+    with restored_on_sigterm(), create_app_session(output=output), patch_stdout(raw=True):
+        yield PromptSession()
 
 
 def _history() -> History:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
-
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import create_app_session
-from prompt_toolkit.output import create_output
-from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop import ConfigurationError, Inbox
+from orchestrator_client.line_editor import editor_on_stderr
 from orchestrator_client.progress import Progress
 
 
@@ -42,8 +37,7 @@ class Notes:
 
     async def _edited(self, typed: str) -> str:
         async with self._progress.paused():
-            with create_app_session(output=create_output(stdout=sys.stderr)), patch_stdout(raw=True):
-                editor: PromptSession[str] = PromptSession()
+            with editor_on_stderr() as editor:
                 try:
                     return await editor.prompt_async("note> ", default=typed, handle_sigint=False)
                 except asyncio.CancelledError:

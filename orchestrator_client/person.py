@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import create_app_session
-from prompt_toolkit.output import create_output
-from prompt_toolkit.patch_stdout import patch_stdout
-
-from orchestrator_client.terminal import restored_on_sigterm
+from orchestrator_client.line_editor import editor_on_stderr
 
 _INTERRUPTED = 5.0
 """Seconds in which Ctrl-C cancels the question."""
@@ -55,9 +49,7 @@ class Person:
 
 
 async def _typed_line(text: str) -> str | None:
-    output = create_output(stdout=sys.stderr)
-    with restored_on_sigterm(), create_app_session(output=output), patch_stdout(raw=True):
-        editor: PromptSession[str] = PromptSession()
+    with editor_on_stderr() as editor:
         try:
             return (await editor.prompt_async(text, handle_sigint=False)).strip()
         except EOFError:

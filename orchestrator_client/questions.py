@@ -109,7 +109,8 @@ class Questions:
         if answer is None:
             by, answer = "nobody", Declined()
             self.say(f"{who(question)} asked: {clip(question.message, LABEL)}")
-            way = "" if self.answers or self.asked else " To answer questions without a terminal: --answers FILE"
+            is_first = all(each["answered_by"] != "nobody" for each in self.asked)
+            way = " To answer such questions without a terminal: --answers FILE" if is_first else ""
             self.say(f"Nobody is here, so it was declined.{way}")
         self.asked.append(
             {

@@ -134,6 +134,14 @@ def check_answer(structured: Any) -> None:
     assert structured == {"answer": structured["answer"], "exact": True}
 
 
+def claude_code_home(folder: Path, model: str, **more: str) -> dict[str, str]:
+    """The environment for Claude Code with a model at that URL: nothing is sent anywhere else."""
+    quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1"}
+    tools = {"ENABLE_TOOL_SEARCH": "false", "MCP_TIMEOUT": "60000"}
+    key = {"ANTHROPIC_BASE_URL": model, "ANTHROPIC_API_KEY": "scripted"}
+    return scratch_home(folder, **key, **quiet, **tools, **more)
+
+
 def scratch_home(folder: Path, **more: str) -> dict[str, str]:
     """An environment with an empty home that may be written to, and what package managers need to reach a registry."""
     network = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")

@@ -13,10 +13,10 @@ from tests.interop.clients import (
     PROMPT,
     check_answer,
     check_product,
+    claude_code_home,
     npm_command,
     npm_version,
     output,
-    scratch_home,
     served,
 )
 from tests.interop.conftest import Begin
@@ -60,16 +60,10 @@ async def test_claude_code_calls_the_tools(row: Begin, transport: str, revision:
             entry = {"type": server.pop("transport"), **server}
             config = tmp_path / "mcp.json"
             config.write_text(json.dumps({"mcpServers": {"calculator": entry}}), encoding="utf-8")
-            env = scratch_home(
+            env = claude_code_home(
                 tmp_path,
-                ANTHROPIC_BASE_URL=model.url,
-                ANTHROPIC_API_KEY="scripted",
-                CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
-                DISABLE_AUTOUPDATER="1",
-                DISABLE_TELEMETRY="1",
-                ENABLE_TOOL_SEARCH="false",
+                model.url,
                 MCP_PROTOCOL_NEGOTIATION="auto" if revision == MODERN else "legacy",
-                MCP_TIMEOUT="60000",
             )
             options = ("--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", f"{MULTIPLY},{AGENT}")
             reported = await output([*command, "-p", PROMPT, *options, "--output-format", "json"], env=env, seconds=120)

@@ -14,7 +14,7 @@ import pytest
 from mcp import Client
 
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
-from tests.interop.clients import MODERN, npm_command, npm_version, scratch_home
+from tests.interop.clients import MODERN, claude_code_home, npm_command, npm_version
 from tests.interop.conftest import Begin
 from tests.interop.messages import Body, LenientMessages
 from tests.interop.test_claude_code import AGENT, CLAUDE_CODE
@@ -117,16 +117,10 @@ async def test_a_call_is_a_task_that_outlives_its_server(row: Begin, tmp_path: P
         async with proxy.listening() as port:
             entry = {"type": "http", "url": f"http://127.0.0.1:{port}/mcp"}
             config.write_text(json.dumps({"mcpServers": {"calculator": entry}}), encoding="utf-8")
-            env = scratch_home(
+            env = claude_code_home(
                 tmp_path,
-                ANTHROPIC_BASE_URL=host.url,
-                ANTHROPIC_API_KEY="scripted",
-                CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
-                DISABLE_AUTOUPDATER="1",
-                DISABLE_TELEMETRY="1",
-                ENABLE_TOOL_SEARCH="false",
+                host.url,
                 MCP_PROTOCOL_NEGOTIATION="auto",
-                MCP_TIMEOUT="60000",
             )
             options = ("--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", AGENT)
             command = ["env", "-C", str(tmp_path), *npm_command(CLAUDE_CODE, "cli-wrapper.cjs"), *options]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentloop.testing import Reply, calls, says
-from tests.interop.clients import ROOT, npm_command, npm_version, output, scratch_home
+from tests.interop.clients import ROOT, claude_code_home, npm_command, npm_version, output
 from tests.interop.conftest import Begin
 from tests.interop.messages import Body, LenientMessages
 from tests.interop.test_claude_code import CLAUDE_CODE
@@ -56,14 +56,9 @@ async def test_claude_code_calls_an_agent_that_the_readme_describes(row: Begin, 
     (work / "agents").mkdir(parents=True)
     (work / "agents/greeter.md").write_text(file, encoding="utf-8")
     with LenientMessages(script) as model:
-        env = scratch_home(
+        env = claude_code_home(
             tmp_path,
-            ANTHROPIC_BASE_URL=model.url,
-            ANTHROPIC_API_KEY="scripted",
-            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
-            DISABLE_AUTOUPDATER="1",
-            ENABLE_TOOL_SEARCH="false",
-            MCP_TIMEOUT="60000",
+            model.url,
             # Without these, `-p` goes on after 5 s without a server that is still starting.
             MCP_CONNECTION_NONBLOCKING="0",
             MCP_STARTUP_WAIT_MS="60000",

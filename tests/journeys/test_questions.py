@@ -41,7 +41,7 @@ async def test_several_questions_queue_and_the_live_view_steps_aside(tmp_path: P
             terminal.type("cake tea\r")
             for number in (1, 2):
                 await terminal.until(lambda number=number: terminal.raw.count("asks:") == number)  # type: ignore[misc]
-                assert "something like a password" in terminal.text
+                await terminal.until_shown("something like a password")
                 for label, line in FORM:
                     await typed(terminal, label, line)
                 await typed(terminal, "Password", "/decline" if number == 2 else "")

@@ -109,7 +109,10 @@ async def test_a_file_answers_by_pattern_and_without_anybody_a_question_is_decli
     assert await questions.ask(Question("Pay now", url="https://a.example.org")) == Cancelled()
     assert not said
     assert await questions.ask(Question("Who?", agent="a", server="s")) == Declined()
-    assert said == ["a on s asked: Who?", "Nobody is here, so it was declined."]
+    assert said == [
+        "a on s asked: Who?",
+        "Nobody is here, so it was declined. To answer such questions without a terminal: --answers FILE",
+    ]
     assert [(each["answer"], each["answered_by"]) for each in questions.asked] == [
         ("accepted", "file"),
         ("accepted", "file"),
@@ -122,13 +125,13 @@ async def test_a_file_answers_by_pattern_and_without_anybody_a_question_is_decli
 
 
 @pytest.mark.requirement("questions-at-the-terminal")
-async def test_without_anybody_and_a_file_it_is_said_once_how_to_answer() -> None:
+async def test_it_is_said_once_how_to_answer_without_a_terminal() -> None:
     said: list[str] = []
     questions = Questions(said.append)
     assert [await questions.ask(Question(each)) for each in ("One?", "Two?")] == [Declined(), Declined()]
     assert said == [
         "An agent asked: One?",
-        "Nobody is here, so it was declined. To answer questions without a terminal: --answers FILE",
+        "Nobody is here, so it was declined. To answer such questions without a terminal: --answers FILE",
         "An agent asked: Two?",
         "Nobody is here, so it was declined.",
     ]

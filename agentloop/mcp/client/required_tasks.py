@@ -6,7 +6,6 @@ Tasks of the revision 2026-07-28 are an extension: see `agentloop.mcp.client.tas
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from mcp import ClientSession
 from mcp.shared.dispatcher import ProgressFnT
@@ -26,36 +25,31 @@ from mcp.types import (
     TaskMetadata,
 )
 
-from agentloop import ToolError
-from agentloop.limits import time_limit
 from agentloop.mcp.client.call_state import current_call
-from agentloop.mcp.client.tasks import CANCEL_TIMEOUT, LONGEST_POLL, POLL
+from agentloop.mcp.client.tasks import poll_pause, send_cancel
 
 
 async def call_as_task(
     session: ClientSession,
     params: CallToolRequestParams,
     progress: ProgressFnT,
-    seconds: float,
 ) -> CallToolResult:
-    """Call the tool as a task and wait for its result, for so many `seconds` at most; then the task is cancelled.
+    """Call the tool as a task and wait for its result. If this is cancelled, so is the task.
 
     Raises:
         MCPError: the server refused the call or the task.
-        ToolError: there was no result in time.
     """
-    late = ToolError(f"{params.name} returned no result within {seconds:g} s and was cancelled.")
-    async with time_limit(seconds, late):
-        request = CallToolRequest(params=params.model_copy(update={"task": TaskMetadata()}))
-        created = await session.send_request(request, CreateTaskResult, progress_callback=progress)
-        task = created.task.task_id
-        try:
-            await _ended(session, task)
-            payload = GetTaskPayloadRequest(params=GetTaskPayloadRequestParams(task_id=task))
-            return await session.send_request(payload, CallToolResult)
-        except asyncio.CancelledError:
-            await _cancel(session, task)
-            raise
+    request = CallToolRequest(params=params.model_copy(update={"task": TaskMetadata()}))
+    created = await session.send_request(request, CreateTaskResult, progress_callback=progress)
+    task = created.task.task_id
+    try:
+        await _ended(session, task)
+        payload = GetTaskPayloadRequest(params=GetTaskPayloadRequestParams(task_id=task))
+        return await session.send_request(payload, CallToolResult)
+    except asyncio.CancelledError:
+        cancel = CancelTaskRequest(params=CancelTaskRequestParams(task_id=task))
+        await send_cancel(session, cancel, CancelTaskResult)
+        raise
 
 
 async def _ended(session: ClientSession, task: str) -> None:
@@ -68,12 +62,4 @@ async def _ended(session: ClientSession, task: str) -> None:
         call = current_call.get()
         if call is not None:
             call.on_activity()
-        pause = POLL if state.poll_interval is None else state.poll_interval / 1000
-        await asyncio.sleep(min(max(pause, 0.01), LONGEST_POLL))
-
-
-async def _cancel(session: ClientSession, task: str) -> None:
-    with suppress(Exception):  # the server may be gone
-        async with asyncio.timeout(CANCEL_TIMEOUT):
-            request = CancelTaskRequest(params=CancelTaskRequestParams(task_id=task))
-            await session.send_request(request, CancelTaskResult)
+        await asyncio.sleep(poll_pause(state.poll_interval))

@@ -293,7 +293,7 @@ class SdkSession:
         assert self._client is not None
         if tool in self.catalog.as_tasks:
             params = CallToolRequestParams(name=tool, arguments=dict(arguments), _meta=meta)
-            return await call_as_task(self._client.session, params, progress, self._entry.seconds or CALL_TIMEOUT)
+            return await call_as_task(self._client.session, params, progress)
         return await self._client.call_tool(tool, dict(arguments), progress_callback=progress, meta=meta)
 
     async def _on_question(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

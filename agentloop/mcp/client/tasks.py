@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
-from mcp import MCPError
+from mcp import ClientSession, MCPError
 from mcp.client import ClientRequestContext
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.types import (
@@ -95,7 +95,7 @@ class TasksClient(ClientExtension):
         answers: dict[str, Any] = {}
         try:
             while True:
-                await asyncio.sleep(POLL if pause is None else min(max(pause, 10) / 1000, LONGEST_POLL))
+                await asyncio.sleep(poll_pause(pause))
                 params = TaskParams.model_validate({"taskId": created.task_id, "_meta": {EVENTS: first}})
                 task = await context.session.send_request(GetTask(params=params), _Task)
                 first = _pass_on(task.meta or {}, first)
@@ -108,7 +108,8 @@ class TasksClient(ClientExtension):
                 pause = task.poll_interval_ms
         except asyncio.CancelledError:
             if self._is_up():
-                await _cancel(created.task_id, context)
+                params = TaskParams.model_validate({"taskId": created.task_id})
+                await send_cancel(context.session, CancelTask(params=params), EmptyResult)
             raise
 
 
@@ -151,8 +152,13 @@ def _failure(task: _Task) -> MCPError:
     return MCPError(code if isinstance(code, int) else INTERNAL_ERROR, str(message))
 
 
-async def _cancel(task_id: str, context: ClaimContext) -> None:
-    request = CancelTask(params=TaskParams.model_validate({"taskId": task_id}))
-    with suppress(Exception):  # if the server is gone, its run stops when nobody asks for it any more
+def poll_pause(milliseconds: int | None) -> float:
+    """Seconds until the next poll, given what the server says."""
+    return POLL if milliseconds is None else min(max(milliseconds, 10) / 1000, LONGEST_POLL)
+
+
+async def send_cancel(session: ClientSession, request: Request[Any, Any], result: type[Result]) -> None:
+    """Cancel a task. If the server is gone, its run stops when nobody asks for it any more."""
+    with suppress(Exception):
         async with asyncio.timeout(CANCEL_TIMEOUT):
-            await context.session.send_request(request, EmptyResult)
+            await session.send_request(request, result)

@@ -1,8 +1,7 @@
 """The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives a task for a run.
 
 The task id is the run's id. Only the owner of the run has access to it. A task whose run has questions has the status
-`input_required`; `tasks/update` has the answers, and in its
-`_meta` a note for the agent.
+`input_required`. `tasks/update` brings the answers and, in its `_meta`, a note for the agent.
 """
 
 from __future__ import annotations
