@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -89,15 +88,13 @@ def main(context: click.Context, /, **given: Any) -> None:
 def _serve(options: Options, *, own_model: bool) -> None:
     address = publishing.address(options)
     published = _published(options, own_model=own_model)
-    if address is None and sys.stdin.isatty():
-        _say(WAITING)
     asyncio.run(
         serve(
             published.tools,
             published.agents,
             info=published.info(options),
             address=address,
-            announce=lambda url: _say(f"listening at {url}"),
+            announce=lambda url: _say(WAITING if address is None else f"listening at {url}"),
             options=_server_options(options),
             durable=publishing.durable(options, [*published.behind, *published.agents]),
             lifespan=published.lifespan,

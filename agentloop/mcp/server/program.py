@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Transport = Literal["stdio", "http", "sse"]
 PATHS = {"http": "/mcp", "sse": "/sse"}
 """The default path of the URL for a transport."""
+WAITING = "waiting for an MCP client on stdin; Ctrl-C ends it"
 PORTS = range(65_536)
 SEVERAL = "agents"
 """The name of a server that publishes more than one agent, unless it is given another."""
@@ -88,8 +89,6 @@ def serve(
     at = (host, port, path, token, oauth, tuple(allow_hosts))
     address = None if transport == "stdio" else _address(transport, *at)
     logs.configure()
-    if transport == "stdio" and sys.stdin.isatty():
-        _say("waiting for an MCP client on stdin; Ctrl-C ends it")
     try:
         asyncio.run(
             serving.serve(
@@ -98,7 +97,7 @@ def serve(
                 info=ServerInfo(name or default_name([each.name for each in items]), title, version, instructions),
                 address=address,
                 durable=None if durable is None else Durable(durable, agents, respond_within),
-                announce=lambda url: _say(f"listening at {url}"),
+                announce=lambda url: _say(WAITING if address is None else f"listening at {url}"),
                 lifespan=lifespan,
                 prompts=prompts,
                 resources=resources,

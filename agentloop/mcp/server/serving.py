@@ -111,9 +111,9 @@ async def serve(
 ) -> None:
     """Publish until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
 
-    Without an `address` the transport is stdio. With one, `announce` is called with the URL once the port is bound. At
-    the end running calls are cancelled; `durable` runs are continued by the next process with the same store. The runs
-    of agents that the `lifespan` yields are durable too.
+    Without an `address` the transport is stdio. `announce` is called with the URL once the port is bound, or on stdio
+    with "stdin" once signals are handled, if that is a terminal. At the end running calls are cancelled; `durable` runs
+    are continued by the next process with the same store. Runs of agents that the `lifespan` yields are durable too.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.
@@ -139,7 +139,7 @@ async def serve(
             async with MemoryRuns(publication.run) as in_memory:
                 Tasks(durable_runner or in_memory).install(server, publication)
                 if address is None:
-                    await serve_stdio(server, stopping, stack.aclose)
+                    await serve_stdio(server, announce, stopping, stack.aclose)
                 else:
                     sessions = options.calls_per_minute
                     await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)

@@ -37,16 +37,22 @@ _log = logging.getLogger(__name__)
 
 
 async def serve_stdio(
-    server: Server[Any], on_stop: Callable[[], None], before_exit: Callable[[], Awaitable[None]]
+    server: Server[Any],
+    announce: Callable[[str], None],
+    on_stop: Callable[[], None],
+    before_exit: Callable[[], Awaitable[None]],
 ) -> None:
     """Serve until stdin ends; on SIGTERM or SIGINT cancel all calls and end the process.
 
-    `on_stop` is called before running calls are cancelled, and `before_exit` before the process is ended.
+    `announce` is called with "stdin" once signals are handled, if stdin is a terminal; `on_stop` before running calls
+    are cancelled, and `before_exit` before the process is ended.
     """
     stop = asyncio.Event()
     on_signals(stop.set)
     # A Ctrl-C that came before cancels this task here: later, the thread that reads stdin would keep the process alive.
     await asyncio.sleep(0)
+    if sys.stdin.isatty():
+        announce("stdin")
     serving = asyncio.create_task(_serve(server, on_stop), name="stdio")
     signalled = asyncio.create_task(stop.wait(), name="signals")
     await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
