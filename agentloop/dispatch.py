@@ -208,18 +208,21 @@ async def _result_of(task: asyncio.Task[ToolOutput], name: str) -> ToolOutput:
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel the tasks that are not done and wait for them, even if the caller is cancelled meanwhile."""
+    """Cancel the tasks that are not done and wait for them, even if the caller is cancelled meanwhile.
+
+    The caller's own cancellation is raised as it came: AnyIO's scopes recognise theirs by its message.
+    """
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
-    interrupted = False
+    interruption: asyncio.CancelledError | None = None
     while left := [task for task in tasks if not task.done()]:
         try:
             await asyncio.wait(left)
-        except asyncio.CancelledError:
-            interrupted = True
+        except asyncio.CancelledError as error:
+            interruption = error
     for task in tasks:
         if not task.cancelled():
             task.exception()  # asked for, so that asyncio does not report it as forgotten
-    if interrupted:
-        raise asyncio.CancelledError
+    if interruption is not None:
+        raise interruption

@@ -5,11 +5,14 @@ import functools
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+import anyio
 import pytest
 
 from agentloop import Agent, CallContext, Limits, RunScope, Tool, ToolError, ToolOutput, ToolSpec, ToolUnavailable
+from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, Notice
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "number"}}}
@@ -288,6 +291,26 @@ async def test_a_caller_that_cancels_twice_still_leaves_no_task_behind() -> None
         await call
     release.set()
     assert asyncio.all_tasks() == before
+
+
+async def test_a_scope_that_is_cancelled_while_tasks_end_is_left_as_usual() -> None:
+    """AnyIO's scopes absorb their own cancellation only, which they recognise by its message."""
+    release = asyncio.Event()
+
+    async def slow_to_end() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await release.wait()
+
+    with anyio.CancelScope() as scope:
+        task = asyncio.create_task(slow_to_end())
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(scope.cancel)
+        asyncio.get_running_loop().call_later(0.01, release.set)
+        await cancel_and_wait([task])
+        pytest.fail("the cancellation was lost")
+    assert scope.cancelled_caught
+    assert task.done()
 
 
 async def test_who_served_a_call_is_the_tool_unless_the_output_says_otherwise() -> None:

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,6 +198,18 @@ async def test_a_callers_cancel_reaches_the_server_and_a_refused_call_does_not_e
         result = await connection.call("divide_numbers", {"a": 1, "b": 0}, no_progress)
         assert result.is_error
         assert connection.is_up
+
+
+async def test_calls_cancelled_at_any_moment_leave_the_server_as_it_was() -> None:
+    async with connect(SERVER) as connection:
+        for tenths_of_ms in range(100):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(tenths_of_ms / 10_000):
+                    while True:
+                        await connection.call("sum_numbers", {"numbers": [1, 2]}, no_progress)
+        result = await connection.call("sum_numbers", {"numbers": [1, 2]}, no_progress)
+        assert not result.is_error
+        assert connection.reconnects == 0
 
 
 async def test_a_call_the_server_takes_too_long_for_is_a_tool_error(
