@@ -42,7 +42,12 @@ async def called(function: Callable[..., Any], arguments: Mapping[str, str], wha
         raise MCPError(types.INVALID_PARAMS, str(error)) from None
     except MCPError:
         raise
-    except Exception:  # noqa: BLE001 - whatever the user's code raises
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise MCPError(types.INTERNAL_ERROR, f"{what} cancelled itself.") from None  # not the request: a failure
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever the user's code raises
         _log.exception("%s failed.", what)
         raise MCPError(types.INTERNAL_ERROR, f"{what} failed.") from None
 

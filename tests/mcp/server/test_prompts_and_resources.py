@@ -1,5 +1,6 @@
 """Prompts and resources that a server publishes, as clients of both eras see them."""
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,10 @@ async def day(name: str) -> bytes:
         raise ToolError("There is no such day.")
     if name == "broken":
         raise ValueError("a secret of the server")
+    if name == "exits":
+        raise SystemExit("a secret of the server")
+    if name == "cancels":
+        raise asyncio.CancelledError
     return name.encode()
 
 
@@ -102,6 +107,8 @@ async def test_resources_are_texts_files_bytes_and_templates(mode: str, tmp_path
         for uri, wrong in (
             ("notes://never/text", "There is no such day."),
             ("notes://broken/text", r"Reading notes://\{name\}/text failed"),
+            ("notes://exits/text", r"Reading notes://\{name\}/text failed"),
+            ("notes://cancels/text", r"Reading notes://\{name\}/text cancelled itself"),
             ("notes://a/b/text", "There is no resource 'notes://a/b/text'"),
             ("docs://style", "docs://style is larger than 5,000,000 bytes"),
         ):
