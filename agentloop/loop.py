@@ -11,29 +11,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from agentloop import dispatch, result_bounds
+from agentloop import dispatch, events, result_bounds
 from agentloop.api_errors import refused_tool
 from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
-from agentloop.events import (
-    ContextEdited,
-    Event,
-    NoteReceived,
-    Notice,
-    RunFinished,
-    RunStarted,
-    Spent,
-    TextDelta,
-    ToolFinished,
-    ToolProgress,
-    ToolStarted,
-    TurnFinished,
-    TurnRetried,
-    TurnStarted,
-)
+from agentloop.events import Event
 from agentloop.journal import EventLog
 from agentloop.limits import TimeLimit, time_limit
 from agentloop.long_results import MAX_RESULT, READ_RESULT, LongResults
@@ -112,7 +97,9 @@ class _Run:
         """
         question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
-        self._emit(RunStarted(run=self.id, agent=self._agent.name, prompt=question, depth=depth, parent_call=call))
+        self._emit(
+            events.RunStarted(run=self.id, agent=self._agent.name, prompt=question, depth=depth, parent_call=call)
+        )
         try:
             answered = await self._within_deadline()
         except RunError as error:
@@ -167,7 +154,7 @@ class _Run:
         """One turn of the model, retried after transient errors."""
         if self._state.takes_notes:
             self._read_notes(number)
-        self._emit(TurnStarted(run=self.id, agent=self._agent.name, number=number, model=self._settings.model))
+        self._emit(events.TurnStarted(run=self.id, agent=self._agent.name, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
         state = self._state
@@ -177,7 +164,7 @@ class _Run:
             if self._now_calling is not None:
                 self._now_calling.drop()
             self._emit(
-                TurnRetried(
+                events.TurnRetried(
                     run=self.id,
                     agent=self._agent.name,
                     number=number,
@@ -193,7 +180,7 @@ class _Run:
         async with time_limit(seconds, late):
             turn = await self._asked(client, request, retried)
         self._emit(
-            TurnFinished(
+            events.TurnFinished(
                 run=self.id,
                 agent=self._agent.name,
                 number=number,
@@ -215,7 +202,7 @@ class _Run:
         after a crash has each note in the same place: see `_recall`.
         """
         for note in self._scope.inbox.take() if self._scope.inbox is not None else ():
-            event = NoteReceived(run=self.id, agent=self._agent.name, text=note, number=number)
+            event = events.NoteReceived(run=self.id, agent=self._agent.name, text=note, number=number)
             self._emit(event)
             self._state.note(note, later=number != self._turn)
 
@@ -246,7 +233,7 @@ class _Run:
         if moved_on is not None and self._now_calling is not None:
             self._now_calling.written(moved_on, may_start=self._may_start_early(moved_on))
         if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
-            self._emit(TextDelta(run=self.id, agent=self._agent.name, text=event["delta"]["text"]))
+            self._emit(events.TextDelta(run=self.id, agent=self._agent.name, text=event["delta"]["text"]))
 
     def _may_start_early(self, use: ToolUse) -> bool:
         """Whether the call may run before the message is complete, which may still be cut off or retried.
@@ -274,7 +261,7 @@ class _Run:
 
     async def _call(self, use: ToolUse, context: CallContext, log: EventLog, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
-        started = ToolStarted(
+        started = events.ToolStarted(
             run=self.id, agent=self._agent.name, call=context.scope.call_id or "", tool=use.name, arguments=use.input
         )
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
@@ -284,7 +271,7 @@ class _Run:
         except ToolError as error:
             output = ToolOutput.error(str(error))
         finally:
-            finished = ToolFinished(
+            finished = events.ToolFinished(
                 run=self.id,
                 agent=self._agent.name,
                 call=started.call,
@@ -331,7 +318,7 @@ class _Run:
 
         def progress(message: str) -> None:
             self._emit(
-                ToolProgress(run=self.id, agent=self._agent.name, call=call, tool=use.name, message=message), log
+                events.ToolProgress(run=self.id, agent=self._agent.name, call=call, tool=use.name, message=message), log
             )
 
         return replace(self._context, scope=scope, progress=progress)
@@ -351,13 +338,13 @@ class _Run:
 
     def _spend(self, usage: ModelUsage) -> None:
         self._own = self._own.plus(self._settings.model, usage)
-        self._emit(Spent(run=self.id, agent=self._agent.name, model=self._settings.model, usage=usage))
+        self._emit(events.Spent(run=self.id, agent=self._agent.name, model=self._settings.model, usage=usage))
 
     def _context_edited(self, results: int, tokens: int, by: str) -> None:
-        self._emit(ContextEdited(run=self.id, agent=self._agent.name, results=results, tokens=tokens, by=by))
+        self._emit(events.ContextEdited(run=self.id, agent=self._agent.name, results=results, tokens=tokens, by=by))
 
     def _notice(self, text: str) -> None:
-        self._emit(Notice(run=self.id, agent=self._agent.name, text=text))
+        self._emit(events.Notice(run=self.id, agent=self._agent.name, text=text))
 
     def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)
@@ -369,20 +356,20 @@ class _Run:
     def _recall(self, event: Event) -> None:
         """Count the usage in an event that was stored before a crash, and emit it again."""
         match event:
-            case Spent(run=self.id, model=model, usage=usage):
+            case events.Spent(run=self.id, model=model, usage=usage):
                 spent = Usage({model: usage})
                 self._own += spent
                 self._scope.ledger.book(cost_of(spent))
-            case ToolFinished(run=self.id, bills=bills):
+            case events.ToolFinished(run=self.id, bills=bills):
                 self._delegated += bills
                 self._scope.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
-            case NoteReceived(run=self.id):
+            case events.NoteReceived(run=self.id):
                 self._state.note(event.text, later=event.number != self._turn)
         self._scope.emit(replace(event, replayed=True))
 
     def _end(self, answer: str | None = None, error: str | None = None, error_type: str | None = None) -> Bill:
         bill = Bill(self._agent.name, time.monotonic() - self._began, self._own, tuple(self._delegated))
-        finished = RunFinished(
+        finished = events.RunFinished(
             run=self.id, agent=self._agent.name, bill=bill, answer=answer, error=error, error_type=error_type
         )
         self._emit(finished, self._new_log())

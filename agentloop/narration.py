@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agentloop import exact_json
-from agentloop.events import (
-    ContextEdited,
-    Event,
-    NoteReceived,
-    Notice,
-    RunFinished,
-    RunStarted,
-    ServerStarting,
-    ToolFinished,
-    ToolProgress,
-    ToolStarted,
-    TurnRetried,
-    TurnStarted,
-)
+from agentloop import events, exact_json
+from agentloop.events import Event
 
 LINE = 200
 """Characters of a line at most: MCP clients cut longer progress messages."""
@@ -37,9 +24,11 @@ class Replays:
 
     def covers(self, event: Event) -> bool:
         """Whether the event is replayed, or belongs to a call that a replayed turn requested."""
-        if isinstance(event, TurnStarted | RunFinished):
+        if isinstance(event, events.TurnStarted | events.RunFinished):
             (self._runs.add if event.replayed else self._runs.discard)(event.run)
-        return event.replayed or (isinstance(event, ToolStarted | ToolFinished) and event.run in self._runs)
+        return event.replayed or (
+            isinstance(event, events.ToolStarted | events.ToolFinished) and event.run in self._runs
+        )
 
 
 class Narrator:
@@ -51,9 +40,9 @@ class Narrator:
 
     def describe(self, event: Event) -> str | None:
         """The line for an event, such as `calculator_assistant#2: calls ...`; None if it is not shown."""
-        if isinstance(event, ServerStarting):
+        if isinstance(event, events.ServerStarting):
             return clip(starting_text(event.server, is_remote=event.is_remote), LINE)
-        if isinstance(event, RunStarted) and event.parent_call:
+        if isinstance(event, events.RunStarted) and event.parent_call:
             self._names[event.run] = f"{event.agent}#{_number(event.parent_call)}"
         is_replayed = self._replays.covers(event)
         line = describe(event)
@@ -66,32 +55,32 @@ class Narrator:
 def describe(event: Event) -> str | None:  # noqa: C901, PLR0911 - one for each kind of event
     """The text for an event, without the agent's name."""
     match event:
-        case RunStarted(prompt=prompt):
+        case events.RunStarted(prompt=prompt):
             return f"asked: {prompt}"
-        case ToolStarted(arguments=arguments):
+        case events.ToolStarted(arguments=arguments):
             return f"calls {_call(event)}({arguments_text(arguments)})"
-        case ToolProgress(message=message):
+        case events.ToolProgress(message=message):
             return f"{_call(event)} > {message}"
-        case ToolFinished(result=result, is_error=is_error, served_by=served_by, seconds=seconds):
+        case events.ToolFinished(result=result, is_error=is_error, served_by=served_by, seconds=seconds):
             verb = "failed" if is_error else "answered"
             return f"{_call(event)} {verb} after {seconds:.2f} s ({served_by}): {result}"
-        case TurnRetried(attempt=attempt, reason=reason, next_try_in=seconds, error=error):
+        case events.TurnRetried(attempt=attempt, reason=reason, next_try_in=seconds, error=error):
             return f"attempt {attempt}, {reason}, next try in {_seconds(seconds)}: {error}"
-        case NoteReceived(text=text):
+        case events.NoteReceived(text=text):
             return f"gets the note: {text}"
-        case Notice(text=text):
+        case events.Notice(text=text):
             return text
-        case ContextEdited():
+        case events.ContextEdited():
             return _edited(event)
-        case RunFinished(error=str(error)):
+        case events.RunFinished(error=str(error)):
             return f"ended without an answer: {error}"
-        case RunFinished(answer=str(answer), bill=bill):
+        case events.RunFinished(answer=str(answer), bill=bill):
             return f"answered after {bill.seconds:.2f} s: {answer}"
         case _:
             return None
 
 
-def _edited(event: ContextEdited) -> str:
+def _edited(event: events.ContextEdited) -> str:
     if event.results == 0:
         return "the conversation so far is replaced by a summary in the prompt"
     return f"{event.results} old tool results are left out of the prompt, about {event.tokens:,} tokens"
@@ -116,7 +105,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _call(event: ToolStarted | ToolProgress | ToolFinished) -> str:
+def _call(event: events.ToolStarted | events.ToolProgress | events.ToolFinished) -> str:
     return f"{event.tool}#{_number(event.call)}"
 
 
@@ -132,7 +121,7 @@ def arguments_text(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={exact_json.dumps(value)}" for name, value in arguments.items())
 
 
-def retry_text(event: TurnRetried) -> str:
+def retry_text(event: events.TurnRetried) -> str:
     """`attempt 3, overloaded, next try in 8 s`; with the error in place of the reason `failed`."""
     reason = event.error if event.reason == "failed" else event.reason
     return f"attempt {event.attempt}, {reason}, next try in {_seconds(event.next_try_in)}"

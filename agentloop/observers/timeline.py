@@ -11,24 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentloop.events import (
-    ContextEdited,
-    Event,
-    NoteReceived,
-    Notice,
-    RunFinished,
-    RunStarted,
-    ServerChanged,
-    ServerStarting,
-    Spent,
-    TextDelta,
-    ToolFinished,
-    ToolProgress,
-    ToolStarted,
-    TurnFinished,
-    TurnRetried,
-    TurnStarted,
-)
+from agentloop import events
+from agentloop.events import Event
 from agentloop.narration import describe, retry_text
 from agentloop.usage import Bill, ModelUsage, Usage, sum_of
 
@@ -164,11 +148,11 @@ class Timeline:
     def on_event(self, event: Event) -> None:
         self.latest = event.at if not self.runs and not self.server_starts else max(self.latest, event.at)
         match event:
-            case RunStarted():
+            case events.RunStarted():
                 self._start_run(event)
-            case ServerStarting():
+            case events.ServerStarting():
                 self.server_starts.append(ServerStart(event.server, event.is_remote, event.at))
-            case ServerChanged():
+            case events.ServerChanged():
                 for start in self.starting_servers():
                     if start.server == event.server:
                         start.ended = event.at
@@ -179,7 +163,7 @@ class Timeline:
     def starting_servers(self) -> list[ServerStart]:
         return [start for start in self.server_starts if start.ended is None]
 
-    def _start_run(self, event: RunStarted) -> None:
+    def _start_run(self, event: events.RunStarted) -> None:
         if event.run in self.runs:
             return
         above = self._calls.get(event.parent_call or "")
@@ -189,24 +173,24 @@ class Timeline:
 
     def _update_run(self, run: RunRecord, event: Event) -> None:
         match event:
-            case TurnStarted() | TurnRetried() | TurnFinished():
+            case events.TurnStarted() | events.TurnRetried() | events.TurnFinished():
                 _update_turn(run, event)
-            case TextDelta():
+            case events.TextDelta():
                 run.step, run.text = "writes", (run.text + event.text)[-MAX_TEXT:]
-            case ToolStarted():
+            case events.ToolStarted():
                 self._start_call(run, event)
-            case ToolProgress() | ToolFinished() if event.call in self._calls:
+            case events.ToolProgress() | events.ToolFinished() if event.call in self._calls:
                 _update_call(self._calls[event.call], event)
-            case Spent():
+            case events.Spent():
                 run.spent = run.spent.plus(event.model, event.usage)
-            case NoteReceived() | Notice() | ContextEdited() if len(run.notices) < MAX_LINES:
+            case events.NoteReceived() | events.Notice() | events.ContextEdited() if len(run.notices) < MAX_LINES:
                 run.notices.append(describe(event) or "")
-            case RunFinished():
+            case events.RunFinished():
                 run.ended, run.bill, run.step, run.text = event.at, event.bill, "", ""
                 run.answer, run.error = event.answer, event.error
                 run.is_cancelled = event.error_type == "CancelledError"
 
-    def _start_call(self, run: RunRecord, event: ToolStarted) -> None:
+    def _start_call(self, run: RunRecord, event: events.ToolStarted) -> None:
         turn = run.turns[-1] if run.turns else None
         run.calls_by_tool[event.tool] += 1
         number = run.calls_by_tool[event.tool]
@@ -305,15 +289,15 @@ def leaves(run: RunRecord) -> Iterator[TurnRecord | CallRecord]:
     yield from (call for call in run.calls if not call.runs)
 
 
-def _update_turn(run: RunRecord, event: TurnStarted | TurnRetried | TurnFinished) -> None:
-    if not isinstance(event, TurnFinished):
+def _update_turn(run: RunRecord, event: events.TurnStarted | events.TurnRetried | events.TurnFinished) -> None:
+    if not isinstance(event, events.TurnFinished):
         run.text = ""
-    if isinstance(event, TurnStarted):
+    if isinstance(event, events.TurnStarted):
         run.turns.append(TurnRecord(event.number, event.model, event.at, is_replayed=event.replayed))
         run.step = f"asks {event.model}, turn {event.number}"
         return
     turn = run.turns[-1] if run.turns and run.turns[-1].number == event.number else None
-    if isinstance(event, TurnRetried):
+    if isinstance(event, events.TurnRetried):
         run.step = retry_text(event)
         if turn is not None and len(turn.retries) < MAX_LINES:
             turn.retries.append(run.step)
@@ -321,8 +305,8 @@ def _update_turn(run: RunRecord, event: TurnStarted | TurnRetried | TurnFinished
         turn.ended, turn.stop_reason, turn.usage = event.at, event.stop_reason, event.usage
 
 
-def _update_call(call: CallRecord, event: ToolProgress | ToolFinished) -> None:
-    if isinstance(event, ToolFinished):
+def _update_call(call: CallRecord, event: events.ToolProgress | events.ToolFinished) -> None:
+    if isinstance(event, events.ToolFinished):
         call.ended, call.result, call.is_error = event.at, event.result, event.is_error
         call.served_by, call.step = event.served_by, ""
         return

@@ -20,19 +20,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider, get_tracer, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
-from agentloop import exact_json
-from agentloop.events import (
-    Event,
-    RunFinished,
-    RunStarted,
-    Spent,
-    TextDelta,
-    ToolFinished,
-    ToolStarted,
-    TurnFinished,
-    TurnRetried,
-    TurnStarted,
-)
+from agentloop import events, exact_json
+from agentloop.events import Event
 from agentloop.usage import ModelUsage
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -80,28 +69,28 @@ class Trace:
 
     def on_event(self, event: Event) -> None:
         handle = self._handlers.get(type(event))
-        if handle is not None and (event.run in self._runs or isinstance(event, RunStarted)):
+        if handle is not None and (event.run in self._runs or isinstance(event, events.RunStarted)):
             handle(self, event)
 
-    def _spend(self, event: Spent) -> None:
+    def _spend(self, event: events.Spent) -> None:
         run = self._runs[event.run]
         if run.turn is None:
             run.usage += event.usage
         else:
             run.turn.usage += event.usage
 
-    def _add_text(self, event: TextDelta) -> None:
+    def _add_text(self, event: events.TextDelta) -> None:
         turn = self._runs[event.run].turn
         if self._content and turn is not None:
             turn.text.append(event.text)
 
-    def _retry(self, event: TurnRetried) -> None:
+    def _retry(self, event: events.TurnRetried) -> None:
         turn = self._runs[event.run].turn
         if turn is not None:
             turn.text.clear()
             turn.span.add_event("retry", {"error.message": event.error} if self._content else None)
 
-    def _start_run(self, event: RunStarted) -> None:
+    def _start_run(self, event: events.RunStarted) -> None:
         above = otel.get_current()
         _, parent = self._calls.get(event.parent_call or "", (None, above))
         span = self._span(
@@ -113,7 +102,7 @@ class Trace:
         self._runs[event.run] = _RunSpan(span, above, inside)
         otel.attach(inside)
 
-    def _finish_run(self, event: RunFinished) -> None:
+    def _finish_run(self, event: events.RunFinished) -> None:
         run = self._runs.pop(event.run)
         self._end_turn(run, error_type=event.error_type)
         run.span.set_attributes(_usage(run.usage))
@@ -127,7 +116,7 @@ class Trace:
         run.span.end()
         otel.attach(run.above)
 
-    def _start_turn(self, event: TurnStarted) -> None:
+    def _start_turn(self, event: events.TurnStarted) -> None:
         run = self._runs[event.run]
         about: dict[str, AttributeValue] = {
             "gen_ai.request.model": event.model,
@@ -139,7 +128,7 @@ class Trace:
         run.span.set_attribute("gen_ai.request.model", event.model)
         otel.attach(set_span_in_context(span, run.inside))
 
-    def _finish_turn(self, event: TurnFinished) -> None:
+    def _finish_turn(self, event: events.TurnFinished) -> None:
         self._end_turn(self._runs[event.run], stop_reason=event.stop_reason)
 
     def _end_turn(self, run: _RunSpan, *, stop_reason: str | None = None, error_type: str | None = None) -> None:
@@ -158,7 +147,7 @@ class Trace:
         turn.span.end()
         otel.attach(run.inside)
 
-    def _start_call(self, event: ToolStarted) -> None:
+    def _start_call(self, event: events.ToolStarted) -> None:
         run = self._runs[event.run]
         about = {"gen_ai.tool.name": event.tool, "gen_ai.tool.call.id": event.call, "gen_ai.agent.name": event.agent}
         span = self._span(f"execute_tool {event.tool}", SpanKind.INTERNAL, run.inside, "execute_tool", about)
@@ -168,7 +157,7 @@ class Trace:
         self._calls[event.call] = (span, inside)
         otel.attach(inside)
 
-    def _finish_call(self, event: ToolFinished) -> None:
+    def _finish_call(self, event: events.ToolFinished) -> None:
         span, _ = self._calls.pop(event.call, (None, None))
         if span is None:
             return
@@ -192,15 +181,15 @@ class Trace:
         span.set_status(StatusCode.ERROR, text if self._content else None)
 
     _handlers: ClassVar[Mapping[type[Event], Callable[[Trace, Any], None]]] = {
-        RunStarted: _start_run,
-        RunFinished: _finish_run,
-        TurnStarted: _start_turn,
-        TurnRetried: _retry,
-        TurnFinished: _finish_turn,
-        TextDelta: _add_text,
-        Spent: _spend,
-        ToolStarted: _start_call,
-        ToolFinished: _finish_call,
+        events.RunStarted: _start_run,
+        events.RunFinished: _finish_run,
+        events.TurnStarted: _start_turn,
+        events.TurnRetried: _retry,
+        events.TurnFinished: _finish_turn,
+        events.TextDelta: _add_text,
+        events.Spent: _spend,
+        events.ToolStarted: _start_call,
+        events.ToolFinished: _finish_call,
     }
 
 
