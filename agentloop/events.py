@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypedDict
 
 from agentloop.usage import Bill, ModelUsage
 
@@ -42,6 +42,13 @@ class Event:
     agent: str
     at: float = field(default_factory=time.monotonic)
     replayed: bool = False
+
+
+class Source(TypedDict):
+    """The fields that all events of a run share."""
+
+    run: str
+    agent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -18,19 +17,18 @@ from agentloop.context import CallContext
 from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
-from agentloop.events import Event
+from agentloop.events import Event, Source
 from agentloop.journal import EventLog
 from agentloop.limits import TimeLimit, time_limit
 from agentloop.long_results import MAX_RESULT, READ_RESULT, LongResults
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
-from agentloop.model_caller import ModelCaller, Retried
-from agentloop.prompt_cache import RunCache
-from agentloop.questions import Answer, Question
+from agentloop.model_caller import ModelCaller
+from agentloop.questions import pausing
 from agentloop.results import RunResult, Step
 from agentloop.tool_output import ToolOutput
 from agentloop.turn import ToolUse, Turn
-from agentloop.usage import Bill, ModelUsage, Usage
+from agentloop.usage import Bill, Usage
 from agentloop.wire import ApiClient
 
 
@@ -63,31 +61,29 @@ class _Run:
             read_output=None if agent.typed_output is None else agent.typed_output.read_text,
         )
         self._long_results = LongResults(self._state.conversation.kept, agent.limits)
-        self._limit: TimeLimit | None = None
+        self.id = context.scope.run_id or uuid.uuid4().hex[:12]
+        self._source: Source = {"run": self.id, "agent": agent.name}
+        self._limit: TimeLimit
         self._model_caller = ModelCaller(
-            agent.model,
-            agent.limits,
+            agent,
+            self._source,
             ledger=context.scope.ledger,
             rate_limiter=rate_limiter,
-            deadline=self._end_of_time,
-            cache=RunCache(agent.prompt_cache),
-            spent=self._spend,
-            notice=self._notice,
-            edited=self._context_edited,
+            deadline=lambda: self._limit.end,
+            emit=self._emit,
             receive=self._on_stream_event,
+            retried=lambda: self._now_calling.drop(),  # noqa: PLW0108 - each turn has its own
         )
         self._starts_early = agent.early_tool_calls and not context.scope.ledger.left.is_bounded
-        self._now_calling: dispatch.ToolCallGroup | None = None
+        self._now_calling: dispatch.ToolCallGroup
         self._calls = itertools.count(1)
         self._unstarted = 0
-        self._own = Usage()
         self._delegated: list[Bill] = []
         self._steps: list[Step] = []
         self._attachments: list[Block] = []
         self._began = time.monotonic()
         self._turn = 0
         self._log = self._new_log()
-        self.id = context.scope.run_id or uuid.uuid4().hex[:12]
 
     async def to_answer(self) -> RunResult:
         """Run until there is an answer.
@@ -97,9 +93,7 @@ class _Run:
         """
         question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
-        self._emit(
-            events.RunStarted(run=self.id, agent=self._agent.name, prompt=question, depth=depth, parent_call=call)
-        )
+        self._emit(events.RunStarted(**self._source, prompt=question, depth=depth, parent_call=call))
         try:
             answered = await self._within_deadline()
         except RunError as error:
@@ -126,9 +120,6 @@ class _Run:
         async with limited as self._limit, self._agent.clients.lease() as client:
             return await self._turn_by_turn(client)
 
-    def _end_of_time(self) -> float:
-        return math.inf if self._limit is None else self._limit.end
-
     async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
             self._turn = number
@@ -154,39 +145,21 @@ class _Run:
         """One turn of the model, retried after transient errors."""
         if self._state.takes_notes:
             self._read_notes(number)
-        self._emit(events.TurnStarted(run=self.id, agent=self._agent.name, number=number, model=self._settings.model))
+        self._emit(events.TurnStarted(**self._source, number=number, model=self._settings.model))
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
         state = self._state
         request = ModelRequest(self._settings, state.conversation.messages, state.max_tokens, state.container)
-
-        def retried(error: ModelError, attempt: int, pause: float) -> None:
-            if self._now_calling is not None:
-                self._now_calling.drop()
-            self._emit(
-                events.TurnRetried(
-                    run=self.id,
-                    agent=self._agent.name,
-                    number=number,
-                    error=str(error),
-                    attempt=attempt,
-                    reason=error.reason,
-                    next_try_in=pause,
-                    request_id=error.request_id or "",
-                )
-            )
-
-        before = self._own_usage
+        before = self._model_caller.usage
         async with time_limit(seconds, late):
-            turn = await self._asked(client, request, retried)
+            turn = await self._asked(client, request, number)
         self._emit(
             events.TurnFinished(
-                run=self.id,
-                agent=self._agent.name,
+                **self._source,
                 number=number,
                 stop_reason=turn.stop_reason,
                 tool_calls=len(turn.tool_uses),
-                usage=self._own_usage - before,
+                usage=self._model_caller.usage - before,
                 request_id=self._model_caller.request_id,
                 cache_miss=turn.cache_miss,
             )
@@ -202,15 +175,14 @@ class _Run:
         after a crash has each note in the same place: see `_recall`.
         """
         for note in self._scope.inbox.take() if self._scope.inbox is not None else ():
-            event = events.NoteReceived(run=self.id, agent=self._agent.name, text=note, number=number)
-            self._emit(event)
+            self._emit(events.NoteReceived(**self._source, text=note, number=number))
             self._state.note(note, later=number != self._turn)
 
-    async def _asked(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
+    async def _asked(self, client: ApiClient, request: ModelRequest, number: int) -> Turn:
         """Ask, and again without each tool whose definition the API refuses."""
         while True:
             try:
-                return await self._model_caller.ask(client, request, retried)
+                return await self._model_caller.ask(client, request, number)
             except ModelError as error:
                 request = self._without_refused_tool(request, error)
 
@@ -226,14 +198,15 @@ class _Run:
             raise error
         left_out = tools.pop(number)
         self._settings = replace(self._settings, tools=tuple(tools))
-        self._notice(f"{left_out.name} is left out, because the Messages API does not take its definition: {error}")
+        text = f"{left_out.name} is left out, because the Messages API does not take its definition: {error}"
+        self._emit(events.Notice(**self._source, text=text))
         return replace(request, settings=self._settings)
 
     def _on_stream_event(self, event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
-        if moved_on is not None and self._now_calling is not None:
+        if moved_on is not None:
             self._now_calling.written(moved_on, may_start=self._may_start_early(moved_on))
         if event.get("type") == "content_block_delta" and event["delta"].get("type") == "text_delta":
-            self._emit(events.TextDelta(run=self.id, agent=self._agent.name, text=event["delta"]["text"]))
+            self._emit(events.TextDelta(**self._source, text=event["delta"]["text"]))
 
     def _may_start_early(self, use: ToolUse) -> bool:
         """Whether the call may run before the message is complete, which may still be cut off or retried.
@@ -261,20 +234,17 @@ class _Run:
 
     async def _call(self, use: ToolUse, context: CallContext, log: EventLog, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
-        started = events.ToolStarted(
-            run=self.id, agent=self._agent.name, call=context.scope.call_id or "", tool=use.name, arguments=use.input
-        )
+        call = context.scope.call_id or ""
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
-        self._emit(started, log)
+        self._emit(events.ToolStarted(**self._source, call=call, tool=use.name, arguments=use.input), log)
         try:
             output = await self._output_of(use, context)
         except ToolError as error:
             output = ToolOutput.error(str(error))
         finally:
             finished = events.ToolFinished(
-                run=self.id,
-                agent=self._agent.name,
-                call=started.call,
+                **self._source,
+                call=call,
                 tool=use.name,
                 arguments=use.input,
                 result=output.text,
@@ -313,38 +283,13 @@ class _Run:
             depth=self._scope.depth + 1,
             siblings=siblings,
             charge=charge,
-            ask=self._ask_person if self._scope.ask else None,
+            ask=pausing(self._scope.ask, self._limit, self._agent.name),
         )
 
         def progress(message: str) -> None:
-            self._emit(
-                events.ToolProgress(run=self.id, agent=self._agent.name, call=call, tool=use.name, message=message), log
-            )
+            self._emit(events.ToolProgress(**self._source, call=call, tool=use.name, message=message), log)
 
         return replace(self._context, scope=scope, progress=progress)
-
-    async def _ask_person(self, question: Question) -> Answer[Any]:
-        """Pass a question on, with the name of the agent that asks. Meanwhile the time of the run does not count."""
-        assert self._scope.ask is not None
-        assert self._limit is not None
-        with self._limit.paused():
-            return await self._scope.ask(
-                replace(question, agent=question.agent or ("" if question.server else self._agent.name))
-            )
-
-    @property
-    def _own_usage(self) -> ModelUsage:
-        return self._own.by_model.get(self._settings.model, ModelUsage())
-
-    def _spend(self, usage: ModelUsage) -> None:
-        self._own = self._own.plus(self._settings.model, usage)
-        self._emit(events.Spent(run=self.id, agent=self._agent.name, model=self._settings.model, usage=usage))
-
-    def _context_edited(self, results: int, tokens: int, by: str) -> None:
-        self._emit(events.ContextEdited(run=self.id, agent=self._agent.name, results=results, tokens=tokens, by=by))
-
-    def _notice(self, text: str) -> None:
-        self._emit(events.Notice(run=self.id, agent=self._agent.name, text=text))
 
     def _emit(self, event: Event, log: EventLog | None = None) -> None:
         self._scope.trace(event)
@@ -357,9 +302,8 @@ class _Run:
         """Count the usage in an event that was stored before a crash, and emit it again."""
         match event:
             case events.Spent(run=self.id, model=model, usage=usage):
-                spent = Usage({model: usage})
-                self._own += spent
-                self._scope.ledger.book(cost_of(spent))
+                self._model_caller.usage += usage
+                self._scope.ledger.book(cost_of(Usage({model: usage})))
             case events.ToolFinished(run=self.id, bills=bills):
                 self._delegated += bills
                 self._scope.ledger.book(cost_of(sum((bill.total for bill in bills), Usage())))
@@ -368,10 +312,10 @@ class _Run:
         self._scope.emit(replace(event, replayed=True))
 
     def _end(self, answer: str | None = None, error: str | None = None, error_type: str | None = None) -> Bill:
-        bill = Bill(self._agent.name, time.monotonic() - self._began, self._own, tuple(self._delegated))
-        finished = events.RunFinished(
-            run=self.id, agent=self._agent.name, bill=bill, answer=answer, error=error, error_type=error_type
-        )
+        spent = self._model_caller.usage
+        own = Usage({self._settings.model: spent} if spent.requests else {})
+        bill = Bill(self._agent.name, time.monotonic() - self._began, own, tuple(self._delegated))
+        finished = events.RunFinished(**self._source, bill=bill, answer=answer, error=error, error_type=error_type)
         self._emit(finished, self._new_log())
         self._scope.charge(bill)
         return bill

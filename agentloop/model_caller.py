@@ -14,10 +14,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
+from agentloop import events
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
 from agentloop.context_editing import BYTES_PER_TOKEN, WEAKER, ContextEditor, Method, is_summary
+from agentloop.definition import AgentDefinition
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
-from agentloop.limits import Limits
+from agentloop.events import EventHandler, Source
 from agentloop.model import ModelRequest, OnStreamEvent, stream_turn
 from agentloop.prices import SEARCH_USD, price_of, priced
 from agentloop.prompt_cache import RunCache, Style, Ttl, support_of
@@ -25,9 +27,6 @@ from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
 from agentloop.wire import ApiClient
-
-Retried = Callable[[ModelError, int, float], None]
-"""Takes the failure, the number of the attempt that failed, and the seconds until the next."""
 
 FIRST_PAUSE = 0.5
 """Seconds before the second attempt, when the API does not say how long; it doubles up to `LONGEST_PAUSE`."""
@@ -48,42 +47,41 @@ _COUNTED = {"message_start", "message_delta"}
 class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline()` on the `time.monotonic` clock.
 
-    `spent` receives every part of the cost as soon as it is known, `receive` every event of the streams, `notice` what
-    the operator should know, and `edited` what is left out of prompts: results, tokens, and by whom. A summary in their
-    place leaves out everything, so it comes without numbers.
+    `emit` receives the run's events about its requests, `receive` every event of their streams. `retried` is called
+    before a turn is asked for again.
     """
 
     def __init__(
         self,
-        model: str,
-        limits: Limits,
+        agent: AgentDefinition,
+        source: Source,
         *,
         ledger: Ledger,
         rate_limiter: RateLimiter,
         deadline: Callable[[], float],
-        cache: RunCache,
-        spent: Callable[[ModelUsage], None],
-        notice: Callable[[str], None],
-        edited: Callable[[int, int, str], None],
+        emit: EventHandler,
         receive: OnStreamEvent,
+        retried: Callable[[], None],
     ) -> None:
-        self._model = model
-        self._limits = limits
+        self._model = agent.model
+        self._limits = agent.limits
+        self._source = source
         self._ledger = ledger
         self._rate_limiter = rate_limiter
         self._deadline = deadline
-        self._cache = cache
-        self._spent = spent
-        self._notice = notice
-        self._edited = edited
-        self._editor = ContextEditor(limits.max_context_tokens)
+        self._cache = RunCache(agent.prompt_cache)
+        self._emit = emit
         self._on_stream_event = receive
+        self._retried = retried
+        self._editor = ContextEditor(agent.limits.max_context_tokens)
         self._known: tuple[int, int] | None = None
+        self.usage = ModelUsage()
+        """What the requests have cost so far, as far as it is known."""
         self.request_id = ""
         """The API's id of the last request that it answered."""
 
-    async def ask(self, client: ApiClient, request: ModelRequest, retried: Retried) -> Turn:
-        """Ask for one turn; `retried` is called after each failure after which it is asked for again.
+    async def ask(self, client: ApiClient, request: ModelRequest, number: int) -> Turn:
+        """Ask for the turn of that number.
 
         Raises:
             ModelError: there is no answer, also after the last attempt, or none in the time there is.
@@ -96,18 +94,44 @@ class ModelCaller:
                 turn = await self._attempt(client, request)
                 if turn.stop_reason != _WINDOW_IS_FULL or not self._clear(request):
                     return turn
-                retried(ModelError("The conversation does not fit the model's context window."), attempt, 0.0)
+                full = ModelError("The conversation does not fit the model's context window.")
+                self._retry(full, number, attempt, 0.0)
                 continue
             except ModelError as error:
                 failures += not error.is_overload
                 if not error.is_passing or failures >= self._limits.attempts:
                     raise
                 pause = self._pause_after(error, failures, give_up - time.monotonic())
-                retried(error, attempt, pause)
+                self._retry(error, number, attempt, pause)
                 is_overload = error.is_overload
             if not is_overload:  # then the rate limiter waits
                 await asyncio.sleep(pause)
         raise AssertionError("it returns or raises")
+
+    def _retry(self, error: ModelError, number: int, attempt: int, pause: float) -> None:
+        self._retried()
+        self._emit(
+            events.TurnRetried(
+                **self._source,
+                number=number,
+                error=str(error),
+                attempt=attempt,
+                reason=error.reason,
+                next_try_in=pause,
+                request_id=error.request_id or "",
+            )
+        )
+
+    def _spend(self, usage: ModelUsage) -> None:
+        self.usage += usage
+        self._emit(events.Spent(**self._source, model=self._model, usage=usage))
+
+    def _notice(self, text: str) -> None:
+        self._emit(events.Notice(**self._source, text=text))
+
+    def _edited(self, results: int, tokens: int, by: str) -> None:
+        """Report what is left out of prompts. A summary leaves out everything, so it has no numbers."""
+        self._emit(events.ContextEdited(**self._source, results=results, tokens=tokens, by=by))
 
     def _pause_after(self, error: ModelError, failures: int, left: float) -> float:
         """Seconds until the next attempt, of which there are `left`.
@@ -224,7 +248,7 @@ class ModelCaller:
     async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
         async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:
             reservation, sent = await self._reserve(request)
-            count = _Count(self._model, request.marks.ttl if request.marks else "5m", self._spent)
+            count = _Count(self._model, request.marks.ttl if request.marks else "5m", self._spend)
             try:
                 async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
                     turn = await self._send(client, sent, slot, count, begun)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -113,14 +113,17 @@ It raises `CannotAsk` if there is nobody to ask.
 """
 
 
-def pausing(ask: QuestionHandler | None, limit: TimeLimit) -> QuestionHandler | None:
-    """The same handler; while it waits for a person, the time of `limit` does not run."""
+def pausing(ask: QuestionHandler | None, limit: TimeLimit, agent: str = "") -> QuestionHandler | None:
+    """The same handler; while it waits for a person, the time of `limit` does not run.
+
+    `agent` is the name of the agent that asks, for questions that have none.
+    """
     if ask is None:
         return None
 
     async def wait(question: Question) -> Answer[Any]:
         with limit.paused():
-            return await ask(question)
+            return await ask(replace(question, agent=question.agent or ("" if question.server else agent)))
 
     return wait
 
