@@ -1,21 +1,45 @@
-"""Validation by a JSON schema. The libraries are imported by the first validation."""
+"""Validates JSON against a JSON schema, which may be malicious.
+
+A regular expression can take exponential time and blocks all threads meanwhile, and nested references can expand a few
+hundred characters of schema to exponentially many checks. So the regular expressions of an untrusted schema are not
+run, and its checks are limited. Nothing is ever fetched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from agentloop.imports import lazy
 
 if TYPE_CHECKING:
-    from agentloop import validation
+    import jsonschema
+    import referencing.exceptions
 else:
-    validation = lazy("agentloop.validation")
+    jsonschema, referencing = lazy("jsonschema"), lazy("referencing")
+
+MAX_MESSAGE = 400
+"""Characters of a reason."""
+MAX_STEPS = 20_000
+"""Keywords evaluated in one validation by an untrusted schema, about 0.2 s. Beyond that the value counts as valid."""
+MAX_MISFITS = 100
+"""Errors from which the most relevant is chosen. A thousand invalid numbers in a list would take 50 ms."""
+
+Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Iterable[Any] | None]
+
+_steps: ContextVar[Iterator[int]] = ContextVar("agentloop_schema_steps")
+
+
+class _TooManySteps(Exception):
+    pass
 
 
 class SchemaCheck:
-    """Validates values by one schema. One that is not `is_trusted` may be malicious: see `validation`."""
+    """Validates values by one schema, which is checked when it is first used."""
 
     def __init__(self, schema: Mapping[str, Any], *, is_trusted: bool) -> None:
         self._schema = schema
@@ -23,7 +47,14 @@ class SchemaCheck:
 
     def misfit(self, value: object) -> tuple[str, str] | None:
         """The place and the reason of the most relevant error. None if the value is valid, or the schema is not."""
-        return validation.misfit(self._validator, value)
+        if self._validator is None:
+            return None
+        _steps.set(iter(range(MAX_STEPS)))
+        try:
+            error = jsonschema.exceptions.best_match(itertools.islice(self._validator.iter_errors(value), MAX_MISFITS))
+        except (referencing.exceptions.Unresolvable, RecursionError, re.error, _TooManySteps):
+            return None
+        return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _shortened(error.message))
 
     @property
     def is_broken(self) -> bool:
@@ -32,4 +63,48 @@ class SchemaCheck:
 
     @cached_property
     def _validator(self) -> Any:
-        return validation.validator(self._schema, is_trusted=self._is_trusted)
+        try:
+            jsonschema.Draft202012Validator.check_schema(self._schema)
+        except (jsonschema.SchemaError, RecursionError):
+            return None
+        kind = jsonschema.Draft202012Validator if self._is_trusted else _untrusted_validator()
+        # An empty registry: a `$ref` to a URL is never fetched.
+        return kind(self._schema, registry=referencing.Registry())
+
+
+def _shortened(message: str) -> str:
+    """The message may begin with the whole value; the reason is at its end."""
+    if len(message) <= MAX_MESSAGE:
+        return message
+    return f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 2 :]}"
+
+
+@cache
+def _untrusted_validator() -> Any:
+    keywords = jsonschema.Draft202012Validator.VALIDATORS
+
+    def additional(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+        """Skipped if there are patterns, because they decide which properties are additional."""
+        if "patternProperties" in schema:
+            return None
+        return keywords["additionalProperties"](validator, value, instance, schema)
+
+    changed = {name: _counted(keyword) for name, keyword in keywords.items()}
+    changed["additionalProperties"] = _counted(additional)
+    # The last three compare all pairs of items, or follow references without being counted.
+    for name in ("pattern", "patternProperties", "uniqueItems", "unevaluatedItems", "unevaluatedProperties"):
+        changed[name] = _unchecked
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, changed)  # type: ignore[no-untyped-call]
+
+
+def _counted(keyword: Keyword) -> Keyword:
+    def check(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Iterable[Any] | None:
+        if next(_steps.get(), None) is None:
+            raise _TooManySteps
+        return keyword(validator, value, instance, schema)
+
+    return check
+
+
+def _unchecked(_validator: Any, _value: Any, _instance: Any, _schema: Mapping[str, Any]) -> None:
+    return None
