@@ -45,97 +45,52 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
 
+    def _lane(self, model: str) -> _Lane:
+        with self._lock:
+            return self._lanes.setdefault(model, _Lane())
+
     @asynccontextmanager
     async def admit(self, model: str, prompt_tokens: int) -> AsyncIterator[Slot]:
         """Wait until a request to `model` is allowed. It counts as active within the block.
 
         `prompt_tokens` is an estimate. The block reports the API's response to the slot.
         """
-        with self._lock:
-            lane = self._lanes.setdefault(model, _Lane())
-        slot = Slot(self._lock, lane, prompt_tokens)
-        await self._wait(lane, slot)
+        slot = Slot(self._lane(model), prompt_tokens)
+        await slot.lane.admit(slot)
         try:
             yield slot
         finally:
-            with _changing(self._lock, lane):
-                lane.leave(slot)
+            with slot.lane.changing():
+                slot.lane.leave(slot)
 
     def seconds_paused(self, model: str) -> float:
         """Seconds until the pause after an overload error ends; 0 without a pause."""
-        with self._lock:
-            lane = self._lanes.get(model)
-            return 0.0 if lane is None else lane.seconds_paused()
-
-    async def _wait(self, lane: _Lane, slot: Slot) -> None:
-        with self._lock:
-            if not lane.queue and lane.seconds_to_wait(slot) == 0:
-                lane.enter(slot)
-                return
-        me = _Waiter(asyncio.get_running_loop())
-        with self._lock:
-            lane.queue.append(me)
-        try:
-            while True:
-                with self._lock:
-                    is_first = lane.queue[0] is me
-                    seconds = lane.seconds_to_wait(slot) if is_first else None
-                    if seconds == 0:
-                        lane.enter(slot)
-                        return
-                    me.woken.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await me.woken.wait()
-        finally:
-            with _changing(self._lock, lane):
-                lane.queue.remove(me)
-
-
-@contextmanager
-def _changing(lock: threading.Lock, lane: _Lane) -> Iterator[None]:
-    """Change the lane within the block, then wake its first waiting request."""
-    with lock:
-        yield
-        first = lane.queue[0] if lane.queue else None
-    if first is not None:
-        first.wake()
-
-
-class Slot:
-    """One active request."""
-
-    def __init__(self, lock: threading.Lock, lane: _Lane, prompt_tokens: int) -> None:
-        self._lock = lock
-        self._lane = lane
-        self.prompt_tokens = prompt_tokens
-        self.costs: dict[str, float] = {}
-        self.began = 0.0
-
-    def answered(self, headers: Mapping[str, str]) -> None:
-        """Report the headers of the API's response."""
-        with _changing(self._lock, self._lane):
-            self._lane.answered(self, headers)
-
-    def used(self, prompt_tokens: int, output_tokens: int) -> None:
-        """Report that the request succeeded, and the tokens it used."""
-        with self._lock:
-            self._lane.succeeded(self, prompt_tokens, output_tokens)
-
-    def refused(self, retry_after: float | None) -> None:
-        """Report an overload error (429, 529). `retry_after` is in seconds."""
-        with self._lock:
-            self._lane.refused(self, retry_after)
+        return max(0.0, self._lane(model).paused_until - time.monotonic())
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
-    loop: asyncio.AbstractEventLoop
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
+class Slot:
+    """One active request."""
 
-    def wake(self) -> None:
-        with suppress(RuntimeError):  # the loop has closed
-            self.loop.call_soon_threadsafe(self.woken.set)
+    lane: _Lane
+    prompt_tokens: int
+    costs: dict[str, float] = field(default_factory=dict)
+    began: float = 0.0
+
+    def answered(self, headers: Mapping[str, str]) -> None:
+        """Report the headers of the API's response."""
+        with self.lane.changing():
+            self.lane.answered(self, headers)
+
+    def used(self, prompt_tokens: int, output_tokens: int) -> None:
+        """Report that the request succeeded, and the tokens it used."""
+        with self.lane.changing():
+            self.lane.succeeded(self, prompt_tokens, output_tokens)
+
+    def refused(self, retry_after: float | None) -> None:
+        """Report an overload error (429, 529). `retry_after` is in seconds."""
+        with self.lane.changing():
+            self.lane.refused(self, retry_after)
 
 
 @dataclass(slots=True)
@@ -157,10 +112,11 @@ class _Bucket:
 
 
 class _Lane:
-    """The state of one model. Its methods require the rate limiter's lock."""
+    """The state of one model. It is changed in blocks of `changing`."""
 
     def __init__(self) -> None:
-        self.queue: deque[_Waiter] = deque()
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = deque()
         self._buckets: dict[str, _Bucket] = {}
         self._under_way: set[Slot] = set()
         self._unanswered: set[Slot] = set()
@@ -169,17 +125,46 @@ class _Lane:
         self._is_known = False
         self._last_refusal = 0.0
         self._pause = PAUSE
-        self._paused_until = 0.0
+        self.paused_until = 0.0
         self._output_estimate = 200.0
 
-    def seconds_paused(self) -> float:
-        return max(0.0, self._paused_until - time.monotonic())
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the lock for the block, then wake the first waiting request."""
+        with self._lock:
+            yield
+            first = self._queue[0] if self._queue else None
+        if first is not None:
+            loop, woken = first
+            with suppress(RuntimeError):  # the loop has closed
+                loop.call_soon_threadsafe(woken.set)
 
-    def seconds_to_wait(self, slot: Slot) -> float | None:
+    async def admit(self, slot: Slot) -> None:
+        """Wait until the request may start, behind those that came before, and count it as active."""
+        woken = asyncio.Event()
+        me = asyncio.get_running_loop(), woken
+        with self._lock:
+            self._queue.append(me)
+        try:
+            while True:
+                with self._lock:
+                    seconds = self._seconds_to_wait(slot) if self._queue[0] is me else None
+                    if seconds == 0:
+                        self._enter(slot)
+                        return
+                    woken.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await woken.wait()
+        finally:
+            with self.changing():
+                self._queue.remove(me)
+
+    def _seconds_to_wait(self, slot: Slot) -> float | None:
         """Seconds to wait: 0 if the request may start now, None to wait until another request ends."""
         now = time.monotonic()
-        if now < self._paused_until:
-            return self._paused_until - now
+        if now < self.paused_until:
+            return self.paused_until - now
         if len(self._under_way) >= self._window:
             return None
         if not self._is_known and len(self._under_way) >= FIRST_AT_ONCE:
@@ -206,7 +191,7 @@ class _Lane:
         missing = cost - bucket.available
         return 0.0 if missing <= 0 else missing / bucket.rate if bucket.rate else 1.0
 
-    def enter(self, slot: Slot) -> None:
+    def _enter(self, slot: Slot) -> None:
         for kind, cost in slot.costs.items():
             self._buckets[kind].available -= cost
         slot.began = time.monotonic()
@@ -250,7 +235,7 @@ class _Lane:
     def refused(self, slot: Slot, retry_after: float | None) -> None:
         now = time.monotonic()
         seconds = retry_after if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER else self._pause
-        self._paused_until = max(self._paused_until, now + seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
+        self.paused_until = max(self.paused_until, now + seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
         if slot.began < self._last_refusal:
             return  # sent before the latest rejection, so it says nothing new about the concurrency
         self._last_refusal = now
