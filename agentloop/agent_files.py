@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -36,24 +36,6 @@ PROMPTS, RESOURCES = "prompts", "resources"
 MAX_NAME = 58
 """Characters of an agent's name. With `_agent` after it, it is the name of a tool, which may have 64."""
 
-KEYS = (
-    "name",
-    "description",
-    "tools",
-    "disallowedTools",
-    "model",
-    "effort",
-    "maxTurns",
-    "mcpServers",
-    "output",
-    "input",
-    "sessions",
-    "attach",
-    "maxUsd",
-    "timeout",
-    "canAsk",
-    "approve",
-)
 CLAUDE_CODE_KEYS = (
     "permissionMode",
     "skills",
@@ -204,6 +186,9 @@ class AgentFile:
     def problem(self, level: Level, key: str, text: str) -> Problem:
         """A problem with the value of a key of this file."""
         return Problem(self.path, self.lines.get(key, 1), level, text)
+
+
+KEYS = [to_camel(each.name) for each in fields(AgentFile) if each.name not in {"path", "system_prompt", "lines"}]
 
 
 @dataclass(frozen=True)

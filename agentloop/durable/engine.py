@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
 from functools import partial
-from types import TracebackType
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
 
@@ -146,9 +145,7 @@ class Engine:
             raise
         return self
 
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Interrupt the active runs; the next process resumes them."""
         self.is_stopping = True
         await cancel_and_wait(self._workflows)
@@ -363,7 +360,7 @@ class Engine:
             except ToolError as error:
                 output = ToolOutput.error(str(error))
             output = output.cut_to(Limits().max_result_chars).sendable()
-            return records.output_to_json(output) | sessions.outcome_of(session)
+            return records.to_json(output) | sessions.outcome_of(session)
 
     def _context(self, run_id: str, order: Order, session: Session | None) -> CallContext:
         left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from dbos import DBOS
@@ -71,14 +72,14 @@ class DurableJournal:
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn:
         def to_json(turn: Turn) -> dict[str, Any]:
-            return {"turn": records.turn_to_json(turn), "frame": self._frame}
+            return {"turn": records.to_json(turn), "frame": self._frame}
 
         def from_json(value: Any) -> Turn:
             if value["frame"] != self._frame:
                 raise ConfigurationError(
                     "The run began with another model, system prompt or set of tools, and cannot continue with these."
                 )
-            return records.turn_from_json(value["turn"])
+            return records.from_json(Turn, value["turn"])
 
         return await _step("model", ask, log, to_json, from_json)
 
@@ -87,7 +88,7 @@ class DurableJournal:
     ) -> ToolOutput:
         if use.name in self._computed:
             return await answer()
-        return await _step(f"tool:{use.name}", answer, log, records.output_to_json, records.output_from_json)
+        return await _step(f"tool:{use.name}", answer, log, records.to_json, partial(records.from_json, ToolOutput))
 
 
 def durable_tool(agent: Agent) -> Tool:

@@ -39,24 +39,15 @@ def _form(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def turn_to_json(turn: Turn) -> dict[str, Any]:
-    value: dict[str, Any] = _form(Turn).dump_python(turn, mode="json")
+def to_json(value: Turn | ToolOutput) -> dict[str, Any]:
+    stored: dict[str, Any] = _form(type(value)).dump_python(value, mode="json")
+    return stored
+
+
+def from_json(kind: type[T], stored: object) -> T:
+    """The inverse of `to_json` for a value of that kind."""
+    value: T = _form(kind).validate_python(stored)
     return value
-
-
-def turn_from_json(value: object) -> Turn:
-    turn: Turn = _form(Turn).validate_python(value)
-    return turn
-
-
-def output_to_json(output: ToolOutput) -> dict[str, Any]:
-    value: dict[str, Any] = _form(ToolOutput).dump_python(output, mode="json")
-    return value
-
-
-def output_from_json(value: object) -> ToolOutput:
-    output: ToolOutput = _form(ToolOutput).validate_python(value)
-    return output
 
 
 def error_to_json(error: RunError) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from dbos import DBOS, WorkflowStatus
 
-from agentloop import Budget
+from agentloop import Budget, ToolOutput
 from agentloop.durable import records
 from agentloop.run_state import RunState, Status
 from agentloop.sessions import SESSION_ID
@@ -100,7 +100,7 @@ def state_of(status: WorkflowStatus) -> RunState:
         created=(status.created_at or 0) / 1000,
         updated=(status.updated_at or 0) / 1000,
         owner=str(about.get("owner")),
-        output=records.output_from_json(status.output) if ours == "completed" else None,
+        output=records.from_json(ToolOutput, status.output) if ours == "completed" else None,
         error=_failure(status) if ours == "failed" else None,
     )
 
