@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import socket
@@ -23,7 +24,6 @@ from dbos import (
     SetEnqueueOptions,
     SetWorkflowAttributes,
     SetWorkflowID,
-    WorkflowStatus,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -119,7 +119,6 @@ class Engine:
         self._executor = ""
         self._broken: dict[str, str] = {}
         """The store's error for each run of this process that it interrupted."""
-        self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._stack = AsyncExitStack()
         self._outside = copy_context()
 
@@ -251,8 +250,8 @@ class Engine:
         Raises:
             StoreFailed: the store failed, so the run is not executed until a process is restarted.
         """
-        here = self._ended.setdefault(run_id, asyncio.Event())
-        give_up: float | None = None
+        has_ended_here = False
+        late_at = math.inf
         while True:
             with store_errors():
                 status = await DBOS.get_workflow_status_async(run_id)
@@ -265,30 +264,17 @@ class Engine:
                 raise StoreFailed(
                     f"The store of runs failed: {self._broken[run_id]}. The run continues after a restart."
                 )
-            if not self._is_between(status):
-                give_up = None
-                here = await self._end_here(run_id, here)
+            if (work := self._working.get(run_id)) is not None:
+                await asyncio.wait({work}, timeout=LOOK)
+                has_ended_here, late_at = work.done(), math.inf
                 continue
-            give_up = give_up or time.monotonic() + OUTCOME_TIMEOUT
-            is_late = time.monotonic() > give_up
-            if is_late and here.is_set():
+            is_ours = status.status == "PENDING" and status.executor_id == self._executor
+            # About to begin here, or ended here, and its outcome will be in the store soon.
+            late_at = min(late_at, time.monotonic() + OUTCOME_TIMEOUT) if is_ours else math.inf
+            is_late = time.monotonic() > late_at
+            if is_late and has_ended_here:
                 raise StoreFailed(f"The outcome of {run_id} was not stored in time.")
-            await asyncio.sleep(LOOK if is_late else SOON)
-
-    async def _end_here(self, run_id: str, here: asyncio.Event) -> asyncio.Event:
-        """Wait up to `LOOK` seconds until the run has ended in this process; return the event to wait for next."""
-        if here.is_set():  # it has been resumed since
-            await asyncio.sleep(SOON)
-            return self._ended.setdefault(run_id, asyncio.Event())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK):
-                await here.wait()
-        return here
-
-    def _is_between(self, status: WorkflowStatus) -> bool:
-        """Whether the run is about to begin here, or has ended here and its outcome is not yet in the store."""
-        is_ours = status.status == "PENDING" and status.executor_id == self._executor
-        return is_ours and status.workflow_id not in self._working
+            await asyncio.sleep(SOON if is_ours and not is_late else LOOK)
 
     async def cancel(self, run_id: str) -> None:
         """Stop the run: at once if this process executes it, otherwise within about a second."""
@@ -327,8 +313,6 @@ class Engine:
                 del self._working[run_id]
             await cancel_and_wait([work])
             self._workflows.discard(workflow)
-            if run_id in self._ended:
-                self._ended.pop(run_id).set()
         reason = None if work.cancelled() or work.exception() is None else failure_of(work.exception())
         if reason is not None:
             self._broken[run_id] = reason
