@@ -19,22 +19,13 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from agentloop import events
 from agentloop.budget import Budget, cost_of
 from agentloop.clock_offsets import ClockOffsets, EventMessage, clock_now, on_own_clock
 from agentloop.context import RunScope
 from agentloop.event_bounds import MAX_NAME, E, bounded
 from agentloop.event_json import event_from_json, event_to_json
-from agentloop.events import (
-    Event,
-    EventHandler,
-    RunFinished,
-    RunStarted,
-    Spent,
-    TextDelta,
-    ToolFinished,
-    ToolProgress,
-    ToolStarted,
-)
+from agentloop.events import Event, EventHandler
 from agentloop.narration import clip
 from agentloop.usage import Bill, Usage
 
@@ -55,12 +46,12 @@ class TextJoiner:
 
     def __init__(self, emit: EventHandler) -> None:
         self._emit = emit
-        self._waiting: dict[str, TextDelta] = {}
+        self._waiting: dict[str, events.TextDelta] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def on_event(self, event: Event) -> None:
         last = self._waiting.pop(event.run, None)
-        if isinstance(event, TextDelta):
+        if isinstance(event, events.TextDelta):
             self._waiting[event.run] = event if last is None else replace(last, text=last.text + event.text)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(TEXT_PAUSE, self.flush)
@@ -80,7 +71,7 @@ class TextJoiner:
 
 
 def _is_sent(event: Event, *, text: bool) -> bool:
-    return event.is_for_callers or (text and isinstance(event, TextDelta))
+    return event.is_for_callers or (text and isinstance(event, events.TextDelta))
 
 
 class EventSender:
@@ -93,7 +84,7 @@ class EventSender:
 
     def add(self, event: Event) -> str | None:
         """The event as JSON text, or None if it is not sent."""
-        most = MAX_EVENTS // 2 if isinstance(event, TextDelta) else MAX_EVENTS
+        most = MAX_EVENTS // 2 if isinstance(event, events.TextDelta) else MAX_EVENTS
         if not _is_sent(event, text=self._text) or self.count >= most:
             return None
         try:
@@ -103,12 +94,12 @@ class EventSender:
         self.count += 1
         return text
 
-    def message(self, first: int, events: Iterable[str]) -> dict[str, Any]:
-        """An `EventMessage` as JSON. `first` is the number of the first event.
+    def message(self, first: int, texts: Iterable[str]) -> dict[str, Any]:
+        """An `EventMessage` as JSON. `first` is the number of the first of `texts`.
 
         The events are one string in it, because the SDK would copy objects four times.
         """
-        return {"first": first, "began": on_own_clock(self._began), "events": f"[{','.join(events)}]"} | clock_now()
+        return {"first": first, "began": on_own_clock(self._began), "events": f"[{','.join(texts)}]"} | clock_now()
 
 
 @dataclass(slots=True)
@@ -118,10 +109,10 @@ class _Run:
     `at` is the time of its latest event; `above` is the run that called it, if that is a remote run of this call.
     """
 
-    started: RunStarted
+    started: events.RunStarted
     at: float
     above: _Run | None
-    calls: dict[str, ToolStarted] = field(default_factory=dict)
+    calls: dict[str, events.ToolStarted] = field(default_factory=dict)
     called: int = 0
     spent: Usage = field(default_factory=Usage)
 
@@ -153,13 +144,13 @@ class EventReceiver:
         self._sent, self._clocks = time.monotonic(), clocks
 
     def take(self, reported: EventMessage) -> None:
-        first, events = reported.first, reported.events
-        if self._is_closed or not events or not (math.isfinite(reported.now) and math.isfinite(reported.began)):
+        first, received = reported.first, reported.events
+        if self._is_closed or not received or not (math.isfinite(reported.now) and math.isfinite(reported.began)):
             return
-        if first < self._next or first in self._waiting or first + len(events) > MAX_EVENTS:
+        if first < self._next or first in self._waiting or first + len(received) > MAX_EVENTS:
             return
         origin = self._clocks.began(reported, sent=self._sent, received=time.monotonic())
-        self._waiting[first] = origin, [_read(value) for value in events]
+        self._waiting[first] = origin, [_read(value) for value in received]
         if sum(len(waiting) for _, waiting in self._waiting.values()) > MAX_WAITING:
             self._next = min(self._waiting)
         while self._next in self._waiting:
@@ -182,7 +173,9 @@ class EventReceiver:
         for name in reversed([*self._runs]):
             run, at = self._runs[name], time.monotonic()
             bill = self._bill(run, self._within(at, run.at))
-            self._finish(run, RunFinished(run=name, agent="", at=at - self._origin, bill=bill, error=self._no_end()))
+            self._finish(
+                run, events.RunFinished(run=name, agent="", at=at - self._origin, bill=bill, error=self._no_end())
+            )
 
     def _no_end(self) -> str:
         return f"{self._server} did not report the end of this run."
@@ -192,39 +185,39 @@ class EventReceiver:
             self._is_complete.set()
 
     def _receive_all(self, first: int) -> int:
-        self._origin, events = self._waiting.pop(first)
-        for event in events:
-            if isinstance(event, RunStarted):
+        self._origin, received = self._waiting.pop(first)
+        for event in received:
+            if isinstance(event, events.RunStarted):
                 self._start(event)
             elif event is None or not _is_sent(event, text=self._scope.remote_text):
                 continue
             elif (run := self._runs.get(event.run)) is not None:
                 self._receive(run, event)
-        return len(events)
+        return len(received)
 
     def _receive(self, run: _Run, event: Event) -> None:
         match event:
-            case ToolStarted():
+            case events.ToolStarted():
                 if event.call not in run.calls:
                     run.called += 1
                     run.calls[event.call] = self._emit(run, event, call=f"{run.started.run}.{run.called}")
-            case ToolProgress():
+            case events.ToolProgress():
                 if started := run.calls.get(event.call):
                     self._emit(run, event, call=started.call, tool=started.tool)
-            case ToolFinished():
+            case events.ToolFinished():
                 if started := run.calls.pop(event.call, None):
                     place = self._place(event.served_by)
                     self._emit(run, event, call=started.call, tool=started.tool, served_by=place)
-            case RunFinished():
+            case events.RunFinished():
                 self._finish(run, event)
-            case Spent():
+            case events.Spent():
                 event = event if self._is_trusted else self._counted(event)
                 run.spent = run.spent.plus(event.model, event.usage)
                 self._emit(run, event)
             case _:
                 self._emit(run, event)
 
-    def _start(self, event: RunStarted) -> None:
+    def _start(self, event: events.RunStarted) -> None:
         if event.run in self._runs or event.run in self._ended or len(self._runs) + len(self._ended) >= MAX_RUNS:
             return
         above, call, depth, earliest = None, self._scope.call_id, self._scope.depth, self._sent
@@ -246,17 +239,17 @@ class EventReceiver:
         self._runs[event.run] = _Run(local, local.at, above)
         self._scope.emit(local)
 
-    def _counted(self, event: Spent) -> Spent:
+    def _counted(self, event: events.Spent) -> events.Spent:
         """The event, with its usage limited to what is left of the server's share."""
         left = self._unspent
         usage = event.usage.at_most(left.usd, left.tokens, left.turns)
         self._unspent = left.minus(cost_of(Usage({event.model: usage})))
         return replace(event, usage=usage)
 
-    def _finish(self, run: _Run, event: RunFinished) -> None:
+    def _finish(self, run: _Run, event: events.RunFinished) -> None:
         for started in run.calls.values():
             run.at = self._within(time.monotonic(), run.at)
-            lost = ToolFinished(
+            lost = events.ToolFinished(
                 run=started.run,
                 agent=started.agent,
                 at=run.at,
@@ -287,7 +280,7 @@ class EventReceiver:
         run above, whose call ends after it.
         """
         run.at = self._within(self._origin + event.at, run.at)
-        if isinstance(event, RunFinished) and run.above is not None:
+        if isinstance(event, events.RunFinished) and run.above is not None:
             run.above.at = max(run.above.at, run.at)
         local = replace(event, run=run.started.run, agent=run.started.agent, at=run.at, **changed)
         self._scope.emit(local)
