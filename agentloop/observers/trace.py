@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
@@ -68,27 +68,30 @@ class Trace:
         self._calls: dict[str, tuple[Span, Context]] = {}
 
     def on_event(self, event: Event) -> None:
-        handle = self._handlers.get(type(event))
-        if handle is not None and (event.run in self._runs or isinstance(event, events.RunStarted)):
-            handle(self, event)
+        if isinstance(event, events.RunStarted):
+            self._start_run(event)
+        elif (run := self._runs.get(event.run)) is not None:
+            self._update_run(run, event)
 
-    def _spend(self, event: events.Spent) -> None:
-        run = self._runs[event.run]
-        if run.turn is None:
-            run.usage += event.usage
-        else:
-            run.turn.usage += event.usage
-
-    def _add_text(self, event: events.TextDelta) -> None:
-        turn = self._runs[event.run].turn
-        if self._content and turn is not None:
-            turn.text.append(event.text)
-
-    def _retry(self, event: events.TurnRetried) -> None:
-        turn = self._runs[event.run].turn
-        if turn is not None:
-            turn.text.clear()
-            turn.span.add_event("retry", {"error.message": event.error} if self._content else None)
+    def _update_run(self, run: _RunSpan, event: Event) -> None:
+        match event:
+            case events.TurnStarted():
+                self._start_turn(run, event)
+            case events.TurnRetried() if run.turn is not None:
+                run.turn.text.clear()
+                run.turn.span.add_event("retry", {"error.message": event.error} if self._content else None)
+            case events.TurnFinished():
+                self._end_turn(run, stop_reason=event.stop_reason)
+            case events.TextDelta() if run.turn is not None and self._content:
+                run.turn.text.append(event.text)
+            case events.Spent():
+                (run.turn or run).usage += event.usage
+            case events.ToolStarted():
+                self._start_call(run, event)
+            case events.ToolFinished() if event.call in self._calls:
+                self._finish_call(run, event)
+            case events.RunFinished():
+                self._finish_run(run, event)
 
     def _start_run(self, event: events.RunStarted) -> None:
         above = otel.get_current()
@@ -102,8 +105,8 @@ class Trace:
         self._runs[event.run] = _RunSpan(span, above, inside)
         otel.attach(inside)
 
-    def _finish_run(self, event: events.RunFinished) -> None:
-        run = self._runs.pop(event.run)
+    def _finish_run(self, run: _RunSpan, event: events.RunFinished) -> None:
+        del self._runs[event.run]
         self._end_turn(run, error_type=event.error_type)
         run.span.set_attributes(_usage(run.usage))
         usd = event.bill.total.usd
@@ -116,8 +119,7 @@ class Trace:
         run.span.end()
         otel.attach(run.above)
 
-    def _start_turn(self, event: events.TurnStarted) -> None:
-        run = self._runs[event.run]
+    def _start_turn(self, run: _RunSpan, event: events.TurnStarted) -> None:
         about: dict[str, AttributeValue] = {
             "gen_ai.request.model": event.model,
             "gen_ai.request.stream": True,
@@ -127,9 +129,6 @@ class Trace:
         run.turn = _TurnSpan(span)
         run.span.set_attribute("gen_ai.request.model", event.model)
         otel.attach(set_span_in_context(span, run.inside))
-
-    def _finish_turn(self, event: events.TurnFinished) -> None:
-        self._end_turn(self._runs[event.run], stop_reason=event.stop_reason)
 
     def _end_turn(self, run: _RunSpan, *, stop_reason: str | None = None, error_type: str | None = None) -> None:
         """Without a stop reason, the run ended in the middle of its turn."""
@@ -147,8 +146,7 @@ class Trace:
         turn.span.end()
         otel.attach(run.inside)
 
-    def _start_call(self, event: events.ToolStarted) -> None:
-        run = self._runs[event.run]
+    def _start_call(self, run: _RunSpan, event: events.ToolStarted) -> None:
         about = {"gen_ai.tool.name": event.tool, "gen_ai.tool.call.id": event.call, "gen_ai.agent.name": event.agent}
         span = self._span(f"execute_tool {event.tool}", SpanKind.INTERNAL, run.inside, "execute_tool", about)
         if self._content:
@@ -157,17 +155,15 @@ class Trace:
         self._calls[event.call] = (span, inside)
         otel.attach(inside)
 
-    def _finish_call(self, event: events.ToolFinished) -> None:
-        span, _ = self._calls.pop(event.call, (None, None))
-        if span is None:
-            return
+    def _finish_call(self, run: _RunSpan, event: events.ToolFinished) -> None:
+        span, _ = self._calls.pop(event.call)
         span.set_attribute("agentloop.served_by", event.served_by)
         if self._content:
             span.set_attribute("gen_ai.tool.call.result", event.result)
         if event.is_error:
             self._fail(span, "tool_error", event.result)
         span.end()
-        otel.attach(self._runs[event.run].inside)
+        otel.attach(run.inside)
 
     def _span(
         self, name: str, kind: SpanKind, parent: Context, operation: str, about: Mapping[str, AttributeValue]
@@ -179,18 +175,6 @@ class Trace:
         """The error may quote a prompt or a result, so spans have it only if they have those."""
         span.set_attribute("error.type", error_type or "_OTHER")
         span.set_status(StatusCode.ERROR, text if self._content else None)
-
-    _handlers: ClassVar[Mapping[type[Event], Callable[[Trace, Any], None]]] = {
-        events.RunStarted: _start_run,
-        events.RunFinished: _finish_run,
-        events.TurnStarted: _start_turn,
-        events.TurnRetried: _retry,
-        events.TurnFinished: _finish_turn,
-        events.TextDelta: _add_text,
-        events.Spent: _spend,
-        events.ToolStarted: _start_call,
-        events.ToolFinished: _finish_call,
-    }
 
 
 def _usage(usage: ModelUsage) -> dict[str, AttributeValue]:
