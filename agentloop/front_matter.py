@@ -35,10 +35,6 @@ class FrontMatterError(Exception):
         self.line = line
 
 
-class _SyntaxError(FrontMatterError):
-    """It is not YAML."""
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One key at the top level, its value as plain data, and its line in the file."""
@@ -80,14 +76,14 @@ def read_front_matter(text: str, *, keys: Collection[str]) -> FrontMatter | None
         raise FrontMatterError(1, f"the front matter has {len(source):,} characters; {MAX_CHARACTERS:,} is the limit")
     try:
         return FrontMatter(_entries(source), body)
-    except _SyntaxError as error:
+    except yaml.YAMLError as error:
         mended = _with_description_as_text(source, keys)
         if mended is None:
-            raise
+            raise _syntax_error(error, source) from None
         try:
             entries = _entries(mended[0])
-        except FrontMatterError:
-            raise error from None
+        except (FrontMatterError, yaml.YAMLError):
+            raise _syntax_error(error, source) from None
     entries = tuple(replace(entry, value=mended[1]) if entry.key == "description" else entry for entry in entries)
     return FrontMatter(entries, body, next(entry.line for entry in entries if entry.key == "description"))
 
@@ -124,21 +120,18 @@ def _with_description_as_text(source: str, keys: Collection[str]) -> tuple[str, 
 
 
 def _entries(source: str) -> tuple[Entry, ...]:
-    try:
-        _check_events(source)
-        root = yaml.compose(source, Loader=yaml.SafeLoader)
-        if root is None:
-            return ()
-        if not isinstance(root, yaml.MappingNode):
-            raise FrontMatterError(2, "the front matter is not a list of `key: value` lines")
-        _check_keys(root, source)
-        constructor = yaml.SafeLoader(source)
-        return tuple(
-            Entry(key.value, _constructed(constructor, value, source), _line(source, key.start_mark.index))
-            for key, value in root.value
-        )
-    except yaml.YAMLError as error:
-        raise _syntax_error(error, source) from None
+    _check_events(source)
+    root = yaml.compose(source, Loader=yaml.SafeLoader)
+    if root is None:
+        return ()
+    if not isinstance(root, yaml.MappingNode):
+        raise FrontMatterError(2, "the front matter is not a list of `key: value` lines")
+    _check_keys(root, source)
+    constructor = yaml.SafeLoader(source)
+    return tuple(
+        Entry(key.value, _constructed(constructor, value, source), _line(source, key.start_mark.index))
+        for key, value in root.value
+    )
 
 
 def _check_events(source: str) -> None:
@@ -182,9 +175,11 @@ def _syntax_error(error: yaml.YAMLError, source: str) -> FrontMatterError:
     line = _line(source, index)
     text = source.split("\n")[line - 2] if source else ""
     if "\t" in text[: len(text) - len(text.lstrip())]:
-        return _SyntaxError(line, "the line is indented with a tab: YAML takes spaces only")
+        return FrontMatterError(line, "the line is indented with a tab: YAML takes spaces only")
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
-    return _SyntaxError(line, f"not valid YAML: {problem}. A value with ': ', ' #' or quotes in it has to be quoted.")
+    return FrontMatterError(
+        line, f"not valid YAML: {problem}. A value with ': ', ' #' or quotes in it has to be quoted."
+    )
 
 
 def _line(source: str, index: int) -> int:
