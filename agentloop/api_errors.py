@@ -89,7 +89,8 @@ def failed_request(error: Exception, base_url: httpx2.URL, *, has_credentials: b
     if isinstance(error, anthropic.APIStatusError):
         return _redirected(error.response) if error.response.has_redirect_location else ApiError(error.response)
     if isinstance(error, ImportError):
-        return missing_package(error)
+        package = (error.name or "a package").partition(".")[0]
+        return ConfigurationError(f"The SDK's client needs {package}, which is not installed.")
     host = base_url.netloc.decode() or "the Messages API"
     if isinstance(error, anthropic.APIConnectionError):
         why, is_passing = _cause(error)
@@ -97,11 +98,6 @@ def failed_request(error: Exception, base_url: httpx2.URL, *, has_credentials: b
     if isinstance(error, TypeError) and not has_credentials:
         return ConfigurationError(_MISSING)
     return client_unusable(error, f"The request to {host} cannot be made")
-
-
-def missing_package(error: ImportError) -> ConfigurationError:
-    package = (error.name or "a package").partition(".")[0]
-    return ConfigurationError(f"The SDK's client needs {package}, which is not installed.")
 
 
 def client_unusable(error: Exception, what: str) -> ConfigurationError:

@@ -10,7 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import click
 
 from agentloop.prices import PRICES_VARIABLE
+from agentloop.usage import decimal_of
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -140,11 +141,8 @@ class Usd(click.ParamType[Decimal]):
     name = "USD"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            amount = Decimal("NaN")
-        if not amount.is_finite() or not 0 <= amount <= MAX_USD:
+        amount = decimal_of(value)
+        if amount is None or not 0 <= amount <= MAX_USD:
             self.fail(f"{value!r} is not an amount of money from 0 to {MAX_USD:,} US dollars.", param, ctx)
         return amount
 

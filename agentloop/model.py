@@ -15,14 +15,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from agentloop import exact_json, wire
 from agentloop.api_errors import ApiError, client_unusable
 from agentloop.context_editing import betas_of
 from agentloop.errors import ConfigurationError
-from agentloop.imports import lazy
 from agentloop.messages import Message
 from agentloop.pdf_pages import pages_in
 from agentloop.prompt_cache import CacheMarks
@@ -30,14 +29,6 @@ from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.typed import api_format
 from agentloop.wire import ApiClient, SdkClient
-
-if TYPE_CHECKING:
-    import anthropic
-    import httpx2
-else:
-    anthropic, httpx2 = lazy("anthropic"), lazy("httpx2")
-
-_DELTA, _INPUT = "content_block_delta", "input_json_delta"
 
 TOOL_SEARCH = {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"}
 """The search that the Messages API runs itself."""
@@ -220,6 +211,9 @@ class Clients:
                 await client.close()
 
     def _open(self) -> ApiClient:
+        import anthropic  # noqa: PLC0415 - both take long, and many processes send no request to a model
+        import httpx2  # noqa: PLC0415
+
         if not callable(self._source):
             return ApiClient(self._source)
         try:
@@ -241,7 +235,7 @@ async def stream_turn(
     """Send one request and put the turn together in `builder`.
 
     `answered` is called with the headers of the response, whatever its status; `receive` with every event of the stream
-    but pieces of a tool's input, and with the tool call the model has thereby moved on from, if any.
+    and with the tool call the model has thereby moved on from, if any.
 
     Raises:
         ModelError: the API refused the request or could not be reached.
@@ -253,10 +247,7 @@ async def stream_turn(
         async with client.send(request.body, betas) as answer:
             answered(answer.headers)
             async for event in answer.events:
-                moved_on = builder.feed(event)
-                if moved_on is None and event.get("type") == _DELTA and event["delta"].get("type") == _INPUT:
-                    continue
-                receive(event, moved_on)
+                receive(event, builder.feed(event))
         return builder.finish()
     except ApiError as error:
         answered(error.headers)

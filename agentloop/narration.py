@@ -16,27 +16,16 @@ LINE_BREAK = " \N{RETURN SYMBOL} "
 """Replaces a line break in text that is shown on one line, so that numbers of two lines stay separate."""
 
 
-class Replays:
-    """Tracks which runs are in a turn that was read from a store. It has to receive all events in order."""
-
-    def __init__(self) -> None:
-        self._runs: set[str] = set()
-
-    def covers(self, event: Event) -> bool:
-        """Whether the event is replayed, or belongs to a call that a replayed turn requested."""
-        if isinstance(event, events.TurnStarted | events.RunFinished):
-            (self._runs.add if event.replayed else self._runs.discard)(event.run)
-        return event.replayed or (
-            isinstance(event, events.ToolStarted | events.ToolFinished) and event.run in self._runs
-        )
-
-
 class Narrator:
-    """Describes events as lines that begin with the agent's name and number, so that concurrent agents stay apart."""
+    """Describes events as lines that begin with the agent's name and number, so that concurrent agents stay apart.
+
+    It has to receive all events in order.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._replays = Replays()
+        self._replayed: set[str] = set()
+        """The runs that are in a turn that was read from a store."""
 
     def describe(self, event: Event) -> str | None:
         """The line for an event, such as `calculator_assistant#2: calls ...`; None if it is not shown."""
@@ -44,11 +33,13 @@ class Narrator:
             return clip(starting_text(event.server, is_remote=event.is_remote), LINE)
         if isinstance(event, events.RunStarted) and event.parent_call:
             self._names[event.run] = f"{event.agent}#{_number(event.parent_call)}"
-        is_replayed = self._replays.covers(event)
+        if isinstance(event, events.TurnStarted | events.RunFinished):
+            (self._replayed.add if event.replayed else self._replayed.discard)(event.run)
         line = describe(event)
         if line is None:
             return None
-        mark = f"{REPLAYED} " if is_replayed else ""
+        is_call = isinstance(event, events.ToolStarted | events.ToolFinished)
+        mark = f"{REPLAYED} " if event.replayed or (is_call and event.run in self._replayed) else ""
         return clip(f"{self._names.get(event.run, event.agent)}: {mark}{line}", LINE)
 
 

@@ -38,7 +38,6 @@ class Session:
 
     id: str
     conversation: Conversation = field(default_factory=Conversation)
-    _measured: tuple[Conversation, int] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def is_too_long(self) -> bool:
@@ -47,9 +46,7 @@ class Session:
     @property
     def size(self) -> int:
         """Characters of the conversation as JSON."""
-        if self._measured is None or self._measured[0] is not self.conversation:
-            self._measured = self.conversation, len(json.dumps(self.conversation.messages))
-        return self._measured[1]
+        return len(json.dumps(self.conversation.messages))
 
 
 @dataclass(slots=True)

@@ -105,7 +105,6 @@ class TurnBuilder:
         self.model = ""
         self._counts: dict[str, Any] = {"requests": 1}
         self._summary: dict[str, int] = {}
-        self._usage: ModelUsage | None = None
         self._blocks: dict[int, Block] = {}
         self._pieces: dict[int, dict[str, list[str]]] = {}
         self._stop: Mapping[str, Any] = {}
@@ -118,10 +117,8 @@ class TurnBuilder:
 
     @property
     def usage(self) -> ModelUsage:
-        if self._usage is None:
-            summary = {kind: self._counts.get(kind, 0) + count for kind, count in self._summary.items()}
-            self._usage = ModelUsage.from_json(self._counts | summary)
-        return self._usage
+        summary = {kind: self._counts.get(kind, 0) + count for kind, count in self._summary.items()}
+        return ModelUsage.from_json(self._counts | summary)
 
     def feed(self, event: Mapping[str, Any]) -> ToolUse | None:
         """Process the next event. Returns a tool call as soon as it is known to be complete.
@@ -220,7 +217,6 @@ class TurnBuilder:
         if _is_count(searches):
             known[_SEARCHES] = searches
         self._counts |= known | {"requests": 1}
-        self._usage = None
 
     def _update_container(self, container: object) -> None:
         name = container.get("id") if isinstance(container, dict) else None

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
 from agentloop import exact_json
 from agentloop.errors import ConfigurationError, ToolError
-from agentloop.imports import lazy
 from agentloop.schema_check import SchemaCheck
-
-if TYPE_CHECKING:
-    import anthropic
-else:
-    anthropic = lazy("anthropic")
 
 ObjectType: TypeAlias = type[BaseModel] | Mapping[str, Any]
 """A pydantic model, or a JSON Schema of an object."""
@@ -112,10 +106,12 @@ def api_format(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     What it does not know becomes a description. None for a schema that cannot be sent so: the API takes no objects with
     properties that are not listed.
     """
+    from anthropic import transform_schema  # noqa: PLC0415 - takes long, and few processes need it
+
     if _is_open(schema):
         return None
     try:
-        return {"type": "json_schema", "schema": anthropic.transform_schema(dict(schema))}
+        return {"type": "json_schema", "schema": transform_schema(dict(schema))}
     except (AssertionError, AttributeError, TypeError, ValueError):
         return None
 
