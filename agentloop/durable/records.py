@@ -6,7 +6,7 @@ Times in the store are seconds since the epoch, because the clock of events does
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
@@ -35,17 +35,18 @@ _MODEL_ERROR = ("status", "kind", "request_id", "is_passing", "retry_after")
 
 
 @cache
-def _form(kind: type[Any]) -> TypeAdapter[Any]:
+def _form(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def to_json(value: Turn | ToolOutput) -> dict[str, Any]:
-    stored: dict[str, Any] = _form(type(value)).dump_python(value, mode="json")
+    kind: Any = type(value)
+    stored: dict[str, Any] = _form(kind).dump_python(value, mode="json")
     return stored
 
 
-def from_json(kind: type[T], stored: object) -> T:
-    """The inverse of `to_json` for a value of that kind."""
+def from_json(kind: Callable[..., T], stored: object) -> T:
+    """The inverse of `to_json` for a value of that type."""
     value: T = _form(kind).validate_python(stored)
     return value
 
