@@ -61,12 +61,13 @@ class ApiError(ModelError):
         text = message if isinstance(message, str) and message else response.text.strip() or "no reason"
         quoted = redacted(text, response.request)[:MAX_QUOTED]
         should_retry = headers.get("x-should-retry")
+        may_pass = status in {408, 409, 429} or status >= 500  # noqa: PLR2004
         super().__init__(
             f"The Messages API answered {status}: {quoted}",
             status=status,
             kind=redacted(kind, response.request) if isinstance(kind, str) else None,
             request_id=redacted(request_id, response.request) if _REQUEST_ID.fullmatch(request_id) else None,
-            is_passing=should_retry == "true" if should_retry in {"true", "false"} else _may_pass(status),
+            is_passing=should_retry == "true" if should_retry in {"true", "false"} else may_pass,
             retry_after=_seconds(headers.get("retry-after-ms"), 1000) or _seconds(headers.get("retry-after"), 1),
         )
         self.headers = headers
@@ -171,10 +172,6 @@ def _error(body: str) -> Mapping[str, Any]:
         return {}
     error = value.get("error") if isinstance(value, dict) else None
     return error if isinstance(error, dict) else {}
-
-
-def _may_pass(status: int) -> bool:
-    return status in {408, 409, 429} or status >= 500  # noqa: PLR2004
 
 
 def _seconds(header: str | None, unit: int) -> float | None:

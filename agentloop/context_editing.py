@@ -105,7 +105,8 @@ class ContextEditor:
                 blocks = [block for block in blocks if block.get("type") not in _THINKING]
             elif any(self._is_cleared(block) for block in blocks):
                 is_bound = True
-                blocks = [_noted(block) if self._is_cleared(block) else block for block in blocks]
+                note = {"content": [{"type": "text", "text": NOTE}]}
+                blocks = [block | note if self._is_cleared(block) else block for block in blocks]
             if blocks or isinstance(message["content"], str):
                 edited.append(message | {"content": blocks or message["content"]})
         return tuple(edited)
@@ -140,10 +141,6 @@ def _results(messages: Sequence[Message]) -> Iterator[Block]:
 def _count_kept(messages: Sequence[Message]) -> int:
     """At least all results of the last message: the model has not read them yet."""
     return max(KEPT, sum(1 for _ in _results(messages[-1:])))
-
-
-def _noted(block: Block) -> Block:
-    return block | {"content": [{"type": "text", "text": NOTE}]}
 
 
 def _size(block: Block) -> int:

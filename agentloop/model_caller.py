@@ -22,7 +22,7 @@ from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.events import EventHandler, Source
 from agentloop.model import ModelRequest, OnStreamEvent, stream_turn
 from agentloop.prices import SEARCH_USD, price_of, priced
-from agentloop.prompt_cache import RunCache, Style, Ttl, support_of
+from agentloop.prompt_cache import RunCache, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
@@ -213,17 +213,19 @@ class ModelCaller:
     async def _attempt_marked(self, client: ApiClient, request: ModelRequest) -> Turn:
         """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""
         support = support_of(client.base_url)
-        marked = self._marked(request, support.style)
+        tokens, has_tools = _prefix_tokens(request), bool(request.settings.tools)
+        marks = self._cache.marks(support.style, request.messages, prefix_tokens=tokens, has_tools=has_tools)
+        marked = request if marks is None else replace(request, marks=marks)
         try:
             turn = await self._attempt_once(client, marked)
         except ModelError as error:
-            if error.status != _BAD_REQUEST or marked.marks is None or support.is_known:
+            if error.status != _BAD_REQUEST or marks is None or support.is_known:
                 raise
             turn = await self._or_refused(self._attempt_once(client, request), error)
             support.refused()
             self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
         else:
-            support.is_known |= marked.marks is not None
+            support.is_known |= marks is not None
         self._cache.sent(request.messages, turn.id)
         return turn
 
@@ -237,13 +239,6 @@ class ModelCaller:
             return await attempt
         except ModelError as error:
             raise refusal if error.status == _BAD_REQUEST else error from None
-
-    def _marked(self, request: ModelRequest, style: Style) -> ModelRequest:
-        settings = request.settings
-        marks = self._cache.marks(
-            style, request.messages, prefix_tokens=_prefix_tokens(request), has_tools=bool(settings.tools)
-        )
-        return request if marks is None else replace(request, marks=marks)
 
     async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
         async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:

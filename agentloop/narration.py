@@ -61,20 +61,16 @@ def describe(event: Event) -> str | None:  # noqa: C901, PLR0911 - one for each 
             return f"gets the note: {text}"
         case events.Notice(text=text):
             return text
-        case events.ContextEdited():
-            return _edited(event)
+        case events.ContextEdited(results=0):
+            return "the conversation so far is replaced by a summary in the prompt"
+        case events.ContextEdited(results=results, tokens=tokens):
+            return f"{results} old tool results are left out of the prompt, about {tokens:,} tokens"
         case events.RunFinished(error=str(error)):
             return f"ended without an answer: {error}"
         case events.RunFinished(answer=str(answer), bill=bill):
             return f"answered after {bill.seconds:.2f} s: {answer}"
         case _:
             return None
-
-
-def _edited(event: events.ContextEdited) -> str:
-    if event.results == 0:
-        return "the conversation so far is replaced by a summary in the prompt"
-    return f"{event.results} old tool results are left out of the prompt, about {event.tokens:,} tokens"
 
 
 def clip(text: str, characters: int) -> str:

@@ -61,10 +61,6 @@ class Cancelled:
 Answer: TypeAlias = Accepted[T] | Declined | Cancelled
 
 
-def _no_fields() -> Mapping[str, Any]:
-    return {"type": "object", "properties": {}}
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question with a form, or with a `url` that the person is to open.
@@ -82,7 +78,7 @@ class Question:
     """
 
     message: str
-    schema: Mapping[str, Any] = field(default_factory=_no_fields)
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     url: str | None = None
     agent: str = ""
     server: str = ""

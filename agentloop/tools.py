@@ -90,20 +90,17 @@ class ToolSpec:
 
     def to_json(self) -> dict[str, Any]:
         """The inverse of `from_json`. Fields that are not set are omitted."""
+        said = {theirs: getattr(self, ours) for theirs, ours in _HINTS.items()}
         entry: dict[str, Any] = {
             "name": self.name,
             "title": self.title,
             "description": self.description,
             "inputSchema": self.input_schema,
             "outputSchema": self.output_schema,
-            "annotations": self._hints() or None,
+            "annotations": {hint: value for hint, value in said.items() if value is not None} or None,
             "_meta": {AGENT: True} if self.is_agent else None,
         }
         return {key: value for key, value in entry.items() if value is not None}
-
-    def _hints(self) -> dict[str, bool]:
-        said = {theirs: getattr(self, ours) for theirs, ours in _HINTS.items()}
-        return {hint: value for hint, value in said.items() if value is not None}
 
 
 _HINTS = {

@@ -189,11 +189,12 @@ class TurnBuilder:
         if not isinstance(reason, str):
             raise _unreadable("message_delta", "stop_reason")
         details = self._stop.get("stop_details")
+        texts = details.items() if isinstance(details, dict) else ()
         return Turn(
             content=tuple(self._finished(index) for index in sorted(self._blocks)),
             stop_reason=reason,
             tool_uses=tuple(self._tool_use(i) for i in sorted(self._blocks) if self._blocks[i]["type"] == "tool_use"),
-            stop_details=_texts_of(details) if isinstance(details, dict) else None,
+            stop_details={name: text for name, text in texts if isinstance(text, str)} or None,
             model=self.model,
             usage=self.usage,
             container=self._container,
@@ -288,10 +289,6 @@ def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise _unreadable(str(event["type"]), name)
     return value
-
-
-def _texts_of(details: Mapping[str, Any]) -> dict[str, str]:
-    return {name: text for name, text in details.items() if isinstance(text, str)}
 
 
 def _cache_miss(diagnostics: object) -> str:

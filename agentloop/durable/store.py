@@ -48,7 +48,7 @@ class Store:
             raise StoreError(f"A store is sqlite:PATH or postgresql://USER@HOST/DATABASE, not {shown!r}.")
         if place == ":memory:":
             raise StoreError("A store in memory would lose all runs. Use sqlite:PATH, or omit --durable.")
-        path = Path(place).expanduser().absolute() if place else _default_path()
+        path = Path(place).expanduser().absolute() if place else state_folder("mcp-calc-server") / "runs.sqlite"
         # Not from a string, in which `?` and `%` are special: the runs and the lock would be in different files.
         return cls(sa.URL.create("sqlite", database=str(path)), path)
 
@@ -84,10 +84,6 @@ class Store:
                 yield engine
             finally:
                 engine.dispose()
-
-
-def _default_path() -> Path:
-    return state_folder("mcp-calc-server") / "runs.sqlite"
 
 
 @contextmanager
