@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from agentloop import dispatch, events, result_bounds
+from agentloop import dispatch, events
 from agentloop.api_errors import refused_tool
 from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.context import CallContext
@@ -26,7 +26,7 @@ from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller
 from agentloop.questions import pausing
 from agentloop.results import RunResult, Step
-from agentloop.tool_output import ToolOutput
+from agentloop.tool_output import ToolOutput, bounded
 from agentloop.turn import ToolUse, Turn
 from agentloop.usage import Bill, Usage
 from agentloop.wire import ApiClient
@@ -219,7 +219,7 @@ class _Run:
     async def _results(self, uses: tuple[ToolUse, ...], calls: dispatch.ToolCallGroup) -> list[Block]:
         """Run the calls and return one `tool_result` block for each, in the order of the calls."""
         self._unstarted = min(len(uses), self._agent.limits.max_tool_calls)
-        outputs = result_bounds.bounded(await calls.results(uses), self._agent.limits.max_results_chars)
+        outputs = bounded(await calls.results(uses), self._agent.limits.max_results_chars)
         answers = list(zip(uses, outputs, strict=True))
         self._steps += [Step(use.name, use.input, output.text, output.is_error) for use, output in answers]
         self._attachments += [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -40,6 +41,17 @@ _MAGIC = (
 )
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "AVIF")
 """What is decoded here. Of these, the API takes the first four."""
+
+
+MAX_INFLATED = 20_000_000
+"""Bytes of one compressed stream that are looked at."""
+MAX_KNOWN = 1000
+"""PDFs whose pages are remembered."""
+
+_known: dict[tuple[int, int], int | None] = {}
+"""The pages of PDFs by length and hash of their base64, because every request of a conversation has them again."""
+_PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
+_OBJECTS = re.compile(rb"/ObjStm\b.{0,300}?stream\r?\n", re.DOTALL)
 
 
 class MediaError(ValueError):
@@ -152,3 +164,31 @@ def base64_block(kind: str, media_type: str, data: bytes) -> Block:
     """Data as an `image` or `document` block."""
     source = {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode()}
     return {"type": kind, "source": source}
+
+
+def pages_in(data: str) -> int | None:
+    """The pages of a PDF in base64; None if they cannot be counted."""
+    key = len(data), hash(data)
+    if key not in _known:
+        if len(_known) >= MAX_KNOWN:
+            _known.clear()
+        try:
+            _known[key] = pages_of(base64.b64decode(data))
+        except ValueError:
+            _known[key] = None
+    return _known.get(key)
+
+
+def pages_of(pdf: bytes) -> int | None:
+    """The pages of a PDF, those of earlier versions of the file included; None if none are found.
+
+    Pages are objects, either as they are or in compressed streams of objects (ISO 32000-1, 7.5.7).
+    """
+    count = len(_PAGE.findall(pdf))
+    for found in _OBJECTS.finditer(pdf):
+        try:
+            objects = zlib.decompressobj().decompress(memoryview(pdf)[found.end() :], MAX_INFLATED)
+        except zlib.error:
+            continue
+        count += len(_PAGE.findall(objects))
+    return count or None

@@ -22,8 +22,8 @@ from agentloop import exact_json, wire
 from agentloop.api_errors import ApiError, client_unusable
 from agentloop.context_editing import betas_of
 from agentloop.errors import ConfigurationError
+from agentloop.media import pages_in
 from agentloop.messages import Message
-from agentloop.pdf_pages import pages_in
 from agentloop.prompt_cache import CacheMarks
 from agentloop.tools import ToolSpec
 from agentloop.turn import ToolUse, Turn, TurnBuilder

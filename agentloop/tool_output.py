@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,9 @@ from agentloop import exact_json
 from agentloop.content import Document, Image
 from agentloop.errors import ToolError
 from agentloop.messages import Block
+
+MAX_DATA = 20_000_000
+"""Characters of images and documents, in base64, in one message. A request may have 32 MB."""
 
 _SILENT = "The tool failed and gave no reason."
 
@@ -105,6 +108,27 @@ class ToolOutput:
         return replace(self, content=content)
 
 
+def bounded(outputs: Sequence[ToolOutput], characters: int) -> list[ToolOutput]:
+    """The outputs of one message with so many characters of text together: the longest are cut, to the same length.
+
+    Images and documents beyond `MAX_DATA` are replaced by a text that says so.
+    """
+    lengths = [sum(len(block.get("text", "")) for block in output.content) for output in outputs]
+    limit = _limit(lengths, characters)
+    space = MAX_DATA
+    found = []
+    for output in outputs:
+        blocks = []
+        for block in output.content:
+            size = _data(block)
+            space -= size
+            is_too_much = size > 0 and space < 0
+            blocks.append(_left_out(block) if is_too_much else block)
+        fitting = output if tuple(blocks) == output.content else replace(output, content=tuple(blocks))
+        found.append(fitting.cut_to(limit))
+    return found
+
+
 def _text(text: str) -> tuple[Block, ...]:
     """One text block, or none for blank text, which the API rejects."""
     clean = _clean(text)
@@ -141,3 +165,28 @@ def _sendable(block: Block) -> tuple[Block, ...]:
     if block.get("type") != "text":
         return (block,)
     return tuple(block | text for text in _text(str(block.get("text") or "")))
+
+
+def _limit(lengths: Sequence[int], total: int) -> int:
+    """The length such that all texts, each cut to it, have `total` characters at most."""
+    left = total
+    waiting = sorted(lengths)
+    for number, length in enumerate(waiting):
+        share = left // (len(waiting) - number)
+        if length > share:
+            return share
+        left -= length
+    return max(waiting, default=0)
+
+
+def _data(block: Block) -> int:
+    source = block.get("source")
+    data = source.get("data") if isinstance(source, dict) else None
+    return len(data) if isinstance(data, str) else 0
+
+
+def _left_out(block: Block) -> Block:
+    return {
+        "type": "text",
+        "text": f"[{block['type']} left out: the results of one message may have {MAX_DATA:,} characters of data.]",
+    }

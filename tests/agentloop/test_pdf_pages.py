@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Picture
 
 from agentloop import Agent, Document
-from agentloop.pdf_pages import pages_of
+from agentloop.media import pages_of
 from agentloop.testing import ScriptedMessages, says
 from agentloop.testing.server import Script
 

@@ -7,8 +7,8 @@ import pytest
 
 from agentloop import Agent, Limits, ModelError, Tool, ToolOutput, ToolSpec
 from agentloop.events import Event, Notice
-from agentloop.result_bounds import MAX_DATA, bounded
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
+from agentloop.tool_output import MAX_DATA, bounded
 
 
 def odd_tool(name: str) -> Tool:
