@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 
@@ -12,12 +10,8 @@ class _Lazy:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    @cached_property
-    def _module(self) -> ModuleType:
-        return importlib.import_module(self._name)
-
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
+        return getattr(importlib.import_module(self._name), name)
 
 
 def lazy(name: str) -> Any:

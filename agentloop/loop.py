@@ -103,16 +103,9 @@ class _Run:
         except BaseException as error:
             self._end(error=f"{type(error).__name__}: {error}".rstrip(": "), error_type=type(error).__name__)
             raise
-        else:
-            bill = self._end(answer=answered.text)
-            return RunResult(
-                answered.text,
-                self._state.conversation,
-                bill,
-                tuple(self._steps),
-                answered.output,
-                tuple(self._attachments),
-            )
+        bill, conversation = self._end(answer=answered.text), self._state.conversation
+        steps, attachments = tuple(self._steps), tuple(self._attachments)
+        return RunResult(answered.text, conversation, bill, steps, answered.output, attachments)
 
     async def _within_deadline(self) -> Answered:
         late = DeadlineExceeded(f"{self._agent.name} ran out of time before it had an answer.")

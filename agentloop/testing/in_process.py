@@ -100,7 +100,8 @@ def _refused(error: WireError) -> HttpReply:
 
 
 def _too_large() -> WireError:
-    return WireError(413, "request_too_large", "Request exceeds the maximum allowed number of bytes.")
+    text = "Request exceeds the maximum allowed number of bytes."
+    return WireError(413, "request_too_large", text, {"connection": "close"})
 
 
 def application(answer: AnswerFunction) -> "Starlette":
@@ -112,11 +113,9 @@ def application(answer: AnswerFunction) -> "Starlette":
     async def endpoint(request: Request) -> Response:
         try:
             content = await _content(request)
+            reply = respond(answer, request.method, request.url.path, request.headers, content)
         except WireError as error:
             reply = _refused(error)
-            reply = HttpReply(reply.status, {**reply.headers, "connection": "close"}, reply.pieces)
-        else:
-            reply = respond(answer, request.method, request.url.path, request.headers, content)
         return StreamingResponse(iter(reply.pieces), status_code=reply.status, headers=dict(reply.headers))
 
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=["GET", "POST"])])

@@ -152,11 +152,10 @@ class ScriptedMessages(LoopbackServer):
             reply = self._script(request)
             return await reply if inspect.isawaitable(reply) else reply
         except StopIteration:
-            return Reply(status=500, error=_api_error("the script is over"), headers={"x-should-retry": "false"})
+            reason = "the script is over"
         except Exception as error:  # noqa: BLE001 - the script's failure must reach the test through the client
-            return Reply(
-                status=500, error=_api_error(f"the script failed: {error!r}"), headers={"x-should-retry": "false"}
-            )
+            reason = f"the script failed: {error!r}"
+        return Reply(status=500, error={"type": "api_error", "message": reason}, headers={"x-should-retry": "false"})
 
     def _message(self, request: RecordedRequest, reply: Reply) -> Response:
         message = {
@@ -239,7 +238,3 @@ def _without_marks(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_marks(each) for key, each in value.items() if key != "cache_control"}
     return [_without_marks(each) for each in value] if isinstance(value, list) else value
-
-
-def _api_error(message: str) -> dict[str, str]:
-    return {"type": "api_error", "message": message}

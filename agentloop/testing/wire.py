@@ -7,19 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agentloop.testing.checks import WireError, check_request
-
-__all__ = [
-    "JSON_HEADERS",
-    "SSE_HEADERS",
-    "WireError",
-    "check_request",
-    "error_body",
-    "error_headers",
-    "plain_message",
-    "sse_event",
-    "sse_events",
-]
+from agentloop.testing.checks import WireError as WireError  # noqa: PLC0414 - exported from here too
+from agentloop.testing.checks import check_request as check_request  # noqa: PLC0414
 
 JSON_HEADERS = {"content-type": "application/json"}
 SSE_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
