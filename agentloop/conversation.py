@@ -34,7 +34,7 @@ from agentloop.errors import (
     ToolError,
     Truncated,
 )
-from agentloop.messages import Block, Conversation, Message
+from agentloop.messages import Block, Conversation
 from agentloop.turn import ToolUse, Turn
 
 NUDGE = "Please give the answer."
@@ -141,15 +141,11 @@ class ConversationState:
         A call whose id is blank or was used before gets another one, as has its result: the API refuses two calls with
         the same id.
         """
-        ids = iter([self._unused(use.id) for use in turn.tool_uses])
-        results = [block | {"tool_use_id": name} for block, name in zip(results, ids, strict=True)]
-        renamed = iter(results)
-        content = tuple(
-            block | {"id": next(renamed)["tool_use_id"]} if block.get("type") == "tool_use" else block
-            for block in turn.content
-        )
-        self._say(replace(turn, content=content))
-        self.conversation = self.conversation.extend({"role": "user", "content": results})
+        ids = [self._unused(use.id) for use in turn.tool_uses]
+        rest = iter(ids)
+        self._say([block | {"id": next(rest)} if block.get("type") == "tool_use" else block for block in turn.content])
+        renamed = [block | {"tool_use_id": name} for block, name in zip(results, ids, strict=True)]
+        self.conversation = self.conversation.extend({"role": "user", "content": renamed})
 
     @property
     def takes_notes(self) -> bool:
@@ -164,15 +160,13 @@ class ConversationState:
         if later:
             self.later_notes.append(text)
             return
-        before = self.conversation
-        if not self.takes_notes:
-            self.conversation = before.ask(NOTE.format(text))
-            return
-        *earlier, last = before.ask(NOTE.format(text)).messages
-        content = before.messages[-1]["content"]
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        earlier[-1] = {**earlier[-1], "content": [*parts, *last["content"]]}
-        self.conversation = replace(before, messages=tuple(earlier))
+        asked = self.conversation.ask(NOTE.format(text))
+        if self.takes_notes:
+            *earlier, last, note = asked.messages
+            content = last["content"]
+            parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            asked = replace(asked, messages=(*earlier, {**last, "content": [*parts, *note["content"]]}))
+        self.conversation = asked
 
     def pass_notes_on(self) -> None:
         """Append the notes that came after the last turn had begun."""
@@ -189,7 +183,7 @@ class ConversationState:
         return name
 
     def _end(self, turn: Turn) -> Step:
-        self._say(turn)
+        self._say(turn.content)
         if turn.text:
             return self._answered(turn.text)
         if self._nudged:
@@ -213,7 +207,7 @@ class ConversationState:
     def _go_on(self, turn: Turn) -> Step:
         before = self.conversation
         if not turn.tool_uses:
-            self._say(turn)
+            self._say(turn.content)
         if self.conversation is before:
             raise ModelError("The model paused its turn and left nothing from which it could go on.")
         return AskAgain()
@@ -225,11 +219,10 @@ class ConversationState:
         self.max_tokens *= LARGER
         return AskAgain()
 
-    def _say(self, turn: Turn) -> None:
-        content = [block for block in turn.content if not _is_blank(block)]
+    def _say(self, blocks: Sequence[Block]) -> None:
+        content = [block for block in blocks if not _is_blank(block)]
         if content:
-            message: Message = {"role": "assistant", "content": content}
-            self.conversation = self.conversation.extend(message)
+            self.conversation = self.conversation.extend({"role": "assistant", "content": content})
 
 
 def _is_blank(block: Mapping[str, Any] | str) -> bool:

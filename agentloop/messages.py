@@ -40,12 +40,11 @@ class Conversation:
     @property
     def question(self) -> str:
         """The text of the last user message that has text."""
-        for message in reversed(self.messages):
-            content = message["content"]
-            if message["role"] == "user" and isinstance(content, str):
+        for content in (message["content"] for message in reversed(self.messages) if message["role"] == "user"):
+            if isinstance(content, str):
                 return content
             texts = [block["text"] for block in content if isinstance(block, dict) and block.get("type") == "text"]
-            if message["role"] == "user" and texts:
+            if texts:
                 return "\n".join(texts)
         return ""
 

@@ -127,6 +127,7 @@ class EventReceiver:
     def __init__(self, scope: RunScope, server: str, *, is_trusted: bool = True, share: Budget | None = None) -> None:
         self._scope = scope
         self._server = server
+        self._no_end = f"{server} did not report the end of this run."
         self._is_trusted = is_trusted
         self._unspent = share or Budget()
         self._sent = self._origin = time.monotonic()
@@ -174,11 +175,8 @@ class EventReceiver:
             run, at = self._runs[name], time.monotonic()
             bill = self._bill(run, self._within(at, run.at))
             self._finish(
-                run, events.RunFinished(run=name, agent="", at=at - self._origin, bill=bill, error=self._no_end())
+                run, events.RunFinished(run=name, agent="", at=at - self._origin, bill=bill, error=self._no_end)
             )
-
-    def _no_end(self) -> str:
-        return f"{self._server} did not report the end of this run."
 
     def _check_complete(self) -> None:
         if self._next >= self._expected:
@@ -256,7 +254,7 @@ class EventReceiver:
                 call=started.call,
                 tool=started.tool,
                 arguments=started.arguments,
-                result=self._no_end(),
+                result=self._no_end,
                 is_error=True,
                 served_by=run.started.served_by,
                 seconds=run.at - started.at,
