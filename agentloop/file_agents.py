@@ -66,16 +66,16 @@ def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete
     """
     functions, problems = own_functions(file)
     candidates = [(_qualified(tool), tool) for tool in available] + [*functions.items(), *_web_tools(file)]
-    denied = {name for name, tool in candidates if any(_matches(p, name, tool) for p in file.disallowed_tools)}
+    denied = {name for name, tool in candidates if _matches(file.disallowed_tools, name, tool)}
     allowed = [
         (name, tool)
         for name, tool in candidates
-        if name not in denied and (file.tools is None or any(_matches(p, name, tool) for p in file.tools))
+        if name not in denied and (file.tools is None or _matches(file.tools, name, tool))
     ]
     problems += [
         file.problem("error", "approve", f"approve: {name} runs at the API, so nobody can be asked before it does")
         for name, tool in allowed
-        if tool.spec.api_definition is not None and any(_matches(p, name, tool) for p in file.approve)
+        if tool.spec.api_definition is not None and _matches(file.approve, name, tool)
     ]
     unmatched = [
         *_unmatched(file, "tools", [p for p in file.tools or () if not _FUNCTION.fullmatch(p)], candidates),
@@ -129,9 +129,8 @@ def function_tool(name: str) -> Tool:
         raise ConfigurationError(f"no tool can be made of it: {error}") from error
 
 
-def _matches(pattern: str, name: str, tool: Tool) -> bool:
-    expression = _expression(pattern)
-    return any(expression.fullmatch(candidate) for candidate in (name, tool.name))
+def _matches(patterns: Iterable[str], name: str, tool: Tool) -> bool:
+    return any(_expression(pattern).fullmatch(each) for pattern in patterns for each in (name, tool.name))
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -145,7 +144,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 def _unmatched(
     file: AgentFile, key: str, patterns: Iterable[str], candidates: Sequence[tuple[str, Tool]]
 ) -> Iterable[Problem]:
-    unmatched = [p for p in patterns if not any(_matches(p, *candidate) for candidate in candidates)]
+    unmatched = [p for p in patterns if not any(_matches([p], *each) for each in candidates)]
     built_in = [p for p in unmatched if p.partition("(")[0] in CLAUDE_CODE_TOOLS]
     if built_in and key == "tools":
         yield file.problem("warning", key, f"not available outside Claude Code: {', '.join(built_in)}")
@@ -203,12 +202,11 @@ def to_agent(
 
 
 def _asking(file: AgentFile, tools: Sequence[Tool]) -> tuple[Tool, ...]:
-    guarded = []
-    for tool in tools:
-        is_guarded = any(_matches(pattern, _qualified(tool), tool) for pattern in file.approve)
-        guarded.append(with_approval(tool, file.name) if is_guarded else tool)
+    guarded = tuple(
+        with_approval(tool, file.name) if _matches(file.approve, _qualified(tool), tool) else tool for tool in tools
+    )
     is_missing = file.can_ask and all(tool.name != ask_user.name for tool in tools)
-    return (*guarded, ask_user) if is_missing else tuple(guarded)
+    return (*guarded, ask_user) if is_missing else guarded
 
 
 def resolve_model(model: str, default: str) -> str:
@@ -243,6 +241,6 @@ def publishable(
         tool = create_agent_tool_async(agent, timeout=file.timeout)
     except ConfigurationError as error:
         problems.append(file.problem("error", "tools" if agent is None else "sessions", str(error)))
-    if tool is None or any(problem.level == "error" for problem in problems):
-        return Publishable(file, None, None, tuple(problems))
+    if any(problem.level == "error" for problem in problems):
+        agent = tool = None
     return Publishable(file, agent, tool, tuple(problems))

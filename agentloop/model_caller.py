@@ -103,9 +103,8 @@ class ModelCaller:
                     raise
                 pause = self._pause_after(error, failures, give_up - time.monotonic())
                 self._retry(error, number, attempt, pause)
-                is_overload = error.is_overload
-            if not is_overload:  # then the rate limiter waits
-                await asyncio.sleep(pause)
+                seconds = 0.0 if error.is_overload else pause  # then the rate limiter waits
+            await asyncio.sleep(seconds)
         raise AssertionError("it returns or raises")
 
     def _retry(self, error: ModelError, number: int, attempt: int, pause: float) -> None:
@@ -168,7 +167,10 @@ class ModelCaller:
     async def _attempt_edited(self, client: ApiClient, request: ModelRequest, method: Method) -> Turn:
         """Send the request shortened by that method, or by a weaker one if the server refuses that."""
         if method == "local":
-            return await self._attempt_marked(client, self._without_old_results(request))
+            edited = self._edited_request(request)
+            if self._editor.is_too_long(self._prompt_estimate(edited)) and self._clear(request):
+                edited = self._edited_request(request)
+            return await self._attempt_marked(client, edited)
         edits = self._editor.for_api(request.messages, method)
         try:
             return await self._attempt_marked(client, replace(self._edited_request(request), context_management=edits))
@@ -190,16 +192,8 @@ class ModelCaller:
             self._notice(f"{client.base_url} refuses context_management: old results are left out here from now on.")
 
     def _edited_request(self, request: ModelRequest) -> ModelRequest:
-        """The request without the results that were left out before. An unchanged one keeps its serialised body."""
-        messages = self._editor.edited(request.messages)
-        return request if messages is request.messages else replace(request, messages=messages)
-
-    def _without_old_results(self, request: ModelRequest) -> ModelRequest:
-        """The request without old tool results, more of them if it is still too long."""
-        edited = self._edited_request(request)
-        if not self._editor.is_too_long(self._prompt_estimate(edited)) or not self._clear(request):
-            return edited
-        return self._edited_request(request)
+        """The request without the results that were left out before."""
+        return replace(request, messages=self._editor.edited(request.messages))
 
     def _clear(self, request: ModelRequest) -> bool:
         """Leave old tool results out from now on, if there are more of them."""
@@ -308,15 +302,11 @@ class ModelCaller:
 
     def _most_prompt_tokens(self, request: ModelRequest) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
-        if self._known is None:
-            return request.size + UNSEEN_TOKENS
-        size, tokens = self._known
+        size, tokens = self._known or (0, UNSEEN_TOKENS)
         return tokens + max(0, request.size - size)
 
     def _prompt_estimate(self, request: ModelRequest) -> int:
-        if self._known is None:
-            return request.size // BYTES_PER_TOKEN
-        size, tokens = self._known
+        size, tokens = self._known or (0, 0)
         return tokens + max(0, request.size - size) // BYTES_PER_TOKEN
 
 
