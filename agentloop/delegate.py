@@ -63,11 +63,7 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
 
 
 def _with_session(agent: AgentDefinition, schema: Mapping[str, Any], description: str) -> Mapping[str, Any]:
-    """The schema, which also has a `session_id` if the agent has sessions.
-
-    Raises:
-        ConfigurationError: it has one already, or no properties of its own.
-    """
+    """The schema, which also has a `session_id` if the agent has sessions."""
     if not agent.sessions:
         return schema
     properties = schema.get("properties")
@@ -101,12 +97,7 @@ def _as_tool(
 
 
 def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
-    """Check that the specification matches the agent's input and output.
-
-    Raises:
-        ConfigurationError: it asks for other arguments than the agent takes, or promises a structured result that the
-            agent does not give.
-    """
+    """Raise `ConfigurationError` unless the specification matches the agent's input and output."""
     own = agent_spec(agent)
     taken = {*own.input_schema.get("properties", {})}
     asked = {*spec.input_schema.get("properties", {}), *spec.input_schema.get("required", [])} - taken

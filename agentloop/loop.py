@@ -86,11 +86,7 @@ class _Run:
         self._log = self._new_log()
 
     async def to_answer(self) -> RunResult:
-        """Run until there is an answer.
-
-        Raises:
-            RunError: with the conversation and the usage so far.
-        """
+        """Run until there is an answer. A `RunError` has the conversation and the usage so far."""
         question = self._state.conversation.question
         depth, call = self._scope.depth, self._scope.call_id
         self._emit(events.RunStarted(**self._source, prompt=question, depth=depth, parent_call=call))
@@ -180,11 +176,7 @@ class _Run:
                 request = self._without_refused_tool(request, error)
 
     def _without_refused_tool(self, request: ModelRequest, error: ModelError) -> ModelRequest:
-        """The request without the tool that the API's answer names, and from now on all requests without it.
-
-        Raises:
-            ModelError: it is the given one, which names no tool.
-        """
+        """The request, and all later ones, without the tool that the error names. Raises an error that names none."""
         index, tools = refused_tool(error), list(request.settings.tools)
         number = None if index is None else index - (len(request.settings.frame["tools"]) - len(tools))
         if number is None or not 0 <= number < len(tools):

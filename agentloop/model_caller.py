@@ -133,11 +133,7 @@ class ModelCaller:
         self._emit(events.ContextEdited(**self._source, results=results, tokens=tokens, by=by))
 
     def _pause_after(self, error: ModelError, failures: int, left: float) -> float:
-        """Seconds until the next attempt, of which there are `left`.
-
-        Raises:
-            ModelError: it is the given one, or says that the API wants more time than is left.
-        """
+        """Seconds until the next attempt, of which there are `left`. Raises the error if that is not enough."""
         if error.retry_after is not None and error.retry_after > left:
             if error.retry_after < 1:
                 raise error
@@ -224,11 +220,7 @@ class ModelCaller:
         return turn
 
     async def _or_refused(self, attempt: Coroutine[Any, Any, Turn], refusal: ModelError) -> Turn:
-        """Send the request without what may have been refused.
-
-        Raises:
-            ModelError: if that is refused too, the first refusal.
-        """
+        """Send the request without what may have been refused. Raises the first refusal if that is refused too."""
         try:
             return await attempt
         except ModelError as error:
