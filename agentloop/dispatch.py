@@ -67,16 +67,12 @@ async def _within_time(tool: Tool, arguments: Mapping[str, Any], context: CallCo
     late = ToolError(f"{tool.name} timed out after {seconds:.3g} s and was stopped.")
     async with time_limit(seconds, late, deadline=context.deadline) as limit:
         context = replace(context, scope=replace(context.scope, ask=pausing(context.scope.ask, limit)))
-        return await _invoke(tool, arguments, context, limits)
-
-
-async def _invoke(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:
-    if tool.is_async:
-        first = (context,) if tool.takes_context else ()
-        return await tool.function(*first, **arguments)
-    value = await _in_thread(tool, arguments, context, limits)
-    # A plain function may return an awaitable, and some async callables cannot be recognised as such.
-    return await value if inspect.isawaitable(value) else value
+        if tool.is_async:
+            first = (context,) if tool.takes_context else ()
+            return await tool.function(*first, **arguments)
+        value = await _in_thread(tool, arguments, context, limits)
+        # A plain function may return an awaitable, and some async callables cannot be recognised as such.
+        return await value if inspect.isawaitable(value) else value
 
 
 async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallContext, limits: Limits) -> object:

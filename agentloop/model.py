@@ -1,8 +1,4 @@
-"""What is asked of a model, and the turn that comes back.
-
-The raw events of the answer's stream go into a `TurnBuilder`. The SDK's stream helpers are not used: they parse tool
-input in a mode in which a cut-off number looks complete, and cost more than the loop itself.
-"""
+"""What is asked of a model, and the clients that ask it."""
 
 from __future__ import annotations
 
@@ -19,14 +15,13 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from agentloop import exact_json, wire
-from agentloop.api_errors import ApiError, client_unusable
-from agentloop.context_editing import betas_of
+from agentloop.api_errors import client_unusable
 from agentloop.errors import ConfigurationError
 from agentloop.media import pages_in
 from agentloop.messages import Message
 from agentloop.prompt_cache import CacheMarks
 from agentloop.tools import ToolSpec
-from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.turn import ToolUse
 from agentloop.typed import api_format
 from agentloop.wire import ApiClient, SdkClient
 
@@ -222,33 +217,3 @@ class Clients:
             raise
         except (ValueError, httpx2.InvalidURL, anthropic.AnthropicError) as error:
             raise client_unusable(error, "No client of the Messages API can be made") from None
-
-
-async def stream_turn(
-    client: ApiClient,
-    request: ModelRequest,
-    builder: TurnBuilder,
-    *,
-    receive: OnStreamEvent,
-    answered: Callable[[Mapping[str, str]], None],
-) -> Turn:
-    """Send one request and put the turn together in `builder`.
-
-    `answered` is called with the headers of the response, whatever its status; `receive` with every event of the stream
-    and with the tool call the model has thereby moved on from, if any.
-
-    Raises:
-        ModelError: the API refused the request or could not be reached.
-        StreamBroken: the answer began and did not end.
-        ConfigurationError: there are no credentials.
-    """
-    try:
-        betas = betas_of(request.context_management, request.messages)
-        async with client.send(request.body, betas) as answer:
-            answered(answer.headers)
-            async for event in answer.events:
-                receive(event, builder.feed(event))
-        return builder.finish()
-    except ApiError as error:
-        answered(error.headers)
-        raise

@@ -15,16 +15,17 @@ from dataclasses import replace
 from typing import Any
 
 from agentloop import events
+from agentloop.api_errors import ApiError
 from agentloop.budget import Budget, Ledger, Reservation, cost_of
-from agentloop.context_editing import BYTES_PER_TOKEN, WEAKER, ContextEditor, Method, is_summary
+from agentloop.context_editing import BYTES_PER_TOKEN, WEAKER, ContextEditor, Method, betas_of, is_summary
 from agentloop.definition import AgentDefinition
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.events import EventHandler, Source
-from agentloop.model import ModelRequest, OnStreamEvent, stream_turn
+from agentloop.model import ModelRequest, OnStreamEvent
 from agentloop.prices import SEARCH_USD, price_of, priced
 from agentloop.prompt_cache import RunCache, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
-from agentloop.turn import ToolUse, Turn, TurnBuilder
+from agentloop.turn import Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
 from agentloop.wire import ApiClient
 
@@ -246,31 +247,42 @@ class ModelCaller:
     async def _send(
         self, client: ApiClient, request: ModelRequest, slot: Slot, count: _Count, begun: Callable[[], None]
     ) -> Turn:
+        """Send the request, and put the turn together of the events of its stream.
+
+        The SDK's stream helpers are not used: they parse tool input in a mode in which a cut-off number looks complete.
+        """
         builder = TurnBuilder()
-
-        def receive(event: Mapping[str, Any], moved_on: ToolUse | None) -> None:
-            if event.get("type") in _COUNTED:
-                begun()
-                count.now(builder.usage)
-            if (cleared := self._editor.newly_cleared(event)) is not None:
-                self._edited(*cleared, "api")
-            if is_summary(event):
-                self._edited(0, 0, "api")
-            self._on_stream_event(event, moved_on)
-
-        def answered(headers: Mapping[str, str]) -> None:
-            self.request_id = headers.get("request-id", "")[:MAX_ID]
-            slot.answered(headers)
-
         count.now(builder.usage)
+        betas = betas_of(request.context_management, request.messages)
         try:
-            turn = await stream_turn(client, request, builder, receive=receive, answered=answered)
+            async with client.send(request.body, betas) as answer:
+                self._answered(answer.headers, slot)
+                async for event in answer.events:
+                    moved_on = builder.feed(event)
+                    if event.get("type") in _COUNTED:
+                        begun()
+                        count.now(builder.usage)
+                    self._report_edits(event)
+                    self._on_stream_event(event, moved_on)
+            turn = builder.finish()
         except ModelError as error:
+            if isinstance(error, ApiError):
+                self._answered(error.headers, slot)
             if error.is_overload:
                 slot.refused(error.retry_after)
             raise
         slot.used(count.usage.prompt_tokens, count.usage.output_tokens)
         return turn
+
+    def _answered(self, headers: Mapping[str, str], slot: Slot) -> None:
+        self.request_id = headers.get("request-id", "")[:MAX_ID]
+        slot.answered(headers)
+
+    def _report_edits(self, event: Mapping[str, Any]) -> None:
+        if (cleared := self._editor.newly_cleared(event)) is not None:
+            self._edited(*cleared, "api")
+        if is_summary(event):
+            self._edited(0, 0, "api")
 
     async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
         """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
