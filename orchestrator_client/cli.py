@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -108,10 +108,7 @@ def main(words_of_prompt: Sequence[str], **given: Any) -> None:
 @declared.output_files
 def resume(run_id: str, durable_dir: Path | None, **given: Any) -> None:
     """Finish a run that was started with --durable and interrupted. Finished steps are not repeated."""
-    try:
-        run = DurableRun.stored(durable_dir, run_id)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    run = DurableRun.stored(durable_dir, run_id)
     _answer(run.question, replace(run.options, **given), run)
 
 
@@ -125,23 +122,20 @@ def _user_defaults() -> Mapping[str, Any]:
 def _answer(question: str | None, options: Options, run: DurableRun | None = None) -> None:
     """Answer the question, or start a chat, and end the process."""
     _silence_other_loggers()
-    try:
-        if question is not None and options.durable and run is None:
-            run = DurableRun.started(question, options)
-        setup, notice = setup_from(options, say, run)
-        files = run_files(options.events, options.timeline, say, quiet=options.quiet, force=options.force)
-        with _logging(options), files as files_of_run:
-            observers = (*files_of_run, logs.on_event)
-            if notice and not options.quiet:
-                say(notice)
-            if question is None:
-                from orchestrator_client.chat import chat  # noqa: PLC0415 - only a chat needs prompt_toolkit
+    if question is not None and options.durable and run is None:
+        run = DurableRun.started(question, options)
+    setup, notice = setup_from(options, say, run)
+    files = run_files(options.events, options.timeline, say, quiet=options.quiet, force=options.force)
+    with _logging(options), files as files_of_run:
+        observers = (*files_of_run, logs.on_event)
+        if notice and not options.quiet:
+            say(notice)
+        if question is None:
+            from orchestrator_client.chat import chat  # noqa: PLC0415 - only a chat needs prompt_toolkit
 
-                status = chat(setup, options, observers)
-            else:
-                status = answer_one(question, setup, options, observers, run=run)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+            status = chat(setup, options, observers)
+        else:
+            status = answer_one(question, setup, options, observers, run=run)
     sys.exit(status)
 
 
@@ -153,10 +147,7 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
     page = output or recording.with_suffix(".html")
     if page == recording:
         raise click.UsageError(f"{recording} is the recording. Name the page to write with -o.")
-    try:
-        draw_recording(recording, page, say, force=force)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    draw_recording(recording, page, say, force=force)
     say(f"timeline: {page}")
 
 
@@ -178,27 +169,20 @@ def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
 
     With --from, add the servers of another program, or only NAME of them.
     """
-    _configure(lambda: add_servers(name, reached_by, **given))
+    add_servers(name, reached_by, **given)
 
 
 @main.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove the server NAME from config.toml."""
-    _configure(lambda: remove_server(name))
+    remove_server(name)
 
 
 @main.command("list")
 def list_() -> None:
     """List the configured servers, without starting them. See `tools` for their state."""
-    _configure(list_servers)
-
-
-def _configure(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    list_servers()
 
 
 @main.command("login")

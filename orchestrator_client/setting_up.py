@@ -49,7 +49,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     configuration that has no effect.
 
     Raises:
-        click.UsageError: the configuration of a server, or of the provider, is wrong.
+        ConfigurationError: the configuration of a server, or of the provider, is wrong.
     """
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
@@ -59,10 +59,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         prices.register_file(options.prices)
         os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
     choose = partial(choose_model, offline=options.offline, base_url=options.base_url, provider=options.provider)
-    try:
-        orchestrator, calculator = choose(options.model), choose(options.calculator_model)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    orchestrator, calculator = choose(options.model), choose(options.calculator_model)
     for choice in (orchestrator, calculator):
         prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     agent, servers = _agent_and_servers(options, calculator, say, run)
@@ -106,11 +103,8 @@ def _agent_and_servers(
         return None, {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
     from orchestrator_client.agent_file import read_agent  # noqa: PLC0415 - needs a YAML parser
 
-    try:
-        configured = {} if options.config is None else read_config(options.config, say)
-        agent, servers = read_agent(options.agent, configured, say)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    configured = {} if options.config is None else read_config(options.config, say)
+    agent, servers = read_agent(options.agent, configured, say)
     if options.servers or (options.config is not None and not servers):
         servers |= servers_from(options.config, options.servers, calculator, say, run)
     return agent, {} if options.local else servers
@@ -129,20 +123,17 @@ def servers_from(
     a line for each key of the configuration that has no effect.
 
     Raises:
-        click.UsageError: the configuration of a server is wrong.
+        ConfigurationError: the configuration of a server is wrong.
     """
     own = own_server(_own_env(calculator, run))
     servers = [_by_name_if_own(each) for each in servers]
-    try:
-        if config is not None:
-            configured = read_config(config, say)
-            chosen = servers_to_use(servers, configured, own)
-        else:
-            configured = _configured(servers, say)
-            chosen = servers_to_use(servers, {**own, **configured}, own)
-        _check_commands(chosen, configured)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    if config is not None:
+        configured = read_config(config, say)
+        chosen = servers_to_use(servers, configured, own)
+    else:
+        configured = _configured(servers, say)
+        chosen = servers_to_use(servers, {**own, **configured}, own)
+    _check_commands(chosen, configured)
     return chosen
 
 
