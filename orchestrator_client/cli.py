@@ -80,11 +80,12 @@ def main(words_of_prompt: Sequence[str], **given: Any) -> None:
     PROMPT may be several words, or - to read it from stdin. Without PROMPT, a chat starts on the terminal, in which
     each question can refer to the ones before it.
 
-    The answer goes to stdout, everything else to stderr. Exit status: 0 answered, 1 failed, 2 wrong usage,
-    130 interrupted.
+    The answer goes to stdout, everything else to stderr. Exit status: 0 answered, 1 no answer or a failed part, 2
+    wrong usage, 130 interrupted.
 
-    With --policy all, a run fails if one of its parts fails. With --policy best-effort it succeeds if there is an
-    answer; if there is none, the results of the finished parts are printed instead.
+    With --policy all, a call of an agent or function that fails, and is not repeated with success, is a failed part
+    even if there is an answer. With --policy best-effort an answer is enough; if there is none, the results of the
+    finished parts are printed instead.
     """
     options = Options(**given)
     prompt = " ".join(words_of_prompt) if words_of_prompt else None
@@ -122,6 +123,7 @@ def _user_defaults() -> Mapping[str, Any]:
 def _answer(question: str | None, options: Options, run: DurableRun | None = None) -> None:
     """Answer the question, or start a chat, and end the process."""
     _silence_other_loggers()
+    _check_files(options)
     if question is not None and options.durable and run is None:
         run = DurableRun.started(question, options)
     setup, notice = setup_from(options, say, run)
@@ -231,6 +233,18 @@ def _logging(options: Options) -> Iterator[None]:
     trace = nullcontext() if export.is_configured() else logs.one_trace()
     with logs.json_lines(options.log_file, options.log_level or "info"), trace:
         yield
+
+
+def _check_files(options: Options) -> None:
+    """Refuse one file for two purposes. What is not a file, such as /dev/null, can serve several."""
+    given = {"--log-file": options.log_file, "--events": options.events, "--timeline": options.timeline}
+    flags: dict[Path, str] = {}
+    for flag, path in given.items():
+        if path is None or (path.exists() and not path.is_file()) or (flag == "--log-file" and str(path) == "-"):
+            continue
+        other = flags.setdefault(path.resolve(), flag)
+        if other != flag:
+            raise click.UsageError(f"{other} and {flag} name the same file, {path}.")
 
 
 def _silence_other_loggers() -> None:

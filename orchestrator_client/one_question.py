@@ -72,6 +72,8 @@ def answer_one(
         print_result(printable_json(value), wrap=False)
     else:
         print_answer(report, options.policy, say)
+        if report.answer is not None and not ok:
+            say("There is an answer, but a part failed, so the exit status is 1. --policy best-effort makes it 0.")
     return 0 if ok else EXIT_FAILED
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
@@ -73,6 +74,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=options.allow,
         deny=options.deny,
+        must_match=options.deny if _is_typed("deny") else (),
         tool_search=_tool_search(options.tool_search, orchestrator),
         connect_timeout=options.connect_timeout,
         max_calls=options.max_calls,
@@ -81,6 +83,12 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         agent=replace(agent, model=orchestrator.model) if agent is not None and orchestrator.offline else agent,
     )
     return setup, orchestrator.notice
+
+
+def _is_typed(option: str) -> bool:
+    """Whether the option is on the command line. The defaults of the user's file hold for servers of all runs."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _tool_search(given: str, model: ModelChoice) -> How:
