@@ -98,10 +98,8 @@ async def _orchestrate(
             agent = session.orchestrator()
             if run is None:
                 make = prompt_content if is_prompt else question_content
-                attached = await make(question, session.connections)
-                for note in attached.notes:
-                    progress.say(note)
-                await agent.run(Conversation().extend(attached.message), context=context)
+                message = await make(question, session.connections, progress.say)
+                await agent.run(Conversation().extend(message), context=context)
             else:
                 report.settle(await run.answer(agent, context.scope))
         finally:
