@@ -93,7 +93,7 @@ async def test_the_resources_of_all_pages_can_be_attached() -> None:
 
 
 def test_results_are_not_printed_whole_when_there_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    part = DelegatedCall("dump", {}, 0.0, 1.0, "raw", is_error=False, result="x" * 100_000)
+    part = DelegatedCall("dump", {}, "raw", 0.0, 1.0, is_error=False, result="x" * 100_000)
     print_answer(Report([part], error="no budget"), "all", lambda _line: None)
     shown = capsys.readouterr().err
     assert len(shown) < RESULT_SHOWN + 200
