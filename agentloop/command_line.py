@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from agentloop.errors import ConfigurationError
 from agentloop.prices import PRICES_VARIABLE
 from agentloop.usage import decimal_of
 
@@ -80,8 +81,14 @@ class _GroupedOption(click.Option):
 class CommandLine(click.Command):
     """A command with its options in groups in the help, and with errors as one sentence on stderr, exit status 2.
 
-    The exit status is 130 after Ctrl-C, and 1 if stdout cannot be written.
+    A `ConfigurationError` is such an error. The exit status is 130 after Ctrl-C, and 1 if stdout cannot be written.
     """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise click.UsageError(str(error), ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

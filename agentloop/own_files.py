@@ -56,8 +56,8 @@ def new_own(path: str, flags: int) -> int:
     return os.open(path, flags, OWNER_ONLY)
 
 
-def replace_own(path: Path, text: str) -> None:
-    """Write a file atomically. Only the owner has access to it and to new folders above it.
+def replace_own(path: Path, text: str, *, mode: int = OWNER_ONLY) -> None:
+    """Write a file atomically. Only the owner has access to a new folder for it and, unless `mode` says so, to it.
 
     Raises:
         OSError: it cannot be written.
@@ -68,6 +68,9 @@ def replace_own(path: Path, text: str) -> None:
     try:
         with open(new, "x", encoding="utf-8", opener=new_own) as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.chmod(mode)
         new.replace(path)
     except BaseException:
         new.unlink(missing_ok=True)

@@ -74,8 +74,6 @@ def main(context: click.Context, /, **given: Any) -> None:
     try:
         with _logging(options):
             _serve(options, own_model=_is_given(context, "model"))
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
     except OSError as error:
         if options.transport == "stdio":
             raise
@@ -155,8 +153,6 @@ def worker(context: click.Context) -> None:
     try:
         with _logging(options):
             _work(options, own_model=_is_given(context.parent, "model"))
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
     finally:
         export.finish()
 
@@ -190,10 +186,7 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
     given = context.parent.params
     model, offline = given["model"], given["offline"]
     choice = choose_model(model, offline=offline, base_url=given["base_url"], provider=given["provider"])
-    try:
-        checked = files.check_files(paths, choice, model=model, offline=offline, mcp_config=given["mcp_config"])
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    checked = files.check_files(paths, choice, model=model, offline=offline, mcp_config=given["mcp_config"])
     print_result(files.report(checked))
     context.exit(1 if checked.errors else 0)
 

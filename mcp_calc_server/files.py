@@ -63,17 +63,12 @@ def check_files(
     return Checked(items, tuple(problems), {name: found for name, (found, _) in servers.items()}, model, client)
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedFiles:
-    """The tools of agent files and the agents behind them; `lifespan` yields those with MCP servers of their own."""
+def published_files(
+    checked: Checked, say: Callable[[str], None], *, durable: bool
+) -> tuple[list[Publishable], Lifespan | None]:
+    """The agents without MCP servers of their own, and the lifespan that yields the others.
 
-    tools: list[Tool]
-    agents: list[Agent]
-    lifespan: Lifespan | None = None
-
-
-def published_files(checked: Checked, say: Callable[[str], None], *, durable: bool) -> PublishedFiles:
-    """What is published of the files. With `durable`, the agents' servers have to be up when the process starts.
+    With `durable`, the agents' servers have to be up when the process starts.
 
     Raises:
         ConfigurationError: a file has an error; nothing is published then.
@@ -95,11 +90,7 @@ def published_files(checked: Checked, say: Callable[[str], None], *, durable: bo
         async with connected_agents(served, make, say) as agents:
             yield [await each.agent() if durable else each.tool() for each in agents]
 
-    return PublishedFiles(
-        [item.tool for item in alone if item.tool is not None],
-        [item.agent for item in alone if item.agent is not None],
-        lifespan if served else None,
-    )
+    return alone, lifespan if served else None
 
 
 def prompts_of(paths: Sequence[Path]) -> list[Prompt]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
+import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from agentloop import ConfigurationError
 from agentloop.mcp.client.config_file import parse_json
 from agentloop.mcp.client.hosts import config_files
+from agentloop.own_files import OWNER_ONLY, replace_own
 
 HOSTS = ("claude-desktop", "claude-code", "cursor")
 """Those whose files have an object `mcpServers`."""
@@ -48,22 +48,10 @@ class Change:
         """Write the file, its old content first to `backup`. The file is replaced whole or not at all."""
         if not self.needed:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.backup is not None:
             shutil.copy2(self.path, self.backup)
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # readable by its owner
-        new = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(self.text)
-                file.flush()
-                os.fsync(file.fileno())
-            if self.path.exists():
-                shutil.copymode(self.path, new)
-            new.replace(self.path)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+        mode = stat.S_IMODE(self.path.stat().st_mode) if self.path.exists() else OWNER_ONLY
+        replace_own(self.path, self.text, mode=mode)
 
 
 def entry(arguments: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:

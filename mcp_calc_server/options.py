@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -73,74 +74,69 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-_PUBLISHES, _TRANSPORT, _ACCESS = "What is published", "Transport", "Access and limits"
-_IDENTITY = "What clients see of the server"
-_RUNS, _QUEUE = "Durable runs", "Durable runs of several processes (PostgreSQL)"
+_PUBLISHES, _IDENTITY = "What is published", "What clients see of the server"
+_publishes, _identity = partial(option, _PUBLISHES), partial(option, _IDENTITY)
+_transport, _access = partial(option, "Transport"), partial(option, "Access and limits")
+_runs = partial(option, "Durable runs")
+_queue = partial(option, "Durable runs of several processes (PostgreSQL)")
 _COUNT = click.IntRange(min=1)
 
-_PUBLISHED_NAMES = (
-    *("model", "base_url", "provider", "offline", "prices", "no_cache", "publish", "agents", "mcp_config"),
-    *("calculator", "name", "title", "instructions", "version_label"),
-)
-OFFLINE_HELP = "Use the built-in reader of fixed rules, not a language model."
 IDENTITY = (
-    option(_IDENTITY, "--name", help="The server's name.  [default: that of what is published]"),
-    option(_IDENTITY, "--title", help="The server's name for people."),
-    option(_IDENTITY, "--instructions", help="What clients may tell their model about the server."),
-    option(_IDENTITY, "--version-label", metavar="VERSION", help="The server's version."),
+    _identity("--name", help="The server's name.  [default: that of what is published]"),
+    _identity("--title", help="The server's name for people."),
+    _identity("--instructions", help="What clients may tell their model about the server."),
+    _identity("--version-label", metavar="VERSION", help="The server's version."),
 )
 
 PUBLISHED = (
-    option(
-        _PUBLISHES,
+    _publishes(
         "--model",
         envvar="CALCULATOR_MODEL",
         default=CALCULATOR_MODEL,
         help="The calculator agent's model, and that of agent files that name none; given on the command line, that of "
         "--publish agents too.",
     ),
-    option(
-        _PUBLISHES,
+    _publishes(
         "--base-url",
         type=Url(),
         metavar="URL",
         help="The server of the model, for example a local one without a key.",
     ),
-    option(
-        _PUBLISHES,
+    _publishes(
         "--provider",
         type=click.Choice(PROVIDERS),
         envvar="CALCULATOR_PROVIDER",
         default="anthropic",
         help=PROVIDER_HELP,
     ),
-    option(_PUBLISHES, "--offline", is_flag=True, envvar="CALCULATOR_OFFLINE", help=OFFLINE_HELP),
+    _publishes(
+        "--offline",
+        is_flag=True,
+        envvar="CALCULATOR_OFFLINE",
+        help="Use the built-in reader of fixed rules, not a language model.",
+    ),
     *cost_options(_PUBLISHES),
-    option(
-        _PUBLISHES,
+    _publishes(
         "--publish",
         multiple=True,
         envvar="MCP_CALC_PUBLISH",
         metavar="MODULE:ATTRIBUTE",
         help="Publish this Agent, Tool or list of them. Can be repeated.",
     ),
-    option(
-        _PUBLISHES,
+    _publishes(
         "--agents",
         multiple=True,
         type=click.Path(path_type=Path, exists=True),
         metavar="DIR|FILE",
         help="Publish the agents in this Markdown file, or in all files of this directory. Can be repeated.",
     ),
-    option(
-        _PUBLISHES,
+    _publishes(
         "--mcp-config",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="A file that defines, in `mcpServers`, the servers that agent files name.",
     ),
-    option(
-        _PUBLISHES,
+    _publishes(
         "--calculator",
         is_flag=True,
         help="Publish the calculator in addition to what --publish and --agents name.",
@@ -150,66 +146,54 @@ PUBLISHED = (
 _DECLARED = (
     *PUBLISHED,
     *IDENTITY,
-    option(
-        _TRANSPORT,
+    _transport(
         "--transport",
         type=click.Choice(["stdio", "sse", "streamable-http"]),
         default="stdio",
         help="How clients reach the server: as a process they start, or over HTTP.",
     ),
-    option(
-        _TRANSPORT,
+    _transport(
         "--host",
         default="127.0.0.1",
         help="The address to listen on. Any address other than loopback requires a token.",
     ),
-    option(
-        _TRANSPORT,
+    _transport(
         "--port",
         type=click.IntRange(0, 65535),
         default=8000,
         help="The port to listen on; 0 picks a free one.",
     ),
-    option(_TRANSPORT, "--path", help="The path of the URL.  [default: /mcp, or /sse for the transport sse]"),
-    option(
-        _TRANSPORT,
+    _transport("--path", help="The path of the URL.  [default: /mcp, or /sse for the transport sse]"),
+    _transport(
         "--allow-host",
         multiple=True,
         metavar="NAME",
         help="Another host name of this server. Can be repeated.",
     ),
-    option(
-        _TRANSPORT,
+    _transport(
         "--trusted-proxy",
         multiple=True,
         metavar="ADDRESS",
         help="A reverse proxy whose X-Forwarded-For header is trusted. Can be repeated.",
     ),
-    option(
-        _ACCESS, "--max-agents", type=_COUNT, default=MAX_AGENTS, help="Concurrent agent calls; further calls wait."
-    ),
-    option(_ACCESS, "--calls-per-minute", type=_COUNT, default=CALLS_PER_MINUTE, help="Calls each client may make."),
-    option(
-        _ACCESS,
+    _access("--max-agents", type=_COUNT, default=MAX_AGENTS, help="Concurrent agent calls; further calls wait."),
+    _access("--calls-per-minute", type=_COUNT, default=CALLS_PER_MINUTE, help="Calls each client may make."),
+    _access(
         "--token-file",
         type=click.Path(path_type=Path),
         help=f"Require the token in this file. ${TOKEN_VARIABLE} can hold it instead.",
     ),
-    option(_ACCESS, "--oauth-issuer", metavar="URL", help="Require a token of this authorization server."),
-    option(
-        _ACCESS, "--oauth-audience", metavar="URL", help="This server's own URL, which tokens must name as audience."
-    ),
-    option(_ACCESS, "--oauth-jwks", metavar="URL", help="The authorization server's keys."),
-    option(
-        _ACCESS,
+    _access("--oauth-issuer", metavar="URL", help="Require a token of this authorization server."),
+    _access("--oauth-audience", metavar="URL", help="This server's own URL, which tokens must name as audience."),
+    _access("--oauth-jwks", metavar="URL", help="The authorization server's keys."),
+    _access(
         "--oauth-scope",
         multiple=True,
         metavar="[TOOL=]SCOPE",
         help="A scope that tokens need: for every request, or for calls of this tool (a name or pattern). Can be "
         "repeated.",
     ),
-    option(
-        _RUNS,
+    _runs(
         "--durable",
         envvar="MCP_CALC_DURABLE",
         is_flag=False,
@@ -217,20 +201,19 @@ _DECLARED = (
         metavar="[STORE]",
         help="Store agent runs in sqlite:PATH or postgresql://..., so that they continue after a crash.",
     ),
-    option(
-        _RUNS,
+    _runs(
         "--respond-within",
         type=Seconds(),
         metavar="SECONDS",
         help="Respond to a longer call with a run id, for which the tool get_run returns the result later. Needs "
         "--durable.",
     ),
-    option(_QUEUE, "--queue-runs", type=_COUNT, help="Concurrent runs in all processes of a PostgreSQL store."),
-    option(_QUEUE, "--queue-runs-per-worker", type=_COUNT, help="Of these, concurrent runs in one process."),
-    option(_QUEUE, "--queue-runs-per-owner", type=_COUNT, help="Of these, concurrent runs of one owner."),
-    option(_QUEUE, "--queue-starts-per-minute", type=_COUNT, help="Runs that all processes together may start."),
-    option(_QUEUE, "--queue-version", help="Take only runs of this version, for rolling upgrades."),
-    option(_QUEUE, "--queue-only", is_flag=True, help="Only take calls and return results; workers execute the runs."),
+    _queue("--queue-runs", type=_COUNT, help="Concurrent runs in all processes of a PostgreSQL store."),
+    _queue("--queue-runs-per-worker", type=_COUNT, help="Of these, concurrent runs in one process."),
+    _queue("--queue-runs-per-owner", type=_COUNT, help="Of these, concurrent runs of one owner."),
+    _queue("--queue-starts-per-minute", type=_COUNT, help="Runs that all processes together may start."),
+    _queue("--queue-version", help="Take only runs of this version, for rolling upgrades."),
+    _queue("--queue-only", is_flag=True, help="Only take calls and return results; workers execute the runs."),
     *log_options(),
 )
 
@@ -244,7 +227,8 @@ published_options = together(*PUBLISHED, *IDENTITY)
 def as_arguments(context: click.Context) -> list[str]:
     """The command line of the server that publishes what was given to a command with `published_options`."""
     arguments: list[str] = []
-    for name in (each.name for each in context.command.params if each.name in _PUBLISHED_NAMES):
+    groups = {_PUBLISHES, _IDENTITY}
+    for name in (each.name for each in context.command.params if getattr(each, "group", None) in groups):
         value = context.params[name]
         if context.get_parameter_source(name) not in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
             continue

@@ -33,7 +33,7 @@ CALCULATOR = "mcp-calc-server"
 """The name of the server that publishes the calculator."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Published:
     """What a server publishes: `tools`, `agents`, and what the `lifespan` yields.
 
@@ -44,15 +44,15 @@ class Published:
     agents: list[Agent] = field(default_factory=list)
     behind: list[Agent] = field(default_factory=list)
     lifespan: Lifespan | None = None
-    names: tuple[str, ...] = ()
+    names: list[str] = field(default_factory=list)
     has_calculator: bool = False
-    prompts: tuple[Prompt, ...] = ()
-    resources: tuple[Resource, ...] = ()
-    modules: tuple[Path, ...] = ()
+    prompts: list[Prompt] = field(default_factory=list)
+    resources: list[Resource] = field(default_factory=list)
+    modules: list[Path] = field(default_factory=list)
     """The user's modules that were imported: the file of each, or the folder of its package."""
-    files: tuple[AgentFile, ...] = ()
+    files: list[AgentFile] = field(default_factory=list)
     """The agents of `--agents`."""
-    notice: str | None = None
+    notice: str = ""
     """What does not work without an API key, if none was found."""
 
     def info(self, options: Options) -> ServerInfo:
@@ -82,86 +82,63 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     Raises:
         ConfigurationError: there is nothing, or something that cannot be published.
     """
-    has_calculator = options.calculator or not (options.publish or options.agents)
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
     if options.prices:
         prices.register_file(options.prices)
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
     prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
-    parts = [_of_modules(options, choice, own_model=own_model)]
-    parts += [_of_files(options, choice, say)] if options.agents else []
-    if has_calculator:
-        parts.insert(0, _calculator(choice))
-    return Published(
-        [tool for part in parts for tool in part.tools],
-        [agent for part in parts for agent in part.agents],
-        [agent for part in parts for agent in part.behind],
-        next((part.lifespan for part in parts if part.lifespan), None),
-        tuple(name for part in parts for name in part.names),
-        has_calculator,
-        tuple(prompt for part in parts for prompt in part.prompts),
-        tuple(resource for part in parts for resource in part.resources),
-        tuple(path for part in parts for path in part.modules),
-        tuple(file for part in parts for file in part.files),
-        " ".join(part.notice for part in parts if part.notice) or None,
-    )
+    found = Published(has_calculator=options.calculator or not (options.publish or options.agents))
+    if found.has_calculator:
+        agent = calculator_assistant(model=choice.model, client=choice.client)
+        found.tools += [*math_tools_async(), agent_tool_async(agent)]
+        found.behind.append(agent)
+        found.notice = choice.notice or ""
+    without_key = _add_modules(found, options, choice, own_model=own_model)
+    without_key += _add_files(found, options, choice, say) if options.agents else []
+    if choice.notice and without_key:  # only the calculator has the offline model instead
+        found.notice += (
+            f"{' ' if found.notice else ''}no API key found: calls of {', '.join(without_key)} will fail. Set "
+            "ANTHROPIC_API_KEY, or name a local model's server with --base-url."
+        )
+    return found
 
 
-def _calculator(choice: ModelChoice) -> Published:
-    agent = calculator_assistant(model=choice.model, client=choice.client)
-    return Published([*math_tools_async(), agent_tool_async(agent)], behind=[agent], notice=choice.notice)
+def _add_modules(found: Published, options: Options, choice: ModelChoice, *, own_model: bool) -> list[str]:
+    """Add what `--publish` names. Returns the agents that need an API key."""
+    named = [each for name in options.publish for each in find_published(name)]
+    agents = [_adapted(each, options, choice, own_model=own_model) for each in named if isinstance(each, Agent)]
+    found.tools += [each for each in named if isinstance(each, Tool)]
+    found.agents += agents
+    found.names += [each.name for each in named]
+    found.modules += _modules(options.publish)
+    return [agent.name for agent in agents if agent.client is sdk_client]
 
 
-def _of_modules(options: Options, choice: ModelChoice, *, own_model: bool) -> Published:
-    """What `--publish` names."""
-    found = [each for name in options.publish for each in find_published(name)]
-    agents = [_adapted(each, options, choice, own_model=own_model) for each in found if isinstance(each, Agent)]
-    return Published(
-        [each for each in found if isinstance(each, Tool)],
-        agents,
-        names=tuple(each.name for each in found),
-        modules=_modules(options.publish),
-        notice=_without_key(choice, [agent.name for agent in agents if agent.client is sdk_client]),
-    )
-
-
-def _without_key(choice: ModelChoice, names: Sequence[str]) -> str | None:
-    """Which agents cannot answer, if no API key was found. Only the calculator has the offline model instead."""
-    if not choice.notice or not names:
-        return None
-    return (
-        f"no API key found: calls of {', '.join(names)} will fail. Set ANTHROPIC_API_KEY, or name a local model's "
-        "server with --base-url."
-    )
-
-
-def _of_files(options: Options, choice: ModelChoice, say: Say) -> Published:
-    """What `--agents` names."""
+def _add_files(found: Published, options: Options, choice: ModelChoice, say: Say) -> list[str]:
+    """Add what `--agents` names. Returns the agents, which need an API key."""
     from mcp_calc_server import files  # noqa: PLC0415 - needs a YAML parser
 
     checked = files.check_files(
         options.agents, choice, model=options.model, offline=options.offline, mcp_config=options.mcp_config
     )
-    of_files = files.published_files(checked, say, durable=bool(options.durable))
-    return Published(
-        of_files.tools,
-        behind=of_files.agents,
-        lifespan=of_files.lifespan,
-        names=tuple(item.file.name for item in checked.items),
-        prompts=tuple(files.prompts_of(options.agents)),
-        resources=tuple(files.resources_of(options.agents)),
-        modules=_modules([name for item in checked.items for name in item.file.tools or () if ":" in name]),
-        files=tuple(item.file for item in checked.items),
-        notice=_without_key(choice, [item.file.name for item in checked.items]),
-    )
+    alone, found.lifespan = files.published_files(checked, say, durable=bool(options.durable))
+    found.tools += [item.tool for item in alone if item.tool is not None]
+    found.behind += [item.agent for item in alone if item.agent is not None]
+    names = [item.file.name for item in checked.items]
+    found.names += names
+    found.prompts += files.prompts_of(options.agents)
+    found.resources += files.resources_of(options.agents)
+    found.modules += _modules([name for item in checked.items for name in item.file.tools or () if ":" in name])
+    found.files += [item.file for item in checked.items]
+    return names
 
 
-def _modules(names: Sequence[str]) -> tuple[Path, ...]:
+def _modules(names: Sequence[str]) -> list[Path]:
     """Where the modules of `module:attribute` names are, which are imported: a file, or the folder of a package."""
     found = dict.fromkeys(sys.modules.get(re.split("[.:]", name)[0]) for name in names)
     places = [getattr(module, "__path__", None) or [getattr(module, "__file__", None)] for module in found if module]
-    return tuple(Path(place) for (place, *_) in places if place)
+    return [Path(place) for (place, *_) in places if place]
 
 
 def _adapted(agent: Agent, options: Options, choice: ModelChoice, *, own_model: bool) -> Agent:

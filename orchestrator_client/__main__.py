@@ -1,20 +1,10 @@
 """The command `orchestrator-client`."""
 
-import os
-import signal
+from mcp_calc_server.__main__ import run_command
 
 
 def main() -> None:
-    # While there is nothing to clean up, Ctrl-C ends the process without a traceback.
-    interrupted = signal.getsignal(signal.SIGINT)
-    if interrupted is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    from agentloop.gc_pause import gc_paused  # noqa: PLC0415
-
-    with gc_paused():
-        from orchestrator_client import cli  # noqa: PLC0415
-    signal.signal(signal.SIGINT, interrupted)
-    cli.main()
+    run_command("orchestrator_client.cli")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from agentloop import ToolError, exact_json
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.narration import clip
-from agentloop.own_files import replace_own
+from orchestrator_client.configuration import read_state, write_state
 
 if TYPE_CHECKING:
     from orchestrator_client.person import Person
@@ -51,7 +50,8 @@ class Approvals:
         if answer in {"conversation", "always"}:
             self._in_conversation.add(key)
         if answer == "always":
-            self._keep(key)
+            tools = sorted({*self._always(key[0]), key[1]})
+            write_state(self._file, read_state(self._file) | {key[0]: tools})
         if answer != "no" or self._is_allowed(key):
             return
         raise ToolError(
@@ -59,25 +59,14 @@ class Approvals:
         )
 
     def _is_allowed(self, key: tuple[str, str]) -> bool:
-        return key in self._in_conversation or key[1] in _read(self._file).get(key[0], [])
+        return key in self._in_conversation or key[1] in self._always(key[0])
 
-    def _keep(self, key: tuple[str, str]) -> None:
-        kept = _read(self._file)
-        kept[key[0]] = sorted({*kept.get(key[0], []), key[1]})
-        with suppress(OSError):  # then it holds for this conversation
-            replace_own(self._file, json.dumps(kept, indent=2))
+    def _always(self, server: str) -> list[str]:
+        tools = read_state(self._file).get(server)
+        return [str(tool) for tool in tools] if isinstance(tools, list) else []
 
 
 def identity(name: str, entry: ServerEntry) -> str:
     """`name sha256`, of the command with its arguments or of the address."""
     reached_by = [entry.command, *entry.args] if entry.command is not None else [entry.address]
     return f"{name} {hashlib.sha256(json.dumps(reached_by).encode()).hexdigest()[:16]}"
-
-
-def _read(file: Path) -> dict[str, list[str]]:
-    """What is always allowed; nothing if the file cannot be read."""
-    try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        return {str(server): [str(tool) for tool in tools] for server, tools in kept.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from mcp import Client
@@ -18,6 +17,7 @@ from agentloop.mcp.client.pages import all_pages, listed_resources
 from agentloop.messages import Block, Message
 from agentloop.narration import clip
 
+Say = Callable[[str], None]
 MAX_NAMES = 500
 """Prompts or resources of one server that are completed."""
 SUGGESTION_TIMEOUT = 5.0
@@ -30,28 +30,8 @@ class AttachmentError(AgentError):
     """What was named cannot be attached; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedContent:
-    """The blocks of a user's message, and a line for the user for each note about them."""
-
-    blocks: Sequence[Block]
-    notes: Sequence[str] = ()
-
-    @property
-    def message(self) -> Message:
-        return {"role": "user", "content": list(self.blocks)}
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A resource that a question names."""
-
-    connection: Connection
-    uri: str
-
-
-def mentions(question: str, connections: Sequence[Connection]) -> list[Mention]:
-    """The resources named as `@server:uri`. Words after an @ that name no server are text."""
+def mentions(question: str, connections: Sequence[Connection]) -> list[tuple[Connection, str]]:
+    """The resources named as `@server:uri`, with their servers. Words after an @ that name no server are text."""
     found = []
     for each in question.split():
         word = each.lstrip(_BEFORE_A_MENTION)
@@ -59,31 +39,33 @@ def mentions(question: str, connections: Sequence[Connection]) -> list[Mention]:
             start = f"@{connection.name}:"
             uri = word[len(start) :].rstrip(_AFTER_A_URI)
             if word.startswith(start) and uri:
-                found.append(Mention(connection, uri))
+                found.append((connection, uri))
                 break
     return list(dict.fromkeys(found))
 
 
-async def question_content(question: str, connections: Sequence[Connection]) -> AttachedContent:
-    """A question, with the resources it names before it.
+async def question_content(question: str, connections: Sequence[Connection], say: Say) -> Message:
+    """A question, with the resources it names before it. `say` receives a line for each note about them.
 
     Raises:
         AttachmentError: a resource cannot be read.
     """
     blocks: list[Block] = []
     notes: list[str] = []
-    for mention in mentions(question, connections):
-        content = Content(mention.connection.name)
+    for connection, uri in mentions(question, connections):
+        content = Content(connection.name)
         try:
-            result = await mention.connection.request(partial(_read, uri=mention.uri))
+            result = await connection.request(partial(_read, uri=uri))
         except ToolError as error:
-            raise AttachmentError(f"@{mention.connection.name}:{mention.uri} cannot be attached: {error}") from None
+            raise AttachmentError(f"@{connection.name}:{uri} cannot be attached: {error}") from None
         for item in result.contents:
             await content.add(item)
         blocks += content.blocks
-        notes += [f"attached: @{mention.connection.name}:{clip(mention.uri, 200)}", *content.notes]
+        notes += [f"attached: @{connection.name}:{clip(uri, 200)}", *content.notes]
+    for note in notes:
+        say(note)
     text = question.encode("utf-8", "replace").decode()
-    return AttachedContent([*blocks, {"type": "text", "text": text}], notes)
+    return {"role": "user", "content": [*blocks, {"type": "text", "text": text}]}
 
 
 def is_prompt(command: str, connections: Sequence[Connection]) -> bool:
@@ -91,8 +73,8 @@ def is_prompt(command: str, connections: Sequence[Connection]) -> bool:
     return any(command.startswith(f"{connection.name}:") for connection in connections)
 
 
-async def prompt_content(command: str, connections: Sequence[Connection]) -> AttachedContent:
-    """The prompt that a command `server:prompt name=value ...` names.
+async def prompt_content(command: str, connections: Sequence[Connection], say: Say) -> Message:
+    """The prompt that a command `server:prompt name=value ...` names. `say` receives a line for each note about it.
 
     Raises:
         AttachmentError: there is no such prompt, an argument is missing or wrong, or the server refuses it.
@@ -111,7 +93,9 @@ async def prompt_content(command: str, connections: Sequence[Connection]) -> Att
     await _add_messages(content, result.messages)
     if not content.blocks:
         raise AttachmentError(f"{connection.name}:{name} is empty.")
-    return AttachedContent(content.blocks, content.notes)
+    for note in content.notes:
+        say(note)
+    return {"role": "user", "content": list(content.blocks)}
 
 
 async def _add_messages(content: Content, messages: Sequence[PromptMessage]) -> None:

@@ -16,6 +16,8 @@ from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler, ServerChanged, fan_out
 from agentloop.limits import deadline_after
+from agentloop.mcp.client.connection import Connection
+from agentloop.messages import Message
 from agentloop.observers import export
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
@@ -23,7 +25,7 @@ from agentloop.own_files import new_own
 from agentloop.rate_limiter import RateLimiter
 from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
-from orchestrator_client.attachments import AttachedContent, is_prompt, prompt_content, question_content
+from orchestrator_client.attachments import is_prompt, prompt_content, question_content
 from orchestrator_client.completion import KnownNames
 from orchestrator_client.line_editor import line_editor
 from orchestrator_client.lines import say
@@ -48,6 +50,7 @@ COMMANDS = {
     "/new, /clear": "start a new conversation, with the tools of the servers that are up now",
     "/quit, /exit": "end the chat, as Ctrl-D does. Ctrl-C stops a question.",
 }
+ToMessage = Callable[[Sequence[Connection], Callable[[str], None]], Awaitable[Message]]
 WITHOUT_SLASH = {"help", "exit", "quit", "clear"}
 """Lines that are commands even without a slash."""
 
@@ -112,11 +115,11 @@ class Chat:
             with ctrl_c(self._stop):
                 while (line := await self._line(editor)) not in {"/quit", "/exit"}:
                     if is_prompt(line[1:], session.connections) and line.startswith("/"):
-                        await self._ask(line, partial(prompt_content, line[1:], session.connections))
+                        await self._ask(line, partial(prompt_content, line[1:]))
                     elif line.startswith("/"):
                         self._run_command(line)
                     elif line:
-                        await self._ask(line, partial(question_content, line, session.connections))
+                        await self._ask(line, partial(question_content, line))
 
     async def _line(self, editor: PromptSession[str]) -> str:
         """The next line; `/quit` at the end of the input."""
@@ -139,7 +142,7 @@ class Chat:
             self._known_servers.add(event.server)
             self._progress.say(f"{event.server} is up now. /new starts a conversation with its tools.")
 
-    async def _ask(self, question: str, content: Callable[[], Awaitable[AttachedContent]]) -> None:
+    async def _ask(self, question: str, content: ToMessage) -> None:
         """Answer a question; `content` makes what of it goes to the model."""
         report, timeline, inbox = Report(), Timeline(), Inbox()
         on_event = fan_out(report.on_event, timeline.on_event, self._progress.on_event, *self._observers)
@@ -171,11 +174,9 @@ class Chat:
         self._transcript.add(question, report)
         self._print_outcome(self._running, report)
 
-    async def _answer(self, content: Callable[[], Awaitable[AttachedContent]], context: CallContext) -> RunResult:
-        attached = await content()
-        for note in attached.notes:
-            self._progress.say(note)
-        return await self._agent.run(self._conversation.extend(attached.message), context=context)
+    async def _answer(self, content: ToMessage, context: CallContext) -> RunResult:
+        message = await content(self._session.connections, self._progress.say)
+        return await self._agent.run(self._conversation.extend(message), context=context)
 
     def _print_outcome(self, ended: asyncio.Task[RunResult], report: Report) -> None:
         """Print the outcome of a question."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -80,11 +80,12 @@ def main(words_of_prompt: Sequence[str], **given: Any) -> None:
     PROMPT may be several words, or - to read it from stdin. Without PROMPT, a chat starts on the terminal, in which
     each question can refer to the ones before it.
 
-    The answer goes to stdout, everything else to stderr. Exit status: 0 answered, 1 failed, 2 wrong usage,
-    130 interrupted.
+    The answer goes to stdout, everything else to stderr. Exit status: 0 answered, 1 no answer or a failed part, 2
+    wrong usage, 130 interrupted.
 
-    With --policy all, a run fails if one of its parts fails. With --policy best-effort it succeeds if there is an
-    answer; if there is none, the results of the finished parts are printed instead.
+    With --policy all, a call of an agent or function that fails, and is not repeated with success, is a failed part
+    even if there is an answer. With --policy best-effort an answer is enough; if there is none, the results of the
+    finished parts are printed instead.
     """
     options = Options(**given)
     prompt = " ".join(words_of_prompt) if words_of_prompt else None
@@ -108,10 +109,7 @@ def main(words_of_prompt: Sequence[str], **given: Any) -> None:
 @declared.output_files
 def resume(run_id: str, durable_dir: Path | None, **given: Any) -> None:
     """Finish a run that was started with --durable and interrupted. Finished steps are not repeated."""
-    try:
-        run = DurableRun.stored(durable_dir, run_id)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    run = DurableRun.stored(durable_dir, run_id)
     _answer(run.question, replace(run.options, **given), run)
 
 
@@ -125,23 +123,21 @@ def _user_defaults() -> Mapping[str, Any]:
 def _answer(question: str | None, options: Options, run: DurableRun | None = None) -> None:
     """Answer the question, or start a chat, and end the process."""
     _silence_other_loggers()
-    try:
-        if question is not None and options.durable and run is None:
-            run = DurableRun.started(question, options)
-        setup, notice = setup_from(options, say, run)
-        files = run_files(options.events, options.timeline, say, quiet=options.quiet, force=options.force)
-        with _logging(options), files as files_of_run:
-            observers = (*files_of_run, logs.on_event)
-            if notice and not options.quiet:
-                say(notice)
-            if question is None:
-                from orchestrator_client.chat import chat  # noqa: PLC0415 - only a chat needs prompt_toolkit
+    _check_files(options)
+    if question is not None and options.durable and run is None:
+        run = DurableRun.started(question, options)
+    setup, notice = setup_from(options, say, run)
+    files = run_files(options.events, options.timeline, say, quiet=options.quiet, force=options.force)
+    with _logging(options), files as files_of_run:
+        observers = (*files_of_run, logs.on_event)
+        if notice and not options.quiet:
+            say(notice)
+        if question is None:
+            from orchestrator_client.chat import chat  # noqa: PLC0415 - only a chat needs prompt_toolkit
 
-                status = chat(setup, options, observers)
-            else:
-                status = answer_one(question, setup, options, observers, run=run)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+            status = chat(setup, options, observers)
+        else:
+            status = answer_one(question, setup, options, observers, run=run)
     sys.exit(status)
 
 
@@ -153,10 +149,7 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
     page = output or recording.with_suffix(".html")
     if page == recording:
         raise click.UsageError(f"{recording} is the recording. Name the page to write with -o.")
-    try:
-        draw_recording(recording, page, say, force=force)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    draw_recording(recording, page, say, force=force)
     say(f"timeline: {page}")
 
 
@@ -178,27 +171,20 @@ def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
 
     With --from, add the servers of another program, or only NAME of them.
     """
-    _configure(lambda: add_servers(name, reached_by, **given))
+    add_servers(name, reached_by, **given)
 
 
 @main.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove the server NAME from config.toml."""
-    _configure(lambda: remove_server(name))
+    remove_server(name)
 
 
 @main.command("list")
 def list_() -> None:
     """List the configured servers, without starting them. See `tools` for their state."""
-    _configure(list_servers)
-
-
-def _configure(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    list_servers()
 
 
 @main.command("login")
@@ -247,6 +233,18 @@ def _logging(options: Options) -> Iterator[None]:
     trace = nullcontext() if export.is_configured() else logs.one_trace()
     with logs.json_lines(options.log_file, options.log_level or "info"), trace:
         yield
+
+
+def _check_files(options: Options) -> None:
+    """Refuse one file for two purposes. What is not a file, such as /dev/null, can serve several."""
+    given = {"--log-file": options.log_file, "--events": options.events, "--timeline": options.timeline}
+    flags: dict[Path, str] = {}
+    for flag, path in given.items():
+        if path is None or (path.exists() and not path.is_file()) or (flag == "--log-file" and str(path) == "-"):
+            continue
+        other = flags.setdefault(path.resolve(), flag)
+        if other != flag:
+            raise click.UsageError(f"{other} and {flag} name the same file, {path}.")
 
 
 def _silence_other_loggers() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,17 +77,17 @@ def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str
     """
     if not PROJECT.exists():
         return {}
-    path, seen = PROJECT.resolve(), _Confirmed(state_folder("orchestrator-client") / "projects.json")
+    path, kept = PROJECT.resolve(), state_folder("orchestrator-client") / "projects.json"
     document = read_document(path)
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-    if seen.read().get(str(path)) != digest:
+    if read_state(kept).get(str(path)) != digest:
         if confirm is None:
             say(f"{path} is not used: nobody has confirmed its servers. Confirm them on a terminal, or use --config.")
             return {}
         lines = "\n".join(f"  {name}: {reached_by}" for name, reached_by in described(document))
         if not confirm(f"{path} has servers for this folder:\n{lines}\nStart and use them, now and later?"):
             return {}
-        seen.add(str(path), digest)
+        write_state(kept, read_state(kept) | {str(path): digest})
     return servers_in(document, path, say)
 
 
@@ -148,24 +149,19 @@ def servers_of_host(host: str) -> tuple[Path, Mapping[str, Any]]:
     return path, found
 
 
-class _Confirmed:
-    """The projects that were confirmed: the digest of each file, by its path."""
+def read_state(file: Path) -> dict[str, Any]:
+    """The object in a file of the state folder; an empty one if the file cannot be read."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
 
-    def read(self) -> dict[str, str]:
-        try:
-            found = json.loads(self._file.read_text(encoding="utf-8"))
-            return {str(path): str(digest) for path, digest in found.items()}
-        except (OSError, ValueError, AttributeError):
-            return {}
-
-    def add(self, path: str, digest: str) -> None:
-        try:
-            replace_own(self._file, json.dumps(self.read() | {path: digest}, indent=2))
-        except OSError:
-            return  # the user has to confirm it the next time too
+def write_state(file: Path, state: Mapping[str, Any]) -> None:
+    """Keep what the user has answered. If that is not possible, they are asked again the next time."""
+    with suppress(OSError):
+        replace_own(file, json.dumps(state, indent=2))
 
 
 def _raw_servers(document: Any) -> Mapping[str, Any]:

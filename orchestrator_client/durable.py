@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from agentloop import Agent, ConfigurationError, RunScope, ToolOutput
 from agentloop.own_files import new_own, state_folder
 from orchestrator_client.options import Options
@@ -40,7 +42,8 @@ class DurableRun:
         run = cls(options.durable_dir or state_folder("orchestrator-client"), secrets.token_hex(6), question, options)
         try:
             run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_own(run.folder / f"{run.id}.json", json.dumps({"question": question, "options": options.to_json()}))
+            stored = TypeAdapter(Options).dump_python(options, mode="json")
+            _write_own(run.folder / f"{run.id}.json", json.dumps({"question": question, "options": stored}))
         except OSError as error:
             raise ConfigurationError(f"Cannot store the run in {run.folder}: {error.strerror}.") from None
         return run
@@ -57,7 +60,8 @@ class DurableRun:
         path = folder / (f"{run_id}.json" if _RUN_ID.fullmatch(run_id) else "none")
         try:
             note = json.loads(path.read_text(encoding="utf-8"))
-            return cls(folder, run_id, str(note["question"]), Options.from_json(note["options"]))
+            options = TypeAdapter(Options).validate_python(note["options"])
+            return cls(folder, run_id, str(note["question"]), options)
         except FileNotFoundError:
             known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
             raise ConfigurationError(f"There is no run {run_id} in {folder}. Runs stored there: {known}.") from None

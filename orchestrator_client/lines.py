@@ -7,12 +7,10 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TextIO
 
 from agentloop import command_line
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, ServerChanged, ServerStarting
-from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import Narrator, clip, starting_text
 
 STDERR_LINE = 500
@@ -34,6 +32,7 @@ class Lines:
     """
 
     shows_text = False
+    """Whether text is shown while it is written."""
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
@@ -60,8 +59,13 @@ class Lines:
     def say(self, text: str) -> None:
         say(text)
 
+    def log(self, line: str) -> None:
+        """Show a line that a started server wrote."""
+        say(line)
+
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
+        """A block in which one question is answered."""
         self._narrator, self._began = Narrator(), time.monotonic()
         waiting = asyncio.create_task(self._report_slow_starts(), name="slow starts")
         try:
@@ -71,11 +75,11 @@ class Lines:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Nothing is drawn here."""
+        """A block in which nothing is drawn, because the user is asked something."""
         yield
 
     async def typed(self) -> str:
-        """Nothing is read here."""
+        """The characters that the user types next while nothing asks for a line: here never."""
         await asyncio.get_running_loop().create_future()
         raise AssertionError("it waits for ever")
 
@@ -85,11 +89,6 @@ class Lines:
             for event in self._starting.values():
                 seconds = time.monotonic() - event.at
                 self._write(starting_text(event.server, is_remote=event.is_remote, seconds=seconds))
-
-    @asynccontextmanager
-    async def server_log(self) -> AsyncIterator[TextIO]:
-        async with server_log(say) as log:
-            yield log
 
 
 def can_ask() -> bool:

@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TextIO
 
 from rich.cells import cell_len
 from rich.console import Console, Group
@@ -23,7 +22,6 @@ from rich.segment import ControlType
 from agentloop.command_line import wrapped
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import BufferedHandler, Event
-from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
@@ -112,13 +110,8 @@ class LiveView:
     async def typed(self) -> str:
         return await self._keys.typed()
 
-    @asynccontextmanager
-    async def server_log(self) -> AsyncIterator[TextIO]:
-        """A file for started servers. Its lines appear above the tree, at most `MAX_LOG` for each question."""
-        async with server_log(self._log) as log:
-            yield log
-
-    def _log(self, line: str) -> None:
+    def log(self, line: str) -> None:
+        """Show a line of a started server above the tree, at most `MAX_LOG` for each question."""
         self._logged += 1
         if self._logged <= MAX_LOG:
             self.say(line)

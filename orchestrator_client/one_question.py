@@ -72,6 +72,8 @@ def answer_one(
         print_result(printable_json(value), wrap=False)
     else:
         print_answer(report, options.policy, say)
+        if report.answer is not None and not ok:
+            say("There is an answer, but a part failed, so the exit status is 1. --policy best-effort makes it 0.")
     return 0 if ok else EXIT_FAILED
 
 
@@ -96,10 +98,8 @@ async def _orchestrate(
             agent = session.orchestrator()
             if run is None:
                 make = prompt_content if is_prompt else question_content
-                attached = await make(question, session.connections)
-                for note in attached.notes:
-                    progress.say(note)
-                await agent.run(Conversation().extend(attached.message), context=context)
+                message = await make(question, session.connections, progress.say)
+                await agent.run(Conversation().extend(message), context=context)
             else:
                 report.settle(await run.answer(agent, context.scope))
         finally:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
-from pydantic import TypeAdapter
 
 from agentloop import Budget, ConfigurationError
 from agentloop.command_line import PROVIDER_HELP, Seconds, Url, Usd, cost_options, log_options, option, together
@@ -65,23 +63,6 @@ class Options:
     def budget(self) -> Budget:
         return Budget(self.max_usd, self.max_tokens, self.max_turns)
 
-    @classmethod
-    def from_json(cls, value: Any) -> Options:
-        """Read what `to_json` returned.
-
-        Raises:
-            ValueError: an option is missing or has a value of another type.
-        """
-        return _form().validate_python(value)
-
-    def to_json(self) -> dict[str, Any]:
-        return dict(_form().dump_python(self, mode="json"))
-
-
-@cache
-def _form() -> TypeAdapter[Options]:
-    return TypeAdapter(Options)
-
 
 WITH_DEFAULTS = (
     "allow",
@@ -106,7 +87,8 @@ WITH_DEFAULTS = (
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _COUNT = click.IntRange(min=0)
-_SERVERS, _MODELS, _LIMITS, _OUTPUT, _DURABLE = "Servers", "Models", "Limits", "Output", "Runs that can be resumed"
+_servers, _models, _limits = partial(option, "Servers"), partial(option, "Models"), partial(option, "Limits")
+_output, _durable = partial(option, "Output"), partial(option, "Runs that can be resumed")
 
 
 def _read_env(path: Path | None) -> None:
@@ -119,15 +101,13 @@ def _read_env(path: Path | None) -> None:
         raise click.UsageError(str(error)) from None
 
 
-config_file = option(
-    _SERVERS,
+config_file = _servers(
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="A file with `mcpServers`, in the format of Claude Desktop.",
 )
-env_file = option(
-    _SERVERS,
+env_file = _servers(
     "--env-file",
     type=_FILE,
     is_eager=True,
@@ -135,22 +115,20 @@ env_file = option(
     callback=lambda _context, _parameter, path: _read_env(path),
     help="Read environment variables from this file, such as .env. Variables that are set already keep their value.",
 )
-no_browser = option(
-    _SERVERS, "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
+no_browser = _servers(
+    "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
 )
 which_servers = together(
     config_file,
     env_file,
-    option(
-        _SERVERS,
+    _servers(
         "--server",
         "servers",
         multiple=True,
         metavar="NAME|URL|COMMAND",
         help="Use this server: a name from --config, a URL, or a command to start. Can be repeated.",
     ),
-    option(
-        _SERVERS,
+    _servers(
         "--connect-timeout",
         type=Seconds(least=0.1),
         default=CONNECT_TIMEOUT,
@@ -158,139 +136,124 @@ which_servers = together(
     ),
 )
 new_server = together(
-    option(_SERVERS, "--env", "env", multiple=True, metavar="NAME=VALUE", help="A variable for the command."),
-    option(_SERVERS, "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL."),
-    option(
-        _SERVERS,
+    _servers("--env", "env", multiple=True, metavar="NAME=VALUE", help="A variable for the command."),
+    _servers("--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL."),
+    _servers(
         "--transport",
         type=click.Choice(["http", "sse"]),
         help="The transport of the URL.  [default: http]",
         show_default=False,
     ),
-    option(
-        _SERVERS,
+    _servers(
         "--from",
         "source",
         metavar="PROGRAM|FILE",
         help="Take servers from claude-desktop, claude-code, cursor or vscode, or from a file in their format.",
     ),
-    option(_SERVERS, "--force", is_flag=True, help="Replace a server of the same name."),
+    _servers("--force", is_flag=True, help="Replace a server of the same name."),
 )
-as_json = option(_OUTPUT, "--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+as_json = _output("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 output_files = together(
-    option(_OUTPUT, "--quiet", is_flag=True, help="Show no progress on stderr."),
-    option(_OUTPUT, "--events", type=_FILE, help="Record every event in this file, as JSON lines."),
-    option(_OUTPUT, "--timeline", type=_FILE, help="Write a timeline of the run to this file, as one HTML page."),
-    option(_OUTPUT, "--force", is_flag=True, help="Let --events and --timeline overwrite files of any kind."),
+    _output("--quiet", is_flag=True, help="Show no progress on stderr."),
+    _output("--events", type=_FILE, help="Record every event in this file, as JSON lines."),
+    _output("--timeline", type=_FILE, help="Write a timeline of the run to this file, as one HTML page."),
+    _output("--force", is_flag=True, help="Let --events and --timeline overwrite files of any kind."),
     *log_options(),
 )
-durable_dir = option(
-    _DURABLE, "--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="The folder in which runs are stored."
+durable_dir = _durable(
+    "--durable-dir", type=_FOLDER, envvar="ORCHESTRATOR_RUNS", help="The folder in which runs are stored."
 )
 timeline_output = together(
-    option(_OUTPUT, "-o", "--output", type=_FILE, help="The page to write.  [default: RECORDING, ending in .html]"),
-    option(_OUTPUT, "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline."),
+    _output("-o", "--output", type=_FILE, help="The page to write.  [default: RECORDING, ending in .html]"),
+    _output("--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline."),
 )
 all_options = together(
-    option(
-        _SERVERS,
+    _servers(
         "--agent",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         metavar="FILE",
         help="Let the agent of this Markdown file orchestrate, with the MCP servers it names.",
     ),
     which_servers,
-    option(_SERVERS, "--local", is_flag=True, help="Run all tools in this process, without servers."),
-    option(
-        _SERVERS,
+    _servers("--local", is_flag=True, help="Run all tools in this process, without servers."),
+    _servers(
         "--allow",
         multiple=True,
         metavar="PATTERN",
         help="Allow tools of untrusted servers to change things: a name, server__name, or a pattern such as git_*. Can "
         "be repeated.",
     ),
-    option(
-        _SERVERS,
+    _servers(
         "--deny",
         multiple=True,
         metavar="PATTERN",
         help="Do not use these tools of servers: a name, server__name, or a pattern. Can be repeated.",
     ),
-    option(
-        _SERVERS,
+    _servers(
         "--prompt",
         metavar="SERVER:PROMPT",
         help="Ask with this prompt of a server. The words of the command line are its arguments, each NAME=VALUE.",
     ),
-    option(
-        _SERVERS,
+    _servers(
         "--tool-search",
         type=click.Choice(["auto", "local", "never"]),
         default="auto",
         help="Where to search for tools if there are too many to list: in Anthropic's API if possible (auto), or here.",
     ),
-    option(
-        _SERVERS,
+    _servers(
         "--max-calls",
         type=click.IntRange(min=1),
         default=MAX_CALLS,
         help="Concurrent calls to each server; further calls wait.",
     ),
-    option(
-        _MODELS,
+    _models(
         "--model",
         envvar="ORCHESTRATOR_MODEL",
         default=ORCHESTRATOR_MODEL,
         help="The model that splits the question and delegates its parts.",
     ),
-    option(
-        _MODELS,
+    _models(
         "--calculator-model",
         envvar="CALCULATOR_MODEL",
         default=CALCULATOR_MODEL,
         help="The model of the calculator agents.",
     ),
-    option(
-        _MODELS,
+    _models(
         "--base-url",
         type=Url(),
         metavar="URL",
         help="The server of the model, for example a local one without a key.",
     ),
-    option(_MODELS, "--provider", type=click.Choice(PROVIDERS), default="anthropic", help=PROVIDER_HELP),
-    option(_MODELS, "--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model."),
-    option(
-        _LIMITS,
+    _models("--provider", type=click.Choice(PROVIDERS), default="anthropic", help=PROVIDER_HELP),
+    _models("--offline", is_flag=True, help="Use the built-in reader: fixed rules, not a language model."),
+    _limits(
         "--max-usd",
         type=Usd(),
         help="What the run and its agents may cost, in US dollars, estimated from list prices.",
     ),
-    option(_LIMITS, "--max-tokens", type=_COUNT, help="Tokens of all prompts and answers, including the agents'."),
-    option(_LIMITS, "--max-turns", type=_COUNT, help="Turns of all models, including the agents'."),
-    option(_LIMITS, "--deadline", type=Seconds(), help="Seconds the run may take; in a chat, each question."),
-    option(
-        _LIMITS,
+    _limits("--max-tokens", type=_COUNT, help="Tokens of all prompts and answers, including the agents'."),
+    _limits("--max-turns", type=_COUNT, help="Turns of all models, including the agents'."),
+    _limits("--deadline", type=Seconds(), help="Seconds the run may take; in a chat, each question."),
+    _limits(
         "--policy",
         type=click.Choice(["all", "best-effort"]),
         default="all",
         help="Whether a run fails if one part of it fails, or answers with the parts that succeeded.",
     ),
-    option(
-        _LIMITS,
+    _limits(
         "--no-early-tool-calls",
         is_flag=True,
         help="Start tool calls only when the model's message is complete.",
     ),
-    *cost_options(_LIMITS),
+    *cost_options("Limits"),
     as_json,
     output_files,
-    option(
-        _LIMITS,
+    _limits(
         "--answers",
         type=_FILE,
         help="Answer questions of agents from this JSON file, for scripts: an object of patterns and answers.",
     ),
-    option(_OUTPUT, "--demo", is_flag=True, help="Ask a sample question about three stores."),
-    option(_DURABLE, "--durable", is_flag=True, help="Store the run, so that `resume` can finish it after a crash."),
+    _output("--demo", is_flag=True, help="Ask a sample question about three stores."),
+    _durable("--durable", is_flag=True, help="Store the run, so that `resume` can finish it after a crash."),
     durable_dir,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Self, TextIO
 
 from agentloop import Agent, Limits, Tool
@@ -13,11 +14,13 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.content import READ_RESOURCE
 from agentloop.mcp.client.instructions import quoted_instructions
+from agentloop.mcp.client.naming import Offer, name_tools
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn
 from agentloop.mcp.client.resources import LIST_RESOURCES, resource_tools
 from agentloop.mcp.client.servers import CONNECT_TIMEOUT, Servers
 from agentloop.model import ClientSource
+from agentloop.narration import clip
 from agentloop.tool_search import CALL, SEARCH, How, searchable
 from orchestrator_client.approval import Approvals
 from orchestrator_client.login import TerminalBrowser, login_of, logins, sign_in, why_down
@@ -56,6 +59,8 @@ class Setup:
     fallback_servers: Collection[str] = ()
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
+    must_match: Sequence[str] = ()
+    """The patterns of `deny` that are reported if they match no tool."""
     tool_search: How = "local"
     """How the model finds tools when there are too many to list."""
     connect_timeout: float = CONNECT_TIMEOUT
@@ -115,7 +120,9 @@ class Session(Servers):
             ConfigurationError: no server could be reached and there are no local fallbacks for one.
         """
         setup = self._setup
-        tools = [*self.tools, *resource_tools([each for each in self.connections if each.is_up])]
+        tools = self.tools
+        self._report_unmatched()
+        tools += resource_tools([each for each in self.connections if each.is_up])
         instructions = quoted_instructions(self.connections)
         if setup.approvals is not None:
             setup.approvals.new_conversation()
@@ -152,6 +159,16 @@ class Session(Servers):
 
     def why_down(self, connection: Connection) -> str:
         return why_down(connection)
+
+    def _report_unmatched(self) -> None:
+        """Report the patterns that match no tool: the user believes that a tool is left out, and it is not."""
+        up = [each for each in self.connections if each.is_up]
+        named = zip(up, name_tools([Offer(each.name, [tool.name for tool in each.tools]) for each in up]), strict=True)
+        offered = [(names, tool.name) for server, names in named for tool in server.tools]
+        for pattern in self._setup.must_match:
+            is_local = any(fnmatchcase(tool.name, pattern) for tool in self._setup.fallbacks)
+            if not is_local and not any(names.is_denied(name, [pattern]) for names, name in offered):
+                self.warn(f"--deny {clip(pattern, 80)} matches no tool of the servers that are up.")
 
     async def _signed_in(self, connection: Connection) -> Connection:
         """Let the user log in, and connect again. The same connection if nobody is there or the login failed."""

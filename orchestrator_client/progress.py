@@ -6,11 +6,12 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, TypeAlias
 
-from agentloop.events import Event, EventHandler
+from agentloop.events import EventHandler
+from agentloop.mcp.client.server_log import server_log
 from agentloop.model import prepare
 from agentloop.own_files import state_folder
 from orchestrator_client.approval import Approvals
@@ -19,32 +20,10 @@ from orchestrator_client.login import TerminalBrowser
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.questions import Questions
 
+if TYPE_CHECKING:
+    from orchestrator_client.live_view import LiveView
 
-class Progress(Protocol):
-    """Shows the events that `on_event` receives, and other messages with `say`."""
-
-    shows_text: bool
-    """Whether text is shown while it is written."""
-
-    def on_event(self, event: Event) -> None: ...
-
-    def say(self, text: str) -> None: ...
-
-    def shown(self) -> AbstractAsyncContextManager[None]:
-        """A block in which one question is answered."""
-        ...
-
-    def paused(self) -> AbstractAsyncContextManager[None]:
-        """A block in which nothing is drawn, because the user is asked something."""
-        ...
-
-    async def typed(self) -> str:
-        """The characters that the user types next while nothing asks for a line."""
-        ...
-
-    def server_log(self) -> AbstractAsyncContextManager[TextIO]:
-        """A block with a file to which started servers may write."""
-        ...
+Progress: TypeAlias = "Lines | LiveView"
 
 
 def progress_on_stderr(*, is_quiet: bool) -> Progress:
@@ -76,7 +55,7 @@ async def connected(
     preparing = asyncio.create_task(asyncio.to_thread(prepare))
     try:
         async with (
-            progress.server_log() as log,
+            server_log(progress.log) as log,
             Session(replace(setup, server_log=log), progress.say, on_event) as session,
         ):
             yield session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from agentloop import Bill, ToolOutput, Usage
@@ -19,22 +19,14 @@ class DelegatedCall:
 
     tool: str
     arguments: Mapping[str, Any]
+    served_by: str
     started: float
     finished: float
-    served_by: str
     is_error: bool
     result: str
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "tool": self.tool,
-            "arguments": self.arguments,
-            "served_by": self.served_by,
-            "started": round(self.started, 4),
-            "finished": round(self.finished, 4),
-            "is_error": self.is_error,
-            "result": self.result,
-        }
+        return asdict(self) | {"started": round(self.started, 4), "finished": round(self.finished, 4)}
 
 
 @dataclass

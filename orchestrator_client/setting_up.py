@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
@@ -49,7 +50,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     configuration that has no effect.
 
     Raises:
-        click.UsageError: the configuration of a server, or of the provider, is wrong.
+        ConfigurationError: the configuration of a server, or of the provider, is wrong.
     """
     if options.no_cache:
         os.environ[CACHE_VARIABLE] = "off"
@@ -59,10 +60,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         prices.register_file(options.prices)
         os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
     choose = partial(choose_model, offline=options.offline, base_url=options.base_url, provider=options.provider)
-    try:
-        orchestrator, calculator = choose(options.model), choose(options.calculator_model)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    orchestrator, calculator = choose(options.model), choose(options.calculator_model)
     for choice in (orchestrator, calculator):
         prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     agent, servers = _agent_and_servers(options, calculator, say, run)
@@ -76,6 +74,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=options.allow,
         deny=options.deny,
+        must_match=options.deny if _is_typed("deny") else (),
         tool_search=_tool_search(options.tool_search, orchestrator),
         connect_timeout=options.connect_timeout,
         max_calls=options.max_calls,
@@ -84,6 +83,12 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         agent=replace(agent, model=orchestrator.model) if agent is not None and orchestrator.offline else agent,
     )
     return setup, orchestrator.notice
+
+
+def _is_typed(option: str) -> bool:
+    """Whether the option is on the command line. The defaults of the user's file hold for servers of all runs."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _tool_search(given: str, model: ModelChoice) -> How:
@@ -106,11 +111,8 @@ def _agent_and_servers(
         return None, {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
     from orchestrator_client.agent_file import read_agent  # noqa: PLC0415 - needs a YAML parser
 
-    try:
-        configured = {} if options.config is None else read_config(options.config, say)
-        agent, servers = read_agent(options.agent, configured, say)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    configured = {} if options.config is None else read_config(options.config, say)
+    agent, servers = read_agent(options.agent, configured, say)
     if options.servers or (options.config is not None and not servers):
         servers |= servers_from(options.config, options.servers, calculator, say, run)
     return agent, {} if options.local else servers
@@ -129,20 +131,17 @@ def servers_from(
     a line for each key of the configuration that has no effect.
 
     Raises:
-        click.UsageError: the configuration of a server is wrong.
+        ConfigurationError: the configuration of a server is wrong.
     """
     own = own_server(_own_env(calculator, run))
     servers = [_by_name_if_own(each) for each in servers]
-    try:
-        if config is not None:
-            configured = read_config(config, say)
-            chosen = servers_to_use(servers, configured, own)
-        else:
-            configured = _configured(servers, say)
-            chosen = servers_to_use(servers, {**own, **configured}, own)
-        _check_commands(chosen, configured)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+    if config is not None:
+        configured = read_config(config, say)
+        chosen = servers_to_use(servers, configured, own)
+    else:
+        configured = _configured(servers, say)
+        chosen = servers_to_use(servers, {**own, **configured}, own)
+    _check_commands(chosen, configured)
     return chosen
 
 

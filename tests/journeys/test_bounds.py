@@ -81,6 +81,16 @@ def test_the_policy_decides_whether_a_failed_part_fails_the_run(policy: str, cod
     assert failed["result"] == "calculator_assistant has no answer: not this"
 
 
+@pytest.mark.requirement("policy")
+@pytest.mark.parametrize(("policy", "code"), [("all", 1), ("best-effort", 0)])
+def test_a_failed_run_with_an_answer_says_why_its_exit_status_is_1(policy: str, code: int) -> None:
+    with ScriptedMessages(Api(failing=frozenset({2}))) as server:
+        env = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "scripted"}
+        result = invoke("--policy", policy, env=env)
+    assert (result.exit_code, result.stdout) == (code, "all done\n")
+    assert ("There is an answer, but a part failed, so the exit status is 1." in result.stderr) is (code == 1)
+
+
 def test_with_best_effort_the_finished_parts_are_the_answer_of_a_run_that_was_cut_short() -> None:
     with ScriptedMessages(Api()) as server:
         env = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "scripted"}

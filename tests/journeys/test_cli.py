@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +88,16 @@ def test_the_reason_why_there_is_no_answer_is_printed_once(scripted_messages: Ca
     (line,) = result.stderr.splitlines()
     assert line.count("Division by zero: b is 0. Check the divisor.") == 1
     assert "ANTHROPIC_API_KEY" not in line
+
+
+def test_a_typed_deny_that_matches_nothing_is_reported_and_one_of_the_defaults_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "orchestrator-client" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("[defaults]\ndeny = ['git_reset']\n")
+    asked = ("--local", "--quiet", "What is 2 + 3?")
+    typed = invoke("--deny", "pow", "--deny", "power", *asked, XDG_CONFIG_HOME=str(tmp_path))
+    assert typed.stderr.splitlines() == ["--deny pow matches no tool of the servers that are up."]
+    assert invoke(*asked, XDG_CONFIG_HOME=str(tmp_path)).stderr == ""
 
 
 @pytest.mark.requirement("json")

@@ -60,6 +60,8 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
         "--timeline notes.txt 1",
         "Cannot write the timeline to notes.txt: The file exists and is not one of ours.",
     ),
+    (client, "--log-file new.txt --events ./new.txt 1", "--log-file and --events name the same file, new.txt."),
+    (client, "--events new.txt --timeline new.txt 1", "--events and --timeline name the same file, new.txt."),
     (client, "--durable --durable-dir notes.txt/x 1", "Cannot store the run in notes.txt/x: Not a directory."),
     (client, "resume --durable-dir . 0123456789ab", "There is no run 0123456789ab in "),
     (server, "--publish no_module_of_this_name:agent", "there is no module no_module_of_this_name in this folder"),

@@ -2,12 +2,14 @@
 
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from agentloop.mcp.client.hosts import config_files
 from tests.in_process import server
 from tests.processes import SERVER, OwnedClient, environment, run
 
@@ -197,6 +199,14 @@ def test_permissions_are_kept_and_a_new_file_is_the_owners_alone(tmp_path: Path)
     install(tmp_path, "claude-code")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert stat.S_IMODE((tmp_path / PLACES["claude-code"]).stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it imitates Windows")
+def test_windows_without_appdata_has_the_usual_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("APPDATA", raising=False)
+    assert config_files()["claude-desktop"] == tmp_path / "AppData/Roaming/Claude/claude_desktop_config.json"
 
 
 def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:

@@ -45,6 +45,19 @@ def test_the_calculators_server_is_known_by_its_options(args: list[str], *, is_i
     assert is_calculator(entry) is is_it
 
 
+async def test_a_pattern_that_matches_no_tool_of_a_server_is_reported() -> None:
+    entry = raw(tools=[{"name": "git_log", "inputSchema": {"type": "object"}}]).entry
+    lines: list[str] = []
+    patterns = ["git_*", "raw__git_log", "git-*", "raw__log"]
+    with ScriptedMessages([]) as model:
+        setup = Setup("some-model", model.client, {"raw": entry}, [], deny=patterns, must_match=patterns)
+        async with Session(setup, lines.append) as session:
+            session.orchestrator()
+    assert [line for line in lines if "matches no" in line] == [
+        f"--deny {pattern} matches no tool of the servers that are up." for pattern in ("git-*", "raw__log")
+    ]
+
+
 async def test_a_model_without_any_tools_answers_by_itself() -> None:
     with ScriptedMessages([says("fine")]) as model:
         async with session(model, capabilities={}) as servers:
@@ -80,7 +93,7 @@ async def test_the_resources_of_all_pages_can_be_attached() -> None:
 
 
 def test_results_are_not_printed_whole_when_there_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    part = DelegatedCall("dump", {}, 0.0, 1.0, "raw", is_error=False, result="x" * 100_000)
+    part = DelegatedCall("dump", {}, "raw", 0.0, 1.0, is_error=False, result="x" * 100_000)
     print_answer(Report([part], error="no budget"), "all", lambda _line: None)
     shown = capsys.readouterr().err
     assert len(shown) < RESULT_SHOWN + 200

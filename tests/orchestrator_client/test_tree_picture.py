@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from agentloop import Usage
+from agentloop.mcp.client.server_log import server_log
 from agentloop.observers.live import rows
 from agentloop.observers.timeline import CallRecord, RunRecord, Timeline
 from agentloop.usage import ModelUsage
@@ -81,7 +82,7 @@ def test_amounts_are_short_and_say_nothing_where_nothing_is_known() -> None:
 
 @pytest.mark.requirement("live-calm")
 async def test_what_servers_say_is_shown_line_by_line_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:
-    async with LiveView().server_log() as log:
+    async with server_log(LiveView().log) as log:
         log.write("\x1b[2Jfirst\n" + "".join(f"line {number}\n" for number in range(10 * MAX_LOG)))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == MAX_LOG + 1

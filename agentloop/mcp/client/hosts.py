@@ -15,7 +15,7 @@ def config_files() -> Mapping[str, Path]:
     if sys.platform == "darwin":
         desktop = home / "Library/Application Support"
     elif sys.platform == "win32":
-        desktop = Path(os.environ["APPDATA"])
+        desktop = Path(os.environ.get("APPDATA") or home / "AppData/Roaming")
     return {
         "claude-desktop": desktop / "Claude/claude_desktop_config.json",
         "claude-code": home / ".claude.json",
