@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Self, TextIO
 
 from agentloop import Agent, Limits, Tool
@@ -97,6 +98,11 @@ class Session(Servers):
             allow=setup.allow,
             deny=setup.deny,
             ask=None if setup.approvals is None else setup.approvals.permit,
+            connect_timeout=setup.connect_timeout,
+            server_log=setup.server_log,
+            max_calls=setup.max_calls,
+            keys=setup.keys,
+            login_of=partial(login_of, store=setup.logins, browser=setup.browser),
             warn=warn,
             on_event=on_event,
         )
@@ -141,20 +147,6 @@ class Session(Servers):
             client=setup.client,
             effort="medium",
             early_tool_calls=setup.early_tool_calls,
-        )
-
-    def connection(self, name: str, entry: ServerEntry) -> Connection:
-        setup = self._setup
-        return Connection(
-            name,
-            entry,
-            connect_timeout=setup.connect_timeout,
-            server_log=setup.server_log,
-            max_calls=setup.max_calls,
-            keys=setup.keys,
-            login=login_of(name, entry, setup.logins, browser=setup.browser),
-            changed=self.report,
-            tools_changed=self.on_tools_changed,
         )
 
     def why_down(self, connection: Connection) -> str:

@@ -14,8 +14,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mcp.shared.dispatcher import ProgressFnT
-
 from agentloop import QuestionHandler
 from agentloop.limits import TimeLimit
 from agentloop.mcp.client.delegated_call import Delegation
@@ -82,18 +80,6 @@ class CallState:
                 yield
         finally:
             self.last_activity = time.monotonic()
-
-
-class Progress:
-    """Progress of a call, which also shows that the server is alive."""
-
-    def __init__(self, state: CallState, report: ProgressFnT) -> None:
-        self._state = state
-        self._report = report
-
-    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
-        self._state.on_activity()
-        await self._report(progress, total, message)
 
 
 current_call: ContextVar[CallState | None] = ContextVar("current_call", default=None)

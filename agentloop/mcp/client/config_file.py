@@ -77,9 +77,13 @@ def read_document(path: Path) -> Any:
     Raises:
         ConfigurationError: the file cannot be read, or is not of that kind; says where.
     """
-    text = _text_of(path)
     try:
+        text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text) if path.suffix == ".toml" else parse_json(text, path)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the configuration {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"Cannot read the configuration {path}: byte {error.start} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
     except RecursionError:
@@ -92,19 +96,14 @@ def servers_in(document: Any, path: Path, warn: Warn, *, expand: bool = True) ->
     Raises:
         ConfigurationError: an entry is wrong, or a variable is not set. Without `expand`, variables stay as they are.
     """
+    given = document if isinstance(document, dict) else {}
+    key = "servers" if "servers" in given and "mcpServers" not in given else "mcpServers"
+    if key not in given:
+        raise ConfigurationError(f"{path}: {key}: is missing")
     try:
-        return _servers(document, path, warn, expand=expand)
+        return read_entries(given[key], path, warn, key=key, expand=expand)
     except RecursionError:
         raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
-
-
-def _servers(config: Any, path: Path, warn: Warn, *, expand: bool) -> dict[str, ServerEntry]:
-    key = "servers" if isinstance(config, dict) and "mcpServers" not in config and "servers" in config else "mcpServers"
-    servers = config.get(key) if isinstance(config, dict) else None
-    if not isinstance(servers, dict):
-        problem = "an object with the servers is needed" if config and key in config else "is missing"
-        raise ConfigurationError(f"{path}: {key}: {problem}")
-    return read_entries(servers, path, warn, key=key, expand=expand)
 
 
 def read_entries(
@@ -125,18 +124,9 @@ def read_entries(
     return {
         name: value
         if isinstance(value, ServerEntry)
-        else _entry(value, place, f"{key}.{_checked_name(name, place, key)}", warn, expand=expand)
+        else _entry(value, f"{place}: {key}.{_checked_name(name, place, key)}", warn, expand=expand)
         for name, value in servers.items()
     }
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(f"Cannot read the configuration {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"Cannot read the configuration {path}: byte {error.start} is not UTF-8") from None
 
 
 def parse_json(text: str, path: Path) -> Any:
@@ -187,30 +177,24 @@ def _checked_name(name: str, path: Path | str, key: str) -> str:
     return name
 
 
-def _entry(value: Any, path: Path | str, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
+def _entry(value: Any, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
     if not isinstance(value, dict):
-        raise ConfigurationError(f"{path}: {place}: an object is needed")
+        raise ConfigurationError(f"{place}: an object is needed")
     value = {key: each for key, each in value.items() if each is not None}
+    keys = [key for key in _EXPANDED if key in value and expand]
+    expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in keys}
+    _check_keys(expanded, place)
+    if expand and "envFile" in expanded:
+        env = expanded.get("env") or {}
+        from_file = read_env_file(expanded["envFile"], f"{place}.envFile")
+        expanded["env"] = from_file | env if isinstance(env, dict) else env
     try:
-        keys = [key for key in _EXPANDED if key in value and expand]
-        expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in keys}
-        _check_keys(expanded, place)
-        if expand and "envFile" in expanded:
-            env = expanded.get("env") or {}
-            from_file = _env_file(expanded["envFile"], f"{place}.envFile")
-            expanded["env"] = from_file | env if isinstance(env, dict) else env
         entry = ServerEntry.model_validate(expanded)
-    except _EntryError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {place}{_described(error)}") from None
+        raise ConfigurationError(f"{place}{_described(error)}") from None
     for line in _without_effect(value, entry):
-        warn(f"{path}: {place}: {line}")
+        warn(f"{place}: {line}")
     return entry
-
-
-class _EntryError(Exception):
-    """What is wrong with an entry, with its place."""
 
 
 def _described(error: ValidationError) -> str:
@@ -227,7 +211,7 @@ def _check_keys(entry: Mapping[str, Any], place: str) -> None:
     for names in _FIELDS:
         given = [name for name in names if name in entry]
         if len(given) > 1:
-            raise _EntryError(f"{place}: `{given[0]}` and `{given[1]}` mean the same; give one of them")
+            raise ConfigurationError(f"{place}: `{given[0]}` and `{given[1]}` mean the same; give one of them")
 
 
 def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[str]:
@@ -244,34 +228,26 @@ def _without_effect(value: Mapping[str, Any], entry: ServerEntry) -> Iterable[st
         yield f"`timeout` is in milliseconds; less than {SHORTEST_TIMEOUT:.0f} has no effect"
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """The variables of a file with `NAME=VALUE` lines.
+def read_env_file(path: Any, place: str = "--env-file") -> dict[str, str]:
+    """The variables of a file with `NAME=VALUE` lines. `place` says in messages where the file is named.
 
     Raises:
-        ConfigurationError: it cannot be read, or a line is wrong.
+        ConfigurationError: `path` is not a path, the file cannot be read, or a line is wrong.
     """
+    if not isinstance(path, str | Path):
+        raise ConfigurationError(f"{place}: a string is needed")
     try:
-        return _env_file(str(path), "--env-file")
-    except _EntryError as error:
-        raise ConfigurationError(str(error)) from None
-
-
-def _env_file(value: Any, place: str) -> dict[str, str]:
-    """The variables of a file with `NAME=VALUE` lines."""
-    if not isinstance(value, str):
-        raise _EntryError(f"{place}: a string is needed")
-    try:
-        lines = Path(value).read_text(encoding="utf-8-sig").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise _EntryError(f"{place}: cannot read {value}: {reason}") from None
+        raise ConfigurationError(f"{place}: cannot read {path}: {reason}") from None
     found: dict[str, str] = {}
     for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):
             continue
         setting = _SETTING.fullmatch(line)
         if setting is None:
-            raise _EntryError(f"{place}: {value}:{number}: NAME=VALUE is needed")
+            raise ConfigurationError(f"{place}: {path}:{number}: NAME=VALUE is needed")
         text = setting["value"]
         is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
         found[setting["name"]] = text[1:-1] if is_quoted else text
@@ -286,14 +262,14 @@ def _expanded(value: Any, place: str) -> Any:
     if not isinstance(value, str):
         return value
     if "\0" in value:
-        raise _EntryError(f"{place}: has a NUL character")
+        raise ConfigurationError(f"{place}: has a NUL character")
     return _VARIABLE.sub(lambda found: _value(found, place), value)
 
 
 def _value(found: re.Match[str], place: str) -> str:
     host, name = found["host"], found["name"]
     if host not in (None, "env:"):
-        raise _EntryError(
+        raise ConfigurationError(
             f"{place}: ${{{host}{name}}} is known to VS Code only; use an environment variable, ${{NAME}}"
         )
     known = {
@@ -306,6 +282,6 @@ def _value(found: re.Match[str], place: str) -> str:
     value = os.environ.get(name, known.get(name) if host is None else None)
     if value is None or (value == "" and found["default"]):
         if not found["default"]:
-            raise _EntryError(f"{place}: the environment variable {name} is not set.")
+            raise ConfigurationError(f"{place}: the environment variable {name} is not set.")
         return found["text"]
     return value

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 from mcp import Client
@@ -23,8 +22,7 @@ from mcp.types import Tool as McpTool
 
 from agentloop import ToolError, ToolUnavailable
 from agentloop.dispatch import cancel_and_wait
-from agentloop.mcp.client.admission import Admission
-from agentloop.mcp.client.breaker import Breaker, State
+from agentloop.mcp.client.breaker import Admission, Breaker, State
 from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
@@ -107,9 +105,7 @@ class Connection:
             raise
         return self
 
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         self._leaving.set()
         self._lost.set()
         if self._owner is not None:

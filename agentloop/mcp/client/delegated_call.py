@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
@@ -59,9 +58,7 @@ class Delegation:
         self.events = EventReceiver(self._context.scope, self._server, is_trusted=self._is_trusted, share=self._share)
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.events.close()
         bill = self._bill or self._bill_so_far()
         if not self._is_trusted:

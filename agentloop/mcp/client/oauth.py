@@ -72,10 +72,9 @@ class ServerLogin(httpx2.Auth):
         self._settings = settings
         self._browser = browser
         self._at_once = at_once
-        self._tokens = _Tokens(store, address)
+        self._tokens = _Tokens(store, address, _registered_by_hand(settings))
         self._provider = _provider(settings, address, self._tokens, self._show, self._result)
-        self._context = self._provider.context
-        self._tokens.bind(self._context)
+        self._context = self._tokens.context = self._provider.context
         self._lock = asyncio.Lock()
         self._callback: LoopbackCallback | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -167,7 +166,7 @@ class ServerLogin(httpx2.Auth):
             outgoing = await anext(flow)
             while outgoing is not request or not self._has_other_token(before):
                 if outgoing is request and before is not None and self._context.current_tokens is None:
-                    self._tokens.forget()
+                    self._tokens.login = None
                 if outgoing is not request:
                     response = yield outgoing
                 elif refused is None:
@@ -248,24 +247,22 @@ class ServerLogin(httpx2.Auth):
 
 
 class _Tokens:
-    """The SDK's `TokenStorage` on a `LoginStore`. It also keeps and restores what the SDK's context forgets."""
+    """The SDK's `TokenStorage` on a `LoginStore`. It also keeps and restores what the SDK's `context` forgets.
 
-    def __init__(self, store: LoginStore, address: str) -> None:
+    `client` is one that was registered by hand.
+    """
+
+    context: OAuthContext
+
+    def __init__(self, store: LoginStore, address: str, client: OAuthClientInformationFull | None) -> None:
         self.login: Login | None = None
         self.not_kept: str | None = None
         self.is_loaded = False
         self._store = store
         self._address = address
         self._last_read: OAuthToken | None = None
-        self._client: OAuthClientInformationFull | None = None
-        self._is_fixed = False
-
-    def bind(self, context: OAuthContext) -> None:
-        self._context = context
-
-    def registered_as(self, client: OAuthClientInformationFull) -> None:
-        """Use a client that was registered by hand."""
-        self._client, self._is_fixed = client, True
+        self._client = client
+        self._is_fixed = client is not None
 
     async def load(self) -> None:
         """Take over the stored login if it is another one than before."""
@@ -275,7 +272,7 @@ class _Tokens:
             return
         self.login, self._last_read = login, login.tokens
         self._client = self._client if self._is_fixed else login.client
-        context = self._context
+        context = self.context
         context.current_tokens, context.token_expiry_time = login.tokens, login.expires_at
         context.client_info = self._client
         context.protected_resource_metadata, context.oauth_metadata = login.resource, login.authorization_server
@@ -285,16 +282,12 @@ class _Tokens:
     async def get_tokens(self) -> OAuthToken | None:
         return None if self.login is None else self.login.tokens
 
-    def forget(self) -> None:
-        """The token cannot be used or refreshed any more."""
-        self.login = None
-
     def forget_client(self) -> None:
         """The registered client cannot be used for what is wanted now."""
-        self._client = self._context.client_info = None
+        self._client = self.context.client_info = None
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
-        context = self._context
+        context = self.context
         self.login = Login(
             address=self._address,
             tokens=tokens,
@@ -329,17 +322,18 @@ def _provider(
     if settings.grant == MACHINE:
         return _machine(settings, address, tokens)
     metadata = OAuthClientMetadata(redirect_uris=[AnyUrl(f"http://{HOST}{PATH}")], client_name=CLIENT_NAME)
-    provider = OAuthClientProvider(address, metadata, tokens, show, result, settings.client_metadata_url)
-    if settings.client_id is not None:
-        tokens.registered_as(
-            OAuthClientInformationFull(
-                client_id=settings.client_id,
-                client_secret=settings.client_secret,
-                token_endpoint_auth_method=settings.token_endpoint_auth_method if settings.client_secret else "none",
-                issuer=settings.issuer,
-            )
-        )
-    return provider
+    return OAuthClientProvider(address, metadata, tokens, show, result, settings.client_metadata_url)
+
+
+def _registered_by_hand(settings: OAuthSettings) -> OAuthClientInformationFull | None:
+    if settings.client_id is None or settings.grant == MACHINE:
+        return None
+    return OAuthClientInformationFull(
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        token_endpoint_auth_method=settings.token_endpoint_auth_method if settings.client_secret else "none",
+        issuer=settings.issuer,
+    )
 
 
 def _machine(settings: OAuthSettings, address: str, tokens: _Tokens) -> OAuthClientProvider:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import shlex
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from agentloop import (
     ConfigurationError,
     Limits,
     Tool,
+    ToolError,
     ToolOutput,
     ToolSpec,
     ToolUnavailable,
@@ -32,7 +34,6 @@ from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import output_of
 from agentloop.mcp.client.delegated_call import Delegation, Share
 from agentloop.mcp.client.naming import Offer, ServerNames, name_tools
-from agentloop.mcp.client.permissions import Permit, needs_permission, refusal
 from agentloop.mcp.client.repair import STRUCTURED
 from agentloop.mcp.client.sdk_session import CALL_TIMEOUT, ServerBusy
 from agentloop.narration import LINE, clip
@@ -44,6 +45,9 @@ Ask = Callable[[Connection, str, str, Mapping[str, Any]], Awaitable[None]]
 
 Raises `ToolError` if the call is not allowed.
 """
+
+Permit = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""Receives the arguments of a call, and raises `ToolError` if it is not allowed."""
 
 PATIENCE = 5.0
 """Seconds a call without a fallback waits for its server to come back."""
@@ -116,16 +120,32 @@ def _guarded(  # noqa: PLR0917
     warn: Warn,
     ask: Ask | None,
 ) -> Tool:
-    if not needs_permission(tool.spec, is_trusted=connection.is_trusted):
+    if connection.is_trusted or tool.spec.read_only:
         return tool
     if names.is_allowed(listed, allow) or matches(connection.name, listed, connection.entry.allow):
         return tool
     if ask is None:
-        permit = refusal(tool.name, connection.name, names.to_allow(listed), warn)
+        permit = _refusal(tool.name, connection.name, names.to_allow(listed), warn)
     else:
         permit = partial(ask, connection, listed, tool.name)
     assert isinstance(tool.function, RemoteCall)
     return replace(tool, function=replace(tool.function, permit=permit))
+
+
+def _refusal(name: str, server: str, pattern: str, warn: Callable[[str], None]) -> Permit:
+    """For a tool that nobody can be asked about. `warn` receives the option that would allow it."""
+
+    async def refuse(_arguments: Mapping[str, Any]) -> None:
+        warn(
+            f"{server}: {name} was not called: it may change things, and nobody allowed it. "
+            f"To allow it: --allow {shlex.quote(pattern)} (in Python allow=[{pattern!r}])"
+        )
+        raise ToolError(
+            f"{name} was not called, because it may change things and the user has not allowed it. "
+            "Do not try again. Go on without it, or say what it is needed for."
+        )
+
+    return refuse
 
 
 def _warn_of(problems: Sequence[str], server: str, warn: Warn) -> None:

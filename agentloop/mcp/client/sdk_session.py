@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TextIO, TypeVar, cast
 
 import httpx2
 from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
+from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
@@ -21,6 +23,7 @@ from mcp.types import (
     ElicitResult,
     LoggingMessageNotificationParams,
     RequestParamsMeta,
+    ToolListChangedNotification,
 )
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import ValidationError
@@ -30,18 +33,18 @@ from agentloop.clock_offsets import ClockOffsets
 from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUNS
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
+from agentloop.mcp import sdk_compat
 from agentloop.mcp.client.call_events import AgentExtension, take_last_events
-from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, Progress, current_call
+from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, current_call
 from agentloop.mcp.client.catalog import Catalog, has_resources, read_catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.questions import answered, withdraw
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.required_tasks import call_as_task
-from agentloop.mcp.client.sdk_compat import skip_result_validation
+from agentloop.mcp.client.server_log import write_to
 from agentloop.mcp.client.tasks import TasksClient
-from agentloop.mcp.client.tool_changes import ToolChanges
-from agentloop.mcp.client.transports import Route, Transports
+from agentloop.mcp.client.transports import OnEnd, Route, Transports
 from agentloop.narration import clip
 from agentloop.redaction import without_passwords
 
@@ -63,7 +66,6 @@ _TOO_MANY = 429
 _BUSY = {_TOO_MANY, 503}
 _WORTH_A_LINE = {"warning", "error", "critical", "alert", "emergency"}
 
-OnEnd = Callable[[str], None]
 T = TypeVar("T")
 
 
@@ -83,29 +85,6 @@ class ServerBusy(ToolError):
         self.retry_after = failure.retry_after
         self.was_refused = failure.status == _TOO_MANY
         """Whether the call was certainly not run."""
-
-
-class _LogLines:
-    """Writes a server's log messages at warning and above to `log`, each as a line in which `shown` hides secrets."""
-
-    def __init__(self, name: str, shown: Callable[[str], str], log: TextIO) -> None:
-        self._name = name
-        self._shown = shown
-        self._log = log
-        self._lock = asyncio.Lock()
-
-    async def __call__(self, params: LoggingMessageNotificationParams) -> None:
-        if params.level not in _WORTH_A_LINE:
-            return
-        what = params.data if isinstance(params.data, str) else exact_json.dumps(params.data)
-        source = f"{params.logger}: " if params.logger else ""
-        line = self._shown(f"{self._name}: {params.level}: {source}{what}") + "\n"
-        async with self._lock:
-            await asyncio.to_thread(self._write, line)  # the file may be a pipe that this event loop reads
-
-    def _write(self, line: str) -> None:
-        self._log.write(line)
-        self._log.flush()
 
 
 class SdkSession:
@@ -133,7 +112,8 @@ class SdkSession:
         self._clocks = ClockOffsets()
         self._repair = Repair()
         self._client: Client | None = None
-        self._tool_changes = ToolChanges()
+        self._log_lock = asyncio.Lock()
+        self._tools_announced = asyncio.Event()
         self._calls: set[asyncio.Task[Any]] = set()
         self._states: list[CallState] = []
         self._delegations: dict[str, Delegation] = {}
@@ -166,19 +146,43 @@ class SdkSession:
                 await cancel_and_wait([following])
 
     async def _follow_tools(self) -> None:
-        """Read the list of tools again when the server says that it has changed."""
+        """Read the list of tools again when the server says that it has changed, for as long as the connection lasts.
+
+        Since 2026-07-28 it says so on a stream that the client opens. Over HTTP none is opened: a proxy that cuts it
+        would end the SDK's client with its calls.
+        """
         client = self._client
         assert client is not None
+        while client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
+            await self._tools_announced.wait()
+            self._tools_announced.clear()
+            await self._read_tools_again(client)
+        tools = client.server_capabilities.tools
+        if self.route.transport == "stdio" and (tools is None or tools.list_changed):  # None: it was not asked for them
+            with suppress(MCPError, ListenNotSupportedError, SubscriptionLost, TimeoutError):
+                async with client.listen(tools_list_changed=True) as announcements:
+                    async for _ in announcements:
+                        await self._read_tools_again(client)
 
-        async def read_again() -> None:
-            with suppress(MCPError):
-                catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
-                if catalog != self.catalog:  # some servers announce a change once they are up
-                    self.catalog = catalog
-                    self.on_tools_changed()
+    async def _read_tools_again(self, client: Client) -> None:
+        with suppress(MCPError):
+            catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+            if catalog != self.catalog:  # some servers announce a change once they are up
+                self.catalog = catalog
+                self.on_tools_changed()
 
-        # A stream over HTTP that a proxy cuts would end the SDK's client with its calls.
-        await self._tool_changes.follow(client, read_again, listens=self.route.transport == "stdio")
+    async def _on_message(self, message: object) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self._tools_announced.set()
+
+    async def _on_log(self, server_log: TextIO, params: LoggingMessageNotificationParams) -> None:
+        """Write a message at warning or above to the log, as a line without secrets."""
+        if params.level in _WORTH_A_LINE:
+            what = params.data if isinstance(params.data, str) else exact_json.dumps(params.data)
+            source = f"{params.logger}: " if params.logger else ""
+            line = self._shown(f"{self._name}: {params.level}: {source}{what}")
+            async with self._log_lock:
+                await write_to(server_log, f"{line}\n")
 
     async def _open(self, stack: AsyncExitStack, server_log: TextIO, on_end: OnEnd, deadline: float) -> None:
         """Try the routes to the server, one after the other. A busy server is tried again if it says when."""
@@ -222,14 +226,14 @@ class SdkSession:
             transport,
             extensions=extensions,
             mode=self.route.mode,
-            message_handler=self._tool_changes.on_message,
+            message_handler=self._on_message,
             elicitation_callback=self._on_question,
             input_required_max_rounds=MAX_ROUNDS,
-            logging_callback=_LogLines(self._name, self._shown, server_log),
+            logging_callback=partial(self._on_log, server_log),
             log_level="warning",
         )
         await stack.enter_async_context(client)
-        skip_result_validation(client)
+        sdk_compat.skip_result_validation(client)
         by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
         declared = (client.server_capabilities.extensions or {}).get(AGENT)
         self.keeps_runs = isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True
@@ -256,13 +260,11 @@ class SdkSession:
         """
         assert self._client is not None
         context = delegation.delegation if delegation else None
-        meta = context and {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"}
+        meta = {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"} if context else None
         state = CallState(delegation, may_ask=True, name=context.call if context else "", **asker._asdict())
         current_call.set(state)  # for the task made here
         self._states.append(state)
-        call = asyncio.create_task(
-            self._request(tool, arguments, Progress(state, progress), cast("RequestParamsMeta | None", meta))
-        )
+        call = asyncio.create_task(self._request(tool, dict(arguments), progress, meta, state))
         self._calls.add(call)
         if delegation and context:
             self._delegations[context.call] = delegation
@@ -284,27 +286,33 @@ class SdkSession:
                 if not (call.done() or self.has_ended):
                     await withdraw(self._client.session, state)
             finally:
-                await cancel_and_wait([*state.asking, *([] if call.done() else [call])])
+                await cancel_and_wait([*state.asking, call])
         return self._outcome(call, state)
 
     async def _request(
-        self, tool: str, arguments: Mapping[str, Any], progress: ProgressFnT, meta: RequestParamsMeta | None
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        progress: ProgressFnT,
+        about: dict[str, Any] | None,
+        state: CallState,
     ) -> CallToolResult:
+        async def on_progress(done: float, total: float | None, message: str | None) -> None:
+            state.on_activity()
+            await progress(done, total, message)
+
         assert self._client is not None
+        meta = cast("RequestParamsMeta | None", about)
         if tool in self.catalog.as_tasks:
-            params = CallToolRequestParams(name=tool, arguments=dict(arguments), _meta=meta)
-            return await call_as_task(self._client.session, params, progress)
-        return await self._client.call_tool(tool, dict(arguments), progress_callback=progress, meta=meta)
+            params = CallToolRequestParams(name=tool, arguments=arguments, _meta=meta)
+            return await call_as_task(self._client.session, params, on_progress)
+        return await self._client.call_tool(tool, arguments, progress_callback=on_progress, meta=meta)
 
     async def _on_question(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         return await answered(self._name, self._states, context, params)
 
     async def _until_done_or_idle(self, call: asyncio.Task[CallToolResult], state: CallState) -> None:
-        """Wait for the call while the server reports something.
-
-        Raises:
-            ToolError: it has reported nothing for too long.
-        """
+        """Wait for the call while the server reports something. Raises `ToolError` if it has not for too long."""
         if self._entry.seconds is not None:
             await asyncio.wait({call})
             return
@@ -315,11 +323,7 @@ class SdkSession:
             await asyncio.wait({call}, timeout=min(left, IDLE_TIMEOUT))
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """Make a request that is not a call.
-
-        Raises:
-            ConnectionLost, SessionRefused, ToolError: as `call`.
-        """
+        """Make a request that is not a call. Raises what `call` raises."""
         assert self._client is not None
         state = CallState(may_ask=True)
         current_call.set(state)  # for the task made here
@@ -331,8 +335,7 @@ class SdkSession:
                 raise ToolError(f"{self._name} did not answer within {REQUEST_SECONDS:g} s.")
         finally:
             self._calls.discard(request)
-            if not request.done():
-                await cancel_and_wait([request])
+            await cancel_and_wait([request])
         return self._outcome(request, state)
 
     async def drain(self, seconds: float) -> None:

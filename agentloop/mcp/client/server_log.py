@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TextIO
 
@@ -49,37 +49,32 @@ class HeldLog:
 
     def __init__(self, log: TextIO, *, is_held: bool) -> None:
         self._log = log
-        self._held = deque[bytes](maxlen=MAX_HELD)
-        self._is_held = is_held
+        self._held = deque[bytes](maxlen=MAX_HELD) if is_held else None
 
     async def line(self, line: bytes) -> None:
-        if self._is_held:
-            self._held.append(line)
-        else:
+        if self._held is None:
             await self._write([line])
+        else:
+            self._held.append(line)
 
-    def drop(self) -> None:
-        """Drop what was held; later lines are shown."""
-        self._is_held = False
-        self._held.clear()
+    async def release(self, *, shows: bool) -> None:
+        """Show or drop what was held. Later lines are shown."""
+        held, self._held = self._held, None
+        if held and shows:
+            await self._write(held)
 
-    async def show(self) -> None:
-        """Show what was held, and later lines."""
-        self._is_held = False
-        lines = list(self._held)
-        self._held.clear()
-        await self._write(lines)
+    async def _write(self, lines: Iterable[bytes]) -> None:
+        await write_to(self._log, b"".join(line + b"\n" for line in lines).decode("utf-8", "replace"))
 
-    async def _write(self, lines: list[bytes]) -> None:
-        """In a thread: the file may be a pipe that this event loop reads."""
-        text = b"".join(line + b"\n" for line in lines).decode("utf-8", "replace")
 
-        def write() -> None:
-            self._log.write(text)
-            self._log.flush()
+async def write_to(log: TextIO, text: str) -> None:
+    """Write in a thread: the file may be a pipe that this event loop reads."""
 
-        if text:
-            await asyncio.to_thread(write)
+    def write() -> None:
+        log.write(text)
+        log.flush()
+
+    await asyncio.to_thread(write)
 
 
 @asynccontextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import anyio
 
@@ -17,11 +17,14 @@ from agentloop import ConfigurationError, Limits, Tool
 from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
 from agentloop.mcp.client.config import ServerEntry, named_server, unused_name
 from agentloop.mcp.client.config_file import read_config, read_entries
-from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.naming import name_matches
 from agentloop.mcp.client.remote import Ask, Warn, is_same_contract, remote_tools, spec_of, with_fallbacks
 from agentloop.narration import LINE, clip
 from agentloop.tools import check_tools
+
+if TYPE_CHECKING:
+    from agentloop.mcp.client.oauth import ServerLogin
 
 CONNECT_TIMEOUT = 15.0
 """Seconds that starting a server, or connecting to one, may take."""
@@ -56,12 +59,17 @@ class Servers:
         deny: Sequence[str] = (),
         ask: Ask | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
+        server_log: TextIO | None = None,
+        max_calls: int = MAX_CALLS,
+        keys: str | None = None,
+        login_of: Callable[[str, ServerEntry], ServerLogin | None] = lambda _name, _entry: None,
         warn: Warn = _log.warning,
         on_event: EventHandler = ignore,
     ) -> None:
         """`fallback_servers` names the servers that offer the `fallback` tools; None means that any may.
 
-        `allow`, `deny` and `ask` are those of `remote_tools`.
+        `allow`, `deny` and `ask` are those of `remote_tools`, `max_calls` and `keys` those of `Connection`. `login_of`
+        returns the login at a server. `server_log`, or else stderr, receives the stderr of started servers.
         """
         check_tools(fallback, "fallback")
         self._fallback = fallback
@@ -72,20 +80,22 @@ class Servers:
         self._on_event = on_event
         self._deny = deny
         self._ask = ask
-        self._connect_timeout = connect_timeout
+        self._login_of = login_of
+        self._connection = partial(
+            Connection,
+            connect_timeout=connect_timeout,
+            server_log=server_log or sys.stderr,
+            max_calls=max_calls,
+            keys=keys,
+            changed=self.report,
+            tools_changed=self.on_tools_changed,
+        )
         self.stack = AsyncExitStack()
         self.connections = [self.connection(name, entry) for name, entry in entries.items()]
 
     def connection(self, name: str, entry: ServerEntry) -> Connection:
         """A connection to a server, not open yet."""
-        return Connection(
-            name,
-            entry,
-            connect_timeout=self._connect_timeout,
-            server_log=sys.stderr,
-            changed=self.report,
-            tools_changed=self.on_tools_changed,
-        )
+        return self._connection(name, entry, login=self._login_of(name, entry))
 
     def why_down(self, connection: Connection) -> str:
         """Why a server cannot be reached, for people."""
@@ -107,9 +117,7 @@ class Servers:
             raise
         return self
 
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.stack.aclose()
 
     @property

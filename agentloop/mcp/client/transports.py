@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Self, TextIO
+from typing import Any, Literal, TextIO
 
 import httpx2
 from mcp.client.sse import sse_client
@@ -25,7 +25,7 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.server_log import HeldLog, held_log
 from agentloop.mcp.client.server_process import server_process
-from agentloop.mcp.stdio import MessageStream, ReceiveStream, SendStream
+from agentloop.mcp.stdio import ClosingStream, ReceiveStream, SendStream, WatchedStream
 
 MAX_EVENT = 16 * 1024 * 1024
 """Bytes of one event of an event stream."""
@@ -104,17 +104,14 @@ class Transports:
         """The SDK's client is connected. What the server wrote about the probe before is dropped."""
         self._is_connected = True
         if self._log is not None:
-            if by_handshake:
-                self._log.drop()
-            else:
-                await self._log.show()
+            await self._log.release(shows=not by_handshake)
         if self.ended is not None:
             self._on_end(self.ended)
 
     async def failed(self, *, is_tried_again: bool) -> None:
         """The last transport could not be used."""
         if self._log is not None and not is_tried_again:
-            await self._log.show()
+            await self._log.release(shows=True)
 
     def _end(self, reason: str) -> None:
         self.ended = self.ended or reason
@@ -132,42 +129,33 @@ async def _watched(
         yield receiver, _Sender(writing, repair, end, receiver)
 
 
-class _Receiver(MessageStream):
+class _Receiver(WatchedStream):
     """Another stream, with repaired results. It answers a probe that the server does not answer in time."""
 
     def __init__(self, stream: ReceiveStream, repair: Repair, on_end: OnEndOfStream, limit: float | None) -> None:
-        self._stream = stream
+        super().__init__(stream, on_end)
         self._repair = repair
-        self._on_end = on_end
         self._limit = limit
         self.probe: int | str | None = None
 
     async def receive(self) -> SessionMessage | Exception:
+        message: SessionMessage | Exception
         try:
-            message = await self._received()
-        except Exception:
-            self._on_end()
-            raise
+            async with asyncio.timeout(self._limit):
+                message = await super().receive()
+        except TimeoutError:
+            if self.probe is None:
+                self._on_end()
+                raise
+            error = ErrorData(code=REQUEST_TIMEOUT, message="no answer to the probe")
+            message = SessionMessage(JSONRPCError(jsonrpc="2.0", id=self.probe, error=error))
+        finally:
+            self._limit = None
         self._repair.received(message)
         return message
 
-    async def _received(self) -> SessionMessage | Exception:
-        try:
-            async with asyncio.timeout(self._limit):
-                return await self._stream.receive()
-        except TimeoutError:
-            if self.probe is None:
-                raise
-        finally:
-            self._limit = None
-        error = ErrorData(code=REQUEST_TIMEOUT, message="no answer to the probe")
-        return SessionMessage(JSONRPCError(jsonrpc="2.0", id=self.probe, error=error))
 
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-class _Sender:
+class _Sender(ClosingStream):
     """Another stream that tells `repair` and `receiver` of requests, and of a message that could not be sent."""
 
     def __init__(self, stream: SendStream, repair: Repair, on_end: OnEndOfStream, receiver: _Receiver) -> None:
@@ -175,7 +163,6 @@ class _Sender:
         self._repair = repair
         self._on_end = on_end
         self._receiver = receiver
-        self.aclose = stream.aclose
 
     async def send(self, message: SessionMessage) -> None:
         self._repair.sent(message)
@@ -188,8 +175,5 @@ class _Sender:
             self._on_end()
             raise
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self.aclose()
+    async def aclose(self) -> None:
+        await self._stream.aclose()

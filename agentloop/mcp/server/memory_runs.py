@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from agentloop import ConfigurationError, Inbox, Limits, QuestionHandler, ToolError, ToolOutput
@@ -82,9 +81,7 @@ class MemoryRuns:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await cancel_and_wait([run.work for run in self._runs.values() if run.work is not None])
 
     def takes(self, call: Call) -> bool:

@@ -1,4 +1,4 @@
-"""What `agentloop/mcp/client/sdk_compat.py` changes in the SDK still has its effect, and is still needed."""
+"""What `agentloop/mcp/sdk_compat.py` changes in the SDK still has its effect, and is still needed."""
 
 import sys
 from collections.abc import AsyncIterator
