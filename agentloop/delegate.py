@@ -15,6 +15,7 @@ from agentloop.delegation_context import SESSION, STEPS, USAGE
 from agentloop.errors import ConfigurationError, RunError, ToolError
 from agentloop.loop import run_agent
 from agentloop.messages import Block, Conversation
+from agentloop.model_schema import ModelSchema
 from agentloop.results import RunResult
 from agentloop.schema_check import SchemaCheck
 from agentloop.sessions import SESSION_ID, Session
@@ -28,11 +29,10 @@ TAKEN = "The session_id of an earlier answer, to continue that conversation. Lea
 GIVEN = "Send it with the next call to continue this conversation."
 
 
-def _prompt_schema(max_chars: int) -> dict[str, Any]:
+def _prompt_schema(**limits: int) -> dict[str, Any]:
     prompt = {
         "type": "string",
-        "minLength": 1,
-        "maxLength": max_chars,
+        **limits,
         "description": "What the agent is to do, self-contained: it sees nothing of this conversation.",
     }
     return {"type": "object", "properties": {"prompt": prompt}, "required": ["prompt"], "additionalProperties": False}
@@ -44,14 +44,17 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
     Its hints follow from those of its tools: it is read-only if all of them are, and so on, but a call of an agent with
     sessions changes one. Hints of untrusted tools are ignored. It is open-world, because it sends requests to a model.
     """
+    if agent.typed_input is None:
+        schema = _with_session(agent, _prompt_schema(minLength=1, maxLength=agent.limits.max_prompt_chars), TAKEN)
+        # A model gains nothing from the limits, and reads them with every request.
+        model_schema = ModelSchema(_with_session(agent, _prompt_schema(), TAKEN))
+    else:
+        schema, model_schema = _with_session(agent, agent.typed_input.schema, TAKEN), None
     return ToolSpec(
         name=f"{agent.name}_agent",
         description=agent.description or f"Delegates a self-contained task to the agent {agent.name}.",
-        input_schema=_with_session(
-            agent,
-            _prompt_schema(agent.limits.max_prompt_chars) if agent.typed_input is None else agent.typed_input.schema,
-            TAKEN,
-        ),
+        input_schema=schema,
+        model_schema=model_schema,
         output_schema=None if agent.typed_output is None else _with_session(agent, agent.typed_output.schema, GIVEN),
         read_only=_all(tool.spec.read_only if tool.is_trusted else None for tool in agent.tools),
         destructive=_any(tool.spec.destructive if tool.is_trusted else None for tool in agent.tools),

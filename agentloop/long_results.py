@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 
 from agentloop.errors import ToolError
@@ -20,7 +20,7 @@ MAX_SHOWN = 20_000
 
 READ_RESULT = ToolSpec(
     name="read_result",
-    description="Reads a part of a result that was too long.",
+    description="Reads part of a long result.",
     input_schema={
         "type": "object",
         "properties": {
@@ -28,7 +28,6 @@ READ_RESULT = ToolSpec(
             "from": {"type": "integer"},
             "to": {"type": "integer"},
         },
-        "required": ["id", "from", "to"],
     },
     read_only=True,
     idempotent=True,
@@ -36,14 +35,20 @@ READ_RESULT = ToolSpec(
 
 
 def may_be_long(tool: Tool) -> bool:
-    """Whether its results may have text of any length: not those of agents, nor those with a structure of their own.
+    """Whether its results may have text of any length: not numbers, answers of agents, nor those with a structure.
 
     Results of tools that the Messages API runs itself do not come here.
 
-    Servers that are written with FastMCP describe plain text as an object with the one property `result`.
+    Servers that are written with FastMCP describe a plain value as an object with the one property `result`.
     """
+    if tool.has_short_results or tool.spec.is_agent or tool.spec.api_definition is not None:
+        return False
     properties = (tool.spec.output_schema or {}).get("properties") or {}
-    return not tool.spec.is_agent and tool.spec.api_definition is None and set(properties) <= {"result"}
+    return set(properties) <= {"result"} and not _is_short(properties.get("result"))
+
+
+def _is_short(schema: object) -> bool:
+    return isinstance(schema, Mapping) and schema.get("type") in {"integer", "number", "boolean", "null"}
 
 
 class LongResults:
@@ -78,12 +83,14 @@ class LongResults:
             del self._kept[next(iter(self._kept))]
 
     async def _read(self, **arguments: object) -> str:
-        name, start, end = str(arguments["id"]), int(str(arguments["from"])), int(str(arguments["to"]))
+        most = self._limits.max_result_chars
+        name, start = str(arguments.get("id", "")), int(str(arguments.get("from", 0)))
+        end = int(str(arguments.get("to", start + most)))
         text = self._kept.get(name)
         if text is None:
             raise ToolError(f"No result {name!r} is stored (any more). Call the tool that returned it again.")
         if not 0 <= start < min(end, len(text)):
             raise ToolError(f"The result has {len(text):,} characters: `from` must be below that, and below `to`.")
-        if end - start > self._limits.max_result_chars:
-            raise ToolError(f"At most {self._limits.max_result_chars:,} characters can be read at once.")
+        if end - start > most:
+            raise ToolError(f"At most {most:,} characters can be read at once.")
         return text[start:end]

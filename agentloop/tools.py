@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any, overload
 
@@ -62,8 +63,11 @@ class ToolSpec:
         """The tool definition of the Messages API."""
         if self.api_definition is not None:
             return dict(self.api_definition)
-        schema = self.input_schema if self.model_schema is None else self.model_schema.schema
-        tool = {"name": self.name, "description": self.description, "input_schema": dict(schema)}
+        schema = dict(self.input_schema if self.model_schema is None else self.model_schema.schema)
+        if schema.get("additionalProperties") is False:
+            # Other arguments are refused in any case: telling the model costs tokens in every request.
+            del schema["additionalProperties"]
+        tool = {"name": self.name, "description": self.description, "input_schema": schema}
         if self.allowed_callers:
             tool["allowed_callers"] = list(self.allowed_callers)
         return tool | {"defer_loading": True} if self.deferred else tool
@@ -109,6 +113,8 @@ _HINTS = {
     "idempotentHint": "idempotent",
     "openWorldHint": "open_world",
 }
+_SHORT = (int, float, Decimal, bool, None)
+"""Types of results that are never long."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,8 @@ class Tool:
     served_by: str = "local"
     is_trusted: bool = True
     """Whether the hints of the specification are trusted."""
+    has_short_results: bool = False
+    """Whether its results are known to be short: see `read_result`."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.spec.name):
@@ -191,22 +199,20 @@ class Tool:
         Raises:
             ConfigurationError: a parameter has no annotation, or is `*args` or `**kwargs`.
         """
-        parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+        signature = inspect.signature(function, eval_str=True)
+        parameters = list(signature.parameters.values())
         takes_context = bool(parameters) and parameters[0].annotation is CallContext
         model = _arguments_model(function, parameters[1:] if takes_context else parameters)
-        schema = untitled_schema(model)
-        # Other arguments are refused in any case: telling the model costs tokens in every request.
-        for_model = {key: value for key, value in schema.items() if key != "additionalProperties"}
         tool = cls(
             ToolSpec(
                 name=name or function.__name__,
                 description=description or inspect.getdoc(function) or "",
-                input_schema=schema,
-                model_schema=ModelSchema(for_model),
+                input_schema=untitled_schema(model),
                 **spec,
             ),
             function,
             takes_context,
+            has_short_results=signature.return_annotation in _SHORT,
         )
         return replace(tool, function=_with_typed_arguments(tool, model))
 

@@ -111,11 +111,22 @@ def _parts(request: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from (("tool", tool) for tool in request.get("tools") or ())
     yield from (("system", block) for block in _as_blocks(request.get("system") or ()))
     for message in request.get("messages") or ():
-        yield from ((message["role"], block) for block in _as_blocks(message["content"]))
+        yield from ((message["role"], _short(block)) for block in _as_blocks(message["content"]))
 
 
 def _as_blocks(content: Any) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+
+
+def _short(block: dict[str, Any]) -> dict[str, Any]:
+    """The block in the shorter of two forms that mean the same, so that no client pays for how it writes a result."""
+    if block.get("type") != "tool_result":
+        return block
+    block = {key: value for key, value in block.items() if (key, value) != ("is_error", False)}
+    content = block.get("content")
+    if isinstance(content, list) and len(content) == 1 and set(content[0]) == {"type", "text"}:
+        block["content"] = content[0]["text"]
+    return block
 
 
 def _without_marks(value: Any) -> Any:

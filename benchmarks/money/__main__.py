@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any
 import click
 
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
+from agentloop.tool_search import CALL, SEARCH
 from benchmarks.billing import PrefixCache, cost, ttl_of
 from benchmarks.environments import CannotBeMade, python
 from benchmarks.money.scenarios import JOBS, Job
@@ -33,8 +33,11 @@ OVERHEAD = 0.05
 LIMIT = 600
 AT_ONCE = 5
 """Runs at once: each spends its time waiting for its own server."""
+SEARCHING = "ours, `searchable`"
+"""The runner that searches for tools, where there are many."""
 RUNNERS = {
     "ours": ("ours", "ours", {}),
+    SEARCHING: ("ours", "ours", {"BENCH_SEARCH": "1"}),
     "ours, `--no-cache`": ("ours", "ours", {"AGENTLOOP_CACHE": "off"}),
     "hand loop, `cache_control`": ("anthropic", "hand_loop", {"BENCH_CACHE": "1"}),
     "hand loop": ("anthropic", "hand_loop", {}),
@@ -58,6 +61,7 @@ class Bank:
         self._cache = PrefixCache()
         self._began = 0.0
         self.bills: list[dict[str, Any]] = []
+        self.searches = 0
         self.seconds = 0.0
         """From the first request to the last answer."""
 
@@ -75,7 +79,8 @@ class Bank:
 
     def _says(self, request: RecordedRequest) -> Reply:
         messages = request.body["messages"]
-        turn = sum(message["role"] == "assistant" for message in messages)
+        said = [message for message in messages if message["role"] == "assistant"]
+        turn = sum(SEARCH not in str(message["content"]) for message in said)
         is_lead = "You are the lead" in request.system
         job = self._job if is_lead or self._job.below is None else self._job.below
         if is_lead and job.delegates and turn == 0:
@@ -84,9 +89,17 @@ class Bank:
             parts = [f"part {number} of the task" for number in range(job.delegates)]
             return calls(*[(tool["name"], {name: part}) for part in parts])
         if turn < job.turns:
-            offered = [tool["name"] for tool in request.body["tools"] if re.fullmatch(r"tool_\d+", tool["name"])]
-            return calls((offered[turn % len(offered)], {"text": f"step {turn}"}))
+            return self._call(request, f"tool_{(turn * 73 + 41) % job.tools}", {"text": f"step {turn}"})
         return says("done")
+
+    def _call(self, request: RecordedRequest, name: str, arguments: dict[str, str]) -> Reply:
+        """Call a tool; one that is not offered is searched for first."""
+        if any(tool["name"] == name for tool in request.body["tools"]):
+            return calls((name, arguments))
+        if f'"{name}"' in str(request.results):
+            return calls((CALL, {"name": name, "arguments": arguments}))
+        self.searches += 1
+        return calls((SEARCH, {"query": f"records of {name}"}))
 
 
 def measure(name: str, title: str) -> dict[str, Any]:
@@ -107,7 +120,7 @@ def measure(name: str, title: str) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             return {"runner": name, "job": title, "error": f"cut at {LIMIT} s"}
         refusals = server.refusals
-    wanted = _requests(JOBS[title])
+    wanted = _requests(JOBS[title]) + bank.searches
     problem = None if done.returncode == 0 else (done.stderr.strip() or "failed").splitlines()[-1][:200]
     if problem is None and len(bank.bills) != wanted:
         problem = f"{len(bank.bills)} requests instead of {wanted}"
@@ -120,6 +133,10 @@ def measure(name: str, title: str) -> dict[str, Any]:
 def _requests(job: Job) -> int:
     below = 0 if job.below is None else job.delegates * (job.below.turns + 1)
     return below + (2 if job.delegates else job.turns + 1)
+
+
+def _runs(name: str, title: str) -> bool:
+    return name != SEARCHING or title == "tools"
 
 
 def table(results: list[dict[str, Any]]) -> Iterator[str]:
@@ -158,7 +175,7 @@ def main(only: tuple[str, ...], jobs: str, *, write: bool) -> None:
     results = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for result in pool.map(
-            measure, *zip(*[(n, job) for job in jobs.split(",") for n in only or RUNNERS], strict=True)
+            measure, *zip(*[(n, job) for job in jobs.split(",") for n in only or RUNNERS if _runs(n, job)], strict=True)
         ):
             results.append(result)
             click.echo(json.dumps(result), err=True)

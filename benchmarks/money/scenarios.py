@@ -12,20 +12,23 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 MODEL = "claude-sonnet-5-5"
 MAX_TOKENS = 4096
 PARAMETER = "What to look for, in words."
 """The description of the one parameter, which all runners send."""
-Function = Callable[[str], Awaitable[str]]
+TASK = "What the agent is to do, self-contained: it sees nothing of this conversation."
+"""The same for a tool that is a sub-agent."""
+Function = Callable[[str], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """An agent with a system prompt of `system` words and `tools` tools, which calls one in each of `turns` turns.
 
-    A result has `result` characters. With `delegates`, its first turn calls as many sub-agents, which are as `below` says.
+    A result is text of `result` characters, or a number if that is 0. With `delegates`, its first turn calls as many sub-agents, which are as `below` says.
     """
 
     title: str
@@ -38,7 +41,7 @@ class Job:
 
 
 JOBS = {
-    "stores": Job("the three-store demo", 250, 0, 0, 0, 3, Job("calculator", 150, 6, 2, 20)),
+    "stores": Job("the three-store demo", 250, 0, 0, 0, 3, Job("calculator", 150, 6, 2, 0)),
     "turns": Job("one agent, 25 turns, 30 tools", 700, 30, 24, 3000),
     "fan-out": Job("20 sub-agents of 5 turns", 250, 0, 0, 0, 20, Job("worker", 1200, 10, 4, 1500)),
     "tools": Job("300 tools, 5 turns", 250, 300, 4, 500),
@@ -62,34 +65,43 @@ def description_of(name: str) -> str:
 
 def functions(job: Job) -> list[Function]:
     """The tools of an agent, as async functions with names and docstrings."""
-    return [_function(name, description_of(name), lambda text: _result(job, text)) for name in tool_names(job)]
+    kind, answer = (str, _text) if job.result else (float, _number)
+    return [_function(name, description_of(name), PARAMETER, partial(answer, job), kind) for name in tool_names(job)]
 
 
 def delegate(run: Function) -> Function:
     """The tool that runs a sub-agent, for those who have none of their own."""
-    return _function("delegate", "Hands a task to a sub-agent. Calls are independent: make many at once.", run)
+    return _function("delegate", "Does a part of a task. Calls are independent: make many at once.", TASK, run, str)
 
 
-def _function(name: str, description: str, answer: Callable[[str], Any]) -> Function:
-    async def tool(text: str) -> str:
+def _function(name: str, description: str, parameter: str, answer: Callable[[str], Any], kind: type) -> Function:
+    async def tool(text: str) -> Any:
         value = answer(text)
-        return str(await value if inspect.isawaitable(value) else value)
+        return await value if inspect.isawaitable(value) else value
 
     tool.__name__ = tool.__qualname__ = name
-    tool.__doc__ = f"{description}\n\nArgs:\n    text: {PARAMETER}"
+    tool.__annotations__["return"] = kind
+    tool.__doc__ = f"{description}\n\nArgs:\n    text: {parameter}"
     return tool
 
 
-def _result(job: Job, text: str) -> str:
+def _number(_job: Job, text: str) -> float:
+    return 37.5 * len(text)
+
+
+def _text(job: Job, text: str) -> str:
     words = f"record of {text} with the number "
     return "".join(f"{words}{number}\n" for number in range(job.result // (len(words) + 4) + 1))[: job.result]
 
 
 def definition(function: Function) -> dict[str, Any]:
     """A function as a tool of the Messages API, for the hand loop."""
-    text = {"type": "string", "description": PARAMETER}
-    schema = {"type": "object", "properties": {"text": text}, "required": ["text"]}
-    description = str(function.__doc__).partition("\n")[0]
+    description, _, parameter = str(function.__doc__).partition("\n\nArgs:\n    text: ")
+    schema = {
+        "type": "object",
+        "properties": {"text": {"type": "string", "description": parameter}},
+        "required": ["text"],
+    }
     return {"name": function.__name__, "description": description, "input_schema": schema}
 
 

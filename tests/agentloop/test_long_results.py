@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agentloop import Agent, Limits, Tool
+from agentloop import Agent, Limits, Tool, ToolSpec
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 
@@ -67,7 +67,7 @@ async def test_a_later_question_can_still_read_it(scripted_messages: Serve) -> N
     ("arguments", "said"),
     [
         ({"id": "x", "from": 0, "to": 1}, "No result 'x' is stored"),
-        ({"id": "x", "from": 0}, "'to' is a required property"),
+        ({"from": 0}, "No result '' is stored"),
         ({"id": "x", "from": "here", "to": 5}, "from"),
     ],
 )
@@ -85,6 +85,41 @@ async def test_a_part_that_is_not_there_or_too_long_is_refused(scripted_messages
     server = scripted_messages(reading(part))
     await Agent("a", "a", [FETCH], client=server.client).run("go")
     assert server.requests[2].results[0]["is_error"]
+
+
+async def test_a_part_without_an_end_is_as_long_as_allowed(scripted_messages: Serve) -> None:
+    def script(request: RecordedRequest) -> Reply:
+        name = re.search(r'id="(\w+)"', str(request.body["messages"]))
+        if name is None:
+            return calls(("fetch", {}))
+        return says("done") if request.number > 2 else calls(("read_result", {"id": name[1], "from": 50_000}))
+
+    server = scripted_messages(script)
+    await Agent("a", "a", [FETCH], client=server.client).run("go")
+    assert shown(server.requests[2]) == TEXT[50_000:150_000]
+
+
+def describes(kind: str) -> Tool:
+    """A tool as FastMCP describes one that returns a plain value."""
+    schema = {"type": "object", "properties": {"result": {"type": kind}}}
+    return Tool(ToolSpec("plain", "Returns a value.", {"type": "object"}, output_schema=schema), fetch)
+
+
+def count(text: str) -> int:
+    return len(text)
+
+
+@pytest.mark.parametrize(
+    ("tool", "names"),
+    [
+        (describes("string"), ["plain", "read_result"]),
+        (describes("number"), ["plain"]),
+        (FETCH, ["fetch", "read_result"]),
+        (Tool.from_function(count), ["count"]),
+    ],
+)
+def test_only_agents_with_a_tool_whose_results_may_be_long_have_one_for_it(tool: Tool, names: list[str]) -> None:
+    assert [spec.name for spec in Agent("a", "a", [tool]).settings.tools] == names
 
 
 async def test_an_agent_whose_results_are_bounded_has_no_tool_for_it(scripted_messages: Serve) -> None:

@@ -27,7 +27,7 @@ async def run(system: str, tools: list[Function], prompt: str) -> str:
                 return "".join(block.text for block in reply.content if block.type == "text")
             values = await asyncio.gather(*[by_name[use.name](use.input["text"]) for use in uses])
             results = [
-                {"type": "tool_result", "tool_use_id": use.id, "content": value}
+                {"type": "tool_result", "tool_use_id": use.id, "content": str(value)}
                 for use, value in zip(uses, values, strict=True)
             ]
             messages += [{"role": "assistant", "content": reply.content}, {"role": "user", "content": results}]

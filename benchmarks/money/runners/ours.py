@@ -1,17 +1,21 @@
-"""This project, as it is by default. `AGENTLOOP_CACHE=off` turns prompt caching off."""
+"""This project, as it is by default. `AGENTLOOP_CACHE=off` turns prompt caching off, `BENCH_SEARCH=1` tool search on."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 from pydantic import Field
 
-from agentloop import Agent, Tool
+from agentloop import Agent, Limits, Tool
+from agentloop.tool_search import searchable
 from benchmarks.money.scenarios import MAX_TOKENS, MODEL, PARAMETER, Function, main
 
 
 def agent(system: str, tools: list[Tool]) -> Agent:
     about = "Does a part of a task. Calls are independent: make many at once."
+    if os.environ.get("BENCH_SEARCH"):
+        tools = searchable(tools, "local", Limits())
     return Agent("worker", system, tools, model=MODEL, max_tokens=MAX_TOKENS, description=about)
 
 
