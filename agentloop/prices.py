@@ -67,24 +67,26 @@ class Price:
         return (prompt_tokens * dearest + output_tokens * self.output) / _MILLION
 
 
-def _price(
-    input_: Decimal | str,
-    output: Decimal | str,
-    cache_write: Decimal | str | None = None,
-    cache_read: Decimal | str | None = None,
-) -> Price:
-    base = Decimal(input_)
+def _price(input_: object, output: object, cache_write: object = None, cache_read: object = None) -> Price:
+    base = _checked(input_)
     return Price(
         base,
-        Decimal(output),
-        base * Decimal("1.25") if cache_write is None else Decimal(cache_write),
-        base * Decimal("0.1") if cache_read is None else Decimal(cache_read),
+        _checked(output),
+        base * Decimal("1.25") if cache_write is None else _checked(cache_write),
+        base * Decimal("0.1") if cache_read is None else _checked(cache_read),
     )
+
+
+def _checked(price: object) -> Decimal:
+    amount = decimal_of(price)
+    if amount is None or not 0 <= amount <= _HIGHEST:
+        raise ConfigurationError(f"A price is a number of USD from 0 to {_HIGHEST:,}, not {shown(price)}.")
+    return amount
 
 
 _PRICES = {
     "claude-haiku-5-5": _price("0.10", "0.50"),
-    "claude-sonnet-5-5": _price("2", "10", "2.50", "0.20"),
+    "claude-sonnet-5-5": _price("2", "10"),
     "claude-opus-5-5": _price("4", "20", cache_read="0.20"),
     "claude-opus-5": _price("5", "25"),
     "claude-sonnet-5": _price("2", "10"),
@@ -111,12 +113,7 @@ def register(
     Raises:
         ConfigurationError: a price is not a number from 0 to 1,000,000.
     """
-    _PRICES[model] = _price(
-        _checked(input),
-        _checked(output),
-        None if cache_write is None else _checked(cache_write),
-        None if cache_read is None else _checked(cache_read),
-    )
+    _PRICES[model] = _price(input, output, cache_write, cache_read)
     _LONG_PRICES.pop(model, None)
     _name.cache_clear()
 
@@ -155,13 +152,6 @@ def register_if_local(model: str, base_url: str | None, *, is_local: bool = Fals
     host = urlsplit(base_url or os.environ.get("ANTHROPIC_BASE_URL") or "").hostname or ""
     if price_of(model) is None and (is_local or host in {"localhost", "::1"} or host.startswith("127.")):
         register(model, input=0, output=0)
-
-
-def _checked(price: object) -> Decimal:
-    amount = decimal_of(price)
-    if amount is None or not 0 <= amount <= _HIGHEST:
-        raise ConfigurationError(f"A price is a number of USD from 0 to {_HIGHEST:,}, not {shown(price)}.")
-    return amount
 
 
 @lru_cache(maxsize=256)

@@ -206,6 +206,11 @@ async def test_the_length_of_a_task_is_bounded_by_a_limit(scripted_messages: Ser
     assert too_long.is_error
     assert "too long" in too_long.text
     assert len(server.requests) == 1
+    spec = boss.tools[0].spec
+    assert spec.input_schema["properties"]["prompt"]["maxLength"] == 60_000
+    assert {*spec.for_model()["input_schema"]["properties"]["prompt"]} == {"type", "description"}, (
+        "the model pays for it"
+    )
 
 
 @both

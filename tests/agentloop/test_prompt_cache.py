@@ -51,6 +51,17 @@ def billed(request: RecordedRequest, cache: PrefixCache, reply: Reply) -> Reply:
     return Reply(reply.content, reply.stop_reason, usage=usage)
 
 
+def test_the_benchmark_bills_both_forms_of_a_result_alike() -> None:
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen 1"}
+    longer = result | {"content": [{"type": "text", "text": "seen 1"}], "is_error": False}
+    failed = result | {"is_error": True}
+    short, long, error = (
+        PrefixCache().prompt({"messages": [{"role": "user", "content": [block]}]})["input_tokens"]
+        for block in (result, longer, failed)
+    )
+    assert short == long < error
+
+
 def marks(body: Any) -> int:
     """How many marks a request has."""
     return json.dumps(body).count('"cache_control"')
