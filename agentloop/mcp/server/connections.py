@@ -1,8 +1,8 @@
 """Limits on the connections of an HTTP server, so that nobody can take all of its descriptors.
 
 uvicorn bounds neither how many connections are open nor how long one may wait before its first request.
-`GuardedProtocol` wraps its protocol: a connection without a request is closed after `REQUEST_TIMEOUT`, and the oldest
-of these is closed when there are too many. A connection whose peer does not read is closed after `READ_TIMEOUT`.
+`GuardedProtocol` wraps its protocol: a connection without a request is closed after `REQUEST_TIMEOUT`, after its first
+request `KEEP_ALIVE`, and the oldest of these is closed when there are too many. A connection whose peer does not read is closed after `READ_TIMEOUT`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ MAX_CONNECTIONS = 4_000
 RESERVED = 32
 """Connections kept free of long requests, for health checks and 503 responses."""
 REQUEST_TIMEOUT = 10.0
-"""Seconds in which a connection has to send the head of its next request."""
+"""Seconds in which a new connection has to send the head of its first request."""
+KEEP_ALIVE = 75.0
+"""Seconds for which a connection is kept for the next request. Clients poll tasks at most every 10 s: a connection that
+were closed just then would break the request."""
 READ_TIMEOUT = 60.0
 """Seconds for which a peer may leave a full buffer unread."""
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -55,9 +58,11 @@ class Connections:
         proxies: Proxies,
         *,
         request_timeout: float = REQUEST_TIMEOUT,
+        keep_alive: float = KEEP_ALIVE,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
         self.request_timeout = request_timeout
+        self.keep_alive = keep_alive
         self.read_timeout = read_timeout
         self._limit = limit
         self._proxies = proxies
@@ -147,6 +152,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._is_open = False
         self._is_stalled = False
+        self._has_served = False
         self.peer: Peer = ("", 0)
 
     @property
@@ -189,6 +195,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def request_began(self) -> None:
         self._requests += 1
+        self._has_served = True
         self._set_deadline()
 
     def request_ended(self) -> None:
@@ -204,5 +211,6 @@ class GuardedProtocol(asyncio.Protocol):
             self._deadline = None
         if self._is_open and (self._is_stalled or self.is_waiting):
             limits = self._connections
-            seconds = limits.read_timeout if self._is_stalled else limits.request_timeout
+            waiting = limits.keep_alive if self._has_served else limits.request_timeout
+            seconds = limits.read_timeout if self._is_stalled else waiting
             self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)

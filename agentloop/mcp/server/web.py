@@ -39,7 +39,7 @@ from agentloop.mcp import sdk_compat
 from agentloop.mcp.json_check import check_json
 from agentloop.mcp.server.access import Access
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, RateLimit
-from agentloop.mcp.server.connections import Connections, GuardedProtocol, max_connections
+from agentloop.mcp.server.connections import KEEP_ALIVE, Connections, GuardedProtocol, max_connections
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
@@ -63,6 +63,7 @@ _UVICORN: dict[str, Any] = {
     "proxy_headers": False,
     "backlog": BACKLOG,
     "timeout_graceful_shutdown": SHUTDOWN_GRACE,
+    "timeout_keep_alive": round(KEEP_ALIVE),
 }
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from agentloop.mcp.server.connections import Connections, GuardedProtocol
+from agentloop.mcp.server.connections import REQUEST_TIMEOUT, Connections, GuardedProtocol
 from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.requests import MAX_DISCARDED
 from agentloop.mcp.server.sessions import MAX_OWNER_SESSIONS
@@ -69,6 +69,21 @@ async def _trickle(writer: asyncio.StreamWriter) -> None:
         while True:
             await asyncio.sleep(0.05)
             writer.write(b"G")
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("connection-limits")
+async def test_a_connection_is_kept_between_two_requests_for_longer_than_clients_pause_between_polls() -> None:
+    async with serving("streamable-http", "--offline") as served:
+        limits = httpx2.Limits(max_connections=1, keepalive_expiry=60)
+        async with httpx2.AsyncClient(timeout=20, limits=limits) as http:
+            local = []
+            for pause in (REQUEST_TIMEOUT + 2, 0):
+                response = await http.post(served.url, json=INITIALIZE, headers=ACCEPT)
+                assert response.status_code == 200
+                local.append(response.extensions["network_stream"].get_extra_info("client_addr"))
+                await asyncio.sleep(pause)  # the time that has to pass
+        assert local[0] == local[1]
 
 
 @pytest.mark.requirement("connection-limits")
