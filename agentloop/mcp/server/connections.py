@@ -2,7 +2,8 @@
 
 uvicorn bounds neither how many connections are open nor how long one may wait before its first request.
 `GuardedProtocol` wraps its protocol: a connection without a request is closed after `REQUEST_TIMEOUT`, after its first
-request `KEEP_ALIVE`, and the oldest of these is closed when there are too many. A connection whose peer does not read is closed after `READ_TIMEOUT`.
+request after `KEEP_ALIVE`, and the oldest of these is closed when there are too many. A connection whose peer does not
+read is closed after `READ_TIMEOUT`.
 """
 
 from __future__ import annotations
