@@ -191,9 +191,13 @@ class Publication:
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Result:
         """Answer `tools/call`."""
         try:
+            await self._rate.admit(owner_of(context))
             if params.request_state is not None:
-                return await self._go_on(context, await self._resumed(context, params))
-            call = await self._admit(context, params)
+                running: RunningCalls = context.lifespan_context
+                waiting = running.find(params.request_state, owner_of(context))
+                waiting.questions.answer(params.input_responses or {})
+                return await self._go_on(context, waiting)
+            call = self._call(context, params)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
         return await self._answer(context, call)
@@ -205,14 +209,14 @@ class Publication:
         if params.request_state is not None:
             return await self.call_tool(context, params)
         try:
-            call = await self._admit(context, params)
+            await self._rate.admit(owner_of(context))
+            call = self._call(context, params)
             handle = await create_task(context, call)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
         return handle or await self._answer(context, call)
 
-    async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
-        await self._rate.admit(owner_of(context))
+    def _call(self, context: Context, params: types.CallToolRequestParams) -> Call:
         tool = self._tool(params.name)
         arguments = exact_arguments.of_call(params.arguments, context.request)
         check_size(arguments)
@@ -258,18 +262,6 @@ class Publication:
         async with reporting(report, _channel(context, delegation)), _while_client_stays(context):
             output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
         return finish(output)
-
-    async def _resumed(self, context: Context, params: types.CallToolRequestParams) -> RunningCall:
-        """The call that the client continues, with its answers.
-
-        Raises:
-            ToolError: there is none, or the client calls too often.
-        """
-        await self._rate.admit(owner_of(context))
-        running: RunningCalls = context.lifespan_context
-        call = running.find(params.request_state or "", owner_of(context))
-        call.questions.answer(params.input_responses or {})
-        return call
 
     async def _go_on(self, context: Context, call: RunningCall) -> Result:
         """The result of the call, or its next questions."""

@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import anyio
 import uvicorn
@@ -114,7 +114,10 @@ async def serve_web(
     listening = listen(address)
     connections = Connections(max_connections(), address.proxies)
     app = web_app(server, address, sessions_per_minute)
-    config = uvicorn.Config(RequestLimit(_with_proxies(address.proxies, app), connections), **_UVICORN)
+    proxied: Any = app
+    if address.proxies.trusted:  # a trusted proxy names the client's address
+        proxied = ProxyHeadersMiddleware(proxied, address.proxies.trusted)
+    config = uvicorn.Config(RequestLimit(proxied, connections), **_UVICORN)
     sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
     web = uvicorn.Server(config)
     app.state.is_stopping = lambda: web.should_exit
@@ -134,11 +137,6 @@ def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
         web.should_exit = True
 
     on_signals(stop)
-
-
-def _with_proxies(proxies: Proxies, app: ASGIApp) -> ASGIApp:
-    """The application, which sees the address a trusted proxy names as its client's."""
-    return cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), proxies.trusted)) if proxies.trusted else app
 
 
 def listen(address: Address) -> socket.socket:
