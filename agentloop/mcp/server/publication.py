@@ -191,13 +191,13 @@ class Publication:
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Result:
         """Answer `tools/call`."""
         try:
-            await self._rate.admit(owner_of(context))
             if params.request_state is not None:
+                await self._rate.admit(owner_of(context))
                 running: RunningCalls = context.lifespan_context
                 waiting = running.find(params.request_state, owner_of(context))
                 waiting.questions.answer(params.input_responses or {})
                 return await self._go_on(context, waiting)
-            call = self._call(context, params)
+            call = await self._admit(context, params)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
         return await self._answer(context, call)
@@ -209,14 +209,14 @@ class Publication:
         if params.request_state is not None:
             return await self.call_tool(context, params)
         try:
-            await self._rate.admit(owner_of(context))
-            call = self._call(context, params)
+            call = await self._admit(context, params)
             handle = await create_task(context, call)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
         return handle or await self._answer(context, call)
 
-    def _call(self, context: Context, params: types.CallToolRequestParams) -> Call:
+    async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
+        await self._rate.admit(owner_of(context))
         tool = self._tool(params.name)
         arguments = exact_arguments.of_call(params.arguments, context.request)
         check_size(arguments)
