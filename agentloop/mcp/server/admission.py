@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio
 from aiolimiter import AsyncLimiter
 
 from agentloop import ToolError
@@ -24,7 +24,8 @@ class Admission:
 
     def __init__(self, running: int = MAX_AGENTS) -> None:
         self._running = running
-        self._places = anyio.CapacityLimiter(running)
+        self._places = asyncio.Semaphore(running)
+        self._waiting = 0
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -33,11 +34,19 @@ class Admission:
         Raises:
             ToolError: too many are waiting already.
         """
-        waiting = self._places.statistics().tasks_waiting
-        if waiting >= self._running * WAITING_PER_PLACE:
-            raise ToolError(f"The server is full: {self._running} agent calls run and {waiting} wait. Try again later.")
-        async with self._places:
+        if self._places.locked() and self._waiting >= self._running * WAITING_PER_PLACE:
+            raise ToolError(
+                f"The server is full: {self._running} agent calls run and {self._waiting} wait. Try again later."
+            )
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
             yield
+        finally:
+            self._places.release()
 
 
 class RateLimit:

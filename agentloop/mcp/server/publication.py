@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -305,17 +305,28 @@ class Publication:
             ),
         )
         try:
-            async with self._admission.place() if call.tool.spec.is_agent else nullcontext():
-                if self._durable_runner is not None and self._durable_runner.is_durable(call.tool.name):
+            async with self._place(call.tool):
+                if self._durable_runner is not None and self._is_durable(call.tool):
                     return await self._durable_runner.run(call, emit, ask)
                 return await dispatch.call(call.tool, call.arguments, circumstances, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))
 
+    def _is_durable(self, tool: Tool) -> bool:
+        return self._durable_runner is not None and self._durable_runner.is_durable(tool.name)
+
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:
             raise ToolError(f"There is no tool named {name[:100]!r}. Available: {', '.join(self._tools)}.")
         return self._tools[name]
+
+    @asynccontextmanager
+    async def _place(self, tool: Tool) -> AsyncIterator[None]:
+        if tool.spec.is_agent:
+            async with self._admission.place():
+                yield
+        else:
+            yield
 
 
 def _published(tool: Tool) -> ToolSpec:
