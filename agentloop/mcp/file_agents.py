@@ -59,28 +59,21 @@ async def connected_agents(
 
     `make` makes an agent of a file and its tools. `warn` receives a line for each problem that was handled.
     """
-    groups: list[dict[str, ServerEntry]] = []
+    servers = Servers({}, warn=warn)
     for _, entries in files:
-        for name, entry in entries.items():
-            group = next((each for each in groups if each.get(name, entry) == entry), None)
-            if group is None:
-                group = {}
-                groups.append(group)
-            group[name] = entry
-    connected = [Servers(group, warn=warn) for group in groups]
-    by_entry = [(each.name, each.entry, each) for servers in connected for each in servers.connections]
+        opened = [(each.name, each.entry) for each in servers.connections]
+        servers.connections += [servers.connection(*each) for each in entries.items() if each not in opened]
     async with AsyncExitStack() as stack:
-        for servers in connected:
-            stack.push_async_exit(servers)
+        stack.push_async_exit(servers)
         # Whoever starts this process may wait no longer for it than this process waits for its servers.
-        connecting = [asyncio.create_task(servers.__aenter__()) for servers in connected]
-        stack.push_async_callback(cancel_and_wait, connecting)
+        connecting = asyncio.create_task(servers.__aenter__())
+        stack.push_async_callback(cancel_and_wait, [connecting])
         yield [
             FileAgent(
                 file,
-                [each for name, entry, each in by_entry if entries.get(name) == entry],
+                [each for each in servers.connections if entries.get(each.name) == each.entry],
                 make,
-                connected[0].warn if connected else warn,
+                servers.warn,
             )
             for file, entries in files
         ]

@@ -39,7 +39,7 @@ def skip_result_validation(client: Client) -> None:
     async def accept(_name: str, _result: types.CallToolResult) -> None:
         pass
 
-    client.session.validate_tool_result = accept  # type: ignore[method-assign]
+    client.session.validate_tool_result = accept  # type: ignore[method-assign, assignment]
 
 
 def wrap_http_protocol(config: uvicorn.Config, wrap: Callable[[asyncio.Protocol], asyncio.Protocol]) -> None:

@@ -92,15 +92,17 @@ def _first_line(response: httpx2.Response, text: bytes) -> str:
     lines = text.decode("utf-8", "replace").strip().splitlines()
     if kind == "text/html" or not lines:
         return response.reason_phrase
-    return "" if _json_error(text) else lines[0]
+    answer = _object(text)
+    return "" if answer.get("jsonrpc") == "2.0" and "error" in answer else lines[0]
 
 
-def _json_error(text: bytes) -> bool:
+def _object(text: bytes) -> dict[str, Any]:
+    """The JSON object, or an empty one if it is something else."""
     try:
         value = json.loads(text)
-        return value["jsonrpc"] == "2.0" and "error" in value
-    except (ValueError, RecursionError, LookupError, TypeError):
-        return False
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
@@ -120,15 +122,9 @@ def _does_not_know_session(response: httpx2.Response, text: bytes, *, is_sse: bo
     """
     if not is_sse and SESSION not in response.request.headers:
         return False
-    return response.status_code == 404 or (response.status_code == 400 and not _is_answer(response, text))  # noqa: PLR2004
-
-
-def _is_answer(response: httpx2.Response, text: bytes) -> bool:
-    try:
-        answer, request = json.loads(text), json.loads(response.request.content)
-        return bool(answer["id"] == request["id"])
-    except (ValueError, RecursionError, LookupError, TypeError):
-        return False
+    answer, request = _object(text), _object(response.request.content)
+    is_answer = "id" in answer and "id" in request and answer["id"] == request["id"]
+    return response.status_code == 404 or (response.status_code == 400 and not is_answer)  # noqa: PLR2004
 
 
 def _wrap_body(response: httpx2.Response, call: CallState) -> None:

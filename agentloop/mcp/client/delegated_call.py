@@ -1,16 +1,25 @@
-"""A call to an agent in another process: its budget, reserved before and settled after it, and its events."""
+"""A call to an agent in another process: its budget, reserved before and settled after it, and its events.
+
+The server reports the events, and the cost so far, while the call runs.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
+
+from mcp.client.extension import ClientExtension, NotificationBinding
+from mcp.types import CallToolResult
+from pydantic import BaseModel, Json, ValidationError
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
-from agentloop.delegation_context import USAGE, DelegationContext
+from agentloop.clock_offsets import EventMessage
+from agentloop.delegation_context import AGENT, EVENTS, EVENTS_SENT, SPENT, USAGE, DelegationContext
+from agentloop.event_bounds import MAX_NAME
 from agentloop.relay import EventReceiver
 
 Share = Reservation | None
@@ -89,6 +98,16 @@ class Delegation:
         self._bill = Bill.from_json((output.meta or {}).get(USAGE)) or self._bill_so_far()
         self._is_refused = output.is_error and self._reservation is not None and not self._bill.total.requests
 
+    async def take_last_events(self, result: CallToolResult) -> None:
+        """Take the events that came with the result, and wait for those that were sent before and may arrive later."""
+        try:
+            last = _LastEvents.model_validate((result.meta or {}).get(EVENTS))
+        except ValidationError:
+            return
+        if last.rest is not None:
+            last.rest.pass_on(self)
+        await self.events.complete(last.count)
+
     async def larger_share(self) -> Share:
         """After the call: twice its share, for another attempt, if the agent failed without a request to its model.
 
@@ -101,3 +120,65 @@ class Delegation:
         with suppress(BudgetExceeded):
             return await ledger.reserve(wanted, self._name, beside=None if self._is_trusted else wanted)
         return None
+
+
+class CallReport(BaseModel):
+    """Events as they are sent (see `clock_offsets.EventMessage`), and in `models` the cost so far if it has grown."""
+
+    first: int
+    clock: str
+    began: float
+    now: float
+    events: Json[list[dict[str, Any]]]
+    models: dict[str, Any] | None = None
+
+    def pass_on(self, delegation: Delegation) -> None:
+        delegation.on_activity()
+        if self.models is not None:
+            delegation.spent(Usage.from_json(self.models))
+        delegation.events.take(EventMessage(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
+
+
+class _ReportOfCall(CallReport):
+    id: str
+
+
+class _Reports(BaseModel):
+    messages: list[_ReportOfCall]
+
+
+class _Spent(BaseModel):
+    id: str
+    models: dict[str, Any]
+
+
+class _LastEvents(BaseModel):
+    """How many events there were, and those that were not sent before the result."""
+
+    count: int
+    rest: CallReport | None = None
+
+
+class AgentExtension(ClientExtension):
+    """Passes reports on to the delegations they belong to, by the calls' ids."""
+
+    identifier = AGENT
+
+    def __init__(self, delegations: Mapping[str, Delegation]) -> None:
+        self._delegations = delegations
+
+    def notifications(self) -> Sequence[NotificationBinding[Any]]:
+        return [
+            NotificationBinding(method=SPENT, params_type=_Spent, handler=self._on_spent),
+            NotificationBinding(method=EVENTS_SENT, params_type=_Reports, handler=self._on_events),
+        ]
+
+    async def _on_spent(self, spent: _Spent) -> None:
+        if spent.id in self._delegations:
+            self._delegations[spent.id].on_activity()
+            self._delegations[spent.id].spent(Usage.from_json(spent.models))
+
+    async def _on_events(self, reports: _Reports) -> None:
+        for report in reports.messages:
+            if report.id in self._delegations:
+                report.pass_on(self._delegations[report.id])

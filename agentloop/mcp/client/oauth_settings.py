@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 MACHINE: Final = "client_credentials"
 
@@ -20,31 +21,24 @@ class OAuthSettings(BaseModel):
         >>> OAuthSettings(grant="client_credentials", client_id="ci", client_secret="...", issuer="https://auth.test")
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        alias_generator=AliasGenerator(validation_alias=lambda name: AliasChoices(name, to_camel(name))),
+    )
 
-    client_id: str | None = Field(default=None, validation_alias=AliasChoices("client_id", "clientId"))
-    client_secret: str | None = Field(
-        default=None, repr=False, validation_alias=AliasChoices("client_secret", "clientSecret")
-    )
-    client_metadata_url: str | None = Field(
-        default=None, validation_alias=AliasChoices("client_metadata_url", "clientMetadataUrl")
-    )
+    client_id: str | None = None
+    client_secret: str | None = Field(default=None, repr=False)
+    client_metadata_url: str | None = None
     """The https address of the client's metadata document, which is its id at servers that take such (CIMD)."""
-    callback_port: int = Field(
-        default=0, ge=0, lt=65536, validation_alias=AliasChoices("callback_port", "callbackPort")
-    )
+    callback_port: int = Field(default=0, ge=0, lt=65536)
     """The port of the redirect URI; 0 takes a free one. A client that is registered by hand may need a fixed one."""
     grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
     issuer: str | None = None
-    private_key_file: Path | None = Field(
-        default=None, validation_alias=AliasChoices("private_key_file", "privateKeyFile")
-    )
-    signing_algorithm: str = Field(
-        default="RS256", validation_alias=AliasChoices("signing_algorithm", "signingAlgorithm")
-    )
+    private_key_file: Path | None = None
+    signing_algorithm: str = "RS256"
     token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post"] = Field(
-        default="client_secret_basic",
-        validation_alias=AliasChoices("token_endpoint_auth_method", "tokenEndpointAuthMethod"),
+        default="client_secret_basic"
     )
 
     @model_validator(mode="after")

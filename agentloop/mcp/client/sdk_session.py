@@ -34,11 +34,10 @@ from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUN
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
 from agentloop.mcp import sdk_compat
-from agentloop.mcp.client.call_events import AgentExtension, take_last_events
 from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, current_call
 from agentloop.mcp.client.catalog import Catalog, has_resources, read_catalog
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.delegated_call import AgentExtension, Delegation
 from agentloop.mcp.client.questions import answered, withdraw
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.required_tasks import call_as_task
@@ -276,7 +275,7 @@ class SdkSession:
             async with time_limit(seconds, late) as state.limit:
                 await self._until_done_or_idle(call, state)
             if delegation and not call.cancelled() and not call.exception():
-                await take_last_events(delegation, call.result())
+                await delegation.take_last_events(call.result())
         finally:
             self._calls.discard(call)
             self._states.remove(state)
@@ -293,13 +292,13 @@ class SdkSession:
         self,
         tool: str,
         arguments: dict[str, Any],
-        progress: ProgressFnT,
+        report: ProgressFnT,
         about: dict[str, Any] | None,
         state: CallState,
     ) -> CallToolResult:
-        async def on_progress(done: float, total: float | None, message: str | None) -> None:
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
             state.on_activity()
-            await progress(done, total, message)
+            await report(progress, total, message)
 
         assert self._client is not None
         meta = cast("RequestParamsMeta | None", about)

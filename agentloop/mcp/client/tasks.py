@@ -24,8 +24,8 @@ from pydantic import Field, ValidationError
 
 from agentloop import Usage
 from agentloop.delegation_context import EVENTS, SPENT
-from agentloop.mcp.client.call_events import CallReport
 from agentloop.mcp.client.call_state import current_call
+from agentloop.mcp.client.delegated_call import CallReport
 
 ID = "io.modelcontextprotocol/tasks"
 POLL = 0.5

@@ -21,8 +21,6 @@ MAX_COMPLETIONS = 100
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 
-Messages = str | Sequence[types.PromptMessage]
-
 
 @dataclass(frozen=True)
 class Prompt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from functools import lru_cache
 
 from agentloop import ConfigurationError
 
@@ -24,9 +23,8 @@ class Proxies:
             self._networks = [ipaddress.ip_network(each) for each in trusted]
         except ValueError as error:
             raise ConfigurationError(f"--trusted-proxy: {error}. Give an IP address or a network.") from None
-        self.may_speak_for_many = lru_cache(1000)(self._may_speak_for_many)
 
-    def _may_speak_for_many(self, address: str) -> bool:
+    def may_speak_for_many(self, address: str) -> bool:
         """Whether many clients may share the address: it is a trusted proxy's, or loopback."""
         try:
             ip = ipaddress.ip_address(address)

@@ -192,7 +192,11 @@ class Publication:
         """Answer `tools/call`."""
         try:
             if params.request_state is not None:
-                return await self._go_on(context, await self._resumed(context, params))
+                await self._rate.admit(owner_of(context))
+                running: RunningCalls = context.lifespan_context
+                waiting = running.find(params.request_state, owner_of(context))
+                waiting.questions.answer(params.input_responses or {})
+                return await self._go_on(context, waiting)
             call = await self._admit(context, params)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
@@ -258,18 +262,6 @@ class Publication:
         async with reporting(report, _channel(context, delegation)), _while_client_stays(context):
             output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
         return finish(output)
-
-    async def _resumed(self, context: Context, params: types.CallToolRequestParams) -> RunningCall:
-        """The call that the client continues, with its answers.
-
-        Raises:
-            ToolError: there is none, or the client calls too often.
-        """
-        await self._rate.admit(owner_of(context))
-        running: RunningCalls = context.lifespan_context
-        call = running.find(params.request_state or "", owner_of(context))
-        call.questions.answer(params.input_responses or {})
-        return call
 
     async def _go_on(self, context: Context, call: RunningCall) -> Result:
         """The result of the call, or its next questions."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -92,7 +93,7 @@ class JsonBody:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await _read(scope, receive)
             self._check(body)
-        except _Gone:
+        except ClientDisconnect:
             return
         except _TooLarge:
             await Response("Request body too large", status_code=413)(scope, receive, send)
@@ -111,10 +112,6 @@ class _TooLarge(Exception):
     """The body has more bytes than are read."""
 
 
-class _Gone(Exception):
-    """The client disconnected before its request was complete."""
-
-
 async def _read(scope: Scope, receive: Receive) -> bytes:
     length = Headers(scope=scope).get("content-length", "")
     if length.isdecimal() and int(length) > MAX_DISCARDED:
@@ -124,7 +121,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise _Gone
+            raise ClientDisconnect
         piece = message.get("body", b"")
         received += len(piece)
         body += piece if received <= MAX_BODY else b""

@@ -50,43 +50,39 @@ class Scopes:
         return tuple(scope for pattern, scope in self.of_tools if fnmatchcase(name, pattern))
 
 
-class RequireToken:
-    """Answers 401 to requests without a valid token, and 403 to those whose token lacks a scope of every request.
+class RequireScopes:
+    """Answers 401 to requests without a valid token, and 403 to those whose token lacks a scope.
 
-    The `WWW-Authenticate` header says where the resource metadata is and which scopes to ask for (RFC 6750, RFC 9728).
+    With `of_tools` the scopes of the tool that is called are needed too; that reads the body that `JsonBody` keeps. The
+    `WWW-Authenticate` header says where the resource metadata is and which scopes to ask for (RFC 6750, RFC 9728).
     """
 
-    def __init__(self, app: ASGIApp, scopes: Scopes, metadata: AnyHttpUrl | None) -> None:
-        self._app = app
-        self._scopes = scopes.always
-        self._metadata = metadata
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        user = scope.get("user")
-        if not isinstance(user, AuthenticatedUser):
-            challenge = _challenge(401, "invalid_token", "A valid token is needed.", self._scopes, self._metadata)
-            await challenge(scope, receive, send)
-        elif not set(self._scopes) <= set(user.scopes):
-            await _lacking(self._scopes, self._metadata)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-class RequireToolScopes:
-    """Answers 403 to calls of tools whose scopes the token lacks. It needs the body that `JsonBody` keeps."""
-
-    def __init__(self, app: ASGIApp, scopes: Scopes, metadata: AnyHttpUrl | None) -> None:
+    def __init__(self, app: ASGIApp, scopes: Scopes, metadata: AnyHttpUrl | None, *, of_tools: bool = False) -> None:
         self._app = app
         self._scopes = scopes
         self._metadata = metadata
+        self._of_tools = of_tools
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        needed = self._scopes.of_tool(_called_tool(scope.get(BODY)))
+        of_tool = self._scopes.of_tool(_called_tool(scope.get(BODY))) if self._of_tools else ()
+        needed = (*self._scopes.always, *of_tool)
         user = scope.get("user")
-        if isinstance(user, AuthenticatedUser) and not set(needed) <= set(user.scopes):
-            await _lacking((*self._scopes.always, *needed), self._metadata)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+        app = self._app
+        if not isinstance(user, AuthenticatedUser):
+            app = self._challenge(401, "invalid_token", "A valid token is needed.", needed)
+        elif not set(needed) <= set(user.scopes):
+            app = self._challenge(403, "insufficient_scope", f"The token needs the scope {' '.join(needed)}.", needed)
+        await app(scope, receive, send)
+
+    def _challenge(self, status: int, error: str, description: str, scopes: Sequence[str]) -> JSONResponse:
+        parts = [f'error="{error}"', f'error_description="{description}"']
+        parts += [f'scope="{" ".join(scopes)}"'] if scopes else []
+        parts += [f'resource_metadata="{self._metadata}"'] if self._metadata else []
+        return JSONResponse(
+            {"error": error, "error_description": description},
+            status_code=status,
+            headers={"www-authenticate": f"Bearer {', '.join(parts)}"},
+        )
 
 
 def _called_tool(body: bytes | None) -> str:
@@ -96,21 +92,3 @@ def _called_tool(body: bytes | None) -> str:
         return ""
     parameters = message.get("params")
     return str(parameters.get("name", "")) if isinstance(parameters, dict) else ""
-
-
-def _lacking(scopes: Sequence[str], metadata: AnyHttpUrl | None) -> JSONResponse:
-    text = f"The token needs the scope {' '.join(scopes)}."
-    return _challenge(403, "insufficient_scope", text, scopes, metadata)
-
-
-def _challenge(
-    status: int, error: str, description: str, scopes: Sequence[str], metadata: AnyHttpUrl | None
-) -> JSONResponse:
-    parts = [f'error="{error}"', f'error_description="{description}"']
-    parts += [f'scope="{" ".join(scopes)}"'] if scopes else []
-    parts += [f'resource_metadata="{metadata}"'] if metadata else []
-    return JSONResponse(
-        {"error": error, "error_description": description},
-        status_code=status,
-        headers={"www-authenticate": f"Bearer {', '.join(parts)}"},
-    )

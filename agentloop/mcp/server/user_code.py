@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import anyio
@@ -22,7 +22,6 @@ THREADS = 16
 """Sync functions that run at once; others wait."""
 
 _log = logging.getLogger(__name__)
-_limiter: anyio.CapacityLimiter | None = None
 
 
 async def called(function: Callable[..., Any], arguments: Mapping[str, str], what: str) -> Any:
@@ -36,7 +35,7 @@ async def called(function: Callable[..., Any], arguments: Mapping[str, str], wha
             if inspect.iscoroutinefunction(function):
                 return await function(**arguments)
             return await anyio.to_thread.run_sync(
-                partial(function, **arguments), abandon_on_cancel=True, limiter=_own()
+                partial(function, **arguments), abandon_on_cancel=True, limiter=_limiter()
             )
     except ToolError as error:
         raise MCPError(types.INVALID_PARAMS, str(error)) from None
@@ -52,8 +51,6 @@ async def called(function: Callable[..., Any], arguments: Mapping[str, str], wha
         raise MCPError(types.INTERNAL_ERROR, f"{what} failed.") from None
 
 
-def _own() -> anyio.CapacityLimiter:
-    global _limiter  # noqa: PLW0603 - one for the process, made on its event loop
-    if _limiter is None:
-        _limiter = anyio.CapacityLimiter(THREADS)
-    return _limiter
+@cache
+def _limiter() -> anyio.CapacityLimiter:
+    return anyio.CapacityLimiter(THREADS)

@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import anyio
 import uvicorn
@@ -43,7 +43,7 @@ from agentloop.mcp.server.connections import KEEP_ALIVE, Connections, GuardedPro
 from agentloop.mcp.server.owners import owner_of_request
 from agentloop.mcp.server.proxies import Proxies
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
-from agentloop.mcp.server.scopes import RequireToken, RequireToolScopes
+from agentloop.mcp.server.scopes import RequireScopes
 from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
 from agentloop.mcp.server.unread import BoundedSender
 from agentloop.signals import on_signals
@@ -115,7 +115,10 @@ async def serve_web(
     listening = listen(address)
     connections = Connections(max_connections(), address.proxies)
     app = web_app(server, address, sessions_per_minute)
-    config = uvicorn.Config(RequestLimit(_with_proxies(address.proxies, app), connections), **_UVICORN)
+    proxied: Any = app
+    if address.proxies.trusted:  # a trusted proxy names the client's address
+        proxied = ProxyHeadersMiddleware(proxied, address.proxies.trusted)
+    config = uvicorn.Config(RequestLimit(proxied, connections), **_UVICORN)
     sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
     web = uvicorn.Server(config)
     app.state.is_stopping = lambda: web.should_exit
@@ -135,11 +138,6 @@ def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
         web.should_exit = True
 
     on_signals(stop)
-
-
-def _with_proxies(proxies: Proxies, app: ASGIApp) -> ASGIApp:
-    """The application, which sees the address a trusted proxy names as its client's."""
-    return cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), proxies.trusted)) if proxies.trusted else app
 
 
 def listen(address: Address) -> socket.socket:
@@ -169,7 +167,7 @@ def web_app(server: Server[Any], address: Address, sessions_per_minute: int = CA
     if access.verifier is not None:
         backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
         middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
-        endpoint = RequireToken(inner, access.scopes, access.metadata)
+        endpoint = RequireScopes(inner, access.scopes, access.metadata)
         if access.resource is not None:
             routes += create_protected_resource_routes(access.resource, access.issuers, access.scopes.all or None)
 
@@ -186,7 +184,7 @@ def web_app(server: Server[Any], address: Address, sessions_per_minute: int = CA
 
 
 def _scoped(app: ASGIApp, access: Access) -> ASGIApp:
-    return RequireToolScopes(app, access.scopes, access.metadata) if access.scopes.of_tools else app
+    return RequireScopes(app, access.scopes, access.metadata, of_tools=True) if access.scopes.of_tools else app
 
 
 def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -> Starlette:
@@ -195,20 +193,15 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
     )
     sessions = Sessions(manager, owner_of_request, RateLimit(sessions_per_minute))
 
-    class Endpoint:
-        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            version = Headers(scope=scope).get("mcp-protocol-version")
-            if version in MODERN_PROTOCOL_VERSIONS:
-                await manager.handle_request(scope, receive, send)
-            else:
-                await sessions.handle_request(scope, _watch_disconnect(scope, receive), send)
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        version = Headers(scope=scope).get("mcp-protocol-version")
+        if version in MODERN_PROTOCOL_VERSIONS:
+            await manager.handle_request(scope, receive, send)
+        else:
+            await sessions.handle_request(scope, _watch_disconnect(scope, receive), send)
 
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with manager.run():
-            yield
-
-    return Starlette(routes=[Route(address.path, JsonBody(_scoped(Endpoint(), address.access)))], lifespan=lifespan)
+    routes = [Route(address.path, JsonBody(_scoped(endpoint, address.access)))]
+    return Starlette(routes=routes, lifespan=lambda _app: manager.run())
 
 
 def _watch_disconnect(scope: Scope, receive: Receive) -> Receive:
