@@ -15,7 +15,7 @@ from agentloop import Agent
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.server import owners
 from agentloop.mcp.server.memory_runs import MemoryRuns
-from agentloop.mcp.server.publication import Publication
+from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
 from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.tasks import Tasks
 from agentloop.question_tools import ask_user
@@ -35,9 +35,11 @@ def script(request: RecordedRequest) -> Reply:
 
 
 @asynccontextmanager
-async def serving(model: ScriptedMessages, *, with_tasks: bool = False) -> AsyncIterator[Connect]:
+async def serving(
+    model: ScriptedMessages, *, with_tasks: bool = False, options: ServerOptions = DEFAULTS
+) -> AsyncIterator[Connect]:
     """Makes clients of one server."""
-    publication = Publication([], [Agent("asker", "You ask.", [ask_user], client=model.client)])
+    publication = Publication([], [Agent("asker", "You ask.", [ask_user], client=model.client)], options=options)
     async with MemoryRuns(publication.run) as runs:
         server = build_server(publication)
         if with_tasks:
@@ -102,6 +104,17 @@ async def test_the_state_is_sealed_and_belongs_to_its_owner_and_its_call(
                 await call(client, "one", request_state=state)
         result = await call(client, "one", request_state=state, input_responses=answers(required, "one?"))
         assert text(result) == 'The user answered: "x"'
+
+
+async def test_calls_that_wait_for_an_answer_keep_no_other_call_waiting(scripted_messages: Any) -> None:
+    async with serving(scripted_messages(script), options=ServerOptions(max_agents=1)) as connect, connect() as client:
+        async with asyncio.timeout(20):
+            abandoned = [await call(client, word) for word in ("one", "two")]
+            assert all(isinstance(each, InputRequiredResult) for each in abandoned)
+            assert text(await client.call_tool(AGENT, {"prompt": "three"})) == 'The user answered: "to three?"'
+            state, given = abandoned[0].request_state, answers(abandoned[0], "one?")
+            result = await call(client, "one", request_state=state, input_responses=given)
+            assert text(result) == 'The user answered: "x"'
 
 
 async def test_a_task_asks_too(scripted_messages: Any) -> None:
