@@ -11,7 +11,11 @@ from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, InputRequiredResult
 
-from agentloop import Agent
+from agentloop import Agent, Answer, CallContext, Question, RunScope
+from agentloop.delegation_context import CALL
+from agentloop.mcp.client.call_state import CallState
+from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.questions import withdraw
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.server import owners
 from agentloop.mcp.server.memory_runs import MemoryRuns
@@ -115,6 +119,22 @@ async def test_calls_that_wait_for_an_answer_keep_no_other_call_waiting(scripted
             state, given = abandoned[0].request_state, answers(abandoned[0], "one?")
             result = await call(client, "one", request_state=state, input_responses=given)
             assert text(result) == 'The user answered: "x"'
+
+
+async def test_a_call_whose_question_does_not_reach_its_caller_any_more_is_given_up(scripted_messages: Any) -> None:
+    context = CallContext(scope=RunScope(call_id="given up"))
+    async with serving(scripted_messages(script)) as connect, connect() as client:
+        with Delegation(context, AGENT, "asker", is_trusted=True) as delegation:
+            meta = {CALL: delegation.delegation.to_json()}
+            required = await call(client, "one", meta=meta)
+            state = CallState(delegation, name="given up", ask=unasked)  # it has seen no question yet
+            await withdraw(client.session, state)
+            late = await call(client, "one", meta=meta, request_state=required.request_state)
+    assert "does not wait for an answer any more" in text(late) or "disconnected" in text(late)
+
+
+async def unasked(_question: Question) -> Answer[Any]:
+    raise AssertionError
 
 
 async def test_a_task_asks_too(scripted_messages: Any) -> None:
