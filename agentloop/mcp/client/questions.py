@@ -92,12 +92,12 @@ class _Withdraw(Request[_CallId, Literal["dev.agentloop/withdraw"]]):
 
 
 async def withdraw(session: ClientSession, call: CallState) -> None:
-    """Tell a server of ours that a call is given up while it waits for an answer, without an open request.
+    """Tell a server of ours that a call is given up: its question may be on the way, so that no request is open.
 
     A server that knows the deadline ends the call at that by itself.
     """
     has_deadline = call.delegation is None or call.delegation.delegation.seconds is not None
-    if not call.asking or has_deadline or session.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
+    if call.ask is None or has_deadline or session.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
         return
     request = _Withdraw(params=_CallId(id=call.name))
     sending = asyncio.create_task(session.send_request(request, EmptyResult), name="withdraw")

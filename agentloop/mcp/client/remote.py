@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import shlex
+import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -223,6 +224,8 @@ class RemoteCall:
     async def __call__(self, context: CallContext, /, **arguments: Any) -> ToolOutput:
         if self.permit is not None:
             await self.permit(arguments)
+        if self.is_agent and not context.scope.call_id:  # not the call of a model, but of a program
+            context = replace(context, scope=replace(context.scope, call_id=f"{uuid.uuid4().hex[:12]}.1"))
         sent = exact_arguments.marked(arguments)
         was_up = self.connection.is_up
         try:

@@ -279,7 +279,7 @@ class SdkSession:
         finally:
             self._calls.discard(call)
             self._states.remove(state)
-            if context:
+            if context and self._delegations.get(context.call) is delegation:  # a tool may make two calls at once
                 del self._delegations[context.call]
             try:
                 if not (call.done() or self.has_ended):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiolimiter import AsyncLimiter
 
-from agentloop import ToolError
+from agentloop import Answer, Question, QuestionHandler, ToolError
 
 MAX_AGENTS = 64
 WAITING_PER_PLACE = 4
@@ -25,11 +26,16 @@ class Admission:
     def __init__(self, running: int = MAX_AGENTS) -> None:
         self._running = running
         self._places = asyncio.Semaphore(running)
+        self._excess = 0
+        """Calls that run without a place."""
         self._waiting = 0
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    async def place(self) -> AsyncIterator[Callable[[QuestionHandler], QuestionHandler]]:
         """Wait until one of the `running` calls has ended, and count as one for the block.
+
+        Yields a function that wraps the call's question handler: while a person is asked, the call does not count.
+        Otherwise clients that never answer would keep all others waiting.
 
         Raises:
             ToolError: too many are waiting already.
@@ -44,9 +50,39 @@ class Admission:
         finally:
             self._waiting -= 1
         try:
-            yield
+            yield self._without_place
         finally:
+            self._leave()
+
+    def _without_place(self, ask: QuestionHandler) -> QuestionHandler:
+        questions = 0
+
+        async def asking(question: Question) -> Answer[Any]:
+            nonlocal questions
+            questions += 1
+            if questions == 1:
+                self._leave()
+            try:
+                return await ask(question)
+            finally:
+                questions -= 1
+                if questions == 0:
+                    await self._return()
+
+        return asking
+
+    def _leave(self) -> None:
+        if self._excess:
+            self._excess -= 1
+        else:
             self._places.release()
+
+    async def _return(self) -> None:
+        """Count again, at once: the call of an answered question goes on, and a cancelled one has to end."""
+        if self._places.locked():
+            self._excess += 1
+        else:
+            await self._places.acquire()  # does not wait
 
 
 class RateLimit:

@@ -299,15 +299,15 @@ class Publication:
                 depth=delegation.depth,
                 ledger=Ledger(delegation.budget),
                 rate_limiter=self._rate_limiter,
-                ask=ask,
                 inbox=inbox,
                 remote_text=delegation.text,
             ),
         )
         try:
-            async with self._place(call.tool):
+            async with self._place(call.tool, ask) as asking:
+                circumstances = replace(circumstances, scope=replace(circumstances.scope, ask=asking))
                 if self._durable_runner is not None and self._is_durable(call.tool):
-                    return await self._durable_runner.run(call, emit, ask)
+                    return await self._durable_runner.run(call, emit, asking)
                 return await dispatch.call(call.tool, call.arguments, circumstances, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))
@@ -321,12 +321,13 @@ class Publication:
         return self._tools[name]
 
     @asynccontextmanager
-    async def _place(self, tool: Tool) -> AsyncIterator[None]:
+    async def _place(self, tool: Tool, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
+        """Wait for a place for an agent. Yields the handler that gives it up while it asks."""
         if tool.spec.is_agent:
-            async with self._admission.place():
-                yield
+            async with self._admission.place() as without_place:
+                yield ask and without_place(ask)
         else:
-            yield
+            yield ask
 
 
 def _published(tool: Tool) -> ToolSpec:

@@ -268,10 +268,10 @@ class RunningCalls:
         return call
 
     async def withdraw(self, context: Context, params: WithdrawParams) -> types.EmptyResult:
-        """Cancel a call whose caller has given it up while it waited for answers."""
+        """Cancel a call whose caller has given it up."""
         owner = owner_of_request(context.request)
         mine = [call for call in self._calls.values() if (call.owner, call.delegation.call) == (owner, params.id)]
-        await cancel_and_wait([call.work for call in mine if not call.is_attended])
+        await cancel_and_wait([call.work for call in mine])
         return types.EmptyResult()
 
     def find(self, call_id: str, owner: str) -> RunningCall:

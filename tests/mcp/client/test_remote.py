@@ -1,5 +1,6 @@
 """Tools of servers as tools of an agent, their names, and the local fallbacks that stand in for them."""
 
+import asyncio
 import hashlib
 import json
 import sys
@@ -30,8 +31,10 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools, with_fallbacks
 from agentloop.testing import ScriptedMessages, calls, says
-from mcp_calc_server.calculator import math_tools
+from mcp_calc_server.calculator import AGENT_TOOL, math_tools
 from orchestrator_client.report import Report
+from tests.processes import SERVER
+from tests.surface import scripted_env
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -292,3 +295,19 @@ async def test_an_error_of_the_fallback_is_the_fallbacks() -> None:
 def test_a_tool_without_a_fallback_stays_as_it_is() -> None:
     tool = Tool(spec(read_only=True), lambda: "x", served_by="far")
     assert with_fallbacks([tool], math_tools(), pytest.fail, Limits()) == [tool]
+
+
+@pytest.mark.parametrize("call", [None, "1.1"], ids=["a program's calls", "those of one tool"])
+async def test_programs_call_an_agent_several_times_at_once(
+    scripted_messages: Callable[..., ScriptedMessages], call: str | None
+) -> None:
+    model = scripted_messages(lambda request: says(f"Answer: {request.prompt}"))
+    entry = ServerEntry(command=SERVER[0], args=SERVER[1:], env=scripted_env(model.url), trusted=True)
+    async with Connection("calc", entry, connect_timeout=20, server_log=sys.stderr) as connection:
+        agent = Agent("caller", "Call.", usable([connection]))
+        context = CallContext(scope=RunScope(call_id=call))
+        outputs = await asyncio.gather(
+            *(agent.call_tool(AGENT_TOOL, {"prompt": f"{n}"}, context=context) for n in range(3))
+        )
+    assert [output.text.split("Answer: ")[-1][0] for output in outputs] == ["0", "1", "2"]
+    assert not any(output.is_error for output in outputs)

@@ -11,11 +11,15 @@ from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, InputRequiredResult
 
-from agentloop import Agent
+from agentloop import Agent, Answer, CallContext, Question, RunScope
+from agentloop.delegation_context import CALL
+from agentloop.mcp.client.call_state import CallState
+from agentloop.mcp.client.delegated_call import Delegation
+from agentloop.mcp.client.questions import withdraw
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.server import owners
 from agentloop.mcp.server.memory_runs import MemoryRuns
-from agentloop.mcp.server.publication import Publication
+from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
 from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.tasks import Tasks
 from agentloop.question_tools import ask_user
@@ -35,9 +39,11 @@ def script(request: RecordedRequest) -> Reply:
 
 
 @asynccontextmanager
-async def serving(model: ScriptedMessages, *, with_tasks: bool = False) -> AsyncIterator[Connect]:
+async def serving(
+    model: ScriptedMessages, *, with_tasks: bool = False, options: ServerOptions = DEFAULTS
+) -> AsyncIterator[Connect]:
     """Makes clients of one server."""
-    publication = Publication([], [Agent("asker", "You ask.", [ask_user], client=model.client)])
+    publication = Publication([], [Agent("asker", "You ask.", [ask_user], client=model.client)], options=options)
     async with MemoryRuns(publication.run) as runs:
         server = build_server(publication)
         if with_tasks:
@@ -102,6 +108,33 @@ async def test_the_state_is_sealed_and_belongs_to_its_owner_and_its_call(
                 await call(client, "one", request_state=state)
         result = await call(client, "one", request_state=state, input_responses=answers(required, "one?"))
         assert text(result) == 'The user answered: "x"'
+
+
+async def test_calls_that_wait_for_an_answer_keep_no_other_call_waiting(scripted_messages: Any) -> None:
+    async with serving(scripted_messages(script), options=ServerOptions(max_agents=1)) as connect, connect() as client:
+        async with asyncio.timeout(20):
+            abandoned = [await call(client, word) for word in ("one", "two")]
+            assert all(isinstance(each, InputRequiredResult) for each in abandoned)
+            assert text(await client.call_tool(AGENT, {"prompt": "three"})) == 'The user answered: "to three?"'
+            state, given = abandoned[0].request_state, answers(abandoned[0], "one?")
+            result = await call(client, "one", request_state=state, input_responses=given)
+            assert text(result) == 'The user answered: "x"'
+
+
+async def test_a_call_whose_question_does_not_reach_its_caller_any_more_is_given_up(scripted_messages: Any) -> None:
+    context = CallContext(scope=RunScope(call_id="given up"))
+    async with serving(scripted_messages(script)) as connect, connect() as client:
+        with Delegation(context, AGENT, "asker", is_trusted=True) as delegation:
+            meta = {CALL: delegation.delegation.to_json()}
+            required = await call(client, "one", meta=meta)
+            state = CallState(delegation, name="given up", ask=unasked)  # it has seen no question yet
+            await withdraw(client.session, state)
+            late = await call(client, "one", meta=meta, request_state=required.request_state)
+    assert "does not wait for an answer any more" in text(late) or "disconnected" in text(late)
+
+
+async def unasked(_question: Question) -> Answer[Any]:
+    raise AssertionError
 
 
 async def test_a_task_asks_too(scripted_messages: Any) -> None:
