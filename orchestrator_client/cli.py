@@ -23,7 +23,7 @@ from offline_model.choice import choose_model
 from orchestrator_client import configuration
 from orchestrator_client import options as declared
 from orchestrator_client.command import CommandWithOthers
-from orchestrator_client.configured import add_servers, list_servers, remove_server
+from orchestrator_client.configuration import add_servers, list_servers, remove_server
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import can_ask, say
 from orchestrator_client.listing import list_tools
