@@ -127,9 +127,12 @@ class Session(Servers):
         if setup.approvals is not None:
             setup.approvals.new_conversation()
         if setup.agent is not None:
-            from orchestrator_client.agent_file import orchestrator_of  # noqa: PLC0415 - needs a YAML parser
+            from agentloop.file_agents import select_tools, to_agent  # noqa: PLC0415 - needs a YAML parser
 
-            own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self.warn)
+            selection = select_tools(setup.agent, tools)
+            for problem in selection.problems:
+                self.warn(str(problem))
+            own = to_agent(setup.agent, selection.tools, default_model=setup.model, client=setup.client)
             prompt = own.system_prompt + instructions
             tools = searchable(own.tools, setup.tool_search, own.limits)
             return replace(own, tools=tools, early_tool_calls=setup.early_tool_calls, system_prompt=prompt)
