@@ -34,7 +34,7 @@ from orchestrator_client.listing import print_listing
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.progress import Progress, connected, progress_on_stderr
-from orchestrator_client.questions import questions_of
+from orchestrator_client.questions import Answers, Questions
 from orchestrator_client.report import Report
 from orchestrator_client.run_files import began_at
 from orchestrator_client.terminal import restored_on_sigterm
@@ -98,7 +98,7 @@ class Chat:
         self._observers = observers
         self._trace = trace
         self._rate_limiter = RateLimiter()
-        self.questions = questions_of(options.answers, progress.say)
+        self.questions = Questions(progress.say, Answers(options.answers) if options.answers else None)
         self._notes = Notes(progress)
         self._transcript = Transcript()
         self._timeline: Timeline | None = None

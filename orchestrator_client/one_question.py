@@ -19,7 +19,7 @@ from orchestrator_client.lines import say
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Setup
 from orchestrator_client.progress import connected, progress_on_stderr
-from orchestrator_client.questions import questions_of
+from orchestrator_client.questions import Answers, Questions
 from orchestrator_client.report import Report
 
 
@@ -30,7 +30,7 @@ def answer_one(
     if run is not None and not options.quiet:
         say(f"To resume this run after an interruption: {run.command}")
     report, progress = Report(), progress_on_stderr(is_quiet=options.quiet)
-    questions = questions_of(options.answers, progress.say)
+    questions = Questions(progress.say, Answers(options.answers) if options.answers else None)
     began = time.monotonic()
     servers: dict[str, Any] = {}
     context = CallContext(
