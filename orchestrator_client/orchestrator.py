@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Self, TextIO
 
 from agentloop import Agent, Limits, Tool
@@ -14,7 +13,7 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.content import READ_RESOURCE
 from agentloop.mcp.client.instructions import quoted_instructions
-from agentloop.mcp.client.naming import Offer, name_tools
+from agentloop.mcp.client.naming import Offer, name_matches, name_tools
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn
 from agentloop.mcp.client.resources import LIST_RESOURCES, resource_tools
@@ -169,7 +168,7 @@ class Session(Servers):
         named = zip(up, name_tools([Offer(each.name, [tool.name for tool in each.tools]) for each in up]), strict=True)
         offered = [(names, tool.name) for server, names in named for tool in server.tools]
         for pattern in self._setup.must_match:
-            is_local = any(fnmatchcase(tool.name, pattern) for tool in self._setup.fallbacks)
+            is_local = any(name_matches(tool, pattern) for tool in self._setup.fallbacks)
             if not is_local and not any(names.is_denied(name, [pattern]) for names, name in offered):
                 self.warn(f"--deny {clip(pattern, 80)} matches no tool of the servers that are up.")
 
