@@ -32,19 +32,20 @@ CONTENT = "published"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a bundle says of itself, and what it starts.
-
-    `folders` are the directories of agents by name, `modules` files and folders of packages.
-    """
+    """What a bundle says of itself, and what it starts: `folders` are the directories of agents by name."""
 
     name: str
     title: str
     description: str
     version: str
     folders: Mapping[str, Path]
-    modules: Sequence[Path]
-    tools: Sequence[Mapping[str, str]]
-    instructions: str | None = None
+    published: Published
+    instructions: str | None
+
+    @property
+    def tools(self) -> list[dict[str, str]]:
+        files = self.published.files
+        return [{"name": f"{file.name}_agent", "description": file.description[:500]} for file in files]
 
     def manifest(self) -> dict[str, Any]:
         arguments = [word for folder in self.folders for word in ("--agents", f"${{__dirname}}/{CONTENT}/{folder}")]
@@ -65,7 +66,7 @@ class Bundle:
                 "entry_point": "mcp_calc_server/__main__.py",
                 "mcp_config": {"command": "uv", "args": [*run, *arguments], "env": env},
             },
-            "tools": list(self.tools),
+            "tools": self.tools,
             "user_config": {"anthropic_api_key": _KEY},
             "compatibility": {"runtimes": {"python": metadata("mcp-calc-server")["Requires-Python"]}},
         }
@@ -90,7 +91,8 @@ class Bundle:
 
     def _own(self) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
-        for name, folder in [*((module.name, module) for module in self.modules), *self.folders.items()]:
+        modules = [path for path in self.published.modules if path.is_relative_to(Path.cwd())]
+        for name, folder in [*((module.name, module) for module in modules), *self.folders.items()]:
             for path in [folder] if folder.is_file() else folder.rglob("*"):
                 place = path.relative_to(folder) if folder.is_dir() else Path()
                 is_left_out = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
@@ -119,17 +121,9 @@ def bundle_of(
     named = {folder.resolve().name: folder for folder in folders}
     if len(named) < len(folders):
         raise ConfigurationError("Two of the directories have the same name, which is their place in the bundle.")
-    here = Path.cwd()
-    return Bundle(
-        name=name or default_name(published.names),
-        title=title or name or default_name(published.names),
-        description=description or " ".join(file.description for file in published.files)[:500],
-        version=version_label,
-        folders=named,
-        modules=[path for path in published.modules if path.is_relative_to(here)],
-        tools=[{"name": f"{file.name}_agent", "description": file.description[:500]} for file in published.files],
-        instructions=instructions,
-    )
+    name = name or default_name(published.names)
+    description = description or " ".join(file.description for file in published.files)[:500]
+    return Bundle(name, title or name, description, version_label, named, published, instructions)
 
 
 _KEY = {

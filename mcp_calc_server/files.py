@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from agentloop import Agent, ConfigurationError, Tool
-from agentloop.agent_files import PROMPTS, RESOURCES, AgentFile, Problem, load_agents
+from agentloop.agent_files import AgentFile, Problem, load_agents
 from agentloop.file_agents import Publishable, publishable, to_agent
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.file_agents import connected_agents, servers_of
-from agentloop.mcp.server.prompts import Prompt, prompt_of_file
-from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Lifespan
 from agentloop.model import ClientSource
 from agentloop.wire import sdk_client
@@ -91,25 +89,6 @@ def published_files(
             yield [await each.agent() if durable else each.tool() for each in agents]
 
     return alone, lifespan if served else None
-
-
-def prompts_of(paths: Sequence[Path]) -> list[Prompt]:
-    """The prompts in the Markdown files of the folders `prompts` of these directories.
-
-    Raises:
-        ConfigurationError: one is wrong; says where.
-    """
-    return [prompt_of_file(file) for path in paths for file in sorted((path / PROMPTS).glob("*.md"))]
-
-
-def resources_of(paths: Sequence[Path]) -> list[Resource]:
-    """The files below the folders `resources` of these directories.
-
-    Raises:
-        ConfigurationError: there are too many.
-    """
-    folders = [path for path in paths if (path / RESOURCES).is_dir()]
-    return [each for path in folders for each in resources_of_folder(path / RESOURCES, path.resolve().name)]
 
 
 def report(checked: Checked) -> str:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
 from agentloop.mcp.server.program import default_name
-from agentloop.mcp.server.prompts import Prompt
+from agentloop.mcp.server.prompts import Prompt, prompt_of_file
 from agentloop.mcp.server.publish import find_published
-from agentloop.mcp.server.resources import Resource
+from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
 from agentloop.prompt_cache import CACHE_VARIABLE
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
@@ -117,7 +117,8 @@ def _add_modules(found: Published, options: Options, choice: ModelChoice, *, own
 
 def _add_files(found: Published, options: Options, choice: ModelChoice, say: Say) -> list[str]:
     """Add what `--agents` names. Returns the agents, which need an API key."""
-    from mcp_calc_server import files  # noqa: PLC0415 - needs a YAML parser
+    from agentloop.agent_files import PROMPTS, RESOURCES  # noqa: PLC0415 - needs a YAML parser
+    from mcp_calc_server import files  # noqa: PLC0415
 
     checked = files.check_files(
         options.agents, choice, model=options.model, offline=options.offline, mcp_config=options.mcp_config
@@ -127,8 +128,10 @@ def _add_files(found: Published, options: Options, choice: ModelChoice, say: Say
     found.behind += [item.agent for item in alone if item.agent is not None]
     names = [item.file.name for item in checked.items]
     found.names += names
-    found.prompts += files.prompts_of(options.agents)
-    found.resources += files.resources_of(options.agents)
+    for path in options.agents:
+        found.prompts += [prompt_of_file(file) for file in sorted((path / PROMPTS).glob("*.md"))]
+        if (path / RESOURCES).is_dir():
+            found.resources += resources_of_folder(path / RESOURCES, path.resolve().name)
     found.modules += _modules([name for item in checked.items for name in item.file.tools or () if ":" in name])
     found.files += [item.file for item in checked.items]
     return names

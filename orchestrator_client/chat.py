@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -11,7 +12,7 @@ from pathlib import Path
 from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from agentloop import AgentError, CallContext, Conversation, Inbox, Ledger, RunResult, RunScope
+from agentloop import AgentError, CallContext, ConfigurationError, Conversation, Inbox, Ledger, RunResult, RunScope
 from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, EventHandler, ServerChanged, fan_out
@@ -27,14 +28,13 @@ from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
 from orchestrator_client.attachments import is_prompt, prompt_content, question_content
 from orchestrator_client.completion import KnownNames
-from orchestrator_client.line_editor import line_editor
+from orchestrator_client.line_editor import editor_on_stderr, line_editor
 from orchestrator_client.lines import say
 from orchestrator_client.listing import print_listing
-from orchestrator_client.notes import Notes
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Session, Setup
 from orchestrator_client.progress import Progress, connected, progress_on_stderr
-from orchestrator_client.questions import questions_of
+from orchestrator_client.questions import Answers, Questions
 from orchestrator_client.report import Report
 from orchestrator_client.run_files import began_at
 from orchestrator_client.terminal import restored_on_sigterm
@@ -98,7 +98,7 @@ class Chat:
         self._observers = observers
         self._trace = trace
         self._rate_limiter = RateLimiter()
-        self.questions = questions_of(options.answers, progress.say)
+        self.questions = Questions(progress.say, Answers(options.answers) if options.answers else None)
         self._notes = Notes(progress)
         self._transcript = Transcript()
         self._timeline: Timeline | None = None
@@ -257,3 +257,44 @@ class Chat:
     def _stop(self) -> None:
         if self._running is not None:
             self._running.cancel()
+
+
+class Notes:
+    """Reads notes at the terminal. `draft` is what was typed when the question ended, or what nobody has read."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.draft = ""
+
+    async def pass_on(self, inbox: Inbox) -> None:
+        """Pass on each line that is typed, until this is cancelled. The first key opens a line that can be edited."""
+        while True:
+            typed = await self._progress.typed()
+            note = typed if typed.endswith("\n") else await self._edited(typed)
+            if not note.strip():
+                continue
+            try:
+                inbox.send(note.strip())
+            except ConfigurationError as error:
+                self._progress.say(str(error))
+            else:
+                self._progress.say("noted; the agent reads it before its next turn")
+
+    def keep_unread(self, inbox: Inbox) -> None:
+        """Offer the notes for which there was no turn as the next question."""
+        self.draft = " ".join([*inbox.take(), self.draft]).strip()
+
+    async def _edited(self, typed: str) -> str:
+        async with self._progress.paused():
+            with editor_on_stderr() as editor:
+                try:
+                    return await editor.prompt_async("note> ", default=typed, handle_sigint=False)
+                except asyncio.CancelledError:
+                    self.draft = editor.default_buffer.text
+                    raise
+                except EOFError:
+                    return ""
+                except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
+                    self.draft = editor.default_buffer.text
+                    signal.raise_signal(signal.SIGINT)
+                    return ""

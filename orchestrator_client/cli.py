@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shlex
 import sys
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +16,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from agentloop import ConfigurationError, logs
-from agentloop.command_line import EXIT_INTERRUPTED
+from agentloop.command_line import EXIT_INTERRUPTED, CommandLine, write_commands
 from agentloop.observers import export
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.choice import choose_model
 from orchestrator_client import configuration
 from orchestrator_client import options as declared
-from orchestrator_client.command import CommandWithOthers
-from orchestrator_client.configured import add_servers, list_servers, remove_server
+from orchestrator_client.configuration import add_servers, list_servers, remove_server
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import can_ask, say
 from orchestrator_client.listing import list_tools
@@ -60,14 +59,59 @@ Shell completion, here for bash (also zsh, fish):
 """
 
 
+class _CommandWithOthers(CommandLine):
+    """A command that hands command lines beginning with the name of another command to that command.
+
+    A click group cannot have an argument of its own before a command's name. The user's file has values for options
+    that the command line does not give.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.others: dict[str, click.Command] = {}
+
+    def command(self, name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
+        """A decorator that turns a function into another command."""
+        settings = {**self.context_settings, **attributes.pop("context_settings", {})}
+        make: Any = click.command(name, cls=CommandLine, context_settings=settings, **attributes)
+
+        def add(function: Callable[..., Any]) -> click.Command:
+            self.others[name] = make(function)
+            return self.others[name]
+
+        return add
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in self.others:
+            name, *rest = args
+            return self.others[name].make_context(f"{info_name} {name}", rest, parent, **extra)
+        try:
+            defaults = configuration.defaults(declared.WITH_DEFAULTS)
+        except ConfigurationError as error:
+            raise click.UsageError(str(error)) from None
+        return super().make_context(info_name, args, parent, **{"default_map": defaults, **extra})
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        write_commands(formatter, "Other commands", self.others)
+
+
 def _other_commands(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return main.names_of_others(ctx, parameter, incomplete)
+    """The names of the other commands, for shell completion of the first word."""
+    if ctx.params.get(str(parameter.name)):
+        return []
+    found = {name: command for name, command in main.others.items() if name.startswith(incomplete)}
+    return [CompletionItem(name, help=command.get_short_help_str()) for name, command in found.items()]
 
 
 @click.command(
     "orchestrator-client",
-    cls=CommandWithOthers,
-    defaults=lambda: _user_defaults(),  # noqa: PLW0108 - defined below
+    cls=_CommandWithOthers,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog=EPILOG,
 )
@@ -111,13 +155,6 @@ def resume(run_id: str, durable_dir: Path | None, **given: Any) -> None:
     """Finish a run that was started with --durable and interrupted. Finished steps are not repeated."""
     run = DurableRun.stored(durable_dir, run_id)
     _answer(run.question, replace(run.options, **given), run)
-
-
-def _user_defaults() -> Mapping[str, Any]:
-    try:
-        return configuration.defaults(declared.WITH_DEFAULTS)
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _answer(question: str | None, options: Options, run: DurableRun | None = None) -> None:

@@ -25,11 +25,11 @@ class KnownNames:
     @asynccontextmanager
     async def loaded(self, connections: Sequence[Connection]) -> AsyncIterator[None]:
         """Ask the servers in the background."""
-        loading = asyncio.create_task(self._load([each for each in connections if each.is_up]), name="completion")
+        loading = [asyncio.create_task(self._load(each), name="completion") for each in connections if each.is_up]
         try:
             yield
         finally:
-            await cancel_and_wait([loading])
+            await cancel_and_wait(loading)
 
     async def completions(self, text: str) -> Sequence[str]:
         """What the last word of `text` may become. The values of a prompt's argument are the server's suggestions."""
@@ -51,12 +51,7 @@ class KnownNames:
             candidates = self._resources
         return [each for each in candidates if each.startswith(word)]
 
-    async def _load(self, connections: Sequence[Connection]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for connection in connections:
-                group.create_task(self._load_of(connection))
-
-    async def _load_of(self, connection: Connection) -> None:
+    async def _load(self, connection: Connection) -> None:
         for prompt in await prompts_of(connection):
             self._prompts[f"/{connection.name}:{prompt.name}"] = connection, prompt
         self._resources += [f"@{connection.name}:{each.uri}" for each in await resources_of(connection)]

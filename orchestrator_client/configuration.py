@@ -1,4 +1,4 @@
-"""The user's configuration file, a project's `.mcp.json`, and the files of other hosts that servers are taken from."""
+"""The user's configuration file, a project's `.mcp.json`, and the commands `add`, `remove` and `list`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentloop import ConfigurationError
+from agentloop.command_line import print_result
 from agentloop.imports import lazy
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_document, servers_in
@@ -19,6 +21,7 @@ from agentloop.mcp.client.hosts import config_files
 from agentloop.narration import clip
 from agentloop.own_files import replace_own, state_folder
 from agentloop.redaction import without_passwords
+from orchestrator_client.lines import say
 
 if TYPE_CHECKING:
     import tomlkit
@@ -84,7 +87,7 @@ def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str
         if confirm is None:
             say(f"{path} is not used: nobody has confirmed its servers. Confirm them on a terminal, or use --config.")
             return {}
-        lines = "\n".join(f"  {name}: {reached_by}" for name, reached_by in described(document))
+        lines = "\n".join(f"  {name}: {reached_by}" for name, reached_by in _described(document))
         if not confirm(f"{path} has servers for this folder:\n{lines}\nStart and use them, now and later?"):
             return {}
         write_state(kept, read_state(kept) | {str(path): digest})
@@ -99,29 +102,42 @@ def project_names() -> set[str]:
         return set()
 
 
-def described(document: Any) -> Iterator[tuple[str, str]]:
+def _described(document: Any) -> Iterator[tuple[str, str]]:
     """Each server as its file has it: its name, and what it starts or connects to."""
     for name, entry in _raw_servers(document).items():
         yield clip(str(name), 64), clip(without_passwords(_reached_by(entry)), 300)
 
 
-def add(name: str, entry: Mapping[str, Any], *, force: bool = False) -> None:
-    """Write a server into the user's file, whose comments and order are kept.
+def add_servers(
+    name: str | None,
+    reached_by: Sequence[str],
+    *,
+    env: Sequence[str],
+    headers: Sequence[str],
+    transport: str | None,
+    source: str | None,
+    force: bool,
+) -> None:
+    """Write one server, or those of another program, into the user's file.
 
     Raises:
-        ConfigurationError: the entry is wrong, the file cannot be written, or it has a server of this name.
+        ConfigurationError: something is missing or wrong.
     """
-    path = user_file()
-    servers_in({SERVERS: {name: dict(entry)}}, path, lambda _text: None, expand=False)
-    document = _editable(path)
-    servers = document.setdefault(SERVERS, tomlkit.table(is_super_table=True))
-    if name in servers and not force:
-        raise ConfigurationError(f"{path} has a server {name!r}. Remove it first, or use --force.")
-    servers[name] = _without_null(entry)
-    _write(path, document)
+    if source is not None:
+        if reached_by or env or headers or transport:
+            raise ConfigurationError("--from takes servers as they are. Leave out the command or URL and its options.")
+        _take_over(name, source, force=force)
+        return
+    if name is None or not reached_by:
+        raise ConfigurationError("Say what to add: a name, and a command or URL. Or --from claude-desktop.")
+    entry = _entry(reached_by, env, headers, transport)
+    _add(name, entry, force=force)
+    command = entry.get("command", "")
+    if command and "${" not in command and shutil.which(command) is None:
+        say(f"There is no program {clip(command, 80)!r} here now: {name} will not start.")
 
 
-def remove(name: str) -> None:
+def remove_server(name: str) -> None:
     """Take a server out of the user's file.
 
     Raises:
@@ -134,19 +150,83 @@ def remove(name: str) -> None:
         raise ConfigurationError(f"{path} has no server {name!r}. It has: {known}.")
     del document[SERVERS][name]
     _write(path, document)
+    say(f"removed: {name}")
 
 
-def servers_of_host(host: str) -> tuple[Path, Mapping[str, Any]]:
-    """The file of a host, or the file of that path, and its entries as they are in it.
+def list_servers() -> None:
+    """Print a line for each configured server: its name, where it is configured, and what it starts or connects to."""
+    lines = [*_listed(user_file(), "yours"), *_listed(PROJECT, "of this folder")]
+    for line in lines:
+        print_result(line)
+    if not lines:
+        say("No server is configured. Add one: orchestrator-client add NAME COMMAND|URL")
 
-    Raises:
-        ConfigurationError: it cannot be read or has no servers.
-    """
-    path = config_files().get(host, Path(host))
-    found = _raw_servers(read_document(path))
-    if not found:
+
+def _listed(path: Path, whose: str) -> Iterator[str]:
+    if path.exists():
+        for name, reached_by in _described(read_document(path)):
+            yield f"{name} ({whose}): {reached_by}"
+
+
+def _take_over(name: str | None, source: str, *, force: bool) -> None:
+    path = config_files().get(source, Path(source))
+    entries = _raw_servers(read_document(path))
+    if not entries:
         raise ConfigurationError(f"{path} has no `mcpServers` or `servers`.")
-    return path, found
+    if name is not None and name not in entries:
+        raise ConfigurationError(f"{path} has no server {name!r}. It has: {', '.join(entries)}.")
+    added = 0
+    for each in entries if name is None else [name]:
+        try:
+            _add(each, entries[each], force=force)
+        except ConfigurationError as error:
+            say(f"not added: {each}: {error}")
+        else:
+            added += 1
+    if not added:
+        raise ConfigurationError(f"No server of {path} was added.")
+
+
+def _add(name: str, entry: Mapping[str, Any], *, force: bool) -> None:
+    """Write a server into the user's file, whose comments and order are kept."""
+    path = user_file()
+    servers_in({SERVERS: {name: dict(entry)}}, path, lambda _text: None, expand=False)
+    document = _editable(path)
+    servers = document.setdefault(SERVERS, tomlkit.table(is_super_table=True))
+    if name in servers and not force:
+        raise ConfigurationError(f"{path} has a server {name!r}. Remove it first, or use --force.")
+    servers[name] = _without_null(entry)
+    _write(path, document)
+    say(f"added: {name}, in {path}")
+
+
+def _entry(
+    reached_by: Sequence[str], env: Sequence[str], headers: Sequence[str], transport: str | None
+) -> dict[str, Any]:
+    first, *rest = reached_by
+    if first.startswith(("http://", "https://")):
+        if rest or env:
+            raise ConfigurationError("A URL takes --header and --transport, but neither arguments nor --env.")
+        entry: dict[str, Any] = {"url": first}
+        entry |= {"type": transport} if transport else {}
+        return entry | ({"headers": _pairs(headers, ":", "--header")} if headers else {})
+    if headers or transport:
+        raise ConfigurationError("--header and --transport are for a URL.")
+    if "://" in first:
+        raise ConfigurationError(f"{without_passwords(first)} is not an http:// or https:// address.")
+    entry = {"command": first}
+    entry |= {"args": rest} if rest else {}
+    return entry | ({"env": _pairs(env, "=", "--env")} if env else {})
+
+
+def _pairs(given: Sequence[str], separator: str, option: str) -> Mapping[str, str]:
+    found = {}
+    for each in given:
+        name, is_pair, value = each.partition(separator)
+        if not is_pair or not name.strip():
+            raise ConfigurationError(f"{option} {name!r}: NAME{separator}VALUE is needed.")
+        found[name.strip()] = value.strip() if separator == ":" else value
+    return found
 
 
 def read_state(file: Path) -> dict[str, Any]:

@@ -48,28 +48,27 @@ async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float,
 
 
 def print_listing(connections: Sequence[Connection]) -> None:
-    """Write the listing to stdout."""
-    for line in listing(connections):
-        print_result(line, indent=_INDENT)
-
-
-def listing(connections: Sequence[Connection]) -> Iterator[str]:
-    """A line for each server, followed by its tools as it last listed them."""
+    """Write a line for each server, followed by its tools as it last listed them, to stdout."""
     for connection in connections:
-        name = clip(connection.name, _NAME)
-        if connection.is_up:
-            trust = ", trusted" if connection.is_trusted else ""
-            count = len(connection.tools)
-            yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}{_login(connection)}"
-        else:
-            yield f"{name}: down: {clip(why_down(connection), 300)}"
-        widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
-        for reason in connection.left_out:
-            yield f"  {reason}"
-        for tool in connection.tools:
-            start = f"  {clip(tool.name, _NAME):{widest}}  {'agent' if _is_agent(tool) else '':5}  "
-            first_line = clip((tool.description or "").strip().partition("\n")[0], _DESCRIPTION)
-            yield start + textwrap.shorten(first_line, max(_SHORTEST, _WIDTH - len(start)), placeholder=" …")
+        for line in _lines(connection):
+            print_result(line, indent=_INDENT)
+
+
+def _lines(connection: Connection) -> Iterator[str]:
+    name = clip(connection.name, _NAME)
+    if connection.is_up:
+        trust = ", trusted" if connection.is_trusted else ""
+        count = len(connection.tools)
+        yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}{_login(connection)}"
+    else:
+        yield f"{name}: down: {clip(why_down(connection), 300)}"
+    widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
+    for reason in connection.left_out:
+        yield f"  {reason}"
+    for tool in connection.tools:
+        start = f"  {clip(tool.name, _NAME):{widest}}  {'agent' if _is_agent(tool) else '':5}  "
+        first_line = clip((tool.description or "").strip().partition("\n")[0], _DESCRIPTION)
+        yield start + textwrap.shorten(first_line, max(_SHORTEST, _WIDTH - len(start)), placeholder=" …")
 
 
 def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from rich.cells import cell_len
-from rich.console import Console, Group
+from rich.console import Console
 from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
@@ -126,7 +126,7 @@ class LiveView:
                 self._live.refresh()
             await asyncio.sleep(1 / FRAMES_PER_SECOND)
 
-    def picture(self) -> Picture | Group:
+    def picture(self) -> Picture:
         """The current tree, in at most half of the screen."""
         self._seen.flush()
         now, size = time.monotonic(), self.console.size
@@ -138,8 +138,6 @@ class LiveView:
             most = max(FEWEST_ROWS, height - len(text))
             lines += picture_of(rows(self._timeline, most), now, width=size.width, unicode=unicode).lines
             lines += text[-max(1, height - len(lines)) :]
-        elif not lines:
-            return Group()
         picture = Picture(lines)
         self._drawn, self._drawn_in = picture, size.width
         return picture

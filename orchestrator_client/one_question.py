@@ -18,8 +18,8 @@ from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import say
 from orchestrator_client.options import Options
 from orchestrator_client.orchestrator import Setup
-from orchestrator_client.progress import Progress, connected, progress_on_stderr
-from orchestrator_client.questions import Questions, questions_of
+from orchestrator_client.progress import connected, progress_on_stderr
+from orchestrator_client.questions import Answers, Questions
 from orchestrator_client.report import Report
 
 
@@ -30,7 +30,7 @@ def answer_one(
     if run is not None and not options.quiet:
         say(f"To resume this run after an interruption: {run.command}")
     report, progress = Report(), progress_on_stderr(is_quiet=options.quiet)
-    questions = questions_of(options.answers, progress.say)
+    questions = Questions(progress.say, Answers(options.answers) if options.answers else None)
     began = time.monotonic()
     servers: dict[str, Any] = {}
     context = CallContext(
@@ -43,21 +43,23 @@ def answer_one(
             remote_text=progress.shows_text,
         ),
     )
+
+    async def orchestrate() -> None:
+        async with progress.shown(), connected(setup, progress, context.scope.emit, questions) as session:
+            try:
+                agent = session.orchestrator()
+                if run is None:
+                    make = prompt_content if options.prompt is not None else question_content
+                    message = await make(question, session.connections, progress.say)
+                    await agent.run(Conversation().extend(message), context=context)
+                else:
+                    report.settle(await run.answer(agent, context.scope))
+            finally:
+                servers.update(session.to_json())
+
     try:
         with export.span("orchestrator-client"):
-            asyncio.run(
-                _orchestrate(
-                    setup,
-                    context,
-                    progress,
-                    question,
-                    run=run,
-                    report=report,
-                    questions=questions,
-                    servers=servers,
-                    is_prompt=options.prompt is not None,
-                )
-            )
+            asyncio.run(orchestrate())
     except KeyboardInterrupt:
         say("interrupted" if run is None else f"interrupted; to resume: {run.command}")
         return EXIT_INTERRUPTED
@@ -75,32 +77,3 @@ def answer_one(
         if report.answer is not None and not ok:
             say("There is an answer, but a part failed, so the exit status is 1. --policy best-effort makes it 0.")
     return 0 if ok else EXIT_FAILED
-
-
-async def _orchestrate(
-    setup: Setup,
-    context: CallContext,
-    progress: Progress,
-    question: str,
-    *,
-    run: DurableRun | None,
-    report: Report,
-    questions: Questions,
-    servers: dict[str, Any],
-    is_prompt: bool,
-) -> None:
-    """Run to the answer. `servers` receives the final state of each server.
-
-    With `is_prompt`, `question` names a prompt of a server and its arguments.
-    """
-    async with progress.shown(), connected(setup, progress, context.scope.emit, questions) as session:
-        try:
-            agent = session.orchestrator()
-            if run is None:
-                make = prompt_content if is_prompt else question_content
-                message = await make(question, session.connections, progress.say)
-                await agent.run(Conversation().extend(message), context=context)
-            else:
-                report.settle(await run.answer(agent, context.scope))
-        finally:
-            servers.update(session.to_json())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -15,7 +14,7 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
 from agentloop.mcp.client.content import READ_RESOURCE
 from agentloop.mcp.client.instructions import quoted_instructions
-from agentloop.mcp.client.naming import Offer, name_tools
+from agentloop.mcp.client.naming import Offer, name_matches, name_tools
 from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.remote import Warn
 from agentloop.mcp.client.resources import LIST_RESOURCES, resource_tools
@@ -133,9 +132,12 @@ class Session(Servers):
         if setup.approvals is not None:
             setup.approvals.new_conversation()
         if setup.agent is not None:
-            from orchestrator_client.agent_file import orchestrator_of  # noqa: PLC0415 - needs a YAML parser
+            from agentloop.file_agents import select_tools, to_agent  # noqa: PLC0415 - needs a YAML parser
 
-            own = orchestrator_of(setup.agent, tools, model=setup.model, client=setup.client, say=self.warn)
+            selection = select_tools(setup.agent, tools)
+            for problem in selection.problems:
+                self.warn(str(problem))
+            own = to_agent(setup.agent, selection.tools, default_model=setup.model, client=setup.client)
             prompt = own.system_prompt + instructions
             tools = searchable(own.tools, setup.tool_search, own.limits)
             return replace(own, tools=tools, early_tool_calls=setup.early_tool_calls, system_prompt=prompt)
@@ -158,7 +160,7 @@ class Session(Servers):
         named = zip(up, name_tools([Offer(each.name, [tool.name for tool in each.tools]) for each in up]), strict=True)
         offered = [(names, tool.name) for server, names in named for tool in server.tools]
         for pattern in self._setup.must_match:
-            is_local = any(fnmatchcase(tool.name, pattern) for tool in self._setup.fallbacks)
+            is_local = any(name_matches(tool, pattern) for tool in self._setup.fallbacks)
             if not is_local and not any(names.is_denied(name, [pattern]) for names, name in offered):
                 self.warn(f"--deny {clip(pattern, 80)} matches no tool of the servers that are up.")
 

@@ -286,12 +286,3 @@ def _chosen(typed: str, choices: Mapping[str, str]) -> str:
         if typed == str(number) or typed.casefold() in {shown.casefold(), value.casefold()}:
             return value
     raise ValueError(f"{clip(typed, LABEL)} is not one of the choices.")
-
-
-def questions_of(file: Path | None, say: Say) -> Questions:
-    """Answers questions from the file of `--answers`.
-
-    Raises:
-        ConfigurationError: it cannot be read.
-    """
-    return Questions(say, None if file is None else Answers(file))

@@ -109,13 +109,34 @@ def _agent_and_servers(
     """
     if options.agent is None:
         return None, {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
-    from orchestrator_client.agent_file import read_agent  # noqa: PLC0415 - needs a YAML parser
-
     configured = {} if options.config is None else read_config(options.config, say)
-    agent, servers = read_agent(options.agent, configured, say)
+    agent, servers = _read_agent(options.agent, configured, say)
     if options.servers or (options.config is not None and not servers):
         servers |= servers_from(options.config, options.servers, calculator, say, run)
     return agent, {} if options.local else servers
+
+
+def _read_agent(
+    path: Path, configured: Mapping[str, ServerEntry], say: Callable[[str], None]
+) -> tuple[AgentFile, dict[str, ServerEntry]]:
+    """The agent of a file, and the MCP servers that it names. There has to be one, and without errors."""
+    from agentloop.agent_files import load_agents  # noqa: PLC0415 - needs a YAML parser
+    from agentloop.file_agents import select_tools  # noqa: PLC0415
+    from agentloop.mcp.file_agents import servers_of  # noqa: PLC0415
+
+    loaded = load_agents(path)
+    problems = list(loaded.problems)
+    servers: dict[str, ServerEntry] = {}
+    for file in loaded.files:
+        servers, found = servers_of(file, configured)
+        problems += [*found, *select_tools(file, is_complete=False).problems]
+    if errors := [str(problem) for problem in problems if problem.level == "error"]:
+        raise ConfigurationError("\n".join(["--agent:", *errors]))
+    if len(loaded.files) != 1:
+        raise ConfigurationError(f"--agent {path}: {len(loaded.files)} agents are there; name the file of one.")
+    for problem in problems:
+        say(str(problem))
+    return loaded.files[0], servers
 
 
 def servers_from(

@@ -14,42 +14,37 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from agentloop.imports import lazy
+
 MAX_TYPED = 10_000
 """Bytes that are read at once."""
 
-if sys.platform == "win32":
+termios: Any = lazy("termios")  # which Windows does not have
 
-    def _settings() -> list[Any] | None:
+
+def _settings() -> list[Any] | None:
+    """The settings of the terminal on stdin, or None if there is none, or it is one of Windows."""
+    if sys.platform == "win32":
+        return None
+    try:
+        return list(termios.tcgetattr(sys.stdin.fileno()))
+    except (OSError, ValueError, termios.error):
         return None
 
-    def _apply(settings: list[Any], *, echo: bool = True) -> None:
-        del settings, echo
 
-    def _by_key(settings: list[Any]) -> list[Any]:
-        return settings
+def _apply(settings: list[Any], *, echo: bool = True) -> None:
+    changed = [*settings]
+    if not echo:
+        changed[3] &= ~termios.ECHO
+    with suppress(OSError, termios.error):
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW if echo else termios.TCSADRAIN, changed)
 
-else:
-    import termios
 
-    def _settings() -> list[Any] | None:
-        """The settings of the terminal on stdin, or None if there is none."""
-        try:
-            return termios.tcgetattr(sys.stdin.fileno())
-        except (OSError, ValueError, termios.error):
-            return None
-
-    def _apply(settings: list[Any], *, echo: bool = True) -> None:
-        changed = [*settings]
-        if not echo:
-            changed[3] &= ~termios.ECHO
-        with suppress(OSError, termios.error):
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW if echo else termios.TCSADRAIN, changed)
-
-    def _by_key(settings: list[Any]) -> list[Any]:
-        """The settings with which each key can be read at once."""
-        characters = [*settings[6]]
-        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        return [*settings[:3], settings[3] & ~termios.ICANON, *settings[4:6], characters]
+def _by_key(settings: list[Any]) -> list[Any]:
+    """The settings with which each key can be read at once."""
+    characters = [*settings[6]]
+    characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+    return [*settings[:3], settings[3] & ~termios.ICANON, *settings[4:6], characters]
 
 
 @contextmanager
