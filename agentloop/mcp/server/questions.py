@@ -123,7 +123,8 @@ class OpenQuestions:
         request = _request(question, self._client, self._call)
         name = json.dumps({"id": key or secrets.token_hex(8), **_about(question, self._call)})
         self.requests[name], self._questions[name] = request, question
-        answered = self._answers[name] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer[Any]] = asyncio.get_running_loop().create_future()
+        self._answers[name] = answered
         self.asked.set()
         if self._early and name in self._early:
             self.answer({name: self._early.pop(name)})
