@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from agentloop.budget import Ledger
 from agentloop.errors import CannotAsk, ConfigurationError
@@ -26,6 +28,8 @@ from agentloop.questions import (
 from agentloop.rate_limiter import RateLimiter
 from agentloop.sessions import Session
 from agentloop.usage import Bill
+
+T = TypeVar("T")
 
 
 class Cancellation:
@@ -60,6 +64,19 @@ class Cancellation:
                 self._callbacks.append(callback)
                 return
         callback()
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` in the event loop of a thread, and cancel it when this is set."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def cancel() -> None:
+            # The loop may have closed before the caller is cancelled.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+
+        self.then(cancel)
+        return await work
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,7 @@ class CallContext:
     async def ask(self, message: str, form: type[M]) -> Answer[M]:
         """Ask the person at the client to fill in a form: a pydantic model of texts, numbers, booleans and choices.
 
-        The time until the answer counts against no timeout except the deadline. Only async tools can ask.
+        The time until the answer counts against no timeout except the deadline. Sync tools use `ask_sync`.
 
         Example:
             class Licence(BaseModel):
@@ -154,6 +171,25 @@ class CallContext:
         """
         question = Question(message, form_schema(form))
         return parse(form, question, await self.answer_to(question))
+
+    def ask_sync(self, message: str, form: type[M]) -> Answer[M]:
+        """`ask` for sync tools, which run in threads: the thread waits for the answer, or until the caller gives up.
+
+        Example:
+            @tool
+            def publish(context: CallContext, project: str) -> str:
+                answer = context.ask_sync(f"Which licence does {project} get?", Licence)
+                return f"published under {answer.value.licence}" if isinstance(answer, Accepted) else "not published"
+
+        Raises:
+            ConfigurationError: as `ask`; or an event loop is running in this thread (await `ask` there).
+            CannotAsk, ToolError: as `ask`.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.cancelled.guard(self.ask(message, form)))
+        raise ConfigurationError("ask_sync was called from async code, which it would block: await `ask` instead.")
 
     async def ask_to_open(self, message: str, url: str) -> Answer[None]:
         """Ask the person to open a web page, for what must not pass through a model, such as a login or a payment.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -162,22 +162,9 @@ def create_agent_tool_sync(
     agent.clients.require_factory("create_agent_tool_sync")
 
     def delegate(context: CallContext, /, **arguments: Any) -> ToolOutput:
-        return asyncio.run(_until_abandoned(agent, arguments, context))
+        return asyncio.run(context.cancelled.guard(_delegate(agent, arguments, context)))
 
     return _as_tool(agent, spec, delegate, timeout)
-
-
-async def _until_abandoned(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-
-    def cancel() -> None:
-        # The loop may have closed before the caller is cancelled.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(task.cancel)
-
-    context.cancelled.then(cancel)
-    return await _delegate(agent, arguments, context)
 
 
 async def _delegate(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:

@@ -1,6 +1,7 @@
 """Questions of tools to a person: forms, answers, and the time that they take."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Literal
@@ -157,6 +158,49 @@ async def test_a_question_comes_up_from_a_nested_agent_also_from_a_thread(
     assert server.requests[2].results[0]["content"][0]["text"] == 'The user answered: "Ada"'
 
 
+@pytest.mark.requirement("questions")
+async def test_a_sync_tool_asks_from_its_thread() -> None:
+    @tool
+    def order(context: CallContext) -> str:
+        return str(context.ask_sync("What?", Order))
+
+    agent = Agent("asker", "", [order])
+    output = await agent.call_tool("order", {}, context=asking(answering(Accepted({"name": "Ada", "size": "M"}))))
+    assert output.text == str(Accepted(Order(name="Ada", size="M")))
+    assert "Nobody can be asked" in (await agent.call_tool("order", {}, context=asking(None))).text
+    with pytest.raises(ConfigurationError, match="await `ask`"):
+        asking(answering(Declined())).ask_sync("What?", Order)
+
+
+@pytest.mark.requirement("question-waits")
+async def test_a_sync_tool_that_asks_ends_with_its_call() -> None:
+    ended, is_asked, is_withdrawn = threading.Event(), asyncio.Event(), asyncio.Event()
+
+    @tool
+    def order(context: CallContext) -> str:
+        try:
+            return str(context.ask_sync("What?", Order))
+        finally:
+            ended.set()
+
+    async def person(_question: Question) -> Answer[Any]:
+        is_asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_withdrawn.set()
+        return Declined()
+
+    call = asyncio.create_task(Agent("asker", "", [order]).call_tool("order", {}, context=asking(person)))
+    async with asyncio.timeout(30):
+        await is_asked.wait()
+        call.cancel()
+        await asyncio.wait({call})
+        await is_withdrawn.wait()
+    assert call.cancelled()
+    assert await asyncio.to_thread(ended.wait, 30)
+
+
 @pytest.mark.requirement("question-waits")
 async def test_waiting_for_a_person_counts_against_no_timeout(scripted_messages: Serve) -> None:
     limit = 0.5
@@ -165,14 +209,19 @@ async def test_waiting_for_a_person_counts_against_no_timeout(scripted_messages:
     async def ask_late(context: CallContext) -> str:
         return str(await context.ask("Sure?", Order))
 
+    @tool(timeout=limit)
+    def ask_late_in_a_thread(context: CallContext) -> str:
+        return str(context.ask_sync("Sure?", Order))
+
     async def person(_question: Question) -> Answer[Any]:
         await asyncio.sleep(3 * limit)  # longer than each limit: nothing else would show that they do not run
         return Declined()
 
-    server = scripted_messages([calls(("ask_late", {})), says("Done.")])
-    agent = Agent("asker", "", [ask_late], client=server.client, limits=Limits(run_timeout=2 * limit))
+    server = scripted_messages([calls(("ask_late", {}), ("ask_late_in_a_thread", {})), says("Done.")])
+    tools = [ask_late, ask_late_in_a_thread]
+    agent = Agent("asker", "", tools, client=server.client, limits=Limits(run_timeout=2 * limit))
     assert (await agent.run("go", on_question=person)).answer == "Done."
-    assert server.requests[1].results[0]["content"][0]["text"] == "Declined()"
+    assert [result["content"][0]["text"] for result in server.requests[1].results] == ["Declined()"] * 2
 
 
 @pytest.mark.requirement("question-waits")

@@ -106,3 +106,35 @@ async def test_the_same_question_again_is_another_question_also_after_a_kill(tmp
             await answer(client, second, "Bob")
             task = await until(client, handle.task_id, "completed")
     assert text(CallToolResult.model_validate(task.result)) == 'The user answered: "Bob"'
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("questions")
+async def test_an_answer_may_come_before_the_run_has_asked_again(tmp_path: Path) -> None:
+    options = ("--publish", "tests.durable.asker:late_asker", "--durable", f"sqlite:{tmp_path / 'store'}")
+    asks = tmp_path / "asks"
+    asks.touch()
+
+    def ask_later(request: RecordedRequest) -> Reply:
+        return says(request.results[-1]["content"][0]["text"]) if request.results else calls(("ask_later", {}))
+
+    with ScriptedMessages(ask_later) as model:
+        env = scripted_env(model.url, ASK_LATER=str(asks))
+        async with serving("streamable-http", *options, env=env) as served:
+            async with client_of(served, extensions=[Declaring()]) as client:
+                handle = await client.session.call_tool("late_asker_agent", {"prompt": "go"}, allow_claimed=True)
+                assert isinstance(handle, Handle)
+                (key,) = (await until(client, handle.task_id, "input_required")).inputRequests
+            served.process.kill()
+            await served.process.wait()
+        asks.unlink()
+        async with (
+            serving("streamable-http", *options, env=env) as served,
+            client_of(served, extensions=[Declaring()]) as client,
+        ):
+            assert (await state(client, handle.task_id)).status == "working"
+            params = UpdateParams.model_validate({"taskId": handle.task_id, "inputResponses": {key: ANSWER}})
+            await client.session.send_request(UpdateTask(params=params), EmptyResult)
+            asks.touch()
+            task = await until(client, handle.task_id, "completed")
+    assert text(CallToolResult.model_validate(task.result)) == "Ada"

@@ -24,6 +24,7 @@ from pydantic import Field, ValidationError
 
 from agentloop import Usage
 from agentloop.delegation_context import EVENTS, SPENT
+from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client.call_state import current_call
 from agentloop.mcp.client.delegated_call import CallReport
 
@@ -92,25 +93,65 @@ class TasksClient(ClientExtension):
     async def _resolve(self, created: CreatedTask, context: ClaimContext) -> CallToolResult:
         pause = created.poll_interval_ms
         first = 0
-        answers: dict[str, Any] = {}
+        questions = _Questions(created.task_id, context)
         try:
             while True:
-                await asyncio.sleep(poll_pause(pause))
+                await questions.answered(poll_pause(pause))
                 params = TaskParams.model_validate({"taskId": created.task_id, "_meta": {EVENTS: first}})
                 task = await context.session.send_request(GetTask(params=params), _Task)
                 first = _pass_on(task.meta or {}, first)
                 if task.status == "completed":
                     return CallToolResult.model_validate(task.result)
-                if task.status == "input_required":
-                    await _answer(created.task_id, task, context, answers)
-                elif task.status != "working":
+                if task.status not in {"working", "input_required"}:
                     raise _failure(task)
+                await questions.update(task.input_requests if task.status == "input_required" else {})
                 pause = task.poll_interval_ms
         except asyncio.CancelledError:
             if self._is_up():
                 params = TaskParams.model_validate({"taskId": created.task_id})
                 await send_cancel(context.session, CancelTask(params=params), EmptyResult)
             raise
+        finally:
+            await questions.withdraw()
+
+
+class _Questions:
+    """The questions of a task: each is asked once, and withdrawn when the task does not list it any more."""
+
+    def __init__(self, task_id: str, context: ClaimContext) -> None:
+        self._task_id = task_id
+        self._context = context
+        self._asking: dict[str, asyncio.Task[Any]] = {}
+        self._listed: Mapping[str, ElicitRequest] = {}
+
+    async def update(self, listed: Mapping[str, ElicitRequest]) -> None:
+        """Receive the questions that the task has now."""
+        self._listed = listed
+        given_up = {key for key, asking in self._asking.items() if key not in listed and not asking.done()}
+        await cancel_and_wait([self._asking.pop(key) for key in given_up])
+        for key in listed.keys() - self._asking.keys():
+            self._asking[key] = asyncio.create_task(self._ask(key), name="question")
+
+    async def _ask(self, key: str) -> dict[str, Any]:
+        request = self._listed[key]
+        asking = ClientRequestContext(session=self._context.session, request_id=key, meta=request.params.meta)
+        answer = await self._context.session.dispatch_input_request(asking, request)
+        if isinstance(answer, ErrorData):
+            raise MCPError.from_error_data(answer)
+        return answer.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+    async def answered(self, seconds: float) -> None:
+        """Send the answers to questions that are still listed. Wait that long, or until there is another answer."""
+        if waiting := [self._asking[key] for key in self._listed if not self._asking[key].done()]:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(seconds)
+        if given := {key: self._asking[key].result() for key in self._listed if self._asking[key].done()}:
+            update = UpdateParams.model_validate({"taskId": self._task_id, "inputResponses": given})
+            await self._context.session.send_request(UpdateTask(params=update), EmptyResult)
+
+    async def withdraw(self) -> None:
+        await cancel_and_wait([asking for asking in self._asking.values() if not asking.done()])
 
 
 def _pass_on(meta: Mapping[str, Any], first: int) -> int:
@@ -128,21 +169,6 @@ def _pass_on(meta: Mapping[str, Any], first: int) -> int:
         return first
     report.pass_on(call.delegation)
     return max(first, report.first + len(report.events))
-
-
-async def _answer(task_id: str, task: _Task, context: ClaimContext, answers: dict[str, Any]) -> None:
-    """Answer the questions of a task, each once: one that is still listed is sent the same answer again."""
-    for key, request in task.input_requests.items():
-        if key in answers:
-            continue
-        asking = ClientRequestContext(session=context.session, request_id=key, meta=request.params.meta)
-        answer = await context.session.dispatch_input_request(asking, request)
-        if isinstance(answer, ErrorData):
-            raise MCPError.from_error_data(answer)
-        answers[key] = answer.model_dump(by_alias=True, mode="json", exclude_none=True)
-    given = {key: answers[key] for key in task.input_requests}
-    update = UpdateParams.model_validate({"taskId": task_id, "inputResponses": given})
-    await context.session.send_request(UpdateTask(params=update), EmptyResult)
 
 
 def _failure(task: _Task) -> MCPError:

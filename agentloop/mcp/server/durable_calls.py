@@ -64,6 +64,7 @@ class DurableCalls:
         self.engine.ask = self._ask
         self._questions: dict[str, OpenQuestions] = {}
         self._clients: OrderedDict[str, QuestionClient] = OrderedDict()
+        self._early: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._waiting: Counter[str] = Counter()
         self._histories: OrderedDict[str, RunHistory] = OrderedDict()
 
@@ -95,7 +96,8 @@ class DurableCalls:
 
     def _questions_of(self, run_id: str) -> OpenQuestions:
         if run_id not in self._questions:
-            self._questions[run_id] = OpenQuestions(self._clients.get(run_id, ANYBODY))
+            client = self._clients.get(run_id, ANYBODY)
+            self._questions[run_id] = OpenQuestions(client, early=self._early_answers(run_id))
         return self._questions[run_id]
 
     def _forget(self, run_id: str) -> None:
@@ -103,9 +105,16 @@ class DurableCalls:
         if questions is not None and not questions.requests and not questions.watchers:
             del self._questions[run_id]
 
+    def _early_answers(self, run_id: str) -> dict[str, Any]:
+        early = self._early.setdefault(run_id, {})
+        if len(self._early) > REMEMBERED:
+            self._early.popitem(last=False)
+        return early
+
     def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
-        if run_id in self._questions:
-            self._questions[run_id].answer(responses)
+        """Receive answers. After the end of a server they may come before the run has asked again."""
+        questions = self._questions.get(run_id) or OpenQuestions(early=self._early_answers(run_id))
+        questions.answer(responses)
 
     @asynccontextmanager
     async def _asking(self, run_id: str, ask: QuestionHandler | None) -> AsyncIterator[None]:

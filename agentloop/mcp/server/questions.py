@@ -32,6 +32,8 @@ from agentloop.questions import ANSWER_TIMEOUT
 
 MAX_WAITING = 256
 """Calls that wait for a person at once."""
+MAX_EARLY = 50
+"""Answers of a run that come before their questions."""
 KEPT = ANSWER_TIMEOUT + 600
 """Seconds for which a call waits for its client to call again."""
 
@@ -103,9 +105,11 @@ def asks_client(context: Context, call: str) -> QuestionHandler:
 class OpenQuestions:
     """The questions of one run that its client has not answered yet. `requests` are what the client is sent of them."""
 
-    def __init__(self, client: QuestionClient = ANYBODY, call: str = "") -> None:
+    def __init__(self, client: QuestionClient = ANYBODY, call: str = "", early: dict[str, Any] | None = None) -> None:
+        """`early` receives answers that come before their questions; without it they are ignored."""
         self._client = client
         self._call = call
+        self._early = early
         self._answers: dict[str, asyncio.Future[Answer[Any]]] = {}
         self._questions: dict[str, Question] = {}
         self.requests: dict[str, types.InputRequest] = {}
@@ -119,16 +123,21 @@ class OpenQuestions:
         request = _request(question, self._client, self._call)
         name = json.dumps({"id": key or secrets.token_hex(8), **_about(question, self._call)})
         self.requests[name], self._questions[name] = request, question
-        self._answers[name] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer[Any]] = asyncio.get_running_loop().create_future()
+        self._answers[name] = answered
         self.asked.set()
+        if self._early and name in self._early:
+            self.answer({name: self._early.pop(name)})
         try:
-            return await self._answers[name]
+            return await answered
         finally:
             self._remove(name)
 
     def answer(self, responses: Mapping[str, Any]) -> None:
-        """Receive the client's answers. What answers no question is ignored."""
+        """Receive the client's answers. What answers no question is kept in `early`, or ignored."""
         for name, response in responses.items():
+            if self._early is not None and name not in self._answers and len(self._early) < MAX_EARLY:
+                self._early[name] = response
             with suppress(ValidationError):
                 self._settle(name, _answer, types.ElicitResult.model_validate(response))
 

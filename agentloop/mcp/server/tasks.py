@@ -150,7 +150,8 @@ class Tasks:
         return {"resultType": "complete"}
 
     async def _update(self, context: Context, state: RunState, params: UpdateParams) -> dict[str, Any]:
-        self._runs.answer(state.id, params.input_responses)
+        if state.status == "working":
+            self._runs.answer(state.id, params.input_responses)
         note = (context.meta or {}).get(NOTE)
         if note is not None:
             self._note(state, note)

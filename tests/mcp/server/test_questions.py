@@ -10,9 +10,11 @@ import pytest
 from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult, InputRequiredResult
+from pydantic import BaseModel
 
-from agentloop import Agent, Answer, CallContext, Question, RunScope
+from agentloop import Agent, Answer, CallContext, Question, RunScope, Tool, tool
 from agentloop.delegation_context import CALL
+from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client.call_state import CallState
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.questions import withdraw
@@ -31,6 +33,10 @@ AGENT = "asker_agent"
 Connect = Callable[..., Client]
 
 
+class Name(BaseModel):
+    name: str
+
+
 def script(request: RecordedRequest) -> Reply:
     """Asks for each word of the prompt at once."""
     if request.results:
@@ -40,10 +46,10 @@ def script(request: RecordedRequest) -> Reply:
 
 @asynccontextmanager
 async def serving(
-    model: ScriptedMessages, *, with_tasks: bool = False, options: ServerOptions = DEFAULTS
+    model: ScriptedMessages, asking: Tool = ask_user, *, with_tasks: bool = False, options: ServerOptions = DEFAULTS
 ) -> AsyncIterator[Connect]:
     """Makes clients of one server."""
-    publication = Publication([], [Agent("asker", "You ask.", [ask_user], client=model.client)], options=options)
+    publication = Publication([], [Agent("asker", "You ask.", [asking], client=model.client)], options=options)
     async with MemoryRuns(publication.run) as runs:
         server = build_server(publication)
         if with_tasks:
@@ -145,6 +151,36 @@ async def test_a_task_asks_too(scripted_messages: Any) -> None:
         result = await client.call_tool(AGENT, {"prompt": "one two"})
         assert isinstance(result, CallToolResult)
         assert text(result) == 'The user answered: "to one?", The user answered: "to two?"'
+
+
+async def test_a_question_that_a_task_gives_up_is_withdrawn(scripted_messages: Any) -> None:
+    is_asked, is_withdrawn = asyncio.Event(), asyncio.Event()
+
+    @tool
+    async def ask_briefly(context: CallContext) -> str:
+        asking = asyncio.create_task(context.ask("Who?", Name))
+        await is_asked.wait()
+        await cancel_and_wait([asking])
+        await is_withdrawn.wait()
+        return "given up"
+
+    async def nobody(_context: ClientRequestContext, _params: ElicitRequestParams) -> ElicitResult:
+        is_asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_withdrawn.set()
+        return ElicitResult(action="cancel")
+
+    def ask(request: RecordedRequest) -> Reply:
+        return says("Nobody answered.") if request.results else calls(("ask_briefly", {}))
+
+    async with (
+        serving(scripted_messages(ask), ask_briefly, with_tasks=True) as connect,
+        connect(extensions=[TasksClient(lambda: True)], elicitation_callback=nobody) as client,
+        asyncio.timeout(30),
+    ):
+        assert text(await client.call_tool(AGENT, {"prompt": "go"})) == "Nobody answered."
 
 
 async def test_older_revisions_are_asked_while_the_call_is_open(scripted_messages: Any) -> None:
