@@ -51,9 +51,7 @@ class Clauses:
         for piece in pieces:
             last = joined[-1] if joined else None
             if last and last.label == piece.label and self._completes(piece, last):
-                named = SIZED.search(last.text) and not re.match(rf"\W*{N}", last.text) and not re.match(M, piece.text)
-                text = f"{piece.text} ({last.text})" if named else f"{last.text} {piece.text}"
-                joined[-1] = replace(last, text=text)
+                joined[-1] = replace(last, text=f"{last.text} {piece.text}")
             else:
                 joined.append(piece)
         return joined
@@ -84,12 +82,8 @@ class Clauses:
 
     def _free(self, text: str) -> int:
         """How many numbers the text has that are no price and no size."""
-        price = price_at(text, self.marks) if self.has_price(text) else None
-        sizes = (
-            {match.start() for match in SIZED.finditer(text) if match.start()}
-            if re.search(M, text) or price is None
-            else set()
-        )
+        price = price_at(text, self.marks)
+        sizes = {match.start() for match in SIZED.finditer(text) if match.start()}
         places = [match.start() for match in re.finditer(N, text) if match.start() != price]
         return len([at for at in places if at not in sizes and self.marks[text[at]].written != "one"])
 
@@ -164,7 +158,6 @@ class Clauses:
         near = [each for each in self.counts if each.label in {"", piece.label}]
         if unit not in {"", "each"}:
             fits = [each for each in near if same(unit, each.nouns)]
-            fits = [each for each in fits if each.label == piece.label] or fits
         else:
             near = [each for each in near if not each.is_priced]
             fits = [each for each in near if name & set(each.nouns)]
