@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from offline_model import words as w
-from offline_model.items import UNIT, Entry, Reading, name_in, price_at, same, without_result
+from offline_model.items import Entry, Reading, name_in, price_at, same, without_result
 from offline_model.layout import SIZED, Piece
 from offline_model.marking import ANY, M, Marks, N, P
 from offline_model.numbers import decimal
@@ -62,22 +62,15 @@ class Clauses:
         text = without_result(piece.text, self.marks)[0]
         has_price, had_price = self.has_price(piece.text), self.has_price(last.text)
         counts, had = self._free(text), self._free(last.text)
-        close, marked = last.sentence == piece.sentence, bool(UNIT.search(text) or "@" in text)
+        close = last.sentence == piece.sentence
         words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
-            together = (
-                piece.joined in {"and", "&"} and not counts and not had and close and not re.match(r"an?\s", text)
-            )
-            if (counts and had) or not (close or (marked and had)) or (words - w.PRICE_WORDS - {"of"} and not together):
+            together = piece.joined in {"and", "&"} and not (counts or had) and close
+            if (counts and had) or not (close or had) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name_in(last))
         if counts != 1 or has_price:
             return False
-        if had_price and not {"how", "what", "much", "sum", "altogether", "in", "total"} & words:
-            reading = Reading(last.text, price_at(last.text, self.marks) or 0, self.marks)
-            known = w.PRICE_WORDS | {reading.unit, "of"} | set(stems(last.text))
-            bare = re.search(rf"{N}(?:\s+of\s+(?:them|those|these))?\W*$", text)
-            return close and not had and not words - known and bool(reading.unit or bare)
         return close and not had and not words - w.PRICE_WORDS and self._is_name_in(last)
 
     def _free(self, text: str) -> int:

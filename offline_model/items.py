@@ -154,13 +154,11 @@ class Reading:
         counts = counts or [at for at in numbers if kinds[at] == "digit" and self.unit]
         measured = [at for at in numbers if kinds[at] == "measure"]
         chosen = direct or counts
-        if len(chosen) > 1 and not direct and self.begins(chosen[0]):
+        if len(chosen) > 1 and self.begins(chosen[0]):
             later = [at for at in chosen[1:] if at > chosen[0] + 2]
             others = [at for at in later if is_plural(self.after(at)) or self.is_times(at) or self.is_people(at)]
             chosen = chosen[:1] if not others else chosen
-        per_measure = self.unit not in {"", "each"} and not counts
-        opens = bool(measured and self.begins(measured[0]) and self.unit)
-        if not chosen and (per_measure or opens or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
+        if not chosen and (self.unit or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
             chosen = measured
         late = [at for at in measured if at > self.price and self.before(at) == "for" and not self.unit and chosen]
         late += [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
