@@ -35,7 +35,7 @@ class Clauses:
         self.price_lists: set[int] = set()
         """The sentences that say what things cost, of which another says how many are bought."""
         self.pieces = self._joined(pieces)
-        self._priced_sentences = {each.sentence for each in self.pieces if self.has_price(each.text)}
+        self.priced_sentences = {each.sentence for each in self.pieces if self.has_price(each.text)}
         self.counts = [each for piece in self.pieces if not self.has_price(piece.text) for each in self._counts(piece)]
 
     def has_price(self, text: str) -> bool:
@@ -86,7 +86,7 @@ class Clauses:
 
     def _counts(self, piece: Piece) -> Iterator[Count]:
         """A count that stands in a sentence without a price is not of the part that was spoken of last."""
-        label = piece.label if piece.sentence in self._priced_sentences else ""
+        label = piece.label if piece.sentence in self.priced_sentences else ""
         for match in re.finditer(N, piece.text):
             if not re.search(P, piece.text):
                 nouns = stems(re.split(ANY, piece.text[match.end() :])[0])[:4]
