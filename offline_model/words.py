@@ -113,8 +113,9 @@ def _any(alternatives: str) -> re.Pattern[str]:
 
 _ALWAYS = _any(
     r"""
+    an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?
     (?<!what is )(?<!& )half(?!-| an? dozen| & half| price (?-i:[A-Z][a-z])| \w{3,}s\b)|halved|twice(?! (?:this|last))
-    thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)|sale prices?
+    thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)
     returned|returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stole\w*|lent|lends?|lost|broken
     reimbursed by|bogo|get one|buy \w+,? get|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back
     money back|already|pre-?paid|expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back
