@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from offline_model import words as w
-from offline_model.items import UNIT, Entry, Reading, name_in, price_at, same, without_result
+from offline_model.items import Entry, Reading, name_in, price_at, same, without_result
 from offline_model.layout import SIZED, Piece
 from offline_model.marking import ANY, M, Marks, N, P
 from offline_model.numbers import decimal
@@ -35,7 +35,7 @@ class Clauses:
         self.price_lists: set[int] = set()
         """The sentences that say what things cost, of which another says how many are bought."""
         self.pieces = self._joined(pieces)
-        self._priced_sentences = {each.sentence for each in self.pieces if self.has_price(each.text)}
+        self.priced_sentences = {each.sentence for each in self.pieces if self.has_price(each.text)}
         self.counts = [each for piece in self.pieces if not self.has_price(piece.text) for each in self._counts(piece)]
 
     def has_price(self, text: str) -> bool:
@@ -51,9 +51,7 @@ class Clauses:
         for piece in pieces:
             last = joined[-1] if joined else None
             if last and last.label == piece.label and self._completes(piece, last):
-                named = SIZED.search(last.text) and not re.match(rf"\W*{N}", last.text) and not re.match(M, piece.text)
-                text = f"{piece.text} ({last.text})" if named else f"{last.text} {piece.text}"
-                joined[-1] = replace(last, text=text)
+                joined[-1] = replace(last, text=f"{last.text} {piece.text}")
             else:
                 joined.append(piece)
         return joined
@@ -64,32 +62,21 @@ class Clauses:
         text = without_result(piece.text, self.marks)[0]
         has_price, had_price = self.has_price(piece.text), self.has_price(last.text)
         counts, had = self._free(text), self._free(last.text)
-        close, marked = last.sentence == piece.sentence, bool(UNIT.search(text) or "@" in text)
+        close = last.sentence == piece.sentence
         words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
-            together = (
-                piece.joined in {"and", "&"} and not counts and not had and close and not re.match(r"an?\s", text)
-            )
-            if (counts and had) or not (close or (marked and had)) or (words - w.PRICE_WORDS - {"of"} and not together):
+            together = piece.joined in {"and", "&"} and not (counts or had) and close
+            if (counts and had) or not (close or had) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name_in(last))
         if counts != 1 or has_price:
             return False
-        if had_price and not {"how", "what", "much", "sum", "altogether", "in", "total"} & words:
-            reading = Reading(last.text, price_at(last.text, self.marks) or 0, self.marks)
-            known = w.PRICE_WORDS | {reading.unit, "of"} | set(stems(last.text))
-            bare = re.search(rf"{N}(?:\s+of\s+(?:them|those|these))?\W*$", text)
-            return close and not had and not words - known and bool(reading.unit or bare)
         return close and not had and not words - w.PRICE_WORDS and self._is_name_in(last)
 
     def _free(self, text: str) -> int:
         """How many numbers the text has that are no price and no size."""
-        price = price_at(text, self.marks) if self.has_price(text) else None
-        sizes = (
-            {match.start() for match in SIZED.finditer(text) if match.start()}
-            if re.search(M, text) or price is None
-            else set()
-        )
+        price = price_at(text, self.marks)
+        sizes = {match.start() for match in SIZED.finditer(text) if match.start()}
         places = [match.start() for match in re.finditer(N, text) if match.start() != price]
         return len([at for at in places if at not in sizes and self.marks[text[at]].written != "one"])
 
@@ -99,7 +86,7 @@ class Clauses:
 
     def _counts(self, piece: Piece) -> Iterator[Count]:
         """A count that stands in a sentence without a price is not of the part that was spoken of last."""
-        label = piece.label if piece.sentence in self._priced_sentences else ""
+        label = piece.label if piece.sentence in self.priced_sentences else ""
         for match in re.finditer(N, piece.text):
             if not re.search(P, piece.text):
                 nouns = stems(re.split(ANY, piece.text[match.end() :])[0])[:4]
@@ -164,7 +151,6 @@ class Clauses:
         near = [each for each in self.counts if each.label in {"", piece.label}]
         if unit not in {"", "each"}:
             fits = [each for each in near if same(unit, each.nouns)]
-            fits = [each for each in fits if each.label == piece.label] or fits
         else:
             near = [each for each in near if not each.is_priced]
             fits = [each for each in near if name & set(each.nouns)]

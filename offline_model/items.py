@@ -18,7 +18,7 @@ _EACH = re.compile(r"\b(?:each|ea|apiece)\b", re.IGNORECASE)
 UNIT = re.compile(
     rf"\s*(?:each\s+for\s+one\b|(?:each|ea|apiece)\b(?!\s+(?:of|for)\b)|for\s+one\b|for\s+{N}(?=\s*$)"
     r"|(?:per\s+|/\s*|for\s+(?:each|every)\s+)(?:(?:square|cubic|linear|running|sq)\.?\s+)?(?P<per>[^\W\d_]+)"
-    r"|an?\s+(?P<a>[^\W\d_]+)(?P<more>\s+[^\W\d_]+)?)",
+    r"|an?\s+(?P<a>[^\W\d_]+))",
     re.IGNORECASE,
 )
 _BARE = tuple(  # where a number without a currency is a price; the first that is found
@@ -100,8 +100,6 @@ def _is_decimal(text: str, at: int, marks: Marks) -> bool:
 
 def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
     """Whether a number looks like money, or like the prices of a text in which these are without a currency."""
-    if re.search(r"\.\d\d$", marks[text[at]].written):
-        return True
     amounts = marks.amounts
     bare = any(re.search(r"\.\d\d$", amounts[each].written) for each in amounts if re.match(N, each))
     known = w.PARTS | w.NUMBERED | (w.LEADING - {"at", "for", "is", "was", "cost", "costs"}) | {"who"}
@@ -140,10 +138,6 @@ class Reading:
         """What the price is for, if the words say so: "each", or what comes after "per", "/" or "a"."""
         found = UNIT.match(self.text, self.price + 1)
         word = stem(((found["per"] or found["a"] or "each") if found else "").lower())
-        if found and found["a"] and found["more"] and word not in w.EACH | w.CONTAINERS | w.MEASURES:
-            word = ""
-        if re.match(r"\W*an?\s[^,]*\bcosts?\s", self.text):
-            return "each"
         return "each" if word in w.EACH or (not word and _EACH.search(self.text)) else word
 
     @property
@@ -159,17 +153,12 @@ class Reading:
         counts = [at for at in numbers if kinds[at] == "count"]
         counts = counts or [at for at in numbers if kinds[at] == "digit" and self.unit]
         measured = [at for at in numbers if kinds[at] == "measure"]
-        if direct:
-            crossed = [at for at in direct[1:] if self.begins(direct[0]) and not self.is_times(at)]
-            direct = direct[:1] if crossed or len(direct) == 1 else [at for at in direct if self.is_times(at)]
         chosen = direct or counts
-        if len(chosen) > 1 and not direct and self.begins(chosen[0]):
+        if len(chosen) > 1 and self.begins(chosen[0]):
             later = [at for at in chosen[1:] if at > chosen[0] + 2]
             others = [at for at in later if is_plural(self.after(at)) or self.is_times(at) or self.is_people(at)]
             chosen = chosen[:1] if not others else chosen
-        per_measure = self.unit not in {"", "each"} and not counts
-        opens = bool(measured and self.begins(measured[0]) and self.unit)
-        if not chosen and (per_measure or opens or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
+        if not chosen and (self.unit or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
             chosen = measured
         late = [at for at in measured if at > self.price and self.before(at) == "for" and not self.unit and chosen]
         late += [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
@@ -209,8 +198,6 @@ class Reading:
     def kind(self, at: int) -> str:
         """ "count", "measure" for a number of kilograms and the like, "name" for a digit of a name or a size."""
         before, after, written = self.before(at), stem(self.after(at)), self.marks[self.text[at]].written
-        if self.unit and same(self.unit, [after]) and self.unit != "each":
-            return "count"
         held = before == "of" and (re.search(N, self.text[:at]) or w.CONTAINERS & set(stems(self.text[:at])))
         if (after in w.SIZES and not self.begins(at)) or (
             stem(before) in w.NUMBERED
@@ -238,8 +225,6 @@ class Reading:
         if self.value(at) == 1 and self.unit in {"", "each"}:
             return "1"
         if not self.unit and not self.is_marked(at, nouns):
-            if set(nouns[:1]) & (w.MEASURES - w.TIMES) and self.before(self.price) == "for":
-                return "1"  # "500 g of nuts for £4"
             raise self.unread("whether the price is for one or for all in")
         if self.unit not in {"", "each"} and not same(self.unit, nouns):
             held = (w.MEASURES | w.CONTAINERS) - w.PEOPLE - {"head"}
@@ -254,12 +239,11 @@ class Reading:
         measured = set(nouns[:1]) & (w.MEASURES - {"night", "month", "hour"} | {"dozen", "doz", "dz"})
         if self.are_each:
             return True
-        if measured and not direct and before not in {"@", *_TIMES}:
+        if measured and before not in {"@", *_TIMES}:
             return False
         adjective = self.price == at + 2 and after not in {"", "for", "at", "total"}  # "two $4 mugs"
         touching = direct and not re.search(r"[^\W\d_]{2,}|\d", self.text[slice(*sorted((at + 1, self.price)))])
         times = at > self.price and self.before(at) in _TIMES
-        touching = touching and (at > self.price or self.before(at) not in _TIMES)
         marked = before in {"@", "at", "à", "price", "priced", "prices", *_TIMES}
         bought = at > self.price and self.before(at) in _BUYING
         return bool(marked or bought or after == "@" or adjective or touching or times)

@@ -28,7 +28,6 @@ _PIECES = re.compile(
     re.IGNORECASE,
 )
 _IN_PARENTHESES = re.compile(r"\(([^()\n]*)\)?")
-_LISTED = re.compile(rf"([^,;:.()\n{ANY[1:-1]}]+)\(([^()]*(?:{M}|{N})[^()]*)\)")  # "Best Buy (1 TV $380, a cable $12)"
 _SIZE_WORDS = "|".join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))
 SIZED = re.compile(rf"{N}[\s-]*({_SIZE_WORDS})s?\b", re.IGNORECASE)
 _TRAILING = re.compile(
@@ -80,7 +79,6 @@ class Piece:
 
 def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     """`rows` has the parts of the rows of tables."""
-    text = _LISTED.sub(_listed, text)
     text = "\n".join(
         _IN_PARENTHESES.sub(lambda match, line=line: _opened(match, line), line)  # type: ignore[misc]
         for line in text.split("\n")
@@ -160,12 +158,6 @@ class _Labels:
         return labelled
 
 
-def _listed(match: re.Match[str]) -> str:
-    """Items in parentheses after a name are a part; a price or a count alone belongs to what stands before."""
-    named = set(stems(match[2])) - w.PRICE_WORDS
-    return f"{match[1]}: {match[2]};" if named and len(re.findall(ANY, match[2])) > 1 else match[0]
-
-
 def _opened(match: re.Match[str], line: str) -> str:
     """Parentheses with an amount that is not only a size are a piece of their own."""
     inner, outside = match[1], line.replace(match[0], " ")
@@ -178,7 +170,6 @@ def _opened(match: re.Match[str], line: str) -> str:
 def name_of(text: str) -> str:
     """The text as the name of a part, or "" if it is none."""
     text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()))
-    text = re.sub(r"^(?:and\s|our\s(?!\w+$)|my\s(?!\w+$))+", "", text, flags=re.IGNORECASE)
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
     unfit = (
@@ -190,7 +181,6 @@ def name_of(text: str) -> str:
     person: object = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
         w.PEOPLE | {"me"}
     )
-    person = person or re.match(r"(?-i:[A-Z])\w+['’]s\s\w+$", text)
     asks = bool(text not in {"IT", "US"} and not person and w.NOT_NAMES & set(text.lower().split()))
     return "" if unfit or asks else text.removeprefix("the ")
 

@@ -36,15 +36,11 @@ _ALL = r"piece|kilo|kg|litre|liter|bottle|dozen|unit|box|bag|metre|meter|pound|p
 _TIDIED = tuple(
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
     for pattern, by in (
-        (rf"(?:^|(?<=\s))((?:{_PARTS}) \d{{1,2}})\)\s", r"\n\1: "),  # "store 1) 3 pens"
-        (rf"\b(?:{_PARTS})\s*:\s*([^|;,:\n\d]+?)\s*[|;,]\s*(?=\w+\s*:|\d)", r"\1: "),  # "Vendor: Ace | Item: nails"
         (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
         (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
         (rf"(?<=[€$£\d]) the (?=(?:{_ALL})\b)", " per "),  # "3,25 € the piece"
-        (r"\A\s*(?:from|to|subject|re|fwd?):[^\d\n]*\n", ""),
         (r"^[ \t]*([^\W\d_][^;:,\d\n$£€]{1,30});[ \t]*(?=\d+ )", r"\1: "),  # "March; 6 water butts; £42.00 each"
         (r"(?<=% off) (?:at|in) the (?:[\w-]+ )?(?:sale|event)\b", ""),
-        (r"(?<=\d )nos\.?(?= )", "x"),  # "12 nos. milk"
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
         (
@@ -134,6 +130,8 @@ class _Bill:
         self.overall: list[Entry] = []
         """Fees and deductions that concern everything."""
         every: list[Entry] = []
+        if not clauses.priced_sentences:
+            raise Unread("any quantity with a price")
         for piece in self.pieces:
             self.add(piece, every)
         if not any(entry.is_counted or entry.currency or "." in entry.price for entry in self.entries):
@@ -192,17 +190,19 @@ class _Bill:
             or {"free", "included", "nothing", "no"} & set(stems(piece.text))
         ):
             return False
-        beside = [each for each in self.pieces if each.sentence == piece.sentence and each is not piece]
-        if not any(self.clauses.has_price(each.text) for each in beside):
+        if piece.sentence not in self.clauses.priced_sentences:
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
-        following = [each.joined for each in self.pieces[self.pieces.index(piece) + 1 :] if each in beside]
-        alone = piece.label and following[:1] not in (["and"], ["&"])
-        bare = alone and len(words) <= 2 and not known & {*words, *stems(piece.text)}  # noqa: PLR2004
+        if piece.label and len(words) <= 2 and not known & {*words, *stems(piece.text)}:  # noqa: PLR2004
+            at = self.pieces.index(piece) + 1
+            if not any(
+                each.sentence == piece.sentence and each.joined in {"and", "&"} for each in self.pieces[at : at + 1]
+            ):
+                return True
         the = words[:1] == ["the"] and not (known | {"amount"}) & {*words[1:], *stems(piece.text)[1:]}
         opens = the or words[:1] in (["a"], ["an"], ["another"], ["one"], ["my"], ["some"])
-        return bool(bare or (opens and 1 < len(words) < 6))  # noqa: PLR2004
+        return opens and 1 < len(words) < 6  # noqa: PLR2004
 
     def check_counts(self) -> None:
         """Every number that is no price and no quantity of one stands for something that needs no price."""

@@ -7,7 +7,7 @@ from offline_model.calculation import read_calculation
 from offline_model.problem import NoResult, Part, Problem, Unread, value, written
 from offline_model.purchases import read_purchases
 
-_MOST_CHARACTERS, _MOST_MARKS, _LONGEST_WORD, _LONGEST_SENTENCE = 5_000, 500, 300, 800
+_MOST_CHARACTERS, _MOST_MARKS, _LONGEST_WORD, _LONGEST_SENTENCE = 5_000, 600, 300, 800
 FORMS = '"Toy Town: 3 shirts at $12.50 each, shipping $5.99" or "15% of 80"'
 """Forms that are read."""
 
@@ -19,8 +19,8 @@ def read(text: str) -> Problem:
         raise Unread(f"a text of more than {_MOST_CHARACTERS:,} characters")
     if re.search(rf"\S{{{_LONGEST_WORD}}}|[^.,;:?!\n]{{{_LONGEST_SENTENCE}}}", text):
         raise Unread("a word or a sentence of this length")
-    if len(re.findall(r"[:;.?!|\n]", text)) > _MOST_MARKS:
-        raise Unread("so many lines and sentences")
+    if len(re.findall(r"[,:;.?!|\n]", text)) > _MOST_MARKS:
+        raise Unread("so many lines, commas and sentences")
     try:
         return read_calculation(text)
     except Unread as reason:

@@ -99,128 +99,63 @@ _NUMBER = (
     r"(?:[$£€¥₹] ?)?(?:\d(?!\d*-[a-z])|an? (?:hundred|dozen)\b"
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
-_EXTRAS = (
+_EXTRA = (
     r"(?:(?:sales )?tax(?:es)?|vat|gst|hst|pst|tip|gratuity|discount|saving|shipping|delivery|postage|surcharge"
     r"|service charge|fees?)"
 )
 
 
 def _any(alternatives: str) -> re.Pattern[str]:
-    """Of alternatives, one or more a line; a line that ends with "|" goes on in the next one."""
-    pattern = re.sub(r"\n\s*", "|", alternatives.strip()).replace("||", "|").replace("<extra>", _EXTRAS)
-    pattern = pattern.replace("<number>", _NUMBER).replace("<part>", "|".join(sorted(PARTS | PEOPLE | EACH | {"head"})))
-    return re.compile(rf"(?<!\w)(?:{pattern})(?![a-z])", re.IGNORECASE)
+    """Of alternatives, one or more a line; the word that follows is shown too."""
+    pattern = re.sub(r"\n\s*", "|", alternatives.strip()).replace("<number>", _NUMBER).replace("<extra>", _EXTRA)
+    return re.compile(rf"(?<![\w’'-])(?:{pattern})(?![a-z])(?: [a-z]+)?", re.IGNORECASE)
 
 
-_STRONG = _any(
+_ALWAYS = _any(
     r"""
-    (?:return(?:ed|ing)\b|return (?:one|it|the|them|two|some|\d)|refund|exchang|cancel|borrow)\w*
-    reimburse[ds]? (?:me|us|by)|sen[dt] (?:\w+ ){0,3}back
-    (?:took|take|taking|bring|brought|gave|give|put) (?:\w+ ){1,3}back|trade[ds]?[ -]?in
-    half[ -](?:price(?! (?-i:[A-Z]))|off|the|as|of)|other half|paid (?:for )?(?:half|part|some)|bogo\w*
-    buy \w+,? (?:and )?get|get \w+ (?:\w+ )?(?:free|half)|for the price of
-    (?:two|three|\d)[ -]for[ -](?:one|two|\d\b)(?!\.\d)|on the house|except|excl\w*|apart from|besides|other than
-    rather than|instead|minus the|no longer|already|pre-?paid|paid off|down ?payment|pa(?:y|id) [^.?!]{0,20}in advance
-    (?:earn|redeem|get|use)\w* [^.?!]{0,20}points|cash ?back|rebate later|rain ?check|store credit
-    half (?:now|later|today)|stole\w*|unless|whichever|alternatively|either|neither|maybe|perhaps|possibly|probably
-    (?:un|not )sure|forg[eo]t|unknown|tbd|n/a|varies|depend\w*|no idea
-    (?:do(?:es)?|did|can?)(?: not|n?[’']t) (?:know|recall|remember|say)|on request|haggl\w*
-    (?:some|most|half|part|one|two|three|many|none|any|several|few|\d+) of (?:the(?:m|se)?|those|my|our|
-    (?-i:[A-Z])\w+'s)\b(?<!\d of them)(?<!\d of those)(?<!\d of these)
-    (?:not|never|\w+n[’']t) (?:\w+ ){0,2}(?:buy|bought|take|took|get|got|ke[ep]pt?|need|want|pay|paid|charged?|
-    counte?d?)
-    (?:some|part|(?<!what is )(?<!what's )half|most|rest) of (?:that|it|this|what|which)\b
-    (?<!off )(?:with|by|using|used?|in|from|cover\w*|redeem\w*) (?:(?!of\b)\w+ ){0,3}(?:points|miles|rewards|
-    gift cards?|vouchers?|tokens)\b(?! (?:at|for)\b)
-    <extra> only(?! (?:on|for))|(?:only|just) the <extra>\b
-    \w+ of us (?:is|are|was|were|has|have)\b(?! (?:going|coming|there))
-    (?:member|student|senior|kid|child|pensioner|teacher|employee)(?:s|ren)? (?:gets?|pays?|receives?) \d
-    chang\w+ (?:my|our|his|her|their) minds?|never ?mind|scrap
-    (?:order|price|bill|number)s? (?:was |were )?(?:doubled|tripled|halved)
-    owe[sd]? (?:me|him|her|us|them) (?:for|[$£€\d])|times (?:that|what|as)\b
-    round(?:ed)? (?:it |that |this )?(?:up|down|off)|to the (?:nearest|next) (?!cent|penn)
-    \d(?:st|nd|rd|th)(?: \w+)? (?:is |was )?(?:at |for )?(?:free|half|\d+ ?%)|money back
-    g[eo]t (?:my|our|the|his|her|their) (?:\w+ )?back
-    pa(?:y|id|ys) for (?:hers|his|theirs|mine|(?:his|her|their|my) own)\b
-    (?:dropp?ed|skip(?:ped)?|removed?|forget|leave out) (?:the|my|one|both|it)\b
-    (?:go|goes|are|is|pay|pays) half\b(?! (?:an?|of))
-    if (?:you|i|we|he|she|they) (?:have|had|are|use|join|show|bring|sign|book|take)\b
-    (?<![$£€.\d])\d+ (?!(?:dollar|euro|buck|pound|cent)s? |(?:usd|eur|gbp|quid|pence|more|less) )[a-z]+ (?:an?|per|
-    each|every) (?:day|week|month|night|year|hour|person|guest|kid|child|head)\b
-    same as (?:last|before|usual)|same (?:again|order)|(?:bit|little|slightly) (?:more|less|\w+er)
-    owe[sd]? (?-i:[A-Z])\w+|(?:usual|normal|regular) (?:price|rate|order)
-    (?:kids?|people|of us|friends|\d+ \w+) each (?:needs?|wants?|gets?|takes?)|last (?:week|month|year|time)'s
-    twice (?:that|the|as|what)|(?:charged|billed|paid) (?:\w+ )?twice
-    (?:third|second|fourth|next|other)(?: one)? (?:is |was |comes )?(?:at |for )?(?:free|half|\d+ ?%)
-    (?:but|though|which) (?:only|just) <number>|(?:one|each)[ -]way(?! (?:ticket|fare|flight|rental)s?\b)
-    (?:it|they|this|that|them) (?:was|were|is|are) (?:cheaper|dearer|less)\b(?! than)(?! ?\?)
-    (?:cheaper|less|discount|off|more|free) (?:if|when|after|for (?:every|each))
-    if (?:you|he|she|they) (?:spend|buy|order)
-    if (?:i|we) (?:\w+ )?(?:spen[dt]|order(?:ed)?|b[uo](?:y|ught)) (?:more|over|at least)|exchange rate|convert\w*
-    (?:only|just) (?:\w+ ){1,3}(?:one|1) of|(?:only|just) charged|prices? (?:drops?|goes|will|rises?)
-    each (?:\w+ )?(?:gets?|needs?|wants?|takes?|receives?)\b
-    every (?:second|third|fourth|fifth|tenth|other)\b|profit|re-?sell\w*|(?:i|we) (?:\w+ )?s(?:ell|old)\b|revenue
-    salary|wages?
-    (?:these|those|they|prices|which) (?:are|were) (?:already )?(?:the )?(?:sale|discounted|reduced|final) prices?
+    an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?
+    (?<!what is )(?<!& )half(?!-| an? dozen| & half| price (?-i:[A-Z][a-z])| \w{3,}s\b)|halved|twice(?! (?:this|last))
+    thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)
+    returned|returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stole\w*|lent|lends?|lost|broken
+    reimbursed by|bogo|get one|buy \w+,? get|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back
+    money back|already|pre-?paid|expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back
+    trade[ds]?[ -]in|(?<!thanks )in advance|store credit|rebate later|except|exclud\w*|excl|apart from|besides
+    other than|rather|instead|no longer|unless|whichever|alternatively|either|neither|otherwise|else|maybe|perhaps
+    possibly|probably|(?:un|not )sure|unknown|tbd|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)
+    applied(?! to)|(?:don|didn|doesn|couldn|wasn|isn|won)[’']?t|never(?! ?mind)
+    (?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my|our|it|which|(?-i:[A-Z])\w+'s)
+    changed \w+ minds?|never ?mind|scrap|dropped|skipped|forget (?:the|about)|same as|same order|usual|regular|normally
+    originally|original price|list price|enough|a few|a couple|several|sold(?= \w+)(?! (?:us|me|nothing)\b)|re-?sell\w*
+    revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest|instal?ments?|the rest|remainder|leftover
+    every (?:second|third|fourth|fifth|sixth|tenth|other|\d+)|minimum|maximum|owes? (?-i:[A-Z])\w+
+    pa(?:id|ys?) (?:half|part|some|for (?:hers|his|theirs|mine))|by the (?:glass|hour|slice)
+    round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one|comes?) free
+    each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show|book)
+    (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
+    happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
+    only the <extra>
     """
 )
 """Changes the arithmetic wherever it stands."""
-_WEAK = _any(
+_BESIDE = _any(
     r"""
-    (?:about|around|approximately|approx|roughly|nearly|almost|over|under|above|below|
-    more than) <number>(?! (?:shop|store|month|trip|place)s\b)
-    (?:less than|fewer than|at least|at most|up to|between|some|or so|every) <number>(?!\W+\d| (?:shop|store)s\b)
-    from (?:[$£€¥₹] ?\d|\d+(?= (?:a|per|each)\b))|(?<!\w)~ ?\d
-    (?<![x×] )(?<![x×] \d)\d(?: ?[-–] ?| (?:to|or) )[$£€¥₹] ?\d|[$£€¥₹] ?[\d.]+(?:[-–]| (?:to|or) )\d|\d (?:to|or) \d
-    (?<![\w.-])\d+[-–]\d+(?![\w-]|\.\d)|\d+-?ish|not|never|\w+n[’']t|or|nor|might|(?-i:may)(?! \d)|worth
-    both (?:ways|sides)|lost|broken|broke(?! ?[,.]| lol)|lent|lends?|half an? (?!dozen)
-    (?:one|\d|get|gets|got|is|was|for|make|half|comes?) (?:\w+ )?free|free (?:one|with|if|over|when)|knock\w*
-    negotiat\w*|(?:and )?then some|similar|match(?:es|ed)?|happy hour
-    (?:bit|little|slightly|somewhat) (?:more|less|\w+er)|same (?:again|price|amount|number|order|quantity|as|for)
-    the same\b(?= ?(?:[.,;?!]|$))|(?:\d[\d.]*|dollar|euro|pound|bit)s? (?:each )?(?:more|less|cheaper|dearer)(?! \d)
-    per \w+ per \w+|(?:per|each) (?:additional|extra)|by the (?:glass|slice|hour|pound|dozen|bottle)|applied(?! to)
-    (?<!in the )(?<!at the )(?<!from the )(?:second|third|fourth|last) (?:one|night|item|pair|piece|copy) (?:is |
-    was |at |for )?(?:\d+ ?%|[$£€¥₹]\d)
-    deposit (?:paid|already|down)|(?:paid|left|put down|took|made) (?:a |the )?(?:[$£€]? ?[\d.,]+ )?deposit
-    (?:alone|by itself|on its own|expired|covered by)|first \d|thereafter
-    (?:was|were|regular(?:ly)?|usually|list price|msrp|rrp) [$£€]?\d[\d.]*[^.;?]{0,15}\b(?:now|but|today|down)|on sale
-    (?:reduced|marked down|down) from|originally|normally|regular(?:ly)?|(?<=% )down|discount(?:s|ed)? for|a couple
-    handful|enough|(?:a few|several|some)(?= )(?! (?:things|stuff|items|stores|help|places|stops|errands|shops))
-    as (?:many|much)|double[ds]?|triple[ds]?|thrice|times (?:as|the)|the rest|remaining|remainder|leftover|interest
-    (?:a|per|each|every) (?:month|week|day|year|hour|night) (?:over|during)|earn\w*|income|loan|invest\w*|margin
-    (?:every|until|till) (?:day|week|weekend|month(?! ?:)|year|\w+day|(?-i:[A-Z])\w+)|instal?l?ments?|deduct\w*
-    minimum|maximum|sold(?! (?:us|me|him|her|them)\b)|else|(?<!at the )(?<!in the )back(?! to| home| in| at|-|\?)
-    if(?! +(?:unclear|possible|(?:all|it|that|this|everything|the \w+)(?: is)? (?:equally )?(?:split|shared|divided)|
-    an? [a-z ]{2,30}costs?\b|one (?:store|shop|place|vendor)|i|we|you|he|she|they|split|shared|divided|\d+|\w+ of us)\b)
-    for the next \w+ (?:months|weeks|days|years|hours|nights)
-    (?:weekly|monthly|daily|annual|yearly|quarterly) (?:for|x|over)|(?:extra|additional|further|another) \d+ ?%
-    (?:discount|tax|percent) (?:after|before)|pre-?tax|before (?:tax|discount|shipping|the)
-    bulk (?:price|rate|discount|order)s?|sometimes|incl(?:\.|uding|usive|udes?|uded)? (?:of )?(?:\d|vat|tax|gst)
-    (?:vat|tax|gst)(?: (?:of |at )?\d+ ?%)? incl|win|per (?!100 ?%)<number>
-    (?:get|gets|earn|receive|win) (?:\w+ ){0,3}?(?:[$£€]\d+ )?(?:gift|voucher|store credit)
+    (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor
+    if(?! (?:an? [a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
+    (?-i:may)
+    (?:about|around|approximately|roughly|nearly|almost|between) <number>
+    (?:over|under|above|below|more than|less than|at least|at most|up to) <number>
+    \d(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d|from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))
+    same (?:again|price|amount)|as (?:many|much)|first \d|[$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)
+    (?:second|third|fourth|last|\dth)(?: one| night| item)?(?: is| was| for)? (?:[\d$]|free)|worth|alone|without
+    per (?:\d|\w+ per \w+)|(?:get|gets|receive) (?:an? )?[$£€]\d
     """
 )
 """Changes the arithmetic in a sentence that holds an amount."""
-_UNKNOWN = _any(
+_ASKED = _any(
     r"""
-    how (?:many|long|far|old|often|big|heavy|fast)|why|when|worth|better|best|median
-    (?:total|cost|price|much|that|it|what) per (?!(?:<part>)s?\b)\w+|(?:what|which|how many) (?:percent\w*|%)|the rest
-    original|(?:full|list) price|the net\b(?! total)
-    where(?! (?:is|was|did|do|does|would|should|will) [^.?!]{0,30}(?:cheap|dear|most|least|less|more|expens))
-    (?:rounded|round)(?= (?:to|up|down|off|it))(?! to (?:the )?(?:nearest )?(?:cent|penn|two|2))|percent(?:age)? of
-    percentage|ratio|proportion|fraction|probability|which (?:item|product)|per (?:use|serving)
-    (?:how much|what) (?:is|does|did|would|do|are|was|were) (?:one|1|a single|(?:an? )?half)\b
-    (?:what(?:[’']?s| is| was| are| will| would)?|how much(?: is| was| will| would| did| does)?|
-    find)(?: be)? (?:(?:the|my|our|that|total|all) )*(?:(?!with|after|before|incl|plus|
-    and)\w+ )?(?<!after )<extra>\b(?! (?:total|bill|included|is it|come))
-    (?:pa(?:y|id)|spen[dt]|cost|charged?|sav(?:e|ed|ings?)) (?:\w+ )?(?:in|on|for|from|by|with) (?:the |my )?<extra>\b
-    (?:cheapest|dearest|most expensive) (?:item|product|thing)|(?:item|product) (?:is|was|costs?)
-    should (?:i|we|you|he|she|they) (?!get|pay|owe|have|expect|budget|bring|set|be|spend)
-    spen[dt] on (?!everything|all|average|it\b|each|both|this|these)|before tax|pre-?tax|without|alone
-    (?:average|mean) (?:item |cost |amount )?(?:price|(?:per|of|for) (?:(?:an?|each|one) )?(?:item|product))
-    fair(?:ly)?
-    who\b(?! (?:spen[dt]s?|pa[iy](?:e?d)?|pays|owes|costs?|charge[sd]?|is|was) (?:the )?(?:\w+er|\w+est|most|least|
-    more|less|how much))
+    how (?:many|long|far|old|often)|why|when|worth|better|median|per table|original|without
+    (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
+    how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|average price|average (?:item|cost per item)
     """
 )
 """Asks for something that is not worked out."""
@@ -231,12 +166,11 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"free[ -](?:shipping|delivery|postage|freight|range|parking|weight|return)s?"
-    r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|delivery|shipping|postage|included|parking)(?: is| was)? )free\b",
+    r"free[ -](?:shipping|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)"
+    r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|deliver(?:y|ed)|shipping|postage|included|parking)"
+    r"(?: is| was)? )free\b",
     re.IGNORECASE,
 )
-
-
 UNTAXED = re.compile(
     r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE
 )
@@ -247,10 +181,10 @@ UNTAXED = re.compile(
 def changing(text: str) -> str:
     """What can change the arithmetic in a way that is not read, or ""."""
     text = _HARMLESS.sub("-", text)
-    found = _STRONG.search(text)
+    found = _ALWAYS.search(text)
     for sentence in () if found else _SENTENCES.split(text):
-        found = _WEAK.search(sentence) if _AMOUNT.search(sentence) else None
-        found = found or (_UNKNOWN.search(sentence) if _ASKS.search(sentence) else None)
+        found = _BESIDE.search(sentence) if _AMOUNT.search(sentence) else None
+        found = found or (_ASKED.search(sentence) if _ASKS.search(sentence) else None)
         if found:
             break
     return found[0].strip() if found else ""

@@ -41,6 +41,7 @@ HOSTILE = {
     "pieces": ("salt and pepper " * 620)[:4_990],
     "phone numbers": ("+1 234 567 " * 900)[:4_990],
     "names": "In The A B C D, " * 300,
+    "items without prices": "2 ab at $1 each, " + "cd, " * 590,
     "addresses": ("12 Ab Cd " * 1_100)[:4_990],
 }
 
