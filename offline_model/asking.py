@@ -73,17 +73,22 @@ _PAID = re.compile(  # only if it is asked what is left
     r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
     re.IGNORECASE,
 )
+_GIVES = (
+    r"covering|paying|contributing|chipping in|putting in|(?:give|cover|pay|contribute|reimburse)s|gave|covered"
+    r"|contributed|reimbursed|chip(?:s|ped) in"
+)
 _DEPOSIT = re.compile(
     rf"\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?"
     rf"(?:an? |the )?{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
     rf"|(?<!\w)(?:(?:we|i) (?:had|have|made) )?(?:an? |the |less )?{_MONEY} (?:deposit|down ?payment)"
     r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?"
-    rf"|\b(?:my |our )?[a-z]+(?:['’]s| is| are| was| were)? (?:covering|paying|contributing|chipping in|putting in)"
-    rf" {_MONEY}(?: of (?:it|that|this)| towards (?:it|that|this))",
+    rf"|\b(?:my |our |the )?[a-z]+(?:['’]s| is| are| was| were)? (?:{_GIVES})"
+    rf" (?:(?:me|us|him|her|them) )?{_MONEY}(?: of (?:it|that|this)| towards? (?:it|that|this))",
     re.IGNORECASE,
 )
 OWING = re.compile(
-    r"\b(?:owing|balance|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b",
+    r"\bown pocket\b|\b(?:owing|balance"
+    r"|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b",
     re.IGNORECASE,
 )
 _COUNT = re.compile(
@@ -221,8 +226,10 @@ def _of_noun(asked: Asked, text: str) -> str:
 
 def _money(text: str) -> str:
     """The amount, times how many notes of it there are: "three $100 bills"."""
-    *times, amount = re.split(r"(?<=\w) (?=[$£€])", text)
-    number = figures(re.sub(r"[^\d.,]", "", amount).strip(".,")) or "0"
+    *times, amount = re.split(r"(?<=\w) (?=[$£€]\d)", text)
+    number = figures(re.sub(r"[^\d.,]", "", amount).strip(".,"))
+    if number is None:
+        raise Unread(f'"{text}"')
     many = spoken([times[0].lower()])[0] if times else None
     return decimal(many * int(number)) if many and number.isdigit() else number
 

@@ -70,6 +70,8 @@ def read_calculation(text: str) -> Problem:
     """Raises Unread if the text is not one calculation with one meaning, NoResult if it divides by zero."""
     if len(text) > _LONGEST or re.search(rf"\d!|\d{{{_MOST_DIGITS}}}", text):
         raise Unread("a factorial, or a calculation of this length")
+    if found := re.search(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d+", text):
+        raise Unread(f'"{found[0]}"')
     low, reader = " ".join(text.lower().split()), _Rewriter()
     if sides := sides_of(replaced(low)):
         left, right = (reader.whole(side) for side in sides)

@@ -12,6 +12,8 @@ from offline_model.marking import ANY, M, Marks, N, P
 from offline_model.numbers import decimal
 from offline_model.words import is_plural, stem, stems
 
+_ROW = re.compile(rf"[^\W\d_]\s+{N}\s+{M}$")
+
 
 @dataclass
 class Count:
@@ -34,6 +36,7 @@ class Clauses:
         self._priced: dict[str, bool] = {}
         self.price_lists: set[int] = set()
         """The sentences that say what things cost, of which another says how many are bought."""
+        self.in_rows = len([each for each in pieces if _ROW.search(each.text)]) > 1
         self.pieces = self._joined(pieces)
         self.priced_sentences = {each.sentence for each in self.pieces if self.has_price(each.text)}
         self.counts = [each for piece in self.pieces if not self.has_price(piece.text) for each in self._counts(piece)]
@@ -99,7 +102,7 @@ class Clauses:
             return Entry(name_in(text[: dims.start()]), dims[1], dims[2], "", piece)
         at = price_at(text, self.marks)
         assert at is not None
-        reading, price = Reading(text, at, self.marks, self.are_each), self.marks[text[at]]
+        reading, price = Reading(text, at, self.marks, self.are_each, self.in_rows), self.marks[text[at]]
         several = re.search(rf"({N}).*?(?:\bat|@)\s*({N})\s+for\s+{M}", text)  # "10 ears at 5 for $3"
         if several:
             times = Fraction(self.marks[several[1]].value) / Fraction(self.marks[several[2]].value)

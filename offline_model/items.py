@@ -117,6 +117,8 @@ class Reading:
     marks: Marks
     are_each: bool = False
     """Whether the text says that its prices are for one."""
+    in_rows: bool = False
+    """Whether several rows of the text have a whole number just before the price."""
 
     def unread(self, what: str) -> Unread:
         return Unread(f'{what} "{self.marks.shown(self.text)}"')
@@ -212,7 +214,8 @@ class Reading:
         capital = re.search(r"(?:^|\s)(?-i:[A-Z])[^\W\d_]*[\s.-]*$", self.text[:at])
         ends = not after or after in {"for", "at", "from", "in", "on", "we", "i", "@"}
         named = capital and ends and (before not in w.LEADING) and not is_plural(before)
-        return "digit" if named else "count"
+        column = self.in_rows and self.text[at + 1 : self.price].isspace() and stem(before) not in w.PARTS
+        return "digit" if named and not column else "count"
 
     def counted(self, at: int) -> str:
         """The quantity in the unit that the price is for."""

@@ -56,6 +56,7 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
 _BEFORE_COUNT = rf"\s+(?={N}\s(?!(?:for|at|and|x)\b)[^\W\d_])"
 _OPENING = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){{0,3}}){_BEFORE_COUNT}")
+_UNCOUNTED = re.compile(rf"\s*([A-Z][\w'’&-]+)\s+(?=[a-z][a-z ]*\s(?:{M}|{N})\s*$)")  # "Uniqlo jeans 49.90"
 _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
 _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
 _OPENERS = {":", ";", "|", "//", "/", "then"}
@@ -140,6 +141,9 @@ class _Labels:
         begun = piece[: len(piece) - len(rest)].rstrip().lower().endswith(self.label.lower())
         if opening and self.label != before and (opening.match(piece) or begun):
             self.opened = self.label
+        elif opening and not first and before and rest == piece and (found := _UNCOUNTED.match(piece)):
+            self.label = self.opened = name_of(found[1]) or before
+            rest = piece[found.end() :] if self.label != before else piece
         return rest
 
     def trailing(self, pieces: Sequence[Piece]) -> list[Piece]:

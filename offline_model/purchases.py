@@ -57,6 +57,12 @@ _ARE_EACH = re.compile(
 )
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
 _OWN_MONEY = re.compile(r"\b(?:i|we|s?he|they)(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE)
+_VOUCHER = re.compile(r"\b(?:vouchers?|gift ?cards?)\b", re.IGNORECASE)
+_HELD_VOUCHER = re.compile(
+    rf"\b(?:i|we|s?he|they)(?:['’](?:ve|d)(?: got)?| have| had| has) (?:an? )?{M} (?:\w+ )?"
+    r"(?:voucher|coupon|gift ?card)\b",
+    re.IGNORECASE,
+)
 _STATED = frozenset(
     "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub".split()
 )
@@ -173,7 +179,7 @@ class _Bill:
         spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
         if spoken & w.INCOME and entry.quantity == "1":
             raise Unread(f'what "{shown}" is for')
-        signed = re.search(rf"(?:^|\s)[-−–]{M}", text) or (words & w.PAYMENTS and words & w.PAYING)
+        signed = re.search(rf"(?:^|\s)[-−–]{M}", text) or self.is_held(entry, text, words)
         if signed or (w.DISCOUNTS & words and not re.search(P, piece.text)):
             if entry.is_counted or {"each", "per", "every"} & words or not self.entries:
                 raise Unread(f'"{shown}"')
@@ -181,6 +187,16 @@ class _Bill:
         alone = stands_alone(piece, self.entries)
         whole = (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and alone
         (every if each_part else self.overall if whole else self.entries).append(entry)
+
+    def is_held(self, entry: Entry, text: str, words: set[str]) -> bool:
+        """Whether it is a voucher or the like that is paid with. Raises Unread if it may have been bought."""
+        held, label = _HELD_VOUCHER.search(text), entry.place.label
+        others = {word for each in self.pieces if each.label != label for word in stems(each.label)}
+        bought = entry.is_counted or words & (w.DISCOUNTS | {"bought"})
+        paying = bool(held or (words & w.PAYMENTS and words & w.PAYING))
+        if (held and words & (others - set(stems(label)))) or not (paying or bought or not _VOUCHER.search(text)):
+            raise Unread(f'what "{self.marks.shown(text)}" is for')
+        return paying
 
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""

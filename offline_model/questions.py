@@ -51,6 +51,10 @@ _TOTAL = re.compile(
     r"|^\W*(?:deposit|shipping|whole day|change|owing)?\?$|= ?\?",
     re.IGNORECASE,
 )
+_SEVERAL = re.compile(
+    r"(?:,|\band\b|&)\s+(?=(?:how|what|what['’]?s|which|who)\b)(?!what(?:['’]s| is| was) (?:it|that)\b)", re.IGNORECASE
+)
+"""Stands between two questions of one sentence."""
 _COMPARED = re.compile(
     r"\b(?:difference|by how much|how much (?:more|less|cheaper|dearer)|average|avg|mean|sav(?:e|ed|ings?)|cheap\w*"
     r"|dear\w*|pric\w+|most|least|highest|lowest|biggest|largest|smallest|higher|lower|more|less)\b",
@@ -91,8 +95,10 @@ def check_questions(text: str, asked: Asked) -> None:
         if _NO_ARITHMETIC.search(sentence):
             raise Unread(f'"{sentence[:60]}", which is not asked of a calculator')
         asks = (sentence.endswith("?") and not listed) or (bare and _ASKS.match(sentence))
-        if asks and not _is_known(sentence, asked):
-            raise Unread(f'what is asked in "{sentence[-60:]}"')
+        several = [] if SPLIT.search(sentence) else _SEVERAL.split(sentence)[1:]
+        for each in (sentence, *several) if asks else ():
+            if not _is_known(each, asked):
+                raise Unread(f'what is asked in "{each[-60:]}"')
 
 
 def _is_known(sentence: str, asked: Asked) -> bool:

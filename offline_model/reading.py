@@ -8,6 +8,9 @@ from offline_model.problem import NoResult, Part, Problem, Unread, value, writte
 from offline_model.purchases import read_purchases
 
 _MOST_CHARACTERS, _MOST_MARKS, _LONGEST_WORD, _LONGEST_SENTENCE = 5_000, 600, 300, 800
+_POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.,]*\d)")
+_COMMAS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)")
+"""Thousands are grouped with points, or with commas."""
 FORMS = '"Toy Town: 3 shirts at $12.50 each, shipping $5.99" or "15% of 80"'
 """Forms that are read."""
 
@@ -21,6 +24,8 @@ def read(text: str) -> Problem:
         raise Unread("a word or a sentence of this length")
     if len(re.findall(r"[,:;.?!|\n]", text)) > _MOST_MARKS:
         raise Unread("so many lines, commas and sentences")
+    if _POINTS.search(text) and _COMMAS.search(text):
+        raise Unread("numbers in two formats")
     try:
         return read_calculation(text)
     except Unread as reason:

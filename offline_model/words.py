@@ -142,7 +142,13 @@ _BESIDE = _any(
     (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor
     if(?! (?:an? [a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
     (?-i:may)
-    (?:about|around|approximately|roughly|nearly|almost|between) <number>
+    (?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
+    \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d
+    towards? (?:it|this|that|the (?:cost|bill|total))
+    (?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
+    (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
+    (?:the|my|our|his|her|their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d
+    (?:reimburs\w+|contribut\w+|(?:chip\w*|kick\w*) in) (?:(?:me|us|him|her|them) )?(?:an? )?<number>
     (?:over|under|above|below|more than|less than|at least|at most|up to) <number>
     \d(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d|from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))
     same (?:again|price|amount)|as (?:many|much)|first \d|[$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)

@@ -96,6 +96,39 @@ async def test_a_question_that_is_not_understood_is_declined(kit: Any, question:
     assert declined
 
 
+# Kinds that were answered wrong at the first sight of a stranger's set: the right values, or None for a decline.
+AT_FIRST_SIGHT: dict[str, list[str] | None] = {
+    "Argos: 2 lamps, £30 each. Wilko: 3 rugs, £12 each. I've a £15 voucher for Wilko. What do I pay in total?": ["81"],
+    "Argos: 2 lamps, £30 each. Wilko: 3 rugs, £12 each. I've a £15 voucher for Argos. What do I pay in total?": None,
+    "Argos: 2 lamps, £30 each, voucher £15. Wilko: 3 rugs, £12 each. Total?": None,
+    "A coach buys 20 bibs at $4 each at Decathlon and 5 balls at $18 each at Sportsco. The club gives him $100 towards "
+    "it. How much does he pay from his own pocket?": ["70"],
+    "Decathlon: 20 bibs at $4 each. Sportsco: 5 balls at $18 each. The club contributed $100. Total?": None,
+    "Decathlon: 20 bibs at $4 each. Sportsco: 5 balls at $18 each. My aunt chips in $30. What did I spend?": None,
+    "POTTERY BARN\nVase 20cm   4   £6.25\nGlaze   3   £2.10\n\nCLAY CO\nShelf 2ft   2   £11.00\nSlip   5   £1.40\n\n"
+    "Prices are for one. Total?": ["60.3"],
+    "Baker: 6 loaves at $3 each. Dairy: 4 cheeses at $8 each. Mum pays $5 of it. What do I pay?": None,
+    "Baker: 6 loaves at $3 each. Dairy: 4 cheeses at $8 each. My Dairy gift card has $5 on it. What do I pay?": None,
+    "CLAY CO\nShelf 2 £11.00\nSlip 5 £1.40\nTotal?": None,
+    "which of these shops was dearest and what did i pay there: Gap 2 caps 9.50 each; Boss 3 belts 20.25 each, tie "
+    "12.00; Levis jacket 71.30": ["72.75"],
+    "I had a 20 € note. Bakery: 4 rolls at 0,80 € each. Kiosk: 2 magazines at 3,50 € each. What remains?": ["9.8"],
+    "Baker: 6 loaves at $3 each. Dairy: 4 cheeses at $8 each. What is the full sum, and what did the dairy get?": None,
+    "Farm: three dozen-ish eggs, $5 per dozen. Market: 4 plums at 40c each. Total?": None,
+    "Target: 3 fans at $25 each, give or take. Ace: 2 hooks at $5 each. Total?": None,
+    "sum of 2.300,5 and 2,300.5": None,
+    "sum of 2.300,5 and 4": None,
+}
+
+
+@pytest.mark.parametrize("question", AT_FIRST_SIGHT)
+async def test_kinds_that_were_answered_wrong_at_first_sight(kit: Any, question: str) -> None:
+    numbers = AT_FIRST_SIGHT[question]
+    text, declined = await conversed(kit, question)
+    assert declined == (numbers is None), text
+    assert declined or is_right(text, numbers or []), text
+
+
 @pytest.mark.slow
 async def test_texts_written_to_provoke_wrong_answers_are_answered_right_or_declined(kit: Any) -> None:
     _, wrong = await score(kit, MORE["provoking"])
