@@ -30,6 +30,7 @@ _HALF_OF = re.compile(
 _SHARES = re.compile(
     rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
     rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
+    rf"|\ball {_NUMBER}(?= (?:of us )?(?:pay|share|split|chip)\b)"
     r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
     re.IGNORECASE,
 )
@@ -52,7 +53,7 @@ _BUDGET = re.compile(
     rf"|\b(?:stay|stayed|keep|kept|come|came|be|go|went) (?:\w+ ){{0,2}}?(?:under|within|below|over) {_MONEY}"
     rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
     rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
-    rf"|\b(?:with|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
+    rf"|\b(?:with|w/|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
     r" (?:bill|note)s?|\b(?:with|from|gave \w+) an? (five|ten|twenty|fifty)\b(?: (?:\w+ )?(?:bill|note))?"
     rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
     re.IGNORECASE,

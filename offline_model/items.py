@@ -39,6 +39,12 @@ _FOR_ALL = re.compile(
     r"\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+(?:lot|set|whole|pair|two))|flat)\b",
     re.IGNORECASE,
 )
+VOUCHER = re.compile(r"\b(?:vouchers?|gift ?cards?)\b", re.IGNORECASE)
+HELD_VOUCHER = re.compile(
+    rf"\b(?:i|we|s?he|they)(?:['’](?:ve|d)(?: got)?| have| had| has) (?:an? )?{M} (?:\w+ )?"
+    r"(?:voucher|coupon|gift ?card)\b",
+    re.IGNORECASE,
+)
 _BEFORE_NAME = re.compile(
     rf"^.*\b(?:{'|'.join(sorted(w.VERBS))}|i|we|he|she|they|you)\s+(?=.*[^\W\d_]{{2}})", re.IGNORECASE
 )

@@ -37,6 +37,7 @@ _AMOUNT = re.compile(
   | https?://\S{{1,300}} | \b[\w.+-]{{1,64}}@[\w-]{{1,64}}\.\w+ | \(\d{{3}}\)\ ?\d{{3}}-\d{{4}}\b | \b\d{{3}}-\d{{4}}\b
   | (?<![\d$£€.])\d{{3}}[-.]\d{{3}}[-.]\d{{4}}\b | \+\d{{1,3}}(?:[ -]\d{{2,4}}){{2,4}}\b
   | \b\d{{4}}-\d\d-\d\d\b | \b\d{{1,2}}[/.]\d{{1,2}}[/.](?:19|20)?\d\d\b | \b(?:on|dated?)\ \d{{1,2}}/\d{{1,2}}\b
+  | (?<=\n-\ ){_DAY}\ {_MONTH}(?=[,:])
   | \b(?:on|dated|by)\ {_DAY}\ {_MONTH}(?:{_YEAR})? | \b{_MONTH}\ {_DAY}{_YEAR} | \b{_DAY}(?:\ of)?\ {_MONTH}{_YEAR}
   | \bon\ {_MONTH}\ {_DAY}\b | \b{_MONTH}\ \d{{1,2}}(?:st|nd|rd|th|{_ENDS}) | \b{_MONTH}\ (?:19|20)\d\d\b
   | \b(?:in|since|year|spring|summer|autumn|fall|winter|christmas)\ (?:19|20)\d\d\b | \b24/7\b

@@ -8,7 +8,7 @@ from fractions import Fraction
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
 from offline_model.clauses import Clauses, Count
-from offline_model.items import Entry, labels_of, stands_alone, without_result
+from offline_model.items import HELD_VOUCHER, VOUCHER, Entry, labels_of, stands_alone, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal
@@ -38,6 +38,7 @@ _TIDIED = tuple(
     for pattern, by in (
         (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
         (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
+        (r"[ \t]*\.{4,}[ \t]*", " "),
         (rf"(?<=[€$£\d]) the (?=(?:{_ALL})\b)", " per "),  # "3,25 € the piece"
         (r"^[ \t]*([^\W\d_][^;:,\d\n$£€]{1,30});[ \t]*(?=\d+ )", r"\1: "),  # "March; 6 water butts; £42.00 each"
         (r"(?<=% off) (?:at|in) the (?:[\w-]+ )?(?:sale|event)\b", ""),
@@ -56,12 +57,8 @@ _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
 )
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
-_OWN_MONEY = re.compile(r"\b(?:i|we|s?he|they)(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE)
-_VOUCHER = re.compile(r"\b(?:vouchers?|gift ?cards?)\b", re.IGNORECASE)
-_HELD_VOUCHER = re.compile(
-    rf"\b(?:i|we|s?he|they)(?:['’](?:ve|d)(?: got)?| have| had| has) (?:an? )?{M} (?:\w+ )?"
-    r"(?:voucher|coupon|gift ?card)\b",
-    re.IGNORECASE,
+_OWN_MONEY = re.compile(
+    r"\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE
 )
 _STATED = frozenset(
     "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub".split()
@@ -165,7 +162,8 @@ class _Bill:
             if self.lacks_price(piece):
                 raise Unread(f'No price found for "{shown}"')
             return
-        if words & _STATED and words <= _STATED | w.LEADING | {"card", "the"} and not re.search(N, text):
+        sums = words & _STATED - ({"sub"} if "subs" in text.lower() else set())
+        if sums and words <= _STATED | w.LEADING | {"card", "the"} and len(re.findall(ANY, text)) == 1:
             raise Unread(f'"{shown}"')
         found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
         each_part = found is not None and stem(found[1].lower()) in w.PARTS
@@ -173,7 +171,7 @@ class _Bill:
         entry = replace(entry, currency=self.minor) if entry.currency == "minor" else entry
         if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
             raise Unread(f'the total in "{shown}"')
-        if set(stems(entry.name)) <= {"me", "u", "cash", "i", "we"} and _OWN_MONEY.search(text):
+        if set(stems(entry.name)) <= {"me", "u", "cash", "i", "we", "on"} and _OWN_MONEY.search(text):
             raise Unread(f'what "{shown}" is for')
         spoken = set(stems(entry.name or piece.label))
         spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
@@ -190,11 +188,11 @@ class _Bill:
 
     def is_held(self, entry: Entry, text: str, words: set[str]) -> bool:
         """Whether it is a voucher or the like that is paid with. Raises Unread if it may have been bought."""
-        held, label = _HELD_VOUCHER.search(text), entry.place.label
+        held, label = HELD_VOUCHER.search(text), entry.place.label
         others = {word for each in self.pieces if each.label != label for word in stems(each.label)}
         bought = entry.is_counted or words & (w.DISCOUNTS | {"bought"})
         paying = bool(held or (words & w.PAYMENTS and words & w.PAYING))
-        if (held and words & (others - set(stems(label)))) or not (paying or bought or not _VOUCHER.search(text)):
+        if (held and words & (others - set(stems(label)))) or not (paying or bought or not VOUCHER.search(text)):
             raise Unread(f'what "{self.marks.shown(text)}" is for')
         return paying
 

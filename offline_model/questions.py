@@ -48,7 +48,7 @@ _TOTAL = re.compile(
     r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charge|figure|numbers?"
     r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|are we (?:at)))\b"
     r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b"
-    r"|^\W*(?:deposit|shipping|whole day|change|owing)?\?$|= ?\?",
+    r"|\bwhat(?:['’]s| is| was) the whole \w+\?|^\W*(?:deposit|shipping|whole day|change|owing|final)?\?$|= ?\?",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from offline_model.layout import name_of
 from offline_model.numbers import figures
 from offline_model.problem import Unread
 
@@ -38,10 +39,19 @@ def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
             while end < len(lines) and _belongs(lines[end], fits[0][0], lines[at]):
                 end += 1
         found = _rows([line for line in lines[at:end] if re.search(r"\w", line)], fits[0][0]) if end > at + 1 else []
+        if found and (part := _heading(lines[:at])) and not any(each for each, _ in found):
+            found = [(part, row) for _, row in found]
         rows += found
         lines[at:end] = [""] * (end - at) if found else lines[at:end]
         at = end if found else at + 1
     return "\n".join(lines), rows
+
+
+def _heading(lines: Sequence[str]) -> str:
+    """The name in a marked heading just before a table."""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    is_heading = last[:1] == "#" or last[:2] == "**" or last[-1:] == ":"
+    return name_of(last) if is_heading and not re.search(r"[\d?]", last) else ""
 
 
 def _belongs(line: str, separator: str, header: str) -> bool:

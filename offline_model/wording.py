@@ -5,6 +5,9 @@ import re
 from offline_model.problem import Unread
 
 _REPLACED = (
+    (r"((?<![\d.,])[$£€]?[\d.,]*\d) thousand\b", r"(\1*1000)"),
+    (r"((?<![\d.,])[$£€]?[\d.,]*\d) million\b", r"(\1*1000000)"),
+    (r"((?<![\d.,])[$£€]?[\d.,]*\d) billion\b", r"(\1*1000000000)"),
     (r"\s*(?:\bper ?cent\b|%)", "%"),
     (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
     (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),

@@ -116,14 +116,14 @@ _ALWAYS = _any(
     an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?
     (?<!what is )(?<!& )half(?!-| an? dozen| & half| price (?-i:[A-Z][a-z])| \w{3,}s\b)|halved|twice(?! (?:this|last))
     thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)
-    returned|returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stole\w*|lent|lends?|lost|broken
+    returned|returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stolen?|lent|lends?|lost|broken
     reimbursed by|bogo|get one|buy \w+,? get|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back
     money back|already|pre-?paid|expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back
     trade[ds]?[ -]in|(?<!thanks )in advance|store credit|rebate later|except|exclud\w*|excl|apart from|besides
     other than|rather|instead|no longer|unless|whichever|alternatively|either|neither|otherwise|else|maybe|perhaps
     possibly|probably|(?:un|not )sure|unknown|tbd|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)
     applied(?! to)|(?:don|didn|doesn|couldn|wasn|isn|won)[’']?t|never(?! ?mind)
-    (?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my|our|it|which|(?-i:[A-Z])\w+'s)
+    (?<!each )(?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my|our|it|which|(?-i:[A-Z])\w+'s)
     changed \w+ minds?|never ?mind|scrap|dropped|skipped|forget (?:the|about)|same as|same order|usual|regular|normally
     originally|original price|list price|enough|a few|a couple|several|sold(?= \w+)(?! (?:us|me|nothing)\b)|re-?sell\w*
     revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest|instal?ments?|the rest|remainder|leftover
@@ -172,7 +172,7 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"free[ -](?:shipping|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)"
+    r"free[ -](?:ship(?:ping)?|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)"
     r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|deliver(?:y|ed)|shipping|postage|included|parking)"
     r"(?: is| was)? )free\b",
     re.IGNORECASE,

@@ -96,7 +96,7 @@ async def test_a_question_that_is_not_understood_is_declined(kit: Any, question:
     assert declined
 
 
-# Kinds that were answered wrong at the first sight of a stranger's set: the right values, or None for a decline.
+# Kinds that were answered wrong, or declined, at the first sight of a stranger's set: the right values; None: declined.
 AT_FIRST_SIGHT: dict[str, list[str] | None] = {
     "Argos: 2 lamps, £30 each. Wilko: 3 rugs, £12 each. I've a £15 voucher for Wilko. What do I pay in total?": ["81"],
     "Argos: 2 lamps, £30 each. Wilko: 3 rugs, £12 each. I've a £15 voucher for Argos. What do I pay in total?": None,
@@ -118,11 +118,21 @@ AT_FIRST_SIGHT: dict[str, list[str] | None] = {
     "Target: 3 fans at $25 each, give or take. Ace: 2 hooks at $5 each. Total?": None,
     "sum of 2.300,5 and 2,300.5": None,
     "sum of 2.300,5 and 4": None,
+    "Baker: 6 loaves at $3 each. Dairy: 4 cheeses at $8 each. I only have $60 on me. Total?": None,
+    "Deli: roll 4.50, soup 3.20\nsub 7.70\nTotal?": None,
+    "Chess: subs £40, clock £22.50. Shop: 3 pens at £1 each. Cost of each one?": ["62.5", "3"],
+    "Bowls: 8 games at $5 each. Bar: 4 pitchers at $9 each. All eight pay an equal share; how much is that?": ["9.5"],
+    "Sent her w/ a $20 bill. Deli: 3 rolls at $2.10 each. Dairy: milk $3.50. What change should she have?": ["10.2"],
+    "Spent:\nCar wash ........ 12.00\nTyre shop: 2 tyres ........ 80.50 each\nTotal?": ["173"],
+    "Log\n- 4 May, Shell: 30 L at £1.40 per L\n- 9 Jun, BP: 20 L at £1.50 per L\nWhat did I spend?": ["72"],
+    "## Job: Ash\n| Task | Hours | Rate |\n|---|---|---|\n| Edit | 2 | $40 |\n\n## Job: Elm\n| Task | Hours | Rate |\n"
+    "|---|---|---|\n| Plan | 3 | $50 |\n\nWhat do I bill for each job?": ["80", "150"],
+    "divide 3 million by 1,500 thousand": ["2"],
 }
 
 
 @pytest.mark.parametrize("question", AT_FIRST_SIGHT)
-async def test_kinds_that_were_answered_wrong_at_first_sight(kit: Any, question: str) -> None:
+async def test_kinds_that_were_wrong_or_declined_at_first_sight(kit: Any, question: str) -> None:
     numbers = AT_FIRST_SIGHT[question]
     text, declined = await conversed(kit, question)
     assert declined == (numbers is None), text
