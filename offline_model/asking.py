@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from offline_model.numbers import decimal, figures, spoken
 from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
-from offline_model.words import PARTS, PEOPLE, stem
+from offline_model.words import EVERYTHING, FEES, PARTS, PEOPLE, stem
 
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
@@ -192,7 +192,14 @@ def _counted(asked: Asked) -> Asked:
     return asked
 
 
+_SHARED = EVERYTHING | FEES | frozenset("cost price amount expense tab check damage grand sum rest meal night".split())
+
+
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
+    split_text = split[0] + asked.text[split.end() :]
+    item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split_text, re.IGNORECASE)
+    if item and stem(item[1].lower()) not in _SHARED:
+        raise Unread(f'who pays the rest beside "{item[0]}"')
     text, nouns = asked.text, {stem(word) for word in re.findall(r"\bper (\w+)", split[0].lower())}
     near = text[max(0, split.start() - 60) : split.end() + 80]
     if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):

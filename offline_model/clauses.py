@@ -12,7 +12,7 @@ from offline_model.marking import ANY, M, Marks, N, P
 from offline_model.numbers import decimal
 from offline_model.words import is_plural, stem, stems
 
-_ROW = re.compile(rf"[^\W\d_]\s+{N}\s+{M}$")
+_ROW = re.compile(rf"[^\W\d_]\s+{N}\s+(?:{M}|{N})$")
 
 
 @dataclass

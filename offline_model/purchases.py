@@ -314,7 +314,9 @@ class _Bill:
         if asked.kinds & {"least", "average"} and none - {*self.labels, ""}:
             raise Unread(f"whether {' and '.join(none)} counts, which costs nothing")
         known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
-        named = re.compile(rf"[A-Z][\w'’.&-]*\s+{N}\s+(?!(?:at|for|x|each|per|pcs|pieces|units)\b)[^\W\d_]")
+        named = re.compile(
+            rf"[A-Z][\w'’.&-]*\s+{N}\s+(?!(?:at|for|x|each|per|pcs|pieces|units)\b)[^\W\d_]|[A-Z]\w+\s+an?\s.*{M}"
+        )
         for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
             follows = piece.label and before.line == piece.line and piece.label == before.label
             begins = before.sentence != piece.sentence and re.search(M, piece.text)
@@ -325,7 +327,8 @@ class _Bill:
                 named_by = stem(lower[2].lower()) not in w.CONTAINERS | w.MEASURES | w.UNITS
                 if named_by and lower[1] not in known | w.FEES:
                     raise Unread(f'what "{self.marks.shown(piece.text)}" belongs to')
-            if follows and is_name and (begins or named.match(piece.text)):
+            again = piece.joined == ";" and len({e.label for e in self.pieces if e.sentence == piece.sentence}) > 1
+            if follows and ((is_name and (begins or named.match(piece.text))) or again):
                 raise Unread(f'what "{self.marks.shown(piece.text)}" belongs to')
         for count in self.clauses.counts:
             if not count.is_priced and set(count.nouns[:2]) & asked.nouns and count.value != str(len(self.labels)):

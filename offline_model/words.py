@@ -132,6 +132,7 @@ _ALWAYS = _any(
     round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one|comes?) free
     each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show|book)
     (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
+    same again|overcharg\w*|(?<!we )(?:is|are) (?:paying|covering) for
     happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
     only the <extra>
     """
@@ -146,12 +147,15 @@ _BESIDE = _any(
     \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d
     towards? (?:it|this|that|the (?:cost|bill|total))
     (?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
+    last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d
+    rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
+    <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
     (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
     (?:the|my|our|his|her|their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d
     (?:reimburs\w+|contribut\w+|(?:chip\w*|kick\w*) in) (?:(?:me|us|him|her|them) )?(?:an? )?<number>
     (?:over|under|above|below|more than|less than|at least|at most|up to) <number>
     \d(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d|from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))
-    same (?:again|price|amount)|as (?:many|much)|first \d|[$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)
+    same (?:price|amount)|as (?:many|much)|first \d|[$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)
     (?:second|third|fourth|last|\dth)(?: one| night| item)?(?: is| was| for)? (?:[\d$]|free)|worth|alone|without
     per (?:\d|\w+ per \w+)|(?:get|gets|receive) (?:an? )?[$£€]\d
     """
@@ -161,7 +165,7 @@ _ASKED = _any(
     r"""
     how (?:many|long|far|old|often)|why|when|worth|better|median|per table|original|without
     (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
-    how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|average price|average (?:item|cost per item)
+    how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|average (?:\w+ )?price|average (?:item|cost per item)
     """
 )
 """Asks for something that is not worked out."""

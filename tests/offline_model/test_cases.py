@@ -79,6 +79,16 @@ async def test_the_other_problems_are_answered_right_or_declined(kit: Any) -> No
 
 # Of each kind: each part of too few, a question of no known kind, money that comes in, a request for no arithmetic.
 PROVOKING = (
+    "A: 3 hats at $10 each, was $12. B: 2 caps at $8 each. Total?",
+    "A: 3 hats at $10 each (RRP $15). B: 2 caps at $8 each. Total?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each, of which $1 is tax. Total?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. Last year I spent $40. Total?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. My friend owes me $5 for a cap. Total?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. Grandpa is paying for the caps. What do I pay?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. We split the hats between two of us. What do I pay?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. They charged me $50. How much did they overcharge?",
+    "A: 3 hats at $10 each; B: 2 caps at $8 each; Cy mug $7. Cost of each?",
+    "Ann got 3 hats at $10 each, Bob got 2 caps at $8 each, Cy a mug at $7. Who spent the most?",
     "3 pens at $2 each. 4 pads at $3 each. Total for every month, and altogether.",
     "hats 3 at $2 each, caps 4 at $3 each. how much did i spend at each n total",
     "Grant of $5,000. We spent: 3 microscopes at $900 each; 20 slides at $4 each. Net position?",
