@@ -107,6 +107,8 @@ def read_purchases(text: str) -> Problem:
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
     single = [Goal(part.name, PartTotal(at)) for at, part in enumerate(parts) if _asks_for(part.name, asked.text)]
+    if 1 < len(single) < len(parts) and not asked.kinds:
+        raise Unread("which of the parts are asked for")
     goals = single + goals if len(single) == len(goals) == 1 < len(parts) else goals
     return Problem(tuple(goals), tuple(parts), (*read, *more), bill.currency, "money")
 

@@ -132,6 +132,7 @@ _ALWAYS = _any(
     round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one|comes?) free
     each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show|book)
     (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
+    (?:cheapest|dearest|priciest|most expensive) (?:item|thing|product)
     same again|overcharg\w*|(?<!we )(?:is|are) (?:paying|covering) for
     happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
     only the <extra>
@@ -148,6 +149,9 @@ _BESIDE = _any(
     towards? (?:it|this|that|the (?:cost|bill|total))
     (?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
     last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d
+    (?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d
+    (?:quote|estimate|price) was [$£€]?\d
+    found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
     rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
     <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
     (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
@@ -165,7 +169,8 @@ _ASKED = _any(
     r"""
     how (?:many|long|far|old|often)|why|when|worth|better|median|per table|original|without
     (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
-    how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|average (?:\w+ )?price|average (?:item|cost per item)
+    how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)
+    average (?:\w+ )?price|average (?:item|cost per item)
     """
 )
 """Asks for something that is not worked out."""

@@ -79,6 +79,9 @@ async def test_the_other_problems_are_answered_right_or_declined(kit: Any) -> No
 
 # Of each kind: each part of too few, a question of no known kind, money that comes in, a request for no arithmetic.
 PROVOKING = (
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. C: 1 mug $7. What did I spend at A and B together?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. They estimated $55. Total?",
+    "A: 3 hats at $10 each. B: 2 caps at $8 each. The cheapest item?",
     "A: 3 hats at $10 each, was $12. B: 2 caps at $8 each. Total?",
     "A: 3 hats at $10 each (RRP $15). B: 2 caps at $8 each. Total?",
     "A: 3 hats at $10 each. B: 2 caps at $8 each, of which $1 is tax. Total?",
