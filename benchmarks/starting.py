@@ -17,23 +17,7 @@ if TYPE_CHECKING:
 
 SERVER = (sys.executable, "-m", "mcp_calc_server")
 CLIENT = (sys.executable, "-m", "orchestrator_client", "--quiet", "3 stores each sold notebooks, pens and folders.")
-AT_REST = """
-import asyncio, sys
-from mcp_calc_server.calculator import calculator_assistant, local_twins
-from offline_model.choice import choose_model
-from orchestrator_client.orchestrator import Session, Setup
-from orchestrator_client.setting_up import own_server
-
-async def main():
-    choice = choose_model("small")
-    twins = local_twins(calculator_assistant(model=choice.model, client=choice.client))
-    setup = Setup("big", choice.client, own_server({"ANTHROPIC_API_KEY": "a-key-of-nobody"}), twins)
-    async with Session(setup, print):
-        print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
-
-asyncio.run(main())
-"""
+AT_REST = (sys.executable, "-m", "benchmarks.at_rest")
 
 
 def table(fake: FakeMessages, times: int) -> Iterator[str]:
@@ -86,9 +70,7 @@ def _first_request(fake: FakeMessages, env: dict[str, str]) -> float:
 
 def _at_rest(env: dict[str, str]) -> dict[str, float]:
     """Resident and proportional memory of a connected client and its server that were asked nothing."""
-    with subprocess.Popen(
-        [sys.executable, "-c", AT_REST], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(AT_REST, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         found = [_memory(pid) for pid in (process.pid, *_children(process.pid))]
