@@ -38,7 +38,7 @@ _TIDIED = tuple(
     for pattern, by in (
         (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
         (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
-        (r"[ \t]*\.{4,}[ \t]*", " "),
+        (r"\.{4,}", " "),
         (rf"(?<=[€$£\d]) the (?=(?:{_ALL})\b)", " per "),  # "3,25 € the piece"
         (r"^[ \t]*([^\W\d_][^;:,\d\n$£€]{1,30});[ \t]*(?=\d+ )", r"\1: "),  # "March; 6 water butts; £42.00 each"
         (r"(?<=% off) (?:at|in) the (?:[\w-]+ )?(?:sale|event)\b", ""),
