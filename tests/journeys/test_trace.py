@@ -1,7 +1,5 @@
 """One trace over the orchestrator, the server and the model: three processes and a collector."""
 
-import sys
-
 import pytest
 
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
@@ -80,19 +78,6 @@ async def test_content_is_on_the_spans_of_both_processes_when_asked_for() -> Non
         ("mcp-calc-server", "invoke_agent calculator_assistant"),
         ("mcp-calc-server", "chat claude-haiku-5-5"),
     }
-
-
-@pytest.mark.slow
-@pytest.mark.requirement("trace-off")
-async def test_without_otel_variables_nothing_of_it_is_even_loaded() -> None:
-    program = (
-        "import atexit, sys; from orchestrator_client.cli import main; "
-        "loaded = lambda: [name for name in sys.modules if name.startswith('opentelemetry.sdk')]; "
-        "atexit.register(lambda: print(*loaded(), file=sys.stderr)); "
-        "main(['--local', '--offline', '--quiet', '1 + 2'])"
-    )
-    end = await run(sys.executable, "-c", program)
-    assert (end.code, end.out, end.err) == (0, "Answer: 3\n", "\n")
 
 
 @pytest.mark.slow
