@@ -4,6 +4,7 @@ import asyncio
 import codecs
 import fcntl
 import os
+import signal
 import struct
 import termios
 import time
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pyte
+import pytest
 
 from tests.processes import environment
 
@@ -89,9 +91,17 @@ class Terminal:
         await self.until(lambda: all(text in self.text for text in texts), seconds=seconds)
 
     async def ended(self, seconds: float = 60) -> int:
-        """Wait for the command to end; its exit status."""
+        """Wait for the command to end; its exit status.
+
+        Raises:
+            AssertionError: it did not end in time; says what the screen was.
+        """
         assert self._process is not None
-        status = await asyncio.wait_for(self._process.wait(), seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                status = await self._process.wait()
+        except TimeoutError:
+            pytest.fail(f"The command has not ended after {seconds:g} s. The screen:\n{self.text}")
         self._read()
         return status
 
@@ -100,6 +110,7 @@ class Terminal:
         self._process.send_signal(number)
 
     def _become_terminal(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it for what it runs in the background
         os.setsid()
         fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0)
 
