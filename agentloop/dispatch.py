@@ -47,13 +47,17 @@ async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, l
     except ToolError as error:
         return ToolOutput.error(str(error))
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if is_cancelled():
             raise
-        # The tool cancelled itself, not our caller: an ordinary failure.
         return _cancelled_itself(tool.name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one failing call never takes its siblings along
         return ToolOutput.error(f"{tool.name} failed: {type(error).__name__}: {error}")
+
+
+def is_cancelled() -> bool:
+    """Whether the current task is being cancelled. Otherwise a `CancelledError` is a failure of what it called."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _cancelled_itself(name: str) -> ToolOutput:

@@ -32,6 +32,7 @@ from agentloop.question_tools import ask_user
 from agentloop.questions import form_schema
 from agentloop.testing import ScriptedMessages, calls, says
 from agentloop.testing.server import Script
+from tests.people import NeverAnswers
 
 Serve = Callable[[Script], ScriptedMessages]
 
@@ -174,7 +175,7 @@ async def test_a_sync_tool_asks_from_its_thread() -> None:
 
 @pytest.mark.requirement("question-waits")
 async def test_a_sync_tool_that_asks_ends_with_its_call() -> None:
-    ended, is_asked, is_withdrawn = threading.Event(), asyncio.Event(), asyncio.Event()
+    ended, person = threading.Event(), NeverAnswers()
 
     @tool
     def order(context: CallContext) -> str:
@@ -183,20 +184,12 @@ async def test_a_sync_tool_that_asks_ends_with_its_call() -> None:
         finally:
             ended.set()
 
-    async def person(_question: Question) -> Answer[Any]:
-        is_asked.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            is_withdrawn.set()
-        return Declined()
-
     call = asyncio.create_task(Agent("asker", "", [order]).call_tool("order", {}, context=asking(person)))
     async with asyncio.timeout(30):
-        await is_asked.wait()
+        await person.is_asked.wait()
         call.cancel()
         await asyncio.wait({call})
-        await is_withdrawn.wait()
+        await person.is_withdrawn.wait()
     assert call.cancelled()
     assert await asyncio.to_thread(ended.wait, 30)
 
@@ -226,15 +219,7 @@ async def test_waiting_for_a_person_counts_against_no_timeout(scripted_messages:
 
 @pytest.mark.requirement("question-waits")
 async def test_the_deadline_and_cancelling_end_the_wait(scripted_messages: Serve) -> None:
-    withdrawn, is_asked = asyncio.Event(), asyncio.Event()
-
-    async def person(_question: Question) -> Answer[Any]:
-        is_asked.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            withdrawn.set()
-        raise AssertionError
+    person = NeverAnswers()
 
     def agent() -> Agent:
         server = scripted_messages([calls(("ask_user", {"question": "Who?"}))])
@@ -242,15 +227,15 @@ async def test_the_deadline_and_cancelling_end_the_wait(scripted_messages: Serve
 
     with pytest.raises(DeadlineExceeded):
         await agent().run("go", on_question=person, deadline=0.5)
-    assert withdrawn.is_set()
-    withdrawn.clear()
-    is_asked.clear()
+    assert person.is_withdrawn.is_set()
+    person.is_withdrawn.clear()
+    person.is_asked.clear()
     run = asyncio.create_task(agent().run("go", on_question=person))
-    await is_asked.wait()
+    await person.is_asked.wait()
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert withdrawn.is_set()
+    assert person.is_withdrawn.is_set()
 
 
 @pytest.mark.requirement("questions")

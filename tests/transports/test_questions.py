@@ -15,9 +15,10 @@ from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitResult
 
-from agentloop import Accepted, Agent, Answer, Cancelled, DeadlineExceeded, Declined, Question, QuestionHandler
+from agentloop import Accepted, Agent, Answer, Cancelled, DeadlineExceeded, Declined, Question
 from agentloop.mcp import connect
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
+from tests.people import NeverAnswers
 from tests.surface import MODES, ROOT, TRANSPORTS, Held, Served, scripted_env, serving, text
 
 QUESTION = "Which licence?"
@@ -150,29 +151,29 @@ async def test_a_client_without_elicitation_is_an_error_at_once(setting: Setting
 @pytest.mark.requirement("question-waits")
 @on_loop
 async def test_the_deadline_ends_the_wait(setting: Setting) -> None:
-    withdrawn = asyncio.Event()
+    person = NeverAnswers()
     async with setting.lead() as lead:
         await lead.run("go", on_question=_declines)  # now all servers are up
         with pytest.raises(DeadlineExceeded):
-            await lead.run("go", on_question=_waits(asyncio.Event(), withdrawn), deadline=8)
-    assert withdrawn.is_set()
+            await lead.run("go", on_question=person, deadline=8)
+    assert person.is_withdrawn.is_set()
 
 
 @pytest.mark.slow
 @pytest.mark.requirement("question-waits")
 @on_loop
 async def test_a_client_that_leaves_ends_the_wait_and_nothing_more_is_asked(setting: Setting) -> None:
-    withdrawn, is_asked = asyncio.Event(), asyncio.Event()
+    person = NeverAnswers()
     async with setting.lead() as lead:
-        run = asyncio.create_task(lead.run("go", on_question=_waits(is_asked, withdrawn)))
-        asked = asyncio.create_task(is_asked.wait())
+        run = asyncio.create_task(lead.run("go", on_question=person))
+        asked = asyncio.create_task(person.is_asked.wait())
         await asyncio.wait({asked, run}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         assert asked.done(), run.result().answer if run.done() else "no question in time"
         requests = len(setting.model.requests)
         run.cancel()
         with suppress(asyncio.CancelledError):
             await run
-        assert withdrawn.is_set()
+        assert person.is_withdrawn.is_set()
     async with _client(setting, lambda: ElicitResult(action="accept", content={"answer": "BSD"})) as another:
         result = await another.call_tool(setting.tool, {"prompt": "go"})
     assert 'The user answered: "BSD"' in text(result)
@@ -182,18 +183,6 @@ async def test_a_client_that_leaves_ends_the_wait_and_nothing_more_is_asked(sett
 
 async def _declines(_question: Question) -> Answer[Any]:
     return Declined()
-
-
-def _waits(is_asked: asyncio.Event, withdrawn: asyncio.Event) -> QuestionHandler:
-    async def person(_question: Question) -> Answer[Any]:
-        is_asked.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            withdrawn.set()
-        raise AssertionError
-
-    return person
 
 
 @asynccontextmanager

@@ -26,8 +26,8 @@ RESERVED = 32
 REQUEST_TIMEOUT = 10.0
 """Seconds in which a new connection has to send the head of its first request."""
 KEEP_ALIVE = 75.0
-"""Seconds for which a connection is kept for the next request. Clients poll tasks at most every 10 s: a connection that
-were closed just then would break the request."""
+"""Seconds for which a connection is kept for its next request. It is longer than clients pause between two polls of a
+task (10 s): a request on a connection that is just being closed fails."""
 READ_TIMEOUT = 60.0
 """Seconds for which a peer may leave a full buffer unread."""
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}

@@ -15,6 +15,7 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 from agentloop import ToolError
+from agentloop.dispatch import is_cancelled
 
 LONGEST = 60.0
 """Seconds that one call may take."""
@@ -42,10 +43,9 @@ async def called(function: Callable[..., Any], arguments: Mapping[str, str], wha
     except MCPError:
         raise
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if is_cancelled():
             raise
-        raise MCPError(types.INTERNAL_ERROR, f"{what} cancelled itself.") from None  # not the request: a failure
+        raise MCPError(types.INTERNAL_ERROR, f"{what} cancelled itself.") from None
     except (Exception, SystemExit):  # noqa: BLE001 - whatever the user's code raises
         _log.exception("%s failed.", what)
         raise MCPError(types.INTERNAL_ERROR, f"{what} failed.") from None
