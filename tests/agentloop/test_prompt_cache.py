@@ -44,6 +44,12 @@ def look(number: int = 0) -> str:
 LOOK = Tool.from_function(look)
 
 
+@pytest.fixture(autouse=True)
+def _unknown_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process knows of a server is kept by its address, and a port may have been that of another test's server."""
+    monkeypatch.setattr("agentloop.prompt_cache._servers", {})
+
+
 def billed(request: RecordedRequest, cache: PrefixCache, reply: Reply) -> Reply:
     """The reply with the usage that the API would report."""
     usage = cache.prompt(request.body) | {"output_tokens": 20}
