@@ -46,7 +46,7 @@ LOOK = Tool.from_function(look)
 
 @pytest.fixture(autouse=True)
 def _unknown_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process knows of a server is kept by its address, and a port may have been that of another test's server."""
+    """What is known of a server is kept by its address, and a port may have been that of another test's server."""
     monkeypatch.setattr("agentloop.prompt_cache._servers", {})
 
 
