@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from agentloop.messages import Block, Message
+from agentloop.messages import THINKING, Block, Message
 
 Method = Literal["compact", "clear", "local"]
 """Who shortens prompts: the API, which also summarizes; the API, which clears results only; or this process."""
@@ -29,7 +29,6 @@ BYTES_PER_TOKEN = 4
 _CLEAR, _COMPACT = _BETAS
 _LEAST_COMPACTED = 50_000
 """Tokens of a prompt that the API summarizes at least."""
-_THINKING = {"thinking", "redacted_thinking"}
 
 
 class ContextEditor:
@@ -102,7 +101,7 @@ class ContextEditor:
         for index, message in enumerate(messages):
             blocks: list[Block] = [] if isinstance(message["content"], str) else message["content"]
             if is_bound and index < self._unbound and message["role"] == "assistant":
-                blocks = [block for block in blocks if block.get("type") not in _THINKING]
+                blocks = [block for block in blocks if block.get("type") not in THINKING]
             elif any(self._is_cleared(block) for block in blocks):
                 is_bound = True
                 note = {"content": [{"type": "text", "text": NOTE}]}

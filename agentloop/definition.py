@@ -12,7 +12,7 @@ from agentloop.context import CallContext
 from agentloop.errors import ConfigurationError
 from agentloop.journal import Journal, NoJournal
 from agentloop.limits import Limits
-from agentloop.long_results import READ_RESULT, may_be_long
+from agentloop.long_results import READ_RESULT
 from agentloop.model import Clients, ClientSource, Effort, ModelSettings
 from agentloop.prompt_cache import CachePolicy, PromptCache
 from agentloop.rate_limiter import RateLimiter
@@ -108,7 +108,7 @@ class AgentDefinition:
         return ModelSettings(
             model=self.model,
             system_prompt=self.system_prompt,
-            tools=(*(tool.spec for tool in self.tools), *([READ_RESULT] if self.keeps_long_results else [])),
+            tools=tuple(tool.spec for tool in self.tools),
             effort=self.effort,
             parallel_tool_calls=self.parallel_tool_calls,
             output_schema=None if self.typed_output is None else self.typed_output.schema,
@@ -117,7 +117,7 @@ class AgentDefinition:
     @cached_property
     def keeps_long_results(self) -> bool:
         """Whether its model may read in parts what is too long to be shown whole."""
-        return any(map(may_be_long, self.tools)) and self.tool(READ_RESULT.name) is None
+        return self.tool(READ_RESULT.name) is None
 
     @cached_property
     def typed_output(self) -> Typed | None:

@@ -1,13 +1,21 @@
-"""Results that are too long for a conversation: the model gets their beginning and end, and reads the rest in parts."""
+"""Results that are too long for a conversation: the model gets their beginning and end, and reads the rest in parts.
+
+The tool for that is not in the list of tools. The model gets it after the first result that was cut, in a message with
+the role `system`: so nothing before it changes, and the prompt is still read from the cache. Servers that refuse such a
+message get the tool in the list from then on.
+Reference: https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
 
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
+from agentloop.messages import THINKING, Block, Message
+from agentloop.model import ModelRequest
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, ToolSpec
 
@@ -17,6 +25,7 @@ MAX_KEPT = 20_000_000
 """Characters that are kept for one conversation; the oldest results go first."""
 MAX_SHOWN = 20_000
 """Characters of a result that is too long which the model gets at first."""
+ADDITION_BETA = "inline-tools-2026-09-15"
 
 READ_RESULT = ToolSpec(
     name="read_result",
@@ -32,23 +41,52 @@ READ_RESULT = ToolSpec(
     read_only=True,
     idempotent=True,
 )
+_DEFINITION = {"type": "tool_definition", "definition": READ_RESULT.for_model()}
+_ADDITION: Message = {"role": "system", "content": [{"type": "tool_addition", "tool": _DEFINITION}]}
+_ADVICE = "Read what you need with read_result("
 
 
-def may_be_long(tool: Tool) -> bool:
-    """Whether its results may have text of any length: not numbers, answers of agents, nor those with a structure.
+def with_reader(messages: Sequence[Message]) -> Sequence[Message]:
+    """The messages, with the tool added after the first result that was cut, if one was.
 
-    Results of tools that the Messages API runs itself do not come here.
-
-    Servers that are written with FastMCP describe a plain value as an object with the one property `result`.
+    The API takes the addition only between a message of the user and one of the model, or at the end.
     """
-    if tool.has_short_results or tool.spec.is_agent or tool.spec.api_definition is not None:
+    cut = next((number for number, message in enumerate(messages) if any(map(_is_cut, message["content"]))), None)
+    if cut is None:
+        return messages
+    following = range(cut + 1, len(messages))
+    end = next((number for number in following if messages[number]["role"] != "user"), len(messages))
+    return (*messages[:end], _ADDITION, *messages[end:])
+
+
+def adds_reader(request: ModelRequest) -> bool:
+    """Whether a message of the request gives the model the tool."""
+    return _ADDITION in request.messages
+
+
+def with_reader_listed(request: ModelRequest) -> ModelRequest:
+    """The request with the tool in its list of tools, if a message gives it to the model.
+
+    Thinking is bound to the list of tools, so what the model thought before is left out.
+    """
+    if not adds_reader(request):
+        return request
+    at = request.messages.index(_ADDITION)
+    messages = (*map(_without_thinking, request.messages[:at]), *request.messages[at + 1 :])
+    tools = (*request.settings.tools, READ_RESULT)
+    return replace(request, settings=replace(request.settings, tools=tools), messages=messages)
+
+
+def _is_cut(block: Block | str) -> bool:
+    if isinstance(block, str) or block.get("type") != "tool_result":
         return False
-    properties = (tool.spec.output_schema or {}).get("properties") or {}
-    return set(properties) <= {"result"} and not _is_short(properties.get("result"))
+    return any(_ADVICE in str(part.get("text")) for part in block["content"])
 
 
-def _is_short(schema: object) -> bool:
-    return isinstance(schema, Mapping) and schema.get("type") in {"integer", "number", "boolean", "null"}
+def _without_thinking(message: Message) -> Message:
+    if isinstance(message["content"], str):
+        return message
+    return message | {"content": [block for block in message["content"] if block.get("type") not in THINKING]}
 
 
 class LongResults:
@@ -70,8 +108,8 @@ class LongResults:
         tail = min(most, MAX_SHOWN) // 4
         head = min(most, MAX_SHOWN) - tail
         shown = (
-            f"{text[:head]}\n\n[Characters {head:,} to {len(text) - tail:,} of {len(text):,} are left out. Read what "
-            f'you need with read_result(id="{name}", from=..., to=...), at most {most:,} characters at once.]\n\n'
+            f"{text[:head]}\n\n[Characters {head:,} to {len(text) - tail:,} of {len(text):,} are left out. "
+            f'{_ADVICE}id="{name}", from=..., to=...), at most {most:,} characters at once.]\n\n'
             f"{text[len(text) - tail :]}"
         )
         others = [block for block in output.content if block.get("type") != "text"]

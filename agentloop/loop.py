@@ -20,7 +20,7 @@ from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, 
 from agentloop.events import Event, Source
 from agentloop.journal import EventLog
 from agentloop.limits import TimeLimit, time_limit
-from agentloop.long_results import MAX_RESULT, READ_RESULT, LongResults
+from agentloop.long_results import MAX_RESULT, READ_RESULT, LongResults, with_reader
 from agentloop.messages import Block, Conversation
 from agentloop.model import ModelRequest
 from agentloop.model_caller import ModelCaller
@@ -138,7 +138,10 @@ class _Run:
         seconds = self._agent.limits.turn_timeout
         late = DeadlineExceeded(f"One turn of {self._settings.model} took longer than {seconds:g} s.")
         state = self._state
-        request = ModelRequest(self._settings, state.conversation.messages, state.max_tokens, state.container)
+        messages = state.conversation.messages
+        if self._agent.keeps_long_results:
+            messages = with_reader(messages)
+        request = ModelRequest(self._settings, messages, state.max_tokens, state.container)
         before = self._model_caller.usage
         async with time_limit(seconds, late):
             turn = await self._asked(client, request, number)

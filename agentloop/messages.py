@@ -9,6 +9,9 @@ from typing import Any, Protocol, TypeAlias
 Block = dict[str, Any]
 Message = dict[str, Any]
 
+THINKING = frozenset({"thinking", "redacted_thinking"})
+"""Types of blocks that are bound to everything before them."""
+
 
 class ContentPart(Protocol):
     """A part of a prompt that is not text: an `Image` or a `Document`."""

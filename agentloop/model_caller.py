@@ -21,6 +21,7 @@ from agentloop.context_editing import BYTES_PER_TOKEN, WEAKER, ContextEditor, Me
 from agentloop.definition import AgentDefinition
 from agentloop.errors import BudgetExceeded, ConfigurationError, ModelError
 from agentloop.events import EventHandler, Source
+from agentloop.long_results import ADDITION_BETA, adds_reader, with_reader_listed
 from agentloop.model import ModelRequest, OnStreamEvent
 from agentloop.prices import SEARCH_USD, price_of, priced
 from agentloop.prompt_cache import RunCache, Ttl, support_of
@@ -148,6 +149,21 @@ class ModelCaller:
         return self._rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
+        """Send the request. Tools in messages are for the Messages API, whose models have such names."""
+        support = support_of(client.base_url)
+        if not (adds_reader(request) and support.adds_tools and self._model.startswith("claude-")):
+            return await self._attempt_in_window(client, with_reader_listed(request))
+        try:
+            return await self._attempt_in_window(client, request)
+        except ModelError as error:
+            if error.status != _BAD_REQUEST:
+                raise
+            turn = await self._or_refused(self._attempt_in_window(client, with_reader_listed(request)), error)
+            support.adds_tools = False
+            self._notice(f"{client.base_url} takes no tools in messages: they are listed from now on.")
+            return turn
+
+    async def _attempt_in_window(self, client: ApiClient, request: ModelRequest) -> Turn:
         """Send the request without old tool results if it is too long: the API leaves them out, or else this does.
 
         With a budget nothing is summarized, because nothing limits what a summary costs.
@@ -254,6 +270,8 @@ class ModelCaller:
         builder = TurnBuilder()
         count.now(builder.usage)
         betas = betas_of(request.context_management, request.messages)
+        if adds_reader(request):
+            betas.append(ADDITION_BETA)
         try:
             async with client.send(request.body, betas) as answer:
                 self._answered(answer.headers, slot)

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 from agentloop.context_editing import Method
 from agentloop.errors import ConfigurationError
-from agentloop.messages import Block, Message
+from agentloop.messages import THINKING, Block, Message
 
 CachePolicy = Literal["auto", "5m", "1h", "off"]
 """How long what is cached lasts after its last use. `auto`: 5 minutes, and 1 hour once a run has waited longer."""
@@ -43,7 +43,6 @@ LOOKBACK = 20
 """Blocks before a mark in which the API looks for what an earlier request wrote."""
 
 _WEAKER: Mapping[Style, Style] = {"automatic": "blocks", "blocks": "none", "none": "none"}
-_UNMARKABLE = {"thinking", "redacted_thinking"}
 
 
 @dataclass(slots=True)
@@ -55,6 +54,8 @@ class ServerSupport:
     """Whether it has accepted this style."""
     editing: Method = "compact"
     """Who shortens long prompts, as far as that is known."""
+    adds_tools: bool = True
+    """Whether it takes tools in messages, as far as that is known."""
 
     def refused(self) -> None:
         self.style = _WEAKER[self.style]
@@ -108,7 +109,7 @@ def _marked(message: Message, mark: Mapping[str, str]) -> Message:
     """The message with a mark on the last block that can have one."""
     blocks: list[Block] = list(message["content"])
     for number in reversed(range(len(blocks))):
-        if blocks[number].get("type") not in _UNMARKABLE:
+        if blocks[number].get("type") not in THINKING:
             blocks[number] = blocks[number] | {"cache_control": mark}
             break
     return message | {"content": blocks}

@@ -9,7 +9,6 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any, overload
 
@@ -113,8 +112,6 @@ _HINTS = {
     "idempotentHint": "idempotent",
     "openWorldHint": "open_world",
 }
-_SHORT = (int, float, Decimal, bool, None)
-"""Types of results that are never long."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +134,6 @@ class Tool:
     served_by: str = "local"
     is_trusted: bool = True
     """Whether the hints of the specification are trusted."""
-    has_short_results: bool = False
-    """Whether its results are known to be short: see `read_result`."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.spec.name):
@@ -212,7 +207,6 @@ class Tool:
             ),
             function,
             takes_context,
-            has_short_results=signature.return_annotation in _SHORT,
         )
         return replace(tool, function=_with_typed_arguments(tool, model))
 

@@ -19,6 +19,7 @@ _IMAGES = {
     "image/webp": b"RIFF",
 }
 _BETAS = {"clear_tool_uses_20250919": "context-management-2025-06-27", "compact_20260112": "compact-2026-01-12"}
+_ADDITION_BETA = "inline-tools-2026-09-15"
 _SHORTEST_SUMMARIZED = 50_000
 _REMOVED = ("temperature", "top_p", "top_k")
 
@@ -52,6 +53,8 @@ def check_request(body: Mapping[str, Any], headers: Mapping[str, str], *, counti
         raise _invalid("messages: at least one message is required")
     for index, message in enumerate(messages):
         _check_message(f"messages.{index}", message, final=index == len(messages) - 1)
+        if message["role"] == "system":
+            _check_system_message(messages, index, betas)
         if any(block["type"] == "compaction" for block in _blocks(message)) and _BETAS["compact_20260112"] not in betas:
             raise _invalid(f"messages.{index}: Input tag 'compaction' found using 'type' is not supported here")
     if messages[0]["role"] != "user":
@@ -147,8 +150,8 @@ def check_tool(place: str, tool: Any, seen: set[str]) -> None:
 
 
 def _check_message(place: str, message: Any, *, final: bool) -> None:
-    if not isinstance(message, Mapping) or message.get("role") not in {"user", "assistant"}:
-        raise _invalid(f"{place}.role: must be user or assistant")
+    if not isinstance(message, Mapping) or message.get("role") not in {"user", "assistant", "system"}:
+        raise _invalid(f"{place}.role: must be user, assistant or system")
     content: Any = message.get("content")
     if isinstance(content, str):
         content = [{"type": "text", "text": content}] if content else []
@@ -158,6 +161,26 @@ def _check_message(place: str, message: Any, *, final: bool) -> None:
         raise _invalid(f"{place}: all messages must have non-empty content except for the final assistant message")
     for number, block in enumerate(content):
         _check_block(f"{place}.content.{number}", message["role"], block)
+
+
+def _check_system_message(messages: Sequence[Mapping[str, Any]], index: int, betas: Sequence[str]) -> None:
+    """Check the place of a message in the middle of a conversation, and the tools that it adds by their definition."""
+    place = f"messages.{index}"
+    if not index or messages[index - 1].get("role") != "user":
+        raise _invalid(f"{place}: role 'system' must follow a user message")
+    if index + 1 < len(messages) and messages[index + 1].get("role") != "assistant":
+        raise _invalid(f"{place}: role 'system' must precede an 'assistant' message or end the array")
+    for number, block in enumerate(_blocks(messages[index])):
+        spot = f"{place}.content.{number}"
+        if block["type"] == "tool_addition" and _ADDITION_BETA not in betas:
+            raise _invalid(f"{spot}: Input tag 'tool_addition' found using 'type' is not supported here")
+        if block["type"] == "tool_addition":
+            tool = block.get("tool")
+            if not isinstance(tool, Mapping) or tool.get("type") != "tool_definition":
+                raise _invalid(f"{spot}.tool: a tool_definition is required")
+            check_tool(f"{spot}.tool.definition", tool.get("definition"), set())
+        elif block["type"] != "text":
+            raise _invalid(f"{spot}: role 'system' takes text and tool changes only")
 
 
 def _check_block(place: str, role: str, block: Any) -> None:

@@ -45,8 +45,8 @@ class RecordedRequest:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """The tool_result blocks of the last message."""
-        content = self.body["messages"][-1]["content"]
+        """The tool_result blocks of the last message that is not the system's."""
+        content = [message for message in self.body["messages"] if message["role"] != "system"][-1]["content"]
         return [b for b in content if isinstance(b, dict) and b["type"] == "tool_result"]
 
     @property

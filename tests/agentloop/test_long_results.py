@@ -1,12 +1,16 @@
 """Results that are too long are kept aside: the model gets beginning, end and size, and reads the rest in parts."""
 
+import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from agentloop import Agent, Limits, Tool, ToolSpec
-from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
+from agentloop import Agent, Limits, ModelError, Tool
+from agentloop.events import Event, Notice
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, fails, says, thinks
 from agentloop.testing.server import Script
 
 Serve = Callable[[Script], ScriptedMessages]
@@ -99,36 +103,79 @@ async def test_a_part_without_an_end_is_as_long_as_allowed(scripted_messages: Se
     assert shown(server.requests[2]) == TEXT[50_000:150_000]
 
 
-def describes(kind: str) -> Tool:
-    """A tool as FastMCP describes one that returns a plain value."""
-    schema = {"type": "object", "properties": {"result": {"type": kind}}}
-    return Tool(ToolSpec("plain", "Returns a value.", {"type": "object"}, output_schema=schema), fetch)
+ADDED = ["tool_addition"]
 
 
-def count(text: str) -> int:
-    return len(text)
+def added(request: RecordedRequest) -> list[int]:
+    """Where messages of the request give the model a tool."""
+    messages = request.body["messages"]
+    return [at for at, each in enumerate(messages) if [block.get("type") for block in each["content"]] == ADDED]
 
 
-@pytest.mark.parametrize(
-    ("tool", "names"),
-    [
-        (describes("string"), ["plain", "read_result"]),
-        (describes("number"), ["plain"]),
-        (FETCH, ["fetch", "read_result"]),
-        (Tool.from_function(count), ["count"]),
-    ],
-)
-def test_only_agents_with_a_tool_whose_results_may_be_long_have_one_for_it(tool: Tool, names: list[str]) -> None:
-    assert [spec.name for spec in Agent("a", "a", [tool]).settings.tools] == names
+def listed(request: RecordedRequest) -> list[str]:
+    return [tool["name"] for tool in request.body["tools"]]
 
 
-async def test_an_agent_whose_results_are_bounded_has_no_tool_for_it(scripted_messages: Serve) -> None:
-    server = scripted_messages([says("done"), says("done")])
-    inner = Agent("inner", "inner", client=server.client)
-    await Agent("a", "a", [inner.as_tool()], client=server.client).run("go")
+def without_marks(body: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(json.dumps(body), object_hook=lambda each: {**each, "cache_control": None})
+    return kept
+
+
+async def test_the_tool_that_reads_comes_with_the_first_result_that_is_cut_and_changes_nothing_before(
+    scripted_messages: Serve,
+) -> None:
+    server = scripted_messages(reading((0, 10), (10, 20)))
+    await Agent("a", "a", [FETCH], client=server.client).run("go")
+    assert [listed(request) for request in server.requests] == [["fetch"]] * 4
+    assert [added(request) for request in server.requests] == [[], [3], [3], [3]]
+    betas = ["inline-tools-2026-09-15" in request.headers.get("anthropic-beta", "") for request in server.requests]
+    assert betas == [False, True, True, True]
+    for before, after in pairwise(without_marks(request.body) for request in server.requests):
+        assert after["messages"][: len(before["messages"])] == before["messages"]
+        assert (after["tools"], after["system"]) == (before["tools"], before["system"])
+
+
+async def test_a_question_after_a_failure_stands_before_the_tool(scripted_messages: Serve) -> None:
+    server = scripted_messages([calls(("fetch", {})), fails(500, "api_error"), says("done")])
+    agent = Agent("a", "a", [FETCH], client=server.client, limits=Limits(attempts=1))
+    with pytest.raises(ModelError) as failed:
+        await agent.run("go")
+    assert failed.value.conversation is not None
+    await agent.run(failed.value.conversation.ask("and?"))
+    roles = [message["role"] for message in server.requests[-1].body["messages"]]
+    assert roles == ["user", "assistant", "user", "user", "system"]
+
+
+async def test_a_server_that_takes_no_tools_in_messages_gets_them_listed(scripted_messages: Serve) -> None:
+    def script(request: RecordedRequest) -> Reply:
+        if added(request):
+            return fails(400, "invalid_request_error")
+        return says("done") if request.results else thinks(calls(("fetch", {})), "hm")
+
+    server = scripted_messages(script)
+    agent = Agent("a", "a", [FETCH], client=server.client)
+    seen: list[Event] = []
+    for _ in range(2):
+        assert (await agent.run("go", on_event=seen.append)).answer == "done"
+    refused, *rest = [request for request in server.requests if request.results]
+    assert added(refused) == [3]
+    assert [(added(request), listed(request)) for request in rest] == [([], ["fetch", "read_result"])] * 2
+    assert "thinking" not in str(rest[0].body["messages"])  # it is bound to the list of tools
+    notices = [event.text for event in seen if isinstance(event, Notice)]
+    assert notices == [f"{server.url} takes no tools in messages: they are listed from now on."]
+
+
+async def test_other_models_get_the_tool_listed_when_they_need_it(scripted_messages: Serve) -> None:
+    server = scripted_messages(reading((0, 10)))
+    await Agent("a", "a", [FETCH], model="qwen3", client=server.client).run("go")
+    assert [listed(request) for request in server.requests] == [["fetch"], *[["fetch", "read_result"]] * 2]
+    assert not any(map(added, server.requests))
+    assert shown(server.requests[-1]) == TEXT[:10]
+
+
+async def test_an_agents_own_tool_of_that_name_is_the_only_one(scripted_messages: Serve) -> None:
+    server = scripted_messages([calls(("read_result", {})), says("done")])
     own = Tool.from_function(fetch, name="read_result")
-    await Agent("a", "a", [own], client=server.client, limits=Limits(max_result_chars=10)).run("go")
-    assert [[tool["name"] for tool in request.body["tools"]] for request in server.requests] == [
-        ["inner_agent"],
-        ["read_result"],
-    ]
+    await Agent("a", "a", [own], client=server.client).run("go")
+    assert [(added(request), listed(request)) for request in server.requests] == [([], ["read_result"])] * 2
+    assert shown(server.requests[-1]).endswith("[The result was cut to 100,000 characters.]")
