@@ -7,6 +7,7 @@ second that are not in its cache before it answers.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
@@ -62,6 +63,7 @@ class Bank:
         self._began = 0.0
         self.bills: list[dict[str, Any]] = []
         self.searches = 0
+        self._ids = itertools.count(1)
         self.seconds = 0.0
         """From the first request to the last answer."""
 
@@ -75,7 +77,11 @@ class Bank:
         reply = self._says(request)
         usage["output_tokens"] = 60 * max(1, len(reply.content))
         self.bills.append(usage | {"usd": cost(usage, ttl_of(request.body)), "ttft": seconds})
-        return Reply(reply.content, reply.stop_reason, usage=usage)
+        return Reply([self._with_id(block) for block in reply.content], reply.stop_reason, usage=usage)
+
+    def _with_id(self, block: dict[str, Any]) -> dict[str, Any]:
+        """Ids of calls have the same length for every runner, as those of the API have."""
+        return block | {"id": f"toolu_{next(self._ids):024}"} if block["type"] == "tool_use" else block
 
     def _says(self, request: RecordedRequest) -> Reply:
         messages = request.body["messages"]
