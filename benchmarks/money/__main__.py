@@ -95,7 +95,7 @@ class Bank:
             parts = [f"part {number} of the task" for number in range(job.delegates)]
             return calls(*[(tool["name"], {name: part}) for part in parts])
         if turn < job.turns:
-            return self._call(request, f"tool_{(turn * 73 + 41) % job.tools}", {"text": f"step {turn}"})
+            return self._call(request, f"tool_{(turn * 73 + 41) % job.tools}", {"prompt": f"step {turn}"})
         return says("done")
 
     def _call(self, request: RecordedRequest, name: str, arguments: dict[str, str]) -> Reply:

@@ -18,7 +18,7 @@ from typing import Any
 MODEL = "claude-sonnet-5-5"
 MAX_TOKENS = 4096
 PARAMETER = "What to look for, in words."
-"""The description of the one parameter, which all runners send."""
+"""The description of the one parameter, `prompt`, which all runners send."""
 TASK = "What the agent is to do, self-contained: it sees nothing of this conversation."
 """The same for a tool that is a sub-agent."""
 Function = Callable[[str], Awaitable[Any]]
@@ -71,17 +71,17 @@ def functions(job: Job) -> list[Function]:
 
 def delegate(run: Function) -> Function:
     """The tool that runs a sub-agent, for those who have none of their own."""
-    return _function("delegate", "Does a part of a task. Calls are independent: make many at once.", TASK, run, str)
+    return _function("worker_agent", "Does a part of a task. Calls are independent: make many at once.", TASK, run, str)
 
 
 def _function(name: str, description: str, parameter: str, answer: Callable[[str], Any], kind: type) -> Function:
-    async def tool(text: str) -> Any:
-        value = answer(text)
+    async def tool(prompt: str) -> Any:
+        value = answer(prompt)
         return await value if inspect.isawaitable(value) else value
 
     tool.__name__ = tool.__qualname__ = name
     tool.__annotations__["return"] = kind
-    tool.__doc__ = f"{description}\n\nArgs:\n    text: {parameter}"
+    tool.__doc__ = f"{description}\n\nArgs:\n    prompt: {parameter}"
     return tool
 
 
@@ -96,11 +96,11 @@ def _text(job: Job, text: str) -> str:
 
 def definition(function: Function) -> dict[str, Any]:
     """A function as a tool of the Messages API, for the hand loop."""
-    description, _, parameter = str(function.__doc__).partition("\n\nArgs:\n    text: ")
+    description, _, parameter = str(function.__doc__).partition("\n\nArgs:\n    prompt: ")
     schema = {
         "type": "object",
-        "properties": {"text": {"type": "string", "description": parameter}},
-        "required": ["text"],
+        "properties": {"prompt": {"type": "string", "description": parameter}},
+        "required": ["prompt"],
     }
     return {"name": function.__name__, "description": description, "input_schema": schema}
 

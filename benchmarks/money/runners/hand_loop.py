@@ -25,7 +25,7 @@ async def run(system: str, tools: list[Function], prompt: str) -> str:
             uses: list[Any] = [block for block in reply.content if block.type == "tool_use"]
             if not uses:
                 return "".join(block.text for block in reply.content if block.type == "text")
-            values = await asyncio.gather(*[by_name[use.name](use.input["text"]) for use in uses])
+            values = await asyncio.gather(*[by_name[use.name](use.input["prompt"]) for use in uses])
             results = [
                 {"type": "tool_result", "tool_use_id": use.id, "content": str(value)}
                 for use, value in zip(uses, values, strict=True)

@@ -21,7 +21,7 @@ def agent(system: str, tools: list[Tool]) -> Agent:
 
 def as_tools(functions: list[Function]) -> list[Tool]:
     for each in functions:
-        each.__annotations__["text"] = Annotated[str, Field(description=PARAMETER)]
+        each.__annotations__["prompt"] = Annotated[str, Field(description=PARAMETER)]
     return [Tool.from_function(each, description=str(each.__doc__).partition("\n")[0]) for each in functions]
 
 
