@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
-from agentloop.mcp.server.program import default_name
+from agentloop.mcp.server.program import default_name, find_published
 from agentloop.mcp.server.prompts import Prompt, prompt_of_file
-from agentloop.mcp.server.publish import find_published
 from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
 from agentloop.prompt_cache import CACHE_VARIABLE
@@ -169,7 +168,7 @@ def address(options: Options) -> web.Address | None:
     """Where to listen; None for stdio."""
     if options.transport == "stdio":
         return None
-    from agentloop.mcp.server import proxies, web  # noqa: PLC0415 - only for HTTP
+    from agentloop.mcp.server import connections, web  # noqa: PLC0415 - only for HTTP
 
     path = options.path or DEFAULT_PATHS[options.transport]
     if not path.startswith("/"):
@@ -180,7 +179,7 @@ def address(options: Options) -> web.Address | None:
         port=options.port,
         path=path,
         names=options.allow_host,
-        proxies=proxies.Proxies(options.trusted_proxy),
+        proxies=connections.Proxies(options.trusted_proxy),
         access=_access(options),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,11 +31,11 @@ class Admission:
         self._waiting = 0
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[Callable[[QuestionHandler], QuestionHandler]]:
+    async def place(self, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
         """Wait until one of the `running` calls has ended, and count as one for the block.
 
-        Yields a function that wraps the call's question handler: while a person is asked, the call does not count.
-        Otherwise clients that never answer would keep all others waiting.
+        Yields `ask` for the call to use: while a person is asked, the call does not count. Otherwise clients that never
+        answer would keep all others waiting.
 
         Raises:
             ToolError: too many are waiting already.
@@ -50,7 +50,7 @@ class Admission:
         finally:
             self._waiting -= 1
         try:
-            yield self._without_place
+            yield ask and self._without_place(ask)
         finally:
             self._leave()
 

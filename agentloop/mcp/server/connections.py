@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from agentloop.mcp.server.proxies import Proxies
+from agentloop import ConfigurationError
 
 MAX_CONNECTIONS = 4_000
 """Open connections. Fewer if the process may open fewer descriptors."""
@@ -44,6 +45,29 @@ def max_connections() -> int:
 
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if descriptors < 0 else min(MAX_CONNECTIONS, descriptors * 3 // 4)
+
+
+class Proxies:
+    """The reverse proxies whose `X-Forwarded-For` is trusted, by address or network (`10.0.0.0/8`).
+
+    Raises:
+        ConfigurationError: one of them is not an address or network.
+    """
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        self.trusted = list(trusted)
+        try:
+            self._networks = [ipaddress.ip_network(each) for each in trusted]
+        except ValueError as error:
+            raise ConfigurationError(f"--trusted-proxy: {error}. Give an IP address or a network.") from None
+
+    def may_speak_for_many(self, address: str) -> bool:
+        """Whether many clients may share the address: it is a trusted proxy's, or loopback."""
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return ip.is_loopback or any(ip in network for network in self._networks)
 
 
 class Connections:

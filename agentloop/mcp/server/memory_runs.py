@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from agentloop import ConfigurationError, Inbox, Limits, QuestionHandler, ToolError, ToolOutput
+from agentloop import Inbox, Limits, ToolError, ToolOutput
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Event, EventHandler
-from agentloop.latest_sentence import LatestSentence
-from agentloop.mcp.server.publication import Call
+from agentloop.mcp.server.calls import Call
 from agentloop.mcp.server.questions import OpenQuestions
-from agentloop.narration import describe
+from agentloop.mcp.server.reports import StatusLine
 from agentloop.run_state import RunState
 
 MAX_RUNS = 256
@@ -26,19 +24,8 @@ LIMITS = Limits(tool_timeout=24 * 3600.0)
 """For a run as a tool call. The limits of the agent end it earlier."""
 
 
-class Execute(Protocol):
-    """Executes a call: see `Publication.run`."""
-
-    async def __call__(
-        self,
-        call: Call,
-        emit: EventHandler,
-        progress: Callable[[str], None],
-        limits: Limits,
-        *,
-        ask: QuestionHandler | None,
-        inbox: Inbox | None,
-    ) -> ToolOutput: ...
+Execute = Callable[..., Coroutine[Any, Any, ToolOutput]]
+"""Executes a call: `Publication.run`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,23 +34,16 @@ class _Run:
     questions: OpenQuestions
     work: asyncio.Task[ToolOutput] | None = None
     inbox: Inbox = field(default_factory=Inbox)
-    sentence: LatestSentence = field(default_factory=LatestSentence)
+    status: StatusLine = field(default_factory=StatusLine)
 
     def on_end(self, work: asyncio.Task[ToolOutput]) -> None:
-        ended: dict[str, Any] = {"updated": time.time(), "message": None}
+        state = replace(self.state, updated=time.time())
         if work.cancelled():
-            self.state = replace(self.state, status="cancelled", **ended)
+            self.state = replace(state, status="cancelled")
         elif (error := work.exception()) is not None:
-            self.state = replace(self.state, status="failed", error=f"{type(error).__name__}: {error}", **ended)
+            self.state = replace(state, status="failed", error=f"{type(error).__name__}: {error}")
         else:
-            self.state = replace(self.state, status="completed", output=work.result(), **ended)
-
-    def on_event(self, event: Event) -> None:
-        if (line := self.sentence.on_event(event) or describe(event)) is not None:
-            self.say(line)
-
-    def say(self, line: str) -> None:
-        self.state = replace(self.state, message=line)
+            self.state = replace(state, status="completed", output=work.result())
 
 
 @dataclass(slots=True)
@@ -86,7 +66,7 @@ class MemoryRuns:
 
     def takes(self, call: Call) -> bool:
         """Calls of agents, unless they are delegated: their callers receive events while they wait for the result."""
-        return call.tool.spec.is_agent and not call.is_delegated
+        return call.tool.spec.is_agent and not call.delegation.call
 
     async def start(self, call: Call) -> RunState:
         call.tool.check(call.arguments)
@@ -95,7 +75,7 @@ class MemoryRuns:
         questions = OpenQuestions(call.client)
         run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner), questions)
         self._runs[run.state.id] = run
-        execute = self.execute(call, run.on_event, run.say, LIMITS, ask=questions.ask, inbox=run.inbox)
+        execute = self.execute(call, run.status.on_event, run.status.say, LIMITS, ask=questions.ask, inbox=run.inbox)
         run.work = asyncio.create_task(execute, name=f"task:{call.tool.name}")
         run.work.add_done_callback(run.on_end)
         run.work.add_done_callback(lambda _work: self._drop_later(run.state.id))
@@ -105,7 +85,7 @@ class MemoryRuns:
         run = self._runs.get(run_id)
         if run is None or run.state.owner != owner:
             return None
-        return replace(run.state, questions=dict(run.questions.requests))
+        return replace(run.state, message=run.status.text, questions=run.questions.requests)
 
     async def cancel(self, run_id: str) -> None:
         work = self._runs[run_id].work
@@ -116,10 +96,7 @@ class MemoryRuns:
         self._runs[run_id].questions.answer(responses)
 
     def note(self, run_id: str, text: str) -> None:
-        try:
-            self._runs[run_id].inbox.send(text)
-        except ConfigurationError as error:
-            raise ToolError(str(error)) from None
+        self._runs[run_id].inbox.send(text)
 
     def events(self, _run_id: str, _first: int) -> dict[str, Any]:
         """None: callers that want events are answered without a task."""

@@ -10,8 +10,9 @@ from mcp.shared.exceptions import MCPError
 
 from agentloop import ConfigurationError
 from agentloop.mcp.server import timeline_app
+from agentloop.mcp.server.calls import Context
 from agentloop.mcp.server.prompts import Prompt, completion
-from agentloop.mcp.server.publication import Context, Publication
+from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.resources import Resource
 
 Page = types.PaginatedRequestParams | None

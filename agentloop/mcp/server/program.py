@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from agentloop import Agent, ConfigurationError, Tool, logs
+from agentloop.loading import load_attribute
 from agentloop.mcp.server import serving
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.resources import Resource
@@ -120,6 +121,24 @@ def _flat(published: Iterable[Agent | Tool | Sequence[Agent | Tool]]) -> Iterabl
             yield from _flat(each)
         else:
             raise ConfigurationError(f"serve: an agent or a tool is needed, not {each!r}. Is the function a @tool?")
+
+
+def find_published(name: str) -> list[Agent | Tool]:
+    """The agent or tool, or the list of them, at `module:attribute`. Modules may be in the current directory.
+
+    Raises:
+        ConfigurationError: there is no such module or attribute, or it is something else.
+    """
+    try:
+        value = load_attribute(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--publish {name}: {error}") from error
+    found = value if isinstance(value, list | tuple) else [value]
+    if found and all(isinstance(each, Agent | Tool) for each in found):
+        return list(found)
+    hint = " Make it a tool with @tool." if callable(value) else ""
+    kind = type(value).__name__
+    raise ConfigurationError(f"--publish {name} is of type {kind}, not an Agent, a Tool or a list of them.{hint}")
 
 
 def _address(  # noqa: PLR0917

@@ -10,15 +10,14 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import anyio
 from mcp import types
-from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import X_MCP_HEADER_KEY
 from starlette.requests import Request
@@ -42,26 +41,25 @@ from agentloop import (
     logs,
 )
 from agentloop.clock_offsets import clock_now
-from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, STEPS, DelegationContext
+from agentloop.delegation_context import AGENT, CLOCK, EVENTS, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from agentloop.mcp.server.call_checks import check_size, delegation_of, key_of
-from agentloop.mcp.server.content import content_of
-from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.questions import (
-    ANYBODY,
-    OpenQuestions,
-    QuestionClient,
-    RunningCall,
-    RunningCalls,
-    asks_client,
-    calls_again,
+from agentloop.mcp.server.calls import (
+    Call,
+    Context,
+    check_size,
     client_of,
+    delegation_of,
+    extensions_of,
+    key_of,
+    owner_of,
 )
-from agentloop.mcp.server.reports import CallReport, Channel, EventBatcher, reporting
+from agentloop.mcp.server.content import content_of
+from agentloop.mcp.server.questions import OpenQuestions, RunningCall, RunningCalls, asks_client
+from agentloop.mcp.server.reports import CallReport, Channel, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
 from agentloop.rate_limiter import RateLimiter
 
@@ -70,26 +68,9 @@ MAX_STRUCTURED = 500_000
 
 LIMITS = Limits()
 
-Context = ServerRequestContext[Any, Any]
 Result = types.CallToolResult | types.InputRequiredResult
 _GONE = ToolOutput.error("The client has disconnected.")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one.
-
-    `is_delegated`: the caller sent a delegation context. `client` is what the client does with questions.
-    """
-
-    tool: Tool
-    arguments: Mapping[str, Any]
-    owner: str
-    key: str | None
-    delegation: DelegationContext
-    is_delegated: bool = False
-    client: QuestionClient = ANYBODY
 
 
 CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
@@ -97,17 +78,14 @@ CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
 
 
 class DurableRunner(Protocol):
-    """Executes the calls of some tools as durable runs."""
+    """Executes the calls that it takes as durable runs."""
 
-    def is_durable(self, tool: str) -> bool: ...
+    def takes(self, call: Call) -> bool: ...
+    async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput: ...
 
-    async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput:
-        """Run an agent to its end, or join the run of the same owner and key. `ask` answers its questions.
 
-        Raises:
-            ToolError: the arguments are invalid, or the key was used with others.
-        """
-        ...
+async def _no_task(_context: Context, _call: Call) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +128,7 @@ class Publication:
         self._rate = RateLimit(options.calls_per_minute)
         self._read_rate = RateLimit(options.calls_per_minute)
         self._rate_limiter = RateLimiter()
-        self._batcher = EventBatcher()
+        self.create_task: CreateTask = _no_task
         self._trace = options.trace
         if len(self._tools) < len(published):
             names = [tool.name for tool in published]
@@ -163,15 +141,12 @@ class Publication:
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         await self.admit_read(context)
-        result = types.ListToolsResult(
-            tools=[
-                with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
-                for listing in self._listings
-            ]
-        )
-        if _speaks_ours(context):
-            result.meta = {CLOCK: clock_now()}
-        return result
+        tools = [
+            with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
+            for listing in self._listings
+        ]
+        meta = {CLOCK: clock_now()} if AGENT in extensions_of(context) else None
+        return types.ListToolsResult(tools=tools, _meta=meta)
 
     async def admit_read(self, context: Context) -> None:
         """Count a request that lists or reads something.
@@ -188,8 +163,8 @@ class Publication:
         """The schema of a tool with arguments that are also sent as headers; None for any other name."""
         return self._in_headers.get(name)
 
-    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Result:
-        """Answer `tools/call`."""
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Any:
+        """Answer `tools/call`: with a result, the next questions of the call, or a task."""
         try:
             if params.request_state is not None:
                 await self._rate.admit(owner_of(context))
@@ -198,48 +173,27 @@ class Publication:
                 waiting.questions.answer(params.input_responses or {})
                 return await self._go_on(context, waiting)
             call = await self._admit(context, params)
+            task = await self.create_task(context, call)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
-        return await self._answer(context, call)
-
-    async def call_tool_or(
-        self, create_task: CreateTask, context: Context, params: types.CallToolRequestParams
-    ) -> Result | dict[str, Any]:
-        """Answer `tools/call`, with a task if `create_task` returns one."""
-        if params.request_state is not None:
-            return await self.call_tool(context, params)
-        try:
-            call = await self._admit(context, params)
-            handle = await create_task(context, call)
-        except ToolError as error:
-            return result_of(ToolOutput.error(str(error)))
-        return handle or await self._answer(context, call)
+        return task or await self._go_on(context, self._begin(context, call))
 
     async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
         await self._rate.admit(owner_of(context))
-        tool = self._tool(params.name)
+        if params.name not in self._tools:
+            raise ToolError(f"There is no tool named {params.name[:100]!r}. Available: {', '.join(self._tools)}.")
         arguments = exact_arguments.of_call(params.arguments, context.request)
         check_size(arguments)
         meta = context.meta or {}
-        return Call(
-            tool,
-            arguments,
-            owner_of(context),
-            key_of(meta),
-            delegation_of(meta),
-            is_delegated=CALL in meta,
-            client=client_of(context),
-        )
+        tool, owner = self._tools[params.name], owner_of(context)
+        return Call(tool, arguments, owner, key_of(meta), delegation_of(meta), client_of(context))
 
-    async def _answer(self, context: Context, call: Call) -> Result:
-        """Execute the call until it ends or, if the client calls again with answers, has a question."""
+    def _begin(self, context: Context, call: Call) -> RunningCall:
+        """Begin to execute the call. If its client calls again with answers, it waits for those between requests."""
         delegation = call.delegation
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
-        # Over HTTP each call has a connection of its own.
-        batcher = self._batcher if context.request is None else EventBatcher()
-        report = CallReport(call.tool.name, _channel(context, delegation), batcher)
+        report = CallReport(call.tool.name, _channel(context, delegation))
         emit = report.on_event if timeline is None else fan_out(report.on_event, timeline.on_event)
-
         began = time.monotonic()
 
         def finish(output: ToolOutput) -> types.CallToolResult:
@@ -253,15 +207,11 @@ class Publication:
             return result
 
         running: RunningCalls = context.lifespan_context
-        if calls_again(context) and not running.is_full:
-            questions = OpenQuestions(call.client, delegation.call)
-            work = asyncio.create_task(self.run(call, emit, report.say, ask=questions.ask), name="call")
-            begun = RunningCall(call.owner, delegation, report, questions, work, finish)
-            return await self._go_on(context, running.add(begun))
-        output = _GONE
-        async with reporting(report, _channel(context, delegation)), _while_client_stays(context):
-            output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
-        return finish(output)
+        questions = OpenQuestions(call.client, delegation.call)
+        calls_again = call.client.is_modern and call.client.can_ask and not running.is_full
+        ask = questions.ask if calls_again else asks_client(context, delegation.call)
+        work = asyncio.create_task(self.run(call, emit, report.say, ask=ask), name="call")
+        return RunningCall(call.owner, delegation, report, questions, work, finish)
 
     async def _go_on(self, context: Context, call: RunningCall) -> Result:
         """The result of the call, or its next questions."""
@@ -304,30 +254,13 @@ class Publication:
             ),
         )
         try:
-            async with self._place(call.tool, ask) as asking:
+            async with self._admission.place(ask) if call.tool.spec.is_agent else nullcontext(ask) as asking:
                 circumstances = replace(circumstances, scope=replace(circumstances.scope, ask=asking))
-                if self._durable_runner is not None and self._is_durable(call.tool):
+                if self._durable_runner is not None and self._durable_runner.takes(call):
                     return await self._durable_runner.run(call, emit, asking)
                 return await dispatch.call(call.tool, call.arguments, circumstances, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))
-
-    def _is_durable(self, tool: Tool) -> bool:
-        return self._durable_runner is not None and self._durable_runner.is_durable(tool.name)
-
-    def _tool(self, name: str) -> Tool:
-        if name not in self._tools:
-            raise ToolError(f"There is no tool named {name[:100]!r}. Available: {', '.join(self._tools)}.")
-        return self._tools[name]
-
-    @asynccontextmanager
-    async def _place(self, tool: Tool, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
-        """Wait for a place for an agent. Yields the handler that gives it up while it asks."""
-        if tool.spec.is_agent:
-            async with self._admission.place() as without_place:
-                yield ask and without_place(ask)
-        else:
-            yield ask
 
 
 def _published(tool: Tool) -> ToolSpec:
@@ -335,17 +268,6 @@ def _published(tool: Tool) -> ToolSpec:
     if tool.is_trusted:
         return tool.spec
     return replace(tool.spec, read_only=None, destructive=None, idempotent=None, open_world=None)
-
-
-def _speaks_ours(context: Context) -> bool:
-    """Whether the client declares the extension of `agentloop.delegation_context`."""
-    capabilities = context.session.client_capabilities
-    return AGENT in ((capabilities.extensions if capabilities else None) or {})
-
-
-def owner_of(context: Context) -> str:
-    """The owner of the request: see `owners`."""
-    return owner_of_request(context.request)
 
 
 @asynccontextmanager

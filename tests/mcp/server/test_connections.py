@@ -11,8 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from agentloop.mcp.server.connections import REQUEST_TIMEOUT, Connections, GuardedProtocol
-from agentloop.mcp.server.proxies import Proxies
+from agentloop.mcp.server.connections import REQUEST_TIMEOUT, Connections, GuardedProtocol, Proxies
 from agentloop.mcp.server.requests import MAX_DISCARDED
 from agentloop.mcp.server.sessions import MAX_OWNER_SESSIONS
 from tests.processes import SERVER
