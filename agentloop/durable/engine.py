@@ -24,6 +24,7 @@ from dbos import (
     SetEnqueueOptions,
     SetWorkflowAttributes,
     SetWorkflowID,
+    WorkflowStatus,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -215,8 +216,7 @@ class Engine:
             attributes = {"of": order.fingerprint, "owner": order.owner, **sessions.attributes(order)}
             with SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
                 await self._begin(order)
-            status = await DBOS.get_workflow_status_async(run_id)
-            assert status is not None
+            status = await _status(run_id)
             if (status.attributes or {}).get("of") != order.fingerprint:
                 raise KeyReused(
                     "This idempotency key was used before, for a call with other arguments. "
@@ -224,8 +224,7 @@ class Engine:
                 )
             if status.status in RESUMABLE:
                 await DBOS.resume_workflow_async(run_id, queue_name=QUEUE if self._store.is_shared else None)
-                status = await DBOS.get_workflow_status_async(run_id)
-                assert status is not None
+                status = await _status(run_id)
         return state_of(status)
 
     async def _begin(self, order: Order) -> None:
@@ -250,13 +249,10 @@ class Engine:
         Raises:
             StoreFailed: the store failed, so the run is not executed until a process is restarted.
         """
-        has_ended_here = False
         late_at = math.inf
         while True:
             with store_errors():
-                status = await DBOS.get_workflow_status_async(run_id)
-            if status is None:
-                raise StoreFailed(f"The run {run_id} is no longer in the store.")
+                status = await _status(run_id)
             state = state_of(status)
             if state.status != "working":
                 return state
@@ -264,17 +260,14 @@ class Engine:
                 raise StoreFailed(
                     f"The store of runs failed: {self._broken[run_id]}. The run continues after a restart."
                 )
+            is_ours = status.status == "PENDING" and status.executor_id == self._executor
             if (work := self._working.get(run_id)) is not None:
                 await asyncio.wait({work}, timeout=LOOK)
-                has_ended_here, late_at = work.done(), math.inf
-                continue
-            is_ours = status.status == "PENDING" and status.executor_id == self._executor
-            # About to begin here, or ended here, and its outcome will be in the store soon.
-            late_at = min(late_at, time.monotonic() + OUTCOME_TIMEOUT) if is_ours else math.inf
-            is_late = time.monotonic() > late_at
-            if is_late and has_ended_here:
+                late_at = time.monotonic() + OUTCOME_TIMEOUT
+            elif is_ours and time.monotonic() > late_at:
                 raise StoreFailed(f"The outcome of {run_id} was not stored in time.")
-            await asyncio.sleep(SOON if is_ours and not is_late else LOOK)
+            else:
+                await asyncio.sleep(SOON if is_ours else LOOK)
 
     async def cancel(self, run_id: str) -> None:
         """Stop the run: at once if this process executes it, otherwise within about a second."""
@@ -304,8 +297,7 @@ class Engine:
         assert workflow is not None
         self._workflows.add(workflow)
         self._broken.pop(run_id, None)
-        work = asyncio.create_task(self._answer(run_id, order))
-        self._working[run_id] = work
+        self._working[run_id] = work = asyncio.create_task(self._answer(run_id, order))
         try:
             await asyncio.wait({work})
         finally:
@@ -313,11 +305,10 @@ class Engine:
                 del self._working[run_id]
             await cancel_and_wait([work])
             self._workflows.discard(workflow)
-        reason = None if work.cancelled() or work.exception() is None else failure_of(work.exception())
-        if reason is not None:
-            self._broken[run_id] = reason
         if work.cancelled():
             raise sdk_compat.no_outcome(f"The run {run_id} was cancelled.")
+        if (reason := failure_of(work.exception())) is not None:
+            self._broken[run_id] = reason
         return work.result()
 
     async def _leave(self, run_id: str, tool: str) -> NoReturn:
@@ -374,6 +365,13 @@ class Engine:
             except Exception:  # noqa: BLE001 - they are deleted the next time
                 _log.warning("Old runs could not be deleted", exc_info=True)
             await asyncio.sleep(SWEEP)
+
+
+async def _status(run_id: str) -> WorkflowStatus:
+    status = await DBOS.get_workflow_status_async(run_id)
+    if status is None:
+        raise StoreFailed(f"The run {run_id} is no longer in the store.")
+    return status
 
 
 def _queue_of(tool: str) -> str:
