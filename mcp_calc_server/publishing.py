@@ -185,12 +185,12 @@ def address(options: Options) -> web.Address | None:
 
 
 def _access(options: Options) -> access.Access:
-    from agentloop.mcp.server import access, scopes  # noqa: PLC0415 - only for HTTP
+    from agentloop.mcp.server import access  # noqa: PLC0415 - only for HTTP
 
     token = access.read_token(options.token_file) if options.token_file else os.environ.get(TOKEN_VARIABLE) or None
     issuer, audience, jwks = options.oauth_issuer, options.oauth_audience, options.oauth_jwks
     if issuer and audience and jwks:
-        oauth = access.OAuth(issuer, audience, jwks, scopes.Scopes.of(options.oauth_scope))
+        oauth = access.OAuth(issuer, audience, jwks, access.Scopes.of(options.oauth_scope))
         return access.access_for(options.host, token=token, oauth=oauth)
     if issuer or audience or jwks or options.oauth_scope:
         raise ConfigurationError("--oauth-issuer, --oauth-audience and --oauth-jwks have to be given together.")

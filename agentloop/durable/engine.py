@@ -42,7 +42,7 @@ from agentloop import (
     ToolOutput,
 )
 from agentloop.dispatch import cancel_and_wait
-from agentloop.durable import records, sdk_compat, sessions
+from agentloop.durable import records, runs, sdk_compat
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
 from agentloop.durable.runs import ATTEMPTS, RESUMABLE, Order, delete_ended, state_of
@@ -212,8 +212,8 @@ class Engine:
         """
         with store_errors():
             if order.tool in self._with_sessions:
-                order = await sessions.in_session(order, run_id)
-            attributes = {"of": order.fingerprint, "owner": order.owner, **sessions.attributes(order)}
+                order = await runs.in_session(order, run_id)
+            attributes = {"of": order.fingerprint, "owner": order.owner, **runs.session_attributes(order)}
             with SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
                 await self._begin(order)
             status = await _status(run_id)
@@ -329,13 +329,13 @@ class Engine:
         is_recording.set(True)
         async with self._places:
             try:
-                session = await sdk_compat.outside_workflow(sessions.opened(order), self._outside)
+                session = await sdk_compat.outside_workflow(runs.open_session(order), self._outside)
                 first = (self._context(run_id, order, session),) if tool.takes_context else ()
                 output = ToolOutput.of(await tool.function(*first, **order.arguments))
             except ToolError as error:
                 output = ToolOutput.error(str(error))
             output = output.cut_to(Limits().max_result_chars).sendable()
-            return records.to_json(output) | sessions.outcome_of(session)
+            return records.to_json(output) | runs.session_outcome(session)
 
     def _context(self, run_id: str, order: Order, session: Session | None) -> CallContext:
         left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()

@@ -174,7 +174,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._inner = inner
         self._connections = connections
         self._requests = 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
         self._is_stalled = False
         self._has_served = False
@@ -231,11 +231,10 @@ class GuardedProtocol(asyncio.Protocol):
         self._transport.abort()
 
     def _set_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if self._timer is not None:
+            self._timer.cancel()
         if self._is_open and (self._is_stalled or self.is_waiting):
             limits = self._connections
             waiting = limits.keep_alive if self._has_served else limits.request_timeout
             seconds = limits.read_timeout if self._is_stalled else waiting
-            self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.abort)

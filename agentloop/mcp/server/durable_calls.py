@@ -9,11 +9,12 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
+from pydantic import Field
 
-from agentloop import Answer, CallContext, Question, QuestionHandler, Tool, ToolError, ToolOutput, ToolSpec
+from agentloop import Answer, CallContext, Question, QuestionHandler, Tool, ToolError, ToolOutput, tool
 from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.engine import Engine
@@ -35,6 +36,9 @@ REMEMBERED = 256
 """Runs of which this process remembers more than what is stored, unless more than these are in use."""
 MAX_EARLY = 50
 """Answers of a run that come before their questions, as they may after a restart."""
+
+
+RunId = Annotated[str, Field(min_length=1, max_length=64, description="The id of the run.")]
 
 
 @dataclass(slots=True)
@@ -71,14 +75,25 @@ class DurableCalls:
         """The tools as clients see them: with `respond_within` an answer may be a run id, for the tool `get_run`."""
         if self._respond_within is None:
             return list(tools)
-        return [
-            *(
-                # A run id fits no output schema.
-                replace(tool, spec=replace(tool.spec, output_schema=None)) if tool.name in self.engine.tools else tool
-                for tool in tools
+        get_run = tool(
+            name="get_run",
+            title="Get the answer of a run",
+            description=(
+                "Returns the answer of an agent that needed longer than one call may take and answered with a run_id. "
+                f"Waits up to {self._respond_within:g} seconds; if there is still no answer, call it again."
             ),
-            Tool(_get_run_spec(self._respond_within), self._get_run, takes_context=True, timeout=math.inf),
+            read_only=True,
+            destructive=False,
+            idempotent=True,
+            open_world=False,
+            timeout=math.inf,
+        )
+        # A run id fits no output schema.
+        late = [
+            replace(each, spec=replace(each.spec, output_schema=None)) if each.name in self.engine.tools else each
+            for each in tools
         ]
+        return [*late, get_run(self._get_run)]
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
         state = await self.engine.find(run_id, owner)
@@ -153,7 +168,8 @@ class DurableCalls:
         except StoreFailed as error:
             raise ToolError(str(error)) from error
 
-    async def _get_run(self, context: CallContext, run_id: str) -> ToolOutput:
+    async def _get_run(self, context: CallContext, run_id: RunId) -> ToolOutput:
+        """For hosts that cancel every call after a minute and do not support tasks."""
         try:
             if await self.engine.find(run_id, context.scope.owner) is None:
                 raise ToolError(f"There is no run with the id {run_id}, or it is no longer stored.")
@@ -206,30 +222,6 @@ class DurableCalls:
             raise
         finally:
             memory.waiting -= 1
-
-
-def _get_run_spec(seconds: float) -> ToolSpec:
-    """For hosts that cancel every call after a minute and do not support tasks."""
-    return ToolSpec(
-        name="get_run",
-        title="Get the answer of a run",
-        description=(
-            "Returns the answer of an agent that needed longer than one call may take and answered with a run_id. "
-            f"Waits up to {seconds:g} seconds; if there is still no answer, call it again."
-        ),
-        input_schema={
-            "type": "object",
-            "properties": {
-                "run_id": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of the run."}
-            },
-            "required": ["run_id"],
-            "additionalProperties": False,
-        },
-        read_only=True,
-        destructive=False,
-        idempotent=True,
-        open_world=False,
-    )
 
 
 def _order_for(call: Call) -> Order:

@@ -47,8 +47,9 @@ class Offered:
 
     async def list_resources(self, context: Context, _page: Page) -> types.ListResourcesResult:
         await self._admit(context)
-        own = [each for each in self._resources.values() if not each.variables]
-        listed = [types.Resource(uri=each.uri, **each.about()) for each in own]
+        listed = [
+            types.Resource(uri=each.uri, **each.about()) for each in self._resources.values() if not each.variables
+        ]
         return types.ListResourcesResult(resources=[*listed, timeline_app.listed_page()])
 
     async def list_templates(self, context: Context, _page: Page) -> types.ListResourceTemplatesResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentloop import Agent, ConfigurationError, Tool, logs
 from agentloop.loading import load_attribute
@@ -23,8 +23,6 @@ PATHS = {"http": "/mcp", "sse": "/sse"}
 """The default path of the URL for a transport."""
 WAITING = "waiting for an MCP client on stdin; Ctrl-C ends it"
 PORTS = range(65_536)
-SEVERAL = "agents"
-"""The name of a server that publishes more than one agent, unless it is given another."""
 
 
 def serve(
@@ -77,7 +75,7 @@ def serve(
         ConfigurationError: nothing is published, a name is published twice, or anybody could call the agents.
         OSError: the address cannot be listened on.
     """
-    items = list(_flat(published))
+    items = _flat(published)
     if not items and lifespan is None:
         raise ConfigurationError("serve: there is nothing to publish. Give agents or tools, or a lifespan.")
     agents = [each for each in items if isinstance(each, Agent)]
@@ -87,8 +85,12 @@ def serve(
         raise ConfigurationError(
             'serve: token and oauth are for transport="http": stdio serves the program that starts it.'
         )
-    at = (host, port, path, token, oauth, tuple(allow_hosts))
-    address = None if transport == "stdio" else _address(transport, *at)
+    address = None
+    if transport != "stdio":
+        from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
+
+        access = access_for(host, token=token, oauth=oauth)
+        address = _address(transport, path, host=host, port=port, names=tuple(allow_hosts), access=access)
     logs.configure()
     try:
         asyncio.run(
@@ -110,17 +112,17 @@ def serve(
 
 def default_name(published: Sequence[str]) -> str:
     """What a server is called that publishes agents and tools of these names."""
-    return published[0] if len(published) == 1 else SEVERAL
+    return published[0] if len(published) == 1 else "agents"
 
 
-def _flat(published: Iterable[Agent | Tool | Sequence[Agent | Tool]]) -> Iterable[Agent | Tool]:
+def _flat(published: Iterable[Agent | Tool | Sequence[Agent | Tool]]) -> list[Agent | Tool]:
+    items: list[Any] = []
     for each in published:
-        if isinstance(each, Agent | Tool):
-            yield each
-        elif isinstance(each, list | tuple):
-            yield from _flat(each)
-        else:
+        items += _flat(each) if isinstance(each, list | tuple) else [each]
+    for each in items:
+        if not isinstance(each, Agent | Tool):
             raise ConfigurationError(f"serve: an agent or a tool is needed, not {each!r}. Is the function a @tool?")
+    return items
 
 
 def find_published(name: str) -> list[Agent | Tool]:
@@ -141,28 +143,17 @@ def find_published(name: str) -> list[Agent | Tool]:
     raise ConfigurationError(f"--publish {name} is of type {kind}, not an Agent, a Tool or a list of them.{hint}")
 
 
-def _address(  # noqa: PLR0917
-    transport: Literal["http", "sse"],
-    host: str,
-    port: int,
-    path: str | None,
-    token: str | None,
-    oauth: OAuth | None,
-    names: tuple[str, ...],
-) -> Address:
+def _address(transport: Literal["http", "sse"], path: str | None, **where: Any) -> Address:
+    from agentloop.mcp.server.web import Address  # noqa: PLC0415 - only for HTTP
+
     if transport not in PATHS:
         raise ConfigurationError(f"serve: transport is stdio, http or sse, not {transport!r}.")
-    if port not in PORTS:
-        raise ConfigurationError(f"serve: port is {port!r}: give a number from 0, for a free one, to 65535.")
+    if where["port"] not in PORTS:
+        raise ConfigurationError(f"serve: port is {where['port']!r}: give a number from 0, for a free one, to 65535.")
     path = path or PATHS[transport]
     if not path.startswith("/"):
         raise ConfigurationError(f"serve: path is {path!r}: a path begins with a slash.")
-    from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
-    from agentloop.mcp.server.web import Address  # noqa: PLC0415 - only for HTTP
-
-    kind: Literal["streamable-http", "sse"] = "streamable-http" if transport == "http" else "sse"
-    access = access_for(host, token=token, oauth=oauth)
-    return Address(kind, host=host, port=port, path=path, names=names, access=access)
+    return Address("streamable-http" if transport == "http" else "sse", path=path, **where)
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ function cannot be cancelled.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import time
@@ -15,11 +16,14 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import anyio
 from mcp import types
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import X_MCP_HEADER_KEY
+from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, ImageContent, TextContent
+from mcp.types import TextResourceContents as TextResource
 from starlette.requests import Request
 
 from agentloop import (
@@ -57,10 +61,10 @@ from agentloop.mcp.server.calls import (
     key_of,
     owner_of,
 )
-from agentloop.mcp.server.content import content_of
 from agentloop.mcp.server.questions import OpenQuestions, RunningCall, RunningCalls, asks_client
 from agentloop.mcp.server.reports import CallReport, Channel, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
+from agentloop.messages import Block
 from agentloop.rate_limiter import RateLimiter
 
 MAX_STRUCTURED = 500_000
@@ -309,3 +313,31 @@ def result_of(output: ToolOutput) -> types.CallToolResult:
         structured_content=output.structured,
         is_error=output.is_error,
     )
+
+
+def content_of(output: ToolOutput) -> list[ContentBlock]:
+    """The content, texts that follow each other as one. Images and documents are what they are; others are named."""
+    content: list[ContentBlock] = []
+    for is_other, blocks in itertools.groupby(output.content, key=_is_sendable):
+        if is_other:
+            content += [_content(number, block) for number, block in enumerate(blocks, len(content) + 1)]
+        else:
+            content.append(TextContent(text=ToolOutput(tuple(blocks)).text))
+    return content or [TextContent(text="")]
+
+
+def _is_sendable(block: Block) -> bool:
+    source = block.get("source")
+    kind = source.get("type") if isinstance(source, dict) else None
+    return (block.get("type"), kind) in {("image", "base64"), ("document", "base64"), ("document", "text")}
+
+
+def _content(number: int, block: Block) -> ContentBlock:
+    source: dict[str, Any] = block["source"]
+    data, media_type = source["data"], source["media_type"]
+    if block["type"] == "image":
+        return ImageContent(data=data, mime_type=media_type)
+    uri = f"attachment:///{number}/{quote(block.get('title') or 'document', safe='')}"
+    if source["type"] == "text":
+        return EmbeddedResource(resource=TextResource(uri=uri, mime_type=media_type, text=data))
+    return EmbeddedResource(resource=BlobResourceContents(uri=uri, mime_type=media_type, blob=data))

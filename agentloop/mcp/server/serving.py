@@ -17,14 +17,13 @@ from mcp.server.lowlevel import Server
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.delegation_context import AGENT, KEEPS_RUNS, WITHDRAW
 from agentloop.loading import stdout_on_stderr
-from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.offered import Offered
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
 from agentloop.mcp.server.questions import WithdrawParams, running_calls, sealed_state, withdraw
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
-from agentloop.mcp.server.tasks import Tasks
+from agentloop.mcp.server.tasks import MemoryRuns, Tasks
 from agentloop.mcp.server.timeline_app import EXTENSIONS
 from agentloop.signals import on_signals
 

@@ -92,14 +92,11 @@ class Sessions:
 
     async def _make_room(self, limit: int, owner: str | None) -> bool:
         """End the least recently used session, of `owner` if given, when there are `limit`. Whether there is room."""
-        mine = [name for name, session in self._sessions.items() if owner in (None, session.owner)]
-        if len(mine) < limit:
-            return True
-        idle = next((name for name in mine if not self._sessions[name].requests), None)
-        if idle is None:
-            return False
-        await self._end(idle)
-        return True
+        mine = {name: session for name, session in self._sessions.items() if owner in (None, session.owner)}
+        idle = next((name for name, session in mine.items() if not session.requests), None)
+        if len(mine) >= limit and idle is not None:
+            await self._end(idle)
+        return len(mine) < limit or idle is not None
 
     async def _end(self, name: str) -> None:
         """End a session the way its client would, with a DELETE request."""

@@ -37,11 +37,10 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from agentloop.mcp import sdk_compat
 from agentloop.mcp.json_check import check_json
-from agentloop.mcp.server.access import Access
+from agentloop.mcp.server.access import Access, RequireScopes
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, RateLimit
 from agentloop.mcp.server.connections import KEEP_ALIVE, Connections, GuardedProtocol, Proxies, max_connections
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
-from agentloop.mcp.server.scopes import RequireScopes
 from agentloop.mcp.server.sessions import MAX_SESSIONS, BoundedSender, Sessions
 from agentloop.signals import on_signals
 

@@ -20,10 +20,9 @@ from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.questions import withdraw
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.server import calls as admitted
-from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
 from agentloop.mcp.server.serving import build_server
-from agentloop.mcp.server.tasks import Tasks
+from agentloop.mcp.server.tasks import MemoryRuns, Tasks
 from agentloop.question_tools import ask_user
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.surface import text
