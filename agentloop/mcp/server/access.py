@@ -202,6 +202,10 @@ class Access:
         """Where clients find the protected resource metadata."""
         return build_resource_metadata_url(self.resource) if self.resource else None
 
+    def of_tools(self, app: ASGIApp) -> ASGIApp:
+        """The application, to which only calls of tools come whose scopes the token has."""
+        return RequireScopes(app, self.scopes, self.metadata, of_tools=True) if self.scopes.of_tools else app
+
     def verifying(self) -> AbstractAsyncContextManager[None]:
         """A block in which tokens can be verified."""
         return self.verifier.keys.running() if isinstance(self.verifier, OAuthTokens) else nullcontext()

@@ -32,13 +32,10 @@ class Admission:
 
     @asynccontextmanager
     async def place(self, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
-        """Wait until one of the `running` calls has ended, and count as one for the block.
+        """Count as one of the `running` calls for the block, after waiting for one of them to end.
 
         Yields `ask` for the call to use: while a person is asked, the call does not count. Otherwise clients that never
-        answer would keep all others waiting.
-
-        Raises:
-            ToolError: too many are waiting already.
+        answer would keep all others waiting. Raises `ToolError` if too many wait already.
         """
         if self._places.locked() and self._waiting >= self._running * WAITING_PER_PLACE:
             raise ToolError(
@@ -93,11 +90,7 @@ class RateLimit:
         self._clients: OrderedDict[str, AsyncLimiter] = OrderedDict()
 
     async def admit(self, client: str) -> None:
-        """Count one call of `client`.
-
-        Raises:
-            ToolError: it has called too often.
-        """
+        """Count one call of `client`; `ToolError` is raised if it has called too often."""
         limiter = self._clients.setdefault(client, AsyncLimiter(self._per_minute, 60))
         self._clients.move_to_end(client)
         if len(self._clients) > _CLIENTS:

@@ -1,9 +1,7 @@
 """Limits on the connections of an HTTP server, so that nobody can take all of its descriptors.
 
-uvicorn bounds neither how many connections are open nor how long one may wait before its first request.
-`GuardedProtocol` wraps its protocol: a connection without a request is closed after `REQUEST_TIMEOUT`, after its first
-request after `KEEP_ALIVE`, and the oldest of these is closed when there are too many. A connection whose peer does not
-read is closed after `READ_TIMEOUT`.
+uvicorn bounds neither how many connections are open nor how long one may wait before its first request, so
+`GuardedProtocol` wraps its protocol.
 """
 
 from __future__ import annotations

@@ -154,11 +154,7 @@ class DurableCalls:
             raise ToolError(str(error)) from error
 
     async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput:
-        """Run an agent to its end, or join the run of the same owner and key. `ask` answers its questions.
-
-        Raises:
-            ToolError: the arguments are invalid, the key was used with others, or the store failed.
-        """
+        """Run an agent to its end, or join the run of the same owner and key. `ask` answers its questions."""
         order = _order_for(call)
         run_id = order.run_id(call.key)
         try:

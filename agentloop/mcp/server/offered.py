@@ -19,11 +19,7 @@ Page = types.PaginatedRequestParams | None
 
 
 class Offered:
-    """The prompts and resources that a server publishes, beside the page of the timeline.
-
-    Raises:
-        ConfigurationError: a name or a URI is defined twice.
-    """
+    """The prompts and resources that a server publishes, beside the page of the timeline. Names and URIs are unique."""
 
     def __init__(self, publication: Publication, prompts: Sequence[Prompt], resources: Sequence[Resource]) -> None:
         self._admit = publication.admit_read

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -126,8 +127,6 @@ class Publication:
         self._durable_runner = durable_runner
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
-        schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
-        self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
         self._admission = Admission(options.max_agents)
         self._rate = RateLimit(options.calls_per_minute)
         self._read_rate = RateLimit(options.calls_per_minute)
@@ -135,8 +134,8 @@ class Publication:
         self.create_task: CreateTask = _no_task
         self._trace = options.trace
         if len(self._tools) < len(published):
-            names = [tool.name for tool in published]
-            twice = sorted({name for name in names if names.count(name) > 1})
+            names = Counter(tool.name for tool in published)
+            twice = sorted(name for name, count in names.items() if count > 1)
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
     @cached_property
@@ -153,11 +152,7 @@ class Publication:
         return types.ListToolsResult(tools=tools, _meta=meta)
 
     async def admit_read(self, context: Context) -> None:
-        """Count a request that lists or reads something.
-
-        Raises:
-            MCPError: its owner has made too many.
-        """
+        """Count a request that lists or reads something; `MCPError` is raised if its owner has made too many."""
         try:
             await self._read_rate.admit(owner_of(context))
         except ToolError as error:
@@ -165,7 +160,8 @@ class Publication:
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """The schema of a tool with arguments that are also sent as headers; None for any other name."""
-        return self._in_headers.get(name)
+        schema = dict(self._tools[name].spec.input_schema) if name in self._tools else None
+        return schema if X_MCP_HEADER_KEY in json.dumps(schema) else None
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Any:
         """Answer `tools/call`: with a result, the next questions of the call, or a task."""
@@ -243,26 +239,23 @@ class Publication:
     ) -> ToolOutput:
         """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
         delegation = call.delegation
-        circumstances = CallContext(
-            progress=progress,
-            deadline=None if delegation.seconds is None else deadline_after(delegation.seconds),
-            scope=RunScope(
-                emit=emit,
-                trace=self._trace,
-                owner=call.owner,
-                depth=delegation.depth,
-                ledger=Ledger(delegation.budget),
-                rate_limiter=self._rate_limiter,
-                inbox=inbox,
-                remote_text=delegation.text,
-            ),
+        deadline = None if delegation.seconds is None else deadline_after(delegation.seconds)
+        scope = RunScope(
+            emit=emit,
+            trace=self._trace,
+            owner=call.owner,
+            depth=delegation.depth,
+            ledger=Ledger(delegation.budget),
+            rate_limiter=self._rate_limiter,
+            inbox=inbox,
+            remote_text=delegation.text,
         )
         try:
             async with self._admission.place(ask) if call.tool.spec.is_agent else nullcontext(ask) as asking:
-                circumstances = replace(circumstances, scope=replace(circumstances.scope, ask=asking))
                 if self._durable_runner is not None and self._durable_runner.takes(call):
                     return await self._durable_runner.run(call, emit, asking)
-                return await dispatch.call(call.tool, call.arguments, circumstances, limits)
+                context = CallContext(progress=progress, deadline=deadline, scope=replace(scope, ask=asking))
+                return await dispatch.call(call.tool, call.arguments, context, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))
 

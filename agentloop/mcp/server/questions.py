@@ -35,10 +35,7 @@ KEPT = ANSWER_TIMEOUT + 600
 
 
 def sealed_state(server: str) -> RequestStateBoundary:
-    """Middleware that encrypts each `requestState`, and binds it to its owner, its call and its time.
-
-    The key is in the memory of this process, as are the calls that wait.
-    """
+    """Middleware that encrypts each `requestState`, and binds it to its owner, its call, its time and this process."""
     security = RequestStateSecurity(keys=[secrets.token_bytes(32)], ttl=KEPT, bind_principal=owner_of)
     return RequestStateBoundary(security, default_audience=server)
 
@@ -136,11 +133,7 @@ class OpenQuestions:
 
 
 def _request(question: Question, client: QuestionClient, call: str) -> types.ElicitRequest:
-    """The question as the client receives it.
-
-    Raises:
-        CannotAsk: the client does not take such questions.
-    """
+    """The question as the client receives it. `CannotAsk` is raised if it does not take such questions."""
     if not client.can_ask:
         raise CannotAsk("Nobody can be asked: the client does not pass questions on (it declares no elicitation).")
     meta: Any = {QUESTION: _about(question, call)}
@@ -148,19 +141,13 @@ def _request(question: Question, client: QuestionClient, call: str) -> types.Eli
         if not client.form:
             raise CannotAsk("Nobody can be asked: the client only opens web pages, and shows no forms.")
         schema = dict(question.schema)
-        return types.ElicitRequest(
-            params=types.ElicitRequestFormParams(message=question.message, requested_schema=schema, _meta=meta)
-        )
+        form = types.ElicitRequestFormParams(message=question.message, requested_schema=schema, _meta=meta)
+        return types.ElicitRequest(params=form)
     if not client.url:
         raise CannotAsk("The client opens no web pages for others. Give the user the address in your answer.")
-    return types.ElicitRequest(
-        params=types.ElicitRequestURLParams(
-            message=question.message,
-            url=question.url,
-            elicitation_id=None if client.is_modern else secrets.token_hex(8),
-            _meta=meta,
-        )
-    )
+    name = None if client.is_modern else secrets.token_hex(8)
+    page = types.ElicitRequestURLParams(message=question.message, url=question.url, elicitation_id=name, _meta=meta)
+    return types.ElicitRequest(params=page)
 
 
 def _about(question: Question, call: str) -> dict[str, str]:

@@ -53,10 +53,9 @@ _BUSY = Response("Too many requests are under way.", status_code=503, headers={"
 
 
 class JsonBody:
-    """Reads the body of a POST request, keeps it in `scope[BODY]`, and passes on only JSON that `check` accepts.
+    """Reads the body of a POST request, keeps it in `scope[BODY]`, and passes on only what `check` accepts.
 
-    Answers 413 to a body of more than `MAX_BODY` bytes, 408 to one that takes longer than `BODY_TIMEOUT` seconds, and
-    400 to one that `check` raises ValueError for.
+    Answers 413 to a body that is too large, 408 to one that takes too long, 400 if `check` raises ValueError.
     """
 
     def __init__(self, app: ASGIApp, check: Callable[[bytes], object] = check_json) -> None:

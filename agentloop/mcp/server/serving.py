@@ -66,11 +66,7 @@ def build_server(
     prompts: Sequence[Prompt] = (),
     resources: Sequence[Resource] = (),
 ) -> Server[Any]:
-    """An MCP server for any transport. It speaks all revisions the SDK knows.
-
-    Raises:
-        ConfigurationError: a prompt or a resource is defined twice.
-    """
+    """An MCP server for any transport. It speaks all revisions the SDK knows."""
     server: Server[Any] = Server(
         info.name,
         title=info.title,
@@ -102,11 +98,11 @@ async def serve(
     prompts: Sequence[Prompt] = (),
     resources: Sequence[Resource] = (),
 ) -> None:
-    """Publish until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
+    """Publish until the process receives SIGTERM or SIGINT or, on stdio, stdin ends.
 
     Without an `address` the transport is stdio. `announce` is called with the URL once the port is bound, or on stdio
     with "stdin" once signals are handled, if that is a terminal. At the end running calls are cancelled; `durable` runs
-    are continued by the next process with the same store. Runs of agents that the `lifespan` yields are durable too.
+    are continued by the next process with the same store.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.

@@ -262,11 +262,7 @@ class Tasks:
 
 
 def _check_declared(context: Context) -> None:
-    """Check that the client declares the extension. The SDK's own check is in the module of its other server.
-
-    Raises:
-        MCPError: it does not.
-    """
+    """Raise `MCPError` unless the client declares the extension."""
     if ID in extensions_of(context):
         return
     needed = types.ClientCapabilities(extensions={ID: {}})
@@ -279,10 +275,9 @@ def _check_declared(context: Context) -> None:
 
 
 def _check_name(context: Context, task_id: str) -> None:
-    """Check the header from which routers read the id over HTTP; the SDK checks it only for standard methods.
+    """Raise `MCPError` unless the header from which routers read the id over HTTP, if there is one, is `task_id`.
 
-    Raises:
-        MCPError: the header is missing or differs from `task_id`.
+    The SDK checks it only for standard methods.
     """
     # Messages of the older SSE transport have none of these headers.
     if not isinstance(context.request, Request) or MCP_METHOD_HEADER not in context.request.headers:

@@ -48,19 +48,6 @@ BACKLOG = 2048
 SHUTDOWN_GRACE = 1
 """Seconds in which open responses have to end after a signal; then their calls are cancelled."""
 
-_UVICORN: dict[str, Any] = {
-    "http": "h11",
-    "ws": "none",
-    "interface": "asgi3",
-    "log_config": None,
-    "log_level": "warning",
-    "access_log": False,
-    "server_header": False,
-    "proxy_headers": False,
-    "backlog": BACKLOG,
-    "timeout_graceful_shutdown": SHUTDOWN_GRACE,
-    "timeout_keep_alive": round(KEEP_ALIVE),
-}
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -113,33 +100,40 @@ async def serve_web(
     rate = RateLimit(sessions_per_minute)
     inner = _sse_app(server, address) if address.transport == "sse" else _http_app(server, address, rate)
 
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with address.access.verifying(), inner.router.lifespan_context(inner):
-            _stop_on_signals(web, stopping)
-            yield
-
-    proxied: Any = _web_app(inner, address.access, lambda: web.should_exit, lifespan)
-    if address.proxies.trusted:  # a trusted proxy names the client's address
-        proxied = ProxyHeadersMiddleware(proxied, address.proxies.trusted)
-    config = uvicorn.Config(RequestLimit(proxied, connections), **_UVICORN)
-    sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
-    web = uvicorn.Server(config)
-    asyncio.get_running_loop().set_exception_handler(connections.on_loop_error)
-    announce(f"http://{address.url_host}:{listening.getsockname()[1]}{address.path}")
-    await web.serve(sockets=[listening])
-
-
-def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
-    """Replace uvicorn's own signal handlers, which raise the signal again once it has stopped."""
-
     def stop() -> None:
         # uvicorn would log every stream that it closes from now on as a failure.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         stopping()
         web.should_exit = True
 
-    on_signals(stop)
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with address.access.verifying(), inner.router.lifespan_context(inner):
+            on_signals(stop)  # instead of uvicorn's own handlers, which raise the signal again once it has stopped
+            yield
+
+    proxied: Any = _web_app(inner, address.access, lambda: web.should_exit, lifespan)
+    if address.proxies.trusted:  # a trusted proxy names the client's address
+        proxied = ProxyHeadersMiddleware(proxied, address.proxies.trusted)
+    config = uvicorn.Config(
+        RequestLimit(proxied, connections),
+        http="h11",
+        ws="none",
+        interface="asgi3",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE,
+        timeout_keep_alive=round(KEEP_ALIVE),
+    )
+    sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
+    web = uvicorn.Server(config)
+    asyncio.get_running_loop().set_exception_handler(connections.on_loop_error)
+    announce(f"http://{address.url_host}:{listening.getsockname()[1]}{address.path}")
+    await web.serve(sockets=[listening])
 
 
 def listen(address: Address) -> socket.socket:
@@ -176,10 +170,6 @@ def _web_app(inner: ASGIApp, access: Access, is_stopping: Callable[[], bool], li
     return Starlette(routes=[*routes, Mount("/", inner)], middleware=middleware, lifespan=lifespan)
 
 
-def _scoped(app: ASGIApp, access: Access) -> ASGIApp:
-    return RequireScopes(app, access.scopes, access.metadata, of_tools=True) if access.scopes.of_tools else app
-
-
 def _http_app(server: Server[Any], address: Address, rate: RateLimit) -> Starlette:
     manager = StreamableHTTPSessionManager(
         server, security_settings=address.security(), max_request_body_size=MAX_BODY, max_sessions=2 * MAX_SESSIONS
@@ -193,7 +183,7 @@ def _http_app(server: Server[Any], address: Address, rate: RateLimit) -> Starlet
         else:
             await sessions.handle_request(scope, _watch_disconnect(scope, receive), send)
 
-    routes = [Route(address.path, JsonBody(_scoped(endpoint, address.access)))]
+    routes = [Route(address.path, JsonBody(address.access.of_tools(endpoint)))]
     return Starlette(routes=routes, lifespan=lambda _app: manager.run())
 
 
@@ -231,7 +221,7 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
                     sender = BoundedSender(writing, session.cancel)
                     await server.run(reading, sender, server.create_initialization_options())
 
-    posts = JsonBody(_scoped(sse.handle_post_message, address.access), _check_message)
+    posts = JsonBody(address.access.of_tools(sse.handle_post_message), _check_message)
     return Starlette(routes=[Route(address.path, Events()), Mount(messages, posts)])
 
 
