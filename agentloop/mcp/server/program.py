@@ -78,7 +78,6 @@ def serve(
     items = _flat(published)
     if not items and lifespan is None:
         raise ConfigurationError("serve: there is nothing to publish. Give agents or tools, or a lifespan.")
-    agents = [each for each in items if isinstance(each, Agent)]
     if respond_within is not None and durable is None:
         raise ConfigurationError("serve: respond_within needs durable: the run has to be stored.")
     if transport == "stdio" and (token or oauth):
@@ -91,15 +90,16 @@ def serve(
 
         access = access_for(host, token=token, oauth=oauth)
         address = _address(transport, path, host=host, port=port, names=tuple(allow_hosts), access=access)
+    agents = [each for each in items if isinstance(each, Agent)]
+    store = None if durable is None else Durable(durable, agents, respond_within)
     logs.configure()
     try:
         asyncio.run(
             serving.serve(
-                [each for each in items if isinstance(each, Tool)],
-                agents,
+                items,
                 info=ServerInfo(name or default_name([each.name for each in items]), title, version, instructions),
                 address=address,
-                durable=None if durable is None else Durable(durable, agents, respond_within),
+                durable=store,
                 announce=lambda url: _say(WAITING if address is None else f"listening at {url}"),
                 lifespan=lifespan,
                 prompts=prompts,

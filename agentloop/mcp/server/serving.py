@@ -86,8 +86,7 @@ def build_server(
 
 
 async def serve(
-    tools: Sequence[Tool],
-    agents: Sequence[Agent] = (),
+    published: Sequence[Agent | Tool],
     *,
     info: ServerInfo = ServerInfo(),
     options: ServerOptions = DEFAULTS,
@@ -110,13 +109,10 @@ async def serve(
     """
     async with AsyncExitStack() as stack:
         entered = await stack.enter_async_context(_entered(lifespan))
-        agents = [*agents, *(each for each in entered if isinstance(each, Agent))]
-        tools = [*tools, *(each for each in entered if isinstance(each, Tool))]
+        tools = [each.as_tool() if isinstance(each, Agent) else each for each in (*published, *entered)]
         async with _durable_calls(durable, entered, options) as durable_calls:
-            published = [*tools, *(agent.as_tool() for agent in agents)]
-            if durable_calls is not None:
-                published = durable_calls.published(published)
-            publication = Publication(published, options=options, durable_runner=durable_calls)
+            tools = tools if durable_calls is None else durable_calls.published(tools)
+            publication = Publication(tools, options=options, durable_runner=durable_calls)
             server = build_server(publication, info, prompts=prompts, resources=resources)
             stopping = (lambda: None) if durable_calls is None else durable_calls.stopping
             if durable_calls is not None:
