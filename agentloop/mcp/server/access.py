@@ -59,26 +59,24 @@ class Scopes:
     def all(self) -> list[str]:
         return list(dict.fromkeys((*self.always, *(scope for _, scope in self.of_tools))))
 
-    def of_tool(self, name: str) -> tuple[str, ...]:
-        return tuple(scope for pattern, scope in self.of_tools if fnmatchcase(name, pattern))
+    def of_tool(self, name: str | None) -> list[str]:
+        return [scope for pattern, scope in self.of_tools if name is not None and fnmatchcase(name, pattern)]
 
 
 class RequireScopes:
     """Answers 401 to requests without a valid token, and 403 to those whose token lacks a scope.
 
-    With `of_tools` the scopes of the tool that is called are needed too; that reads the body that `JsonBody` keeps. The
+    Within `JsonBody`, which keeps the body, the scopes of the tool that is called are needed too. The
     `WWW-Authenticate` header says where the resource metadata is and which scopes to ask for (RFC 6750, RFC 9728).
     """
 
-    def __init__(self, app: ASGIApp, scopes: Scopes, metadata: AnyHttpUrl | None, *, of_tools: bool = False) -> None:
+    def __init__(self, app: ASGIApp, scopes: Scopes, metadata: AnyHttpUrl | None) -> None:
         self._app = app
         self._scopes = scopes
         self._metadata = metadata
-        self._of_tools = of_tools
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        of_tool = self._scopes.of_tool(_called_tool(scope.get(BODY))) if self._of_tools else ()
-        needed = (*self._scopes.always, *of_tool)
+        needed = [*self._scopes.always, *self._scopes.of_tool(_called_tool(scope.get(BODY)))]
         user = scope.get("user")
         app = self._app
         if not isinstance(user, AuthenticatedUser):
@@ -98,13 +96,12 @@ class RequireScopes:
         )
 
 
-def _called_tool(body: bytes | None) -> str:
-    """The name of the tool that a request calls; empty if it is another request."""
-    message = json.loads(body) if body else None
-    if not isinstance(message, dict) or message.get("method") != "tools/call":
-        return ""
-    parameters = message.get("params")
-    return str(parameters.get("name", "")) if isinstance(parameters, dict) else ""
+def _called_tool(body: bytes | None) -> str | None:
+    """The name of the tool that a request calls; None if it is another request."""
+    match json.loads(body or "null"):
+        case {"method": "tools/call", "params": {"name": str(name)}}:
+            return name
+    return None
 
 
 SHORTEST_TOKEN = 16
@@ -203,8 +200,8 @@ class Access:
         return build_resource_metadata_url(self.resource) if self.resource else None
 
     def of_tools(self, app: ASGIApp) -> ASGIApp:
-        """The application, to which only calls of tools come whose scopes the token has."""
-        return RequireScopes(app, self.scopes, self.metadata, of_tools=True) if self.scopes.of_tools else app
+        """The application within `JsonBody`, to which only calls of tools come whose scopes the token has."""
+        return RequireScopes(app, self.scopes, self.metadata) if self.scopes.of_tools else app
 
     def verifying(self) -> AbstractAsyncContextManager[None]:
         """A block in which tokens can be verified."""

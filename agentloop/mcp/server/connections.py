@@ -12,7 +12,7 @@ import ipaddress
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -75,18 +75,7 @@ class Connections:
     loopback and trusted `proxies` all of them.
     """
 
-    def __init__(
-        self,
-        limit: int,
-        proxies: Proxies,
-        *,
-        request_timeout: float = REQUEST_TIMEOUT,
-        keep_alive: float = KEEP_ALIVE,
-        read_timeout: float = READ_TIMEOUT,
-    ) -> None:
-        self.request_timeout = request_timeout
-        self.keep_alive = keep_alive
-        self.read_timeout = read_timeout
+    def __init__(self, limit: int, proxies: Proxies) -> None:
         self._limit = limit
         self._proxies = proxies
         self._open: dict[Peer, GuardedProtocol] = {}
@@ -102,9 +91,9 @@ class Connections:
     def opened(self, connection: GuardedProtocol) -> bool:
         """Count a new connection; if there are too many, close the oldest without a request. Whether it may stay."""
         address = connection.peer[0]
-        has_room = len(self._open) < self._limit or self._close_one(lambda _peer: True)
+        has_room = len(self._open) < self._limit or self._close_one()
         if has_room and self._addresses[address] >= self._share(address, self._limit):
-            has_room = self._close_one(lambda peer: peer[0] == address)
+            has_room = self._close_one(address)
         if has_room:
             self._open[connection.peer] = connection
             self._addresses[address] += 1
@@ -133,19 +122,20 @@ class Connections:
 
     def close_waiting(self) -> None:
         """Close every connection that has no request."""
-        while self._close_one(lambda _peer: True):
+        while self._close_one():
             pass
 
     def _share(self, address: str, limit: int) -> int:
         return limit if self._proxies.may_speak_for_many(address) else limit // 2
 
-    def _close_one(self, which: Callable[[Peer], bool]) -> bool:
-        oldest = next((each for each in self._open.values() if each.is_waiting and which(each.peer)), None)
-        if oldest is None:
-            return False
-        oldest.abort()
-        self.closed(oldest)
-        return True
+    def _close_one(self, address: str | None = None) -> bool:
+        """Close the oldest connection without a request, of that address if given. Whether there was one."""
+        for each in self._open.values():
+            if each.is_waiting and address in (None, each.peer[0]):
+                each.abort()
+                self.closed(each)
+                return True
+        return False
 
     def on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """The event loop's exception handler. asyncio reports each failure to accept a connection, in a busy loop."""
@@ -232,7 +222,6 @@ class GuardedProtocol(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         if self._is_open and (self._is_stalled or self.is_waiting):
-            limits = self._connections
-            waiting = limits.keep_alive if self._has_served else limits.request_timeout
-            seconds = limits.read_timeout if self._is_stalled else waiting
+            waiting = KEEP_ALIVE if self._has_served else REQUEST_TIMEOUT
+            seconds = READ_TIMEOUT if self._is_stalled else waiting
             self._timer = asyncio.get_running_loop().call_later(seconds, self.abort)
