@@ -59,14 +59,11 @@ class DurableCalls:
 
     def __init__(self, engine: Engine, respond_within: float | None = None) -> None:
         self.engine = engine
+        self.kept = engine.kept
         self._respond_within = respond_within
         self._runs: OrderedDict[str, _Memory] = OrderedDict()
         engine.on_event = self._on_event
         engine.ask = self._ask
-
-    @property
-    def kept(self) -> float:
-        return self.engine.kept
 
     def takes(self, call: Call) -> bool:
         return call.tool.name in self.engine.tools
@@ -105,8 +102,8 @@ class DurableCalls:
     def _memory(self, run_id: str) -> _Memory:
         memory = self._runs.setdefault(run_id, _Memory())
         if len(self._runs) > REMEMBERED:
-            unused = (key for key, each in self._runs.items() if not (each.waiting or each.questions.requests))
-            self._runs.pop(next(unused), None)
+            in_use = (run_id, *(key for key, each in self._runs.items() if each.waiting or each.questions.requests))
+            self._runs.pop(next((key for key in self._runs if key not in in_use), ""), None)
         return memory
 
     def _on_event(self, run_id: str, event: Event) -> None:
