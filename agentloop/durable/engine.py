@@ -206,9 +206,8 @@ class Engine:
         The run is in the store when this returns.
 
         Raises:
-            ToolError: the call continues a session that the owner does not have, or that is answering another call.
-            KeyReused: the run of that id belongs to another call.
-            StoreFailed: the run cannot be written to the store.
+            ToolError: the call continues a session that the owner does not have, or that is answering another call; the
+                run of that id belongs to another call (`KeyReused`); or it cannot be stored (`StoreFailed`).
         """
         with store_errors():
             if order.tool in self._with_sessions:
@@ -240,8 +239,9 @@ class Engine:
         """The run of that id, or None: there is none, or it is another owner's."""
         with store_errors():
             status = await DBOS.get_workflow_status_async(run_id)
-        state = None if status is None else state_of(status)
-        return state if state is not None and state.owner == owner else None
+        if status is None or (state := state_of(status)).owner != owner:
+            return None
+        return state
 
     async def ended(self, run_id: str) -> RunState:
         """Wait until the run has ended.

@@ -18,7 +18,6 @@ from agentloop import Answer, CallContext, Question, QuestionHandler, Tool, Tool
 from agentloop.delegation_context import EVENTS, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.engine import Engine
-from agentloop.durable.errors import StoreFailed
 from agentloop.durable.journal import question_key
 from agentloop.durable.runs import Order
 from agentloop.events import Event, EventHandler
@@ -145,31 +144,22 @@ class DurableCalls:
             raise ToolError("The server is full: too many agent calls are running and waiting. Try again later.")
         run_id = order.run_id(call.key)
         self._memory(run_id).questions.client = call.client
-        try:
-            return await self.engine.start(order, run_id)
-        except StoreFailed as error:
-            raise ToolError(str(error)) from error
+        return await self.engine.start(order, run_id)
 
     async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput:
         """Run an agent to its end, or join the run of the same owner and key. `ask` answers its questions."""
         order = _order_for(call)
         run_id = order.run_id(call.key)
-        try:
-            async with self.engine.observing(run_id, on_event), self._waiting(run_id, cancels=True):
-                await self.engine.start(order, run_id)
-                return await self._answer(run_id, ask)
-        except StoreFailed as error:
-            raise ToolError(str(error)) from error
+        async with self.engine.observing(run_id, on_event), self._waiting(run_id, cancels=True):
+            await self.engine.start(order, run_id)
+            return await self._answer(run_id, ask)
 
     async def _get_run(self, context: CallContext, run_id: RunId) -> ToolOutput:
         """For hosts that cancel every call after a minute and do not support tasks."""
-        try:
-            if await self.engine.find(run_id, context.scope.owner) is None:
-                raise ToolError(f"There is no run with the id {run_id}, or it is no longer stored.")
-            async with self._waiting(run_id):
-                return await self._answer(run_id, context.scope.ask)
-        except StoreFailed as error:
-            raise ToolError(str(error)) from error
+        if await self.engine.find(run_id, context.scope.owner) is None:
+            raise ToolError(f"There is no run with the id {run_id}, or it is no longer stored.")
+        async with self._waiting(run_id):
+            return await self._answer(run_id, context.scope.ask)
 
     async def _answer(self, run_id: str, ask: QuestionHandler | None) -> ToolOutput:
         """The output of the run, or its id. The time in which a person is asked does not count."""
