@@ -88,8 +88,7 @@ def _serve(options: Options, *, own_model: bool) -> None:
     published = _published(options, own_model=own_model)
     asyncio.run(
         serve(
-            published.tools,
-            published.agents,
+            [*published.tools, *published.agents],
             info=published.info(options),
             address=address,
             announce=lambda url: _say(WAITING if address is None else f"listening at {url}"),

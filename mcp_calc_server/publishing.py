@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
-from agentloop.mcp.server.program import default_name
+from agentloop.mcp.server.program import default_name, find_published
 from agentloop.mcp.server.prompts import Prompt, prompt_of_file
-from agentloop.mcp.server.publish import find_published
 from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
 from agentloop.prompt_cache import CACHE_VARIABLE
@@ -169,7 +168,7 @@ def address(options: Options) -> web.Address | None:
     """Where to listen; None for stdio."""
     if options.transport == "stdio":
         return None
-    from agentloop.mcp.server import proxies, web  # noqa: PLC0415 - only for HTTP
+    from agentloop.mcp.server import connections, web  # noqa: PLC0415 - only for HTTP
 
     path = options.path or DEFAULT_PATHS[options.transport]
     if not path.startswith("/"):
@@ -180,18 +179,18 @@ def address(options: Options) -> web.Address | None:
         port=options.port,
         path=path,
         names=options.allow_host,
-        proxies=proxies.Proxies(options.trusted_proxy),
+        proxies=connections.Proxies(options.trusted_proxy),
         access=_access(options),
     )
 
 
 def _access(options: Options) -> access.Access:
-    from agentloop.mcp.server import access, scopes  # noqa: PLC0415 - only for HTTP
+    from agentloop.mcp.server import access  # noqa: PLC0415 - only for HTTP
 
     token = access.read_token(options.token_file) if options.token_file else os.environ.get(TOKEN_VARIABLE) or None
     issuer, audience, jwks = options.oauth_issuer, options.oauth_audience, options.oauth_jwks
     if issuer and audience and jwks:
-        oauth = access.OAuth(issuer, audience, jwks, scopes.Scopes.of(options.oauth_scope))
+        oauth = access.OAuth(issuer, audience, jwks, access.Scopes.of(options.oauth_scope))
         return access.access_for(options.host, token=token, oauth=oauth)
     if issuer or audience or jwks or options.oauth_scope:
         raise ConfigurationError("--oauth-issuer, --oauth-audience and --oauth-jwks have to be given together.")

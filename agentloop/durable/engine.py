@@ -24,6 +24,7 @@ from dbos import (
     SetEnqueueOptions,
     SetWorkflowAttributes,
     SetWorkflowID,
+    WorkflowStatus,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,7 +42,7 @@ from agentloop import (
     ToolOutput,
 )
 from agentloop.dispatch import cancel_and_wait
-from agentloop.durable import records, sdk_compat, sessions
+from agentloop.durable import records, runs, sdk_compat
 from agentloop.durable.errors import KeyReused, StoreError, StoreFailed
 from agentloop.durable.journal import FromTheBeginning, durable_tool, is_recording
 from agentloop.durable.runs import ATTEMPTS, RESUMABLE, Order, delete_ended, state_of
@@ -205,18 +206,16 @@ class Engine:
         The run is in the store when this returns.
 
         Raises:
-            ToolError: the call continues a session that the owner does not have, or that is answering another call.
-            KeyReused: the run of that id belongs to another call.
-            StoreFailed: the run cannot be written to the store.
+            ToolError: the call continues a session that the owner does not have, or that is answering another call; the
+                run of that id belongs to another call (`KeyReused`); or it cannot be stored (`StoreFailed`).
         """
         with store_errors():
             if order.tool in self._with_sessions:
-                order = await sessions.in_session(order, run_id)
-            attributes = {"of": order.fingerprint, "owner": order.owner, **sessions.attributes(order)}
+                order = await runs.in_session(order, run_id)
+            attributes = {"of": order.fingerprint, "owner": order.owner, **runs.session_attributes(order)}
             with SetWorkflowID(run_id), SetWorkflowAttributes(attributes):
                 await self._begin(order)
-            status = await DBOS.get_workflow_status_async(run_id)
-            assert status is not None
+            status = await _status(run_id)
             if (status.attributes or {}).get("of") != order.fingerprint:
                 raise KeyReused(
                     "This idempotency key was used before, for a call with other arguments. "
@@ -224,8 +223,7 @@ class Engine:
                 )
             if status.status in RESUMABLE:
                 await DBOS.resume_workflow_async(run_id, queue_name=QUEUE if self._store.is_shared else None)
-                status = await DBOS.get_workflow_status_async(run_id)
-                assert status is not None
+                status = await _status(run_id)
         return state_of(status)
 
     async def _begin(self, order: Order) -> None:
@@ -241,8 +239,9 @@ class Engine:
         """The run of that id, or None: there is none, or it is another owner's."""
         with store_errors():
             status = await DBOS.get_workflow_status_async(run_id)
-        state = None if status is None else state_of(status)
-        return state if state is not None and state.owner == owner else None
+        if status is None or (state := state_of(status)).owner != owner:
+            return None
+        return state
 
     async def ended(self, run_id: str) -> RunState:
         """Wait until the run has ended.
@@ -250,13 +249,10 @@ class Engine:
         Raises:
             StoreFailed: the store failed, so the run is not executed until a process is restarted.
         """
-        has_ended_here = False
         late_at = math.inf
         while True:
             with store_errors():
-                status = await DBOS.get_workflow_status_async(run_id)
-            if status is None:
-                raise StoreFailed(f"The run {run_id} is no longer in the store.")
+                status = await _status(run_id)
             state = state_of(status)
             if state.status != "working":
                 return state
@@ -264,17 +260,14 @@ class Engine:
                 raise StoreFailed(
                     f"The store of runs failed: {self._broken[run_id]}. The run continues after a restart."
                 )
+            is_ours = status.status == "PENDING" and status.executor_id == self._executor
             if (work := self._working.get(run_id)) is not None:
                 await asyncio.wait({work}, timeout=LOOK)
-                has_ended_here, late_at = work.done(), math.inf
-                continue
-            is_ours = status.status == "PENDING" and status.executor_id == self._executor
-            # About to begin here, or ended here, and its outcome will be in the store soon.
-            late_at = min(late_at, time.monotonic() + OUTCOME_TIMEOUT) if is_ours else math.inf
-            is_late = time.monotonic() > late_at
-            if is_late and has_ended_here:
+                late_at = time.monotonic() + OUTCOME_TIMEOUT
+            elif is_ours and time.monotonic() > late_at:
                 raise StoreFailed(f"The outcome of {run_id} was not stored in time.")
-            await asyncio.sleep(SOON if is_ours and not is_late else LOOK)
+            else:
+                await asyncio.sleep(SOON if is_ours else LOOK)
 
     async def cancel(self, run_id: str) -> None:
         """Stop the run: at once if this process executes it, otherwise within about a second."""
@@ -304,8 +297,7 @@ class Engine:
         assert workflow is not None
         self._workflows.add(workflow)
         self._broken.pop(run_id, None)
-        work = asyncio.create_task(self._answer(run_id, order))
-        self._working[run_id] = work
+        self._working[run_id] = work = asyncio.create_task(self._answer(run_id, order))
         try:
             await asyncio.wait({work})
         finally:
@@ -313,11 +305,10 @@ class Engine:
                 del self._working[run_id]
             await cancel_and_wait([work])
             self._workflows.discard(workflow)
-        reason = None if work.cancelled() or work.exception() is None else failure_of(work.exception())
-        if reason is not None:
-            self._broken[run_id] = reason
         if work.cancelled():
             raise sdk_compat.no_outcome(f"The run {run_id} was cancelled.")
+        if (reason := failure_of(work.exception())) is not None:
+            self._broken[run_id] = reason
         return work.result()
 
     async def _leave(self, run_id: str, tool: str) -> NoReturn:
@@ -338,13 +329,13 @@ class Engine:
         is_recording.set(True)
         async with self._places:
             try:
-                session = await sdk_compat.outside_workflow(sessions.opened(order), self._outside)
+                session = await sdk_compat.outside_workflow(runs.open_session(order), self._outside)
                 first = (self._context(run_id, order, session),) if tool.takes_context else ()
                 output = ToolOutput.of(await tool.function(*first, **order.arguments))
             except ToolError as error:
                 output = ToolOutput.error(str(error))
             output = output.cut_to(Limits().max_result_chars).sendable()
-            return records.to_json(output) | sessions.outcome_of(session)
+            return records.to_json(output) | runs.session_outcome(session)
 
     def _context(self, run_id: str, order: Order, session: Session | None) -> CallContext:
         left = None if order.deadline is None else time.monotonic() + order.deadline - time.time()
@@ -374,6 +365,13 @@ class Engine:
             except Exception:  # noqa: BLE001 - they are deleted the next time
                 _log.warning("Old runs could not be deleted", exc_info=True)
             await asyncio.sleep(SWEEP)
+
+
+async def _status(run_id: str) -> WorkflowStatus:
+    status = await DBOS.get_workflow_status_async(run_id)
+    if status is None:
+        raise StoreFailed(f"The run {run_id} is no longer in the store.")
+    return status
 
 
 def _queue_of(tool: str) -> str:

@@ -9,8 +9,11 @@ class StoreError(ConfigurationError):
     """The store cannot be used: locked by another process, corrupt, not writable, not reachable."""
 
 
-class StoreFailed(AgentError):
-    """The store failed while it was in use. Acknowledged steps are kept; the run is resumed at the next start."""
+class StoreFailed(AgentError, ToolError):
+    """The store failed while it was in use. Acknowledged steps are kept; the run is resumed at the next start.
+
+    Raised to those that wait for a run, who may be a tool call.
+    """
 
 
 class KeyReused(ToolError):

@@ -71,15 +71,15 @@ class DurableJournal:
         self._frame = frame
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn:
-        def to_json(turn: Turn) -> dict[str, Any]:
-            return {"turn": records.to_json(turn), "frame": self._frame}
-
         def from_json(value: Any) -> Turn:
             if value["frame"] != self._frame:
                 raise ConfigurationError(
                     "The run began with another model, system prompt or set of tools, and cannot continue with these."
                 )
             return records.from_json(Turn, value["turn"])
+
+        def to_json(turn: Turn) -> dict[str, Any]:
+            return {"turn": records.to_json(turn), "frame": self._frame}
 
         return await _step("model", ask, log, to_json, from_json)
 
@@ -139,12 +139,10 @@ class FromTheBeginning:
         self._is_under_way = False
 
     def __call__(self, event: Event) -> None:
-        if not self._is_under_way:
-            self._is_under_way = True
-            if isinstance(event, RunStarted):
-                self._first = event
-                return
-        first, self._first = self._first, None
-        if first is not None:
-            self._send(replace(first, at=event.at, replayed=True) if event.replayed else first)
+        if not self._is_under_way and isinstance(event, RunStarted):
+            self._first, self._is_under_way = event, True
+            return
+        if self._first is not None:
+            self._send(replace(self._first, at=event.at, replayed=True) if event.replayed else self._first)
+            self._first = None
         self._send(event)

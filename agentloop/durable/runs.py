@@ -1,4 +1,8 @@
-"""A run as it is requested, and as it is stored."""
+"""Runs as they are requested, and as they are stored.
+
+A run of an agent with sessions keeps its conversation with its outcome, and the session's next run continues it. A
+session lives as long as its last run is kept. Its id is the beginning of the ids of its runs.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,15 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dbos import DBOS, WorkflowStatus
 
-from agentloop import Budget, ToolOutput
+from agentloop import Budget, Conversation, ToolOutput
 from agentloop.durable import records
 from agentloop.run_state import RunState, Status
-from agentloop.sessions import SESSION_ID
+from agentloop.sessions import SESSION_ID, Session, no_session, session_busy
 
 POISON = "poison"
 """The attribute of a run that was stopped because its processes kept dying."""
@@ -34,6 +38,8 @@ STATUS: Mapping[str, Status] = {
 }
 RESUMABLE = {"CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 """Statuses of runs that are resumed when the call is repeated."""
+CONVERSATION = "conversation"
+"""The key of the conversation in the outcome of a run with a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +129,57 @@ async def delete_ended(*, before: float) -> int:
     if old:
         await DBOS.delete_workflows_async([each.workflow_id for each in old])
     return len(old)
+
+
+async def in_session(order: Order, run_id: str) -> Order:
+    """The order with its session, and with the run whose conversation it continues if it names a session.
+
+    Raises:
+        ToolError: the owner has no such session, or a run of it has not ended.
+    """
+    wanted = order.arguments.get(SESSION_ID)
+    in_one = replace(order, session=session_id_of(run_id))
+    if wanted is None or await DBOS.get_workflow_status_async(run_id) is not None:
+        return in_one  # a new one, or the call joins a run
+    if not is_session_id(wanted):
+        raise no_session(wanted)
+    relevant = [status for status, ours in STATUS.items() if ours in {"working", "completed"}]
+    runs = await DBOS.list_workflows_async(
+        workflow_id_prefix=wanted, status=relevant, sort_desc=True, limit=1, load_input=False, load_output=False
+    )
+    about = (runs[0].attributes or {}) if runs else {}
+    if about.get("owner") != order.owner or about.get("session_of") != order.tool:
+        raise no_session(wanted)
+    if STATUS[runs[0].status] == "working":
+        raise session_busy(wanted)
+    return replace(in_one, continues=runs[0].workflow_id)
+
+
+def session_attributes(order: Order) -> dict[str, str]:
+    """What is stored beside the run of its session."""
+    return {} if order.session is None else {"session_of": order.tool}
+
+
+async def open_session(order: Order) -> Session | None:
+    """The session of the order, with the conversation that it continues; None if its agent has no sessions.
+
+    Raises:
+        ToolError: the conversation is no longer kept.
+    """
+    if order.session is None:
+        return None
+    if order.continues is None:
+        return Session(order.session)
+    status = await DBOS.get_workflow_status_async(order.continues)
+    kept = (status.output or {}).get(CONVERSATION) if status is not None else None
+    if kept is None:
+        raise no_session(order.session)
+    return Session(order.session, Conversation(tuple(kept["messages"]), kept["bound_to"]))
+
+
+def session_outcome(session: Session | None) -> dict[str, Any]:
+    """What is stored of the session with the outcome of its run."""
+    if session is None or not session.conversation.messages or session.is_too_long:
+        return {}
+    about = {"messages": list(session.conversation.messages), "bound_to": session.conversation.bound_to}
+    return {CONVERSATION: about}

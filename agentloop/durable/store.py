@@ -77,8 +77,16 @@ class Store:
         if self.path is None:
             yield None
             return
-        with _locked(self.path):
-            _check(self.path)
+        beside = self.path.with_name(self.path.name + ".lock")
+        with _refused(self.path):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(beside)
+            lock = sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)
+        with closing(lock):
+            with _refused(self.path):
+                lock.execute("BEGIN EXCLUSIVE")  # the system releases it with the process
+                _create(self.path)
+                _check(self.path)
             engine = _sqlite(self._url)
             try:
                 yield engine
@@ -87,40 +95,23 @@ class Store:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the system releases with the process: SQLite's own, on a file beside the store."""
-    beside = path.with_name(path.name + ".lock")
+def _refused(path: Path) -> Iterator[None]:
+    """Raise `StoreError` for errors of the files in the block."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create(beside)
-        lock = sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)
+        yield
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"The store {path} cannot be used: {_message(error)}.") from None
-    with closing(lock):
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise StoreError(f"The store {path} cannot be used: {error} ({beside}).") from None
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise StoreError(
                 f"The store {path} is in use by another process, and SQLite serves one at a time. Stop that one, name "
                 "another file, or use PostgreSQL."
             ) from None
-        yield
-
-
-def _message(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise StoreError(f"The store {path} cannot be used: {reason}.") from None
 
 
 def _check(path: Path) -> None:
-    """Create the file, readable only by its owner because it has prompts and answers, or check an existing one."""
-    try:
-        _create(path)
-        with closing(sqlite3.connect(path)) as connection:
-            (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"The store {path} cannot be used: {_message(error)}.") from None
+    with closing(sqlite3.connect(path)) as connection:
+        (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":
         raise StoreError(
             f"The store {path} is damaged: {' '.join(str(problem).split())}. "
@@ -129,7 +120,10 @@ def _check(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create the file with access for its owner only, or restrict an existing one; SQLite's other files follow."""
+    """Create the file with access for its owner only, or restrict an existing one: it has prompts and answers.
+
+    SQLite's other files follow it.
+    """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     with suppress(PermissionError):  # it belongs to another user, who allows writing
         path.chmod(0o600)

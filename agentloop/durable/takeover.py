@@ -39,9 +39,8 @@ class Takeover:
         self._executor = executor
         self._queue = queue
 
-    @asynccontextmanager
-    async def lock(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        """Hold the lock for the block.
+    async def lock(self) -> psycopg.AsyncConnection:
+        """Take the lock, which is held until the connection is closed.
 
         Raises:
             StoreError: the database cannot be reached, or a process of that name is alive.
@@ -51,44 +50,36 @@ class Takeover:
         except psycopg.Error as error:
             reason = without_passwords(" ".join(str(error).split()))
             raise StoreError(f"The store of runs cannot be reached: {reason}") from None
-        async with connection:
-            if not await _try(connection, "pg_try_advisory_lock", self._executor):
-                raise StoreError(f"There is another process with the name {self._executor}.")
-            yield connection
+        if not await _try(connection, "pg_try_advisory_lock", self._executor):
+            await connection.close()
+            raise StoreError(f"There is another process with the name {self._executor}.")
+        return connection
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Hold the lock, and take over the runs of dead processes, for the block. Enter it before the engine starts."""
-        async with self.lock() as connection:
-            watch = asyncio.create_task(self._watch(connection))
-            try:
-                yield
-            finally:
-                await cancel_and_wait([watch])
+        self._connection = await self.lock()
+        watch = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            await cancel_and_wait([watch])
+            await self._connection.close()
 
-    async def _watch(self, connection: psycopg.AsyncConnection) -> None:
-        """Search on the connection, and on another one with the lock whenever it is lost."""
-        await self._search(connection)
+    async def _watch(self) -> None:
+        """Search for dead processes again and again, and take the lock again when the connection was lost."""
         while True:
             await asyncio.sleep(EVERY)
             try:
-                async with self.lock() as another:
-                    await self._search(another)
+                if self._connection.closed:
+                    # Without the lock this process counts as dead. DBOS lets only one process record a result.
+                    _log.warning("The connection to the store of runs was lost.")
+                    self._connection = await self.lock()
+                await self.take_over_all(self._connection)
             except StoreError as error:
                 _log.warning("%s", error)
-
-    async def _search(self, connection: psycopg.AsyncConnection) -> None:
-        """Take over the runs of dead processes until the connection is lost."""
-        while not connection.closed:
-            await asyncio.sleep(EVERY)
-            try:
-                await self.take_over_all(connection)
-            except Exception as error:  # noqa: BLE001 - it is tried again
-                if connection.closed:
-                    # Without the lock this process counts as dead. DBOS lets only one process record a result.
-                    _log.warning("The connection to the store of runs was lost: %s", error)
-                else:
-                    _log.warning("Looking for dead processes failed", exc_info=True)
+            except Exception:  # noqa: BLE001 - it is tried again
+                _log.warning("Looking for dead processes failed", exc_info=not self._connection.closed)
 
     async def take_over_all(self, connection: psycopg.AsyncConnection) -> None:
         """Take over the runs of all dead processes."""

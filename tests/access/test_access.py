@@ -12,8 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from agentloop import ConfigurationError
-from agentloop.mcp.server.access import OAuth, access_for, is_loopback
-from agentloop.mcp.server.scopes import Scopes
+from agentloop.mcp.server.access import OAuth, Scopes, access_for, is_loopback
 from tests.access.conftest import Issuer
 from tests.in_process import server
 from tests.journeys.test_cli import invoke

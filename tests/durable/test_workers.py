@@ -379,8 +379,7 @@ async def test_a_process_keeps_its_lock_after_an_error_of_the_database_and_takes
         for _ in range(3):
             await asyncio.wait_for(searched.acquire(), 30)
         with pytest.raises(StoreError, match="another process with the name me"):
-            async with takeover.Takeover(store, "me", "queue").lock():
-                pass
+            await takeover.Takeover(store, "me", "queue").lock()
     first, second, third = pids[:3]
     assert first == second, "the connection is as good as before"
     assert second != third

@@ -8,22 +8,104 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import jwt
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken, TokenVerifier
 from mcp.server.auth.routes import build_resource_metadata_url
 from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentloop import ConfigurationError
+from agentloop.mcp.exact_arguments import BODY
 from agentloop.mcp.server.jwks import KeySet, algorithms_for
-from agentloop.mcp.server.scopes import Scopes
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """`always` are needed for every request, `of_tools` are pairs of a tool's name or pattern and a scope."""
+
+    always: tuple[str, ...] = ()
+    of_tools: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, given: Sequence[str]) -> Scopes:
+        """Read `SCOPE` and `TOOL=SCOPE`.
+
+        Raises:
+            ConfigurationError: one is neither.
+        """
+        pairs = [each.rpartition("=") for each in given]
+        for (tool, equals, scope), text in zip(pairs, given, strict=True):
+            if not _SCOPE.fullmatch(scope) or bool(equals) != bool(tool):
+                raise ConfigurationError(f"--oauth-scope {text!r}: give SCOPE or TOOL=SCOPE, without blanks.")
+        return cls(
+            tuple(scope for tool, _, scope in pairs if not tool),
+            tuple((tool, scope) for tool, _, scope in pairs if tool),
+        )
+
+    @property
+    def all(self) -> list[str]:
+        return list(dict.fromkeys((*self.always, *(scope for _, scope in self.of_tools))))
+
+    def of_tool(self, name: str | None) -> list[str]:
+        return [scope for pattern, scope in self.of_tools if name is not None and fnmatchcase(name, pattern)]
+
+
+class RequireScopes:
+    """Answers 401 to requests without a valid token, and 403 to those whose token lacks a scope.
+
+    Within `JsonBody`, which keeps the body, the scopes of the tool that is called are needed too. The
+    `WWW-Authenticate` header says where the resource metadata is and which scopes to ask for (RFC 6750, RFC 9728).
+    """
+
+    def __init__(self, app: ASGIApp, scopes: Scopes, metadata: AnyHttpUrl | None) -> None:
+        self._app = app
+        self._scopes = scopes
+        self._metadata = metadata
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        needed = [*self._scopes.always, *self._scopes.of_tool(_called_tool(scope.get(BODY)))]
+        user = scope.get("user")
+        app = self._app
+        if not isinstance(user, AuthenticatedUser):
+            app = self._challenge(401, "invalid_token", "A valid token is needed.", needed)
+        elif not set(needed) <= set(user.scopes):
+            app = self._challenge(403, "insufficient_scope", f"The token needs the scope {' '.join(needed)}.", needed)
+        await app(scope, receive, send)
+
+    def _challenge(self, status: int, error: str, description: str, scopes: Sequence[str]) -> JSONResponse:
+        parts = [f'error="{error}"', f'error_description="{description}"']
+        parts += [f'scope="{" ".join(scopes)}"'] if scopes else []
+        parts += [f'resource_metadata="{self._metadata}"'] if self._metadata else []
+        return JSONResponse(
+            {"error": error, "error_description": description},
+            status_code=status,
+            headers={"www-authenticate": f"Bearer {', '.join(parts)}"},
+        )
+
+
+def _called_tool(body: bytes | None) -> str | None:
+    """The name of the tool that a request calls; None if it is another request."""
+    match json.loads(body or "null"):
+        case {"method": "tools/call", "params": {"name": str(name)}}:
+            return name
+    return None
+
 
 SHORTEST_TOKEN = 16
+"""Characters of a shared token, at least."""
 MAX_TOKEN = 16_000
 """Characters of a token. Longer ones are refused unread."""
 
@@ -117,14 +199,13 @@ class Access:
         """Where clients find the protected resource metadata."""
         return build_resource_metadata_url(self.resource) if self.resource else None
 
-    @asynccontextmanager
-    async def verifying(self) -> AsyncIterator[None]:
-        """Tokens can be verified in the block."""
-        if isinstance(self.verifier, OAuthTokens):
-            async with self.verifier.keys.running():
-                yield
-        else:
-            yield
+    def of_tools(self, app: ASGIApp) -> ASGIApp:
+        """The application within `JsonBody`, to which only calls of tools come whose scopes the token has."""
+        return RequireScopes(app, self.scopes, self.metadata) if self.scopes.of_tools else app
+
+    def verifying(self) -> AbstractAsyncContextManager[None]:
+        """A block in which tokens can be verified."""
+        return self.verifier.keys.running() if isinstance(self.verifier, OAuthTokens) else nullcontext()
 
 
 def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = None) -> Access:
@@ -153,12 +234,9 @@ def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = Non
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can connect to `host`."""
-    if host == "localhost":
-        return True
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost"
 
 
 def read_token(path: Path) -> str:
@@ -170,5 +248,5 @@ def read_token(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        reason = getattr(error, "strerror", "it is not text")
         raise ConfigurationError(f"Cannot read the token from {path}: {reason}.") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,14 +31,11 @@ class Admission:
         self._waiting = 0
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[Callable[[QuestionHandler], QuestionHandler]]:
-        """Wait until one of the `running` calls has ended, and count as one for the block.
+    async def place(self, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
+        """Count as one of the `running` calls for the block, after waiting for one of them to end.
 
-        Yields a function that wraps the call's question handler: while a person is asked, the call does not count.
-        Otherwise clients that never answer would keep all others waiting.
-
-        Raises:
-            ToolError: too many are waiting already.
+        Yields `ask` for the call to use: while a person is asked, the call does not count. Otherwise clients that never
+        answer would keep all others waiting. Raises `ToolError` if too many wait already.
         """
         if self._places.locked() and self._waiting >= self._running * WAITING_PER_PLACE:
             raise ToolError(
@@ -50,7 +47,7 @@ class Admission:
         finally:
             self._waiting -= 1
         try:
-            yield self._without_place
+            yield ask and self._without_place(ask)
         finally:
             self._leave()
 
@@ -93,11 +90,7 @@ class RateLimit:
         self._clients: OrderedDict[str, AsyncLimiter] = OrderedDict()
 
     async def admit(self, client: str) -> None:
-        """Count one call of `client`.
-
-        Raises:
-            ToolError: it has called too often.
-        """
+        """Count one call of `client`; `ToolError` is raised if it has called too often."""
         limiter = self._clients.setdefault(client, AsyncLimiter(self._per_minute, 60))
         self._clients.move_to_end(client)
         if len(self._clients) > _CLIENTS:

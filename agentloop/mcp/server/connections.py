@@ -1,23 +1,22 @@
 """Limits on the connections of an HTTP server, so that nobody can take all of its descriptors.
 
-uvicorn bounds neither how many connections are open nor how long one may wait before its first request.
-`GuardedProtocol` wraps its protocol: a connection without a request is closed after `REQUEST_TIMEOUT`, after its first
-request after `KEEP_ALIVE`, and the oldest of these is closed when there are too many. A connection whose peer does not
-read is closed after `READ_TIMEOUT`.
+uvicorn bounds neither how many connections are open nor how long one may wait before its first request, so
+`GuardedProtocol` wraps its protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from agentloop.mcp.server.proxies import Proxies
+from agentloop import ConfigurationError
 
 MAX_CONNECTIONS = 4_000
 """Open connections. Fewer if the process may open fewer descriptors."""
@@ -46,6 +45,29 @@ def max_connections() -> int:
     return MAX_CONNECTIONS if descriptors < 0 else min(MAX_CONNECTIONS, descriptors * 3 // 4)
 
 
+class Proxies:
+    """The reverse proxies whose `X-Forwarded-For` is trusted, by address or network (`10.0.0.0/8`).
+
+    Raises:
+        ConfigurationError: one of them is not an address or network.
+    """
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        self.trusted = list(trusted)
+        try:
+            self._networks = [ipaddress.ip_network(each) for each in trusted]
+        except ValueError as error:
+            raise ConfigurationError(f"--trusted-proxy: {error}. Give an IP address or a network.") from None
+
+    def may_speak_for_many(self, address: str) -> bool:
+        """Whether many clients may share the address: it is a trusted proxy's, or loopback."""
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return ip.is_loopback or any(ip in network for network in self._networks)
+
+
 class Connections:
     """The open connections and the requests under way on them.
 
@@ -53,18 +75,7 @@ class Connections:
     loopback and trusted `proxies` all of them.
     """
 
-    def __init__(
-        self,
-        limit: int,
-        proxies: Proxies,
-        *,
-        request_timeout: float = REQUEST_TIMEOUT,
-        keep_alive: float = KEEP_ALIVE,
-        read_timeout: float = READ_TIMEOUT,
-    ) -> None:
-        self.request_timeout = request_timeout
-        self.keep_alive = keep_alive
-        self.read_timeout = read_timeout
+    def __init__(self, limit: int, proxies: Proxies) -> None:
         self._limit = limit
         self._proxies = proxies
         self._open: dict[Peer, GuardedProtocol] = {}
@@ -80,9 +91,9 @@ class Connections:
     def opened(self, connection: GuardedProtocol) -> bool:
         """Count a new connection; if there are too many, close the oldest without a request. Whether it may stay."""
         address = connection.peer[0]
-        has_room = len(self._open) < self._limit or self._close_one(lambda _peer: True)
+        has_room = len(self._open) < self._limit or self._close_one()
         if has_room and self._addresses[address] >= self._share(address, self._limit):
-            has_room = self._close_one(lambda peer: peer[0] == address)
+            has_room = self._close_one(address)
         if has_room:
             self._open[connection.peer] = connection
             self._addresses[address] += 1
@@ -111,19 +122,20 @@ class Connections:
 
     def close_waiting(self) -> None:
         """Close every connection that has no request."""
-        while self._close_one(lambda _peer: True):
+        while self._close_one():
             pass
 
     def _share(self, address: str, limit: int) -> int:
         return limit if self._proxies.may_speak_for_many(address) else limit // 2
 
-    def _close_one(self, which: Callable[[Peer], bool]) -> bool:
-        oldest = next((each for each in self._open.values() if each.is_waiting and which(each.peer)), None)
-        if oldest is None:
-            return False
-        oldest.abort()
-        self.closed(oldest)
-        return True
+    def _close_one(self, address: str | None = None) -> bool:
+        """Close the oldest connection without a request, of that address if given. Whether there was one."""
+        for each in self._open.values():
+            if each.is_waiting and address in (None, each.peer[0]):
+                each.abort()
+                self.closed(each)
+                return True
+        return False
 
     def on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """The event loop's exception handler. asyncio reports each failure to accept a connection, in a busy loop."""
@@ -150,7 +162,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._inner = inner
         self._connections = connections
         self._requests = 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
         self._is_stalled = False
         self._has_served = False
@@ -207,11 +219,9 @@ class GuardedProtocol(asyncio.Protocol):
         self._transport.abort()
 
     def _set_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if self._timer is not None:
+            self._timer.cancel()
         if self._is_open and (self._is_stalled or self.is_waiting):
-            limits = self._connections
-            waiting = limits.keep_alive if self._has_served else limits.request_timeout
-            seconds = limits.read_timeout if self._is_stalled else waiting
-            self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)
+            waiting = KEEP_ALIVE if self._has_served else REQUEST_TIMEOUT
+            seconds = READ_TIMEOUT if self._is_stalled else waiting
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.abort)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,8 @@ from typing import Any
 
 import httpx2
 import jwt
+
+from agentloop.dispatch import cancel_and_wait
 
 FRESH = 300.0
 """Seconds after which keys are fetched again, while the cached ones are used."""
@@ -35,65 +38,48 @@ class KeySet:
     """The keys at a URL, by id. A known key is returned at once, even while the authorization server hangs.
 
     At most one fetch is under way, and one begins at most every `INTERVAL` seconds; lookups of unknown keys wait for
-    it. Use it inside the block of `running`, which owns its task.
+    it. Use it inside the block of `running`, which ends the last fetch.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._keys: Mapping[str, jwt.PyJWK] = {}
-        self._fetched = 0.0
-        self._attempted: float | None = None
+        self._fetched = self._attempted = -math.inf
         self._fetching: asyncio.Task[None] | None = None
-        self._tasks: asyncio.TaskGroup | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            try:
-                yield
-            finally:
-                self._tasks = None
-                if self._fetching is not None:
-                    self._fetching.cancel()
+        try:
+            yield
+        finally:
+            if self._fetching is not None:
+                await cancel_and_wait([self._fetching])
 
     async def key(self, name: str) -> jwt.PyJWK | None:
         """The key with that id, or None: there is none, or the keys cannot be fetched."""
-        age = time.monotonic() - self._fetched
-        if name not in self._keys or age > KEPT:
-            fetching = self._fetch()
-            if fetching is not None:
-                await asyncio.wait({fetching})
-        elif age > FRESH:
+        if name not in self._keys or self._age > FRESH:
             self._fetch()
-        is_kept = time.monotonic() - self._fetched <= KEPT
-        return self._keys.get(name) if is_kept else None
+            if self._fetching is not None and (name not in self._keys or self._age > KEPT):
+                await asyncio.wait({self._fetching})
+        return self._keys.get(name) if self._age <= KEPT else None
 
-    def _fetch(self) -> asyncio.Task[None] | None:
-        """The fetch that is under way, or a new one unless the last one was just now."""
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._fetched
+
+    def _fetch(self) -> None:
+        """Begin a fetch, unless one is under way or the last one began just now."""
         now = time.monotonic()
-        if self._fetching is not None and not self._fetching.done():
-            return self._fetching
-        if self._tasks is None or (self._attempted is not None and now < self._attempted + INTERVAL):
-            return None
-        self._attempted = now
-        self._fetching = self._tasks.create_task(self._fetch_now())
-        return self._fetching
+        if (self._fetching is None or self._fetching.done()) and now >= self._attempted + INTERVAL:
+            self._attempted = now
+            self._fetching = asyncio.create_task(self._fetch_now())
 
     async def _fetch_now(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
                 document = json.loads(await _body(self._url))
             keys = jwt.PyJWKSet.from_dict(document).keys
-        except (
-            OSError,
-            httpx2.HTTPError,
-            ValueError,
-            RecursionError,
-            AttributeError,
-            TypeError,
-            jwt.PyJWTError,
-        ) as error:
+        except Exception as error:  # noqa: BLE001 - a key set that is none raises all kinds
             _log.warning("The keys of the authorization server cannot be fetched: %s: %s", type(error).__name__, error)
             return
         self._keys = {key.key_id: key for key in keys if key.key_id and key.public_key_use in ("sig", None)}

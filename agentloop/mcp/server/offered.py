@@ -10,19 +10,16 @@ from mcp.shared.exceptions import MCPError
 
 from agentloop import ConfigurationError
 from agentloop.mcp.server import timeline_app
+from agentloop.mcp.server.calls import Context
 from agentloop.mcp.server.prompts import Prompt, completion
-from agentloop.mcp.server.publication import Context, Publication
+from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.resources import Resource
 
 Page = types.PaginatedRequestParams | None
 
 
 class Offered:
-    """The prompts and resources that a server publishes, beside the page of the timeline.
-
-    Raises:
-        ConfigurationError: a name or a URI is defined twice.
-    """
+    """The prompts and resources that a server publishes, beside the page of the timeline. Names and URIs are unique."""
 
     def __init__(self, publication: Publication, prompts: Sequence[Prompt], resources: Sequence[Resource]) -> None:
         self._admit = publication.admit_read
@@ -46,8 +43,9 @@ class Offered:
 
     async def list_resources(self, context: Context, _page: Page) -> types.ListResourcesResult:
         await self._admit(context)
-        own = [each for each in self._resources.values() if not each.variables]
-        listed = [types.Resource(uri=each.uri, **each.about()) for each in own]
+        listed = [
+            types.Resource(uri=each.uri, **each.about()) for each in self._resources.values() if not each.variables
+        ]
         return types.ListResourcesResult(resources=[*listed, timeline_app.listed_page()])
 
     async def list_templates(self, context: Context, _page: Page) -> types.ListResourceTemplatesResult:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentloop import Agent, ConfigurationError, Tool, logs
+from agentloop.loading import load_attribute
 from agentloop.mcp.server import serving
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.resources import Resource
@@ -22,8 +23,6 @@ PATHS = {"http": "/mcp", "sse": "/sse"}
 """The default path of the URL for a transport."""
 WAITING = "waiting for an MCP client on stdin; Ctrl-C ends it"
 PORTS = range(65_536)
-SEVERAL = "agents"
-"""The name of a server that publishes more than one agent, unless it is given another."""
 
 
 def serve(
@@ -76,27 +75,31 @@ def serve(
         ConfigurationError: nothing is published, a name is published twice, or anybody could call the agents.
         OSError: the address cannot be listened on.
     """
-    items = list(_flat(published))
+    items = _flat(published)
     if not items and lifespan is None:
         raise ConfigurationError("serve: there is nothing to publish. Give agents or tools, or a lifespan.")
-    agents = [each for each in items if isinstance(each, Agent)]
     if respond_within is not None and durable is None:
         raise ConfigurationError("serve: respond_within needs durable: the run has to be stored.")
     if transport == "stdio" and (token or oauth):
         raise ConfigurationError(
             'serve: token and oauth are for transport="http": stdio serves the program that starts it.'
         )
-    at = (host, port, path, token, oauth, tuple(allow_hosts))
-    address = None if transport == "stdio" else _address(transport, *at)
+    address = None
+    if transport != "stdio":
+        from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
+
+        access = access_for(host, token=token, oauth=oauth)
+        address = _address(transport, path, host=host, port=port, names=tuple(allow_hosts), access=access)
+    agents = [each for each in items if isinstance(each, Agent)]
+    store = None if durable is None else Durable(durable, agents, respond_within)
     logs.configure()
     try:
         asyncio.run(
             serving.serve(
-                [each for each in items if isinstance(each, Tool)],
-                agents,
+                items,
                 info=ServerInfo(name or default_name([each.name for each in items]), title, version, instructions),
                 address=address,
-                durable=None if durable is None else Durable(durable, agents, respond_within),
+                durable=store,
                 announce=lambda url: _say(WAITING if address is None else f"listening at {url}"),
                 lifespan=lifespan,
                 prompts=prompts,
@@ -109,41 +112,48 @@ def serve(
 
 def default_name(published: Sequence[str]) -> str:
     """What a server is called that publishes agents and tools of these names."""
-    return published[0] if len(published) == 1 else SEVERAL
+    return published[0] if len(published) == 1 else "agents"
 
 
-def _flat(published: Iterable[Agent | Tool | Sequence[Agent | Tool]]) -> Iterable[Agent | Tool]:
+def _flat(published: Iterable[Agent | Tool | Sequence[Agent | Tool]]) -> list[Agent | Tool]:
+    items: list[Any] = []
     for each in published:
-        if isinstance(each, Agent | Tool):
-            yield each
-        elif isinstance(each, list | tuple):
-            yield from _flat(each)
-        else:
+        items += _flat(each) if isinstance(each, list | tuple) else [each]
+    for each in items:
+        if not isinstance(each, Agent | Tool):
             raise ConfigurationError(f"serve: an agent or a tool is needed, not {each!r}. Is the function a @tool?")
+    return items
 
 
-def _address(  # noqa: PLR0917
-    transport: Literal["http", "sse"],
-    host: str,
-    port: int,
-    path: str | None,
-    token: str | None,
-    oauth: OAuth | None,
-    names: tuple[str, ...],
-) -> Address:
+def find_published(name: str) -> list[Agent | Tool]:
+    """The agent or tool, or the list of them, at `module:attribute`. Modules may be in the current directory.
+
+    Raises:
+        ConfigurationError: there is no such module or attribute, or it is something else.
+    """
+    try:
+        value = load_attribute(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--publish {name}: {error}") from error
+    found = value if isinstance(value, list | tuple) else [value]
+    if found and all(isinstance(each, Agent | Tool) for each in found):
+        return list(found)
+    hint = " Make it a tool with @tool." if callable(value) else ""
+    kind = type(value).__name__
+    raise ConfigurationError(f"--publish {name} is of type {kind}, not an Agent, a Tool or a list of them.{hint}")
+
+
+def _address(transport: Literal["http", "sse"], path: str | None, **where: Any) -> Address:
+    from agentloop.mcp.server.web import Address  # noqa: PLC0415 - only for HTTP
+
     if transport not in PATHS:
         raise ConfigurationError(f"serve: transport is stdio, http or sse, not {transport!r}.")
-    if port not in PORTS:
-        raise ConfigurationError(f"serve: port is {port!r}: give a number from 0, for a free one, to 65535.")
+    if where["port"] not in PORTS:
+        raise ConfigurationError(f"serve: port is {where['port']!r}: give a number from 0, for a free one, to 65535.")
     path = path or PATHS[transport]
     if not path.startswith("/"):
         raise ConfigurationError(f"serve: path is {path!r}: a path begins with a slash.")
-    from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
-    from agentloop.mcp.server.web import Address  # noqa: PLC0415 - only for HTTP
-
-    kind: Literal["streamable-http", "sse"] = "streamable-http" if transport == "http" else "sse"
-    access = access_for(host, token=token, oauth=oauth)
-    return Address(kind, host=host, port=port, path=path, names=names, access=access)
+    return Address("streamable-http" if transport == "http" else "sse", path=path, **where)
 
 
 def _say(text: str) -> None:

@@ -7,20 +7,24 @@ function cannot be cancelled.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import anyio
 from mcp import types
-from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import X_MCP_HEADER_KEY
+from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, ImageContent, TextContent
+from mcp.types import TextResourceContents as TextResource
 from starlette.requests import Request
 
 from agentloop import (
@@ -42,27 +46,26 @@ from agentloop import (
     logs,
 )
 from agentloop.clock_offsets import clock_now
-from agentloop.delegation_context import AGENT, CALL, CLOCK, EVENTS, STEPS, DelegationContext
+from agentloop.delegation_context import AGENT, CLOCK, EVENTS, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
-from agentloop.mcp.server.call_checks import check_size, delegation_of, key_of
-from agentloop.mcp.server.content import content_of
-from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.questions import (
-    ANYBODY,
-    OpenQuestions,
-    QuestionClient,
-    RunningCall,
-    RunningCalls,
-    asks_client,
-    calls_again,
+from agentloop.mcp.server.calls import (
+    Call,
+    Context,
+    check_size,
     client_of,
+    delegation_of,
+    extensions_of,
+    key_of,
+    owner_of,
 )
-from agentloop.mcp.server.reports import CallReport, Channel, EventBatcher, reporting
+from agentloop.mcp.server.questions import OpenQuestions, RunningCall, RunningCalls, asks_client
+from agentloop.mcp.server.reports import CallReport, Channel, reporting
 from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
+from agentloop.messages import Block
 from agentloop.rate_limiter import RateLimiter
 
 MAX_STRUCTURED = 500_000
@@ -70,26 +73,9 @@ MAX_STRUCTURED = 500_000
 
 LIMITS = Limits()
 
-Context = ServerRequestContext[Any, Any]
 Result = types.CallToolResult | types.InputRequiredResult
 _GONE = ToolOutput.error("The client has disconnected.")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An admitted call. Only `owner` has access to its run; `key` is the idempotency key, if there is one.
-
-    `is_delegated`: the caller sent a delegation context. `client` is what the client does with questions.
-    """
-
-    tool: Tool
-    arguments: Mapping[str, Any]
-    owner: str
-    key: str | None
-    delegation: DelegationContext
-    is_delegated: bool = False
-    client: QuestionClient = ANYBODY
 
 
 CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
@@ -97,17 +83,14 @@ CreateTask = Callable[[Context, Call], Awaitable[dict[str, Any] | None]]
 
 
 class DurableRunner(Protocol):
-    """Executes the calls of some tools as durable runs."""
+    """Executes the calls that it takes as durable runs."""
 
-    def is_durable(self, tool: str) -> bool: ...
+    def takes(self, call: Call) -> bool: ...
+    async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput: ...
 
-    async def run(self, call: Call, on_event: EventHandler, ask: QuestionHandler | None) -> ToolOutput:
-        """Run an agent to its end, or join the run of the same owner and key. `ask` answers its questions.
 
-        Raises:
-            ToolError: the arguments are invalid, or the key was used with others.
-        """
-        ...
+async def _no_task(_context: Context, _call: Call) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +127,15 @@ class Publication:
         self._durable_runner = durable_runner
         published = [*tools, *(create_agent_tool_async(agent) for agent in agents)]
         self._tools = {tool.name: tool for tool in published}
-        schemas = {tool.name: dict(tool.spec.input_schema) for tool in published}
-        self._in_headers = {name: schema for name, schema in schemas.items() if X_MCP_HEADER_KEY in json.dumps(schema)}
         self._admission = Admission(options.max_agents)
         self._rate = RateLimit(options.calls_per_minute)
         self._read_rate = RateLimit(options.calls_per_minute)
         self._rate_limiter = RateLimiter()
-        self._batcher = EventBatcher()
+        self.create_task: CreateTask = _no_task
         self._trace = options.trace
         if len(self._tools) < len(published):
-            names = [tool.name for tool in published]
-            twice = sorted({name for name in names if names.count(name) > 1})
+            names = Counter(tool.name for tool in published)
+            twice = sorted(name for name, count in names.items() if count > 1)
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
 
     @cached_property
@@ -163,22 +144,15 @@ class Publication:
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         await self.admit_read(context)
-        result = types.ListToolsResult(
-            tools=[
-                with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
-                for listing in self._listings
-            ]
-        )
-        if _speaks_ours(context):
-            result.meta = {CLOCK: clock_now()}
-        return result
+        tools = [
+            with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
+            for listing in self._listings
+        ]
+        meta = {CLOCK: clock_now()} if AGENT in extensions_of(context) else None
+        return types.ListToolsResult(tools=tools, _meta=meta)
 
     async def admit_read(self, context: Context) -> None:
-        """Count a request that lists or reads something.
-
-        Raises:
-            MCPError: its owner has made too many.
-        """
+        """Count a request that lists or reads something; `MCPError` is raised if its owner has made too many."""
         try:
             await self._read_rate.admit(owner_of(context))
         except ToolError as error:
@@ -186,10 +160,11 @@ class Publication:
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """The schema of a tool with arguments that are also sent as headers; None for any other name."""
-        return self._in_headers.get(name)
+        schema = dict(self._tools[name].spec.input_schema) if name in self._tools else None
+        return schema if X_MCP_HEADER_KEY in json.dumps(schema) else None
 
-    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Result:
-        """Answer `tools/call`."""
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> Any:
+        """Answer `tools/call`: with a result, the next questions of the call, or a task."""
         try:
             if params.request_state is not None:
                 await self._rate.admit(owner_of(context))
@@ -198,48 +173,27 @@ class Publication:
                 waiting.questions.answer(params.input_responses or {})
                 return await self._go_on(context, waiting)
             call = await self._admit(context, params)
+            task = await self.create_task(context, call)
         except ToolError as error:
             return result_of(ToolOutput.error(str(error)))
-        return await self._answer(context, call)
-
-    async def call_tool_or(
-        self, create_task: CreateTask, context: Context, params: types.CallToolRequestParams
-    ) -> Result | dict[str, Any]:
-        """Answer `tools/call`, with a task if `create_task` returns one."""
-        if params.request_state is not None:
-            return await self.call_tool(context, params)
-        try:
-            call = await self._admit(context, params)
-            handle = await create_task(context, call)
-        except ToolError as error:
-            return result_of(ToolOutput.error(str(error)))
-        return handle or await self._answer(context, call)
+        return task or await self._go_on(context, self._begin(context, call))
 
     async def _admit(self, context: Context, params: types.CallToolRequestParams) -> Call:
         await self._rate.admit(owner_of(context))
-        tool = self._tool(params.name)
+        if params.name not in self._tools:
+            raise ToolError(f"There is no tool named {params.name[:100]!r}. Available: {', '.join(self._tools)}.")
         arguments = exact_arguments.of_call(params.arguments, context.request)
         check_size(arguments)
         meta = context.meta or {}
-        return Call(
-            tool,
-            arguments,
-            owner_of(context),
-            key_of(meta),
-            delegation_of(meta),
-            is_delegated=CALL in meta,
-            client=client_of(context),
-        )
+        tool, owner = self._tools[params.name], owner_of(context)
+        return Call(tool, arguments, owner, key_of(meta), delegation_of(meta), client_of(context))
 
-    async def _answer(self, context: Context, call: Call) -> Result:
-        """Execute the call until it ends or, if the client calls again with answers, has a question."""
+    def _begin(self, context: Context, call: Call) -> RunningCall:
+        """Begin to execute the call. If its client calls again with answers, it waits for those between requests."""
         delegation = call.delegation
         timeline = timeline_for(context) if call.tool.spec.is_agent else None
-        # Over HTTP each call has a connection of its own.
-        batcher = self._batcher if context.request is None else EventBatcher()
-        report = CallReport(call.tool.name, _channel(context, delegation), batcher)
+        report = CallReport(call.tool.name, _channel(context, delegation))
         emit = report.on_event if timeline is None else fan_out(report.on_event, timeline.on_event)
-
         began = time.monotonic()
 
         def finish(output: ToolOutput) -> types.CallToolResult:
@@ -253,15 +207,11 @@ class Publication:
             return result
 
         running: RunningCalls = context.lifespan_context
-        if calls_again(context) and not running.is_full:
-            questions = OpenQuestions(call.client, delegation.call)
-            work = asyncio.create_task(self.run(call, emit, report.say, ask=questions.ask), name="call")
-            begun = RunningCall(call.owner, delegation, report, questions, work, finish)
-            return await self._go_on(context, running.add(begun))
-        output = _GONE
-        async with reporting(report, _channel(context, delegation)), _while_client_stays(context):
-            output = await self.run(call, emit, report.say, ask=asks_client(context, delegation.call))
-        return finish(output)
+        questions = OpenQuestions(call.client, delegation.call)
+        calls_again = call.client.is_modern and call.client.can_ask and not running.is_full
+        ask = questions.ask if calls_again else asks_client(context, delegation.call)
+        work = asyncio.create_task(self.run(call, emit, report.say, ask=ask), name="call")
+        return RunningCall(call.owner, delegation, report, questions, work, finish)
 
     async def _go_on(self, context: Context, call: RunningCall) -> Result:
         """The result of the call, or its next questions."""
@@ -289,45 +239,25 @@ class Publication:
     ) -> ToolOutput:
         """Execute an admitted call as soon as there is a place for it. `emit` receives its events."""
         delegation = call.delegation
-        circumstances = CallContext(
-            progress=progress,
-            deadline=None if delegation.seconds is None else deadline_after(delegation.seconds),
-            scope=RunScope(
-                emit=emit,
-                trace=self._trace,
-                owner=call.owner,
-                depth=delegation.depth,
-                ledger=Ledger(delegation.budget),
-                rate_limiter=self._rate_limiter,
-                inbox=inbox,
-                remote_text=delegation.text,
-            ),
+        deadline = None if delegation.seconds is None else deadline_after(delegation.seconds)
+        scope = RunScope(
+            emit=emit,
+            trace=self._trace,
+            owner=call.owner,
+            depth=delegation.depth,
+            ledger=Ledger(delegation.budget),
+            rate_limiter=self._rate_limiter,
+            inbox=inbox,
+            remote_text=delegation.text,
         )
         try:
-            async with self._place(call.tool, ask) as asking:
-                circumstances = replace(circumstances, scope=replace(circumstances.scope, ask=asking))
-                if self._durable_runner is not None and self._is_durable(call.tool):
+            async with self._admission.place(ask) if call.tool.spec.is_agent else nullcontext(ask) as asking:
+                if self._durable_runner is not None and self._durable_runner.takes(call):
                     return await self._durable_runner.run(call, emit, asking)
-                return await dispatch.call(call.tool, call.arguments, circumstances, limits)
+                context = CallContext(progress=progress, deadline=deadline, scope=replace(scope, ask=asking))
+                return await dispatch.call(call.tool, call.arguments, context, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))
-
-    def _is_durable(self, tool: Tool) -> bool:
-        return self._durable_runner is not None and self._durable_runner.is_durable(tool.name)
-
-    def _tool(self, name: str) -> Tool:
-        if name not in self._tools:
-            raise ToolError(f"There is no tool named {name[:100]!r}. Available: {', '.join(self._tools)}.")
-        return self._tools[name]
-
-    @asynccontextmanager
-    async def _place(self, tool: Tool, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
-        """Wait for a place for an agent. Yields the handler that gives it up while it asks."""
-        if tool.spec.is_agent:
-            async with self._admission.place() as without_place:
-                yield ask and without_place(ask)
-        else:
-            yield ask
 
 
 def _published(tool: Tool) -> ToolSpec:
@@ -335,17 +265,6 @@ def _published(tool: Tool) -> ToolSpec:
     if tool.is_trusted:
         return tool.spec
     return replace(tool.spec, read_only=None, destructive=None, idempotent=None, open_world=None)
-
-
-def _speaks_ours(context: Context) -> bool:
-    """Whether the client declares the extension of `agentloop.delegation_context`."""
-    capabilities = context.session.client_capabilities
-    return AGENT in ((capabilities.extensions if capabilities else None) or {})
-
-
-def owner_of(context: Context) -> str:
-    """The owner of the request: see `owners`."""
-    return owner_of_request(context.request)
 
 
 @asynccontextmanager
@@ -387,3 +306,31 @@ def result_of(output: ToolOutput) -> types.CallToolResult:
         structured_content=output.structured,
         is_error=output.is_error,
     )
+
+
+def content_of(output: ToolOutput) -> list[ContentBlock]:
+    """The content, texts that follow each other as one. Images and documents are what they are; others are named."""
+    content: list[ContentBlock] = []
+    for is_other, blocks in itertools.groupby(output.content, key=_is_sendable):
+        if is_other:
+            content += [_content(number, block) for number, block in enumerate(blocks, len(content) + 1)]
+        else:
+            content.append(TextContent(text=ToolOutput(tuple(blocks)).text))
+    return content or [TextContent(text="")]
+
+
+def _is_sendable(block: Block) -> bool:
+    source = block.get("source")
+    kind = source.get("type") if isinstance(source, dict) else None
+    return (block.get("type"), kind) in {("image", "base64"), ("document", "base64"), ("document", "text")}
+
+
+def _content(number: int, block: Block) -> ContentBlock:
+    source: dict[str, Any] = block["source"]
+    data, media_type = source["data"], source["media_type"]
+    if block["type"] == "image":
+        return ImageContent(data=data, mime_type=media_type)
+    uri = f"attachment:///{number}/{quote(block.get('title') or 'document', safe='')}"
+    if source["type"] == "text":
+        return EmbeddedResource(resource=TextResource(uri=uri, mime_type=media_type, text=data))
+    return EmbeddedResource(resource=BlobResourceContents(uri=uri, mime_type=media_type, blob=data))

@@ -13,8 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-
 from agentloop.delegation_context import EVENTS_SENT, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, RunFinished, RunStarted, Spent
@@ -34,9 +32,6 @@ MAX_MESSAGE = 200_000
 MAX_REST = 5 * MAX_MESSAGE
 """Characters of the events that are sent with the result."""
 
-Progress = Callable[[float, float | None, str | None], Awaitable[None]]
-Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -46,8 +41,8 @@ class Channel:
     `text` for text deltas among them.
     """
 
-    progress: Progress
-    notify: Notify
+    progress: Callable[[float, float | None, str | None], Awaitable[None]]
+    notify: Callable[[str, dict[str, Any]], Awaitable[None]]
     call: str = ""
     events: bool = False
     text: bool = False
@@ -57,7 +52,7 @@ class CallHistory:
     """The events and the usage that one call has reported so far, with `text` also text deltas."""
 
     def __init__(self, *, text: bool = False) -> None:
-        self._outgoing = EventSender(text=text)
+        self._sender = EventSender(text=text)
         self._events: list[str] = []
         self.usage = Usage()
 
@@ -69,7 +64,7 @@ class CallHistory:
     def add(self, event: Event) -> None:
         if isinstance(event, Spent):
             self.usage = self.usage.plus(event.model, event.usage)
-        text = self._outgoing.add(event)
+        text = self._sender.add(event)
         if text is not None:
             self._events.append(text)
 
@@ -79,77 +74,46 @@ class CallHistory:
         while end < self.count and (size == 0 or size + len(self._events[end]) <= limit):
             size += len(self._events[end])
             end += 1
-        return self._outgoing.message(first, self._events[first:end]), end
+        return self._sender.message(first, self._events[first:end]), end
 
 
-class EventBatcher:
-    """Sends the events of all calls that share a connection, those of several calls in one notification."""
+class StatusLine:
+    """The last line about a run, for clients that poll it: a step, or the latest sentence of the agent."""
 
     def __init__(self) -> None:
-        self._waiting: dict[CallReport, None] = {}
-        self._lock = asyncio.Lock()
+        self.text: str | None = None
+        self._sentence = LatestSentence()
 
-    async def send(self, report: CallReport, notify: Notify) -> None:
-        """Send the events of `report` and of all others that wait, unless another call sends them first."""
-        self._waiting[report] = None
-        async with self._lock:
-            if report not in self._waiting:
-                return
-            await asyncio.sleep(LINGER)
-            report.is_sending = True
-            try:
-                await notify(EVENTS_SENT, {"messages": self._take()})
-            finally:
-                report.is_sending = False
+    def say(self, line: str) -> None:
+        self.text = line
 
-    def forget(self, report: CallReport) -> None:
-        self._waiting.pop(report, None)
-
-    def _take(self) -> list[dict[str, Any]]:
-        taken: list[dict[str, Any]] = []
-        while self._waiting and sum(len(each["events"]) for each in taken) < MAX_MESSAGE:
-            report = next(iter(self._waiting))
-            del self._waiting[report]
-            taken.append(report.next_message())
-        return taken
+    def on_event(self, event: Event) -> None:
+        self.text = self._sentence.on_event(event) or describe(event) or self.text
 
 
 @asynccontextmanager
-async def reporting(
-    call: CallReport | str, channel: Channel, batcher: EventBatcher | None = None
-) -> AsyncIterator[CallReport]:
-    """Send through `channel` what the block reports. A client that cannot be reached is ignored.
-
-    `call` is the report that goes on, or the name of the tool for a new one. Calls that share a connection share the
-    `batcher`.
-    """
-    report = CallReport(call, channel, batcher or EventBatcher()) if isinstance(call, str) else call
+async def reporting(report: CallReport, channel: Channel) -> AsyncIterator[None]:
+    """Send through `channel` what the report receives in the block. A client that cannot be reached is ignored."""
     report.resume(channel)
     sending = asyncio.create_task(report.send_all(), name="report")
     try:
-        yield report
-        if report.end():
-            await asyncio.wait({sending}, timeout=FLUSH)
+        yield
+        report.end()
+        await asyncio.wait({sending}, timeout=FLUSH)
     finally:
-        report.close()
-        with anyio.CancelScope(shield=True):
-            if report.is_sending:
-                await asyncio.wait({sending}, timeout=FLUSH)
-            await cancel_and_wait([sending])
+        await cancel_and_wait([sending])
 
 
 class CallReport:
     """Collects the events and lines of one call until `send_all` sends them.
 
-    `rest` is the message with the events that were not sent before the end; the caller receives it with the result.
-    While it `is_sending`, the message may have events of other calls, so that it must not be interrupted. If it
-    `is_paused` at the end of the request, the next request of the call goes on where it ended.
+    `rest` is the message with the events that were not sent before the end; the caller receives it with the result. If
+    the report `is_paused` at the end of a request, the next request of the call goes on where it ended.
     """
 
-    def __init__(self, name: str, channel: Channel, batcher: EventBatcher) -> None:
+    def __init__(self, name: str, channel: Channel) -> None:
         self._name = name
         self._channel = channel
-        self._batcher = batcher
         self._history = CallHistory(text=channel.text)
         self._text = TextJoiner(self._add)
         self._sentence = LatestSentence()
@@ -160,15 +124,9 @@ class CallReport:
         self._lines_sent = 0
         self._usage_sent = self._history.usage
         self._changed = asyncio.Event()
-        self._is_ended = False
+        self._ended = asyncio.Event()
         self.rest: dict[str, Any] | None = None
-        self.is_sending = False
         self.is_paused = False
-
-    def resume(self, channel: Channel) -> None:
-        """Send what is reported through `channel`, from now on."""
-        self._channel = channel
-        self._is_ended = self.is_paused = False
 
     @property
     def event_count(self) -> int:
@@ -191,60 +149,59 @@ class CallReport:
         self._lines.append(clip(message, LINE))
         self._changed.set()
 
-    def end(self) -> bool:
-        """The call has its result. Whether `send_all` has something left to send, after which it returns."""
-        self._text.flush()
-        self._is_ended = True
-        self._changed.set()
-        self.close()
-        if self._channel.events and self._has_news and not self.is_paused:
-            self.rest = self.next_message(MAX_REST)
-        return bool(self._lines) or self._has_news
+    def resume(self, channel: Channel) -> None:
+        """Send through `channel` from now on."""
+        self._channel = channel
+        self.is_paused = False
+        self._ended.clear()
 
-    def close(self) -> None:
-        """Let no other call send events of this one any more."""
-        self._batcher.forget(self)
+    def end(self) -> None:
+        """Let `send_all` return when it has sent what is left."""
+        self._text.flush()
+        if self._has_events and not self.is_paused:
+            self.rest = self._next_message(MAX_REST)
+        self._ended.set()
+        self._changed.set()
 
     async def send_all(self) -> None:
         now = asyncio.get_running_loop().time
         silent_since = now()
-        while not self._is_ended or self._lines or self._has_news:
-            # Not `wait_for`, which before Python 3.12 may swallow a cancellation.
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(silent_since + HEARTBEAT):
-                    await self._changed.wait()
+        while not self._ended.is_set() or self._lines or self._has_news:
+            await _wait(self._changed, silent_since + HEARTBEAT)
             self._changed.clear()
             if now() >= silent_since + HEARTBEAT:
                 self.say(f"{self._name}: still working")
-            sent = self._events_sent + self._lines_sent
-            await self._send()
-            if self._events_sent + self._lines_sent > sent:  # no client takes usage for progress
+            if self._has_events:
+                await _wait(self._ended, now() + LINGER)
+            if self._lines or self._has_events:  # no client takes usage for progress
                 silent_since = now()
+            await self._send()
             if self._has_news:
                 self._changed.set()
 
     @property
+    def _has_events(self) -> bool:
+        return bool(self._channel.call) and self._channel.events and self._events_sent < self._history.count
+
+    @property
     def _has_news(self) -> bool:
         """Whether the caller has not been sent all usage and events that it asked for."""
-        if not self._channel.call:
-            return False
-        has_events = self._channel.events and self._events_sent < self._history.count
-        return has_events or self._usage_sent is not self._history.usage
+        has_usage = bool(self._channel.call) and self._usage_sent is not self._history.usage
+        return has_usage or self._has_events
 
     async def _send(self) -> None:
         """Send all lines, and one message. A client that is gone, or takes no notifications, misses only that."""
-        with suppress(Exception):
-            if self._has_news and self._channel.events:
-                await self._batcher.send(self, self._channel.notify)
-            elif self._has_news:
-                await self._channel.notify(SPENT, self.next_message())
+        if self._has_news:
+            message = self._next_message()
+            method, params = (EVENTS_SENT, {"messages": [message]}) if self._channel.events else (SPENT, message)
+            with suppress(Exception):
+                await self._channel.notify(method, params)
         while self._lines:
             self._lines_sent += 1
             with suppress(Exception):
-                await self._channel.progress(self._lines_sent, None, self._lines[0])
-            del self._lines[0]
+                await self._channel.progress(self._lines_sent, None, self._lines.pop(0))
 
-    def next_message(self, limit: int = MAX_MESSAGE) -> dict[str, Any]:
+    def _next_message(self, limit: int = MAX_MESSAGE) -> dict[str, Any]:
         """The message about what has not been sent: events of `limit` characters, and usage if it has changed."""
         usage = self._history.usage
         message: dict[str, Any] = {"id": self._channel.call}
@@ -263,3 +220,11 @@ class CallReport:
         if event.run != self._called:
             return self._narrator.describe(event)
         return None if isinstance(event, RunStarted | RunFinished) else describe(event)
+
+
+async def _wait(event: asyncio.Event, until: float) -> None:
+    """Wait for the event, but not beyond that time of the event loop."""
+    # Not `wait_for`, which before Python 3.12 may swallow a cancellation.
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(until):
+            await event.wait()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,8 +26,7 @@ ALWAYS = {"/health", "/ready"}
 class RequestLimit:
     """Answers 503 to requests beyond the limits of `connections`.
 
-    A response that is sent before a large body has been read closes the connection, because uvicorn would read the rest
-    of the body.
+    Errors close the connection: the body of a refused request may not have been read, and uvicorn would read the rest.
     """
 
     def __init__(self, app: ASGIApp, connections: Connections) -> None:
@@ -39,45 +37,25 @@ class RequestLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive, send)
+
+        async def close_after_errors(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:  # noqa: PLR2004
+                message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+            await send(message)
+
         peer = scope.get("client") or ("", 0)
         with self._connections.request((peer[0], peer[1])) as has_room:
-            app = self._app if has_room or scope["path"] in ALWAYS else _busy
-            await app(scope, body.receive, body.send)
+            app = self._app if has_room or scope["path"] in ALWAYS else _BUSY
+            await app(scope, receive, close_after_errors)
 
 
-class _Body:
-    """The body of one request, as far as it has been read."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "")
-        self._is_large = int(length) > MAX_BODY if length.isdecimal() else "transfer-encoding" in headers
-        self._receive = receive
-        self._send = send
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if not message.get("more_body", False):
-            self._is_large = False
-        return message
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and self._is_large:
-            message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
-        await self._send(message)
-
-
-async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
-    headers = {"retry-after": "1", "connection": "close"}
-    await Response("Too many requests are under way.", status_code=503, headers=headers)(scope, receive, send)
+_BUSY = Response("Too many requests are under way.", status_code=503, headers={"retry-after": "1"})
 
 
 class JsonBody:
-    """Reads the body of a POST request, keeps it in `scope[BODY]`, and passes on only JSON that `check` accepts.
+    """Reads the body of a POST request, keeps it in `scope[BODY]`, and passes on only what `check` accepts.
 
-    Answers 413 to a body of more than `MAX_BODY` bytes, 408 to one that takes longer than `BODY_TIMEOUT` seconds, and
-    400 to one that `check` raises ValueError for.
+    Answers 413 to a body that is too large, 408 to one that takes too long, 400 if `check` raises ValueError.
     """
 
     def __init__(self, app: ASGIApp, check: Callable[[bytes], object] = check_json) -> None:
@@ -98,8 +76,7 @@ class JsonBody:
         except _TooLarge:
             await Response("Request body too large", status_code=413)(scope, receive, send)
         except TimeoutError:
-            response = Response("The request body took too long.", status_code=408, headers={"connection": "close"})
-            await response(scope, receive, send)
+            await Response("The request body took too long.", status_code=408)(scope, receive, send)
         except ValueError as error:
             problem = refusal(body, str(error)).model_dump(mode="json", exclude_unset=True)
             await JSONResponse(problem, status_code=400)(scope, receive, send)
@@ -113,22 +90,17 @@ class _TooLarge(Exception):
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:
-    length = Headers(scope=scope).get("content-length", "")
-    if length.isdecimal() and int(length) > MAX_DISCARDED:
-        raise _TooLarge
     body = bytearray()
     received = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientDisconnect
-        piece = message.get("body", b"")
+    async for piece in Request(scope, receive).stream():
         received += len(piece)
-        body += piece if received <= MAX_BODY else b""
-        if received > MAX_DISCARDED or (received > MAX_BODY and not message.get("more_body", False)):
+        if received > MAX_DISCARDED:
             raise _TooLarge
-        if not message.get("more_body", False):
-            return bytes(body)
+        if received <= MAX_BODY:
+            body += piece
+    if received > MAX_BODY:
+        raise _TooLarge
+    return bytes(body)
 
 
 def _first(message: Message, receive: Receive) -> Receive:

@@ -6,6 +6,7 @@ import base64
 import mimetypes
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,13 +17,12 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 from agentloop import ConfigurationError
-from agentloop.mcp.server.user_code import called
+from agentloop.mcp.server.prompts import called
 
 MAX_BYTES = 5_000_000
 """Of one resource."""
 MAX_FILES = 1000
 """Files in one folder."""
-TEXT, BINARY = "text/plain", "application/octet-stream"
 
 Contents = types.TextResourceContents | types.BlobResourceContents
 
@@ -106,11 +106,13 @@ class Resource:
             raise MCPError(types.INTERNAL_ERROR, f"{self.uri} is neither text nor bytes.")
         if len(content) > MAX_BYTES:
             raise MCPError(types.INTERNAL_ERROR, f"{self.uri} is larger than {MAX_BYTES:,} bytes.")
-        text = content if isinstance(content, str) else _text_of(content)
-        if text is not None:
-            return types.TextResourceContents(uri=uri, mime_type=self._mime() or TEXT, text=text)
-        blob = base64.b64encode(content if isinstance(content, bytes) else b"").decode()
-        return types.BlobResourceContents(uri=uri, mime_type=self._mime() or BINARY, blob=blob)
+        if isinstance(content, bytes) and b"\0" not in content:
+            with suppress(UnicodeDecodeError):
+                content = content.decode()
+        if isinstance(content, str):
+            return types.TextResourceContents(uri=uri, mime_type=self._mime() or "text/plain", text=content)
+        blob = base64.b64encode(content).decode()
+        return types.BlobResourceContents(uri=uri, mime_type=self._mime() or "application/octet-stream", blob=blob)
 
     def _mime(self) -> str | None:
         named = self.content.name if isinstance(self.content, Path) else self.uri.rpartition("/")[2]
@@ -122,13 +124,6 @@ def _bytes_of(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def _text_of(content: bytes) -> str | None:
-    try:
-        return None if b"\0" in content else content.decode()
-    except UnicodeDecodeError:
-        return None
-
-
 def resources_of_folder(folder: Path, name: str) -> list[Resource]:
     """The files below a folder, as `resource://NAME/PATH`. Hidden files and links that lead elsewhere are left out.
 
@@ -136,14 +131,12 @@ def resources_of_folder(folder: Path, name: str) -> list[Resource]:
         ConfigurationError: there are more than `MAX_FILES`.
     """
     root = folder.resolve()
-    found = [
-        path
+    found = {
+        path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and path.resolve().is_relative_to(root)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    if len(found) > MAX_FILES:
+        if path.is_file() and path.resolve().is_relative_to(root)
+    }
+    places = {place: path for place, path in found.items() if not re.search(r"(^|/)\.", place)}
+    if len(places) > MAX_FILES:
         raise ConfigurationError(f"{folder}: more than {MAX_FILES:,} files.")
-    paths = [(path, path.relative_to(folder).as_posix()) for path in found]
-    return [Resource(f"resource://{quote(name)}/{quote(place)}", path, name=place) for path, place in paths]
+    return [Resource(f"resource://{quote(name)}/{quote(place)}", path, name=place) for place, path in places.items()]

@@ -9,35 +9,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.delegation_context import AGENT, KEEPS_RUNS, WITHDRAW
-from agentloop.imports import lazy
 from agentloop.loading import stdout_on_stderr
-from agentloop.mcp.server.get_run import get_run_tool
-from agentloop.mcp.server.memory_runs import MemoryRuns
 from agentloop.mcp.server.offered import Offered
 from agentloop.mcp.server.prompts import Prompt
 from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
-from agentloop.mcp.server.questions import RunningCalls, WithdrawParams, sealed_state, withdraw
+from agentloop.mcp.server.questions import WithdrawParams, running_calls, sealed_state, withdraw
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
-from agentloop.mcp.server.tasks import Tasks
+from agentloop.mcp.server.tasks import MemoryRuns, Tasks
 from agentloop.mcp.server.timeline_app import EXTENSIONS
 from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
     from agentloop.durable.sharing import Sharing
-    from agentloop.mcp.server import web
     from agentloop.mcp.server.durable_calls import DurableCalls
     from agentloop.mcp.server.web import Address
-else:
-    web = lazy("agentloop.mcp.server.web")
-
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Sequence[Agent | Tool] | None]]
 """Makes a block that is entered before serving and left at the end. What it yields is published too."""
@@ -73,11 +66,7 @@ def build_server(
     prompts: Sequence[Prompt] = (),
     resources: Sequence[Resource] = (),
 ) -> Server[Any]:
-    """An MCP server for any transport. It speaks all revisions the SDK knows.
-
-    Raises:
-        ConfigurationError: a prompt or a resource is defined twice.
-    """
+    """An MCP server for any transport. It speaks all revisions the SDK knows."""
     server: Server[Any] = Server(
         info.name,
         title=info.title,
@@ -87,7 +76,7 @@ def build_server(
         get_tool_input_schema=publication.input_schema,
         on_list_tools=publication.list_tools,
         on_call_tool=publication.call_tool,
-        lifespan=RunningCalls.lifespan,
+        lifespan=running_calls,
         **Offered(publication, prompts, resources).handlers(),
     )
     server.extensions.update(EXTENSIONS)
@@ -97,8 +86,7 @@ def build_server(
 
 
 async def serve(
-    tools: Sequence[Tool],
-    agents: Sequence[Agent] = (),
+    published: Sequence[Agent | Tool],
     *,
     info: ServerInfo = ServerInfo(),
     options: ServerOptions = DEFAULTS,
@@ -109,11 +97,11 @@ async def serve(
     prompts: Sequence[Prompt] = (),
     resources: Sequence[Resource] = (),
 ) -> None:
-    """Publish until the process receives SIGTERM or SIGINT or, without an `address`, stdin ends.
+    """Publish until the process receives SIGTERM or SIGINT or, on stdio, stdin ends.
 
     Without an `address` the transport is stdio. `announce` is called with the URL once the port is bound, or on stdio
     with "stdin" once signals are handled, if that is a terminal. At the end running calls are cancelled; `durable` runs
-    are continued by the next process with the same store. Runs of agents that the `lifespan` yields are durable too.
+    are continued by the next process with the same store.
 
     Raises:
         ConfigurationError: a name is published twice, or the store cannot be used.
@@ -121,28 +109,23 @@ async def serve(
     """
     async with AsyncExitStack() as stack:
         entered = await stack.enter_async_context(_entered(lifespan))
-        later = [each for each in entered if isinstance(each, Agent)]
-        if durable is not None:
-            durable = replace(durable, agents=[*durable.agents, *later])
-        all_tools = [*tools, *(each for each in entered if isinstance(each, Tool))]
-        async with _durable_calls(durable, options) as durable_runner:
-            published = [*all_tools, *(agent.as_tool() for agent in (*agents, *later))]
-            if durable is not None and durable_runner is not None and durable.respond_within is not None:
-                # "not yet" fits no output schema
-                published = [_unpromised(tool) if durable_runner.is_durable(tool.name) else tool for tool in published]
-                published.append(get_run_tool(durable.respond_within))
-            publication = Publication(published, options=options, durable_runner=durable_runner)
+        tools = [each.as_tool() if isinstance(each, Agent) else each for each in (*published, *entered)]
+        async with _durable_calls(durable, entered, options) as durable_calls:
+            tools = tools if durable_calls is None else durable_calls.published(tools)
+            publication = Publication(tools, options=options, durable_runner=durable_calls)
             server = build_server(publication, info, prompts=prompts, resources=resources)
-            stopping = (lambda: None) if durable_runner is None else durable_runner.stopping
-            if durable_runner is not None:
+            stopping = (lambda: None) if durable_calls is None else durable_calls.stopping
+            if durable_calls is not None:
                 server.extensions[AGENT] = {KEEPS_RUNS: True}
             async with MemoryRuns(publication.run) as in_memory:
-                Tasks(durable_runner or in_memory).install(server, publication)
+                Tasks(durable_calls or in_memory).install(server, publication)
                 if address is None:
                     await serve_stdio(server, announce, stopping, stack.aclose)
                 else:
+                    from agentloop.mcp.server.web import serve_web  # noqa: PLC0415 - only for HTTP
+
                     sessions = options.calls_per_minute
-                    await web.serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
+                    await serve_web(server, address, announce, stopping=stopping, sessions_per_minute=sessions)
 
 
 @asynccontextmanager
@@ -156,10 +139,6 @@ async def _entered(lifespan: Lifespan | None) -> AsyncIterator[Sequence[Agent | 
         finally:
             with stdout_on_stderr():
                 await stack.aclose()
-
-
-def _unpromised(tool: Tool) -> Tool:
-    return replace(tool, spec=replace(tool.spec, output_schema=None))
 
 
 async def work(
@@ -179,15 +158,16 @@ async def work(
     """
     stop = asyncio.Event()
     on_signals(stop.set)
-    async with _entered(lifespan) as entered:
-        agents = [*durable.agents, *(each for each in entered if isinstance(each, Agent))]
-        async with _durable_calls(replace(durable, agents=agents), options):
-            announce()
-            await stop.wait()
+    async with _entered(lifespan) as entered, _durable_calls(durable, entered, options):
+        announce()
+        await stop.wait()
 
 
 @asynccontextmanager
-async def _durable_calls(durable: Durable | None, options: ServerOptions) -> AsyncIterator[DurableCalls | None]:
+async def _durable_calls(
+    durable: Durable | None, entered: Sequence[Agent | Tool], options: ServerOptions
+) -> AsyncIterator[DurableCalls | None]:
+    """The engine for the runs of the agents, those that the lifespan yielded among them."""
     if durable is None:
         yield None
         return
@@ -200,7 +180,7 @@ async def _durable_calls(durable: Durable | None, options: ServerOptions) -> Asy
     store = Store.named(durable.store)
     if durable.sharing is not None and not store.is_shared:
         raise ConfigurationError("Only a PostgreSQL store is shared: workers and --queue options need one.")
-    async with Engine(
-        store, durable.agents, running=options.max_agents, sharing=durable.sharing, trace=options.trace
-    ) as engine:
+    agents = [*durable.agents, *(each for each in entered if isinstance(each, Agent))]
+    running, trace = options.max_agents, options.trace
+    async with Engine(store, agents, running=running, sharing=durable.sharing, trace=trace) as engine:
         yield DurableCalls(engine, durable.respond_within)

@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from anyio import BrokenResourceError
@@ -22,7 +23,7 @@ from mcp.shared.message import SessionMessage
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.json_check import check_json, refusal
-from agentloop.mcp.stdio import InvalidLine, LineWriter, WatchedStream, pipe_streams
+from agentloop.mcp.stdio import InvalidLine, WatchedStream, pipe_streams
 from agentloop.observers import export
 from agentloop.signals import on_signals
 
@@ -91,16 +92,14 @@ async def _serve(server: Server[Any], on_end: Callable[[], None]) -> None:
 @asynccontextmanager
 async def _own_streams() -> AsyncIterator[Any]:
     """Streams on stdin and stdout. A line that is not a message is answered with an error."""
+
+    async def refuse(error: InvalidLine) -> None:
+        if error.line is None:
+            _log.warning("A message of the client was refused: %s.", error)
+        await writing.send(SessionMessage(refusal(error.line or b"", str(error))))
+
     with _diverted() as (stdin, stdout):
-        writers: list[LineWriter] = []
-
-        async def refuse(error: InvalidLine) -> None:
-            if error.line is None:
-                _log.warning("A message of the client was refused: %s.", error)
-            await writers[0].send(SessionMessage(refusal(error.line or b"", str(error))))
-
         async with pipe_streams(stdin, stdout, on_invalid=refuse, check=check_json) as (reading, writing):
-            writers.append(writing)
             yield reading, writing
 
 
@@ -121,9 +120,8 @@ def _diverted() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Private copies of stdin and stdout, whose descriptors are /dev/null and stderr during the block."""
     sys.stdout.flush()
     stdin, stdout = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     try:
         with os.fdopen(os.dup(stdin), "rb") as reading, os.fdopen(os.dup(stdout), "wb") as writing:

@@ -1,28 +1,36 @@
 """The tasks extension of MCP (SEP-2663, revision 2026-07-28): a client that declares it receives a task for a run.
 
 The task id is the run's id. Only the owner of the run has access to it. A task whose run has questions has the status
-`input_required`. `tasks/update` brings the answers and, in its `_meta`, a note for the agent.
+`input_required`. `tasks/update` brings the answers and, in its `_meta`, a note for the agent. Runs are in the memory of
+this process (`MemoryRuns`) or in a store (`durable_calls`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from mcp import types
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_METHOD_HEADER, MCP_NAME_HEADER, decode_header_value
 from mcp_types.jsonrpc import HEADER_MISMATCH
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from agentloop import ToolError, ToolOutput
+from agentloop import ConfigurationError, Inbox, Limits, ToolError, ToolOutput
 from agentloop.delegation_context import EVENTS, NOTE
+from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.errors import StoreFailed
-from agentloop.mcp.server.publication import Call, Context, Publication, owner_of, result_of
+from agentloop.mcp.server.calls import Call, Context, extensions_of, owner_of
+from agentloop.mcp.server.publication import Publication, result_of
+from agentloop.mcp.server.questions import OpenQuestions
+from agentloop.mcp.server.reports import StatusLine
 from agentloop.narration import LINE, clip
 from agentloop.run_state import RunState
 
@@ -30,6 +38,14 @@ ID = "io.modelcontextprotocol/tasks"
 REVISIONS = frozenset({"2026-07-28"})
 POLL, LONGEST_POLL = 500, 5_000
 """Milliseconds that a client should wait between two requests; the interval grows with the age of the task."""
+
+
+MAX_RUNS = 256
+"""Runs in memory, those that work and those that have ended."""
+KEPT = 3600.0
+"""Seconds for which a run can be polled after its end."""
+LIMITS = Limits(tool_timeout=24 * 3600.0)
+"""For a run as a tool call. The limits of the agent end it earlier."""
 
 
 class TaskParams(types.RequestParams):
@@ -44,7 +60,11 @@ P = TypeVar("P", bound=TaskParams)
 
 
 class Runs(Protocol):
-    """Runs that clients poll: in the memory of this process, or in a store."""
+    """Runs that clients poll: in the memory of this process, or in a store. They have been found before they are used.
+
+    `start` returns when the run can be found, and raises `ToolError` if there cannot be one. `note` raises it if the
+    run takes no notes here. `events` are the usage and the events from number `first` on, as `_meta` of a result.
+    """
 
     @property
     def kept(self) -> float:
@@ -55,43 +75,102 @@ class Runs(Protocol):
         """Whether the call is a run for a client that accepts a task."""
         ...
 
-    async def start(self, call: Call) -> RunState:
-        """Start a run, or join it, and do not wait for its end. It can be found when this returns.
+    async def start(self, call: Call) -> RunState: ...
+    async def find(self, run_id: str, owner: str) -> RunState | None: ...
+    async def cancel(self, run_id: str) -> None: ...
+    def answer(self, run_id: str, responses: Mapping[str, Any]) -> None: ...
+    def note(self, run_id: str, text: str) -> None: ...
+    def events(self, run_id: str, first: int) -> dict[str, Any]: ...
 
-        Raises:
-            ToolError: the arguments are invalid, the key was used with others, or there is no room for the run.
-        """
-        ...
+
+Execute = Callable[..., Coroutine[Any, Any, ToolOutput]]
+"""Executes a call: `Publication.run`."""
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    state: RunState
+    questions: OpenQuestions
+    work: asyncio.Task[ToolOutput] | None = None
+    inbox: Inbox = field(default_factory=Inbox)
+    status: StatusLine = field(default_factory=StatusLine)
+
+    def on_end(self, work: asyncio.Task[ToolOutput]) -> None:
+        state = replace(self.state, updated=time.time())
+        if work.cancelled():
+            self.state = replace(state, status="cancelled")
+        elif (error := work.exception()) is not None:
+            self.state = replace(state, status="failed", error=f"{type(error).__name__}: {error}")
+        else:
+            self.state = replace(state, status="completed", output=work.result())
+
+
+@dataclass(slots=True)
+class MemoryRuns:
+    """Runs that live as long as the block of this, at most `most` of them, and `kept` seconds after their end.
+
+    If there are too many, the one that ended first is dropped, if possible of the owner who starts another.
+    """
+
+    execute: Execute
+    most: int = MAX_RUNS
+    kept: float = KEPT
+    _runs: dict[str, _Run] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await cancel_and_wait([run.work for run in self._runs.values() if run.work is not None])
+
+    def takes(self, call: Call) -> bool:
+        """Calls of agents, unless they are delegated: their callers receive events while they wait for the result."""
+        return call.tool.spec.is_agent and not call.delegation.call
+
+    async def start(self, call: Call) -> RunState:
+        call.tool.check(call.arguments)
+        self._make_room(call.owner)
+        now = time.time()
+        questions = OpenQuestions(call.client)
+        run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner), questions)
+        self._runs[run.state.id] = run
+        execute = self.execute(call, run.status.on_event, run.status.say, LIMITS, ask=questions.ask, inbox=run.inbox)
+        run.work = asyncio.create_task(execute, name=f"task:{call.tool.name}")
+        run.work.add_done_callback(run.on_end)
+        run.work.add_done_callback(lambda _work: self._drop_later(run.state.id))
+        return run.state
 
     async def find(self, run_id: str, owner: str) -> RunState | None:
-        """The run of that id, or None: there is none, or it is another owner's."""
-        ...
+        run = self._runs.get(run_id)
+        if run is None or run.state.owner != owner:
+            return None
+        return replace(run.state, message=run.status.text, questions=run.questions.requests)
 
     async def cancel(self, run_id: str) -> None:
-        """Stop a run that works. It may still complete."""
-        ...
+        work = self._runs[run_id].work
+        assert work is not None
+        work.cancel()
 
     def answer(self, run_id: str, responses: Mapping[str, Any]) -> None:
-        """Receive answers to questions of the run. What answers no question is ignored."""
-        ...
+        self._runs[run_id].questions.answer(responses)
 
     def note(self, run_id: str, text: str) -> None:
-        """Pass a note of the user on to a run that works.
+        self._runs[run_id].inbox.send(text)
 
-        Raises:
-            ToolError: the run takes no notes here, or not this one.
-        """
-        ...
+    def events(self, _run_id: str, _first: int) -> dict[str, Any]:
+        """None: callers that want events are answered without a task."""
+        return {}
 
-    def events(self, run_id: str, first: int) -> dict[str, Any]:
-        """The usage and the events from number `first` on, as `_meta` of a `tasks/get` result."""
-        ...
+    def _make_room(self, owner: str) -> None:
+        if len(self._runs) < self.most:
+            return
+        ended = [run.state for run in self._runs.values() if run.state.status != "working"]
+        if not ended:
+            raise ToolError("The server is full: too many agent calls are running and waiting. Try again later.")
+        del self._runs[min(ended, key=lambda state: (state.owner != owner, state.updated)).id]
 
-
-def _declares(context: Context) -> bool:
-    """Whether the client accepts tasks."""
-    capabilities = context.session.client_capabilities
-    return ID in ((capabilities.extensions if capabilities else None) or {})
+    def _drop_later(self, run_id: str) -> None:
+        asyncio.get_running_loop().call_later(self.kept, self._runs.pop, run_id, None)
 
 
 class Tasks:
@@ -101,17 +180,16 @@ class Tasks:
         self._runs = runs
 
     def install(self, server: Server[Any], publication: Publication) -> None:
-        """Declare the extension, and add the handlers of its methods and of `tools/call`."""
+        """Declare the extension, add the handlers of its methods, and let calls become tasks."""
         server.extensions[ID] = {}
-        call_tool = partial(publication.call_tool_or, self.create_task)
-        server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+        publication.create_task = self.create_task
         server.add_request_handler("tasks/get", TaskParams, self._guarded(self._get))
         server.add_request_handler("tasks/cancel", TaskParams, self._guarded(self._cancel))
         server.add_request_handler("tasks/update", UpdateParams, self._guarded(self._update))
 
     async def create_task(self, context: Context, call: Call) -> dict[str, Any] | None:
         """Start the run, or join it, and return its task; None if the client does not accept tasks."""
-        is_accepted = context.protocol_version in REVISIONS and _declares(context)
+        is_accepted = context.protocol_version in REVISIONS and ID in extensions_of(context)
         if not is_accepted or not self._runs.takes(call):
             return None
         return {"resultType": "task", **self._task(await self._runs.start(call))}
@@ -124,17 +202,14 @@ class Tasks:
             _check_name(context, params.task_id)
             try:
                 state = await self._runs.find(params.task_id, owner_of(context))
-                if state is None or self._is_expired(state):
+                is_old = state is not None and time.time() - state.updated > self._runs.kept
+                if state is None or (is_old and state.status != "working"):
                     raise MCPError(types.INVALID_PARAMS, "There is no such task, or it is no longer stored.")
                 return await answer(context, state, params)
             except StoreFailed as error:
                 raise MCPError(types.INTERNAL_ERROR, str(error)) from error
 
         return guarded
-
-    def _is_expired(self, state: RunState) -> bool:
-        age = datetime.now(UTC).timestamp() - state.updated
-        return state.status != "working" and age > self._runs.kept
 
     async def _get(self, context: Context, state: RunState, _params: TaskParams) -> dict[str, Any]:
         """The task. If the request's `_meta` has an event's number, `_meta` has the usage and the events from it on."""
@@ -153,19 +228,17 @@ class Tasks:
         if state.status == "working":
             self._runs.answer(state.id, params.input_responses)
         note = (context.meta or {}).get(NOTE)
-        if note is not None:
-            self._note(state, note)
-        return {"resultType": "complete"}
-
-    def _note(self, state: RunState, note: object) -> None:
+        if note is None:
+            return {"resultType": "complete"}
         if not isinstance(note, str):
             raise MCPError(types.INVALID_PARAMS, f"`_meta` has a {NOTE} that is not a text.")
         if state.status != "working":
             raise MCPError(types.INVALID_PARAMS, "The task has ended, so nobody reads the note.")
         try:
             self._runs.note(state.id, note)
-        except ToolError as error:
+        except (ToolError, ConfigurationError) as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
+        return {"resultType": "complete"}
 
     def _task(self, state: RunState) -> dict[str, Any]:
         task: dict[str, Any] = {
@@ -174,43 +247,37 @@ class Tasks:
             "createdAt": _time(state.created),
             "lastUpdatedAt": _time(state.updated),
             "ttlMs": round((state.updated - state.created + self._runs.kept) * 1000),
-            "pollIntervalMs": _poll(state),
+            "pollIntervalMs": max(POLL, min(round((time.time() - state.created) * 50), LONGEST_POLL)),
         }
         if state.status == "working" and state.message is not None:
             task["statusMessage"] = clip(state.message, LINE)
         if state.status == "working" and state.questions:
-            questions = state.questions.items()
-            requests = {key: each.model_dump(by_alias=True, mode="json", exclude_none=True) for key, each in questions}
+            requests = {key: _json(each) for key, each in state.questions.items()}
             task |= {"status": "input_required", "inputRequests": requests}
         if state.status == "completed":
-            task["result"] = _result(output_of(state))
+            task["result"] = {**_json(result_of(output_of(state))), "resultType": "complete"}
         if state.status == "failed":
             task["error"] = {"code": types.INTERNAL_ERROR, "message": state.error or "The run failed."}
         return task
 
 
 def _check_declared(context: Context) -> None:
-    """Check that the client declares the extension. The SDK's own check is in the module of its other server.
-
-    Raises:
-        MCPError: it does not.
-    """
-    if _declares(context):
+    """Raise `MCPError` unless the client declares the extension."""
+    if ID in extensions_of(context):
         return
     needed = types.ClientCapabilities(extensions={ID: {}})
     data = types.MissingRequiredClientCapabilityErrorData(required_capabilities=needed)
     raise MCPError(
         types.MISSING_REQUIRED_CLIENT_CAPABILITY,
         f"The client did not declare the extension {ID}.",
-        data.model_dump(by_alias=True, mode="json", exclude_none=True),
+        _json(data),
     )
 
 
 def _check_name(context: Context, task_id: str) -> None:
-    """Check the header from which routers read the id over HTTP; the SDK checks it only for standard methods.
+    """Raise `MCPError` unless the header from which routers read the id over HTTP, if there is one, is `task_id`.
 
-    Raises:
-        MCPError: the header is missing or differs from `task_id`.
+    The SDK checks it only for standard methods.
     """
     # Messages of the older SSE transport have none of these headers.
     if not isinstance(context.request, Request) or MCP_METHOD_HEADER not in context.request.headers:
@@ -228,14 +295,8 @@ def output_of(state: RunState) -> ToolOutput:
     )
 
 
-def _result(output: ToolOutput) -> Mapping[str, Any]:
-    result = result_of(output).model_dump(by_alias=True, mode="json", exclude_none=True)
-    return {**result, "resultType": "complete"}
-
-
-def _poll(state: RunState) -> int:
-    age = datetime.now(UTC).timestamp() - state.created
-    return max(POLL, min(round(age * 50), LONGEST_POLL))
+def _json(value: BaseModel) -> dict[str, Any]:
+    return value.model_dump(by_alias=True, mode="json", exclude_none=True)
 
 
 def _time(seconds: float) -> str:

@@ -12,9 +12,9 @@ from importlib.resources import files
 from typing import Any
 
 from mcp import types
-from mcp.server.context import ServerRequestContext
 
 from agentloop.delegation_context import PREFIX
+from agentloop.mcp.server.calls import Context, extensions_of
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import html_page, page_data
 
@@ -24,8 +24,6 @@ MAX_DATA = 500_000
 """Characters of a timeline as JSON. A larger one is not sent."""
 MAX_TEXT = 2_000
 """Characters of one text in it."""
-
-Context = ServerRequestContext[Any, Any]
 
 # Not from `mcp.server.apps`, which imports the SDK's other server.
 EXTENSION_ID = "io.modelcontextprotocol/ui"
@@ -48,9 +46,7 @@ def timeline_for(context: Context) -> Timeline | None:
 
 
 def _shows_apps(context: Context) -> bool:
-    capabilities = context.session.client_capabilities
-    settings = ((capabilities.extensions if capabilities else None) or {}).get(EXTENSION_ID) or {}
-    mime_types = settings.get("mimeTypes")
+    mime_types = (extensions_of(context).get(EXTENSION_ID) or {}).get("mimeTypes")
     return isinstance(mime_types, list) and MIME_TYPE in mime_types
 
 

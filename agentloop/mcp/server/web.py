@@ -32,39 +32,22 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from agentloop.mcp import sdk_compat
 from agentloop.mcp.json_check import check_json
-from agentloop.mcp.server.access import Access
+from agentloop.mcp.server.access import Access, RequireScopes
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, RateLimit
-from agentloop.mcp.server.connections import KEEP_ALIVE, Connections, GuardedProtocol, max_connections
-from agentloop.mcp.server.owners import owner_of_request
-from agentloop.mcp.server.proxies import Proxies
+from agentloop.mcp.server.connections import KEEP_ALIVE, Connections, GuardedProtocol, Proxies, max_connections
 from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
-from agentloop.mcp.server.scopes import RequireScopes
-from agentloop.mcp.server.sessions import MAX_SESSIONS, Sessions
-from agentloop.mcp.server.unread import BoundedSender
+from agentloop.mcp.server.sessions import MAX_SESSIONS, BoundedSender, Sessions
 from agentloop.signals import on_signals
 
 BACKLOG = 2048
 SHUTDOWN_GRACE = 1
 """Seconds in which open responses have to end after a signal; then their calls are cancelled."""
 
-_UVICORN: dict[str, Any] = {
-    "http": "h11",
-    "ws": "none",
-    "interface": "asgi3",
-    "log_config": None,
-    "log_level": "warning",
-    "access_log": False,
-    "server_header": False,
-    "proxy_headers": False,
-    "backlog": BACKLOG,
-    "timeout_graceful_shutdown": SHUTDOWN_GRACE,
-    "timeout_keep_alive": round(KEEP_ALIVE),
-}
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -114,22 +97,8 @@ async def serve_web(
     """
     listening = listen(address)
     connections = Connections(max_connections(), address.proxies)
-    app = web_app(server, address, sessions_per_minute)
-    proxied: Any = app
-    if address.proxies.trusted:  # a trusted proxy names the client's address
-        proxied = ProxyHeadersMiddleware(proxied, address.proxies.trusted)
-    config = uvicorn.Config(RequestLimit(proxied, connections), **_UVICORN)
-    sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
-    web = uvicorn.Server(config)
-    app.state.is_stopping = lambda: web.should_exit
-    app.state.on_started = lambda: _stop_on_signals(web, stopping)
-    asyncio.get_running_loop().set_exception_handler(connections.on_loop_error)
-    announce(f"http://{address.url_host}:{listening.getsockname()[1]}{address.path}")
-    await web.serve(sockets=[listening])
-
-
-def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
-    """Replace uvicorn's own signal handlers, which raise the signal again once it has stopped."""
+    rate = RateLimit(sessions_per_minute)
+    inner = _sse_app(server, address) if address.transport == "sse" else _http_app(server, address, rate)
 
     def stop() -> None:
         # uvicorn would log every stream that it closes from now on as a failure.
@@ -137,7 +106,34 @@ def _stop_on_signals(web: uvicorn.Server, stopping: Callable[[], None]) -> None:
         stopping()
         web.should_exit = True
 
-    on_signals(stop)
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with address.access.verifying(), inner.router.lifespan_context(inner):
+            on_signals(stop)  # instead of uvicorn's own handlers, which raise the signal again once it has stopped
+            yield
+
+    proxied: Any = _web_app(inner, address.access, lambda: web.should_exit, lifespan)
+    if address.proxies.trusted:  # a trusted proxy names the client's address
+        proxied = ProxyHeadersMiddleware(proxied, address.proxies.trusted)
+    config = uvicorn.Config(
+        RequestLimit(proxied, connections),
+        http="h11",
+        ws="none",
+        interface="asgi3",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE,
+        timeout_keep_alive=round(KEEP_ALIVE),
+    )
+    sdk_compat.wrap_http_protocol(config, lambda inner: GuardedProtocol(inner, connections))
+    web = uvicorn.Server(config)
+    asyncio.get_running_loop().set_exception_handler(connections.on_loop_error)
+    announce(f"http://{address.url_host}:{listening.getsockname()[1]}{address.path}")
+    await web.serve(sockets=[listening])
 
 
 def listen(address: Address) -> socket.socket:
@@ -153,45 +149,32 @@ def listen(address: Address) -> socket.socket:
     return listening
 
 
-def web_app(server: Server[Any], address: Address, sessions_per_minute: int = CALLS_PER_MINUTE) -> Starlette:
-    """The ASGI application: the transport at `address.path`, `/health` and `/ready`.
+def _web_app(inner: ASGIApp, access: Access, is_stopping: Callable[[], bool], lifespan: Lifespan[Any]) -> Starlette:
+    """The ASGI application: the transport, `/health` and `/ready`, and the metadata of the authorization server."""
 
-    `app.state.is_stopping` says whether the server stops, and `app.state.on_started` is called once it serves.
-    """
-    access = address.access
-    is_sse = address.transport == "sse"
-    inner = _sse_app(server, address) if is_sse else _http_app(server, address, sessions_per_minute)
-    routes: list[BaseRoute] = [Route("/health", _health), Route("/ready", _ready)]
+    async def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_request: Request) -> Response:
+        status, code = ("stopping", 503) if is_stopping() else ("ready", 200)
+        return JSONResponse({"status": status}, status_code=code)
+
+    routes: list[BaseRoute] = [Route("/health", health), Route("/ready", ready)]
     middleware: list[Middleware] = []
-    endpoint: ASGIApp = inner
     if access.verifier is not None:
         backend = BearerAuthBackend(access.verifier, resource_server_url=access.resource)
         middleware = [Middleware(AuthenticationMiddleware, backend=backend), Middleware(AuthContextMiddleware)]
-        endpoint = RequireScopes(inner, access.scopes, access.metadata)
+        inner = RequireScopes(inner, access.scopes, access.metadata)
         if access.resource is not None:
             routes += create_protected_resource_routes(access.resource, access.issuers, access.scopes.all or None)
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with access.verifying(), inner.router.lifespan_context(inner):
-            app.state.on_started()
-            yield
-
-    app = Starlette(routes=[*routes, Mount("/", endpoint)], middleware=middleware, lifespan=lifespan)
-    app.state.is_stopping = lambda: False
-    app.state.on_started = lambda: None
-    return app
+    return Starlette(routes=[*routes, Mount("/", inner)], middleware=middleware, lifespan=lifespan)
 
 
-def _scoped(app: ASGIApp, access: Access) -> ASGIApp:
-    return RequireScopes(app, access.scopes, access.metadata, of_tools=True) if access.scopes.of_tools else app
-
-
-def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -> Starlette:
+def _http_app(server: Server[Any], address: Address, rate: RateLimit) -> Starlette:
     manager = StreamableHTTPSessionManager(
         server, security_settings=address.security(), max_request_body_size=MAX_BODY, max_sessions=2 * MAX_SESSIONS
     )
-    sessions = Sessions(manager, owner_of_request, RateLimit(sessions_per_minute))
+    sessions = Sessions(manager, rate)
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         version = Headers(scope=scope).get("mcp-protocol-version")
@@ -200,7 +183,7 @@ def _http_app(server: Server[Any], address: Address, sessions_per_minute: int) -
         else:
             await sessions.handle_request(scope, _watch_disconnect(scope, receive), send)
 
-    routes = [Route(address.path, JsonBody(_scoped(endpoint, address.access)))]
+    routes = [Route(address.path, JsonBody(address.access.of_tools(endpoint)))]
     return Starlette(routes=routes, lifespan=lambda _app: manager.run())
 
 
@@ -238,7 +221,7 @@ def _sse_app(server: Server[Any], address: Address) -> Starlette:
                     sender = BoundedSender(writing, session.cancel)
                     await server.run(reading, sender, server.create_initialization_options())
 
-    posts = JsonBody(_scoped(sse.handle_post_message, address.access), _check_message)
+    posts = JsonBody(address.access.of_tools(sse.handle_post_message), _check_message)
     return Starlette(routes=[Route(address.path, Events()), Mount(messages, posts)])
 
 
@@ -249,12 +232,3 @@ def _check_message(body: bytes) -> None:
         jsonrpc_message_adapter.validate_json(body, by_name=False)
     except ValueError:
         raise ValueError("not a JSON-RPC message") from None
-
-
-async def _health(_request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
-
-
-async def _ready(request: Request) -> Response:
-    stopping = request.app.state.is_stopping()
-    return JSONResponse({"status": "stopping" if stopping else "ready"}, status_code=503 if stopping else 200)

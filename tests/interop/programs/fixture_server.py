@@ -15,12 +15,12 @@ from mcp.shared.exceptions import MCPError
 
 from agentloop import CallContext, Document, Image, Limits, Question, Tool, ToolError, ToolOutput
 from agentloop.events import EventHandler
-from agentloop.mcp.server.memory_runs import MemoryRuns
+from agentloop.mcp.server.calls import Call, Context
 from agentloop.mcp.server.prompts import Prompt
-from agentloop.mcp.server.publication import LIMITS, Call, Context, Publication
+from agentloop.mcp.server.publication import LIMITS, Publication
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import build_server
-from agentloop.mcp.server.tasks import Tasks
+from agentloop.mcp.server.tasks import MemoryRuns, Tasks
 from agentloop.mcp.server.web import Address, serve_web
 from agentloop.tools import ToolSpec
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mcp import types
 
-from agentloop.mcp.server.publication import Call, Context, Publication
+from agentloop.mcp.server.calls import Call, Context
+from agentloop.mcp.server.publication import Publication
 from mcp_calc_server.cli import main
 
 record = Path(sys.argv.pop(1))

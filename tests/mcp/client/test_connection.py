@@ -201,7 +201,7 @@ async def test_a_callers_cancel_reaches_the_server_and_a_refused_call_does_not_e
 
 
 async def test_calls_cancelled_at_any_moment_leave_the_server_as_it_was() -> None:
-    async with connect(SERVER) as connection:
+    async with connect([*SERVER, "--calls-per-minute", "100000"]) as connection:
         for tenths_of_ms in range(100):
             with suppress(TimeoutError):
                 async with asyncio.timeout(tenths_of_ms / 10_000):

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from agentloop.mcp.server.connections import REQUEST_TIMEOUT, Connections, GuardedProtocol
-from agentloop.mcp.server.proxies import Proxies
+from agentloop.mcp.server import connections as limits
+from agentloop.mcp.server.connections import REQUEST_TIMEOUT, Connections, GuardedProtocol, Proxies
 from agentloop.mcp.server.requests import MAX_DISCARDED
 from agentloop.mcp.server.sessions import MAX_OWNER_SESSIONS
 from tests.processes import SERVER
@@ -55,8 +55,11 @@ async def until_closed(reader: asyncio.StreamReader, seconds: float = 10) -> Non
 
 
 @pytest.mark.requirement("connection-limits")
-async def test_a_connection_without_a_request_is_closed_also_if_it_sends_something_from_time_to_time() -> None:
-    async with listening(Connections(10, Proxies(), request_timeout=0.2), asyncio.Protocol) as place:
+async def test_a_connection_without_a_request_is_closed_also_if_it_sends_something_from_time_to_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "REQUEST_TIMEOUT", 0.2)
+    async with listening(Connections(10, Proxies()), asyncio.Protocol) as place:
         reader, writer = await asyncio.open_connection(*place)
         trickling = asyncio.create_task(_trickle(writer))
         await until_closed(reader)
@@ -87,8 +90,9 @@ async def test_a_connection_is_kept_between_two_requests_for_longer_than_clients
 
 
 @pytest.mark.requirement("connection-limits")
-async def test_a_connection_whose_peer_does_not_read_is_closed() -> None:
-    connections = Connections(10, Proxies(), request_timeout=60, read_timeout=0.2)
+async def test_a_connection_whose_peer_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "READ_TIMEOUT", 0.2)
+    connections = Connections(10, Proxies())
     async with listening(connections) as place:
         reader, writer = await asyncio.open_connection(*place, limit=1024)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -104,7 +108,7 @@ async def test_a_connection_whose_peer_does_not_read_is_closed() -> None:
 
 @pytest.mark.requirement("connection-limits")
 async def test_a_new_connection_takes_the_place_of_the_oldest_without_a_request() -> None:
-    async with listening(Connections(3, Proxies(), request_timeout=60)) as place, AsyncExitStack() as stack:
+    async with listening(Connections(3, Proxies())) as place, AsyncExitStack() as stack:
         readers = []
         for _ in range(4):
             reader, writer = await asyncio.open_connection(*place)

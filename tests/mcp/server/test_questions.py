@@ -19,11 +19,10 @@ from agentloop.mcp.client.call_state import CallState
 from agentloop.mcp.client.delegated_call import Delegation
 from agentloop.mcp.client.questions import withdraw
 from agentloop.mcp.client.tasks import TasksClient
-from agentloop.mcp.server import owners
-from agentloop.mcp.server.memory_runs import MemoryRuns
+from agentloop.mcp.server import calls as admitted
 from agentloop.mcp.server.publication import DEFAULTS, Publication, ServerOptions
 from agentloop.mcp.server.serving import build_server
-from agentloop.mcp.server.tasks import Tasks
+from agentloop.mcp.server.tasks import MemoryRuns, Tasks
 from agentloop.question_tools import ask_user
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.surface import text
@@ -104,7 +103,7 @@ async def test_the_state_is_sealed_and_belongs_to_its_owner_and_its_call(
             with pytest.raises(MCPError, match="Invalid or expired requestState"):
                 await call(client, prompt, request_state=wrong)
         with monkeypatch.context() as patched:
-            patched.setattr(owners, "LOCAL", "somebody else")
+            patched.setattr(admitted, "LOCAL", "somebody else")
             with pytest.raises(MCPError, match="Invalid or expired requestState"):
                 await call(client, "one", request_state=state)
         now = time.time() + 2 * 3600

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +22,7 @@ from agentloop.events import (
     TurnStarted,
 )
 from agentloop.mcp.server import reports
-from agentloop.mcp.server.reports import MAX_MESSAGE, CallHistory, Channel, EventBatcher, reporting
+from agentloop.mcp.server.reports import MAX_MESSAGE, CallHistory, CallReport, Channel
 from agentloop.usage import Bill, ModelUsage
 
 
@@ -55,6 +57,13 @@ class Client:
     def reports(self) -> list[dict[str, Any]]:
         assert {method for method, _ in self.messages} <= {EVENTS_SENT}
         return [report for _, params in self.messages for report in params["messages"]]
+
+
+@asynccontextmanager
+async def reporting(name: str, channel: Channel) -> AsyncIterator[CallReport]:
+    report = CallReport(name, channel)
+    async with reports.reporting(report, channel):
+        yield report
 
 
 def notice(text: str = "x") -> Notice:
@@ -164,50 +173,6 @@ async def test_events_are_numbered_and_sent_together_with_the_usage_and_the_last
     ]
     assert [each["models"]["m"]["requests"] for each in (first, second)] == [1, 2]
     assert (report.event_count, client.lines) == (4, ["from the tool"])
-
-
-async def test_events_of_calls_that_share_a_connection_are_in_one_message() -> None:
-    client, batcher = Client(), EventBatcher()
-    async with (
-        reporting("tool", client.channel("one", events=True), batcher) as one,
-        reporting("tool", client.channel("two", events=True), batcher) as two,
-    ):
-        one.on_event(notice())
-        two.on_event(COST)
-        await asyncio.wait_for(client.enough.wait(), 30)
-        assert len(client.messages) == 1
-        two.on_event(notice())
-    assert [(each["id"], "models" in each) for each in client.reports] == [("one", False), ("two", True)]
-    assert (one.rest, two.rest is None) == (None, False)
-
-
-async def test_the_end_of_a_call_does_not_interrupt_a_message_with_events_of_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(reports, "LINGER", 0)
-    client, batcher = Client(), EventBatcher()
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def slow(method: str, params: dict[str, Any]) -> None:
-        reached.set()
-        await go_on.wait()
-        await client.notify(method, params)
-
-    async with reporting("tool", Channel(client.progress, slow, "two", events=True), batcher) as two:
-
-        async def call_one() -> None:
-            async with reporting("tool", Channel(client.progress, slow, "one", events=True), batcher) as one:
-                one.on_event(notice())
-                two.on_event(notice())
-                await reached.wait()
-
-        calling = asyncio.create_task(call_one())
-        await reached.wait()
-        await asyncio.sleep(0)
-        go_on.set()
-        await asyncio.wait_for(calling, 30)
-    assert len(client.messages) == 1
-    assert sorted(each["id"] for each in client.reports) == ["one", "two"]
 
 
 async def test_a_message_is_not_longer_than_a_client_takes_and_nothing_is_lost() -> None:

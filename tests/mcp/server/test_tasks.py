@@ -14,10 +14,10 @@ from pydantic import ConfigDict, Field
 from agentloop import Agent, Tool, ToolError, ToolOutput
 from agentloop.delegation_context import CALL, NOTE
 from agentloop.mcp.client.tasks import ID, CancelTask, CreatedTask, GetTask, TaskParams, TasksClient
-from agentloop.mcp.server.memory_runs import Execute, MemoryRuns
-from agentloop.mcp.server.publication import Call, Publication
+from agentloop.mcp.server.calls import Call
+from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.serving import build_server
-from agentloop.mcp.server.tasks import Tasks
+from agentloop.mcp.server.tasks import Execute, MemoryRuns, Tasks
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from tests.surface import text
 

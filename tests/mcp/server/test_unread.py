@@ -10,7 +10,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCRequest
 
-from agentloop.mcp.server.unread import MAX_UNREAD, BoundedSender
+from agentloop.mcp.server.sessions import MAX_UNREAD, BoundedSender
 
 
 @pytest.mark.requirement("session-limits")
