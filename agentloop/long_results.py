@@ -9,7 +9,7 @@ Reference: https://platform.claude.com/docs/en/build-with-claude/mid-conversatio
 from __future__ import annotations
 
 import uuid
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 from dataclasses import replace
 
 from agentloop.errors import ToolError
@@ -46,7 +46,7 @@ _ADDITION: Message = {"role": "system", "content": [{"type": "tool_addition", "t
 _ADVICE = "Read what you need with read_result("
 
 
-def with_reader(messages: Sequence[Message]) -> Sequence[Message]:
+def with_reader(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The messages, with the tool added after the first result that was cut, if one was.
 
     The API takes the addition only between a message of the user and one of the model, or at the end.
