@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiolimiter import AsyncLimiter
+from anyio import CapacityLimiter
 
 from agentloop import Answer, Question, QuestionHandler, ToolError
 
@@ -25,10 +25,7 @@ class Admission:
 
     def __init__(self, running: int = MAX_AGENTS) -> None:
         self._running = running
-        self._places = asyncio.Semaphore(running)
-        self._excess = 0
-        """Calls that run without a place."""
-        self._waiting = 0
+        self._places = CapacityLimiter(running)
 
     @asynccontextmanager
     async def place(self, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
@@ -37,19 +34,11 @@ class Admission:
         Yields `ask` for the call to use: while a person is asked, the call does not count. Otherwise clients that never
         answer would keep all others waiting. Raises `ToolError` if too many wait already.
         """
-        if self._places.locked() and self._waiting >= self._running * WAITING_PER_PLACE:
-            raise ToolError(
-                f"The server is full: {self._running} agent calls run and {self._waiting} wait. Try again later."
-            )
-        self._waiting += 1
-        try:
-            await self._places.acquire()
-        finally:
-            self._waiting -= 1
-        try:
+        waiting = self._places.statistics().tasks_waiting
+        if waiting >= self._running * WAITING_PER_PLACE:
+            raise ToolError(f"The server is full: {self._running} agent calls run and {waiting} wait. Try again later.")
+        async with self._places:
             yield ask and self._without_place(ask)
-        finally:
-            self._leave()
 
     def _without_place(self, ask: QuestionHandler) -> QuestionHandler:
         questions = 0
@@ -58,28 +47,16 @@ class Admission:
             nonlocal questions
             questions += 1
             if questions == 1:
-                self._leave()
+                self._places.total_tokens += 1
             try:
                 return await ask(question)
             finally:
                 questions -= 1
                 if questions == 0:
-                    await self._return()
+                    # The call goes on at once, also if another one has taken its place.
+                    self._places.total_tokens -= 1
 
         return asking
-
-    def _leave(self) -> None:
-        if self._excess:
-            self._excess -= 1
-        else:
-            self._places.release()
-
-    async def _return(self) -> None:
-        """Count again, at once: the call of an answered question goes on, and a cancelled one has to end."""
-        if self._places.locked():
-            self._excess += 1
-        else:
-            await self._places.acquire()  # does not wait
 
 
 class RateLimit:

@@ -180,10 +180,13 @@ class RunningCall:
     """Set while no request of the client is open."""
 
     async def has_news(self) -> None:
-        """Wait until the run has a question or has ended."""
+        """Wait until the run has a question or has ended. If this is cancelled, so is the run."""
         asked = asyncio.create_task(self.questions.asked.wait())
         try:
             await asyncio.wait({self.work, asked}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self.work.cancel()  # at once: otherwise the run may go on with the news that its question was withdrawn
+            raise
         finally:
             await cancel_and_wait([asked])
 
