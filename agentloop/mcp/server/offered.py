@@ -9,6 +9,7 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 from agentloop import ConfigurationError
+from agentloop.mcp.server import timeline_app
 from agentloop.mcp.server.calls import Context
 from agentloop.mcp.server.prompts import Prompt, completion
 from agentloop.mcp.server.publication import Publication
@@ -18,7 +19,7 @@ Page = types.PaginatedRequestParams | None
 
 
 class Offered:
-    """The prompts and resources that a server publishes. Names and URIs are unique."""
+    """The prompts and resources that a server publishes, beside the page of the timeline. Names and URIs are unique."""
 
     def __init__(self, publication: Publication, prompts: Sequence[Prompt], resources: Sequence[Resource]) -> None:
         self._admit = publication.admit_read
@@ -30,9 +31,8 @@ class Offered:
 
     def handlers(self) -> dict[str, Any]:
         """Arguments for the SDK's server. It declares a capability for each."""
-        handlers: dict[str, Any] = {}
+        handlers: dict[str, Any] = {"on_list_resources": self.list_resources, "on_read_resource": self.read_resource}
         if self._resources:
-            handlers |= {"on_list_resources": self.list_resources, "on_read_resource": self.read_resource}
             handlers["on_list_resource_templates"] = self.list_templates
         if self._prompts:
             handlers |= {"on_list_prompts": self.list_prompts, "on_get_prompt": self.get_prompt}
@@ -46,7 +46,7 @@ class Offered:
         listed = [
             types.Resource(uri=each.uri, **each.about()) for each in self._resources.values() if not each.variables
         ]
-        return types.ListResourcesResult(resources=listed)
+        return types.ListResourcesResult(resources=[*listed, timeline_app.listed_page()])
 
     async def list_templates(self, context: Context, _page: Page) -> types.ListResourceTemplatesResult:
         await self._admit(context)
@@ -59,6 +59,8 @@ class Offered:
     ) -> types.ReadResourceResult:
         await self._admit(context)
         uri = str(params.uri)
+        if uri == timeline_app.URI:
+            return types.ReadResourceResult(contents=[timeline_app.read_page()])
         for resource in self._resources.values():
             variables = resource.matched(uri)
             if variables is not None:

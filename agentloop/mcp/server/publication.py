@@ -48,7 +48,7 @@ from agentloop import (
 from agentloop.clock_offsets import clock_now
 from agentloop.delegation_context import AGENT, CLOCK, EVENTS, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import EventHandler, ignore
+from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
@@ -64,6 +64,7 @@ from agentloop.mcp.server.calls import (
 )
 from agentloop.mcp.server.questions import OpenQuestions, RunningCall, RunningCalls, asks_client
 from agentloop.mcp.server.reports import CallReport, Channel, reporting
+from agentloop.mcp.server.timeline_app import add_timeline, timeline_for, with_app
 from agentloop.messages import Block
 from agentloop.rate_limiter import RateLimiter
 
@@ -143,8 +144,12 @@ class Publication:
 
     async def list_tools(self, context: Context, _page: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         await self.admit_read(context)
+        tools = [
+            with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
+            for listing in self._listings
+        ]
         meta = {CLOCK: clock_now()} if AGENT in extensions_of(context) else None
-        return types.ListToolsResult(tools=self._listings, _meta=meta)
+        return types.ListToolsResult(tools=tools, _meta=meta)
 
     async def admit_read(self, context: Context) -> None:
         """Count a request that lists or reads something; `MCPError` is raised if its owner has made too many."""
@@ -186,7 +191,9 @@ class Publication:
     def _begin(self, context: Context, call: Call) -> RunningCall:
         """Begin to execute the call. If its client calls again with answers, it waits for those between requests."""
         delegation = call.delegation
+        timeline = timeline_for(context) if call.tool.spec.is_agent else None
         report = CallReport(call.tool.name, _channel(context, delegation))
+        emit = report.on_event if timeline is None else fan_out(report.on_event, timeline.on_event)
         began = time.monotonic()
 
         def finish(output: ToolOutput) -> types.CallToolResult:
@@ -195,13 +202,15 @@ class Publication:
             logs.info(_log, "call answered", tool=call.tool.name, seconds=seconds, is_error=result.is_error)
             if delegation.call and delegation.events:
                 result.meta = {**(result.meta or {}), EVENTS: {"count": report.event_count, "rest": report.rest}}
+            if timeline is not None:
+                add_timeline(result, timeline)
             return result
 
         running: RunningCalls = context.lifespan_context
         questions = OpenQuestions(call.client, delegation.call)
         calls_again = call.client.is_modern and call.client.can_ask and not running.is_full
         ask = questions.ask if calls_again else asks_client(context, delegation.call)
-        work = asyncio.create_task(self.run(call, report.on_event, report.say, ask=ask), name="call")
+        work = asyncio.create_task(self.run(call, emit, report.say, ask=ask), name="call")
         return RunningCall(call.owner, delegation, report, questions, work, finish)
 
     async def _go_on(self, context: Context, call: RunningCall) -> Result:

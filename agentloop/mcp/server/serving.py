@@ -24,6 +24,7 @@ from agentloop.mcp.server.questions import WithdrawParams, running_calls, sealed
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.tasks import MemoryRuns, Tasks
+from agentloop.mcp.server.timeline_app import EXTENSIONS
 from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def build_server(
         lifespan=running_calls,
         **Offered(publication, prompts, resources).handlers(),
     )
+    server.extensions.update(EXTENSIONS)
     server.middleware.append(sealed_state(info.name))
     server.add_request_handler(WITHDRAW, WithdrawParams, withdraw)
     return server

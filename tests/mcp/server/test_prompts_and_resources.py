@@ -172,7 +172,7 @@ async def test_a_folder_of_agents_has_prompts_and_resources(tmp_path: Path) -> N
         assert [each.name for each in (await one.list_prompts()).prompts] == ["plain", "welcome"]
         assert await said(one, "welcome", {"who": "Ada"}) == "Welcome Ada."
         uris = [str(each.uri) for each in (await one.list_resources()).resources]
-        assert uris == ["resource://desk/guide/how%20to.md"]
+        assert uris == ["resource://desk/guide/how%20to.md", "ui://dev.agentloop/timeline"]
         assert await contents(one, uris[0]) == "# How"
 
 
