@@ -25,7 +25,7 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.server_log import HeldLog, held_log
 from agentloop.mcp.client.server_process import server_process
-from agentloop.mcp.stdio import ClosingStream, ReceiveStream, SendStream, WatchedStream
+from agentloop.mcp.stdio import ReceiveStream, SendStream, WatchedStream
 
 MAX_EVENT = 16 * 1024 * 1024
 """Bytes of one event of an event stream."""
@@ -155,7 +155,7 @@ class _Receiver(WatchedStream):
         return message
 
 
-class _Sender(ClosingStream):
+class _Sender(SendStream):
     """Another stream that tells `repair` and `receiver` of requests, and of a message that could not be sent."""
 
     def __init__(self, stream: SendStream, repair: Repair, on_end: OnEndOfStream, receiver: _Receiver) -> None:
@@ -164,13 +164,13 @@ class _Sender(ClosingStream):
         self._on_end = on_end
         self._receiver = receiver
 
-    async def send(self, message: SessionMessage) -> None:
-        self._repair.sent(message)
-        request = message.message
+    async def send(self, item: SessionMessage) -> None:
+        self._repair.sent(item)
+        request = item.message
         if isinstance(request, JSONRPCRequest) and request.method == "server/discover":
             self._receiver.probe = request.id
         try:
-            await self._stream.send(message)
+            await self._stream.send(item)
         except Exception:
             self._on_end()
             raise

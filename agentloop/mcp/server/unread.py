@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from mcp.shared.message import SessionMessage
 
-from agentloop.mcp.stdio import ClosingStream, SendStream
+from agentloop.mcp.stdio import SendStream
 
 MAX_UNREAD = 1_000
 _log = logging.getLogger(__name__)
 
 
-class BoundedSender(ClosingStream):
+class BoundedSender(SendStream):
     """A stream that calls `on_overflow` when more than `MAX_UNREAD` messages wait to be sent on it."""
 
     def __init__(self, stream: SendStream, on_overflow: Callable[[], None]) -> None:
