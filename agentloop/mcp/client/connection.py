@@ -22,7 +22,7 @@ from mcp.types import Tool as McpTool
 
 from agentloop import ToolError, ToolUnavailable
 from agentloop.dispatch import cancel_and_wait
-from agentloop.mcp.client.breaker import Admission, Breaker, State
+from agentloop.mcp.client.breaker import Breaker, State
 from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
@@ -81,7 +81,10 @@ class Connection:
         self.has_resources = False
         self.error: str | None = None
         self.reconnects = 0
-        self._admission = Admission(name, max_calls, lambda: self.error, self._report)
+        self.breaker = Breaker()
+        self._slots = asyncio.Semaphore(max_calls)
+        self._failed: SdkSession | None = None
+        self._failure = "connection lost"
         self._keys = keys or secrets.token_hex(16)
         self._connect_timeout = connect_timeout
         self._server_log = server_log
@@ -121,10 +124,6 @@ class Connection:
     def left_out(self) -> tuple[str, ...]:
         """A sentence for each group of its tools that is not used, with the reason."""
         return self.catalog.left_out
-
-    @property
-    def breaker(self) -> Breaker:
-        return self._admission.breaker
 
     @property
     def is_up(self) -> bool:
@@ -179,20 +178,43 @@ class Connection:
         return await self._ask(self._connect_timeout, lambda session: session.request(make))
 
     async def _ask(self, patience: float, make: Callable[[SdkSession], Awaitable[T]]) -> T:
-        async with self._admission.call() as attempt:
-            session = attempt.session = await self._connected(patience)
+        """Make a request when there is a slot for it, unless the breaker is open, and tell the breaker how it ended."""
+        async with self._slots:
+            if not self.breaker.admit():
+                raise ToolUnavailable(
+                    f"{self.name} keeps failing, so no calls are sent to it for a while: {self._failure}"
+                )
+            self._report()
             try:
-                return await self._answer(session, make)
-            except SessionRefused:
-                self._connection_lost(session, "the server ended the session")
-                session = attempt.session = await self._connected(max(patience, self._connect_timeout))
-                return await self._answer(session, make)
+                answer = await self._ask_admitted(patience, make)
+            except ToolError as error:
+                if not isinstance(error, ToolUnavailable):
+                    self.breaker.succeeded()
+                raise
+            else:
+                self.breaker.succeeded()
+                return answer
+            finally:
+                self.breaker.forget()
+                self._report()
+
+    async def _ask_admitted(self, patience: float, make: Callable[[SdkSession], Awaitable[T]]) -> T:
+        session = await self._connected(patience)
+        try:
+            return await self._answer(session, make)
+        except SessionRefused:
+            self._connection_lost(session, "the server ended the session")
+        return await self._answer(await self._connected(max(patience, self._connect_timeout)), make)
 
     async def _answer(self, session: SdkSession, make: Callable[[SdkSession], Awaitable[T]]) -> T:
         try:
             return await make(session)
         except ConnectionLost as lost:
             self._connection_lost(session, str(lost))
+            self._failure = self.error or self._failure
+            if self._failed is not session:  # it is one failure, however many calls it had
+                self._failed = session
+                self.breaker.failed()
             raise self._unavailable() from None
         except SessionRefused:
             raise
