@@ -120,9 +120,8 @@ class LineReader(ReceiveStream):
 class LineWriter(SendStream):
     """Writes messages, one a line."""
 
-    def __init__(self, transport: asyncio.WriteTransport, flow: _Flow) -> None:
-        self._transport = transport
-        self._flow = flow
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
 
     async def send(self, item: SessionMessage) -> None:
         """Write a message, and wait until the buffer has room for the next.
@@ -132,34 +131,17 @@ class LineWriter(SendStream):
         """
         text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
         line = exact_arguments.unmarked(text) + "\n"
-        if not self._flow.is_lost:
-            self._transport.write(line.encode())
-        await self._flow.has_room.wait()
-        if self._flow.is_lost:
+        if self._writer.is_closing():
             raise BrokenResourceError
+        try:
+            self._writer.write(line.encode())
+            await self._writer.drain()
+        except OSError:
+            raise BrokenResourceError from None
 
     async def aclose(self) -> None:
         """Write the rest of the buffer, then close."""
-        self._transport.close()
-
-
-class _Flow(asyncio.BaseProtocol):
-    """Whether the write buffer has room."""
-
-    def __init__(self) -> None:
-        self.has_room = asyncio.Event()
-        self.has_room.set()
-        self.is_lost = False
-
-    def pause_writing(self) -> None:
-        self.has_room.clear()
-
-    def resume_writing(self) -> None:
-        self.has_room.set()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.is_lost = True
-        self.has_room.set()
+        self._writer.close()
 
 
 @asynccontextmanager
@@ -175,12 +157,15 @@ async def pipe_streams(
     `check` raises `ValueError` for JSON that it refuses. `on_invalid` is awaited with each line that is not a message.
     """
     loop = asyncio.get_running_loop()
-    reader, flow = asyncio.StreamReader(limit=MAX_LINE), _Flow()
+    reader, flow = asyncio.StreamReader(limit=MAX_LINE), asyncio.StreamReaderProtocol(asyncio.StreamReader())
     source, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), reading)
     try:
         sink, _ = await loop.connect_write_pipe(lambda: flow, writing)
         try:
-            yield LineReader(reader, on_invalid or _ignore, check), LineWriter(sink, flow)
+            yield (
+                LineReader(reader, on_invalid or _ignore, check),
+                LineWriter(asyncio.StreamWriter(sink, flow, None, loop)),
+            )
         finally:
             sink.close()
     finally:
