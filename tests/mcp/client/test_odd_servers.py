@@ -193,10 +193,10 @@ async def test_numbers_reach_a_server_as_json_numbers_with_all_digits(number: st
     assert f'"x":{number},"text":"{number}"' in output.text
 
 
-async def test_a_tool_that_has_to_be_called_as_a_task_is_called_as_one() -> None:
-    listed = tool("slow", execution={"taskSupport": "required"})
-    async with raw(tools=[listed], tasks=["slow"], version="2025-11-25") as connection:
-        assert (await call(connection, "slow")).text == "the task's result"
+async def test_a_tool_that_has_to_be_called_as_a_task_of_2025_11_25_is_left_out() -> None:
+    async with raw(tools=[tool("slow", execution={"taskSupport": "required"}), tool("t")]) as connection:
+        assert [each.name for each in connection.tools] == ["t"]
+        assert connection.left_out == ("Tool slow is left out: tasks of the revision 2025-11-25 cannot be used.",)
 
 
 async def test_progress_is_told_with_its_numbers_and_log_messages_with_their_level(tmp_path: Path) -> None:
