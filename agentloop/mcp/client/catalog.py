@@ -31,16 +31,22 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Catalog:
-    """The tools of a server that are used, and in `left_out` a sentence for each group of others, with the reason."""
+    """What a server offers. `tools` are those that are used; `left_out` has a sentence for each group of others.
+
+    A server that `keeps_runs` recognises a repeated call by its key and continues the run.
+    """
 
     tools: tuple[McpTool, ...] = ()
     left_out: tuple[str, ...] = ()
+    instructions: str = ""
+    has_resources: bool = False
+    keeps_runs: bool = False
 
 
-async def read_catalog(
+async def read_tools(
     client: Client, clocks: ClockOffsets, name: str, entry: ServerEntry, unreadable: Sequence[str] = ()
 ) -> Catalog:
-    """List the tools. `clocks` receives the time of a round trip, and the time at the server.
+    """A catalog with the tools only. `clocks` receives the time of a round trip, and the time at the server.
 
     `unreadable` has the sentences about tools that could not be read, once they are listed. A server that does not know
     the method has no tools.

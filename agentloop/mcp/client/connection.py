@@ -54,8 +54,7 @@ class Connection:
     when the state of the connection or of its breaker has changed, `tools_changed` when the server has another list of
     tools, which `tools` has then.
 
-    Idempotency keys of calls to agents begin with `keys`. A server that `keeps_runs` recognises a repeated call by its
-    key and continues the run. `login` adds a token to the requests to a server by URL.
+    Idempotency keys of calls to agents begin with `keys`. `login` adds a token to the requests to a server by URL.
     """
 
     def __init__(
@@ -76,9 +75,6 @@ class Connection:
         self.is_trusted = entry.trusted
         self.login = login
         self.catalog = Catalog()
-        self.keeps_runs = False
-        self.instructions = ""
-        self.has_resources = False
         self.error: str | None = None
         self.reconnects = 0
         self.breaker = Breaker()
@@ -119,11 +115,6 @@ class Connection:
     def tools(self) -> tuple[McpTool, ...]:
         """The tools that are used, as the server listed them when it was last up."""
         return self.catalog.tools
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """A sentence for each group of its tools that is not used, with the reason."""
-        return self.catalog.left_out
 
     @property
     def is_up(self) -> bool:
@@ -268,7 +259,8 @@ class Connection:
         session.on_tools_changed = partial(self._take_tools, session)
         try:
             async with session.opened(self._server_log, self._connect_timeout, self._on_end):
-                was_up = self._is_now(session)
+                was_up = True
+                self._use(session)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
                 if not (session.has_ended or self._leaving.is_set()):
@@ -295,13 +287,10 @@ class Connection:
             self.catalog = session.catalog
             self._tools_changed(self)
 
-    def _is_now(self, session: SdkSession) -> bool:
+    def _use(self, session: SdkSession) -> None:
         self.reconnects += self._settled.is_set()
         self._session, self.error = session, None
-        self.catalog, self.keeps_runs = session.catalog, session.keeps_runs
-        self.instructions, self.has_resources = session.instructions, session.has_resources
-        self._route = session.route
+        self.catalog, self._route = session.catalog, session.route
         self._up.set()
         self._settled.set()
         self._report()
-        return True

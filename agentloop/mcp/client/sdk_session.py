@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TextIO, TypeVar, cast
 
@@ -34,7 +35,7 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
 from agentloop.mcp import sdk_compat
 from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, current_call
-from agentloop.mcp.client.catalog import Catalog, has_resources, read_catalog
+from agentloop.mcp.client.catalog import Catalog, has_resources, read_tools
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import AgentExtension, Delegation
 from agentloop.mcp.client.questions import answered, withdraw
@@ -95,9 +96,6 @@ class SdkSession:
         self, name: str, entry: ServerEntry, keys: str, auth: httpx2.Auth | None = None, route: Route | None = None
     ) -> None:
         self.catalog = Catalog()
-        self.keeps_runs = False
-        self.instructions = ""
-        self.has_resources = False
         self.route = route or Route.to(entry)
         self.failure: HttpFailure | None = None
         self.has_ended = False
@@ -163,7 +161,8 @@ class SdkSession:
 
     async def _read_tools_again(self, client: Client) -> None:
         with suppress(MCPError):
-            catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+            listed = await read_tools(client, self._clocks, self._name, self._entry, self._repair.left_out)
+            catalog = replace(self.catalog, tools=listed.tools, left_out=listed.left_out)
             if catalog != self.catalog:  # some servers announce a change once they are up
                 self.catalog = catalog
                 self.on_tools_changed()
@@ -233,10 +232,12 @@ class SdkSession:
         sdk_compat.skip_result_validation(client)
         by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
         declared = (client.server_capabilities.extensions or {}).get(AGENT)
-        self.keeps_runs = isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True
-        self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
-        self.has_resources = await has_resources(client)
-        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+        self.catalog = replace(
+            await read_tools(client, self._clocks, self._name, self._entry, self._repair.left_out),
+            instructions=(client.instructions or "")[:MAX_INSTRUCTIONS],
+            has_resources=await has_resources(client),
+            keeps_runs=isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True,
+        )
         await transports.connected(by_handshake=by_handshake)
         return client
 

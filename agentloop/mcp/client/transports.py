@@ -81,9 +81,11 @@ class Transports:
         entry = self._entry
         self.ended = None
         if route.transport == "stdio":
-            # Servers of older SDKs log the probe as an error of a hundred lines.
-            self._log = await stack.enter_async_context(held_log(self._server_log, is_held=route.probes))
-            streams = server_process(entry, self._log.file, self._end)
+            log, self._log = self._server_log, None
+            if route.probes:  # servers of older SDKs log the probe as an error of a hundred lines
+                self._log = await stack.enter_async_context(held_log(log))
+                log = self._log.file
+            streams = server_process(entry, log, self._end)
         elif route.transport == "sse":
             factory = partial(http_client, on_failed_post=self._end)
             streams = sse_client(

@@ -57,7 +57,7 @@ async def test_only_the_tools_that_the_configuration_names_are_used(
 async def test_a_name_that_the_server_does_not_have_is_said(tmp_path: Path) -> None:
     entry = read(tmp_path, {"command": sys.executable, "args": [str(ODD_SERVER)], "disabledTools": ["git_rest"]})
     async with Connection("git", entry, connect_timeout=20, server_log=sys.stderr) as connection:
-        assert connection.left_out == ("It has no tool git_rest, which the configuration names.",)
+        assert connection.catalog.left_out == ("It has no tool git_rest, which the configuration names.",)
 
 
 @pytest.mark.requirement("config-of-hosts")
