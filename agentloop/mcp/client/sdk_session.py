@@ -88,8 +88,9 @@ class ServerBusy(ToolError):
 class SdkSession:
     """A connection that is open within the block of `opened`, which one task has to enter and leave.
 
-    Calls may be made by any task. They raise `ConnectionLost`, or `ToolError` for what the server refused. `route` is
-    the way to the server that is tried first, and then the one that led to it.
+    Calls and requests may be made by any task. They raise `ConnectionLost`, `SessionRefused`, or `ToolError` for what
+    the server refused or took too long for. `route` is the way to the server that is tried first, and then the one that
+    led to it.
     """
 
     def __init__(
@@ -249,13 +250,7 @@ class SdkSession:
         delegation: Delegation | None,
         asker: Asker = NOBODY_TO_ASK,
     ) -> CallToolResult:
-        """Call a tool; the delegation context of `delegation` goes with the call. `asker` answers its questions.
-
-        Raises:
-            ConnectionLost: the server went away before it answered.
-            SessionRefused: the server does not know the session; the call was not run.
-            ToolError: the server refused the call or took too long.
-        """
+        """Call a tool; the delegation context of `delegation` goes with the call. `asker` answers its questions."""
         assert self._client is not None
         context = delegation.delegation if delegation else None
         meta = {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"} if context else None
@@ -318,7 +313,7 @@ class SdkSession:
             await asyncio.wait({call}, timeout=min(left, IDLE_TIMEOUT))
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """Make a request that is not a call. Raises what `call` raises."""
+        """Make a request that is not a call."""
         assert self._client is not None
         state = CallState(may_ask=True)
         current_call.set(state)  # for the task made here
