@@ -63,7 +63,7 @@ def _lines(connection: Connection) -> Iterator[str]:
     else:
         yield f"{name}: down: {clip(why_down(connection), 300)}"
     widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
-    for reason in connection.left_out:
+    for reason in connection.catalog.left_out:
         yield f"  {reason}"
     for tool in connection.tools:
         start = f"  {clip(tool.name, _NAME):{widest}}  {'agent' if _is_agent(tool) else '':5}  "

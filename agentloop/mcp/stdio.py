@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO
 
 from anyio import BrokenResourceError, EndOfStream
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
@@ -30,57 +31,11 @@ class InvalidLine(ValueError):
 
 
 OnInvalid = Callable[[InvalidLine], Awaitable[None]]
+ReceiveStream = ObjectReceiveStream[SessionMessage | Exception]
+SendStream = ObjectSendStream[SessionMessage]
 
 
-class ReceiveStream(Protocol):
-    """What the SDK's streams of received messages and ours have in common."""
-
-    async def receive(self) -> SessionMessage | Exception: ...
-    async def aclose(self) -> None: ...
-
-
-class SendStream(Protocol):
-    """What the SDK's streams of sent messages and ours have in common."""
-
-    async def send(self, item: SessionMessage, /) -> None: ...
-    async def aclose(self) -> None: ...
-
-
-class ClosingStream:
-    """A stream that is closed at the end of an `async with` block, as the SDK wants it; subclasses define `aclose`."""
-
-    async def aclose(self) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self.aclose()
-
-
-class MessageStream(ClosingStream):
-    """A stream of messages as the SDK reads them; subclasses define `receive`."""
-
-    async def receive(self) -> SessionMessage | Exception:
-        """The next message.
-
-        Raises:
-            EndOfStream: there is none.
-        """
-        raise NotImplementedError
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> SessionMessage | Exception:
-        try:
-            return await self.receive()
-        except EndOfStream:
-            raise StopAsyncIteration from None
-
-
-class WatchedStream(MessageStream):
+class WatchedStream(ReceiveStream):
     """Another stream. `on_end` is called when it ends or fails, before its reader knows."""
 
     def __init__(self, stream: ReceiveStream, on_end: Callable[[], None]) -> None:
@@ -98,7 +53,7 @@ class WatchedStream(MessageStream):
         await self._stream.aclose()
 
 
-class LineReader(MessageStream):
+class LineReader(ReceiveStream):
     """Reads messages, one a line. `on_invalid` is awaited with each line that is not a message."""
 
     def __init__(
@@ -108,6 +63,9 @@ class LineReader(MessageStream):
         self._on_invalid = on_invalid
         self._check = check
         self._is_dropping = False
+
+    async def aclose(self) -> None:
+        """Nothing to do: `pipe_streams` closes the pipe."""
 
     async def receive(self) -> SessionMessage | Exception:
         while True:
@@ -159,49 +117,31 @@ class LineReader(MessageStream):
                 return line
 
 
-class LineWriter(ClosingStream):
+class LineWriter(SendStream):
     """Writes messages, one a line."""
 
-    def __init__(self, transport: asyncio.WriteTransport, flow: _Flow) -> None:
-        self._transport = transport
-        self._flow = flow
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
 
-    async def send(self, message: SessionMessage) -> None:
+    async def send(self, item: SessionMessage) -> None:
         """Write a message, and wait until the buffer has room for the next.
 
         Raises:
             BrokenResourceError: the pipe was closed.
         """
-        text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+        text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
         line = exact_arguments.unmarked(text) + "\n"
-        if not self._flow.is_lost:
-            self._transport.write(line.encode())
-        await self._flow.has_room.wait()
-        if self._flow.is_lost:
+        if self._writer.is_closing():
             raise BrokenResourceError
+        try:
+            self._writer.write(line.encode())
+            await self._writer.drain()
+        except OSError:
+            raise BrokenResourceError from None
 
     async def aclose(self) -> None:
         """Write the rest of the buffer, then close."""
-        self._transport.close()
-
-
-class _Flow(asyncio.BaseProtocol):
-    """Whether the write buffer has room."""
-
-    def __init__(self) -> None:
-        self.has_room = asyncio.Event()
-        self.has_room.set()
-        self.is_lost = False
-
-    def pause_writing(self) -> None:
-        self.has_room.clear()
-
-    def resume_writing(self) -> None:
-        self.has_room.set()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.is_lost = True
-        self.has_room.set()
+        self._writer.close()
 
 
 @asynccontextmanager
@@ -217,12 +157,15 @@ async def pipe_streams(
     `check` raises `ValueError` for JSON that it refuses. `on_invalid` is awaited with each line that is not a message.
     """
     loop = asyncio.get_running_loop()
-    reader, flow = asyncio.StreamReader(limit=MAX_LINE), _Flow()
+    reader, flow = asyncio.StreamReader(limit=MAX_LINE), asyncio.StreamReaderProtocol(asyncio.StreamReader())
     source, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), reading)
     try:
         sink, _ = await loop.connect_write_pipe(lambda: flow, writing)
         try:
-            yield LineReader(reader, on_invalid or _ignore, check), LineWriter(sink, flow)
+            yield (
+                LineReader(reader, on_invalid or _ignore, check),
+                LineWriter(asyncio.StreamWriter(sink, flow, None, loop)),
+            )
         finally:
             sink.close()
     finally:

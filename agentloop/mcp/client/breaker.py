@@ -1,15 +1,10 @@
-"""Admits calls to a server: a limited number at once, and none while its circuit breaker is open."""
+"""The circuit breaker of a server that keeps failing."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Literal
-
-from agentloop import ToolError, ToolUnavailable
 
 FAILURES = 3
 """Consecutive losses of the connection, without an answered call between them, that open the breaker."""
@@ -65,65 +60,5 @@ class Breaker:
         self._is_probing = False
 
     def forget(self) -> None:
-        """The call ended without an outcome: its caller gave up."""
+        """The call says nothing of the connection: its caller gave up, or there was none."""
         self._is_probing = False
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One call. `session` is the session it uses, once there is one."""
-
-    session: object | None = None
-
-
-class Admission:
-    """Admits at most `max_calls` calls at once, in order, and reports their outcomes to the breaker.
-
-    `last_error` returns why the connection was last lost. `on_change` is called when the breaker may have changed.
-    """
-
-    def __init__(
-        self, server: str, max_calls: int, last_error: Callable[[], str | None], on_change: Callable[[], None]
-    ) -> None:
-        self.breaker = Breaker()
-        self._server = server
-        self._slots = asyncio.Semaphore(max_calls)
-        self._last_error = last_error
-        self._on_change = on_change
-        self._last_lost: object | None = None
-        self._reason = "connection lost"
-
-    @asynccontextmanager
-    async def call(self) -> AsyncIterator[Attempt]:
-        """The block of one call. Raises `ToolUnavailable` if the breaker is open."""
-        async with self._slots:
-            if not self.breaker.admit():
-                raise ToolUnavailable(
-                    f"{self._server} keeps failing, so no calls are sent to it for a while: {self._reason}"
-                )
-            self._on_change()
-            attempt = Attempt()
-            try:
-                yield attempt
-            except ToolUnavailable:
-                self._connection_lost(attempt)
-                raise
-            except ToolError:
-                self.breaker.succeeded()
-                raise
-            except BaseException:
-                self.breaker.forget()
-                raise
-            else:
-                self.breaker.succeeded()
-            finally:
-                self._on_change()
-
-    def _connection_lost(self, attempt: Attempt) -> None:
-        """A lost connection counts as one failure, however many calls it had. Without a connection there is none."""
-        self._reason = self._last_error() or self._reason
-        if attempt.session is None or attempt.session is self._last_lost:
-            self.breaker.forget()
-        else:
-            self._last_lost = attempt.session
-            self.breaker.failed()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mcp import Client, MCPError
 from mcp.types import METHOD_NOT_FOUND
@@ -19,7 +18,6 @@ from agentloop.narration import clip
 
 MAX_TOOLS = 1_000
 """Tools of one server."""
-MAX_PAGES = 1_000
 MAX_TOOL = 32_000
 """Characters of one tool as JSON, with its description and schemas."""
 MAX_SERVER = 256_000
@@ -33,32 +31,31 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Catalog:
-    """The tools of a server that are used, and in `left_out` a sentence for each group of others, with the reason."""
+    """What a server offers. `tools` are those that are used; `left_out` has a sentence for each group of others.
+
+    A server that `keeps_runs` recognises a repeated call by its key and continues the run.
+    """
 
     tools: tuple[McpTool, ...] = ()
     left_out: tuple[str, ...] = ()
-
-    @cached_property
-    def as_tasks(self) -> frozenset[str]:
-        """The names of tools that have to be called as tasks."""
-        return frozenset(
-            each.name for each in self.tools if each.execution and each.execution.task_support == "required"
-        )
+    instructions: str = ""
+    has_resources: bool = False
+    keeps_runs: bool = False
 
 
-async def read_catalog(
+async def read_tools(
     client: Client, clocks: ClockOffsets, name: str, entry: ServerEntry, unreadable: Sequence[str] = ()
 ) -> Catalog:
-    """List the tools. `clocks` receives the time of a round trip, and the time at the server.
+    """A catalog with the tools only. `clocks` receives the time of a round trip, and the time at the server.
 
     `unreadable` has the sentences about tools that could not be read, once they are listed. A server that does not know
     the method has no tools.
     """
-    listed: list[tuple[McpTool, int]] = []
+    listed: list[McpTool] = []
+    characters = 0
     cursor: str | None = None
-    seen: set[str] = set()
-    is_cut = False
-    for _ in range(MAX_PAGES):
+    seen = {cursor}
+    while True:
         sent = time.monotonic()
         try:
             page = await client.list_tools(cursor=cursor, cache_mode="refresh")
@@ -69,16 +66,22 @@ async def read_catalog(
         received = time.monotonic()
         clocks.travel = (received - sent) / 2
         clocks.asked((page.meta or {}).get(CLOCK), sent=sent, received=received)
-        listed += [(tool, _characters(tool)) for tool in page.tools]
-        characters = sum(size for _, size in listed)
+        listed += page.tools
+        characters += sum(map(_characters, page.tools))
         cursor = page.next_cursor
-        is_cut = cursor is not None
-        is_full = len(listed) >= MAX_TOOLS or characters > MAX_LISTED
-        if cursor is None or is_full or not page.tools or cursor in seen:
+        if cursor in seen or not page.tools or len(listed) >= MAX_TOOLS or characters > MAX_LISTED:
             break
         seen.add(cursor)
-    catalog = _select(listed, name, entry, is_cut=is_cut)
-    return replace(catalog, left_out=(*unreadable, *catalog.left_out))
+    left_out = list(unreadable)
+    tools = _select(listed, name, entry, left_out)
+    if cursor is not None:
+        left_out.append(f"Its list of tools does not end; only the first {len(listed):,} were read.")
+    left_out += [
+        f"It has no tool {clip(pattern, 64)}, which the configuration names."
+        for pattern in (*entry.tools, *entry.disabled_tools)
+        if pattern != "*" and not any(matches(name, tool.name, [pattern]) for tool in listed)
+    ]
+    return Catalog(tools, tuple(left_out))
 
 
 async def has_resources(client: Client) -> bool:
@@ -92,40 +95,33 @@ async def has_resources(client: Client) -> bool:
         return False
 
 
-def _select(listed: Sequence[tuple[McpTool, int]], name: str, entry: ServerEntry, *, is_cut: bool) -> Catalog:
+def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, left_out: list[str]) -> tuple[McpTool, ...]:
+    """The tools that are used; `left_out` receives a sentence for each group of others."""
+    chosen = [tool for tool in listed if entry.uses(name, tool.name)]
+    if listed and not chosen:
+        left_out.append(f"The configuration leaves out all of its tools: {len(listed):,}.")
+    if as_tasks := [tool for tool in chosen if tool.execution and tool.execution.task_support == "required"]:
+        left_out.append(f"{_named(as_tasks)} left out: tasks of the revision 2025-11-25 cannot be used.")
+    wanted = [(tool, _characters(tool)) for tool in chosen if tool not in as_tasks]
+    if too_long := [tool for tool, characters in wanted if characters > MAX_TOOL]:
+        left_out.append(f"{_named(too_long)} left out: a tool may have {MAX_TOOL:,} characters, with its schemas.")
     used: list[McpTool] = []
-    too_long: list[str] = []
-    too_many: list[str] = []
+    too_many: list[McpTool] = []
     space = MAX_SERVER
-    for tool, characters in listed:
-        if not entry.uses(name, tool.name):
-            continue
+    for tool, characters in wanted:
         if characters > MAX_TOOL:
-            too_long.append(tool.name)
-        elif len(used) >= MAX_TOOLS or characters > space:
-            too_many.append(tool.name)
+            continue
+        if len(used) >= MAX_TOOLS or characters > space:
+            too_many.append(tool)
         else:
             used.append(tool)
             space -= characters
-    left_out = []
-    if listed and not (used or too_long or too_many):
-        left_out.append(f"The configuration leaves out all of its tools: {len(listed):,}.")
-    if too_long:
-        left_out.append(f"{_named(too_long)} left out: a tool may have {MAX_TOOL:,} characters, with its schemas.")
     if too_many:
         left_out.append(
             f"{_named(too_many)} left out: all tools of a server may have {MAX_SERVER:,} characters, and be "
             f"{MAX_TOOLS:,}. Choose some with `tools` in the configuration."
         )
-    if is_cut:
-        left_out.append(f"Its list of tools does not end; only the first {len(listed):,} were read.")
-    return Catalog(tuple(used), (*left_out, *_unknown([tool.name for tool, _ in listed], name, entry)))
-
-
-def _unknown(listed: Sequence[str], name: str, entry: ServerEntry) -> Iterator[str]:
-    for pattern in (*entry.tools, *entry.disabled_tools):
-        if pattern != "*" and not any(matches(name, tool, [pattern]) for tool in listed):
-            yield f"It has no tool {clip(pattern, 64)}, which the configuration names."
+    return tuple(used)
 
 
 def _characters(tool: McpTool) -> int:
@@ -135,8 +131,8 @@ def _characters(tool: McpTool) -> int:
         return MAX_TOOL + 1
 
 
-def _named(names: Sequence[str]) -> str:
+def _named(tools: Sequence[McpTool]) -> str:
     """`Tools a, b are`: the first names, and the number of the others."""
-    shown = ", ".join(clip(name, 64) for name in names[:NAMED])
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"{'Tool' if len(names) == 1 else 'Tools'} {shown}{more} {'is' if len(names) == 1 else 'are'}"
+    shown = ", ".join(clip(tool.name, 64) for tool in tools[:NAMED])
+    more = f" and {len(tools) - NAMED:,} more" if len(tools) > NAMED else ""
+    return f"{'Tool' if len(tools) == 1 else 'Tools'} {shown}{more} {'is' if len(tools) == 1 else 'are'}"

@@ -141,30 +141,22 @@ def parse_json(text: str, path: Path) -> Any:
         json.dumps(config, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         is_comment = text[error.pos :].startswith(("//", "/*"))
-        reason, position = "comments are not allowed" if is_comment else error.msg, error.pos
-        reason = f"not JSON: {reason}"
-    except UnicodeEncodeError as error:
-        half = f"\\u{ord(error.object[error.start]):04x}"
-        reason, position = "half a character (a lone surrogate)", text.lower().find(half)
-    except _NumberError as error:
-        reason, position = str(error), text.find(error.text)
+        reason = "comments are not allowed" if is_comment else error.msg
+        raise ConfigurationError(f"{path}:{error.lineno}:{error.colno}: not JSON: {reason}") from None
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{path}: half a character (a lone surrogate)") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
     else:
         return config
-    before = text[: max(0, position)]
-    raise ConfigurationError(f"{path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}: {reason}")
-
-
-class _NumberError(Exception):
-    def __init__(self, text: str) -> None:
-        is_long = len(text) > MOST_DIGITS
-        super().__init__(f"a number of {len(text):,} digits" if is_long else f"{text} is not a number that can be used")
-        self.text = text
 
 
 def _number(text: str) -> float:
     value = float(text)
-    if len(text) > MOST_DIGITS or not math.isfinite(value):
-        raise _NumberError(text)
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits")
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a number that can be used")
     return value if any(each in text for each in ".eE") else int(text)
 
 

@@ -22,7 +22,7 @@ from mcp.types import Tool as McpTool
 
 from agentloop import ToolError, ToolUnavailable
 from agentloop.dispatch import cancel_and_wait
-from agentloop.mcp.client.breaker import Admission, Breaker, State
+from agentloop.mcp.client.breaker import Breaker, State
 from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
@@ -54,8 +54,7 @@ class Connection:
     when the state of the connection or of its breaker has changed, `tools_changed` when the server has another list of
     tools, which `tools` has then.
 
-    Idempotency keys of calls to agents begin with `keys`. A server that `keeps_runs` recognises a repeated call by its
-    key and continues the run. `login` adds a token to the requests to a server by URL.
+    Idempotency keys of calls to agents begin with `keys`. `login` adds a token to the requests to a server by URL.
     """
 
     def __init__(
@@ -76,12 +75,12 @@ class Connection:
         self.is_trusted = entry.trusted
         self.login = login
         self.catalog = Catalog()
-        self.keeps_runs = False
-        self.instructions = ""
-        self.has_resources = False
         self.error: str | None = None
         self.reconnects = 0
-        self._admission = Admission(name, max_calls, lambda: self.error, self._report)
+        self.breaker = Breaker()
+        self._slots = asyncio.Semaphore(max_calls)
+        self._failed: SdkSession | None = None
+        self._failure = "connection lost"
         self._keys = keys or secrets.token_hex(16)
         self._connect_timeout = connect_timeout
         self._server_log = server_log
@@ -116,15 +115,6 @@ class Connection:
     def tools(self) -> tuple[McpTool, ...]:
         """The tools that are used, as the server listed them when it was last up."""
         return self.catalog.tools
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """A sentence for each group of its tools that is not used, with the reason."""
-        return self.catalog.left_out
-
-    @property
-    def breaker(self) -> Breaker:
-        return self._admission.breaker
 
     @property
     def is_up(self) -> bool:
@@ -179,20 +169,43 @@ class Connection:
         return await self._ask(self._connect_timeout, lambda session: session.request(make))
 
     async def _ask(self, patience: float, make: Callable[[SdkSession], Awaitable[T]]) -> T:
-        async with self._admission.call() as attempt:
-            session = attempt.session = await self._connected(patience)
+        """Make a request when there is a slot for it, unless the breaker is open, and tell the breaker how it ended."""
+        async with self._slots:
+            if not self.breaker.admit():
+                raise ToolUnavailable(
+                    f"{self.name} keeps failing, so no calls are sent to it for a while: {self._failure}"
+                )
+            self._report()
             try:
-                return await self._answer(session, make)
-            except SessionRefused:
-                self._connection_lost(session, "the server ended the session")
-                session = attempt.session = await self._connected(max(patience, self._connect_timeout))
-                return await self._answer(session, make)
+                answer = await self._ask_admitted(patience, make)
+            except ToolError as error:
+                if not isinstance(error, ToolUnavailable):
+                    self.breaker.succeeded()
+                raise
+            else:
+                self.breaker.succeeded()
+                return answer
+            finally:
+                self.breaker.forget()
+                self._report()
+
+    async def _ask_admitted(self, patience: float, make: Callable[[SdkSession], Awaitable[T]]) -> T:
+        session = await self._connected(patience)
+        try:
+            return await self._answer(session, make)
+        except SessionRefused:
+            self._connection_lost(session, "the server ended the session")
+        return await self._answer(await self._connected(max(patience, self._connect_timeout)), make)
 
     async def _answer(self, session: SdkSession, make: Callable[[SdkSession], Awaitable[T]]) -> T:
         try:
             return await make(session)
         except ConnectionLost as lost:
             self._connection_lost(session, str(lost))
+            self._failure = self.error or self._failure
+            if self._failed is not session:  # it is one failure, however many calls it had
+                self._failed = session
+                self.breaker.failed()
             raise self._unavailable() from None
         except SessionRefused:
             raise
@@ -246,7 +259,8 @@ class Connection:
         session.on_tools_changed = partial(self._take_tools, session)
         try:
             async with session.opened(self._server_log, self._connect_timeout, self._on_end):
-                was_up = self._is_now(session)
+                was_up = True
+                self._use(session)
                 await self._lost.wait()
                 self.error = self.error or "connection closed"
                 if not (session.has_ended or self._leaving.is_set()):
@@ -273,13 +287,10 @@ class Connection:
             self.catalog = session.catalog
             self._tools_changed(self)
 
-    def _is_now(self, session: SdkSession) -> bool:
+    def _use(self, session: SdkSession) -> None:
         self.reconnects += self._settled.is_set()
         self._session, self.error = session, None
-        self.catalog, self.keeps_runs = session.catalog, session.keeps_runs
-        self.instructions, self.has_resources = session.instructions, session.has_resources
-        self._route = session.route
+        self.catalog, self._route = session.catalog, session.route
         self._up.set()
         self._settled.set()
         self._report()
-        return True

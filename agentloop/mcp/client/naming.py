@@ -104,17 +104,15 @@ def name_matches(tool: Tool, pattern: str) -> bool:
 
 def _usable(listed: Iterable[str]) -> dict[str, str]:
     """A different name for each listed one, which is kept if the Messages API takes it."""
-    names = list(dict.fromkeys(listed))
-    cleaned = {name: _NOT_IN_TOOL_NAMES.sub("_", name) for name in names}
+    cleaned = {name: _NOT_IN_TOOL_NAMES.sub("_", name) for name in listed}
     uses = Counter(cleaned.values())
-    return {
-        name: clean
-        if name == clean and len(clean) <= LONGEST
-        else clean
-        if uses[clean] == 1 and len(clean) <= LONGEST and clean.strip("_")
-        else f"{clean[: LONGEST - 9].strip('_') or 'tool'}_{_hash(name)}"
-        for name, clean in cleaned.items()
-    }
+
+    def chosen(name: str, clean: str) -> str:
+        if len(clean) <= LONGEST and (name == clean or (uses[clean] == 1 and clean.strip("_"))):
+            return clean
+        return f"{clean[: LONGEST - 9].strip('_') or 'tool'}_{_hash(name)}"
+
+    return {name: chosen(name, clean) for name, clean in cleaned.items()}
 
 
 def _is_forged(name: str, prefixes: Collection[str]) -> bool:

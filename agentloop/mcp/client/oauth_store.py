@@ -113,11 +113,7 @@ class LoginStore:
         is_in_keyring = True
         try:
             keyring.set_password(SERVICE, login.address, secrets)
-        except (
-            keyring.errors.KeyringError,
-            RuntimeError,
-            OSError,
-        ):  # there is none, it is locked, or the secrets are too long for it
+        except (keyring.errors.KeyringError, RuntimeError, OSError):  # none, locked, or the secrets are too long for it
             is_in_keyring = False
         hidden: dict[str, object] = {"tokens": None, "client": None} if is_in_keyring else {}
         kept = login.model_copy(update={"is_in_keyring": is_in_keyring, **hidden})

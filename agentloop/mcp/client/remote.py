@@ -89,7 +89,7 @@ def remote_tools(
     tools: dict[str, Tool] = {}
     space = MAX_ALL
     for connection, names in zip(connections, name_tools(offers, reserved), strict=True):
-        problems = list(connection.left_out)
+        problems = list(connection.catalog.left_out)
         if connection.tools and all(names.is_denied(tool.name, deny) for tool in connection.tools):
             problems.append(f"--deny leaves out all of its tools: {len(connection.tools):,}.")
         for listing in connection.tools:
@@ -231,7 +231,7 @@ class RemoteCall:
         try:
             return await self._ask(context, sent, self.patience)
         except ToolUnavailable:
-            if was_up and self.is_agent and self.connection.keeps_runs:
+            if was_up and self.is_agent and self.connection.catalog.keeps_runs:
                 return await self._join(context, sent)
             if not self.may_repeat:
                 raise
@@ -279,7 +279,7 @@ class RemoteCall:
         server = self.connection.name
         # What an agent returns for programs, its steps and cost, is not for the model.
         output, notes = await output_of(
-            result, server, adds_structured=not self.is_agent, has_resources=self.connection.has_resources
+            result, server, adds_structured=not self.is_agent, has_resources=self.connection.catalog.has_resources
         )
         for note in notes:
             context.progress(note)

@@ -24,7 +24,7 @@ MAX_LINE = 500
 
 def resource_tools(connections: Sequence[Connection]) -> list[Tool]:
     """Tools for the resources of these servers; none if no server has any."""
-    by_name = {each.name: each for each in connections if each.has_resources}
+    by_name = {each.name: each for each in connections if each.catalog.has_resources}
     if not by_name:
         return []
     servers = ", ".join(json.dumps(name) for name in by_name)

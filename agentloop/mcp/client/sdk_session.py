@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TextIO, TypeVar, cast
 
@@ -17,7 +18,6 @@ from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
     REQUEST_TIMEOUT,
-    CallToolRequestParams,
     CallToolResult,
     ElicitRequestParams,
     ElicitResult,
@@ -35,12 +35,11 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
 from agentloop.mcp import sdk_compat
 from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, current_call
-from agentloop.mcp.client.catalog import Catalog, has_resources, read_catalog
+from agentloop.mcp.client.catalog import Catalog, has_resources, read_tools
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import AgentExtension, Delegation
 from agentloop.mcp.client.questions import answered, withdraw
 from agentloop.mcp.client.repair import Repair
-from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.server_log import write_to
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.client.transports import OnEnd, Route, Transports
@@ -89,17 +88,15 @@ class ServerBusy(ToolError):
 class SdkSession:
     """A connection that is open within the block of `opened`, which one task has to enter and leave.
 
-    Calls may be made by any task. They raise `ConnectionLost`, or `ToolError` for what the server refused. `route` is
-    the way to the server that is tried first, and then the one that led to it.
+    Calls and requests may be made by any task. They raise `ConnectionLost`, `SessionRefused`, or `ToolError` for what
+    the server refused or took too long for. `route` is the way to the server that is tried first, and then the one that
+    led to it.
     """
 
     def __init__(
         self, name: str, entry: ServerEntry, keys: str, auth: httpx2.Auth | None = None, route: Route | None = None
     ) -> None:
         self.catalog = Catalog()
-        self.keeps_runs = False
-        self.instructions = ""
-        self.has_resources = False
         self.route = route or Route.to(entry)
         self.failure: HttpFailure | None = None
         self.has_ended = False
@@ -165,7 +162,8 @@ class SdkSession:
 
     async def _read_tools_again(self, client: Client) -> None:
         with suppress(MCPError):
-            catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+            listed = await read_tools(client, self._clocks, self._name, self._entry, self._repair.left_out)
+            catalog = replace(self.catalog, tools=listed.tools, left_out=listed.left_out)
             if catalog != self.catalog:  # some servers announce a change once they are up
                 self.catalog = catalog
                 self.on_tools_changed()
@@ -235,10 +233,12 @@ class SdkSession:
         sdk_compat.skip_result_validation(client)
         by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
         declared = (client.server_capabilities.extensions or {}).get(AGENT)
-        self.keeps_runs = isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True
-        self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
-        self.has_resources = await has_resources(client)
-        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+        self.catalog = replace(
+            await read_tools(client, self._clocks, self._name, self._entry, self._repair.left_out),
+            instructions=(client.instructions or "")[:MAX_INSTRUCTIONS],
+            has_resources=await has_resources(client),
+            keeps_runs=isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True,
+        )
         await transports.connected(by_handshake=by_handshake)
         return client
 
@@ -250,13 +250,7 @@ class SdkSession:
         delegation: Delegation | None,
         asker: Asker = NOBODY_TO_ASK,
     ) -> CallToolResult:
-        """Call a tool; the delegation context of `delegation` goes with the call. `asker` answers its questions.
-
-        Raises:
-            ConnectionLost: the server went away before it answered.
-            SessionRefused: the server does not know the session; the call was not run.
-            ToolError: the server refused the call or took too long.
-        """
+        """Call a tool; the delegation context of `delegation` goes with the call. `asker` answers its questions."""
         assert self._client is not None
         context = delegation.delegation if delegation else None
         meta = {CALL: context.to_json(), IDEMPOTENCY_KEY: f"{self._keys}:{context.key}"} if context else None
@@ -302,9 +296,6 @@ class SdkSession:
 
         assert self._client is not None
         meta = cast("RequestParamsMeta | None", about)
-        if tool in self.catalog.as_tasks:
-            params = CallToolRequestParams(name=tool, arguments=arguments, _meta=meta)
-            return await call_as_task(self._client.session, params, on_progress)
         return await self._client.call_tool(tool, arguments, progress_callback=on_progress, meta=meta)
 
     async def _on_question(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
@@ -322,7 +313,7 @@ class SdkSession:
             await asyncio.wait({call}, timeout=min(left, IDLE_TIMEOUT))
 
     async def request(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """Make a request that is not a call. Raises what `call` raises."""
+        """Make a request that is not a call."""
         assert self._client is not None
         state = CallState(may_ask=True)
         current_call.set(state)  # for the task made here

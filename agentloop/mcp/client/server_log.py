@@ -43,28 +43,29 @@ async def server_log(write: Callable[[str], None]) -> AsyncIterator[TextIO]:
 
 
 class HeldLog:
-    """Lines of one server for `log`, held while `is_held`. `file` is the server's stderr."""
+    """What one server writes to its stderr, `file`, is held until it is released. Later lines go to `log`."""
 
     file: TextIO
 
-    def __init__(self, log: TextIO, *, is_held: bool) -> None:
+    def __init__(self, log: TextIO) -> None:
         self._log = log
-        self._held = deque[bytes](maxlen=MAX_HELD) if is_held else None
+        self._held: deque[bytes] | None = deque(maxlen=MAX_HELD)
 
     async def line(self, line: bytes) -> None:
         if self._held is None:
-            await self._write([line])
+            await write_to(self._log, _text([line]))
         else:
             self._held.append(line)
 
     async def release(self, *, shows: bool) -> None:
-        """Show or drop what was held. Later lines are shown."""
+        """Show or drop what was held."""
         held, self._held = self._held, None
         if held and shows:
-            await self._write(held)
+            await write_to(self._log, _text(held))
 
-    async def _write(self, lines: Iterable[bytes]) -> None:
-        await write_to(self._log, b"".join(line + b"\n" for line in lines).decode("utf-8", "replace"))
+
+def _text(lines: Iterable[bytes]) -> str:
+    return b"".join(line + b"\n" for line in lines).decode("utf-8", "replace")
 
 
 async def write_to(log: TextIO, text: str) -> None:
@@ -78,9 +79,9 @@ async def write_to(log: TextIO, text: str) -> None:
 
 
 @asynccontextmanager
-async def held_log(log: TextIO, *, is_held: bool) -> AsyncIterator[HeldLog]:
-    """A log for one server's stderr."""
-    held = HeldLog(log, is_held=is_held)
+async def held_log(log: TextIO) -> AsyncIterator[HeldLog]:
+    """A log for one server that is starting."""
+    held = HeldLog(log)
     if sys.platform == "win32":
         held.file = log
         yield held

@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 from agentloop import ToolError
 from agentloop.mcp.server.admission import RateLimit
 from agentloop.mcp.server.calls import owner_of_request
-from agentloop.mcp.stdio import ClosingStream, SendStream
+from agentloop.mcp.stdio import SendStream
 
 SESSION_HEADER = "mcp-session-id"
 MAX_SESSIONS = 1_000
@@ -115,7 +115,7 @@ async def _discard(_message: Message) -> None:
     pass
 
 
-class BoundedSender(ClosingStream):
+class BoundedSender(SendStream):
     """A stream that calls `on_overflow` when more than `MAX_UNREAD` messages wait to be sent on it."""
 
     def __init__(self, stream: SendStream, on_overflow: Callable[[], None]) -> None:
