@@ -7,6 +7,7 @@ transport.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import httpx2
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
+from mcp.types import REQUEST_TIMEOUT, ErrorData, JSONRPCError, JSONRPCRequest
 
 from agentloop.mcp.client.bounded_http import http_client
 from agentloop.mcp.client.config import ServerEntry
@@ -27,6 +29,8 @@ from agentloop.mcp.stdio import ReceiveStream, SendStream, WatchedStream
 
 MAX_EVENT = 16 * 1024 * 1024
 """Bytes of one event of an event stream."""
+PROBE_TIMEOUT = 5.0
+"""Seconds a started server has to answer the probe. The SDK's own limit, twice as long, cannot be set."""
 NOT_SSE = {401, 403, 429}
 """Client errors that another transport would get, too."""
 
@@ -95,7 +99,8 @@ class Transports:
             # The SDK's defaults, 5 s to read and 100 connections, cut long calls off.
             http = await stack.enter_async_context(http_client(entry.all_headers, auth=self._auth))
             streams = streamable_http_client(entry.address, http_client=http, max_sse_event_size=MAX_EVENT)
-        return _watched(streams, self._repair, self._end)
+        probe_timeout = PROBE_TIMEOUT if route.transport == "stdio" and route.probes else None
+        return _watched(streams, self._repair, self._end, probe_timeout)
 
     async def connected(self, *, by_handshake: bool) -> None:
         """The SDK's client is connected. What the server wrote about the probe before is dropped."""
@@ -117,35 +122,55 @@ class Transports:
 
 
 @asynccontextmanager
-async def _watched(streams: AbstractAsyncContextManager[Any], repair: Repair, on_end: OnEnd) -> AsyncIterator[Any]:
+async def _watched(
+    streams: AbstractAsyncContextManager[Any], repair: Repair, on_end: OnEnd, probe_timeout: float | None
+) -> AsyncIterator[Any]:
     end = partial(on_end, "connection closed")
     async with streams as (reading, writing):
-        yield _Receiver(reading, repair, end), _Sender(writing, repair, end)
+        receiver = _Receiver(reading, repair, end, probe_timeout)
+        yield receiver, _Sender(writing, repair, end, receiver)
 
 
 class _Receiver(WatchedStream):
-    """Another stream, with repaired results."""
+    """Another stream, with repaired results. It answers a probe that the server does not answer in time."""
 
-    def __init__(self, stream: ReceiveStream, repair: Repair, on_end: OnEndOfStream) -> None:
+    def __init__(self, stream: ReceiveStream, repair: Repair, on_end: OnEndOfStream, limit: float | None) -> None:
         super().__init__(stream, on_end)
         self._repair = repair
+        self._limit = limit
+        self.probe: int | str | None = None
 
     async def receive(self) -> SessionMessage | Exception:
-        message = await super().receive()
+        message: SessionMessage | Exception
+        try:
+            async with asyncio.timeout(self._limit):
+                message = await super().receive()
+        except TimeoutError:
+            if self.probe is None:
+                self._on_end()
+                raise
+            error = ErrorData(code=REQUEST_TIMEOUT, message="no answer to the probe")
+            message = SessionMessage(JSONRPCError(jsonrpc="2.0", id=self.probe, error=error))
+        finally:
+            self._limit = None
         self._repair.received(message)
         return message
 
 
 class _Sender(SendStream):
-    """Another stream. `repair` receives the requests; `on_end` is called if a message could not be sent."""
+    """Another stream that tells `repair` and `receiver` of requests, and of a message that could not be sent."""
 
-    def __init__(self, stream: SendStream, repair: Repair, on_end: OnEndOfStream) -> None:
+    def __init__(self, stream: SendStream, repair: Repair, on_end: OnEndOfStream, receiver: _Receiver) -> None:
         self._stream = stream
         self._repair = repair
         self._on_end = on_end
+        self._receiver = receiver
 
     async def send(self, item: SessionMessage) -> None:
         self._repair.sent(item)
+        request = item.message
+        if isinstance(request, JSONRPCRequest) and request.method == "server/discover":
+            self._receiver.probe = request.id
         try:
             await self._stream.send(item)
         except Exception:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agentloop.mcp.client import sdk_session
+from agentloop.mcp.client import sdk_session, transports
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
 from tests.mcp.client.raw import OBJECT, agent_with, call, raw, tool
@@ -103,10 +103,11 @@ async def test_a_server_without_tools_is_up() -> None:
 
 
 @pytest.mark.requirement("odd-servers")
-@pytest.mark.parametrize("probe", ["exit", pytest.param("silent", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("probe", ["exit", "silent"])
 async def test_a_server_that_does_not_stand_the_probe_gets_the_plain_handshake_and_is_not_probed_again(
-    probe: str, tmp_path: Path
+    probe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(transports, "PROBE_TIMEOUT", 1.0)
     with (tmp_path / "log").open("w+") as log:
         async with raw("t", probe=probe, log=log) as connection:
             assert connection.error is None
