@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mcp import Client, MCPError
 from mcp.types import METHOD_NOT_FOUND
@@ -41,6 +42,13 @@ class Catalog:
     instructions: str = ""
     has_resources: bool = False
     keeps_runs: bool = False
+
+    @cached_property
+    def as_tasks(self) -> frozenset[str]:
+        """The names of tools that have to be called as tasks."""
+        return frozenset(
+            each.name for each in self.tools if each.execution and each.execution.task_support == "required"
+        )
 
 
 async def read_tools(
@@ -97,12 +105,9 @@ async def has_resources(client: Client) -> bool:
 
 def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, left_out: list[str]) -> tuple[McpTool, ...]:
     """The tools that are used; `left_out` receives a sentence for each group of others."""
-    chosen = [tool for tool in listed if entry.uses(name, tool.name)]
-    if listed and not chosen:
+    wanted = [(tool, _characters(tool)) for tool in listed if entry.uses(name, tool.name)]
+    if listed and not wanted:
         left_out.append(f"The configuration leaves out all of its tools: {len(listed):,}.")
-    if as_tasks := [tool for tool in chosen if tool.execution and tool.execution.task_support == "required"]:
-        left_out.append(f"{_named(as_tasks)} left out: tasks of the revision 2025-11-25 cannot be used.")
-    wanted = [(tool, _characters(tool)) for tool in chosen if tool not in as_tasks]
     if too_long := [tool for tool, characters in wanted if characters > MAX_TOOL]:
         left_out.append(f"{_named(too_long)} left out: a tool may have {MAX_TOOL:,} characters, with its schemas.")
     used: list[McpTool] = []

@@ -18,6 +18,7 @@ from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
     REQUEST_TIMEOUT,
+    CallToolRequestParams,
     CallToolResult,
     ElicitRequestParams,
     ElicitResult,
@@ -40,6 +41,7 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import AgentExtension, Delegation
 from agentloop.mcp.client.questions import answered, withdraw
 from agentloop.mcp.client.repair import Repair
+from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.server_log import write_to
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.client.transports import OnEnd, Route, Transports
@@ -296,6 +298,9 @@ class SdkSession:
 
         assert self._client is not None
         meta = cast("RequestParamsMeta | None", about)
+        if tool in self.catalog.as_tasks:
+            params = CallToolRequestParams(name=tool, arguments=arguments, _meta=meta)
+            return await call_as_task(self._client.session, params, on_progress)
         return await self._client.call_tool(tool, arguments, progress_callback=on_progress, meta=meta)
 
     async def _on_question(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

@@ -29,7 +29,9 @@ def call(message: dict[str, Any], line: str) -> None:
     for notification in WISH.get("notify", {}).get(name, []):
         send(notification)
     result = WISH.get("results", {}).get(name)
-    if name in WISH.get("errors", {}):
+    if name in WISH.get("tasks", ()):
+        send({"id": message["id"], "result": {"task": task("working")}} if "task" in params else no(message))
+    elif name in WISH.get("errors", {}):
         send({"id": message["id"], "error": WISH["errors"][name]})
     elif result != "never":
         echo = {"content": [{"type": "text", "text": line}]}
@@ -38,6 +40,12 @@ def call(message: dict[str, Any], line: str) -> None:
 
 def no(message: dict[str, Any]) -> dict[str, Any]:
     return {"id": message["id"], "error": {"code": -32601, "message": f"no method {message['method']}"}}
+
+
+def task(status: str) -> dict[str, Any]:
+    when = "2026-01-01T00:00:00Z"
+    about = {"taskId": "t1", "createdAt": when, "lastUpdatedAt": when, "ttl": None, "pollInterval": 10}
+    return about | {"status": status}
 
 
 def initialized(message: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +74,8 @@ def probed(message: dict[str, Any]) -> None:
         send(no(message))
 
 
-def main() -> None:
+def main() -> None:  # noqa: C901 - one case for each method
+    polls = 0
     for line in sys.stdin:
         message = json.loads(line)
         match message.get("method"):
@@ -78,6 +87,11 @@ def main() -> None:
                 send({"id": message["id"], "result": {"tools": WISH["tools"]}})
             case "tools/call":
                 threading.Thread(target=call, args=(message, line), daemon=True).start()
+            case "tasks/get":
+                polls += 1
+                send({"id": message["id"], "result": task("working" if polls < 3 else "completed")})
+            case "tasks/result":
+                send({"id": message["id"], "result": {"content": [{"type": "text", "text": "the task's result"}]}})
             case "resources/list" if "resources" in WISH:
                 send({"id": message["id"], "result": page_of("resources", message)})
             case "resources/read" if "resources" in WISH:
