@@ -28,6 +28,7 @@ def text(words: str) -> dict[str, Any]:
 
 
 ASK = {"role": "user", "content": "1 + 1?"}
+ADDS = {"role": "system", "content": [{"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {}}}]}
 GOOD: dict[str, Any] = {
     "model": "any",
     "max_tokens": 10,
@@ -90,7 +91,10 @@ BAD: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "empty prefill": (messages(ASK, assistant()), "messages.1:"),
     "unknown role": (messages({"role": "tool", "content": "x"}), "messages.0.role:"),
     "system first": (messages({"role": "system", "content": "x"}), "messages.0: role 'system' must follow"),
-    "system before a user": (messages(ASK, {"role": "system", "content": "x"}, ASK), "messages.1: role 'system' must prec"),
+    "system before a user": (
+        messages(ASK, {"role": "system", "content": "x"}, ASK),
+        "messages.1: role 'system' must prec",
+    ),
     "tool without its feature": (messages(ASK, ADDS), "messages.1.content.0: Input tag 'tool_addition'"),
     "content of a number": (messages({"role": "user", "content": 5}), "messages.0.content:"),
     "block without type": (messages(user({"text": "x"})), "messages.0.content.0:"),

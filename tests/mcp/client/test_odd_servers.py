@@ -39,7 +39,7 @@ async def test_one_odd_tool_costs_no_server_its_other_tools() -> None:
             "fine", "no_type", "no_schema", "null_schema", "true_property", "bad_output", "bad_description",
             "bad_annotations", "bad_icons",
         ]  # fmt: skip
-        assert connection.left_out == ("A tool without a name is left out.",) * 3
+        assert connection.catalog.left_out == ("A tool without a name is left out.",) * 3
         assert connection.tools[1].input_schema == {"properties": {"a": {"type": "string"}}, "type": "object"}
         assert not (await call(connection, "no_type", a="x")).is_error
         assert (await call(connection, "no_type", a=1)).is_error
@@ -57,11 +57,11 @@ async def test_a_list_that_has_changed_names_what_is_left_out_of_it() -> None:
     lists: asyncio.Queue[int] = asyncio.Queue()
     reporting = partial(Connection, tools_changed=lambda connection: lists.put_nowait(len(connection.tools)))
     async with reporting("raw", entry, connect_timeout=30, server_log=sys.stderr) as connection:
-        assert connection.left_out == ("A tool without a name is left out.",)
+        assert connection.catalog.left_out == ("A tool without a name is left out.",)
         await call(connection, "stay")
         await call(connection, "grow")
         assert await asyncio.wait_for(lists.get(), 30) == 3, "the same list is no change"
-        assert connection.left_out == ("A tool without a name is left out.",)
+        assert connection.catalog.left_out == ("A tool without a name is left out.",)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ async def test_progress_resets_the_limit_of_silence_and_a_timeout_replaces_it(mo
 
 async def test_instructions_are_kept_and_bounded() -> None:
     async with raw("t", instructions="Call `t` first. " * 1000) as connection:
-        assert len(connection.instructions) == sdk_session.MAX_INSTRUCTIONS
+        assert len(connection.catalog.instructions) == sdk_session.MAX_INSTRUCTIONS
 
 
 @pytest.mark.requirement("odd-schemas")
