@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from offline_model.numbers import decimal, figures, spoken
 from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
-from offline_model.words import EVERYTHING, FEES, PARTS, PEOPLE, stem
+from offline_model.words import CONTAINERS, EVERYTHING, FEES, PARTS, PEOPLE, stem, stems
 
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
@@ -20,6 +20,11 @@ SPLIT = re.compile(
     rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
 )
+_OF_ONE = re.compile(
+    r"\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:(?:per|each|an? single) ([a-z]+)|(?:did|does|would|of|for) one)\b[^.?!\n\d,]*[.?!]*\s*$",
+    re.IGNORECASE,
+)
+_OWN_SHARES = re.compile(r"\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))", re.IGNORECASE | re.DOTALL)
 _HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
 _HALF_OF = re.compile(
     r"\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b"
@@ -138,6 +143,8 @@ class Asked:
     kinds: set[str]
     """Of "difference", "most", "least", "average", "each"."""
     sharers: str = ""
+    share: str = "Each pays"
+    """What the quotient by `sharers` is called."""
     budget: str = ""
     deposit: str = ""
     """What is paid already, where it is asked what is still to pay."""
@@ -172,6 +179,8 @@ def read_question(text: str) -> Asked:
     if (split := SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
         asked.kinds -= {"each"} if asked.sharers else set()
+    elif (found := _OF_ONE.search(text)) and not kinds:
+        asked.sharers, asked.share = _number_of(found, text[: found.start()]), "For one"
     deposits = list(_DEPOSIT.finditer(asked.text)) if OWING.search(text) else []
     if len(deposits) == 1:
         asked.deposit = _money(asked.take(deposits[0]))
@@ -187,11 +196,14 @@ def read_question(text: str) -> Asked:
 
 def _counted(asked: Asked) -> Asked:
     nouns = PARTS - _NO_COUNTS
-    counts = [match for match in _COUNT.finditer(asked.text) if nouns & set(map(stem, match[2].lower().split()))]
+    found = [(match, list(map(stem, match[2].lower().split()))) for match in _COUNT.finditer(asked.text)]
+    counts = [match for match, words in found if nouns & set(words) and not {words[0]} & PEOPLE - PARTS]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 
 
+_NO_THINGS = frozenset("one of us pay owe spend cost spent get and charge total come head person".split())
+_PER = re.compile(r"@|\b(?:each|per|apiece)\b|\d an? \w", re.IGNORECASE)
 _SHARED = EVERYTHING | FEES | frozenset("cost price amount expense tab check damage grand sum rest meal night".split())
 
 
@@ -200,6 +212,10 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split_text, re.IGNORECASE)
     if item and stem(item[1].lower()) not in _SHARED:
         raise Unread(f'who pays the rest beside "{item[0]}"')
+    before, here = re.split(r"[.?!;\n](?=\s|$)", asked.text[: split.start()])[-1], asked.text[: split.start()]
+    elsewhere = re.search(r"\d", here.removesuffix(before)) and re.search(r"[$£€]\d|\d\.\d\d", before)
+    if _OWN_SHARES.search(asked.text) or (elsewhere and not EVERYTHING & set(stems(before))):
+        raise Unread("what is shared and what each pays alone")
     text, nouns = asked.text, {stem(word) for word in re.findall(r"\bper (\w+)", split[0].lower())}
     near = text[max(0, split.start() - 60) : split.end() + 80]
     if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):
@@ -220,6 +236,22 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
     return (certain or list(found))[0]
+
+
+def _number_of(one: re.Match[str], text: str) -> str:
+    """How many the only price of a text is for, if the price of one is asked; "" if the parts are asked for."""
+    noun = stem((one[1] or "").lower())
+    listed = len(re.findall(r"[$£€]\d", text)) > 1 and noun not in {"", *stems(text), *CONTAINERS} and "each" in one[0]
+    if listed or noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS:
+        return ""
+    found = re.fullmatch(
+        rf"([^\d$£€]*?)\b{_NUMBER} ([^\d$£€]*)(?:[$£€]\d[\d.,]*|\d[\d.]* ?[€£])([^\d$£€]*)", text, re.I
+    )
+    before, after = (set(stems(found[1])), set(stems(found[3]))) if found else (set(), set())
+    held = bool(found and CONTAINERS & before and re.search(r"\bof $", found[1]))
+    if not found or noun in before or not (held and noun or after and noun in {"", *after}) or _PER.search(text):
+        raise Unread("of how many the price of one is asked")
+    return str(spoken([found[2].lower()])[0] or found[2])
 
 
 def _of_noun(asked: Asked, text: str) -> str:
@@ -266,8 +298,8 @@ def goals_of(
             raise Unread("which two are compared")
         goals.append(Goal("Difference", minus(PartTotal(order[-1]), PartTotal(order[0]))))
     if asked.sharers:
-        goals.append(Goal("Each pays", over(whole, Number(asked.sharers))))
-        read.append(f"split {asked.sharers} ways")
+        goals.append(Goal(asked.share, over(whole, Number(asked.sharers))))
+        read.append(f"split {asked.sharers} ways" if asked.share == "Each pays" else f"for {asked.sharers}")
     if asked.deposit:
         goals.append(Goal("Still to pay", minus(whole, Number(asked.deposit))))
         read.append(f"{currency}{asked.deposit} is paid")

@@ -153,6 +153,7 @@ _BESIDE = _any(
     (?:quote|estimate|price) was [$£€]?\d
     found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
     rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
+    (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>
     <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
     (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
     (?:the|my|our|his|her|their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d
@@ -168,6 +169,7 @@ _BESIDE = _any(
 _ASKED = _any(
     r"""
     how (?:many|long|far|old|often)|why|when|worth|better|median|per table|original|without
+    (?:is|does|would) (?:that|it|this) (?:\w+ )?(?:for|to) each
     (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
     how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)
     average (?:\w+ )?price|average (?:item|cost per item)
