@@ -21,10 +21,13 @@ SPLIT = re.compile(
     re.IGNORECASE,
 )
 _OF_ONE = re.compile(
-    r"\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:(?:per|each|an? single) ([a-z]+)|(?:did|does|would|of|for) one)\b[^.?!\n\d,]*[.?!]*\s*$",
+    r"\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
+    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$",
     re.IGNORECASE,
 )
-_OWN_SHARES = re.compile(r"\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))", re.IGNORECASE | re.DOTALL)
+_OWN_SHARES = re.compile(
+    r"\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b", re.IGNORECASE | re.DOTALL
+)
 _HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
 _HALF_OF = re.compile(
     r"\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b"
@@ -195,6 +198,8 @@ def read_question(text: str) -> Asked:
 
 
 def _counted(asked: Asked) -> Asked:
+    if asked.sharers and asked.budget:
+        raise Unread("whether what is left is split, or the total")
     nouns = PARTS - _NO_COUNTS
     found = [(match, list(map(stem, match[2].lower().split()))) for match in _COUNT.finditer(asked.text)]
     counts = [match for match, words in found if nouns & set(words) and not {words[0]} & PEOPLE - PARTS]
@@ -202,17 +207,26 @@ def _counted(asked: Asked) -> Asked:
     return asked
 
 
+_OF_MANY = re.compile(rf"([^\d$£€]*?)\b{_NUMBER} ([^\d$£€]*)(?:[$£€]\d[\d.,]*|\d[\d.]* ?[€£])[^\d$£€]*", re.IGNORECASE)
 _NO_THINGS = frozenset("one of us pay owe spend cost spent get and charge total come head person".split())
 _PER = re.compile(r"@|\b(?:each|per|apiece)\b|\d an? \w", re.IGNORECASE)
-_SHARED = EVERYTHING | FEES | frozenset("cost price amount expense tab check damage grand sum rest meal night".split())
+_SHARED = (
+    EVERYTHING
+    | FEES
+    | frozenset("which that this cost price amount expense tab check damage grand sum rest meal night".split())
+)
 
 
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
+    split_before = asked.text[max(0, split.start() - 40) : split.end()]
     split_text = split[0] + asked.text[split.end() :]
     item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split_text, re.IGNORECASE)
+    item = item or re.search(r"(\w+) (?:is|are|was|were) (?:shared|split|divided)\b", split_before, re.IGNORECASE)
     if item and stem(item[1].lower()) not in _SHARED:
         raise Unread(f'who pays the rest beside "{item[0]}"')
-    before, here = re.split(r"[.?!;\n](?=\s|$)", asked.text[: split.start()])[-1], asked.text[: split.start()]
+    of = re.match(r" (?:the|a|an|my|our) [$£€]?\d[\d.]*", asked.text[split.end() :])
+    here = asked.text[: split.end() + (of.end() if of else 0)]
+    before = re.split(r"[.?!;\n](?=\s|$)", here)[-1]
     elsewhere = re.search(r"\d", here.removesuffix(before)) and re.search(r"[$£€]\d|\d\.\d\d", before)
     if _OWN_SHARES.search(asked.text) or (elsewhere and not EVERYTHING & set(stems(before))):
         raise Unread("what is shared and what each pays alone")
@@ -240,16 +254,16 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
 
 def _number_of(one: re.Match[str], text: str) -> str:
     """How many the only price of a text is for, if the price of one is asked; "" if the parts are asked for."""
-    noun = stem((one[1] or "").lower())
-    listed = len(re.findall(r"[$£€]\d", text)) > 1 and noun not in {"", *stems(text), *CONTAINERS} and "each" in one[0]
-    if listed or noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS:
+    noun = stem((one[1] or "cost").lower())
+    listed = len(re.findall(r"[$£€]\d", text)) > 1 and noun not in {*stems(text), *CONTAINERS}
+    single = re.search(r"(?<!each )\bone\b|single", one[0], re.IGNORECASE)
+    if not single and (listed or noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS):
         return ""
-    found = re.fullmatch(
-        rf"([^\d$£€]*?)\b{_NUMBER} ([^\d$£€]*)(?:[$£€]\d[\d.,]*|\d[\d.]* ?[€£])([^\d$£€]*)", text, re.I
-    )
-    before, after = (set(stems(found[1])), set(stems(found[3]))) if found else (set(), set())
-    held = bool(found and CONTAINERS & before and re.search(r"\bof $", found[1]))
-    if not found or noun in before or not (held and noun or after and noun in {"", *after}) or _PER.search(text):
+    found = _OF_MANY.fullmatch(text)
+    before, after = (stems(found[1]), stems(found[3])) if found else ([], [])
+    held = before[-1:] == ["of"] and CONTAINERS & set(before) and noun in {"can", "bottle", "jar", "tin", *after}
+    named = noun in after or (single and noun in {"cost", "come"} and before[-1:] != ["of"])
+    if not found or noun in before or not (held or named) or {*after[:1]} & PEOPLE or _PER.search(text):
         raise Unread("of how many the price of one is asked")
     return str(spoken([found[2].lower()])[0] or found[2])
 

@@ -179,8 +179,10 @@ class _Bill:
         spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
         if spoken & w.INCOME and entry.quantity == "1":
             raise Unread(f'what "{shown}" is for')
-        reduced = re.search(rf"\b(?:reduced|lowered|discounted|cut|down) by\s+{M}", text)
-        if reduced and any(each.quantity != "1" and set(stems(each.name)) & words for each in self.entries):
+        reduced = re.search(rf"\b(?:was|were|been|is|are) (?:reduced|lowered|discounted|cut) by\s+{M}", text)
+        if reduced and any(
+            {"both", "all"} & words or (each.quantity != "1" and set(stems(each.name)) & words) for each in self.entries
+        ):
             raise Unread(f'whether "{shown}" is of each')
         signed = reduced or re.search(rf"(?:^|\s)[-−–]{M}", text) or self.is_held(entry, text, words)
         if signed or (w.DISCOUNTS & words and not re.search(P, piece.text)):

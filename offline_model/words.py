@@ -129,6 +129,7 @@ _ALWAYS = _any(
     revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest|instal?ments?|the rest|remainder|leftover
     every (?:second|third|fourth|fifth|sixth|tenth|other|\d+)|minimum|maximum|owes? (?-i:[A-Z])\w+
     pa(?:id|ys?) (?:half|part|some|for (?:hers|his|theirs|mine))|by the (?:glass|hour|slice)
+    (?:find|calculate) the unit price|unit costs? for
     round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one|comes?) free
     each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show|book)
     (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
@@ -153,7 +154,8 @@ _BESIDE = _any(
     (?:quote|estimate|price) was [$£€]?\d
     found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
     rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
-    (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>
+    (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell|falls) by <number>
+    (?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted|cut) (?:th[a-z ]+)?by <number>
     <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
     (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
     (?:the|my|our|his|her|their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d
@@ -169,7 +171,7 @@ _BESIDE = _any(
 _ASKED = _any(
     r"""
     how (?:many|long|far|old|often)|why|when|worth|better|median|per table|original|without
-    (?:is|does|would) (?:that|it|this) (?:\w+ )?(?:for|to) each
+    (?:is|does|would) (?:that|it|this) (?:\w+ )?(?:(?:for|to) each|with|after)
     (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
     how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)
     average (?:\w+ )?price|average (?:item|cost per item)
