@@ -210,22 +210,16 @@ def _counted(asked: Asked) -> Asked:
 _OF_MANY = re.compile(rf"([^\d$£€]*?)\b{_NUMBER} ([^\d$£€]*)(?:[$£€]\d[\d.,]*|\d[\d.]* ?[€£])[^\d$£€]*", re.IGNORECASE)
 _NO_THINGS = frozenset("one of us pay owe spend cost spent get and charge total come head person".split())
 _PER = re.compile(r"@|\b(?:each|per|apiece)\b|\d an? \w", re.IGNORECASE)
-_SHARED = (
-    EVERYTHING
-    | FEES
-    | frozenset("which that this cost price amount expense tab check damage grand sum rest meal night".split())
-)
+_COSTS = frozenset("which that this cost price amount expense tab check damage grand sum rest meal night".split())
 
 
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
-    split_before = asked.text[max(0, split.start() - 40) : split.end()]
-    split_text = split[0] + asked.text[split.end() :]
-    item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split_text, re.IGNORECASE)
-    item = item or re.search(r"(\w+) (?:is|are|was|were) (?:shared|split|divided)\b", split_before, re.IGNORECASE)
-    if item and stem(item[1].lower()) not in _SHARED:
+    here, after = asked.text[: split.end()], asked.text[split.end() :]
+    item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split[0] + after, re.IGNORECASE)
+    item = item or re.search(r"(\w+) (?:is|are|was|were) (?:shared|split|divided)$", here, re.IGNORECASE)
+    if item and stem(item[1].lower()) not in EVERYTHING | FEES | _COSTS:
         raise Unread(f'who pays the rest beside "{item[0]}"')
-    of = re.match(r" (?:the|a|an|my|our) [$£€]?\d[\d.]*", asked.text[split.end() :])
-    here = asked.text[: split.end() + (of.end() if of else 0)]
+    here += "".join(re.findall(r"^ (?:the|an?|my|our) [$£€]?\d[\d.]*", after))
     before = re.split(r"[.?!;\n](?=\s|$)", here)[-1]
     elsewhere = re.search(r"\d", here.removesuffix(before)) and re.search(r"[$£€]\d|\d\.\d\d", before)
     if _OWN_SHARES.search(asked.text) or (elsewhere and not EVERYTHING & set(stems(before))):

@@ -131,11 +131,10 @@ class Clauses:
         if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, head, unit)):
             return replace(entry, quantity=number, is_counted=True)
         people = any(w.PEOPLE & set(each.nouns[:2]) for each in self.counts if not each.is_priced)
-        if (
-            people
-            and not entry.is_fee
-            and re.search(rf"(?:s (?:are|were|cost)|\b(?:entry|admission|entrance)\b.*) {M}", text, re.IGNORECASE)
-        ):
+        plural = re.search(
+            rf"(?:s (?:are|were|cost)|\b(?:entry|admission)\b.*) {M}", f"{piece.label} {text}", re.IGNORECASE
+        )
+        if people and plural and not entry.is_fee:
             raise reading.unread("how many in")
         sole = unnamed and entry.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1
         if reading.for_all or one or sole or not (unnamed or unit or listed):

@@ -26,10 +26,14 @@ _COLUMNS = (  # the words of a heading -> what the column holds; the first that 
 _BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
 _SEPARATORS = (("|", r"\|", 2), ("\t", r"\t", 1), (",", ",", 2), (";", ";", 2), ("  ", r"\s{2,}", 2))
 
+_LINE_TOTAL = re.compile(
+    r"^(.*(?<![\w.])(\d+)\b[^\d\n]*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE
+)
+
 
 def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
     """The text without its tables, and for each row its part and the row as a line: "4 x towels @ $3.50"."""
-    lines = text.split("\n")
+    lines = _LINE_TOTAL.sub(_without_total, text).split("\n")
     rows: list[tuple[str, str]] = []
     at = 0
     while at < len(lines):
@@ -45,6 +49,11 @@ def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
         lines[at:end] = [""] * (end - at) if found else lines[at:end]
         at = end if found else at + 1
     return "\n".join(lines), rows
+
+
+def _without_total(line: re.Match[str]) -> str:
+    """ "2 latte @ 4.95  9.90" without the total, if it is right."""
+    return line[1] if Fraction(line[2]) * Fraction(line[3]) == Fraction(line[4]) else line[0]
 
 
 def _heading(lines: Sequence[str]) -> str:

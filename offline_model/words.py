@@ -73,26 +73,17 @@ NOT_NAMES = PRONOUNS | _set(
     "over across among during within compare split many much who average spend spent altogether both grand check qty "
     "quantity units number later afterwards"
 )
-LEADING = (
-    VERBS
-    | PRONOUNS
-    | _set(  # what may stand before a quantity
-        "we'd a an à the x my our your his her their also of just and for plus with qty quantity if when to like how "
-        "much cost costs what what's whats price total sum hey hi hello ok okay so please calculate compute first "
-        "second third next finally then additionally only about one item items from both all together up in"
-    )
+_BEFORE_QUANTITY = _set(
+    "we'd a an à the x my our your his her their also of just and for plus with qty quantity if when to like how much "
+    "cost costs what what's whats price total sum hey hi hello ok okay so please calculate compute first second third "
+    "next finally then additionally only about one item items from both all together up in"
 )
-PRICE_WORDS = (
-    EACH
-    | CONTAINERS
-    | UNITS
-    | LEADING
-    | MEASURES
-    | _set(
-        "at is wa were are a an again price priced costing for per total which that they it all lot these "
-        "those them there altogether together in both flat"
-    )
+LEADING = VERBS | PRONOUNS | _BEFORE_QUANTITY
+_BESIDE_PRICE = _set(
+    "at is wa were are a an again price priced costing for per total which that they it all lot these those them there "
+    "altogether together in both flat"
 )
+PRICE_WORDS = EACH | CONTAINERS | UNITS | LEADING | MEASURES | _BESIDE_PRICE
 """What may stand beside an amount without naming an item."""
 
 _NUMBER = (
@@ -144,10 +135,8 @@ _BESIDE = _any(
     r"""
     (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor
     if(?! (?:an? [a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
-    (?-i:may)
-    (?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
-    \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d
-    towards? (?:it|this|that|the (?:cost|bill|total))
+    (?-i:may)|(?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
+    \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d|towards? (?:it|this|that|the (?:cost|bill|total))
     (?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
     last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d
     (?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d
