@@ -128,7 +128,8 @@ _HOW_MUCH = re.compile(
 )
 _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
-    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b|\bsaved?\b",
+    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b"
+    r"|\bsaved?\b(?! (?:up )?[$£€]?\d)",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
     r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b"
     r"|\b(?:which|whose) (?:\w+ ){1,5}more\b"

@@ -193,21 +193,15 @@ class _Bill:
 
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
-        if (
-            not piece.joined
-            or re.search(P, piece.text)
-            or {"free", "included", "nothing", "no"} & set(stems(piece.text))
-        ):
-            return False
-        if piece.sentence not in self.clauses.priced_sentences:
+        none = {"free", "included", "nothing", "no"} & set(stems(piece.text))
+        if none or not piece.joined or re.search(P, piece.text) or piece.sentence not in self.clauses.priced_sentences:
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
         if piece.label and len(words) <= 2 and not known & {*words, *stems(piece.text)}:  # noqa: PLR2004
             at = self.pieces.index(piece) + 1
-            if not any(
-                each.sentence == piece.sentence and each.joined in {"and", "&"} for each in self.pieces[at : at + 1]
-            ):
+            after = [each for each in self.pieces[at : at + 1] if each.sentence == piece.sentence]
+            if not (after and after[0].joined in {"and", "&"}):
                 return True
         the = words[:1] == ["the"] and not (known | {"amount"}) & {*words[1:], *stems(piece.text)[1:]}
         opens = the or words[:1] in (["a"], ["an"], ["another"], ["one"], ["my"], ["some"])
@@ -286,11 +280,8 @@ class _Bill:
         labels = {*self.labels, *none, ""}
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
-            if (
-                set(self.labels) - {""}
-                and piece.label not in labels
-                and not (_ASKING.match(piece.text) or words & w.EVERYTHING)
-            ):
+            whole = _ASKING.match(piece.text) or words & w.EVERYTHING
+            if set(self.labels) - {""} and piece.label not in labels and not whole:
                 raise Unread(f'No price found for "{piece.label}: {self.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:

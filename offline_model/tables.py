@@ -18,10 +18,10 @@ _COLUMNS = (  # the words of a heading -> what the column holds; the first that 
     (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
     (r"item|^part\b|title|material|product|description|name|what|article|goods|service", "item"),
     (
-        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|aisle|cent(?:re|er)",
+        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category",
         "part",
     ),
-    (r"day|week|seller|team|location|city|event|project|quarter|room", "part"),
+    (r"aisle|cent(?:re|er)|day|week|seller|team|location|city|event|project|quarter|room", "part"),
 )
 _BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
 _SEPARATORS = (("|", r"\|", 2), ("\t", r"\t", 1), (",", ",", 2), (";", ";", 2), ("  ", r"\s{2,}", 2))
@@ -65,9 +65,8 @@ def _heading(lines: Sequence[str]) -> str:
 
 def _belongs(line: str, separator: str, header: str) -> bool:
     cells = _split(line, separator)
-    heading = len([cell for cell in cells if re.search(r"\w", cell)]) == 1 and re.fullmatch(
-        r"[\W_]+[^\d?]+[\W_]+", line
-    )
+    filled = [cell for cell in cells if re.search(r"\w", cell)]
+    heading = len(filled) == 1 and re.fullmatch(r"[\W_]+[^\d?]+[\W_]+", line)
     return bool(heading) or (len(cells) >= len(_split(header, separator)) - 2 and len(cells) > 1)
 
 

@@ -159,8 +159,8 @@ _BESIDE = _any(
 """Changes the arithmetic in a sentence that holds an amount."""
 _ASKED = _any(
     r"""
-    how (?:many|long|far|old|often)|why|when|worth|better|median|per table|original|without
-    (?:is|does|would) (?:that|it|this) (?:\w+ )?(?:(?:for|to) each|with|after)
+    how (?:many(?! (?:yen|dollars|euros|pounds) )|long|far|old|often)|why|when|worth|better|median|per table
+    (?:is|does|would) (?:that|it|this) (?:\w+ )?(?:(?:for|to) each|with|after)|original|without
     (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
     how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)
     average (?:\w+ )?price|average (?:item|cost per item)
@@ -182,7 +182,6 @@ _HARMLESS = re.compile(
 UNTAXED = re.compile(
     r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE
 )
-
 """Says nothing where no tax is given."""
 
 
