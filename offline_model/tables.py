@@ -17,11 +17,8 @@ _COLUMNS = (  # the words of a heading -> what the column holds; the first that 
     (r"^cost\b", "cost"),
     (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
     (r"item|^part\b|title|material|product|description|name|what|article|goods|service", "item"),
-    (
-        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category",
-        "part",
-    ),
-    (r"aisle|cent(?:re|er)|day|week|seller|team|location|city|event|project|quarter|room", "part"),
+    (r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where", "part"),
+    (r"site|category|aisle|cent(?:re|er)|day|week|seller|team|location|city|event|project|quarter|room", "part"),
 )
 _BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
 _SEPARATORS = (("|", r"\|", 2), ("\t", r"\t", 1), (",", ",", 2), (";", ";", 2), ("  ", r"\s{2,}", 2))

@@ -143,7 +143,7 @@ _BESIDE = _any(
     (?:quote|estimate|price) was [$£€]?\d
     found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
     rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
-    (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell|falls) by <number>
+    (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell|and(?: \w+){1,2}) by <number>
     (?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted|cut) (?:th[a-z ]+)?by <number>
     <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
     (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
