@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from offline_model.numbers import decimal, figures, spoken
 from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
-from offline_model.words import EVERYTHING, FEES, PARTS, PEOPLE, stem
+from offline_model.words import CONTAINERS, EVERYTHING, FEES, PARTS, PEOPLE, stem, stems
 
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
@@ -19,6 +19,14 @@ SPLIT = re.compile(
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
     rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
     re.IGNORECASE,
+)
+_OF_ONE = re.compile(
+    r"\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
+    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$",
+    re.IGNORECASE,
+)
+_OWN_SHARES = re.compile(
+    r"\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b", re.IGNORECASE | re.DOTALL
 )
 _HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
 _HALF_OF = re.compile(
@@ -120,7 +128,8 @@ _HOW_MUCH = re.compile(
 )
 _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
-    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b|\bsaved?\b",
+    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b"
+    r"|\bsaved?\b(?! (?:up )?[$£€]?\d)",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
     r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b"
     r"|\b(?:which|whose) (?:\w+ ){1,5}more\b"
@@ -138,6 +147,8 @@ class Asked:
     kinds: set[str]
     """Of "difference", "most", "least", "average", "each"."""
     sharers: str = ""
+    share: str = "Each pays"
+    """What the quotient by `sharers` is called."""
     budget: str = ""
     deposit: str = ""
     """What is paid already, where it is asked what is still to pay."""
@@ -172,6 +183,8 @@ def read_question(text: str) -> Asked:
     if (split := SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
         asked.kinds -= {"each"} if asked.sharers else set()
+    elif (found := _OF_ONE.search(text)) and not kinds:
+        asked.sharers, asked.share = _number_of(found, text[: found.start()]), "For one"
     deposits = list(_DEPOSIT.finditer(asked.text)) if OWING.search(text) else []
     if len(deposits) == 1:
         asked.deposit = _money(asked.take(deposits[0]))
@@ -186,20 +199,32 @@ def read_question(text: str) -> Asked:
 
 
 def _counted(asked: Asked) -> Asked:
+    if asked.sharers and asked.budget:
+        raise Unread("whether what is left is split, or the total")
     nouns = PARTS - _NO_COUNTS
-    counts = [match for match in _COUNT.finditer(asked.text) if nouns & set(map(stem, match[2].lower().split()))]
+    found = [(match, list(map(stem, match[2].lower().split()))) for match in _COUNT.finditer(asked.text)]
+    counts = [match for match, words in found if nouns & set(words) and not {words[0]} & PEOPLE - PARTS]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 
 
-_SHARED = EVERYTHING | FEES | frozenset("cost price amount expense tab check damage grand sum rest meal night".split())
+_OF_MANY = re.compile(rf"([^\d$£€]*?)\b{_NUMBER} ([^\d$£€]*)(?:[$£€]\d[\d.,]*|\d[\d.]* ?[€£])[^\d$£€]*", re.IGNORECASE)
+_NO_THINGS = frozenset("one of us pay owe spend cost spent get and charge total come head person".split())
+_PER = re.compile(r"@|\b(?:each|per|apiece)\b|\d an? \w", re.IGNORECASE)
+_COSTS = frozenset("which that this cost price amount expense tab check damage grand sum rest meal night".split())
 
 
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
-    split_text = split[0] + asked.text[split.end() :]
-    item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split_text, re.IGNORECASE)
-    if item and stem(item[1].lower()) not in _SHARED:
+    here, after = asked.text[: split.end()], asked.text[split.end() :]
+    item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split[0] + after, re.IGNORECASE)
+    item = item or re.search(r"(\w+) (?:is|are|was|were) (?:shared|split|divided)$", here, re.IGNORECASE)
+    if item and stem(item[1].lower()) not in EVERYTHING | FEES | _COSTS:
         raise Unread(f'who pays the rest beside "{item[0]}"')
+    here += "".join(re.findall(r"^ (?:the|an?|my|our) [$£€]?\d[\d.]*", after))
+    before = re.split(r"[.?!;\n](?=\s|$)", here)[-1]
+    elsewhere = re.search(r"\d", here.removesuffix(before)) and re.search(r"[$£€]\d|\d\.\d\d", before)
+    if _OWN_SHARES.search(asked.text) or (elsewhere and not EVERYTHING & set(stems(before))):
+        raise Unread("what is shared and what each pays alone")
     text, nouns = asked.text, {stem(word) for word in re.findall(r"\bper (\w+)", split[0].lower())}
     near = text[max(0, split.start() - 60) : split.end() + 80]
     if re.search(r"\bhalf of (?:it|that|this|the total)\b", near, re.IGNORECASE):
@@ -220,6 +245,22 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
     return (certain or list(found))[0]
+
+
+def _number_of(one: re.Match[str], text: str) -> str:
+    """How many the only price of a text is for, if the price of one is asked; "" if the parts are asked for."""
+    noun = stem((one[1] or "cost").lower())
+    listed = len(re.findall(r"[$£€]\d", text)) > 1 and noun not in {*stems(text), *CONTAINERS}
+    single = re.search(r"(?<!each )\bone\b|single", one[0], re.IGNORECASE)
+    if not single and (listed or noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS):
+        return ""
+    found = _OF_MANY.fullmatch(text)
+    before, after = (stems(found[1]), stems(found[3])) if found else ([], [])
+    held = before[-1:] == ["of"] and CONTAINERS & set(before) and noun in {"can", "bottle", "jar", "tin", *after}
+    named = noun in after or (single and noun in {"cost", "come"} and before[-1:] != ["of"])
+    if not found or noun in before or not (held or named) or {*after[:1]} & PEOPLE or _PER.search(text):
+        raise Unread("of how many the price of one is asked")
+    return str(spoken([found[2].lower()])[0] or found[2])
 
 
 def _of_noun(asked: Asked, text: str) -> str:
@@ -266,8 +307,8 @@ def goals_of(
             raise Unread("which two are compared")
         goals.append(Goal("Difference", minus(PartTotal(order[-1]), PartTotal(order[0]))))
     if asked.sharers:
-        goals.append(Goal("Each pays", over(whole, Number(asked.sharers))))
-        read.append(f"split {asked.sharers} ways")
+        goals.append(Goal(asked.share, over(whole, Number(asked.sharers))))
+        read.append(f"split {asked.sharers} ways" if asked.share == "Each pays" else f"for {asked.sharers}")
     if asked.deposit:
         goals.append(Goal("Still to pay", minus(whole, Number(asked.deposit))))
         read.append(f"{currency}{asked.deposit} is paid")

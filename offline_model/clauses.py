@@ -130,6 +130,12 @@ class Clauses:
         head = set(stems(name.split(" of ")[0]))
         if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, head, unit)):
             return replace(entry, quantity=number, is_counted=True)
+        people = any(w.PEOPLE & set(each.nouns[:2]) for each in self.counts if not each.is_priced)
+        plural = re.search(
+            rf"(?:s (?:are|were|cost)|\b(?:entry|admission)\b.*) {M}", f"{piece.label} {text}", re.IGNORECASE
+        )
+        if people and plural and not entry.is_fee:
+            raise reading.unread("how many in")
         sole = unnamed and entry.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1
         if reading.for_all or one or sole or not (unnamed or unit or listed):
             return entry
@@ -141,7 +147,8 @@ class Clauses:
         """How many are bought according to another clause, if this one is of a list of prices: "a mug costs $5"."""
         name -= w.PASSING | w.PARTS | w.FEES
         others = [each for each in self.counts if not each.is_priced and each.place is not piece]
-        fits = [each for each in others if each.place.sentence >= piece.sentence and name & set(each.nouns)]
+        fits = [each for each in others if name & set(each.nouns)]
+        fits = [each for each in fits if each.place.sentence >= piece.sentence or name & w.PEOPLE & set(each.nouns[:1])]
         if not fits or not (unit in {"", "each"} or all(same(unit, each.nouns) for each in fits)):
             return ""
         self.price_lists.add(piece.sentence)

@@ -1,6 +1,7 @@
 """Purchases, fees, discounts and taxes in one or several parts -> Problem. Amounts are read, words passed over."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -50,9 +51,6 @@ _TIDIED = tuple(
         ),
     )
 )
-_LINE_TOTAL = re.compile(
-    r"^(.*(?<![\w.])(\d+)\b[^\d\n]*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE
-)
 _ARE_EACH = re.compile(
     r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
 )
@@ -67,12 +65,8 @@ _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
 _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
 _SPOKEN = re.compile(r"\b(?:in|all)\s(?:\w+\s)?(euro|dollar|pound|sterling|eur|usd|gbp|rupee|yen)s?\b", re.IGNORECASE)
 _SYMBOLS = {"e": "€", "d": "$", "u": "$", "p": "£", "s": "£", "g": "£", "r": "₹", "y": "¥"}
-_NEED_AMOUNTS = (
-    {"tax", "vat", "gst", "hst", "pst"},
-    {"tip", "gratuity"},
-    {"discount", "coupon", "rebate", "off"},
-    {"shipping", "delivery", "postage", "freight", "fee"},
-)
+_TAXES, _FEES = "tax vat gst hst pst", "shipping delivery postage freight fee"
+_NEED_AMOUNTS = [set(each.split()) for each in (_TAXES, "tip gratuity", "discount coupon rebate off", _FEES)]
 
 
 def read_purchases(text: str) -> Problem:
@@ -82,7 +76,7 @@ def read_purchases(text: str) -> Problem:
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
     text = text if "%" in text else w.UNTAXED.sub("", text)
-    rest, rows = take_tables(_LINE_TOTAL.sub(_without_total, text))
+    rest, rows = take_tables(text)
     asked = read_question(rest)
     check_questions(rest, asked)
     tidy = asked.text
@@ -118,11 +112,6 @@ def _asks_for(name: str, text: str) -> bool:
     return name != "" and bool(
         re.search(rf"\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?", text, re.IGNORECASE)
     )
-
-
-def _without_total(line: re.Match[str]) -> str:
-    """ "2 latte @ 4.95  9.90" without the total, if it is right."""
-    return line[1] if Fraction(line[2]) * Fraction(line[3]) == Fraction(line[4]) else line[0]
 
 
 class _Bill:
@@ -179,7 +168,11 @@ class _Bill:
         spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
         if spoken & w.INCOME and entry.quantity == "1":
             raise Unread(f'what "{shown}" is for')
-        signed = re.search(rf"(?:^|\s)[-−–]{M}", text) or self.is_held(entry, text, words)
+        reduced = re.search(rf"\b(?:was|were|been|is|are) (?:reduced|lowered|discounted|cut) by\s+{M}", text)
+        counted = {"both", "all"}.union(*(stems(each.name) for each in self.entries if each.quantity != "1"))
+        if reduced and counted & words:
+            raise Unread(f'whether "{shown}" is of each')
+        signed = reduced or re.search(rf"(?:^|\s)[-−–]{M}", text) or self.is_held(entry, text, words)
         if signed or (w.DISCOUNTS & words and not re.search(P, piece.text)):
             if entry.is_counted or {"each", "per", "every"} & words or not self.entries:
                 raise Unread(f'"{shown}"')
@@ -200,21 +193,15 @@ class _Bill:
 
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
-        if (
-            not piece.joined
-            or re.search(P, piece.text)
-            or {"free", "included", "nothing", "no"} & set(stems(piece.text))
-        ):
-            return False
-        if piece.sentence not in self.clauses.priced_sentences:
+        none = {"free", "included", "nothing", "no"} & set(stems(piece.text))
+        if none or not piece.joined or re.search(P, piece.text) or piece.sentence not in self.clauses.priced_sentences:
             return False
         words = piece.text.lower().split()
         known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
         if piece.label and len(words) <= 2 and not known & {*words, *stems(piece.text)}:  # noqa: PLR2004
             at = self.pieces.index(piece) + 1
-            if not any(
-                each.sentence == piece.sentence and each.joined in {"and", "&"} for each in self.pieces[at : at + 1]
-            ):
+            after = [each for each in self.pieces[at : at + 1] if each.sentence == piece.sentence]
+            if not (after and after[0].joined in {"and", "&"}):
                 return True
         the = words[:1] == ["the"] and not (known | {"amount"}) & {*words[1:], *stems(piece.text)[1:]}
         opens = the or words[:1] in (["a"], ["an"], ["another"], ["one"], ["my"], ["some"])
@@ -259,10 +246,8 @@ class _Bill:
         free = not after or set(count.nouns[:3]) & w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
         if count.value == str(len(labels)) and len(labels) > 1 and free:
             return True
-        sizes = {len(self.entries)} | {
-            len([each for each in self.entries if each.place.label == one]) for one in labels
-        }
-        sizes.add(len([each for each in self.entries if each.place.sentence == piece.sentence]))
+        of_labels = Counter(each.place.label for each in self.entries).values()
+        sizes = {len(self.entries), *of_labels, len([e for e in self.entries if e.place.sentence == piece.sentence])}
         return bool(set(after) & (w.PARTS | {"thing", "item"})) and count.value in map(str, sizes)
 
     def is_beside(self, count: Count, before: Sequence[str], *, priced: bool) -> bool:
@@ -295,11 +280,8 @@ class _Bill:
         labels = {*self.labels, *none, ""}
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
-            if (
-                set(self.labels) - {""}
-                and piece.label not in labels
-                and not (_ASKING.match(piece.text) or words & w.EVERYTHING)
-            ):
+            whole = _ASKING.match(piece.text) or words & w.EVERYTHING
+            if set(self.labels) - {""} and piece.label not in labels and not whole:
                 raise Unread(f'No price found for "{piece.label}: {self.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:

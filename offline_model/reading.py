@@ -40,11 +40,8 @@ def prompt_for(problem: Problem, part: Part) -> str:
     text = f"{part.name}: {', '.join(part.read)}. What is the total?".removeprefix(": ")
     try:
         again = read_purchases(text)
-        if (
-            len(again.parts) == 1
-            and again.currency == problem.currency
-            and value(again.parts[0].total) == value(part.total)
-        ):
+        is_same = again.currency == problem.currency and value(again.parts[0].total) == value(part.total)
+        if is_same and len(again.parts) == 1:
             return text
     except (Unread, NoResult):
         pass

@@ -69,9 +69,8 @@ def answered(texts: Sequence[str]) -> Answer | None:
         if len(text) <= _LONGEST_TEXT and (found := list(_ANSWER.finditer(text))):
             last = found[-1]
             value = _number(last["exact"] or last["sign"] + last["number"].replace(",", "").rstrip("."))
-            return (
-                value if value is None else Answer(value, last[0].partition(":")[2].strip(), last["currency"].strip())
-            )
+            shown_text = last[0].partition(":")[2].strip()
+            return None if value is None else Answer(value, shown_text, last["currency"].strip())
     return next((Answer(value, text) for text in inside if (value := _number(text.strip())) is not None), None)
 
 

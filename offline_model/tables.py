@@ -17,19 +17,20 @@ _COLUMNS = (  # the words of a heading -> what the column holds; the first that 
     (r"^cost\b", "cost"),
     (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
     (r"item|^part\b|title|material|product|description|name|what|article|goods|service", "item"),
-    (
-        r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|site|category|aisle|cent(?:re|er)",
-        "part",
-    ),
-    (r"day|week|seller|team|location|city|event|project|quarter|room", "part"),
+    (r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where", "part"),
+    (r"site|category|aisle|cent(?:re|er)|day|week|seller|team|location|city|event|project|quarter|room", "part"),
 )
 _BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
 _SEPARATORS = (("|", r"\|", 2), ("\t", r"\t", 1), (",", ",", 2), (";", ";", 2), ("  ", r"\s{2,}", 2))
 
+_LINE_TOTAL = re.compile(
+    r"^(.*(?<![\w.])(\d+)\b[^\d\n]*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE
+)
+
 
 def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
     """The text without its tables, and for each row its part and the row as a line: "4 x towels @ $3.50"."""
-    lines = text.split("\n")
+    lines = _LINE_TOTAL.sub(_without_total, text).split("\n")
     rows: list[tuple[str, str]] = []
     at = 0
     while at < len(lines):
@@ -47,6 +48,11 @@ def take_tables(text: str) -> tuple[str, list[tuple[str, str]]]:
     return "\n".join(lines), rows
 
 
+def _without_total(line: re.Match[str]) -> str:
+    """ "2 latte @ 4.95  9.90" without the total, if it is right."""
+    return line[1] if Fraction(line[2]) * Fraction(line[3]) == Fraction(line[4]) else line[0]
+
+
 def _heading(lines: Sequence[str]) -> str:
     """The name in a marked heading just before a table."""
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -56,9 +62,8 @@ def _heading(lines: Sequence[str]) -> str:
 
 def _belongs(line: str, separator: str, header: str) -> bool:
     cells = _split(line, separator)
-    heading = len([cell for cell in cells if re.search(r"\w", cell)]) == 1 and re.fullmatch(
-        r"[\W_]+[^\d?]+[\W_]+", line
-    )
+    filled = [cell for cell in cells if re.search(r"\w", cell)]
+    heading = len(filled) == 1 and re.fullmatch(r"[\W_]+[^\d?]+[\W_]+", line)
     return bool(heading) or (len(cells) >= len(_split(header, separator)) - 2 and len(cells) > 1)
 
 

@@ -73,26 +73,17 @@ NOT_NAMES = PRONOUNS | _set(
     "over across among during within compare split many much who average spend spent altogether both grand check qty "
     "quantity units number later afterwards"
 )
-LEADING = (
-    VERBS
-    | PRONOUNS
-    | _set(  # what may stand before a quantity
-        "we'd a an à the x my our your his her their also of just and for plus with qty quantity if when to like how "
-        "much cost costs what what's whats price total sum hey hi hello ok okay so please calculate compute first "
-        "second third next finally then additionally only about one item items from both all together up in"
-    )
+_BEFORE_QUANTITY = _set(
+    "we'd a an à the x my our your his her their also of just and for plus with qty quantity if when to like how much "
+    "cost costs what what's whats price total sum hey hi hello ok okay so please calculate compute first second third "
+    "next finally then additionally only about one item items from both all together up in"
 )
-PRICE_WORDS = (
-    EACH
-    | CONTAINERS
-    | UNITS
-    | LEADING
-    | MEASURES
-    | _set(
-        "at is wa were are a an again price priced costing for per total which that they it all lot these "
-        "those them there altogether together in both flat"
-    )
+LEADING = VERBS | PRONOUNS | _BEFORE_QUANTITY
+_BESIDE_PRICE = _set(
+    "at is wa were are a an again price priced costing for per total which that they it all lot these those them there "
+    "altogether together in both flat"
 )
+PRICE_WORDS = EACH | CONTAINERS | UNITS | LEADING | MEASURES | _BESIDE_PRICE
 """What may stand beside an amount without naming an item."""
 
 _NUMBER = (
@@ -129,6 +120,7 @@ _ALWAYS = _any(
     revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest|instal?ments?|the rest|remainder|leftover
     every (?:second|third|fourth|fifth|sixth|tenth|other|\d+)|minimum|maximum|owes? (?-i:[A-Z])\w+
     pa(?:id|ys?) (?:half|part|some|for (?:hers|his|theirs|mine))|by the (?:glass|hour|slice)
+    (?:find|calculate) the unit price|unit costs? for
     round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one|comes?) free
     each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show|book)
     (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
@@ -143,16 +135,16 @@ _BESIDE = _any(
     r"""
     (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor
     if(?! (?:an? [a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
-    (?-i:may)
-    (?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
-    \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d
-    towards? (?:it|this|that|the (?:cost|bill|total))
+    (?-i:may)|(?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
+    \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d|towards? (?:it|this|that|the (?:cost|bill|total))
     (?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
     last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d
     (?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d
     (?:quote|estimate|price) was [$£€]?\d
     found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
     rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
+    (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell|and(?: \w+){1,2}) by <number>
+    (?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted|cut) (?:th[a-z ]+)?by <number>
     <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
     (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
     (?:the|my|our|his|her|their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d
@@ -167,7 +159,8 @@ _BESIDE = _any(
 """Changes the arithmetic in a sentence that holds an amount."""
 _ASKED = _any(
     r"""
-    how (?:many|long|far|old|often)|why|when|worth|better|median|per table|original|without
+    how (?:many(?! (?:yen|dollars|euros|pounds) )|long|far|old|often)|why|when|worth|better|median|per table
+    (?:is|does|would) (?:that|it|this) (?:\w+ )?(?:(?:for|to) each|with|after)|original|without
     (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
     how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)
     average (?:\w+ )?price|average (?:item|cost per item)
@@ -189,7 +182,6 @@ _HARMLESS = re.compile(
 UNTAXED = re.compile(
     r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE
 )
-
 """Says nothing where no tax is given."""
 
 

@@ -141,6 +141,24 @@ AT_FIRST_SIGHT: dict[str, list[str] | None] = {
     "## Job: Ash\n| Task | Hours | Rate |\n|---|---|---|\n| Edit | 2 | $40 |\n\n## Job: Elm\n| Task | Hours | Rate |\n"
     "|---|---|---|\n| Plan | 3 | $50 |\n\nWhat do I bill for each job?": ["80", "150"],
     "divide 3 million by 1,500 thousand": ["2"],
+    "A crate of 24 beers costs €36. Price per bottle?": ["1.5"],
+    "In Kyoto I bought 2 bowls of udon at ¥800 each and a map for ¥300. How many yen did I spend?": ["1900"],
+    "I want 2 games at $40 each and a headset at $50. I've saved $150. How much will I have left?": ["20"],
+    "School wear, sizes 6 and 9: 2 skirts $15.00 each, 1 coat $40.50. Total?": ["70.5"],
+    "4 lamps, $134 altogether. What did one cost?": ["33.5"],
+    "We bought 6 tickets for $90 in total. How much did each ticket cost?": ["15"],
+    "A case of 24 waters costs $5.76. What is the price per litre?": None,
+    "My 3 kids wanted a kite and it cost $20 altogether. What did one kite cost?": None,
+    "5 books cost $60 altogether, and 2 pens $4 altogether. What did one book cost?": None,
+    "I bought 2 shirts at $20 each and a hat for $15. The hat was reduced by $5. Total?": ["50"],
+    "3 rugs at $90 each. The rugs were reduced by $10. Total?": None,
+    "A coat for $80 and boots for $60. The coat was reduced to $65. What did she pay?": None,
+    "2 adults and 2 kids go to the museum. Adult tickets are $18, kids' tickets are $9. How much in all?": ["54"],
+    "Our 5 kids need shoes. Shoes are $30. Total cost?": None,
+    "Paint 30.00, brushes 12.00. Total, and how much is that for each of the 3 band members?": None,
+    "We had $500. Hall $200, cake $100. What is left, split between the 5 of us?": None,
+    "pizza $12 for me, $14 for Sam. delivery $6 split equally between the two of us. What does each pay?": None,
+    "Pizza 20.00, drinks 10.00, my ice cream 5.00. Pizza and drinks are shared by 3. What do I pay?": None,
 }
 
 
