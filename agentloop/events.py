@@ -18,9 +18,6 @@ from agentloop.usage import Bill, ModelUsage
 Text = Annotated[str, "long"]
 """Text of any length. Other strings of an event are names; those from other processes are cut to 200 characters."""
 
-MAX_BUFFERED = 1000
-"""The number of events after which `BufferedHandler` flushes by itself."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -237,24 +234,3 @@ def fan_out(*handlers: EventHandler) -> EventHandler:
             handler(event)
 
     return on_event
-
-
-class BufferedHandler:
-    """Buffers events for a handler that need not run at once; in batches it takes half the time per event.
-
-    Call `flush` before you read the handler's state.
-    """
-
-    def __init__(self, handler: EventHandler) -> None:
-        self._handler = handler
-        self._buffer: list[Event] = []
-
-    def on_event(self, event: Event) -> None:
-        self._buffer.append(event)
-        if len(self._buffer) >= MAX_BUFFERED:
-            self.flush()
-
-    def flush(self) -> None:
-        events, self._buffer = self._buffer, []
-        for event in events:
-            self._handler(event)
