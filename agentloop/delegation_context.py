@@ -5,7 +5,6 @@ Over MCP it is sent in `_meta`, under keys with a common prefix:
 * `PREFIX/agent: true` in a `tools/list` entry marks a tool that is an agent: it takes a delegation context;
 * a server that stores runs declares the extension `PREFIX/agent` with `{"keepsRuns": true}`: it recognises a repeated
   call by its key, also after a restart;
-* `PREFIX/clock` in a `tools/list` result is the server's time, for clients that declare the extension `PREFIX/agent`;
 * `PREFIX/call` in a `tools/call` request is a `DelegationContext`, and `PREFIX/idempotency-key` identifies the call, so
   that a server that stores runs recognises a repeated call;
 * notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
@@ -40,7 +39,6 @@ AGENT = f"{PREFIX}/agent"
 KEEPS_RUNS = "keepsRuns"
 CALL = f"{PREFIX}/call"
 IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
-CLOCK = f"{PREFIX}/clock"
 SPENT = f"notifications/{PREFIX}/spent"
 EVENTS = f"{PREFIX}/events"
 EVENTS_SENT = f"notifications/{EVENTS}"

@@ -29,7 +29,6 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from agentloop import ToolError, exact_json
-from agentloop.clock_offsets import ClockOffsets
 from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUNS
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
@@ -108,7 +107,6 @@ class SdkSession:
         self._entry = entry
         self._keys = keys
         self._auth = auth
-        self._clocks = ClockOffsets()
         self._repair = Repair()
         self._client: Client | None = None
         self._log_lock = asyncio.Lock()
@@ -165,7 +163,7 @@ class SdkSession:
 
     async def _read_tools_again(self, client: Client) -> None:
         with suppress(MCPError):
-            catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+            catalog = await read_catalog(client, self._name, self._entry, self._repair.left_out)
             if catalog != self.catalog:  # some servers announce a change once they are up
                 self.catalog = catalog
                 self.on_tools_changed()
@@ -238,7 +236,7 @@ class SdkSession:
         self.keeps_runs = isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True
         self.instructions = (client.instructions or "")[:MAX_INSTRUCTIONS]
         self.has_resources = await has_resources(client)
-        self.catalog = await read_catalog(client, self._clocks, self._name, self._entry, self._repair.left_out)
+        self.catalog = await read_catalog(client, self._name, self._entry, self._repair.left_out)
         await transports.connected(by_handshake=by_handshake)
         return client
 
@@ -267,7 +265,7 @@ class SdkSession:
         self._calls.add(call)
         if delegation and context:
             self._delegations[context.call] = delegation
-            delegation.events.sent(self._clocks)
+            delegation.events.sent()
             delegation.on_activity = state.on_activity
         seconds = self._entry.seconds or CALL_TIMEOUT
         late = ToolError(f"{self._name} returned no result in time: it had {seconds:g} s.")
