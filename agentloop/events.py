@@ -11,12 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from agentloop.usage import Bill, ModelUsage
-
-Text = Annotated[str, "long"]
-"""Text of any length. Other strings of an event are names; those from other processes are cut to 200 characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +52,7 @@ class RunStarted(Event):
     `is_claimed` is true if its usage is only what an untrusted server claims.
     """
 
-    prompt: Text
+    prompt: str
     depth: int = 0
     parent_call: str | None = None
     served_by: str = "local"
@@ -75,7 +72,7 @@ class TextDelta(Event):
     """A piece of the model's text. Sent to callers in other processes that ask for it: see `RunScope.remote_text`."""
 
     is_for_callers: ClassVar[bool] = False
-    text: Text
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +100,7 @@ class TurnRetried(Event):
     """
 
     number: int
-    error: Text
+    error: str
     attempt: int = 1
     reason: str = "failed"
     next_try_in: float = 0.0
@@ -136,7 +133,7 @@ class ToolProgress(Event):
 
     call: str
     tool: str
-    message: Text
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +143,7 @@ class ToolFinished(Event):
     call: str
     tool: str
     arguments: Mapping[str, Any]
-    result: Text
+    result: str
     is_error: bool
     served_by: str
     seconds: float
@@ -171,7 +168,7 @@ class ContextEdited(Event):
 class NoteReceived(Event):
     """A note of the user has reached the run: see `Inbox`. The model reads it in the turn of that number."""
 
-    text: Text
+    text: str
     number: int
 
 
@@ -179,7 +176,7 @@ class NoteReceived(Event):
 class Notice(Event):
     """A message for the operator that the model does not need."""
 
-    text: Text
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,8 +211,8 @@ class RunFinished(Event):
     """A run has ended with either an `answer` or an `error`. `error_type` is a short name for statistics."""
 
     bill: Bill
-    answer: Text | None = None
-    error: Text | None = None
+    answer: str | None = None
+    error: str | None = None
     error_type: str | None = None
 
 
