@@ -89,7 +89,7 @@ BAD: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "assistant first": (messages(assistant(text("hi")), ASK), "messages.0:"),
     "prefill": (messages(ASK, assistant(text("It is"))), "messages.1:"),
     "empty prefill": (messages(ASK, assistant()), "messages.1:"),
-    "unknown role": (messages({"role": "system", "content": "x"}), "messages.0.role:"),
+    "unknown role": (messages({"role": "tool", "content": "x"}), "messages.0.role:"),
     "content of a number": (messages({"role": "user", "content": 5}), "messages.0.content:"),
     "block without type": (messages(user({"text": "x"})), "messages.0.content.0:"),
     "empty text": (messages(user(text("x"), text(""))), "messages.0.content.1:"),
