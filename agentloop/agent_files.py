@@ -26,7 +26,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from agentloop.front_matter import Entry, FrontMatter, FrontMatterError, read_front_matter, read_text
+from agentloop.front_matter import FrontMatter, FrontMatterError, read_front_matter, read_text
 from agentloop.model import Effort
 
 MAX_FILES = 1000
@@ -266,23 +266,22 @@ def _warnings(path: Path, front: FrontMatter) -> Iterable[Problem]:
     if front.unquoted is not None:
         text = "the description is not valid YAML and was read as text: quote it, or begin it with | on its own line"
         yield Problem(path, front.unquoted, "warning", text)
-    for entry in front.entries:
-        if entry.key in CLAUDE_CODE_KEYS:
-            yield Problem(path, entry.line, "warning", f"{entry.key} has no effect outside Claude Code")
-        elif entry.key not in KEYS:
-            close = get_close_matches(entry.key.replace("_", "").replace("-", ""), KEYS, 1, 0.8)
+    for key, line in front.lines.items():
+        if key in CLAUDE_CODE_KEYS:
+            yield Problem(path, line, "warning", f"{key} has no effect outside Claude Code")
+        elif key not in KEYS:
+            close = get_close_matches(key.replace("_", "").replace("-", ""), KEYS, 1, 0.8)
             hint = f": did you mean {close[0]}?" if close else ""
-            yield Problem(path, entry.line, "warning", f"unknown key {entry.key!r}{hint}")
+            yield Problem(path, line, "warning", f"unknown key {key!r}{hint}")
     if not front.body.strip():
         yield Problem(path, 1, "warning", "there is no system prompt after the front matter")
 
 
 def _validated(path: Path, front: FrontMatter, problems: list[Problem]) -> AgentFile | None:
-    entries = {entry.key: entry for entry in front.entries if entry.key in KEYS}
-    if "name" in entries:
-        entries["name"] = _named(path, entries["name"], problems)
-    values = {key: entry.value for key, entry in entries.items()}
-    lines = {key: entry.line for key, entry in entries.items()}
+    values = {key: value for key, value in front.values.items() if key in KEYS}
+    lines = {key: front.lines[key] for key in values}
+    if "name" in values:
+        values["name"] = _usable_name(path, values["name"], lines["name"], problems)
     before = len(problems)
     problems.extend(
         Problem(path, lines[key], "error", f"{key} has no value: give one, or remove the line")
@@ -302,17 +301,16 @@ def _validated(path: Path, front: FrontMatter, problems: list[Problem]) -> Agent
     return file if len(problems) == before else None
 
 
-def _named(path: Path, entry: Entry, problems: list[Problem]) -> Entry:
-    """The entry `name` as the name of a tool may be written."""
-    name = entry.value
+def _usable_name(path: Path, name: object, line: int, problems: list[Problem]) -> object:
+    """The name as that of a tool may be written, if there is such a form."""
     if not isinstance(name, str) or re.fullmatch(r"[a-zA-Z0-9_-]*", name):
-        return entry
+        return name
     usable = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
     if not usable:
-        return entry
+        return name
     text = f"the name {name!r} has other characters than letters, digits, '_' and '-': {usable} is used"
-    problems.append(Problem(path, entry.line, "warning", text))
-    return Entry(entry.key, usable, entry.line)
+    problems.append(Problem(path, line, "warning", text))
+    return usable
 
 
 def _wording(wrong: Any) -> str:

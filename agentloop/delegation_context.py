@@ -1,25 +1,8 @@
 """The data of a delegated call to another process, as plain JSON.
 
-Over MCP it is sent in `_meta`, under keys with a common prefix:
-
-* `PREFIX/agent: true` in a `tools/list` entry marks a tool that is an agent: it takes a delegation context;
-* a server that stores runs declares the extension `PREFIX/agent` with `{"keepsRuns": true}`: it recognises a repeated
-  call by its key, also after a restart;
-* `PREFIX/clock` in a `tools/list` result is the server's time, for clients that declare the extension `PREFIX/agent`;
-* `PREFIX/call` in a `tools/call` request is a `DelegationContext`, and `PREFIX/idempotency-key` identifies the call, so
-  that a server that stores runs recognises a repeated call;
-* notifications `notifications/PREFIX/spent` report the usage of a call that has a delegation context while it runs;
-* notifications `notifications/PREFIX/events` have its events as `event_json` writes them, if the context asks for them;
-  the result's `_meta` says under `PREFIX/events` how many there were, and has the last;
-* a question (`elicitation/create`) has in its `_meta` under `PREFIX/question` the id of the call, the name of the agent
-  that asks, and the server where it runs if that is another one; a question of `input_required`, whose `_meta` does not
-  arrive, has the same as JSON in its key. If the caller of `input_required` gives up meanwhile, it sends the request
-  `PREFIX/withdraw` with the id of the call. The answer `cancel` has under `PREFIX/nobody` in its content the reason if
-  nobody could be asked;
-* `PREFIX/note` in a `tasks/update` request is a note of the user, which the agent reads before its next turn;
-* the result's `_meta` has the call's cost under `PREFIX/usage`, as `Bill.to_json` writes it, the agent's tool calls
-  under `PREFIX/steps`, and the id of its session under `PREFIX/session`. Cost and steps are not in the structured
-  content, because most hosts show that to their model.
+Over MCP it is sent in `_meta`, and in notifications and requests of this project's own. docs/delegation.md says where
+each of the keys below is and what it holds. Cost and steps are not in the structured content, because most hosts show
+that to their model.
 """
 
 from __future__ import annotations
@@ -40,7 +23,6 @@ AGENT = f"{PREFIX}/agent"
 KEEPS_RUNS = "keepsRuns"
 CALL = f"{PREFIX}/call"
 IDEMPOTENCY_KEY = f"{PREFIX}/idempotency-key"
-CLOCK = f"{PREFIX}/clock"
 SPENT = f"notifications/{PREFIX}/spent"
 EVENTS = f"{PREFIX}/events"
 EVENTS_SENT = f"notifications/{EVENTS}"

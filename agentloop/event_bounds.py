@@ -1,34 +1,35 @@
 """Limits on the content of events that are sent from one process to another.
 
-The limit of a field follows from its type in `agentloop.events`. It applies to both sending and receiving.
+They apply to both sending and receiving.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from decimal import Decimal
-from functools import cache
-from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
 from agentloop import exact_json
-from agentloop.events import Event, Text
+from agentloop.events import Event
 from agentloop.narration import clip, printable
 from agentloop.usage import COUNTS, MAX_COUNT, Bill, ModelUsage, Usage
 
 MAX_TEXT = 4_000
-"""Characters of a `Text`, and of arguments or a cost report as JSON."""
+"""Characters of a text, and of arguments or a cost report as JSON."""
 MAX_NAME = 200
-"""Characters of any other text."""
+"""Characters of a name."""
 MAX_MODELS = 20
 """Models of one usage."""
 MAX_NESTING = 32
 """The nesting of objects and lists in arguments."""
+
+_TEXTS = {"prompt", "text", "message", "result", "answer", "error"}
+"""The fields of events that have `MAX_TEXT` characters."""
 
 E = TypeVar("E", bound=Event)
 
@@ -36,29 +37,29 @@ E = TypeVar("E", bound=Event)
 def bounded(event: E) -> E:
     """The event with its texts, numbers and objects limited, and without control characters."""
     changed = {}
-    kind: Any = type(event)
-    for name, bound in _bounds(kind):
-        value = getattr(event, name)
-        if value is not None and (limited := bound(value)) is not value:
-            changed[name] = limited
+    for each in fields(event):
+        value = getattr(event, each.name)
+        limited = value if each.name == "at" else _limited(each.name, value)
+        if limited is not value:
+            changed[each.name] = limited
     return replace(event, **changed) if changed else event
 
 
-@cache
-def _bounds(kind: type[Event]) -> list[tuple[str, Callable[[Any], Any]]]:
-    hints = get_type_hints(kind, include_extras=True)
-    names = [each.name for each in fields(kind) if each.name != "at"]
-    return [(name, bound) for name in names if (bound := _bound_of(hints[name]))]
-
-
-def _bound_of(hint: Any) -> Callable[[Any], Any] | None:
-    if hint is Text:
-        return _text
-    origin = get_origin(hint)
-    if origin in _BY_TYPE or hint in _BY_TYPE:
-        return _BY_TYPE.get(origin) or _BY_TYPE[hint]
-    (optional,) = [each for each in get_args(hint) if each is not NoneType]
-    return _bound_of(optional)
+def _limited(name: str, value: Any) -> Any:  # noqa: PLR0911 - one for each kind of value
+    match value:
+        case str():
+            return _text(value) if name in _TEXTS else _name(value)
+        case int() | float() if not isinstance(value, bool):
+            return _number(value)
+        case ModelUsage():
+            return _usage(value)
+        case Bill():
+            return _bill(value)
+        case Mapping():
+            return _arguments(value)
+        case tuple():
+            return ()  # the cost reports of a call, which only the journal of its own process needs
+    return value
 
 
 def _name(text: str) -> str:
@@ -109,15 +110,3 @@ def _is_short(value: Any) -> bool:
     except (ValueError, RecursionError):
         return False
     return len(text) <= MAX_TEXT and text.count(b"{") + text.count(b"[") <= MAX_NESTING
-
-
-_BY_TYPE: dict[Any, Callable[[Any], Any] | None] = {
-    str: _name,
-    int: _number,
-    float: _number,
-    bool: None,
-    ModelUsage: _usage,
-    Bill: _bill,
-    Mapping: _arguments,
-    tuple: lambda _bills: (),  # only the journal of the call's own process needs them
-}

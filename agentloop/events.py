@@ -11,15 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from agentloop.usage import Bill, ModelUsage
-
-Text = Annotated[str, "long"]
-"""Text of any length. Other strings of an event are names; those from other processes are cut to 200 characters."""
-
-MAX_BUFFERED = 1000
-"""The number of events after which `BufferedHandler` flushes by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +52,7 @@ class RunStarted(Event):
     `is_claimed` is true if its usage is only what an untrusted server claims.
     """
 
-    prompt: Text
+    prompt: str
     depth: int = 0
     parent_call: str | None = None
     served_by: str = "local"
@@ -78,7 +72,7 @@ class TextDelta(Event):
     """A piece of the model's text. Sent to callers in other processes that ask for it: see `RunScope.remote_text`."""
 
     is_for_callers: ClassVar[bool] = False
-    text: Text
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +100,7 @@ class TurnRetried(Event):
     """
 
     number: int
-    error: Text
+    error: str
     attempt: int = 1
     reason: str = "failed"
     next_try_in: float = 0.0
@@ -139,7 +133,7 @@ class ToolProgress(Event):
 
     call: str
     tool: str
-    message: Text
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +143,7 @@ class ToolFinished(Event):
     call: str
     tool: str
     arguments: Mapping[str, Any]
-    result: Text
+    result: str
     is_error: bool
     served_by: str
     seconds: float
@@ -174,7 +168,7 @@ class ContextEdited(Event):
 class NoteReceived(Event):
     """A note of the user has reached the run: see `Inbox`. The model reads it in the turn of that number."""
 
-    text: Text
+    text: str
     number: int
 
 
@@ -182,7 +176,7 @@ class NoteReceived(Event):
 class Notice(Event):
     """A message for the operator that the model does not need."""
 
-    text: Text
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +211,8 @@ class RunFinished(Event):
     """A run has ended with either an `answer` or an `error`. `error_type` is a short name for statistics."""
 
     bill: Bill
-    answer: Text | None = None
-    error: Text | None = None
+    answer: str | None = None
+    error: str | None = None
     error_type: str | None = None
 
 
@@ -237,24 +231,3 @@ def fan_out(*handlers: EventHandler) -> EventHandler:
             handler(event)
 
     return on_event
-
-
-class BufferedHandler:
-    """Buffers events for a handler that need not run at once; in batches it takes half the time per event.
-
-    Call `flush` before you read the handler's state.
-    """
-
-    def __init__(self, handler: EventHandler) -> None:
-        self._handler = handler
-        self._buffer: list[Event] = []
-
-    def on_event(self, event: Event) -> None:
-        self._buffer.append(event)
-        if len(self._buffer) >= MAX_BUFFERED:
-            self.flush()
-
-    def flush(self) -> None:
-        events, self._buffer = self._buffer, []
-        for event in events:
-            self._handler(event)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +36,14 @@ class FrontMatterError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One key at the top level, its value as plain data, and its line in the file."""
-
-    key: str
-    value: Any
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """The keys of a front matter and the Markdown after it.
+    """The values of a front matter as plain data, the lines of their keys in the file, and the Markdown after it.
 
     `unquoted` is the line of a description that is not valid YAML and was read as text, if there is one.
     """
 
-    entries: tuple[Entry, ...]
+    values: dict[str, Any]
+    lines: dict[str, int]
     body: str
     unquoted: int | None = None
 
@@ -75,17 +67,16 @@ def read_front_matter(text: str, *, keys: Collection[str]) -> FrontMatter | None
     if len(source) > MAX_CHARACTERS:
         raise FrontMatterError(1, f"the front matter has {len(source):,} characters; {MAX_CHARACTERS:,} is the limit")
     try:
-        return FrontMatter(_entries(source), body)
+        return FrontMatter(*_entries(source), body)
     except yaml.YAMLError as error:
         mended = _with_description_as_text(source, keys)
         if mended is None:
             raise _syntax_error(error, source) from None
         try:
-            entries = _entries(mended[0])
+            values, key_lines = _entries(mended[0])
         except (FrontMatterError, yaml.YAMLError):
             raise _syntax_error(error, source) from None
-    entries = tuple(replace(entry, value=mended[1]) if entry.key == "description" else entry for entry in entries)
-    return FrontMatter(entries, body, next(entry.line for entry in entries if entry.key == "description"))
+    return FrontMatter(values | {"description": mended[1]}, key_lines, body, key_lines["description"])
 
 
 def read_text(path: Path) -> str:
@@ -119,19 +110,18 @@ def _with_description_as_text(source: str, keys: Collection[str]) -> tuple[str, 
     return source[: found.start()] + blank + source[found.end() :], found["text"].rstrip()
 
 
-def _entries(source: str) -> tuple[Entry, ...]:
+def _entries(source: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """The values by their keys, and the lines of the keys."""
     _check_events(source)
     root = yaml.compose(source, Loader=yaml.SafeLoader)
     if root is None:
-        return ()
+        return {}, {}
     if not isinstance(root, yaml.MappingNode):
         raise FrontMatterError(2, "the front matter is not a list of `key: value` lines")
     _check_keys(root, source)
     constructor = yaml.SafeLoader(source)
-    return tuple(
-        Entry(key.value, _constructed(constructor, value, source), _line(source, key.start_mark.index))
-        for key, value in root.value
-    )
+    values = {key.value: _constructed(constructor, value, source) for key, value in root.value}
+    return values, {key.value: _line(source, key.start_mark.index) for key, _ in root.value}
 
 
 def _check_events(source: str) -> None:

@@ -26,7 +26,6 @@ from agentloop.narration import printable
 from agentloop.own_files import new_own
 from agentloop.redaction import without_secrets
 
-LEVELS = ("debug", "info", "warning", "error")
 MAX_TEXT = 2_000
 """Characters of one message."""
 SIMILAR, PERIOD = 10, 10.0

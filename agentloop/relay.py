@@ -12,7 +12,7 @@ import asyncio
 import math
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +21,6 @@ from pydantic_core import to_json
 
 from agentloop import events
 from agentloop.budget import Budget, cost_of
-from agentloop.clock_offsets import ClockOffsets, EventMessage, clock_now, on_own_clock
 from agentloop.context import RunScope
 from agentloop.event_bounds import MAX_NAME, E, bounded
 from agentloop.event_json import event_from_json, event_to_json
@@ -79,6 +78,7 @@ class EventSender:
 
     def __init__(self, *, text: bool = False) -> None:
         self._began = time.monotonic()
+        self._clock = uuid.uuid4().hex[:12]
         self._text = text
         self.count = 0
 
@@ -95,11 +95,13 @@ class EventSender:
         return text
 
     def message(self, first: int, texts: Iterable[str]) -> dict[str, Any]:
-        """An `EventMessage` as JSON. `first` is the number of the first of `texts`.
+        """A message with the events `texts`; `first` is the number of the first one, counted from 0.
 
-        The events are one string in it, because the SDK would copy objects four times.
+        The call `began` and the message is sent (`now`) at these seconds of the `clock`, which is that of the call. The
+        events are one string, because the SDK would copy objects four times.
         """
-        return {"first": first, "began": on_own_clock(self._began), "events": f"[{','.join(texts)}]"} | clock_now()
+        now = time.monotonic() - self._began
+        return {"first": first, "clock": self._clock, "began": 0.0, "now": now, "events": f"[{','.join(texts)}]"}
 
 
 @dataclass(slots=True)
@@ -120,8 +122,10 @@ class _Run:
 class EventReceiver:
     """Receives a server's events of one call and emits them into the call's event stream.
 
-    Messages may arrive in any order. After `close`, nothing more is emitted. `share` is the part of the budget that was
-    given to the server: the usage in events of an untrusted server is limited to it.
+    Messages may arrive in any order. The clocks of the two processes are unrelated, so each message says how long ago
+    the call began. The earliest of these beginnings is used, but none before the call was sent. After `close`, nothing
+    more is emitted. `share` is the part of the budget that was given to the server: the usage in events of an untrusted
+    server is limited to it.
     """
 
     def __init__(self, scope: RunScope, server: str, *, is_trusted: bool = True, share: Budget | None = None) -> None:
@@ -130,9 +134,9 @@ class EventReceiver:
         self._no_end = f"{server} did not report the end of this run."
         self._is_trusted = is_trusted
         self._unspent = share or Budget()
-        self._sent = self._origin = time.monotonic()
-        self._clocks = ClockOffsets()
-        self._waiting: dict[int, tuple[float, list[Event | None]]] = {}
+        self._sent = time.monotonic()
+        self._origin = math.inf
+        self._waiting: dict[int, list[Event | None]] = {}
         self._next = 0
         self._runs: dict[str, _Run] = {}
         self._ended: set[str] = set()
@@ -140,19 +144,19 @@ class EventReceiver:
         self._expected = math.inf
         self._is_closed = False
 
-    def sent(self, clocks: ClockOffsets) -> None:
+    def sent(self) -> None:
         """Record that the call is sent to the server now."""
-        self._sent, self._clocks = time.monotonic(), clocks
+        self._sent = time.monotonic()
 
-    def take(self, reported: EventMessage) -> None:
-        first, received = reported.first, reported.events
-        if self._is_closed or not received or not (math.isfinite(reported.now) and math.isfinite(reported.began)):
+    def take(self, first: int, received: Sequence[Any], *, age: float) -> None:
+        """Receive one message; its first event has the number `first`, and the call began `age` seconds before it."""
+        if self._is_closed or not received or not math.isfinite(age):
             return
         if first < self._next or first in self._waiting or first + len(received) > MAX_EVENTS:
             return
-        origin = self._clocks.began(reported, sent=self._sent, received=time.monotonic())
-        self._waiting[first] = origin, [_read(value) for value in received]
-        if sum(len(waiting) for _, waiting in self._waiting.values()) > MAX_WAITING:
+        self._origin = max(self._sent, min(self._origin, time.monotonic() - age))
+        self._waiting[first] = [_read(value) for value in received]
+        if sum(map(len, self._waiting.values())) > MAX_WAITING:
             self._next = min(self._waiting)
         while self._next in self._waiting:
             self._next += self._receive_all(self._next)
@@ -183,7 +187,7 @@ class EventReceiver:
             self._is_complete.set()
 
     def _receive_all(self, first: int) -> int:
-        self._origin, received = self._waiting.pop(first)
+        received = self._waiting.pop(first)
         for event in received:
             if isinstance(event, events.RunStarted):
                 self._start(event)
@@ -274,7 +278,7 @@ class EventReceiver:
     def _emit(self, run: _Run, event: E, **changed: Any) -> E:
         """Emit the event under the run's local identifier, not before the run's latest event, and not in the future.
 
-        The estimate of the clock offset may shrink between two messages. So the end of a run also moves the time of the
+        The estimate of the beginning may shrink between two messages. So the end of a run also moves the time of the
         run above, whose call ends after it.
         """
         run.at = self._within(self._origin + event.at, run.at)

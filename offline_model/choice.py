@@ -80,13 +80,13 @@ def offline_client() -> AsyncAnthropic:
     import httpx2  # noqa: PLC0415
     from anthropic import AsyncAnthropic  # noqa: PLC0415
 
-    from agentloop.testing.in_process import AnswerTransport  # noqa: PLC0415
+    from agentloop.testing.in_process import answer_transport  # noqa: PLC0415
     from offline_model.answering import answer  # noqa: PLC0415
 
     return AsyncAnthropic(
         api_key="offline",
         base_url="http://offline.invalid",
-        http_client=httpx2.AsyncClient(transport=AnswerTransport(answer)),
+        http_client=httpx2.AsyncClient(transport=answer_transport(answer)),
     )
 
 

@@ -21,7 +21,7 @@ from rich.segment import ControlType
 
 from agentloop.command_line import wrapped
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import BufferedHandler, Event
+from agentloop.events import Event
 from agentloop.narration import clip
 from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
@@ -48,7 +48,6 @@ class LiveView:
         # Not bound to a stream: prompt_toolkit replaces `sys.stderr` while a line is typed.
         self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._timeline = Timeline()
-        self._seen = BufferedHandler(self._timeline.on_event)
         self._drawn: Picture | None = None
         self._drawn_in = 0
         self._logged = 0
@@ -57,7 +56,7 @@ class LiveView:
         self._pausing = asyncio.Lock()
 
     def on_event(self, event: Event) -> None:
-        self._seen.on_event(event)
+        self._timeline.on_event(event)
 
     def say(self, text: str) -> None:
         """Print a line above the tree."""
@@ -68,7 +67,6 @@ class LiveView:
     async def shown(self) -> AsyncIterator[None]:
         """Draw within the block. The last picture stays on the screen."""
         self._timeline, self._drawn, self._logged = Timeline(), None, 0
-        self._seen = BufferedHandler(self._timeline.on_event)
         with without_echo(), undone_on_sigterm(self._show_cursor):
             self._start()
             drawing = asyncio.create_task(self._draw(), name="live view")
@@ -120,7 +118,6 @@ class LiveView:
 
     async def _draw(self) -> None:
         while True:
-            self._seen.flush()
             if self._live is not None and (self._timeline.roots or self._timeline.starting_servers()):
                 self._forget_wrapped_rows()
                 self._live.refresh()
@@ -128,7 +125,6 @@ class LiveView:
 
     def picture(self) -> Picture:
         """The current tree, in at most half of the screen."""
-        self._seen.flush()
         now, size = time.monotonic(), self.console.size
         height = max(FEWEST_ROWS, size.height // 2)
         shown, unicode = self._timeline.starting_servers()[:height], self._has_unicode

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agentloop.errors import ConfigurationError
-from agentloop.events import BufferedHandler, EventHandler
+from agentloop.events import EventHandler
 from agentloop.observers.recording import Recording, read_recording, recorded_at
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import MARK, timeline_page
@@ -40,10 +40,8 @@ def run_files(
             with _named("timeline", timeline):  # find out before the run, not after it
                 os.close(open_own(timeline, MARK, force=force, empty=False))
             drawn = Timeline()
-            later = BufferedHandler(drawn.on_event)
-            handlers.append(later.on_event)
+            handlers.append(drawn.on_event)
             stack.callback(_write_at_end, drawn, timeline, say, quiet=quiet, force=force)
-            stack.callback(later.flush)
         yield handlers
 
 

@@ -1,6 +1,6 @@
 """A function that answers requests like a model, behind a transport without a socket or behind a loopback server.
 
-    client = AsyncAnthropic(api_key="none", http_client=httpx2.AsyncClient(transport=AnswerTransport(answer)))
+    client = AsyncAnthropic(api_key="none", http_client=httpx2.AsyncClient(transport=answer_transport(answer)))
 
 `answer` takes the body of a checked request and returns a Message of the API as a dictionary; both forms, streamed and
 plain, are made of it. Requests the API would refuse are refused.
@@ -16,16 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import anyio.lowlevel
 import httpx2
 
-from agentloop.testing.wire import (
-    JSON_HEADERS,
-    SSE_HEADERS,
-    WireError,
-    check_request,
-    error_body,
-    error_headers,
-    plain_message,
-    sse_events,
-)
+from agentloop.testing.checks import WireError, check_request
+from agentloop.testing.wire import JSON_HEADERS, SSE_HEADERS, error_body, error_headers, plain_message, sse_events
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -46,26 +38,20 @@ class HttpReply:
     """The body: one piece, or one per SSE event."""
 
 
-class AnswerTransport(httpx2.AsyncBaseTransport):
+def answer_transport(answer: AnswerFunction) -> httpx2.MockTransport:
     """For `httpx2.AsyncClient(transport=...)`, given to `AsyncAnthropic` as its http_client."""
 
-    def __init__(self, answer: AnswerFunction) -> None:
-        self._answer = answer
+    async def handle(request: httpx2.Request) -> httpx2.Response:
+        reply = respond(answer, request.method, request.url.path, request.headers, request.content)
+        return httpx2.Response(reply.status, headers=dict(reply.headers), content=_pieces(reply))
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        content = await request.aread()
-        reply = respond(self._answer, request.method, request.url.path, request.headers, content)
-        return httpx2.Response(reply.status, headers=dict(reply.headers), stream=_Pieces(reply.pieces))
+    return httpx2.MockTransport(handle)
 
 
-class _Pieces(httpx2.AsyncByteStream):
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            await anyio.lowlevel.checkpoint()
-            yield piece
+async def _pieces(reply: HttpReply) -> AsyncIterator[bytes]:
+    for piece in reply.pieces:
+        await anyio.lowlevel.checkpoint()
+        yield piece
 
 
 def respond(answer: AnswerFunction, method: str, path: str, headers: Mapping[str, str], content: bytes) -> HttpReply:

@@ -18,9 +18,10 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from agentloop.testing.checks import WireError, check_request
 from agentloop.testing.loopback import LoopbackServer
 from agentloop.testing.script import Reply
-from agentloop.testing.wire import WireError, check_request, error_body, plain_message, sse_event, sse_events
+from agentloop.testing.wire import error_body, plain_message, sse_event, sse_events
 from agentloop.wire import sdk_client
 
 Script = Iterable[Reply] | Callable[["RecordedRequest"], Reply | Awaitable[Reply]]

@@ -1,4 +1,4 @@
-"""The server side of the Messages API, without sockets: errors, checks and the SSE form of a message.
+"""The server side of the Messages API, without sockets: errors and the SSE form of a message.
 
 Usable by any server or transport that plays the model; nothing here knows who wrote the message.
 """
@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agentloop.testing.checks import WireError as WireError  # noqa: PLC0414 - exported from here too
-from agentloop.testing.checks import check_request as check_request  # noqa: PLC0414
+from agentloop.testing.checks import WireError
 
 JSON_HEADERS = {"content-type": "application/json"}
 SSE_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agentloop import Conversation, RunError, ToolError, ToolOutput
 from agentloop.conversation import Answered, ConversationState, RunTools
-from agentloop.testing.wire import check_request, sse_events
+from agentloop.testing.checks import check_request
+from agentloop.testing.wire import sse_events
 from agentloop.turn import ToolUse, Turn, TurnBuilder
 
 HEADERS = {"authorization": "Bearer x", "anthropic-version": "2026-10-21"}

@@ -52,8 +52,6 @@ BILL = st.recursive(
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "str": st.text(),
     "str | None": st.none() | st.text(),
-    "Text": st.text(),
-    "Text | None": st.none() | st.text(),
     "bool": st.booleans(),
     "int": st.integers(-(10**18), 10**18),
     "float": st.floats(allow_nan=False, allow_infinity=False),

@@ -18,10 +18,7 @@ from agentloop import (
     create_agent_tool_sync,
 )
 from agentloop.events import (
-    MAX_BUFFERED,
-    BufferedHandler,
     Event,
-    Notice,
     RunFinished,
     RunStarted,
     Spent,
@@ -208,17 +205,6 @@ async def test_a_run_that_is_cancelled_says_so_at_its_end(scripted_messages: Ser
     end = received[-1]
     assert isinstance(end, RunFinished)
     assert (end.answer, end.error) == (None, "CancelledError")
-
-
-def test_who_receives_events_later_receives_all_of_them_in_order_and_few_are_kept() -> None:
-    received: list[Event] = []
-    later = BufferedHandler(received.append)
-    events = [Notice(run="r", agent="a", text=str(number)) for number in range(2 * MAX_BUFFERED + 1)]
-    for number, event in enumerate(events, 1):
-        later.on_event(event)
-        assert len(received) == number - number % MAX_BUFFERED
-    later.flush()
-    assert received == events
 
 
 async def test_a_turn_carries_what_it_cost_and_the_turns_add_up_to_the_usage(scripted_messages: Serve) -> None:

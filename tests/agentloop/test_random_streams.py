@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from agentloop import Agent, Conversation, Limits, RunError, Tool, ToolError
 from agentloop.messages import Message
-from agentloop.testing.wire import check_request, sse_event, sse_events
+from agentloop.testing.checks import check_request
+from agentloop.testing.wire import sse_event, sse_events
 
 HEADERS = {"authorization": "Bearer x", "anthropic-version": "2026-10-21"}
 

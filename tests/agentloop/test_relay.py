@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentloop import Bill, Budget, ModelUsage, RunScope, Usage
-from agentloop.clock_offsets import ClockOffsets, EventMessage
 from agentloop.event_bounds import MAX_TEXT
 from agentloop.event_json import event_to_json
 from agentloop.events import (
@@ -38,23 +37,19 @@ from orchestrator_client.tree_picture import picture_of
 ABOVE = "0123456789ab.7"
 
 
-def message(first: int, *events: Any) -> EventMessage:
-    return EventMessage(first, "far", 0.0, 0.0, events)
-
-
 class Caller:
     """The side that called: an `EventReceiver`, and what it emitted."""
 
     def __init__(self, **about: Any) -> None:
         self.received: list[Event] = []
         self.incoming = EventReceiver(RunScope(emit=self.received.append, call_id=ABOVE, depth=1), "far", **about)
-        self.incoming.sent(ClockOffsets())
+        self.incoming.sent()
         self._next = 0
 
     def take(self, *events: Event | dict[str, Any]) -> list[Event]:
         """What comes of these events when they arrive in order."""
         before = len(self.received)
-        self.incoming.take(message(self._next, *[e if isinstance(e, dict) else event_to_json(e) for e in events]))
+        self.incoming.take(self._next, [e if isinstance(e, dict) else event_to_json(e) for e in events], age=0.0)
         self._next += len(events)
         return self.received[before:]
 
@@ -143,24 +138,24 @@ def test_what_is_open_when_the_call_ends_is_closed_from_the_bottom_up() -> None:
 
 def test_messages_in_any_order_are_received_in_theirs() -> None:
     caller = Caller()
-    caller.incoming.take(message(2, event_to_json(ended())))
-    caller.incoming.take(message(1, event_to_json(Notice(run="far1", agent="w", text="x"))))
+    caller.incoming.take(2, [event_to_json(ended())], age=0.0)
+    caller.incoming.take(1, [event_to_json(Notice(run="far1", agent="w", text="x"))], age=0.0)
     assert caller.received == []
-    caller.incoming.take(message(0, event_to_json(started())))
+    caller.incoming.take(0, [event_to_json(started())], age=0.0)
     assert [type(event) for event in caller.received] == [RunStarted, Notice, RunFinished]
 
 
 def test_what_comes_after_a_lost_message_is_received_at_the_end_at_the_latest() -> None:
     caller = Caller()
-    caller.incoming.take(message(0, event_to_json(started())))
-    caller.incoming.take(message(5, event_to_json(ended())))
+    caller.incoming.take(0, [event_to_json(started())], age=0.0)
+    caller.incoming.take(5, [event_to_json(ended())], age=0.0)
     assert len(caller.received) == 1
     caller.incoming.close()
     assert [type(event) for event in caller.received] == [RunStarted, RunFinished]
     flooded = Caller()
-    flooded.incoming.take(message(0, event_to_json(started())))
+    flooded.incoming.take(0, [event_to_json(started())], age=0.0)
     flood = [event_to_json(Notice(run="far1", agent="w", text="x"))] * (MAX_WAITING + 1)
-    flooded.incoming.take(message(9, *flood))
+    flooded.incoming.take(9, flood, age=0.0)
     assert len(flooded.received) == MAX_WAITING + 2
 
 
@@ -196,54 +191,24 @@ def test_a_call_ends_after_the_run_it_started_though_a_later_message_puts_it_ear
     assert below.at <= call.at <= time.monotonic()
 
 
-AHEAD = 95.0
-"""How much the clock here is ahead of the far one, in the next tests."""
+async def test_the_message_that_is_least_delayed_says_when_the_call_began() -> None:
+    caller = Caller()
+    await asyncio.sleep(0.02)
+    began = time.monotonic()
+    await asyncio.sleep(0.02)
+    later = [event_to_json(Notice(run="far1", agent="w", at=at, text="x")) for at in (1e-3, 2e-3)]
+    caller.incoming.take(1, later[:1], age=0.01)
+    caller.incoming.take(0, [event_to_json(started())], age=time.monotonic() - began)
+    caller.incoming.take(2, later[1:], age=-1e9)
+    times = [event.at for event in caller.received]
+    assert times == pytest.approx([began, began + 1e-3, began + 2e-3], abs=5e-4)
 
 
-def reported(*, sent: float, begun: float, told_at: float, received: float, clocks: ClockOffsets) -> float:
-    """When the call seems to have begun; all times are true, and on the clock here."""
-    return clocks.began(EventMessage(0, "far", begun - AHEAD, told_at - AHEAD, []), sent=sent, received=received)
-
-
-def test_a_call_begins_half_a_round_trip_after_it_was_sent_though_its_first_words_are_held_up() -> None:
-    clocks = ClockOffsets()
-    clocks.travel = 0.005
-    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.14, clocks=clocks) == pytest.approx(100.005)
-
-
-def test_a_call_that_a_busy_server_begins_late_begins_late_as_earlier_calls_have_shown() -> None:
-    clocks = ClockOffsets()
-    reported(sent=100, begun=100.01, told_at=100.02, received=100.14, clocks=clocks)
-    assert reported(sent=100, begun=102, told_at=102.01, received=102.4, clocks=clocks) == pytest.approx(101.99)
-
-
-def test_a_call_does_not_begin_later_than_what_is_received_of_it_allows() -> None:
-    clocks = ClockOffsets()
-    clocks.travel = 60.0
-    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.03, clocks=clocks) == pytest.approx(100.02)
-
-
-def test_a_server_that_was_asked_what_time_it_is_is_known_before_its_first_call() -> None:
-    clocks = ClockOffsets()
-    clocks.travel = 0.01
-    clocks.asked({"clock": "far", "now": 50.01 - AHEAD}, sent=50, received=50.02)
-    assert reported(sent=100, begun=102, told_at=102.01, received=102.4, clocks=clocks) == pytest.approx(102)
-    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.3, clocks=clocks) == pytest.approx(100.01)
-
-
-@pytest.mark.parametrize("value", [None, 7, {}, {"clock": 1, "now": 1}, {"clock": "far", "now": float("nan")}])
-def test_a_time_that_cannot_be_read_teaches_nothing(value: Any) -> None:
-    clocks = ClockOffsets()
-    clocks.asked(value, sent=50, received=50.02)
-    assert reported(sent=100, begun=100.01, told_at=100.02, received=100.3, clocks=clocks) == pytest.approx(100)
-
-
-def test_a_clock_that_drifts_or_lies_is_learned_anew() -> None:
-    clocks = ClockOffsets()
-    reported(sent=100, begun=100.01, told_at=100.02, received=100.14, clocks=clocks)
-    lie = EventMessage(0, "far", 1e9, 1e9, [])
-    assert clocks.began(lie, sent=200, received=201) == 200
-    assert reported(sent=300, begun=300.01, told_at=300.02, received=300.03, clocks=clocks) == pytest.approx(300)
+@pytest.mark.parametrize("age", [float("nan"), float("inf"), -float("inf")])
+def test_a_message_of_unreadable_age_is_dropped(age: float) -> None:
+    caller = Caller()
+    caller.incoming.take(0, [event_to_json(started())], age=age)
+    assert caller.received == []
 
 
 def test_texts_numbers_and_objects_are_bounded_and_steer_no_terminal() -> None:
@@ -295,7 +260,7 @@ def test_a_run_that_ends_with_none_or_both_of_answer_and_error_has_none(outcome:
 def test_a_flood_is_cut() -> None:
     caller = Caller()
     assert len(caller.take(*[started(f"far{number}") for number in range(MAX_RUNS + 50)])) == MAX_RUNS
-    caller.incoming.take(message(MAX_EVENTS, event_to_json(started("one more"))))
+    caller.incoming.take(MAX_EVENTS, [event_to_json(started("one more"))], age=0.0)
     caller.incoming.close()
     assert len([event for event in caller.received if isinstance(event, RunStarted)]) == MAX_RUNS
 
@@ -320,8 +285,8 @@ def test_whatever_a_server_says_the_stream_keeps_its_promises(
 ) -> None:
     received: list[Event] = []
     incoming = EventReceiver(RunScope(emit=received.append, call_id=ABOVE, depth=1), "far")
-    for first, now, events in messages:
-        incoming.take(EventMessage(first, "far", 0.0, now, events))
+    for first, age, events in messages:
+        incoming.take(first, events, age=age)
     incoming.close()
     kinds = {kind: [event for event in received if isinstance(event, kind)] for kind in (RunStarted, RunFinished)}
     assert Counter(e.run for e in kinds[RunStarted]) == Counter(e.run for e in kinds[RunFinished])
@@ -356,10 +321,9 @@ def test_what_is_sent_is_numbered_bounded_and_counted_from_the_calls_start() -> 
     value = json.loads(text)
     assert outgoing.add(ToolStarted(run="r", agent="a", call="c", tool="t", arguments={"a": object()})) is None
     assert (len(value["text"]), outgoing.count) == (MAX_TEXT, 1)
-    sent = EventMessage(**outgoing.message(0, [text, text]))
-    assert (sent.first, json.loads(str(sent.events))) == (0, [value, value])
-    assert 0 <= value["at"] <= sent.now - sent.began < 60
-    assert sent.clock == EventMessage(**EventSender().message(0, [])).clock
+    sent = outgoing.message(0, [text, text])
+    assert (sent["first"], json.loads(sent["events"])) == (0, [value, value])
+    assert 0 <= value["at"] <= sent["now"] - sent["began"] < 60
     outgoing.count = MAX_EVENTS
     assert outgoing.add(Notice(run="r", agent="a", text="x")) is None
 
@@ -424,9 +388,11 @@ async def test_text_is_joined_until_the_next_event_of_its_run_and_leaves_room_fo
 async def test_text_that_a_caller_asked_for_is_emitted_under_the_local_run() -> None:
     received: list[Event] = []
     incoming = EventReceiver(RunScope(emit=received.append, call_id=ABOVE, depth=1, remote_text=True), "far")
-    incoming.sent(ClockOffsets())
+    incoming.sent()
     incoming.take(
-        message(0, event_to_json(started()), event_to_json(TextDelta(run="far1", agent="worker", at=0.0, text="word")))
+        0,
+        [event_to_json(started()), event_to_json(TextDelta(run="far1", agent="worker", at=0.0, text="word"))],
+        age=0.0,
     )
     run, text = received
     assert isinstance(text, TextDelta)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agentloop.testing.wire import WireError, check_request, error_body, error_headers, plain_message, sse_events
+from agentloop.testing.checks import WireError, check_request
+from agentloop.testing.wire import error_body, error_headers, plain_message, sse_events
 
 HEADERS = {"Authorization": "Bearer key", "Anthropic-Version": "2026-10-21"}
 USE = {"type": "tool_use", "id": "t1", "name": "add", "input": {"a": 1}}

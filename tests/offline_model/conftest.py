@@ -10,7 +10,7 @@ from anthropic import AsyncAnthropic
 from anthropic.types import Message
 
 from agentloop.errors import ToolError
-from agentloop.testing.in_process import AnswerTransport
+from agentloop.testing.in_process import answer_transport
 from mcp_calc_server import arithmetic
 from offline_model import MODEL
 from offline_model.answering import answer as answer_of_the_model
@@ -118,7 +118,7 @@ def client_of_offline_model() -> AsyncAnthropic:
         api_key="offline",
         base_url="http://offline.invalid",
         max_retries=0,
-        http_client=httpx2.AsyncClient(transport=AnswerTransport(answer_of_the_model)),
+        http_client=httpx2.AsyncClient(transport=answer_transport(answer_of_the_model)),
     )
 
 

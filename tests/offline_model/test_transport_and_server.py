@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from agentloop.testing.in_process import AnswerTransport, application, respond
+from agentloop.testing.in_process import answer_transport, application, respond
 from offline_model import MODEL
 from offline_model.answering import answer
 
@@ -64,7 +64,7 @@ async def test_the_stream_arrives_event_by_event() -> None:
     body = {"model": "any", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "?"}]}
     headers = {"x-api-key": "any", "anthropic-version": "2026-10-21"}
     async with (
-        httpx2.AsyncClient(transport=AnswerTransport(answer)) as client,
+        httpx2.AsyncClient(transport=answer_transport(answer)) as client,
         client.stream("POST", "http://offline.invalid/v1/messages", json=body, headers=headers) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -81,7 +81,7 @@ async def test_a_bad_request_is_the_error_the_sdk_expects(client: AsyncAnthropic
 
 
 async def test_a_body_that_is_not_json_is_400() -> None:
-    async with httpx2.AsyncClient(transport=AnswerTransport(answer)) as client:
+    async with httpx2.AsyncClient(transport=answer_transport(answer)) as client:
         response = await client.post("http://offline.invalid/v1/messages", content=b"{")
     assert response.status_code == 400
     assert response.json()["error"]["type"] == "invalid_request_error"

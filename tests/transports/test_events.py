@@ -8,7 +8,7 @@ import pytest
 from mcp import Client
 
 from agentloop import Agent, CallContext, RunScope
-from agentloop.delegation_context import CALL, CLOCK, EVENTS
+from agentloop.delegation_context import CALL, EVENTS
 from agentloop.events import Event, RunFinished, RunStarted, Spent, TextDelta, ToolFinished, ToolStarted
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
@@ -96,7 +96,6 @@ async def test_only_a_client_that_asks_gets_events_and_gets_them_instead_of_line
             lines = await _lines(client, None)
             assert 'calls sum_numbers#1(numbers=[1, "0.5"])' in lines
             assert EVENTS.encode() not in b"".join(served.wire)
-            assert CLOCK not in ((await client.list_tools()).meta or {})
             assert await _lines(client, asking) == []
             assert EVENTS.encode() in b"".join(served.wire)
 

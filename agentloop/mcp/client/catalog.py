@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,6 @@ from mcp import Client, MCPError
 from mcp.types import METHOD_NOT_FOUND
 from mcp.types import Tool as McpTool
 
-from agentloop.clock_offsets import ClockOffsets
-from agentloop.delegation_context import CLOCK
 from agentloop.mcp.client.config import ServerEntry, matches
 from agentloop.mcp.client.pages import listed_resources, listed_templates
 from agentloop.narration import clip
@@ -51,10 +48,8 @@ class Catalog:
         )
 
 
-async def read_tools(
-    client: Client, clocks: ClockOffsets, name: str, entry: ServerEntry, unreadable: Sequence[str] = ()
-) -> Catalog:
-    """A catalog with the tools only. `clocks` receives the time of a round trip, and the time at the server.
+async def read_tools(client: Client, name: str, entry: ServerEntry, unreadable: Sequence[str] = ()) -> Catalog:
+    """A catalog with the tools only.
 
     `unreadable` has the sentences about tools that could not be read, once they are listed. A server that does not know
     the method has no tools.
@@ -64,16 +59,12 @@ async def read_tools(
     cursor: str | None = None
     seen = {cursor}
     while True:
-        sent = time.monotonic()
         try:
             page = await client.list_tools(cursor=cursor, cache_mode="refresh")
         except MCPError as error:
             if error.code != METHOD_NOT_FOUND or client.server_capabilities.tools is not None:
                 raise
             break
-        received = time.monotonic()
-        clocks.travel = (received - sent) / 2
-        clocks.asked((page.meta or {}).get(CLOCK), sent=sent, received=received)
         listed += page.tools
         characters += sum(map(_characters, page.tools))
         cursor = page.next_cursor

@@ -17,9 +17,7 @@ from pydantic import BaseModel, Json, ValidationError
 
 from agentloop import Bill, Budget, BudgetExceeded, CallContext, ToolError, ToolOutput, Usage
 from agentloop.budget import Reservation, cost_of
-from agentloop.clock_offsets import EventMessage
 from agentloop.delegation_context import AGENT, EVENTS, EVENTS_SENT, SPENT, USAGE, DelegationContext
-from agentloop.event_bounds import MAX_NAME
 from agentloop.relay import EventReceiver
 
 Share = Reservation | None
@@ -123,10 +121,9 @@ class Delegation:
 
 
 class CallReport(BaseModel):
-    """Events as they are sent (see `clock_offsets.EventMessage`), and in `models` the cost so far if it has grown."""
+    """Events as `EventSender.message` has them, and in `models` the cost so far if it has grown."""
 
     first: int
-    clock: str
     began: float
     now: float
     events: Json[list[dict[str, Any]]]
@@ -136,7 +133,7 @@ class CallReport(BaseModel):
         delegation.on_activity()
         if self.models is not None:
             delegation.spent(Usage.from_json(self.models))
-        delegation.events.take(EventMessage(self.first, self.clock[:MAX_NAME], self.began, self.now, self.events))
+        delegation.events.take(self.first, self.events, age=self.now - self.began)
 
 
 class _ReportOfCall(CallReport):

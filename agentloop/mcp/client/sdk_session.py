@@ -30,7 +30,6 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from agentloop import ToolError, exact_json
-from agentloop.clock_offsets import ClockOffsets
 from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUNS
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
@@ -107,7 +106,6 @@ class SdkSession:
         self._entry = entry
         self._keys = keys
         self._auth = auth
-        self._clocks = ClockOffsets()
         self._repair = Repair()
         self._client: Client | None = None
         self._log_lock = asyncio.Lock()
@@ -164,7 +162,7 @@ class SdkSession:
 
     async def _read_tools_again(self, client: Client) -> None:
         with suppress(MCPError):
-            listed = await read_tools(client, self._clocks, self._name, self._entry, self._repair.left_out)
+            listed = await read_tools(client, self._name, self._entry, self._repair.left_out)
             catalog = replace(self.catalog, tools=listed.tools, left_out=listed.left_out)
             if catalog != self.catalog:  # some servers announce a change once they are up
                 self.catalog = catalog
@@ -236,7 +234,7 @@ class SdkSession:
         by_handshake = client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
         declared = (client.server_capabilities.extensions or {}).get(AGENT)
         self.catalog = replace(
-            await read_tools(client, self._clocks, self._name, self._entry, self._repair.left_out),
+            await read_tools(client, self._name, self._entry, self._repair.left_out),
             instructions=(client.instructions or "")[:MAX_INSTRUCTIONS],
             has_resources=await has_resources(client),
             keeps_runs=isinstance(declared, dict) and declared.get(KEEPS_RUNS) is True,
@@ -263,7 +261,7 @@ class SdkSession:
         self._calls.add(call)
         if delegation and context:
             self._delegations[context.call] = delegation
-            delegation.events.sent(self._clocks)
+            delegation.events.sent()
             delegation.on_activity = state.on_activity
         seconds = self._entry.seconds or CALL_TIMEOUT
         late = ToolError(f"{self._name} returned no result in time: it had {seconds:g} s.")

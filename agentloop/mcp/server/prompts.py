@@ -146,24 +146,23 @@ def prompt_of_file(path: Path) -> Prompt:
     Raises:
         ConfigurationError: the file cannot be read, or is wrong; says where.
     """
-    from agentloop.front_matter import FrontMatterError, read_front_matter, read_text  # noqa: PLC0415 - for files alone
+    from agentloop.front_matter import FrontMatter, FrontMatterError, read_front_matter, read_text  # noqa: PLC0415 - YAML
 
     keys = ("name", "title", "description", "values")
     try:
         text = read_text(path)
-        front = read_front_matter(text, keys=keys)
+        front = read_front_matter(text, keys=keys) or FrontMatter({}, {}, text)
     except FrontMatterError as error:
         raise ConfigurationError(f"{path}:{error.line}: {error}") from None
     given: dict[str, Any] = {"name": path.stem}
-    for entry in () if front is None else front.entries:
-        value: Any = entry.value
-        is_right = isinstance(value, dict) if entry.key == "values" else isinstance(value, str)
-        if entry.key not in keys or not is_right:
+    for key, value in front.values.items():
+        is_right = isinstance(value, dict) if key == "values" else isinstance(value, str)
+        if key not in keys or not is_right:
             known = "name, title and description are texts, values an object with lists"
-            raise ConfigurationError(f"{path}:{entry.line}: {entry.key} is not known or has a wrong value: {known}.")
-        given[entry.key] = value
+            raise ConfigurationError(f"{path}:{front.lines[key]}: {key} is not known or has a wrong value: {known}.")
+        given[key] = value
     given["values"] = {name: [*map(str, each)] for name, each in given.get("values", {}).items()}
-    body = (text if front is None else front.body).strip()
+    body = front.body.strip()
     if not body:
         raise ConfigurationError(f"{path}: the prompt is empty.")
     return Prompt(content=body, **given)

@@ -45,8 +45,7 @@ from agentloop import (
     exact_json,
     logs,
 )
-from agentloop.clock_offsets import clock_now
-from agentloop.delegation_context import AGENT, CLOCK, EVENTS, STEPS, DelegationContext
+from agentloop.delegation_context import EVENTS, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
 from agentloop.limits import deadline_after
@@ -58,7 +57,6 @@ from agentloop.mcp.server.calls import (
     check_size,
     client_of,
     delegation_of,
-    extensions_of,
     key_of,
     owner_of,
 )
@@ -148,8 +146,7 @@ class Publication:
             with_app(context, listing) if self._tools[listing.name].spec.is_agent else listing
             for listing in self._listings
         ]
-        meta = {CLOCK: clock_now()} if AGENT in extensions_of(context) else None
-        return types.ListToolsResult(tools=tools, _meta=meta)
+        return types.ListToolsResult(tools=tools)
 
     async def admit_read(self, context: Context) -> None:
         """Count a request that lists or reads something; `MCPError` is raised if its owner has made too many."""
