@@ -1,7 +1,8 @@
 """What a client receives about a call while it runs: progress lines, usage and events.
 
 MCP clients cancel calls that are silent for too long, some after a minute. So every step is reported, and a line is
-sent after `HEARTBEAT` seconds without one. A client that asked for events receives those instead of lines about them.
+sent after `HEARTBEAT` seconds without one: what the agent does, and the latest sentence that it wrote. A client that
+asked for events receives those instead of lines about them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from agentloop.delegation_context import EVENTS_SENT, SPENT
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import Event, RunFinished, RunStarted, Spent
+from agentloop.latest_sentence import LatestSentence
 from agentloop.narration import LINE, Narrator, clip, describe
 from agentloop.relay import EventSender, TextJoiner
 from agentloop.usage import Usage
@@ -76,16 +78,17 @@ class CallHistory:
 
 
 class StatusLine:
-    """The last line about a run, for clients that poll it."""
+    """The last line about a run, for clients that poll it: a step, or the latest sentence of the agent."""
 
     def __init__(self) -> None:
         self.text: str | None = None
+        self._sentence = LatestSentence()
 
     def say(self, line: str) -> None:
         self.text = line
 
     def on_event(self, event: Event) -> None:
-        self.text = describe(event) or self.text
+        self.text = self._sentence.on_event(event) or describe(event) or self.text
 
 
 @asynccontextmanager
@@ -113,6 +116,7 @@ class CallReport:
         self._channel = channel
         self._history = CallHistory(text=channel.text)
         self._text = TextJoiner(self._add)
+        self._sentence = LatestSentence()
         self._lines: list[str] = []
         self._narrator = Narrator()
         self._called: str | None = None
@@ -130,8 +134,10 @@ class CallReport:
         return self._history.count
 
     def on_event(self, event: Event) -> None:
-        if not self._channel.events and (line := self._line(event)) is not None:
-            self.say(line)
+        if not self._channel.events:
+            for line in (self._sentence.on_event(event), self._line(event)):
+                if line is not None:
+                    self.say(line)
         if event.is_for_callers or self._channel.text:
             self._text.on_event(event)
 

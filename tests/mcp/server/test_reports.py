@@ -18,6 +18,8 @@ from agentloop.events import (
     Spent,
     TextDelta,
     ToolStarted,
+    TurnFinished,
+    TurnStarted,
 )
 from agentloop.mcp.server import reports
 from agentloop.mcp.server.reports import MAX_MESSAGE, CallHistory, CallReport, Channel
@@ -234,3 +236,27 @@ async def test_a_failed_block_leaves_nothing_running() -> None:
     with pytest.raises(ValueError, match="of the tool"):
         await fail()
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.requirement("latest-sentence")
+async def test_lines_have_the_latest_sentence_of_the_called_run_about_once_a_second_and_the_one_before_calls() -> None:
+    client = Client()
+    of: dict[str, Any] = {"run": "a", "agent": "outer"}
+    turn: dict[str, Any] = {**of, "stop_reason": "tool_use", "usage": ModelUsage()}
+    events: list[Event] = [
+        RunStarted(**of, prompt="do"),
+        TurnStarted(**of, number=1, model="m"),
+        TextDelta(**of, at=10.0, text="The file has 3.5 MB. I"),
+        TextDelta(run="b", agent="inner", at=10.0, text="Not this. "),
+        TextDelta(**of, at=10.1, text=" read it. Then"),
+        TextDelta(**of, at=11.5, text=" I count. And"),
+        TextDelta(**of, at=11.6, text=" then I look it up"),
+        TurnFinished(**turn, number=1, tool_calls=1),
+        TurnStarted(**of, number=2, model="m"),
+        TextDelta(**of, at=12.0, text="It has 7 lines"),
+        TurnFinished(**turn, number=2, tool_calls=0),
+    ]
+    async with reporting("tool", client.channel()) as report:
+        for event in events:
+            report.on_event(event)
+    assert client.lines == ["The file has 3.5 MB.", "Then I count.", "And then I look it up"]
