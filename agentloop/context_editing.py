@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from agentloop.messages import THINKING, Block, Message
+from agentloop.messages import READ_ADVICE, THINKING, Block, Message
 
 Method = Literal["compact", "clear", "local"]
 """Who shortens prompts: the API, which also summarizes; the API, which clears results only; or this process."""
@@ -104,14 +104,21 @@ class ContextEditor:
                 blocks = [block for block in blocks if block.get("type") not in THINKING]
             elif any(self._is_cleared(block) for block in blocks):
                 is_bound = True
-                note = {"content": [{"type": "text", "text": NOTE}]}
-                blocks = [block | note if self._is_cleared(block) else block for block in blocks]
+                blocks = [_without_result(block) if self._is_cleared(block) else block for block in blocks]
             if blocks or isinstance(message["content"], str):
                 edited.append(message | {"content": blocks or message["content"]})
         return tuple(edited)
 
     def _is_cleared(self, block: Block) -> bool:
         return block.get("type") == "tool_result" and block.get("tool_use_id") in self._cleared
+
+
+def _without_result(block: Block) -> Block:
+    """The result with a note in its place, which says how to read it if it is kept."""
+    first, *_ = block["content"] if isinstance(block.get("content"), list) else [{}]
+    head = str(first.get("text")).partition("\n")[0]
+    note = NOTE if READ_ADVICE not in head else f"[This result was left out to save space.]\n{head}"
+    return block | {"content": [{"type": "text", "text": note}]}
 
 
 def betas_of(context_management: Mapping[str, Any] | None, messages: Sequence[Message]) -> list[str]:

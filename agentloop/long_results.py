@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
-from agentloop.messages import THINKING, Block, Message
+from agentloop.messages import READ_ADVICE, THINKING, Block, Message
 from agentloop.model import ModelRequest
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, ToolSpec
@@ -43,7 +43,6 @@ READ_RESULT = ToolSpec(
 )
 _DEFINITION = {"type": "tool_definition", "definition": READ_RESULT.for_model()}
 _ADDITION: Message = {"role": "system", "content": [{"type": "tool_addition", "tool": _DEFINITION}]}
-_ADVICE = "Read what you need with read_result("
 
 
 def with_reader(messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -80,7 +79,7 @@ def with_reader_listed(request: ModelRequest) -> ModelRequest:
 def _is_cut(block: Block | str) -> bool:
     if isinstance(block, str) or block.get("type") != "tool_result":
         return False
-    return any(_ADVICE in str(part.get("text")) for part in block["content"])
+    return any(READ_ADVICE in str(part.get("text")) for part in block["content"])
 
 
 def _without_thinking(message: Message) -> Message:
@@ -107,10 +106,11 @@ class LongResults:
         self._keep(name, text)
         tail = min(most, MAX_SHOWN) // 4
         head = min(most, MAX_SHOWN) - tail
+        # The note comes first, so that it stays if there is no room for all of this.
         shown = (
-            f"{text[:head]}\n\n[Characters {head:,} to {len(text) - tail:,} of {len(text):,} are left out. "
-            f'{_ADVICE}id="{name}", from=..., to=...), at most {most:,} characters at once.]\n\n'
-            f"{text[len(text) - tail :]}"
+            f"[Characters {head:,} to {len(text) - tail:,} of {len(text):,} are left out. "
+            f'{READ_ADVICE}id="{name}", from=..., to=...), at most {most:,} characters at once.]\n\n'
+            f"{text[:head]}\n\n[...]\n\n{text[len(text) - tail :]}"
         )
         others = [block for block in output.content if block.get("type") != "text"]
         return replace(output, content=({"type": "text", "text": shown}, *others))
@@ -123,12 +123,12 @@ class LongResults:
     async def _read(self, **arguments: object) -> str:
         most = self._limits.max_result_chars
         name, start = str(arguments.get("id", "")), int(str(arguments.get("from", 0)))
-        end = int(str(arguments.get("to", start + most)))
         text = self._kept.get(name)
         if text is None:
             raise ToolError(f"No result {name!r} is stored (any more). Call the tool that returned it again.")
-        if not 0 <= start < min(end, len(text)):
-            raise ToolError(f"The result has {len(text):,} characters: `from` must be below that, and below `to`.")
+        end = min(len(text), int(str(arguments.get("to", start + most))))
+        if not 0 <= start < end:
+            raise ToolError(f"`from` must be at least 0, below `to`, and below {len(text):,}, the result's length.")
         if end - start > most:
             raise ToolError(f"At most {most:,} characters can be read at once.")
         return text[start:end]

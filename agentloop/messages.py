@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeAlias
 Block = dict[str, Any]
 Message = dict[str, Any]
 
+READ_ADVICE = "Read what you need with read_result("
+"""In the first line of a result that was cut: see `long_results`."""
 THINKING = frozenset({"thinking", "redacted_thinking"})
 """Types of blocks that are bound to everything before them."""
 

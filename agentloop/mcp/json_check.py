@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from mcp.types import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
 
 from agentloop import exact_json
 from agentloop.narration import LINE, clip
@@ -45,6 +45,27 @@ def refusal(data: bytes, problem: str) -> JSONRPCError:
     code, what = (PARSE_ERROR, "Parse error") if request is None else (INVALID_REQUEST, "Invalid request")
     error = ErrorData(code=code, message=clip(f"{what}: {problem}", LINE))
     return JSONRPCError(jsonrpc="2.0", id=request, error=error)
+
+
+def repaired_response(text: str) -> str | None:
+    """A response that no JSON-RPC library reads, as one that it reads, so that its call ends; None for anything else.
+
+    Unpaired surrogates in it become U+FFFD. Any other fault makes it an error, with the text of the error that it has.
+    """
+    try:
+        message = exact_json.encodable(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+    request = message.get("id") if isinstance(message, dict) and "method" not in message else None
+    if not isinstance(request, int | str) or isinstance(request, bool):
+        return None
+    if message.get("jsonrpc") == "2.0" and isinstance(message.get("result"), dict):
+        return json.dumps(message)
+    error = message.get("error")
+    said = error.get("message") if isinstance(error, dict) else None
+    problem = said if isinstance(said, str) else "it is not a JSON-RPC response"
+    data = ErrorData(code=INTERNAL_ERROR, message=clip(f"Its answer cannot be read: {problem}", LINE))
+    return JSONRPCError(jsonrpc="2.0", id=request, error=data).model_dump_json(by_alias=True, exclude_unset=True)
 
 
 def _request_id(data: bytes) -> int | str | None:

@@ -17,6 +17,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
 from agentloop.mcp import exact_arguments
+from agentloop.mcp.json_check import repaired_response
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of one message."""
@@ -85,11 +86,14 @@ class LineReader(ReceiveStream):
                 self._check(line)
         except ValueError as error:
             raise InvalidLine(str(error), line) from None
+        text = line.decode(errors="replace")
         try:
-            text = line.decode(errors="replace")
             message = jsonrpc_message_adapter.validate_json(text, by_name=False)
         except ValueError:
-            raise InvalidLine("not a JSON-RPC message", line) from None
+            repaired = repaired_response(text)
+            if repaired is None:
+                raise InvalidLine("not a JSON-RPC message", line) from None
+            message, text = jsonrpc_message_adapter.validate_json(repaired, by_name=False), repaired
         exact_arguments.restore(message, text)
         return SessionMessage(message)
 

@@ -51,7 +51,7 @@ async def test_the_model_reads_any_part_of_a_result_that_was_too_long(scripted_m
     await Agent("a", "a", [FETCH], client=server.client).run("go")
     first, *parts = [shown(request) for request in server.requests[1:]]
     assert len(first) < 21_000
-    assert first.startswith(TEXT[:15_000])
+    assert f"\n\n{TEXT[:15_000]}\n\n[...]" in first
     assert first.endswith(TEXT[-5_000:])
     assert f"{len(TEXT):,}" in first
     assert parts == [TEXT[50_000:60_000], TEXT[-10:]]
@@ -179,3 +179,33 @@ async def test_an_agents_own_tool_of_that_name_is_the_only_one(scripted_messages
     await Agent("a", "a", [own], client=server.client).run("go")
     assert [(added(request), listed(request)) for request in server.requests] == [([], ["read_result"])] * 2
     assert shown(server.requests[-1]).endswith("[The result was cut to 100,000 characters.]")
+
+
+async def test_many_long_results_in_one_message_can_all_be_read(scripted_messages: Serve) -> None:
+    def script(request: RecordedRequest) -> Reply:
+        ids = re.findall(r'id=\\?"(\w+)', json.dumps(request.results))
+        if not request.results:
+            return calls(*[("fetch", {})] * 40)
+        return calls(*[("read_result", {"id": each, "from": 0, "to": 5}) for each in ids]) if ids else says("done")
+
+    server = scripted_messages(script)
+    await Agent("a", "a", [FETCH], client=server.client).run("go")
+    assert added(server.requests[1]) == [3]
+    assert shown(server.requests[2]) == "line " * 40
+
+
+async def test_a_long_result_that_is_left_out_of_a_long_prompt_can_still_be_read(scripted_messages: Serve) -> None:
+    def script(request: RecordedRequest) -> Reply:
+        if "context_management" in request.body:
+            return fails(400, "invalid_request_error")
+        names = re.findall(r'id=\\?"(\w+)', json.dumps(request.body["messages"]))
+        if request.number > 8 or not request.results:
+            return calls(("fetch", {})) if not request.results else says("done")
+        return calls(("read_result", {"id": names[0], "from": 0, "to": 90_000}))
+
+    server = scripted_messages(script)
+    agent = Agent("a", "a", [FETCH], client=server.client, limits=Limits(max_context_tokens=20_000))
+    await agent.run("go")
+    result = server.requests[-1].body["messages"][2]["content"][0]["content"][0]["text"]
+    assert result.startswith("[This result was left out to save space.]\n[Characters 15,000 to ")
+    assert "read_result(id=" in result

@@ -6,6 +6,7 @@ had its effect. What cannot be corrected is left out and named.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -121,9 +122,20 @@ def _repair_result(result: dict[str, Any], *, is_handshake: bool) -> None:
     result["content"] = [_repaired_block(block) for block in blocks]
     if not isinstance(result.get("isError", False), bool):
         del result["isError"]
+    if "structuredContent" in result:
+        result["structuredContent"] = _finite(result["structuredContent"])
     if is_handshake and not isinstance(result.get("structuredContent", {}), dict):
         structured = result.pop("structuredContent")
         result["_meta"] = result.get("_meta", {}) | {STRUCTURED: structured}
+
+
+def _finite(value: Any) -> Any:
+    """The value with text for NaN and infinity, which are not JSON, but which Python's `json` writes."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
 def _repaired_block(block: Any) -> dict[str, Any]:

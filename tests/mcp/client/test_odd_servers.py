@@ -245,3 +245,35 @@ async def test_a_tool_whose_schema_no_api_takes_is_called_with_the_names_it_know
         output = await call(connection, "find", _filter="a")
         assert json.loads(output.text)["params"]["arguments"] == {"$filter": "a"}
         assert (await call(connection, "find")).is_error
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"results": {"t": "text"}}, "it is not a JSON-RPC response"),
+        ({"results": {"t": [5]}}, "it is not a JSON-RPC response"),
+        ({"errors": {"t": {"code": "ENOENT", "message": "no such file"}}}, "no such file"),
+        ({"errors": {"t": {"code": -32000.5, "message": "no such file"}}}, "no such file"),
+        ({"errors": {"t": {"code": -32000}}}, "it is not a JSON-RPC response"),
+    ],
+)
+async def test_an_answer_that_cannot_be_read_ends_its_call(answer: dict[str, Any], said: str) -> None:
+    async with raw(tools=[tool("t"), tool("other")], **answer) as connection:
+        output = await call(connection, "t")
+        assert output.is_error
+        assert f"Its answer cannot be read: {said}" in output.text
+        assert not (await call(connection, "other")).is_error
+
+
+async def test_half_a_character_in_an_answer_is_replaced() -> None:
+    content = [{"type": "text", "text": "a\ud83d"}]
+    async with raw(tools=[tool("t")], results={"t": {"content": content}}) as connection:
+        assert (await call(connection, "t")).text == "a\ufffd"
+
+
+async def test_numbers_that_are_not_json_become_text() -> None:
+    result = {"content": [{"type": "text", "text": "mean"}], "structuredContent": {"v": [float("nan"), 1e999, 2.5]}}
+    async with raw(tools=[tool("t")], results={"t": result}) as connection:
+        output = await call(connection, "t")
+        assert output.structured == {"v": ["nan", "inf", 2.5]}
+        assert output.text.startswith("mean")
