@@ -403,7 +403,9 @@ async def test_14_a_long_result_is_cut_with_a_notice(scripted_messages: Serve) -
     server = scripted_messages([calls(("shout", {})), says("ok")])
     await agent(server, shout, limits=Limits(max_result_chars=10)).run("go")
     (block,) = server.requests[1].results[0]["content"]
-    assert re.fullmatch(r"a{8}\s+\[Characters 8 to 998 of 1,000 are left out\. [^]]+]\s+a{2}", block["text"])
+    assert re.fullmatch(
+        r"\[Characters 8 to 998 of 1,000 are left out\. [^]]+]\s+a{8}\s+\[\.\.\.]\s+a{2}", block["text"]
+    )
 
 
 async def test_14_whatever_a_tool_answers_can_be_sent(scripted_messages: Serve) -> None:

@@ -52,7 +52,7 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (client, "--config broken.json 1", "broken.json:2:3: not JSON: "),
     (client, "--config empty-entry.json 1", "empty-entry.json: mcpServers.calc: needs either a `command` to start or"),
     (client, "--config deep.json 1", "deep.json: objects and lists are nested too deeply"),
-    (client, "--config digits.json 1", "digits.json:1:16: a number of 5,000 digits"),
+    (client, "--config digits.json 1", "digits.json: a number of 5,000 digits"),
     (client, "--config one.json --server clac 1", "an installed command. Configured servers: calc."),
     (client, "--server no-such-command 1", "--server 'no-such-command' is not a configured server, a URL or an"),
     (

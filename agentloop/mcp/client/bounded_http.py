@@ -16,7 +16,7 @@ from agentloop.mcp.client.call_state import CallState, HttpFailure, current_call
 
 CONNECT_TIMEOUT = 30.0
 MAX_BODY = 16 * 1024 * 1024
-"""Bytes of a response that is not an event stream."""
+"""Bytes of a response that is not an event stream. The SDK bounds the events of a stream itself."""
 ERROR_TIMEOUT = 5.0
 """Seconds the text of an error may take."""
 LONGEST_WAIT = 86_400.0
@@ -64,8 +64,7 @@ class _ExactClient(httpx2.AsyncClient):
 
 async def _on_response(on_failed_post: Callable[[str], None] | None, response: httpx2.Response) -> None:
     call = current_call.get() or CallState()
-    if isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _Body(response, response.stream, call)
+    _wrap_body(response, call)
     is_sse = on_failed_post is not None
     if response.request.method != "POST" and not (is_sse and response.is_error):
         return
@@ -128,34 +127,53 @@ def _does_not_know_session(response: httpx2.Response, text: bytes, *, is_sse: bo
     return response.status_code == 404 or (response.status_code == 400 and not is_answer)  # noqa: PLR2004
 
 
+def _wrap_body(response: httpx2.Response, call: CallState) -> None:
+    stream = response.stream
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    is_events = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+    if not isinstance(stream, httpx2.AsyncByteStream):
+        return
+    if encoding not in {"", "identity"}:
+        response.stream = _Body(stream, _no_compression(encoding))
+    elif is_events and response.is_success:
+        response.stream = _Body(stream, _events(stream, call))
+    else:
+        response.stream = _Body(stream, _bounded(stream))
+
+
 class _Body(httpx2.AsyncByteStream):
-    """The body of a response, bounded; the SDK bounds the events of a stream itself.
-
-    The SDK closes a stream of events when it has the response. If it reads one to the end, `call` was cut off.
-    """
-
-    def __init__(self, response: httpx2.Response, stream: httpx2.AsyncByteStream, call: CallState) -> None:
-        self._encoding = response.headers.get("content-encoding", "").strip().lower()
-        is_events = response.headers.get("content-type", "").lower().startswith("text/event-stream")
-        self._is_events = is_events and response.is_success
+    def __init__(self, stream: httpx2.AsyncByteStream, pieces: AsyncIterator[bytes]) -> None:
         self._stream = stream
-        self._call = call
+        self._pieces = pieces
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._encoding not in {"", "identity"}:
-            raise AnswerRefused(f"The server compressed its answer ({self._encoding[:50]}) although asked not to.")
-        length = 0
-        self._call.is_cut_off = False
-        try:
-            async for piece in self._stream:
-                length += len(piece)
-                if length > MAX_BODY and not self._is_events:
-                    raise AnswerRefused(f"The server's answer has more than {MAX_BODY:,} bytes.")
-                yield piece
-        except Exception:
-            self._call.is_cut_off = self._is_events
-            raise
-        self._call.is_cut_off = self._is_events
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+async def _no_compression(encoding: str) -> AsyncIterator[bytes]:
+    raise AnswerRefused(f"The server compressed its answer ({encoding[:50]}) although asked not to.")
+    yield b""
+
+
+async def _bounded(stream: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
+    length = 0
+    async for piece in stream:
+        length += len(piece)
+        if length > MAX_BODY:
+            raise AnswerRefused(f"The server's answer has more than {MAX_BODY:,} bytes.")
+        yield piece
+
+
+async def _events(stream: httpx2.AsyncByteStream, call: CallState) -> AsyncIterator[bytes]:
+    """The SDK closes a stream when it has the response. If it reads a stream to the end, there was none."""
+    call.is_cut_off = False
+    try:
+        async for piece in stream:
+            yield piece
+    except Exception:
+        call.is_cut_off = True
+        raise
+    call.is_cut_off = True
