@@ -224,7 +224,7 @@ def _pairs(given: Sequence[str], separator: str, option: str) -> Mapping[str, st
     for each in given:
         name, is_pair, value = each.partition(separator)
         if not is_pair or not name.strip():
-            raise ConfigurationError(f"{option} {name!r}: NAME{separator}VALUE is needed.")
+            raise ConfigurationError(f"{option} takes NAME{separator}VALUE.")  # it may hold a credential
         found[name.strip()] = value.strip() if separator == ":" else value
     return found
 

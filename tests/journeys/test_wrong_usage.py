@@ -67,6 +67,8 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (server, "--publish no_module_of_this_name:agent", "there is no module no_module_of_this_name in this folder"),
     (server, "--publish broken_agents:agent", "broken_agents.py:3: name 'nothing' is not defined"),
     (server, "--publish unparsable_agents:agent", "unparsable_agents.py:1: invalid syntax"),
+    (client, "add x http://127.0.0.1:9/mcp --header Token:=hidden --header secret", "--header takes NAME:VALUE."),
+    (client, "add x true --env secret", "--env takes NAME=VALUE."),
     (server, "--publish importing_agents:agent", "importing_agents.py:1: No module named 'a_module_that_is_not_there'"),
     (server, "--publish no_agents:agent", "is of type int, not an Agent, a Tool or a list of them."),
     (server, "--offline --durable nowhere:runs", "A store is sqlite:PATH or postgresql://"),
