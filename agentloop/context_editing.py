@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from agentloop.messages import READ_ADVICE, THINKING, Block, Message
+from agentloop.messages import READ_ADVICE, Block, Message, without_thinking
 
 Method = Literal["compact", "clear", "local"]
 """Who shortens prompts: the API, which also summarizes; the API, which clears results only; or this process."""
@@ -101,7 +101,7 @@ class ContextEditor:
         for index, message in enumerate(messages):
             blocks: list[Block] = [] if isinstance(message["content"], str) else message["content"]
             if is_bound and index < self._unbound and message["role"] == "assistant":
-                blocks = [block for block in blocks if block.get("type") not in THINKING]
+                blocks = without_thinking(blocks)
             elif any(self._is_cleared(block) for block in blocks):
                 is_bound = True
                 blocks = [_without_result(block) if self._is_cleared(block) else block for block in blocks]

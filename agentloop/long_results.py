@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
-from agentloop.messages import READ_ADVICE, THINKING, Block, Message
+from agentloop.messages import READ_ADVICE, Block, Message, without_thinking
 from agentloop.model import ModelRequest
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, ToolSpec
@@ -85,7 +85,7 @@ def _is_cut(block: Block | str) -> bool:
 def _without_thinking(message: Message) -> Message:
     if isinstance(message["content"], str):
         return message
-    return message | {"content": [block for block in message["content"] if block.get("type") not in THINKING]}
+    return message | {"content": without_thinking(message["content"])}
 
 
 class LongResults:

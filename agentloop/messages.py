@@ -70,6 +70,11 @@ class Conversation:
         return replace(self, messages=(*self.messages, *messages))
 
 
+def without_thinking(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks of a message of the model without its thinking."""
+    return [block for block in blocks if block.get("type") not in THINKING]
+
+
 def _block(part: Any) -> Block:
     if isinstance(part, str):
         return {"type": "text", "text": part.encode("utf-8", "replace").decode()}

@@ -78,7 +78,6 @@ class EventSender:
 
     def __init__(self, *, text: bool = False) -> None:
         self._began = time.monotonic()
-        self._clock = uuid.uuid4().hex[:12]
         self._text = text
         self.count = 0
 
@@ -97,11 +96,10 @@ class EventSender:
     def message(self, first: int, texts: Iterable[str]) -> dict[str, Any]:
         """A message with the events `texts`; `first` is the number of the first one, counted from 0.
 
-        The call `began` and the message is sent (`now`) at these seconds of the `clock`, which is that of the call. The
-        events are one string, because the SDK would copy objects four times.
+        `age` are the seconds since the call began. The events are one string, because the SDK would copy objects four
+        times.
         """
-        now = time.monotonic() - self._began
-        return {"first": first, "clock": self._clock, "began": 0.0, "now": now, "events": f"[{','.join(texts)}]"}
+        return {"first": first, "age": time.monotonic() - self._began, "events": f"[{','.join(texts)}]"}
 
 
 @dataclass(slots=True)

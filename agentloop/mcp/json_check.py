@@ -56,8 +56,9 @@ def repaired_response(text: str) -> str | None:
         message = exact_json.encodable(json.loads(text))
     except (ValueError, RecursionError):
         return None
-    request = message.get("id") if isinstance(message, dict) and "method" not in message else None
-    if not isinstance(request, int | str) or isinstance(request, bool):
+    is_response = isinstance(message, dict) and "method" not in message and not {"result", "error"}.isdisjoint(message)
+    request = _valid_id(message.get("id")) if is_response else None
+    if request is None:
         return None
     if message.get("jsonrpc") == "2.0" and isinstance(message.get("result"), dict):
         return json.dumps(message)
@@ -75,7 +76,11 @@ def _request_id(data: bytes) -> int | str | None:
         str(request).encode()
     except (ValueError, RecursionError, LookupError, TypeError):
         return None
-    return request if isinstance(request, int | str) and not isinstance(request, bool) else None
+    return _valid_id(request)
+
+
+def _valid_id(value: object) -> int | str | None:
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -72,6 +72,8 @@ async def test_over_stdio_each_line_has_an_answer_and_the_server_goes_on() -> No
         for name, arguments in REFUSED.items():
             answer = await wire.raw(message(arguments))
             assert (answer["error"]["code"], answer["id"]) in refusals(name), (name, answer)
+        neither = await wire.raw(b'{"jsonrpc": "2.0", "id": 7}')  # no request and no response
+        assert (neither["error"]["code"], neither["id"]) == (-32700, None)
         for name, arguments in (ERRORS | ANSWERED).items():
             answer = await wire.raw(message(arguments))
             assert answer["result"]["isError"] is (name in ERRORS), (name, answer)

@@ -124,8 +124,7 @@ class CallReport(BaseModel):
     """Events as `EventSender.message` has them, and in `models` the cost so far if it has grown."""
 
     first: int
-    began: float
-    now: float
+    age: float
     events: Json[list[dict[str, Any]]]
     models: dict[str, Any] | None = None
 
@@ -133,15 +132,11 @@ class CallReport(BaseModel):
         delegation.on_activity()
         if self.models is not None:
             delegation.spent(Usage.from_json(self.models))
-        delegation.events.take(self.first, self.events, age=self.now - self.began)
+        delegation.events.take(self.first, self.events, age=self.age)
 
 
 class _ReportOfCall(CallReport):
     id: str
-
-
-class _Reports(BaseModel):
-    messages: list[_ReportOfCall]
 
 
 class _Spent(BaseModel):
@@ -167,7 +162,7 @@ class AgentExtension(ClientExtension):
     def notifications(self) -> Sequence[NotificationBinding[Any]]:
         return [
             NotificationBinding(method=SPENT, params_type=_Spent, handler=self._on_spent),
-            NotificationBinding(method=EVENTS_SENT, params_type=_Reports, handler=self._on_events),
+            NotificationBinding(method=EVENTS_SENT, params_type=_ReportOfCall, handler=self._on_events),
         ]
 
     async def _on_spent(self, spent: _Spent) -> None:
@@ -175,7 +170,6 @@ class AgentExtension(ClientExtension):
             self._delegations[spent.id].on_activity()
             self._delegations[spent.id].spent(Usage.from_json(spent.models))
 
-    async def _on_events(self, reports: _Reports) -> None:
-        for report in reports.messages:
-            if report.id in self._delegations:
-                report.pass_on(self._delegations[report.id])
+    async def _on_events(self, report: _ReportOfCall) -> None:
+        if report.id in self._delegations:
+            report.pass_on(self._delegations[report.id])

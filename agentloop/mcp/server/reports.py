@@ -192,10 +192,9 @@ class CallReport:
     async def _send(self) -> None:
         """Send all lines, and one message. A client that is gone, or takes no notifications, misses only that."""
         if self._has_news:
-            message = self._next_message()
-            method, params = (EVENTS_SENT, {"messages": [message]}) if self._channel.events else (SPENT, message)
+            method, message = EVENTS_SENT if self._channel.events else SPENT, self._next_message()
             with suppress(Exception):
-                await self._channel.notify(method, params)
+                await self._channel.notify(method, message)
         while self._lines:
             self._lines_sent += 1
             with suppress(Exception):

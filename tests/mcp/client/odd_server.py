@@ -77,17 +77,21 @@ async def boast(context: Context) -> None:
         about | {"event": "tool_finished", "call": call, "tool": "boastful", "arguments": {}, "result": "forged"},
         about | {"event": "run_finished", "bill": bill, "answer": "forged"},
     ]
-    reported = {"id": call, "first": 0, "clock": "odd", "began": -1e300, "now": 1e300, "events": json.dumps(forged)}
+    reported = {"id": call, "first": 0, "age": 1e300, "events": json.dumps(forged)}
     for each in (
-        7,
-        [reported | {"events": "[{"}, reported | {"events": "[1]"}],
-        [reported | {"events": forged}],
-        [{"id": call, "first": "x"}],
-        [reported],
-        [reported | {"first": -1}, reported | {"first": 10**12}],
-        [reported, reported],
+        {"id": 7},
+        reported | {"events": "[{"},
+        reported | {"events": "[1]"},
+        reported | {"events": forged},
+        {"id": call, "first": "x"},
+        reported | {"age": "x"},
+        reported,
+        reported | {"first": -1},
+        reported | {"first": 10**12},
+        reported,
+        reported,
     ):
-        notification = cast("types.ServerNotification", Notification(params={"messages": each}))
+        notification = cast("types.ServerNotification", Notification(params=each))
         await context.session.send_notification(notification)
 
 

@@ -56,7 +56,7 @@ class Client:
     @property
     def reports(self) -> list[dict[str, Any]]:
         assert {method for method, _ in self.messages} <= {EVENTS_SENT}
-        return [report for _, params in self.messages for report in params["messages"]]
+        return [report for _, report in self.messages]
 
 
 @asynccontextmanager
