@@ -28,6 +28,7 @@ from pydantic.dataclasses import dataclass
 
 from agentloop.front_matter import FrontMatter, FrontMatterError, read_front_matter, read_text
 from agentloop.model import Effort
+from agentloop.schema_check import SchemaCheck
 
 MAX_FILES = 1000
 """Markdown files in one directory."""
@@ -119,6 +120,8 @@ def _schema(value: object, info: ValidationInfo) -> dict[str, Any]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ValueError(f"not a JSON Schema: {error.json_path}: {error.message}") from None
+    if unresolved := SchemaCheck(schema, is_trusted=True).unresolved:
+        raise ValueError(f"the $ref {unresolved!r:.200} leads nowhere in the schema")
     return schema
 
 

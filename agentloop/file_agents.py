@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agentloop.agent import Agent
@@ -39,6 +39,7 @@ CLAUDE_CODE_TOOLS = frozenset(
 )
 
 _FETCH_FROM = re.compile(r"WebFetch\(domain:([\w.*-]+)\)")
+_NOT_IN_PREFIX = re.compile(r"[^a-zA-Z0-9-]+")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -50,22 +51,22 @@ class Selection:
     problems: tuple[Problem, ...]
 
 
-def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete: bool = True) -> Selection:
+def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, pending: Collection[str] | None = ()) -> Selection:
     """Choose the tools of an agent file: from `available`, and the Python functions it names as `module:function`.
 
     What `disallowedTools` matches is taken away first. A pattern is a name or has `*` in it; `mcp__server__tool` is
     `server__tool`, and `mcp__server` all tools of the server. `WebSearch`, `WebFetch` and `WebFetch(domain:HOST)` are
     tools that the Messages API runs itself. Without `tools` the agent gets all that is available.
-    A tool of an MCP server is also called `server__tool` if it is not in `available` under that name. The problems say
-    which functions cannot be loaded, which are tools of Claude Code and, if `available` `is_complete`, which patterns
-    match nothing.
+    A tool of an MCP server is also called `server__tool` if it is not in `available` under that name. `pending` names
+    the servers whose tools are not in `available` yet; None if these servers are unknown. The problems say which
+    functions cannot be loaded, which tools are those of Claude Code, and which patterns cannot match anything.
 
     Example:
         >>> selection = select_tools(file, [word_count])
         >>> [tool.name for tool in selection.tools]
     """
     functions, problems = own_functions(file)
-    candidates = [(_qualified(tool), tool) for tool in available] + [*functions.items(), *_web_tools(file)]
+    candidates = [*_named(available, functions), *functions.items(), *_web_tools(file)]
     denied = {name for name, tool in candidates if _matches(file.disallowed_tools, name, tool)}
     allowed = [
         (name, tool)
@@ -78,15 +79,20 @@ def select_tools(file: AgentFile, available: Sequence[Tool] = (), *, is_complete
         if tool.spec.api_definition is not None and _matches(file.approve, name, tool)
     ]
     unmatched = [
-        *_unmatched(file, "tools", [p for p in file.tools or () if not _FUNCTION.fullmatch(p)], candidates),
-        *_unmatched(file, "disallowedTools", file.disallowed_tools, candidates),
-        *_unmatched(file, "approve", file.approve, allowed),
+        *_unmatched(file, "tools", [p for p in file.tools or () if not _FUNCTION.fullmatch(p)], candidates, pending),
+        *_unmatched(file, "disallowedTools", file.disallowed_tools, candidates, pending),
+        *_unmatched(file, "approve", file.approve, allowed, pending),
     ]
-    return Selection(tuple(tool for _, tool in allowed), (*problems, *(unmatched if is_complete else ())))
+    return Selection(tuple(tool for _, tool in allowed), (*problems, *unmatched))
 
 
-def _qualified(tool: Tool) -> str:
-    return tool.name if tool.served_by == "local" else f"{tool.served_by}__{tool.name}"
+def _named(tools: Iterable[Tool], functions: Mapping[str, Tool]) -> list[tuple[str, Tool]]:
+    """Each tool with the name that it has in an agent file."""
+    by_tool = {tool.name: name for name, tool in functions.items()}
+    return [
+        (by_tool.get(tool.name, tool.name) if tool.served_by == "local" else f"{tool.served_by}__{tool.name}", tool)
+        for tool in tools
+    ]
 
 
 def _web_tools(file: AgentFile) -> Iterable[tuple[str, Tool]]:
@@ -134,17 +140,34 @@ def _matches(patterns: Iterable[str], name: str, tool: Tool) -> bool:
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
-    pattern = _FETCH_FROM.sub("WebFetch", pattern)
-    if pattern.startswith("mcp__"):
-        pattern = pattern.removeprefix("mcp__")
-        pattern = pattern if "__" in pattern else f"{pattern}__*"
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    return re.compile(".*".join(map(re.escape, without_mcp(_FETCH_FROM.sub("WebFetch", pattern)).split("*"))))
+
+
+def without_mcp(pattern: str) -> str:
+    """Claude Code's spelling of a pattern as `server__tool`: `mcp__server` means all tools of the server."""
+    if not pattern.startswith("mcp__"):
+        return pattern
+    pattern = pattern.removeprefix("mcp__")
+    return pattern if "__" in pattern else f"{pattern}__*"
+
+
+def _may_match(pattern: str, pending: Collection[str] | None) -> bool:
+    """Whether a tool of one of these servers may have such a name."""
+    server, separator, _ = without_mcp(pattern).partition("__")
+    if pending is None or not separator or "*" in server:
+        return pending is None or bool(pending)
+    return any(_NOT_IN_PREFIX.sub("_", each).strip("_") == _NOT_IN_PREFIX.sub("_", server) for each in pending)
 
 
 def _unmatched(
-    file: AgentFile, key: str, patterns: Iterable[str], candidates: Sequence[tuple[str, Tool]]
+    file: AgentFile,
+    key: str,
+    patterns: Iterable[str],
+    candidates: Sequence[tuple[str, Tool]],
+    pending: Collection[str] | None,
 ) -> Iterable[Problem]:
-    unmatched = [p for p in patterns if not any(_matches([p], *each) for each in candidates)]
+    unmatched = [p for p in patterns if not (_may_match(p, pending) or any(_matches([p], *c) for c in candidates))]
+    has_servers = bool(pending) or any(tool.served_by != "local" for _, tool in candidates)
     built_in = [p for p in unmatched if p.partition("(")[0] in CLAUDE_CODE_TOOLS]
     if built_in and key == "tools":
         yield file.problem("warning", key, f"not available outside Claude Code: {', '.join(built_in)}")
@@ -155,8 +178,8 @@ def _unmatched(
                 if "__" in pattern or "*" in pattern or key != "tools"
                 else ". A Python function is written as module:function"
             )
-            # Functions are known, so it is a misspelling that would let a tool run without approval.
-            is_wrong = key == "approve" and "__" not in pattern and "*" not in pattern
+            # A misspelling would let a tool run without approval. Without servers there is no tool of one to run.
+            is_wrong = key == "approve" and "*" not in pattern and (has_servers or "__" not in pattern)
             yield file.problem("error" if is_wrong else "warning", key, f"{key}: {pattern} matches no tool{hint}")
 
 
@@ -203,7 +226,8 @@ def to_agent(
 
 def _asking(file: AgentFile, tools: Sequence[Tool]) -> tuple[Tool, ...]:
     guarded = tuple(
-        with_approval(tool, file.name) if _matches(file.approve, _qualified(tool), tool) else tool for tool in tools
+        with_approval(tool, file.name) if _matches(file.approve, name, tool) else tool
+        for name, tool in _named(tools, own_functions(file)[0])
     )
     is_missing = file.can_ask and all(tool.name != ask_user.name for tool in tools)
     return (*guarded, ask_user) if is_missing else guarded
@@ -233,7 +257,7 @@ def publishable(
 
     The tools of its MCP servers are not among the agent's yet: see `agentloop.mcp.file_agents`.
     """
-    selection = select_tools(file, is_complete=not file.mcp_servers)
+    selection = select_tools(file, pending=file.mcp_servers)
     problems = [*selection.problems]
     agent = tool = None
     try:

@@ -2,7 +2,7 @@
 
 A regular expression can take exponential time and blocks all threads meanwhile, and nested references can expand a few
 hundred characters of schema to exponentially many checks. So the regular expressions of an untrusted schema are not
-run, and its checks are limited. Nothing is ever fetched.
+run, and its checks are limited. Nothing is ever fetched, and nothing is checked where a `$ref` leads nowhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
+from decimal import Decimal, InvalidOperation, localcontext
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from agentloop.imports import lazy
 if TYPE_CHECKING:
     import jsonschema
     import referencing.exceptions
+    import referencing.jsonschema
 else:
     jsonschema, referencing = lazy("jsonschema"), lazy("referencing")
 
@@ -26,6 +29,8 @@ MAX_MESSAGE = 400
 """Characters of a reason."""
 MAX_STEPS = 20_000
 """Keywords evaluated in one validation by an untrusted schema, about 0.2 s. Beyond that the value counts as valid."""
+MAX_DIGITS = 700
+"""Digits of a quotient by `multipleOf`. One of floats has at most 633."""
 MAX_MISFITS = 100
 """Errors from which the most relevant is chosen. A thousand invalid numbers in a list would take 50 ms."""
 
@@ -52,7 +57,7 @@ class SchemaCheck:
         _steps.set(iter(range(MAX_STEPS)))
         try:
             error = jsonschema.exceptions.best_match(itertools.islice(self._validator.iter_errors(value), MAX_MISFITS))
-        except (referencing.exceptions.Unresolvable, RecursionError, re.error, _TooManySteps):
+        except (RecursionError, re.error, _TooManySteps):
             return None
         return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _shortened(error.message))
 
@@ -61,15 +66,31 @@ class SchemaCheck:
         """Whether the schema is invalid."""
         return self._validator is None
 
+    @property
+    def unresolved(self) -> str | None:
+        """A `$ref` that leads nowhere in a valid schema. A URL does, because nothing is fetched."""
+        root = referencing.jsonschema.DRAFT202012.create_resource(self._schema)
+        return next(_unresolved(root, referencing.Registry().resolver_with_root(root)), None)
+
     @cached_property
     def _validator(self) -> Any:
         try:
             jsonschema.Draft202012Validator.check_schema(self._schema)
         except (jsonschema.SchemaError, RecursionError):
             return None
-        kind = jsonschema.Draft202012Validator if self._is_trusted else _untrusted_validator()
         # An empty registry: a `$ref` to a URL is never fetched.
-        return kind(self._schema, registry=referencing.Registry())
+        return _validator_class(is_trusted=self._is_trusted)(self._schema, registry=referencing.Registry())
+
+
+def _unresolved(resource: Any, resolver: Any) -> Iterator[str]:
+    reference = resource.contents.get("$ref") if isinstance(resource.contents, Mapping) else None
+    if isinstance(reference, str):
+        try:
+            resolver.lookup(reference)
+        except referencing.exceptions.Unresolvable:
+            yield reference
+    for each in resource.subresources():
+        yield from _unresolved(each, resolver.in_subresource(each))
 
 
 def _shortened(message: str) -> str:
@@ -80,8 +101,12 @@ def _shortened(message: str) -> str:
 
 
 @cache
-def _untrusted_validator() -> Any:
+def _validator_class(*, is_trusted: bool) -> Any:
     keywords = jsonschema.Draft202012Validator.VALIDATORS
+
+    def referred(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+        with suppress(referencing.exceptions.Unresolvable):
+            yield from keywords["$ref"](validator, value, instance, schema)
 
     def additional(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
         """Skipped if there are patterns, because they decide which properties are additional."""
@@ -89,12 +114,24 @@ def _untrusted_validator() -> Any:
             return None
         return keywords["additionalProperties"](validator, value, instance, schema)
 
-    changed = {name: _counted(keyword) for name, keyword in keywords.items()}
-    changed["additionalProperties"] = _counted(additional)
-    # The last three compare all pairs of items, or follow references without being counted.
-    for name in ("pattern", "patternProperties", "uniqueItems", "unevaluatedItems", "unevaluatedProperties"):
-        changed[name] = _unchecked
+    changed: dict[str, Keyword] = {"$ref": referred, "multipleOf": _multiple_of}
+    if not is_trusted:
+        changed = {name: _counted(changed.get(name) or keyword) for name, keyword in keywords.items()}
+        changed["additionalProperties"] = _counted(additional)
+        # The last three compare all pairs of items, or follow references without being counted.
+        for name in ("pattern", "patternProperties", "uniqueItems", "unevaluatedItems", "unevaluatedProperties"):
+            changed[name] = _unchecked
     return jsonschema.validators.extend(jsonschema.Draft202012Validator, changed)  # type: ignore[no-untyped-call]
+
+
+def _multiple_of(validator: Any, step: Any, instance: Any, _schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Numbers as they are written: 19.99 is a multiple of 0.01, and would not be one if floats were divided."""
+    if not validator.is_type(instance, "number"):
+        return
+    exact, divisor = (each if isinstance(each, int) else Decimal(str(each)) for each in (instance, step))
+    with localcontext(prec=MAX_DIGITS), suppress(InvalidOperation):
+        if exact % divisor:
+            yield jsonschema.ValidationError(f"{instance} is not a multiple of {step}")
 
 
 def _counted(keyword: Keyword) -> Keyword:

@@ -39,6 +39,8 @@ class Typed:
             raise ConfigurationError(f"{self.name}: it has to describe an object, with `type: object`.")
         if self._check.is_broken:
             raise ConfigurationError(f"{self.name}: not a valid JSON Schema.")
+        if unresolved := self._check.unresolved:
+            raise ConfigurationError(f"{self.name}: the $ref {unresolved!r:.200} leads nowhere in the schema.")
 
     @cached_property
     def schema(self) -> Mapping[str, Any]:

@@ -133,10 +133,11 @@ class Session(Servers):
             setup.approvals.new_conversation()
         if setup.agent is not None:
             from agentloop.file_agents import select_tools, to_agent  # noqa: PLC0415 - needs a YAML parser
+            from agentloop.mcp.file_agents import report  # noqa: PLC0415
 
-            selection = select_tools(setup.agent, tools)
-            for problem in selection.problems:
-                self.warn(str(problem))
+            down = [each.name for each in self.connections if not each.is_up]
+            selection = select_tools(setup.agent, tools, pending=down)
+            report(selection, self.warn)
             own = to_agent(setup.agent, selection.tools, default_model=setup.model, client=setup.client)
             prompt = own.system_prompt + instructions
             tools = searchable(own.tools, setup.tool_search, own.limits)

@@ -72,7 +72,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         servers=servers,
         fallbacks=local_fallbacks(assistant) if has_calculator else [],
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
-        allow=options.allow,
+        allow=(*options.allow, *_allowed_by(agent)),
         deny=options.deny,
         must_match=options.deny if _is_typed("deny") else (),
         tool_search=_tool_search(options.tool_search, orchestrator),
@@ -83,6 +83,14 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         agent=replace(agent, model=orchestrator.model) if agent is not None and orchestrator.offline else agent,
     )
     return setup, orchestrator.notice
+
+
+def _allowed_by(agent: AgentFile | None) -> Sequence[str]:
+    if agent is None:
+        return ()
+    from agentloop.mcp.file_agents import allowed_by  # noqa: PLC0415 - needs a YAML parser
+
+    return allowed_by(agent)
 
 
 def _is_typed(option: str) -> bool:
@@ -129,7 +137,7 @@ def _read_agent(
     servers: dict[str, ServerEntry] = {}
     for file in loaded.files:
         servers, found = servers_of(file, configured)
-        problems += [*found, *select_tools(file, is_complete=False).problems]
+        problems += [*found, *select_tools(file, pending=None).problems]
     if errors := [str(problem) for problem in problems if problem.level == "error"]:
         raise ConfigurationError("\n".join(["--agent:", *errors]))
     if len(loaded.files) != 1:

@@ -11,7 +11,7 @@ from typing import Any
 from agentloop import Agent, CallContext, ConfigurationError, Limits, Tool, ToolError, create_agent_tool_async
 from agentloop.agent_files import AgentFile, Problem
 from agentloop.dispatch import cancel_and_wait
-from agentloop.file_agents import own_functions, select_tools
+from agentloop.file_agents import Selection, own_functions, select_tools, without_mcp
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_entries
@@ -127,14 +127,27 @@ class FileAgent:
         known = [each for each in self._connections if _is_known(each)]
         missing = [each for each in self._connections if each not in known]
         functions = list(self._functions.values())
-        remote = remote_tools(known, self._warn, reserved=[tool.name for tool in functions], allow=_allowed(self.file))
+        remote = remote_tools(
+            known, self._warn, reserved=[tool.name for tool in functions], allow=allowed_by(self.file)
+        )
         selection = select_tools(self.file, with_fallbacks(remote, functions, self._warn, Limits()))
         if missing and (self.file.tools is None or selection.problems):
             reasons = "; ".join(f"{each.name}: {each.error}" for each in missing)
             raise ConfigurationError(f"{self.file.name} cannot work: its MCP servers cannot be reached. {reasons}")
-        for problem in selection.problems:
-            self._warn(str(problem))
+        report(selection, self._warn)
         return selection.tools
+
+
+def report(selection: Selection, warn: Warn) -> None:
+    """Report what an agent file asks for in vain.
+
+    Raises:
+        ConfigurationError: the agent must not run so, for example without an approval that the file asks for.
+    """
+    if errors := [str(problem) for problem in selection.problems if problem.level == "error"]:
+        raise ConfigurationError("\n".join(errors))
+    for problem in selection.problems:
+        warn(str(problem))
 
 
 def _is_known(connection: Connection) -> bool:
@@ -142,6 +155,6 @@ def _is_known(connection: Connection) -> bool:
     return connection.is_up or bool(connection.tools)
 
 
-def _allowed(file: AgentFile) -> list[str]:
-    """Patterns of the tools that the file names: who publishes it wants them called."""
-    return [pattern.removeprefix("mcp__") for pattern in file.tools or () if pattern.strip("*")]
+def allowed_by(file: AgentFile) -> list[str]:
+    """Patterns of the tools that the file names: who publishes or runs it wants them called."""
+    return [without_mcp(pattern) for pattern in file.tools or () if pattern.strip("*")]

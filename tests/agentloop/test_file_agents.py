@@ -152,6 +152,31 @@ async def test_a_file_says_who_may_ask_and_what_has_to_be_approved() -> None:
 
 
 @pytest.mark.requirement("approvals")
+@pytest.mark.parametrize("approved", ["words", f"{FUNCTIONS}:words", f"{FUNCTIONS}:*", "*"])
+async def test_a_function_is_approved_by_its_name_and_by_the_one_it_has_in_the_file(approved: str) -> None:
+    named = file(tools=(f"{FUNCTIONS}:words",), approve=(approved,))
+    selection = select_tools(named)
+    assert not selection.problems
+    with ScriptedMessages([calls(("words", {"text": "a b"})), says("done")]) as model:
+        await to_agent(named, selection.tools, client=model.client).run("go")
+        assert "words was not called: a person has to approve it" in str(model.requests[1].results)
+
+
+@pytest.mark.requirement("approvals")
+def test_an_approval_that_no_tool_can_have_keeps_the_agent_from_being_published() -> None:
+    server = {"git": {"command": "git-server"}, "my files": None}
+    approve = ("gitt__push", "mcp__gti", "git__push", "mcp__git", "my_files__move", "push", "*__push", "web__*")
+    published = publishable(file(mcp_servers=server, tools=("gitt__log", "git__log"), approve=approve))
+    assert published.agent is None
+    assert [str(problem).partition(": ")[2] for problem in published.problems] == [
+        "warning: tools: gitt__log matches no tool",
+        "error: approve: gitt__push matches no tool",
+        "error: approve: mcp__gti matches no tool",
+        "warning: approve: web__* matches no tool",
+    ]
+
+
+@pytest.mark.requirement("approvals")
 def test_what_runs_at_the_api_cannot_be_approved() -> None:
     published = publishable(file(tools=("WebSearch",), approve=("WebSearch", "git__push", "delte")))
     assert published.agent is None

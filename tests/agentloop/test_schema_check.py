@@ -1,6 +1,7 @@
 """Checking values against schemas that somebody wrote to do harm."""
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,6 +42,40 @@ def test_the_rest_of_an_untrusted_schema_is_checked() -> None:
     assert check.misfit({"n": "x"}) == ("n", "'x' is not of type 'integer'")
     assert check.misfit({"n": 1, "m": 2}) is not None
     assert check.misfit({}) is not None
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_number_is_a_multiple_as_it_is_written_and_not_as_floats_are_divided(*, is_trusted: bool) -> None:
+    cents = SchemaCheck({"multipleOf": 0.01}, is_trusted=is_trusted)
+    for number in (19.99, 8.2, 0.57, Decimal("0.10"), 20, 10**400, 1e308, Decimal("1e999999999")):
+        assert cents.misfit(number) is None, number
+    assert cents.misfit(19.995) == ("", "19.995 is not a multiple of 0.01")
+    assert cents.misfit(Decimal("19.9900000000000000000001")) is not None
+    assert SchemaCheck({"multipleOf": 3}, is_trusted=is_trusted).misfit(10) is not None
+    assert SchemaCheck({"multipleOf": 3}, is_trusted=is_trusted).misfit(9.0) is None
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_reference_that_leads_nowhere_leaves_the_rest_of_the_schema_as_it_is(*, is_trusted: bool) -> None:
+    schema = {"properties": {"a": {"$ref": "#/$defs/Adress"}, "b": {"type": "integer"}}, "$defs": {"Address": {}}}
+    check = SchemaCheck(schema, is_trusted=is_trusted)
+    assert check.unresolved == "#/$defs/Adress"
+    assert check.misfit({"a": 1, "b": "x"}) == ("b", "'x' is not of type 'integer'")
+
+
+@pytest.mark.parametrize(
+    ("schema", "unresolved"),
+    [
+        ({"$defs": {"a": {"properties": {"next": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a"}, None),
+        ({"$ref": "#"}, None),
+        ({"$defs": {"a": {"$id": "https://a.test/a", "$defs": {"b": {}}, "items": {"$ref": "#/$defs/b"}}}}, None),
+        ({"properties": {"$ref": {"type": "string"}}, "const": {"$ref": "#/none"}}, None),
+        ({"items": {"anyOf": [{"$ref": "https://a.test/none"}]}}, "https://a.test/none"),
+        ({"items": {"$ref": "#/$defs/a~"}}, "#/$defs/a~"),
+    ],
+)
+def test_references_are_followed_as_json_schema_says(schema: dict[str, Any], unresolved: str | None) -> None:
+    assert SchemaCheck(schema, is_trusted=True).unresolved == unresolved
 
 
 def test_the_patterns_of_a_trusted_schema_are_checked() -> None:

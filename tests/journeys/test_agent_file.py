@@ -24,7 +24,9 @@ def write(folder: Path, **front: Any) -> Path:
 
 def leaf(folder: Path) -> Path:
     path = folder / "leaf.md"
-    path.write_text("---\nname: leaf\ndescription: Helps.\nmodel: haiku\n---\nHelp.")
+    path.write_text(
+        "---\nname: leaf\ndescription: Helps.\nmodel: haiku\ntools: tests.agentloop.file_tools:words\n---\nHelp."
+    )
     return path
 
 
@@ -36,7 +38,7 @@ async def test_an_agent_file_orchestrates_with_its_own_servers_in_one_trace(tmp_
         traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "PYTHONPATH": str(ROOT)}
         env = environment(ANTHROPIC_BASE_URL=model.url, **traced)
         args = ["-m", "mcp_calc_server", "--agents", str(leaf(tmp_path))]
-        servers = {"below": {"command": sys.executable, "args": args, "env": env, "trusted": True}}
+        servers = {"below": {"command": sys.executable, "args": args, "env": env}}
         file = write(tmp_path, mcpServers=servers, tools="below__*", model="opus", effort="low", maxUsd=1)
         end = await run(*CLIENT, "--quiet", "--agent", str(file), "Go.", env=env)
     assert (end.code, end.out, end.err) == (0, "led\n", "")

@@ -185,6 +185,21 @@ async def test_a_server_is_connected_once_and_its_tools_stay_while_it_is_away(tm
             assert (listed.read_only, listed.destructive, listed.open_world) == (None, None, True)
 
 
+@pytest.mark.requirement("agents-in-the-middle")
+async def test_tools_that_a_file_names_are_called_and_an_approval_of_none_of_them_stops_it(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(OTHER_SERVER, encoding="utf-8")
+    arguments = [str(tmp_path / "other.py"), str(tmp_path / "starts")]
+    other = {"command": sys.executable, "args": arguments, "env": {"PYTHONPATH": str(ROOT)}}
+    for name, approve in (("one", "words"), ("two", "other__wrods")):
+        write(tmp_path, name, name, mcpServers={"other": other}, tools="mcp__other", approve=approve)
+    with ScriptedMessages([calls(("leave", {"text": "a"})), says("left")]) as model:
+        async with connected_agents(files_of(tmp_path), maker(model), lambda _line: None) as (one, two):
+            with pytest.raises(ToolError, match=r"two\.md:6: error: approve: other__wrods matches no tool"):
+                await two.tool().function(CallContext(), prompt="go")
+            assert (await one.tool().function(CallContext(), prompt="go")).text == "left"
+    assert "other went away" in str(model.requests[1].results)
+
+
 OTHER_SERVER = """
 import os, sys
 from agentloop import tool
