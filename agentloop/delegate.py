@@ -25,8 +25,12 @@ from agentloop.tools import Tool, ToolSpec
 MAX_ATTACHMENTS = 10
 MAX_ATTACHED = 10_000_000
 """Images and documents that come with an answer, and the characters of their base64 or text."""
-TAKEN = "The session_id of an earlier answer, to continue that conversation. Leave it out to begin a new one."
-GIVEN = "Send it with the next call to continue this conversation."
+TAKEN = {
+    "type": ["string", "null"],  # some clients send null for what is left out
+    "description": "The session_id of an earlier answer, to continue that conversation. "
+    "Leave it out to begin a new one.",
+}
+GIVEN = {"type": "string", "description": "Send it with the next call to continue this conversation."}
 
 
 def _prompt_schema(**limits: int) -> dict[str, Any]:
@@ -65,8 +69,10 @@ def agent_spec(agent: AgentDefinition) -> ToolSpec:
     )
 
 
-def _with_session(agent: AgentDefinition, schema: Mapping[str, Any], description: str) -> Mapping[str, Any]:
-    """The schema, which also has a `session_id` if the agent has sessions."""
+def _with_session(
+    agent: AgentDefinition, schema: Mapping[str, Any], session_id: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The schema, which also has a `session_id` with this schema if the agent has sessions."""
     if not agent.sessions:
         return schema
     properties = schema.get("properties")
@@ -74,7 +80,7 @@ def _with_session(agent: AgentDefinition, schema: Mapping[str, Any], description
         raise ConfigurationError(
             f"Agent {agent.name!r} has sessions, so its types need `properties`, none of which is {SESSION_ID}."
         )
-    return {**schema, "properties": {**properties, SESSION_ID: {"type": "string", "description": description}}}
+    return {**schema, "properties": {**properties, SESSION_ID: session_id}}
 
 
 def _all(said: Iterable[bool | None]) -> bool | None:

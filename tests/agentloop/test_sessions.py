@@ -115,6 +115,7 @@ async def test_a_value_has_the_session_id_beside_its_own_fields(scripted_message
         assert list(described["properties"]) == ["n", "session_id"]
     boss = Agent("boss", "", [tool])
     first = await boss.call_tool(tool.name, {"n": 5})
+    assert session_of(await boss.call_tool(tool.name, {"n": 6, "session_id": None})) != session_of(first)
     second = await boss.call_tool(tool.name, {"n": 6, "session_id": session_of(first)})
     assert second.structured == {"n": 2, "session_id": session_of(first)}
     assert [json.loads(text) for text in questions(server.requests[-1])] == [{"n": 5}, {"n": 6}]

@@ -68,7 +68,9 @@ async def test_killing_the_server_in_the_middle_of_the_run_still_gives_the_answe
     report = json.loads(end.out)
     assert (end.code, report["answer"]) == (0, "Answer: 2 and Answer: 4 and Answer: 6")
     assert [(each["served_by"], each["is_error"]) for each in report["delegations"]] == [("local", False)] * 3
-    assert end.err.splitlines() == ["calc went away: connection closed. Its calls are answered by local threads."]
+    assert end.err.splitlines() == [
+        "calc went away: its program was ended by signal 9. Its calls are answered by local threads."
+    ]
     assert claude.refusals == []
 
 

@@ -108,6 +108,7 @@ class SdkSession:
         self._auth = auth
         self._repair = Repair()
         self._client: Client | None = None
+        self._ended: str | None = None
         self._log_lock = asyncio.Lock()
         self._tools_announced = asyncio.Event()
         self._calls: set[asyncio.Task[Any]] = set()
@@ -192,7 +193,7 @@ class SdkSession:
                 self._client = await self._connected(attempt, transports, server_log)
             except BaseException as error:
                 await attempt.aclose()
-                self.failure = state.failure
+                self.failure, self._ended = state.failure, transports.ended
                 route = None
                 if isinstance(error, Exception | BaseExceptionGroup):
                     route = await self._next_route(state, deadline, has_exited=transports.ended is not None)
@@ -351,6 +352,8 @@ class SdkSession:
         if self.failure is not None:
             reason = error.message if isinstance(error, MCPError) and not self.failure.line else ""
             return self._shown(f"{self.failure}: {reason}")
+        if isinstance(error, MCPError) and error.code == CONNECTION_CLOSED and self._ended:
+            return self._ended
         if isinstance(error, OSError) and error.filename and error.strerror:  # mostly a command that is not installed
             return self._shown(f"{error.filename}: {error.strerror}")
         return self._shown(f"{type(error).__name__}: {error}")

@@ -9,20 +9,25 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, BinaryIO, TextIO
 
 import anyio
-from anyio import EndOfStream
+from anyio import BrokenResourceError, EndOfStream
 from mcp import StdioServerParameters
 from mcp.client.stdio import get_default_environment, stdio_client
+from mcp.shared.message import SessionMessage
 
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.stdio import InvalidLine, pipe_streams
+from agentloop.mcp.stdio import InvalidLine, ReceiveStream, SendStream, pipe_streams
+
+OnEnd = Callable[[], Awaitable[None]]
 
 STOP_TIMEOUT = 0.5
 """Seconds a server has to exit after the end of its stdin, and again after SIGTERM. Then it is killed."""
+EXIT_TIMEOUT = 0.2
+"""Seconds a server has to exit after the end of its stdout, so that its exit status can be reported."""
 KILL_TIMEOUT = 2.0
 """Seconds to wait for a killed process. Only one that hangs in the kernel takes longer; it is left behind."""
 
@@ -32,7 +37,8 @@ async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[st
     """Start the entry's command and yield the two streams the SDK wants; at the end of the block stop the process.
 
     The process sees `entry.env` and the few variables that the SDK passes on; its stderr goes to `log`, which needs a
-    file descriptor. `on_error` is called with a reason if the process sends a message that is too long, the last one.
+    file descriptor. `on_error` is called with a reason if the process exits, or sends a message that is too long, which
+    is the last one.
 
     Raises:
         OSError: it cannot be started.
@@ -52,12 +58,19 @@ async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[st
             on_error(str(error))
             raise EndOfStream
 
+    async def on_end() -> None:
+        if await _has_exited(process, EXIT_TIMEOUT):
+            status = process.returncode or 0
+            on_error(
+                f"its program {f'exited with status {status}' if status >= 0 else f'was ended by signal {-status}'}"
+            )
+
     process, stdout, stdin = await _started(entry, log)
     try:
         with stdout, stdin:
             async with pipe_streams(stdout, stdin, on_invalid=end_if_too_long) as (lines, writing):
                 try:
-                    yield lines, writing
+                    yield _Output(lines, on_end), _Input(writing, on_end)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await writing.aclose()
@@ -65,6 +78,42 @@ async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[st
     finally:
         with anyio.CancelScope(shield=True):
             await _stop(process)
+
+
+class _Output(ReceiveStream):
+    """The messages of a process. `on_end` is awaited when there are no more."""
+
+    def __init__(self, lines: ReceiveStream, on_end: OnEnd) -> None:
+        self._lines = lines
+        self._on_end = on_end
+
+    async def receive(self) -> SessionMessage | Exception:
+        try:
+            return await self._lines.receive()
+        except EndOfStream:
+            await self._on_end()
+            raise
+
+    async def aclose(self) -> None:
+        await self._lines.aclose()
+
+
+class _Input(SendStream):
+    """The messages to a process. `on_end` is awaited when it takes no more."""
+
+    def __init__(self, lines: SendStream, on_end: OnEnd) -> None:
+        self._lines = lines
+        self._on_end = on_end
+
+    async def send(self, item: SessionMessage) -> None:
+        try:
+            await self._lines.send(item)
+        except BrokenResourceError:
+            await self._on_end()
+            raise
+
+    async def aclose(self) -> None:
+        await self._lines.aclose()
 
 
 async def _started(entry: ServerEntry, log: TextIO) -> tuple[asyncio.subprocess.Process, BinaryIO, BinaryIO]:

@@ -95,9 +95,9 @@ async def test_leaving_ends_a_server_that_ignores_every_request_to_end(tmp_path:
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        (("false",), "onnection closed"),
+        (("false",), "its program exited with status 1"),
         (("/nonexistent/server",), "/nonexistent/server: No such file or directory"),
-        (("echo", "hello"), "onnection closed"),
+        (("echo", "hello"), "its program exited with status 0"),
         (("cat",), "MCPError"),
     ],
     ids=["ends at once", "does not exist", "says something else", "echoes"],
@@ -172,7 +172,7 @@ async def test_a_killed_server_makes_calls_unavailable_and_cancels_no_caller(
         await asyncio.wait(calls[2:], timeout=5)
         failures = [call.exception() for call in calls]
         assert all(isinstance(failure, ToolUnavailable) for failure in failures)
-        assert {str(failure) for failure in failures} == {"calc went away: connection closed"}
+        assert {str(failure) for failure in failures} == {"calc went away: its program was ended by signal 9"}
         assert not connection.is_up
 
 
@@ -238,3 +238,20 @@ async def test_being_cancelled_while_connecting_ends_the_process(tmp_path: Path)
         with pytest.raises(asyncio.CancelledError):
             await entering
         await line.ended()
+
+
+@pytest.mark.requirement("remote-tools")
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("exit 3", "its program exited with status 3"),
+        ("read line; echo no; exit", "its program exited with status 0"),
+        ("kill -9 $$", "its program was ended by signal 9"),
+        ("exec 1>&-; cat >/dev/null", "connection closed"),
+    ],
+)
+async def test_a_program_that_ends_before_it_is_connected_is_reported_with_its_status(
+    command: str, reason: str
+) -> None:
+    async with connect(["sh", "-c", command]) as connection:
+        assert connection.error == reason
