@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from agentloop.events import EventHandler, Source
 from agentloop.long_results import ADDITION_BETA, adds_reader, with_reader_listed
 from agentloop.model import ModelRequest, OnStreamEvent
 from agentloop.prices import SEARCH_USD, price_of, priced
-from agentloop.prompt_cache import RunCache, Ttl, support_of
+from agentloop.prompt_cache import WEAKER_STYLE, RunCache, ServerSupport, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
@@ -44,6 +44,10 @@ SHORTEST_ANSWER = 1024
 _BAD_REQUEST = 400
 _WINDOW_IS_FULL = "model_context_window_exceeded"
 _COUNTED = {"message_start", "message_delta"}
+_EDITED_BY: Mapping[Method, str] = {
+    "clear": "makes no summaries: old results are only left out from now on",
+    "local": "refuses context_management: old results are left out here from now on",
+}
 
 
 class ModelCaller:
@@ -127,10 +131,7 @@ class ModelCaller:
         self.usage += usage
         self._emit(events.Spent(**self._source, model=self._model, usage=usage))
 
-    def _notice(self, text: str) -> None:
-        self._emit(events.Notice(**self._source, text=text))
-
-    def _edited(self, results: int, tokens: int, by: str) -> None:
+    def _report_edit(self, results: int, tokens: int, by: str) -> None:
         """Report what is left out of prompts. A summary leaves out everything, so it has no numbers."""
         self._emit(events.ContextEdited(**self._source, results=results, tokens=tokens, by=by))
 
@@ -149,64 +150,67 @@ class ModelCaller:
         return self._rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
-        """Send the request. Tools in messages are for the Messages API, whose models have such names."""
-        support = support_of(client.base_url)
-        if not (adds_reader(request) and support.adds_tools and self._model.startswith("claude-")):
-            return await self._attempt_in_window(client, with_reader_listed(request))
-        try:
-            return await self._attempt_in_window(client, request)
-        except ModelError as error:
-            if error.status != _BAD_REQUEST:
-                raise
-            turn = await self._or_refused(self._attempt_in_window(client, with_reader_listed(request)), error)
-            support.adds_tools = False
-            self._notice(f"{client.base_url} takes no tools in messages: they are listed from now on.")
-            return turn
+        """Send the request, and if it is refused, without one after another of what not all servers take.
 
-    async def _attempt_in_window(self, client: ApiClient, request: ModelRequest) -> Turn:
-        """Send the request without old tool results if it is too long: the API leaves them out, or else this does.
-
-        With a budget nothing is summarized, because nothing limits what a summary costs.
+        If the server takes it then, what was left out last was the reason: this server is not sent that any more.
         """
-        method = support_of(client.base_url).editing
-        if method == "compact" and self._ledger.left.is_bounded:
-            method = "clear"
-        if method != "local":
-            edited = self._edited_request(request)
-            if not self._editor.is_on(self._prompt_estimate(edited)):
-                return await self._attempt_marked(client, edited)
-        return await self._attempt_edited(client, request, method)
-
-    async def _attempt_edited(self, client: ApiClient, request: ModelRequest, method: Method) -> Turn:
-        """Send the request shortened by that method, or by a weaker one if the server refuses that."""
-        if method == "local":
-            edited = self._edited_request(request)
-            if self._editor.is_too_long(self._prompt_estimate(edited)) and self._clear(request):
-                edited = self._edited_request(request)
-            return await self._attempt_marked(client, edited)
-        edits = self._editor.for_api(request.messages, method)
-        try:
-            return await self._attempt_marked(client, replace(self._edited_request(request), context_management=edits))
-        except ModelError as error:
-            if error.status != _BAD_REQUEST:
-                raise
-            turn = await self._or_refused(self._attempt_edited(client, request, WEAKER[method]), error)
-            self._remember_refusal(client, method)
+        server = support_of(client.base_url)
+        refusal: ModelError | None = None
+        for form, shown, notice in self._forms(request, server):
+            try:
+                turn = await self._attempt_once(client, form)
+            except ModelError as error:
+                if error.status != _BAD_REQUEST:
+                    raise
+                refusal = refusal or error
+                continue
+            for name, value in shown.items():
+                setattr(server, name, value)
+            if notice:
+                self._emit(events.Notice(**self._source, text=f"{client.base_url} {notice}."))
+            self._cache.sent(form.messages, turn.id)
             return turn
+        assert refusal is not None
+        raise refusal
 
-    def _remember_refusal(self, client: ApiClient, method: Method) -> None:
-        support = support_of(client.base_url)
-        if support.editing == "local":
-            return  # it refused all of it
-        support.editing = WEAKER[method]
-        if method == "compact":
-            self._notice(f"{client.base_url} makes no summaries: old results are only left out from now on.")
-        else:
-            self._notice(f"{client.base_url} refuses context_management: old results are left out here from now on.")
+    def _forms(
+        self, request: ModelRequest, server: ServerSupport
+    ) -> Iterator[tuple[ModelRequest, dict[str, Any], str]]:
+        """The request in the form that the server takes as far as is known, then without what it may have refused.
 
-    def _edited_request(self, request: ModelRequest) -> ModelRequest:
-        """The request without the results that were left out before."""
-        return replace(request, messages=self._editor.edited(request.messages))
+        With each, what is known of the server if it takes this form and no earlier one. Tools in messages are for the
+        Messages API, whose models have such names. With a budget nothing is summarized, because nothing limits what a
+        summary costs.
+        """
+        if not (server.adds_tools and self._model.startswith("claude-")):
+            request = with_reader_listed(request)
+        method = "clear" if server.editing == "compact" and self._ledger.left.is_bounded else server.editing
+        edited = self._edited(request, method)
+        tokens, has_tools = _prefix_tokens(request), bool(request.settings.tools)
+        marks = self._cache.marks(server.style, edited.messages, prefix_tokens=tokens, has_tools=has_tools)
+        yield replace(edited, marks=marks), {"is_known": server.is_known or marks is not None}, ""
+        if marks is not None and not server.is_known:
+            style = WEAKER_STYLE[server.style]
+            yield edited, {"style": style}, f"refuses requests with cache_control ({style} from now on)"
+        if adds_reader(request):
+            request = with_reader_listed(request)
+            edited = self._edited(request, method)
+            yield edited, {"adds_tools": False}, "takes no tools in messages: they are listed from now on"
+        while edited.context_management is not None:
+            method = WEAKER[method]
+            edited = self._edited(request, method)
+            yield edited, {"editing": method}, _EDITED_BY[method]
+
+    def _edited(self, request: ModelRequest, method: Method) -> ModelRequest:
+        """The request without old tool results if it is too long: the API leaves them out, or else this does."""
+        edited = replace(request, messages=self._editor.edited(request.messages))
+        estimate = self._prompt_estimate(edited)
+        if method == "local":
+            is_shorter = self._editor.is_too_long(estimate) and self._clear(request)
+            return replace(request, messages=self._editor.edited(request.messages)) if is_shorter else edited
+        if not self._editor.is_on(estimate):
+            return edited
+        return replace(edited, context_management=self._editor.for_api(request.messages, method))
 
     def _clear(self, request: ModelRequest) -> bool:
         """Leave old tool results out from now on, if there are more of them."""
@@ -214,34 +218,8 @@ class ModelCaller:
         if cleared is None:
             return False
         self._known = None  # the next prompt may have other tokens, not only more
-        self._edited(*cleared, "local")
+        self._report_edit(*cleared, "local")
         return True
-
-    async def _attempt_marked(self, client: ApiClient, request: ModelRequest) -> Turn:
-        """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""
-        support = support_of(client.base_url)
-        tokens, has_tools = _prefix_tokens(request), bool(request.settings.tools)
-        marks = self._cache.marks(support.style, request.messages, prefix_tokens=tokens, has_tools=has_tools)
-        marked = request if marks is None else replace(request, marks=marks)
-        try:
-            turn = await self._attempt_once(client, marked)
-        except ModelError as error:
-            if error.status != _BAD_REQUEST or marks is None or support.is_known:
-                raise
-            turn = await self._or_refused(self._attempt_once(client, request), error)
-            support.refused()
-            self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
-        else:
-            support.is_known |= marks is not None
-        self._cache.sent(request.messages, turn.id)
-        return turn
-
-    async def _or_refused(self, attempt: Coroutine[Any, Any, Turn], refusal: ModelError) -> Turn:
-        """Send the request without what may have been refused. Raises the first refusal if that is refused too."""
-        try:
-            return await attempt
-        except ModelError as error:
-            raise refusal if error.status == _BAD_REQUEST else error from None
 
     async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
         async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:
@@ -298,9 +276,9 @@ class ModelCaller:
 
     def _report_edits(self, event: Mapping[str, Any]) -> None:
         if (cleared := self._editor.newly_cleared(event)) is not None:
-            self._edited(*cleared, "api")
+            self._report_edit(*cleared, "api")
         if is_summary(event):
-            self._edited(0, 0, "api")
+            self._report_edit(0, 0, "api")
 
     async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
         """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
