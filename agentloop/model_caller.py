@@ -11,7 +11,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentloop import events
@@ -50,6 +50,7 @@ _EDITED_BY: Mapping[Method, str] = {
 }
 
 
+@dataclass
 class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline()` on the `time.monotonic` clock.
 
@@ -57,34 +58,24 @@ class ModelCaller:
     before a turn is asked for again.
     """
 
-    def __init__(
-        self,
-        agent: AgentDefinition,
-        source: Source,
-        *,
-        ledger: Ledger,
-        rate_limiter: RateLimiter,
-        deadline: Callable[[], float],
-        emit: EventHandler,
-        receive: OnStreamEvent,
-        retried: Callable[[], None],
-    ) -> None:
-        self._model = agent.model
-        self._limits = agent.limits
-        self._source = source
-        self._ledger = ledger
-        self._rate_limiter = rate_limiter
-        self._deadline = deadline
-        self._cache = RunCache(agent.prompt_cache)
-        self._emit = emit
-        self._on_stream_event = receive
-        self._retried = retried
-        self._editor = ContextEditor(agent.limits.max_context_tokens)
+    agent: AgentDefinition
+    source: Source
+    ledger: Ledger
+    rate_limiter: RateLimiter
+    deadline: Callable[[], float]
+    emit: EventHandler
+    receive: OnStreamEvent
+    retried: Callable[[], None]
+    usage: ModelUsage = field(default_factory=ModelUsage)
+    """What the requests have cost so far, as far as it is known."""
+    request_id: str = ""
+    """The API's id of the last request that it answered."""
+
+    def __post_init__(self) -> None:
+        self._model = self.agent.model
+        self._cache = RunCache(self.agent.prompt_cache)
+        self._editor = ContextEditor(self.agent.limits.max_context_tokens)
         self._known: tuple[int, int] | None = None
-        self.usage = ModelUsage()
-        """What the requests have cost so far, as far as it is known."""
-        self.request_id = ""
-        """The API's id of the last request that it answered."""
 
     async def ask(self, client: ApiClient, request: ModelRequest, number: int) -> Turn:
         """Ask for the turn of that number.
@@ -93,7 +84,7 @@ class ModelCaller:
             ModelError: there is no answer, also after the last attempt, or none in the time there is.
             BudgetExceeded: the budget does not cover the request.
         """
-        give_up = min(self._deadline(), time.monotonic() + self._limits.overload_timeout)
+        give_up = min(self.deadline(), time.monotonic() + self.agent.limits.overload_timeout)
         failures = 0
         for attempt in itertools.count(1):
             try:
@@ -105,7 +96,7 @@ class ModelCaller:
                 continue
             except ModelError as error:
                 failures += not error.is_overload
-                if not error.is_passing or failures >= self._limits.attempts:
+                if not error.is_passing or failures >= self.agent.limits.attempts:
                     raise
                 pause = self._pause_after(error, failures, give_up - time.monotonic())
                 self._retry(error, number, attempt, pause)
@@ -114,10 +105,10 @@ class ModelCaller:
         raise AssertionError("it returns or raises")
 
     def _retry(self, error: ModelError, number: int, attempt: int, pause: float) -> None:
-        self._retried()
-        self._emit(
+        self.retried()
+        self.emit(
             events.TurnRetried(
-                **self._source,
+                **self.source,
                 number=number,
                 error=str(error),
                 attempt=attempt,
@@ -129,11 +120,11 @@ class ModelCaller:
 
     def _spend(self, usage: ModelUsage) -> None:
         self.usage += usage
-        self._emit(events.Spent(**self._source, model=self._model, usage=usage))
+        self.emit(events.Spent(**self.source, model=self._model, usage=usage))
 
     def _report_edit(self, results: int, tokens: int, by: str) -> None:
         """Report what is left out of prompts. A summary leaves out everything, so it has no numbers."""
-        self._emit(events.ContextEdited(**self._source, results=results, tokens=tokens, by=by))
+        self.emit(events.ContextEdited(**self.source, results=results, tokens=tokens, by=by))
 
     def _pause_after(self, error: ModelError, failures: int, left: float) -> float:
         """Seconds until the next attempt, of which there are `left`. Raises the error if that is not enough."""
@@ -147,7 +138,7 @@ class ModelCaller:
             return pause if error.retry_after is None else error.retry_after
         if left <= 0:
             raise error
-        return self._rate_limiter.seconds_paused(self._model)
+        return self.rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
         """Send the request, and if it is refused, without one after another of what not all servers take.
@@ -167,7 +158,7 @@ class ModelCaller:
             for name, value in shown.items():
                 setattr(server, name, value)
             if notice:
-                self._emit(events.Notice(**self._source, text=f"{client.base_url} {notice}."))
+                self.emit(events.Notice(**self.source, text=f"{client.base_url} {notice}."))
             self._cache.sent(form.messages, turn.id)
             return turn
         assert refusal is not None
@@ -184,7 +175,7 @@ class ModelCaller:
         """
         if not (server.adds_tools and self._model.startswith("claude-")):
             request = with_reader_listed(request)
-        method = "clear" if server.editing == "compact" and self._ledger.left.is_bounded else server.editing
+        method = "clear" if server.editing == "compact" and self.ledger.left.is_bounded else server.editing
         edited = self._edited(request, method)
         tokens, has_tools = _prefix_tokens(request), bool(request.settings.tools)
         marks = self._cache.marks(server.style, edited.messages, prefix_tokens=tokens, has_tools=has_tools)
@@ -226,7 +217,7 @@ class ModelCaller:
             reservation, sent = await self._reserve(request)
             count = _Count(self._model, request.marks.ttl if request.marks else "5m", self._spend)
             try:
-                async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
+                async with self.rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
                     turn = await self._send(client, sent, slot, count, begun)
             finally:
                 if reservation is not None:
@@ -259,7 +250,7 @@ class ModelCaller:
                         begun()
                         count.now(builder.usage)
                     self._report_edits(event)
-                    self._on_stream_event(event, moved_on)
+                    self.receive(event, moved_on)
             turn = builder.finish()
         except ModelError as error:
             if isinstance(error, ApiError):
@@ -282,7 +273,7 @@ class ModelCaller:
 
     async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
         """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
-        left = self._ledger.left
+        left = self.ledger.left
         if not left.is_bounded:
             return None, request
         if left.usd is not None and price_of(self._model) is None:
@@ -293,12 +284,12 @@ class ModelCaller:
             )
         prompt_tokens, purpose = self._most_prompt_tokens(request), f"The next turn of {self._model}"
         try:
-            return await self._ledger.reserve(_most(request, prompt_tokens), purpose), request
+            return await self.ledger.reserve(_most(request, prompt_tokens), purpose), request
         except BudgetExceeded:
-            shorter = _shortened(request, prompt_tokens, self._ledger.left)
+            shorter = _shortened(request, prompt_tokens, self.ledger.left)
             if shorter is None:
                 raise
-            return await self._ledger.reserve(_most(shorter, prompt_tokens), purpose), shorter
+            return await self.ledger.reserve(_most(shorter, prompt_tokens), purpose), shorter
 
     def _most_prompt_tokens(self, request: ModelRequest) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""

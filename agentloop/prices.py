@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -187,4 +187,4 @@ def priced(model: str, usage: ModelUsage, ttl: Ttl = "5m") -> ModelUsage:
     """
     price = price_of(model, prompt_tokens=usage.prompt_tokens)
     searches = usage.web_search_requests * SEARCH_USD
-    return usage.costing(None if price is None else price.of(usage, ttl) + searches)
+    return replace(usage, usd=None if price is None else price.of(usage, ttl) + searches)
