@@ -132,7 +132,9 @@ class ModelCaller:
             if error.retry_after < 1:
                 raise error
             asked, there_are = f"{error.retry_after:,.0f} s", f"{max(0, left):,.0f} s"
-            raise error.but(f"It asks to wait {asked}, and this run can wait {there_are} at most.")
+            text = str(error).rstrip(".")
+            error.args = (f"{text}. It asks to wait {asked}, and this run can wait {there_are} at most.",)
+            raise error
         if not error.is_overload:
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)) * random.uniform(0.75, 1)  # noqa: S311
             return pause if error.retry_after is None else error.retry_after
@@ -301,21 +303,21 @@ class ModelCaller:
         return tokens + max(0, request.size - size) // BYTES_PER_TOKEN
 
 
+@dataclass(slots=True)
 class _Count:
     """The usage of one request, reported as it grows. `ttl` is how long what it writes to the cache lasts."""
 
-    def __init__(self, model: str, ttl: Ttl, spent: Callable[[ModelUsage], None]) -> None:
-        self._model = model
-        self._ttl = ttl
-        self._spent = spent
-        self._counted = ModelUsage()
-        self.usage = ModelUsage()
+    model: str
+    ttl: Ttl
+    spent: Callable[[ModelUsage], None]
+    counted: ModelUsage = field(default_factory=ModelUsage)
+    usage: ModelUsage = field(default_factory=ModelUsage)
 
     def now(self, usage: ModelUsage) -> None:
-        if usage != self._counted:
-            known = priced(self._model, usage, self._ttl)
-            self._spent(known - self.usage)
-            self._counted, self.usage = usage, known
+        if usage != self.counted:
+            known = priced(self.model, usage, self.ttl)
+            self.spent(known - self.usage)
+            self.counted, self.usage = usage, known
 
 
 def _most(request: ModelRequest, prompt_tokens: int) -> Budget:
