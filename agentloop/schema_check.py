@@ -56,16 +56,20 @@ class SchemaCheck:
             return None
         return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _shortened(error.message))
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether the schema is invalid."""
-        return self._validator is None
+    @cached_property
+    def problem(self) -> str | None:
+        """What is wrong with the schema itself, and where."""
+        try:
+            jsonschema.Draft202012Validator.check_schema(self._schema)
+        except jsonschema.SchemaError as error:
+            return f"{error.json_path}: {_shortened(error.message)}"
+        except RecursionError:
+            return "it is nested too deeply"
+        return None
 
     @cached_property
     def _validator(self) -> Any:
-        try:
-            jsonschema.Draft202012Validator.check_schema(self._schema)
-        except (jsonschema.SchemaError, RecursionError):
+        if self.problem is not None:
             return None
         kind = jsonschema.Draft202012Validator if self._is_trusted else _untrusted_validator()
         # An empty registry: a `$ref` to a URL is never fetched.

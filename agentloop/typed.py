@@ -37,8 +37,8 @@ class Typed:
             raise ConfigurationError(f"{self.name}: give a pydantic model or a JSON Schema, not {self.type!r:.100}.")
         if self.schema.get("type") != "object":
             raise ConfigurationError(f"{self.name}: it has to describe an object, with `type: object`.")
-        if self._check.is_broken:
-            raise ConfigurationError(f"{self.name}: not a valid JSON Schema.")
+        if self._check.problem is not None:
+            raise ConfigurationError(f"{self.name}: not a valid JSON Schema: {self._check.problem}")
 
     @cached_property
     def schema(self) -> Mapping[str, Any]:

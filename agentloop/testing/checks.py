@@ -118,8 +118,8 @@ def check_tool(place: str, tool: Any, seen: set[str]) -> None:
     for key in schema.get("properties", {}):
         text = f"keys must match ^{_PROPERTY.pattern}$, not {key!r}"
         _require(_PROPERTY.fullmatch(key), f"{place}.properties", text)
-    is_valid = not SchemaCheck(schema, is_trusted=False).is_broken
-    _require(is_valid, place, "must match JSON Schema draft 2020-12")
+    problem = SchemaCheck(schema, is_trusted=False).problem
+    _require(problem is None, place, f"must match JSON Schema draft 2020-12: {problem}")
 
 
 def _is_name(value: Any) -> bool:
