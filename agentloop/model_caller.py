@@ -222,8 +222,7 @@ class ModelCaller:
                 async with self.rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
                     turn = await self._send(client, sent, slot, count, begun)
             finally:
-                if reservation is not None:
-                    reservation.settle(cost_of(Usage({self._model: count.usage})))
+                reservation.settle(cost_of(Usage({self._model: count.usage})))
         self._known = (request.size, count.usage.tokens)
         if turn.stop_reason == "max_tokens" and sent is not request:
             raise BudgetExceeded(
@@ -273,11 +272,9 @@ class ModelCaller:
         if is_summary(event):
             self._report_edit(0, 0, "api")
 
-    async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
+    async def _reserve(self, request: ModelRequest) -> tuple[Reservation, ModelRequest]:
         """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
         left = self.ledger.left
-        if not left.is_bounded:
-            return None, request
         if left.usd is not None and price_of(self._model) is None:
             raise ConfigurationError(
                 f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "

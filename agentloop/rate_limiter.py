@@ -42,12 +42,10 @@ class RateLimiter:
     """Admits requests to each model in order of arrival. The runs that share it may be in different threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
 
     def _lane(self, model: str) -> _Lane:
-        with self._lock:
-            return self._lanes.setdefault(model, _Lane())
+        return self._lanes.setdefault(model, _Lane())
 
     @asynccontextmanager
     async def admit(self, model: str, prompt_tokens: int) -> AsyncIterator[Slot]:
@@ -209,7 +207,7 @@ class _Lane:
         self._unanswered.discard(slot)
         unanswered = self._unanswered
         for kind, (limit_name, remaining_name) in _HEADERS.items():
-            limit, remaining = _number(headers.get(limit_name)), _number(headers.get(remaining_name))
+            limit, remaining = number_in(headers.get(limit_name)), number_in(headers.get(remaining_name))
             if limit is None or remaining is None or limit <= 0:
                 continue
             bucket = self._buckets.get(kind)
@@ -243,7 +241,7 @@ class _Lane:
         self._pause = min(LONGEST_PAUSE, self._pause * 2)
 
 
-def _number(header: str | None) -> float | None:
+def number_in(header: str | None) -> float | None:
     """The number in a header, or None if it is not a finite number."""
     try:
         number = float(header or "nan")
