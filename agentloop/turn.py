@@ -276,12 +276,12 @@ def _is_block(block: Block) -> bool:
 
 
 def _cache_miss(diagnostics: object) -> str:
-    reason = diagnostics.get("cache_miss_reason") if isinstance(diagnostics, dict) else None
-    kind = reason.get("type") if isinstance(reason, dict) else None
-    if not isinstance(reason, dict) or not isinstance(kind, str):
-        return ""
-    tokens = reason.get("cache_missed_input_tokens")
-    return f"{kind[:MAX_NAME]}, {tokens:,} tokens" if _is_count(tokens) else kind[:MAX_NAME]
+    match diagnostics:
+        case {"cache_miss_reason": {"type": str(kind), "cache_missed_input_tokens": tokens}} if _is_count(tokens):
+            return f"{kind[:MAX_NAME]}, {tokens:,} tokens"
+        case {"cache_miss_reason": {"type": str(kind)}}:
+            return kind[:MAX_NAME]
+    return ""
 
 
 def _is_count(value: object) -> bool:
