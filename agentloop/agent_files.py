@@ -28,7 +28,7 @@ from pydantic.dataclasses import dataclass
 
 from agentloop.front_matter import FrontMatter, FrontMatterError, read_front_matter, read_text
 from agentloop.model import Effort
-from agentloop.schema_check import SchemaCheck
+from agentloop.typed import Typed
 
 MAX_FILES = 1000
 """Markdown files in one directory."""
@@ -105,24 +105,15 @@ def _server(name: str, entry: object) -> Mapping[str, Any]:
 
 def _schema(value: object, info: ValidationInfo) -> dict[str, Any]:
     """A JSON Schema of an object: inline, or the path of a JSON file relative to the agent file."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - loaded only for files with schemas
-    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
-
     if isinstance(value, str):
         value = _schema_file(info.data["path"].parent / value)
     try:
         schema = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise ValueError(f"the schema is not JSON: {error}. Dates have to be quoted.") from None
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise ValueError("the schema has to describe an object: type: object")
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"not a JSON Schema: {error.json_path}: {error.message}") from None
-    if unresolved := SchemaCheck(schema, is_trusted=True).unresolved:
-        raise ValueError(f"the $ref {unresolved!r:.200} leads nowhere in the schema")
-    return schema
+    if not isinstance(schema, dict):
+        raise ValueError("the schema has to describe an object: type: object")  # noqa: TRY004 - pydantic, as above
+    return dict(Typed(schema, "the schema").schema)
 
 
 def _schema_file(path: Path) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import errno
 import json
-import math
 import re
 import socket
 import ssl
@@ -21,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from agentloop.errors import AgentError, ApiUnreachable, ConfigurationError, ModelError, StreamBroken
 from agentloop.imports import lazy
+from agentloop.rate_limiter import number_in
 from agentloop.turn import error_of_event
 
 if TYPE_CHECKING:
@@ -176,11 +176,8 @@ def _error(body: str) -> Mapping[str, Any]:
 
 def _seconds(header: str | None, unit: int) -> float | None:
     """The header's number in seconds. A date, which the API does not send, is not read."""
-    try:
-        seconds = float(header or "nan") / unit
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    number = number_in(header)
+    return None if number is None else max(0.0, number / unit)
 
 
 def _cause(error: BaseException) -> tuple[str, bool]:

@@ -88,10 +88,6 @@ class Budget:
             None if self.turns is None else self.turns // parts,
         )
 
-    def times(self, factor: int) -> Budget:
-        """That many times as much."""
-        return self._with(self, lambda mine, _: None if mine is None else mine * factor)
-
     def minus(self, cost: Budget) -> Budget:
         """What is left without `cost`; an unknown amount takes nothing."""
         return self._with(cost, lambda left, taken: None if left is None else left - (taken or 0))

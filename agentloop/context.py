@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -43,27 +43,18 @@ class Cancellation:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._is_set = False
-        self._callbacks: list[Callable[[], object]] = []
+        self._future = Future[None]()
 
     def __bool__(self) -> bool:
-        return self._is_set
+        return self._future.done()
 
     def set(self) -> None:
-        with self._lock:
-            self._is_set = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
+        with suppress(InvalidStateError):  # it is set already
+            self._future.set_result(None)
 
     def then(self, callback: Callable[[], object]) -> None:
         """Call `callback` when this is set, in the thread that sets it; immediately if it is already set."""
-        with self._lock:
-            if not self._is_set:
-                self._callbacks.append(callback)
-                return
-        callback()
+        self._future.add_done_callback(lambda _future: callback())
 
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work` in the event loop of a thread, and cancel it when this is set."""

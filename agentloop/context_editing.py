@@ -99,14 +99,14 @@ class ContextEditor:
         edited: list[Message] = []
         is_bound = False
         for index, message in enumerate(messages):
-            blocks: list[Block] = [] if isinstance(message["content"], str) else message["content"]
+            blocks: list[Block] = message["content"]
             if is_bound and index < self._unbound and message["role"] == "assistant":
                 blocks = without_thinking(blocks)
             elif any(self._is_cleared(block) for block in blocks):
                 is_bound = True
                 blocks = [_without_result(block) if self._is_cleared(block) else block for block in blocks]
-            if blocks or isinstance(message["content"], str):
-                edited.append(message | {"content": blocks or message["content"]})
+            if blocks:
+                edited.append(message | {"content": blocks})
         return tuple(edited)
 
     def _is_cleared(self, block: Block) -> bool:
@@ -115,7 +115,7 @@ class ContextEditor:
 
 def _without_result(block: Block) -> Block:
     """The result with a note in its place, which says how to read it if it is kept."""
-    first, *_ = block["content"] if isinstance(block.get("content"), list) else [{}]
+    first = block["content"][0]
     head = str(first.get("text")).partition("\n")[0]
     note = NOTE if READ_ADVICE not in head else f"[This result was left out to save space.]\n{head}"
     return block | {"content": [{"type": "text", "text": note}]}
@@ -135,13 +135,12 @@ def is_summary(event: Mapping[str, Any]) -> bool:
 
 
 def _has_summary(message: Message) -> bool:
-    return isinstance(message["content"], list) and any(each.get("type") == "compaction" for each in message["content"])
+    return any(block.get("type") == "compaction" for block in message["content"])
 
 
 def _results(messages: Sequence[Message]) -> Iterator[Block]:
     for message in messages:
-        if isinstance(message["content"], list):
-            yield from (block for block in message["content"] if block.get("type") == "tool_result")
+        yield from (block for block in message["content"] if block.get("type") == "tool_result")
 
 
 def _count_kept(messages: Sequence[Message]) -> int:

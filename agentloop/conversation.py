@@ -85,16 +85,17 @@ class ConversationState:
             ConfigurationError: there is no question, it is blank, which the Messages API refuses, or the conversation
                 is bound to something else.
         """
-        if not conversation.messages or conversation.messages[-1]["role"] != "user":
+        messages = tuple(map(_in_blocks, conversation.messages))
+        if not messages or messages[-1]["role"] != "user":
             raise ConfigurationError("The conversation has no open question: add one with `conversation.ask(...)`.")
-        if all(_is_blank(block) for block in conversation.messages[-1]["content"]):
+        if all(map(_is_blank, messages[-1]["content"])):
             raise ConfigurationError("The prompt is empty: say what is wanted.")
         if conversation.bound_to not in (None, bound_to):
             raise ConfigurationError(
                 "This conversation began with another model, system prompt or set of tools, and thinking is bound to "
                 "them. Continue it with the agent it began with, or begin a new one."
             )
-        self.conversation = replace(conversation, bound_to=bound_to, kept=dict(conversation.kept))
+        self.conversation = Conversation(messages, bound_to, dict(conversation.kept))
         self.max_tokens = max_tokens
         self.container = ""
         """Where the API executes the model's code."""
@@ -104,12 +105,8 @@ class ConversationState:
         self._read_output = read_output
         self._corrected = False
         self._renamed = 0
-        self._ids = {
-            block.get("id")
-            for message in conversation.messages
-            for block in message["content"]
-            if isinstance(block, dict) and block.get("type") == "tool_use"
-        }
+        blocks = (block for message in messages for block in message["content"])
+        self._ids = {block["id"] for block in blocks if block.get("type") == "tool_use"}
 
     def take(self, turn: Turn) -> Step:
         """What the turn calls for.
@@ -163,9 +160,7 @@ class ConversationState:
         asked = self.conversation.ask(NOTE.format(text))
         if self.takes_notes:
             *earlier, last, note = asked.messages
-            content = last["content"]
-            parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            asked = replace(asked, messages=(*earlier, {**last, "content": [*parts, *note["content"]]}))
+            asked = replace(asked, messages=(*earlier, {**last, "content": [*last["content"], *note["content"]]}))
         self.conversation = asked
 
     def pass_notes_on(self) -> None:
@@ -225,8 +220,13 @@ class ConversationState:
             self.conversation = self.conversation.extend({"role": "assistant", "content": content})
 
 
-def _is_blank(block: Mapping[str, Any] | str) -> bool:
+def _in_blocks(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The message or result of a call with its content as a list of blocks. The API also takes text."""
+    content = part.get("content") or []
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {**part, "content": [_in_blocks(each) if each.get("type") == "tool_result" else each for each in blocks]}
+
+
+def _is_blank(block: Mapping[str, Any]) -> bool:
     """Models write blank text blocks, and the API answers 400 to them."""
-    if isinstance(block, str):
-        return not block.strip()
     return block.get("type") == "text" and not str(block.get("text") or "").strip()

@@ -118,8 +118,8 @@ def _check_fit(agent: AgentDefinition, spec: ToolSpec) -> None:
     if spec.output_schema is None:
         return
     check = SchemaCheck(spec.output_schema, is_trusted=True)
-    if check.is_broken or check.unresolved:
-        raise ConfigurationError(f"{spec.name}: the output schema is not a valid JSON schema.")
+    if problem := check.problem or check.unresolved:
+        raise ConfigurationError(f"{spec.name}: the output schema is not a valid JSON schema: {problem}")
     if agent.typed_output is not None and spec.output_schema != own.output_schema:
         raise ConfigurationError(f"{spec.name}: the output schema is not that of the agent's `output_type`.")
     if agent.typed_output is None and agent.structured_result is None:

@@ -133,11 +133,9 @@ def _without_exit(function: Callable[[], object]) -> object:
 
 def _limiter(limits: Limits) -> CapacityLimiter:
     """The event loop's limiter for this number of threads. Nested loops have their own, so as not to block callers."""
-    try:
-        limiters = _threads.get()
-    except LookupError:
-        limiters = {}
-        _threads.set(limiters)
+    limiters = _threads.get(None)
+    if limiters is None:
+        _threads.set(limiters := {})
     if limits.threads not in limiters:
         limiters[limits.threads] = CapacityLimiter(limits.threads)
     return limiters[limits.threads]

@@ -85,17 +85,6 @@ class ModelError(RunError):
         self.is_passing = is_passing
         self.retry_after = retry_after
 
-    def but(self, text: str) -> ModelError:
-        """The same error with a sentence appended."""
-        return ModelError(
-            f"{str(self).rstrip('.')}. {text}",
-            status=self.status,
-            kind=self.kind,
-            request_id=self.request_id,
-            is_passing=self.is_passing,
-            retry_after=self.retry_after,
-        )
-
     @property
     def is_overload(self) -> bool:
         """Whether it is an overload error: too many requests of this client (429) or of all clients (529)."""

@@ -71,21 +71,15 @@ def with_reader_listed(request: ModelRequest) -> ModelRequest:
     if not adds_reader(request):
         return request
     at = request.messages.index(_ADDITION)
-    messages = (*map(_without_thinking, request.messages[:at]), *request.messages[at + 1 :])
+    before = (message | {"content": without_thinking(message["content"])} for message in request.messages[:at])
+    messages = (*before, *request.messages[at + 1 :])
     tools = (*request.settings.tools, READ_RESULT)
     return replace(request, settings=replace(request.settings, tools=tools), messages=messages)
 
 
-def _is_cut(block: Block | str) -> bool:
-    if isinstance(block, str) or block.get("type") != "tool_result":
-        return False
-    return any(READ_ADVICE in str(part.get("text")) for part in block["content"])
-
-
-def _without_thinking(message: Message) -> Message:
-    if isinstance(message["content"], str):
-        return message
-    return message | {"content": without_thinking(message["content"])}
+def _is_cut(block: Block) -> bool:
+    is_result = block.get("type") == "tool_result"
+    return is_result and any(READ_ADVICE in str(part.get("text")) for part in block["content"])
 
 
 class LongResults:

@@ -14,7 +14,7 @@ from agentloop import dispatch, events
 from agentloop.api_errors import refused_tool
 from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.context import CallContext
-from agentloop.conversation import Answered, AskAgain, ConversationState, RunTools
+from agentloop.conversation import Answered, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
 from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import Event, Source
@@ -112,19 +112,14 @@ class _Run:
     async def _turn_by_turn(self, client: ApiClient) -> Answered:
         for number in range(1, self._agent.limits.max_turns + 1):
             self._turn = number
-            if self._state.takes_notes:
-                self._state.pass_notes_on()
+            self._state.pass_notes_on()
             async with dispatch.ToolCallGroup(self._answer_call, most=self._agent.limits.max_tool_calls) as calls:
                 self._now_calling = calls
                 self._log = self._new_log()
                 turn = await self._agent.journal.model_said(partial(self._ask, client, number), self._log)
                 match self._state.take(turn):
-                    case Answered() if self._state.later_notes:
-                        self._state.pass_notes_on()
-                    case Answered() as answered:
+                    case Answered() as answered if not self._state.later_notes:
                         return answered
-                    case AskAgain():
-                        pass
                     case RunTools(uses) if number < self._agent.limits.max_turns:
                         self._state.answer(turn, await self._results(uses, calls))
         limit = self._agent.limits.max_turns

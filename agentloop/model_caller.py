@@ -10,8 +10,8 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentloop import events
@@ -24,7 +24,7 @@ from agentloop.events import EventHandler, Source
 from agentloop.long_results import ADDITION_BETA, adds_reader, with_reader_listed
 from agentloop.model import ModelRequest, OnStreamEvent
 from agentloop.prices import SEARCH_USD, price_of, priced
-from agentloop.prompt_cache import RunCache, Ttl, support_of
+from agentloop.prompt_cache import WEAKER_STYLE, RunCache, ServerSupport, Ttl, support_of
 from agentloop.rate_limiter import RateLimiter, Slot
 from agentloop.turn import Turn, TurnBuilder
 from agentloop.usage import ModelUsage, Usage
@@ -44,8 +44,13 @@ SHORTEST_ANSWER = 1024
 _BAD_REQUEST = 400
 _WINDOW_IS_FULL = "model_context_window_exceeded"
 _COUNTED = {"message_start", "message_delta"}
+_EDITED_BY: Mapping[Method, str] = {
+    "clear": "makes no summaries: old results are only left out from now on",
+    "local": "refuses context_management: old results are left out here from now on",
+}
 
 
+@dataclass
 class ModelCaller:
     """Asks for the turns of one run, all of them from the same model, until `deadline()` on the `time.monotonic` clock.
 
@@ -53,34 +58,24 @@ class ModelCaller:
     before a turn is asked for again.
     """
 
-    def __init__(
-        self,
-        agent: AgentDefinition,
-        source: Source,
-        *,
-        ledger: Ledger,
-        rate_limiter: RateLimiter,
-        deadline: Callable[[], float],
-        emit: EventHandler,
-        receive: OnStreamEvent,
-        retried: Callable[[], None],
-    ) -> None:
-        self._model = agent.model
-        self._limits = agent.limits
-        self._source = source
-        self._ledger = ledger
-        self._rate_limiter = rate_limiter
-        self._deadline = deadline
-        self._cache = RunCache(agent.prompt_cache)
-        self._emit = emit
-        self._on_stream_event = receive
-        self._retried = retried
-        self._editor = ContextEditor(agent.limits.max_context_tokens)
+    agent: AgentDefinition
+    source: Source
+    ledger: Ledger
+    rate_limiter: RateLimiter
+    deadline: Callable[[], float]
+    emit: EventHandler
+    receive: OnStreamEvent
+    retried: Callable[[], None]
+    usage: ModelUsage = field(default_factory=ModelUsage)
+    """What the requests have cost so far, as far as it is known."""
+    request_id: str = ""
+    """The API's id of the last request that it answered."""
+
+    def __post_init__(self) -> None:
+        self._model = self.agent.model
+        self._cache = RunCache(self.agent.prompt_cache)
+        self._editor = ContextEditor(self.agent.limits.max_context_tokens)
         self._known: tuple[int, int] | None = None
-        self.usage = ModelUsage()
-        """What the requests have cost so far, as far as it is known."""
-        self.request_id = ""
-        """The API's id of the last request that it answered."""
 
     async def ask(self, client: ApiClient, request: ModelRequest, number: int) -> Turn:
         """Ask for the turn of that number.
@@ -89,7 +84,7 @@ class ModelCaller:
             ModelError: there is no answer, also after the last attempt, or none in the time there is.
             BudgetExceeded: the budget does not cover the request.
         """
-        give_up = min(self._deadline(), time.monotonic() + self._limits.overload_timeout)
+        give_up = min(self.deadline(), time.monotonic() + self.agent.limits.overload_timeout)
         failures = 0
         for attempt in itertools.count(1):
             try:
@@ -101,7 +96,7 @@ class ModelCaller:
                 continue
             except ModelError as error:
                 failures += not error.is_overload
-                if not error.is_passing or failures >= self._limits.attempts:
+                if not error.is_passing or failures >= self.agent.limits.attempts:
                     raise
                 pause = self._pause_after(error, failures, give_up - time.monotonic())
                 self._retry(error, number, attempt, pause)
@@ -110,10 +105,10 @@ class ModelCaller:
         raise AssertionError("it returns or raises")
 
     def _retry(self, error: ModelError, number: int, attempt: int, pause: float) -> None:
-        self._retried()
-        self._emit(
+        self.retried()
+        self.emit(
             events.TurnRetried(
-                **self._source,
+                **self.source,
                 number=number,
                 error=str(error),
                 attempt=attempt,
@@ -125,14 +120,11 @@ class ModelCaller:
 
     def _spend(self, usage: ModelUsage) -> None:
         self.usage += usage
-        self._emit(events.Spent(**self._source, model=self._model, usage=usage))
+        self.emit(events.Spent(**self.source, model=self._model, usage=usage))
 
-    def _notice(self, text: str) -> None:
-        self._emit(events.Notice(**self._source, text=text))
-
-    def _edited(self, results: int, tokens: int, by: str) -> None:
+    def _report_edit(self, results: int, tokens: int, by: str) -> None:
         """Report what is left out of prompts. A summary leaves out everything, so it has no numbers."""
-        self._emit(events.ContextEdited(**self._source, results=results, tokens=tokens, by=by))
+        self.emit(events.ContextEdited(**self.source, results=results, tokens=tokens, by=by))
 
     def _pause_after(self, error: ModelError, failures: int, left: float) -> float:
         """Seconds until the next attempt, of which there are `left`. Raises the error if that is not enough."""
@@ -140,73 +132,78 @@ class ModelCaller:
             if error.retry_after < 1:
                 raise error
             asked, there_are = f"{error.retry_after:,.0f} s", f"{max(0, left):,.0f} s"
-            raise error.but(f"It asks to wait {asked}, and this run can wait {there_are} at most.")
+            text = str(error).rstrip(".")
+            error.args = (f"{text}. It asks to wait {asked}, and this run can wait {there_are} at most.",)
+            raise error
         if not error.is_overload:
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)) * random.uniform(0.75, 1)  # noqa: S311
             return pause if error.retry_after is None else error.retry_after
         if left <= 0:
             raise error
-        return self._rate_limiter.seconds_paused(self._model)
+        return self.rate_limiter.seconds_paused(self._model)
 
     async def _attempt(self, client: ApiClient, request: ModelRequest) -> Turn:
-        """Send the request. Tools in messages are for the Messages API, whose models have such names."""
-        support = support_of(client.base_url)
-        if not (adds_reader(request) and support.adds_tools and self._model.startswith("claude-")):
-            return await self._attempt_in_window(client, with_reader_listed(request))
-        try:
-            return await self._attempt_in_window(client, request)
-        except ModelError as error:
-            if error.status != _BAD_REQUEST:
-                raise
-            turn = await self._or_refused(self._attempt_in_window(client, with_reader_listed(request)), error)
-            support.adds_tools = False
-            self._notice(f"{client.base_url} takes no tools in messages: they are listed from now on.")
-            return turn
+        """Send the request, and if it is refused, without one after another of what not all servers take.
 
-    async def _attempt_in_window(self, client: ApiClient, request: ModelRequest) -> Turn:
-        """Send the request without old tool results if it is too long: the API leaves them out, or else this does.
-
-        With a budget nothing is summarized, because nothing limits what a summary costs.
+        If the server takes it then, what was left out last was the reason: this server is not sent that any more.
         """
-        method = support_of(client.base_url).editing
-        if method == "compact" and self._ledger.left.is_bounded:
-            method = "clear"
-        if method != "local":
-            edited = self._edited_request(request)
-            if not self._editor.is_on(self._prompt_estimate(edited)):
-                return await self._attempt_marked(client, edited)
-        return await self._attempt_edited(client, request, method)
-
-    async def _attempt_edited(self, client: ApiClient, request: ModelRequest, method: Method) -> Turn:
-        """Send the request shortened by that method, or by a weaker one if the server refuses that."""
-        if method == "local":
-            edited = self._edited_request(request)
-            if self._editor.is_too_long(self._prompt_estimate(edited)) and self._clear(request):
-                edited = self._edited_request(request)
-            return await self._attempt_marked(client, edited)
-        edits = self._editor.for_api(request.messages, method)
-        try:
-            return await self._attempt_marked(client, replace(self._edited_request(request), context_management=edits))
-        except ModelError as error:
-            if error.status != _BAD_REQUEST:
-                raise
-            turn = await self._or_refused(self._attempt_edited(client, request, WEAKER[method]), error)
-            self._remember_refusal(client, method)
+        server = support_of(client.base_url)
+        refusal: ModelError | None = None
+        for form, shown, notice in self._forms(request, server):
+            try:
+                turn = await self._attempt_once(client, form)
+            except ModelError as error:
+                if error.status != _BAD_REQUEST:
+                    raise
+                refusal = refusal or error
+                continue
+            for name, value in shown.items():
+                setattr(server, name, value)
+            if notice:
+                self.emit(events.Notice(**self.source, text=f"{client.base_url} {notice}."))
+            self._cache.sent(form.messages, turn.id)
             return turn
+        assert refusal is not None
+        raise refusal
 
-    def _remember_refusal(self, client: ApiClient, method: Method) -> None:
-        support = support_of(client.base_url)
-        if support.editing == "local":
-            return  # it refused all of it
-        support.editing = WEAKER[method]
-        if method == "compact":
-            self._notice(f"{client.base_url} makes no summaries: old results are only left out from now on.")
-        else:
-            self._notice(f"{client.base_url} refuses context_management: old results are left out here from now on.")
+    def _forms(
+        self, request: ModelRequest, server: ServerSupport
+    ) -> Iterator[tuple[ModelRequest, dict[str, Any], str]]:
+        """The request in the form that the server takes as far as is known, then without what it may have refused.
 
-    def _edited_request(self, request: ModelRequest) -> ModelRequest:
-        """The request without the results that were left out before."""
-        return replace(request, messages=self._editor.edited(request.messages))
+        With each, what is known of the server if it takes this form and no earlier one. Tools in messages are for the
+        Messages API, whose models have such names. With a budget nothing is summarized, because nothing limits what a
+        summary costs.
+        """
+        if not (server.adds_tools and self._model.startswith("claude-")):
+            request = with_reader_listed(request)
+        method = "clear" if server.editing == "compact" and self.ledger.left.is_bounded else server.editing
+        edited = self._edited(request, method)
+        tokens, has_tools = _prefix_tokens(request), bool(request.settings.tools)
+        marks = self._cache.marks(server.style, edited.messages, prefix_tokens=tokens, has_tools=has_tools)
+        yield replace(edited, marks=marks), {"is_known": server.is_known or marks is not None}, ""
+        if marks is not None and not server.is_known:
+            style = WEAKER_STYLE[server.style]
+            yield edited, {"style": style}, f"refuses requests with cache_control ({style} from now on)"
+        if adds_reader(request):
+            request = with_reader_listed(request)
+            edited = self._edited(request, method)
+            yield edited, {"adds_tools": False}, "takes no tools in messages: they are listed from now on"
+        while edited.context_management is not None:
+            method = WEAKER[method]
+            edited = self._edited(request, method)
+            yield edited, {"editing": method}, _EDITED_BY[method]
+
+    def _edited(self, request: ModelRequest, method: Method) -> ModelRequest:
+        """The request without old tool results if it is too long: the API leaves them out, or else this does."""
+        edited = replace(request, messages=self._editor.edited(request.messages))
+        estimate = self._prompt_estimate(edited)
+        if method == "local":
+            is_shorter = self._editor.is_too_long(estimate) and self._clear(request)
+            return replace(request, messages=self._editor.edited(request.messages)) if is_shorter else edited
+        if not self._editor.is_on(estimate):
+            return edited
+        return replace(edited, context_management=self._editor.for_api(request.messages, method))
 
     def _clear(self, request: ModelRequest) -> bool:
         """Leave old tool results out from now on, if there are more of them."""
@@ -214,45 +211,18 @@ class ModelCaller:
         if cleared is None:
             return False
         self._known = None  # the next prompt may have other tokens, not only more
-        self._edited(*cleared, "local")
+        self._report_edit(*cleared, "local")
         return True
-
-    async def _attempt_marked(self, client: ApiClient, request: ModelRequest) -> Turn:
-        """Send the request with the marks of prompt caching that the server accepts, as far as that is known."""
-        support = support_of(client.base_url)
-        tokens, has_tools = _prefix_tokens(request), bool(request.settings.tools)
-        marks = self._cache.marks(support.style, request.messages, prefix_tokens=tokens, has_tools=has_tools)
-        marked = request if marks is None else replace(request, marks=marks)
-        try:
-            turn = await self._attempt_once(client, marked)
-        except ModelError as error:
-            if error.status != _BAD_REQUEST or marks is None or support.is_known:
-                raise
-            turn = await self._or_refused(self._attempt_once(client, request), error)
-            support.refused()
-            self._notice(f"{client.base_url} refuses requests with cache_control ({support.style} from now on).")
-        else:
-            support.is_known |= marks is not None
-        self._cache.sent(request.messages, turn.id)
-        return turn
-
-    async def _or_refused(self, attempt: Coroutine[Any, Any, Turn], refusal: ModelError) -> Turn:
-        """Send the request without what may have been refused. Raises the first refusal if that is refused too."""
-        try:
-            return await attempt
-        except ModelError as error:
-            raise refusal if error.status == _BAD_REQUEST else error from None
 
     async def _attempt_once(self, client: ApiClient, request: ModelRequest) -> Turn:
         async with self._cache.turn(request.marks, _prefix_tokens(request)) as begun:
             reservation, sent = await self._reserve(request)
             count = _Count(self._model, request.marks.ttl if request.marks else "5m", self._spend)
             try:
-                async with self._rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
+                async with self.rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
                     turn = await self._send(client, sent, slot, count, begun)
             finally:
-                if reservation is not None:
-                    reservation.settle(cost_of(Usage({self._model: count.usage})))
+                reservation.settle(cost_of(Usage({self._model: count.usage})))
         self._known = (request.size, count.usage.tokens)
         if turn.stop_reason == "max_tokens" and sent is not request:
             raise BudgetExceeded(
@@ -281,7 +251,7 @@ class ModelCaller:
                         begun()
                         count.now(builder.usage)
                     self._report_edits(event)
-                    self._on_stream_event(event, moved_on)
+                    self.receive(event, moved_on)
             turn = builder.finish()
         except ModelError as error:
             if isinstance(error, ApiError):
@@ -298,15 +268,13 @@ class ModelCaller:
 
     def _report_edits(self, event: Mapping[str, Any]) -> None:
         if (cleared := self._editor.newly_cleared(event)) is not None:
-            self._edited(*cleared, "api")
+            self._report_edit(*cleared, "api")
         if is_summary(event):
-            self._edited(0, 0, "api")
+            self._report_edit(0, 0, "api")
 
-    async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
+    async def _reserve(self, request: ModelRequest) -> tuple[Reservation, ModelRequest]:
         """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
-        left = self._ledger.left
-        if not left.is_bounded:
-            return None, request
+        left = self.ledger.left
         if left.usd is not None and price_of(self._model) is None:
             raise ConfigurationError(
                 f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "
@@ -315,12 +283,12 @@ class ModelCaller:
             )
         prompt_tokens, purpose = self._most_prompt_tokens(request), f"The next turn of {self._model}"
         try:
-            return await self._ledger.reserve(_most(request, prompt_tokens), purpose), request
+            return await self.ledger.reserve(_most(request, prompt_tokens), purpose), request
         except BudgetExceeded:
-            shorter = _shortened(request, prompt_tokens, self._ledger.left)
+            shorter = _shortened(request, prompt_tokens, self.ledger.left)
             if shorter is None:
                 raise
-            return await self._ledger.reserve(_most(shorter, prompt_tokens), purpose), shorter
+            return await self.ledger.reserve(_most(shorter, prompt_tokens), purpose), shorter
 
     def _most_prompt_tokens(self, request: ModelRequest) -> int:
         """A bound from above: a token has at least one byte, and the last turn's tokens are known."""
@@ -332,21 +300,21 @@ class ModelCaller:
         return tokens + max(0, request.size - size) // BYTES_PER_TOKEN
 
 
+@dataclass(slots=True)
 class _Count:
     """The usage of one request, reported as it grows. `ttl` is how long what it writes to the cache lasts."""
 
-    def __init__(self, model: str, ttl: Ttl, spent: Callable[[ModelUsage], None]) -> None:
-        self._model = model
-        self._ttl = ttl
-        self._spent = spent
-        self._counted = ModelUsage()
-        self.usage = ModelUsage()
+    model: str
+    ttl: Ttl
+    spent: Callable[[ModelUsage], None]
+    counted: ModelUsage = field(default_factory=ModelUsage)
+    usage: ModelUsage = field(default_factory=ModelUsage)
 
     def now(self, usage: ModelUsage) -> None:
-        if usage != self._counted:
-            known = priced(self._model, usage, self._ttl)
-            self._spent(known - self.usage)
-            self._counted, self.usage = usage, known
+        if usage != self.counted:
+            known = priced(self.model, usage, self.ttl)
+            self.spent(known - self.usage)
+            self.counted, self.usage = usage, known
 
 
 def _most(request: ModelRequest, prompt_tokens: int) -> Budget:

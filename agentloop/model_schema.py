@@ -55,7 +55,7 @@ class ModelSchema:
             schema = _at_top(_modern(dict(original), 0), original)
         except _TooDeep:
             schema = {"type": "object"}
-        if SchemaCheck(schema, is_trusted=False).is_broken:
+        if SchemaCheck(schema, is_trusted=False).problem is not None:
             names = schema.get("properties")  # which are all that can be said
             schema = {"type": "object", "properties": {name: {} for name in names or ()}}
         return cls(*_with_usable_keys(schema))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,6 @@ _PROVIDER_ID = re.compile(
 _REGIONAL = Decimal("1.1")
 _HIGHEST = 1_000_000
 _LONG_PROMPT = 100_000
-"""Prompt tokens above which a model with `long` prices charges those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,12 @@ class Price:
     output: Decimal
     cache_write: Decimal
     cache_read: Decimal
+    long: Price | None = None
+    """The prices for prompts of more than 100,000 tokens, if they are others."""
 
     def times(self, factor: Decimal) -> Price:
         """Each price multiplied."""
-        return Price(*(factor * each for each in (self.input, self.output, self.cache_write, self.cache_read)))
+        return Price(factor * self.input, factor * self.output, factor * self.cache_write, factor * self.cache_read)
 
     def write(self, ttl: Ttl) -> Decimal:
         """The price of writing to the cache. For an hour it is dearer by 0.75 times the price of input."""
@@ -85,14 +86,13 @@ def _checked(price: object) -> Decimal:
 
 
 _PRICES = {
-    "claude-haiku-5-5": _price("0.10", "0.50"),
+    "claude-haiku-5-5": replace(_price("0.10", "0.50"), long=_price("0.50", "2.50")),
     "claude-sonnet-5-5": _price("2", "10"),
     "claude-opus-5-5": _price("4", "20", cache_read="0.20"),
     "claude-opus-5": _price("5", "25"),
     "claude-sonnet-5": _price("2", "10"),
     "claude-fable-5-1": _price("10", "50", cache_read="0.25"),
 }
-_LONG_PRICES = {"claude-haiku-5-5": _price("0.50", "2.50")}
 
 
 def register(
@@ -114,7 +114,6 @@ def register(
         ConfigurationError: a price is not a number from 0 to 1,000,000.
     """
     _PRICES[model] = _price(input, output, cache_write, cache_read)
-    _LONG_PRICES.pop(model, None)
     _name.cache_clear()
 
 
@@ -175,8 +174,9 @@ def price_of(model: str, *, prompt_tokens: int = 0) -> Price | None:
     name, factor = _name(model)
     if name is None:
         return None
-    is_long = prompt_tokens > _LONG_PROMPT and name in _LONG_PRICES
-    price = _LONG_PRICES[name] if is_long else _PRICES[name]
+    price = _PRICES[name]
+    if price.long is not None and prompt_tokens > _LONG_PROMPT:
+        price = price.long
     return price if factor == 1 else price.times(factor)
 
 
@@ -187,4 +187,4 @@ def priced(model: str, usage: ModelUsage, ttl: Ttl = "5m") -> ModelUsage:
     """
     price = price_of(model, prompt_tokens=usage.prompt_tokens)
     searches = usage.web_search_requests * SEARCH_USD
-    return usage.costing(None if price is None else price.of(usage, ttl) + searches)
+    return replace(usage, usd=None if price is None else price.of(usage, ttl) + searches)

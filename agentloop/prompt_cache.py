@@ -42,7 +42,7 @@ LONGEST_WAIT = 10.0
 LOOKBACK = 20
 """Blocks before a mark in which the API looks for what an earlier request wrote."""
 
-_WEAKER: Mapping[Style, Style] = {"automatic": "blocks", "blocks": "none", "none": "none"}
+WEAKER_STYLE: Mapping[Style, Style] = {"automatic": "blocks", "blocks": "none", "none": "none"}
 
 
 @dataclass(slots=True)
@@ -56,10 +56,6 @@ class ServerSupport:
     """Who shortens long prompts, as far as that is known."""
     adds_tools: bool = True
     """Whether it takes tools in messages, as far as that is known."""
-
-    def refused(self) -> None:
-        self.style = _WEAKER[self.style]
-        self.is_known = self.style == "none"
 
 
 _servers: dict[str, ServerSupport] = {}

@@ -42,12 +42,10 @@ class RateLimiter:
     """Admits requests to each model in order of arrival. The runs that share it may be in different threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
 
     def _lane(self, model: str) -> _Lane:
-        with self._lock:
-            return self._lanes.setdefault(model, _Lane())
+        return self._lanes.setdefault(model, _Lane())
 
     @asynccontextmanager
     async def admit(self, model: str, prompt_tokens: int) -> AsyncIterator[Slot]:
@@ -60,8 +58,8 @@ class RateLimiter:
         try:
             yield slot
         finally:
-            with slot.lane.changing():
-                slot.lane.leave(slot)
+            with slot.lane.changing() as lane:
+                lane.under_way.discard(slot)
 
     def seconds_paused(self, model: str) -> float:
         """Seconds until the pause after an overload error ends; 0 without a pause."""
@@ -76,21 +74,51 @@ class Slot:
     prompt_tokens: int
     costs: dict[str, float] = field(default_factory=dict)
     began: float = 0.0
+    is_answered: bool = False
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Report the headers of the API's response."""
-        with self.lane.changing():
-            self.lane.answered(self, headers)
+        with self.lane.changing() as lane:
+            now = time.monotonic()
+            lane.is_known = self.is_answered = True
+            unanswered = [slot for slot in lane.under_way if not slot.is_answered]
+            for kind, (limit_name, remaining_name) in _HEADERS.items():
+                limit, remaining = number_in(headers.get(limit_name)), number_in(headers.get(remaining_name))
+                if limit is None or remaining is None or limit <= 0:
+                    continue
+                known = remaining - sum(slot.costs.get(kind, 0.0) for slot in unanswered)
+                bucket = lane.buckets.get(kind)
+                if bucket is None:
+                    bucket = lane.buckets[kind] = _Bucket(limit, _rate(headers, kind, limit, remaining), known, now)
+                    bucket.set(known)
+                else:
+                    bucket.refill(now)
+                    bucket.limit, bucket.rate = limit, _rate(headers, kind, limit, remaining, bucket.rate)
+                    bucket.set(known if not unanswered else min(bucket.available, known))
 
     def used(self, prompt_tokens: int, output_tokens: int) -> None:
         """Report that the request succeeded, and the tokens it used."""
-        with self.lane.changing():
-            self.lane.succeeded(self, prompt_tokens, output_tokens)
+        used = {"tokens": prompt_tokens + output_tokens, "input-tokens": prompt_tokens, "output-tokens": output_tokens}
+        with self.lane.changing() as lane:
+            lane.output_estimate += _LEARNING * (output_tokens - lane.output_estimate)
+            lane.pause = PAUSE
+            lane.window += 1.0 / lane.window
+            for kind, tokens in used.items():
+                if kind in self.costs:
+                    bucket = lane.buckets[kind]
+                    bucket.set(bucket.available + self.costs[kind] - tokens)
 
     def refused(self, retry_after: float | None) -> None:
         """Report an overload error (429, 529). `retry_after` is in seconds."""
-        with self.lane.changing():
-            self.lane.refused(self, retry_after)
+        with self.lane.changing() as lane:
+            now = time.monotonic()
+            seconds = retry_after if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER else lane.pause
+            lane.paused_until = max(lane.paused_until, now + seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
+            if self.began < lane.last_refusal:
+                return  # sent before the latest rejection, so it says nothing new about the concurrency
+            lane.last_refusal = now
+            lane.window = max(1.0, len(lane.under_way) / 2)
+            lane.pause = min(LONGEST_PAUSE, lane.pause * 2)
 
 
 @dataclass(slots=True)
@@ -117,22 +145,21 @@ class _Lane:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: deque[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = deque()
-        self._buckets: dict[str, _Bucket] = {}
-        self._under_way: set[Slot] = set()
-        self._unanswered: set[Slot] = set()
-        self._window = math.inf
+        self.buckets: dict[str, _Bucket] = {}
+        self.under_way: set[Slot] = set()
+        self.window = math.inf
         self._first_sent: float | None = None
-        self._is_known = False
-        self._last_refusal = 0.0
-        self._pause = PAUSE
+        self.is_known = False
+        self.last_refusal = 0.0
+        self.pause = PAUSE
         self.paused_until = 0.0
-        self._output_estimate = 200.0
+        self.output_estimate = 200.0
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[_Lane]:
         """Hold the lock for the block, then wake the first waiting request."""
         with self._lock:
-            yield
+            yield self
             first = self._queue[0] if self._queue else None
         if first is not None:
             loop, woken = first
@@ -165,9 +192,9 @@ class _Lane:
         now = time.monotonic()
         if now < self.paused_until:
             return self.paused_until - now
-        if len(self._under_way) >= self._window:
+        if len(self.under_way) >= self.window:
             return None
-        if not self._is_known and len(self._under_way) >= FIRST_AT_ONCE:
+        if not self.is_known and len(self.under_way) >= FIRST_AT_ONCE:
             learnt_at = (self._first_sent or now) + LEARNING_TIME
             if now < learnt_at:
                 return learnt_at - now
@@ -175,7 +202,7 @@ class _Lane:
         return max((self._seconds_until(kind, cost, now) for kind, cost in slot.costs.items()), default=0.0)
 
     def _costs(self, slot: Slot) -> dict[str, float]:
-        output = self._output_estimate
+        output = self.output_estimate
         costs = {
             "requests": 1.0,
             "tokens": slot.prompt_tokens + output,
@@ -183,67 +210,23 @@ class _Lane:
             "output-tokens": output,
         }
         # Nothing may cost more than a full bucket, or it would never go.
-        return {kind: min(cost, self._buckets[kind].limit) for kind, cost in costs.items() if kind in self._buckets}
+        return {kind: min(cost, self.buckets[kind].limit) for kind, cost in costs.items() if kind in self.buckets}
 
     def _seconds_until(self, kind: str, cost: float, now: float) -> float:
-        bucket = self._buckets[kind]
+        bucket = self.buckets[kind]
         bucket.refill(now)
         missing = cost - bucket.available
         return 0.0 if missing <= 0 else missing / bucket.rate if bucket.rate else 1.0
 
     def _enter(self, slot: Slot) -> None:
         for kind, cost in slot.costs.items():
-            self._buckets[kind].available -= cost
+            self.buckets[kind].available -= cost
         slot.began = time.monotonic()
         self._first_sent = self._first_sent or slot.began
-        self._under_way.add(slot)
-        self._unanswered.add(slot)
-
-    def leave(self, slot: Slot) -> None:
-        self._under_way.discard(slot)
-        self._unanswered.discard(slot)
-
-    def answered(self, slot: Slot, headers: Mapping[str, str]) -> None:
-        now = time.monotonic()
-        self._is_known = True
-        self._unanswered.discard(slot)
-        unanswered = self._unanswered
-        for kind, (limit_name, remaining_name) in _HEADERS.items():
-            limit, remaining = _number(headers.get(limit_name)), _number(headers.get(remaining_name))
-            if limit is None or remaining is None or limit <= 0:
-                continue
-            bucket = self._buckets.get(kind)
-            known = remaining - sum(slot.costs.get(kind, 0.0) for slot in unanswered)
-            if bucket is None:
-                bucket = self._buckets[kind] = _Bucket(limit, _rate(headers, kind, limit, remaining), known, now)
-                bucket.set(known)
-            else:
-                bucket.refill(now)
-                bucket.limit, bucket.rate = limit, _rate(headers, kind, limit, remaining, bucket.rate)
-                bucket.set(known if not unanswered else min(bucket.available, known))
-
-    def succeeded(self, slot: Slot, prompt_tokens: int, output_tokens: int) -> None:
-        self._output_estimate += _LEARNING * (output_tokens - self._output_estimate)
-        self._pause = PAUSE
-        self._window += 1.0 / self._window
-        used = {"tokens": prompt_tokens + output_tokens, "input-tokens": prompt_tokens, "output-tokens": output_tokens}
-        for kind, tokens in used.items():
-            if kind in slot.costs:
-                bucket = self._buckets[kind]
-                bucket.set(bucket.available + slot.costs[kind] - tokens)
-
-    def refused(self, slot: Slot, retry_after: float | None) -> None:
-        now = time.monotonic()
-        seconds = retry_after if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER else self._pause
-        self.paused_until = max(self.paused_until, now + seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
-        if slot.began < self._last_refusal:
-            return  # sent before the latest rejection, so it says nothing new about the concurrency
-        self._last_refusal = now
-        self._window = max(1.0, len(self._under_way) / 2)
-        self._pause = min(LONGEST_PAUSE, self._pause * 2)
+        self.under_way.add(slot)
 
 
-def _number(header: str | None) -> float | None:
+def number_in(header: str | None) -> float | None:
     """The number in a header, or None if it is not a finite number."""
     try:
         number = float(header or "nan")

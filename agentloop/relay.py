@@ -212,7 +212,7 @@ class EventReceiver:
                 self._finish(run, event)
             case events.Spent():
                 event = event if self._is_trusted else self._counted(event)
-                run.spent = run.spent.plus(event.model, event.usage)
+                run.spent = run.spent + Usage({event.model: event.usage})
                 self._emit(run, event)
             case _:
                 self._emit(run, event)

@@ -61,22 +61,27 @@ class SchemaCheck:
             return None
         return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _shortened(error.message))
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether the schema is invalid."""
-        return self._validator is None
+    @cached_property
+    def problem(self) -> str | None:
+        """What is wrong with the schema itself, and where."""
+        try:
+            jsonschema.Draft202012Validator.check_schema(self._schema)
+        except jsonschema.SchemaError as error:
+            return f"{error.json_path}: {_shortened(error.message)}"
+        except RecursionError:
+            return "it is nested too deeply"
+        return None
 
     @property
     def unresolved(self) -> str | None:
-        """A `$ref` that leads nowhere in a valid schema. A URL does, because nothing is fetched."""
+        """A sentence about a `$ref` that leads nowhere in a valid schema. A URL does, because nothing is fetched."""
         root = referencing.jsonschema.DRAFT202012.create_resource(self._schema)
-        return next(_unresolved(root, referencing.Registry().resolver_with_root(root)), None)
+        found = next(_unresolved(root, referencing.Registry().resolver_with_root(root)), None)
+        return None if found is None else f"the $ref {found!r:.200} leads nowhere"
 
     @cached_property
     def _validator(self) -> Any:
-        try:
-            jsonschema.Draft202012Validator.check_schema(self._schema)
-        except (jsonschema.SchemaError, RecursionError):
+        if self.problem is not None:
             return None
         # An empty registry: a `$ref` to a URL is never fetched.
         return _validator_class(is_trusted=self._is_trusted)(self._schema, registry=referencing.Registry())

@@ -124,8 +124,7 @@ def bounded(outputs: Sequence[ToolOutput], characters: int) -> list[ToolOutput]:
             space -= size
             is_too_much = size > 0 and space < 0
             blocks.append(_left_out(block) if is_too_much else block)
-        fitting = output if tuple(blocks) == output.content else replace(output, content=tuple(blocks))
-        found.append(fitting.cut_to(limit))
+        found.append(replace(output, content=tuple(blocks)).cut_to(limit))
     return found
 
 

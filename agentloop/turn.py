@@ -25,6 +25,7 @@ MAX_TOKENS = 10**12
 _TRANSIENT = {None, "api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
 """API error types for which the same request may succeed when it is retried."""
 
+_KNOWN = {"message_start", "message_delta", "content_block_start", "content_block_stop"}
 _PIECES = {
     "input_json_delta": ("input", "partial_json"),
     "text_delta": ("text", "text"),
@@ -129,53 +130,43 @@ class TurnBuilder:
             StreamBroken: the event is an `error` that may be transient, or is invalid at this point of the stream.
             ModelError: the message has more than `MAX_BLOCKS` blocks, or the `error` is permanent.
         """
-        kind = event.get("type")
-        match kind:
-            case "content_block_delta":
-                self._extend(self._known_index(event), _object(event, "delta"))
-            case "message_start":
-                message = _object(event, "message")
+        if event.get("type") == "content_block_delta":
+            self._extend(event.get("index"), event.get("delta"))
+            return None
+        match event:
+            case {"type": "message_start", "message": dict(message)}:
                 self.model = model if isinstance(model := message.get("model"), str) else ""
                 self._update_counts(message.get("usage"))
                 self._update_container(message.get("container"))
                 self._id = name if isinstance(name := message.get("id"), str) else ""
                 self._cache_miss = _cache_miss(message.get("diagnostics"))
-            case "content_block_start":
+            case {"type": "content_block_start", "index": int(index), "content_block": dict(block)} if _is_block(block):
                 complete = self._pop_closed_call()
-                self._open(event)
+                self._open(index, block)
                 return complete
-            case "content_block_stop":
-                index = self._known_index(event)
+            case {"type": "content_block_stop", "index": int(index)} if index in self._blocks:
                 if self._blocks[index]["type"] == "tool_use":
                     self._closed_call = index
-            case "message_delta":
-                self._stop = _object(event, "delta")
+            case {"type": "message_delta", "delta": dict(delta)}:
+                self._stop = delta
                 self._update_counts(event.get("usage"))
-                self._update_container(self._stop.get("container"))
-                if self._stop.get("stop_reason") == "tool_use":
-                    return self._pop_closed_call()
-            case "message_stop":
+                self._update_container(delta.get("container"))
+                return self._pop_closed_call() if delta.get("stop_reason") == "tool_use" else None
+            case {"type": "message_stop"}:
                 self._ended = True
-            case "error":
+            case {"type": "error"}:
                 error = event.get("error")
                 raise error_of_event(error if isinstance(error, dict) else {})
+            case {"type": str(kind)} if kind in _KNOWN:
+                raise _unreadable(kind)
         return None
 
-    def _open(self, event: Mapping[str, Any]) -> None:
-        index = event.get("index")
-        if type(index) is not int or index < 0:
-            raise _unreadable("content_block_start", "index")
+    def _open(self, index: int, block: Block) -> None:
         if len(self._blocks) >= MAX_BLOCKS:
             raise ModelError(f"The model's message has more than {MAX_BLOCKS:,} blocks.")
-        self._blocks[index] = _opened(_object(event, "content_block"))
+        self._blocks[index] = dict(block)
         self._pieces[index] = {}
         self._uses.pop(index, None)
-
-    def _known_index(self, event: Mapping[str, Any]) -> int:
-        index = event.get("index")
-        if type(index) is not int or index not in self._blocks:
-            raise _unreadable(str(event["type"]), "index")
-        return index
 
     def finish(self) -> Turn:
         """The complete turn.
@@ -187,7 +178,7 @@ class TurnBuilder:
         if not self._ended or reason is None:
             raise StreamBroken("The response of the Messages API ended before it was complete.")
         if not isinstance(reason, str):
-            raise _unreadable("message_delta", "stop_reason")
+            raise _unreadable("message_delta")
         details = self._stop.get("stop_details")
         texts = details.items() if isinstance(details, dict) else ()
         return Turn(
@@ -223,8 +214,10 @@ class TurnBuilder:
         name = container.get("id") if isinstance(container, dict) else None
         self._container = name if isinstance(name, str) else self._container
 
-    def _extend(self, index: int, delta: Mapping[str, Any]) -> None:
+    def _extend(self, index: Any, delta: Any) -> None:
         """Store a delta of a block. The deltas are joined at the end, because joining each one takes quadratic time."""
+        if type(index) is not int or index not in self._blocks or not isinstance(delta, dict):
+            raise _unreadable("content_block_delta")
         kind = delta.get("type")
         if kind == "citations_delta":
             citations = self._blocks[index].get("citations")
@@ -239,7 +232,7 @@ class TurnBuilder:
             piece = delta.get(source)
             is_text = target == "input" or isinstance(self._blocks[index].get(target) or "", str)
             if not isinstance(piece, str) or not is_text:
-                raise _unreadable(kind, source)
+                raise _unreadable("content_block_delta")
             self._pieces[index].setdefault(target, []).append(piece)
 
     def _pop_closed_call(self) -> ToolUse | None:
@@ -273,39 +266,30 @@ class TurnBuilder:
         return block | joined
 
 
-def _opened(block: Mapping[str, Any]) -> Block:
-    kind = block.get("type")
-    for name in ("type", "id", "name") if kind == "tool_use" else ("type",):
-        if not isinstance(block.get(name), str):
-            raise _unreadable("content_block_start", f"content_block.{name}")
-    text = _TEXTS.get(str(kind), "")
-    if not isinstance(block.get(text) or "", str):
-        raise _unreadable("content_block_start", f"content_block.{text}")
-    return dict(block)
-
-
-def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = event.get(name)
-    if not isinstance(value, dict):
-        raise _unreadable(str(event["type"]), name)
-    return value
+def _is_block(block: Block) -> bool:
+    match block:
+        case {"type": "tool_use"}:
+            return isinstance(block.get("id"), str) and isinstance(block.get("name"), str)
+        case {"type": str(kind)}:
+            return isinstance(block.get(_TEXTS.get(kind, "")) or "", str)
+    return False
 
 
 def _cache_miss(diagnostics: object) -> str:
-    reason = diagnostics.get("cache_miss_reason") if isinstance(diagnostics, dict) else None
-    kind = reason.get("type") if isinstance(reason, dict) else None
-    if not isinstance(reason, dict) or not isinstance(kind, str):
-        return ""
-    tokens = reason.get("cache_missed_input_tokens")
-    return f"{kind[:MAX_NAME]}, {tokens:,} tokens" if _is_count(tokens) else kind[:MAX_NAME]
+    match diagnostics:
+        case {"cache_miss_reason": {"type": str(kind), "cache_missed_input_tokens": tokens}} if _is_count(tokens):
+            return f"{kind[:MAX_NAME]}, {tokens:,} tokens"
+        case {"cache_miss_reason": {"type": str(kind)}}:
+            return kind[:MAX_NAME]
+    return ""
 
 
 def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value <= MAX_TOKENS
 
 
-def _unreadable(kind: str, field: str) -> StreamBroken:
-    return StreamBroken(f"The Messages API sent an invalid `{kind}` event: check its field `{field}`.")
+def _unreadable(kind: str) -> StreamBroken:
+    return StreamBroken(f"The Messages API sent a `{kind}` event that is not as it should be.")
 
 
 def error_of_event(error: Mapping[str, Any]) -> ModelError:

@@ -37,10 +37,8 @@ class Typed:
             raise ConfigurationError(f"{self.name}: give a pydantic model or a JSON Schema, not {self.type!r:.100}.")
         if self.schema.get("type") != "object":
             raise ConfigurationError(f"{self.name}: it has to describe an object, with `type: object`.")
-        if self._check.is_broken:
-            raise ConfigurationError(f"{self.name}: not a valid JSON Schema.")
-        if unresolved := self._check.unresolved:
-            raise ConfigurationError(f"{self.name}: the $ref {unresolved!r:.200} leads nowhere in the schema.")
+        if problem := self._check.problem or self._check.unresolved:
+            raise ConfigurationError(f"{self.name}: not a valid JSON Schema: {problem}")
 
     @cached_property
     def schema(self) -> Mapping[str, Any]:

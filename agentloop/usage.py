@@ -54,10 +54,6 @@ class ModelUsage:
         counts = {name: combine(getattr(self, name), getattr(other, name)) for name in COUNTS}
         return ModelUsage(**counts, usd=None if self.usd is None or other.usd is None else combine(self.usd, other.usd))
 
-    def costing(self, usd: Decimal | None) -> ModelUsage:
-        """The same with another estimate."""
-        return replace(self, usd=usd)
-
     @property
     def prompt_tokens(self) -> int:
         return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
@@ -118,11 +114,6 @@ class Usage:
         for model, usage in other.by_model.items():
             total[model] = total.get(model, ModelUsage()) + usage
         return Usage(total)
-
-    def plus(self, model: str, usage: ModelUsage) -> Usage:
-        """With what one more model, or the same, has cost."""
-        known = self.by_model.get(model)
-        return Usage({**self.by_model, model: usage if known is None else known + usage})
 
     def __bool__(self) -> bool:
         return bool(self.by_model)

@@ -29,7 +29,7 @@ from agentloop.turn import Turn
 T = TypeVar("T")
 
 _ERRORS: Mapping[str, type[RunError]] = {
-    kind.__name__: kind for kind in (BudgetExceeded, ContextWindowExceeded, DeadlineExceeded)
+    kind.__name__: kind for kind in (BudgetExceeded, ContextWindowExceeded, DeadlineExceeded, StreamBroken)
 }
 _MODEL_ERROR = ("status", "kind", "request_id", "is_passing", "retry_after")
 
@@ -58,14 +58,9 @@ def error_to_json(error: RunError) -> dict[str, Any]:
 
 
 def error_from_json(value: Mapping[str, Any]) -> RunError:
-    kind, text = value["type"], value["text"]
-    if kind in _ERRORS:
-        return _ERRORS[kind](text)
-    if "status" not in value:
-        return RunError(text)
-    error: ModelError = StreamBroken(text, kind=value["kind"]) if kind == "StreamBroken" else ModelError(text)
-    for name in _MODEL_ERROR:
-        setattr(error, name, value[name])
+    kind = _ERRORS.get(value["type"], ModelError if "status" in value else RunError)
+    error = kind(value["text"])
+    vars(error).update((name, value[name]) for name in _MODEL_ERROR if name in value)
     return error
 
 

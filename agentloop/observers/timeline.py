@@ -182,7 +182,7 @@ class Timeline:
             case events.ToolProgress() | events.ToolFinished() if event.call in self._calls:
                 _update_call(self._calls[event.call], event)
             case events.Spent():
-                run.spent = run.spent.plus(event.model, event.usage)
+                run.spent = run.spent + Usage({event.model: event.usage})
             case events.NoteReceived() | events.Notice() | events.ContextEdited() if len(run.notices) < MAX_LINES:
                 run.notices.append(describe(event) or "")
             case events.RunFinished():

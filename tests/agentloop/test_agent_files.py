@@ -140,7 +140,7 @@ def test_a_description_that_is_not_yaml_is_text_up_to_the_next_key() -> None:
         (HEAD + "output: [a]\n---\nx", "4: error: output: the schema has to describe an object: type: object"),
         (
             HEAD + "input: {type: object, required: 3}\n---\nx",
-            "4: error: input: not a JSON Schema: $.required: 3 is not",
+            "4: error: input: the schema: not a valid JSON Schema: $.required: 3 is not",
         ),
         (HEAD + "output: {type: object, default: 2026-01-01}\n---\nx", "output: the schema is not JSON"),
     ],

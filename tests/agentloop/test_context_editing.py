@@ -221,21 +221,22 @@ def test_thinking_goes_with_the_results_before_it_and_text_messages_stay() -> No
         return {"role": "assistant", "content": [thought, {"type": "tool_use", "id": f"t{number}", "name": "page"}]}
 
     def result(number: int) -> dict[str, Any]:
-        block = {"type": "tool_result", "tool_use_id": f"t{number}", "content": "long " * 100}
+        block = {"type": "tool_result", "tool_use_id": f"t{number}", "content": page}
         return {"role": "user", "content": [block]}
 
-    before = [{"role": "user", "content": "go"}, {"role": "assistant", "content": "Yes?"}]
+    page = [{"type": "text", "text": "long " * 95}]
+    before = [{"role": role, "content": [{"type": "text", "text": "go"}]} for role in ("user", "assistant")]
     messages = [*before, *(each for number in range(5) for each in (use(number), result(number)))]
     editor = ContextEditor(10)
     assert editor.edited(messages) == tuple(messages)
-    assert editor.clear(messages) == (2, 250)
+    assert editor.clear(messages) == (2, 2 * len(str(page)) // 4)
     assert editor.clear(messages) is None
     later = [*messages, use(5), result(5)]
     edited = editor.edited(later)
     assert list(edited[:3]) == later[:3]
     assert [len(message["content"]) for message in edited[2::2]] == [2, 1, 1, 1, 1, 2]
     assert edited[3]["content"][0]["content"][0]["text"] == NOTE
-    assert [edited[n]["content"][0]["content"] for n in (7, 9, 11, 13)] == ["long " * 100] * 4
+    assert [edited[n]["content"][0]["content"] for n in (7, 9, 11, 13)] == [page] * 4
 
 
 async def test_a_request_that_is_refused_for_something_else_fails_with_that(scripted_messages: Serve) -> None:

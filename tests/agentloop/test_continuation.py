@@ -22,6 +22,22 @@ def agent(server: ScriptedMessages, **settings: Any) -> Agent:
     return Agent("tester", "Test.", [Tool.from_function(double)], client=server.client, **settings)
 
 
+async def test_a_conversation_from_elsewhere_may_have_texts_in_place_of_blocks(scripted_messages: Serve) -> None:
+    server = scripted_messages([says("8")])
+    use = {"type": "tool_use", "id": "toolu_1", "name": "double", "input": {"number": 2}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "4"}
+    messages = (
+        {"role": "user", "content": "Double 2."},
+        {"role": "assistant", "content": [use]},
+        {"role": "user", "content": [result]},
+        {"role": "assistant", "content": "4"},
+        {"role": "user", "content": "And again?"},
+    )
+    assert (await agent(server).run(Conversation(messages))).answer == "8"
+    sent = server.requests[0].body["messages"]
+    assert sent[2]["content"][0]["content"] == sent[3]["content"] == [{"type": "text", "text": "4"}]
+
+
 @pytest.mark.requirement("continue-conversation")
 async def test_the_next_question_is_asked_with_all_that_was_said(scripted_messages: Serve) -> None:
     server = scripted_messages([thinks(calls(("double", {"number": 2}))), thinks(says("4")), thinks(says("8"))])

@@ -114,7 +114,7 @@ class Delegation:
         """
         if not self._is_refused:
             return None
-        ledger, wanted = self._context.scope.ledger, self._share.times(2)
+        ledger, wanted = self._context.scope.ledger, self._share.plus(self._share)
         with suppress(BudgetExceeded):
             return await ledger.reserve(wanted, self._name, beside=None if self._is_trusted else wanted)
         return None

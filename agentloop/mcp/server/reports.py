@@ -63,7 +63,7 @@ class CallHistory:
 
     def add(self, event: Event) -> None:
         if isinstance(event, Spent):
-            self.usage = self.usage.plus(event.model, event.usage)
+            self.usage = self.usage + Usage({event.model: event.usage})
         text = self._sender.add(event)
         if text is not None:
             self._events.append(text)
