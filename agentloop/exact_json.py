@@ -6,9 +6,17 @@ float only if the float prints as exactly that value, and a `Decimal` otherwise.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from datetime import date, time, timedelta
 from decimal import Decimal, InvalidOperation
+from enum import Enum
+from pathlib import PurePath
 from typing import Any, NoReturn
+from uuid import UUID
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 MAX_NESTING = 100
 """The maximum nesting of objects and lists. Other parsers and encoders support no more than about 200."""
@@ -91,20 +99,27 @@ def encodable_text(text: str) -> str:
 def dumps(value: Any) -> str:
     """Encode as JSON. A `Decimal` is written with all digits, as a string if no float is equal to it.
 
+    Dates, enumerations, data classes, sets, paths and UUIDs are encoded as pydantic encodes them.
+
     Raises:
         TypeError, ValueError: the value cannot be encoded; NaN and infinity cannot.
     """
     return _encode(value)
 
 
-def _write_decimal(value: Any) -> float | str:
+def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         as_float = float(value)
         return as_float if Decimal(repr(as_float)) == value else str(value)
+    if isinstance(value, _KNOWN):
+        return to_jsonable_python(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_write_decimal).encode
+_KNOWN = (BaseModel, Enum, date, time, timedelta, UUID, PurePath, set, frozenset)
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
 
 
 def nesting(value: Any, limit: int) -> int:

@@ -1,8 +1,10 @@
 """Validates JSON against a JSON schema, which may be malicious.
 
-A regular expression can take exponential time and blocks all threads meanwhile, and nested references can expand a few
-hundred characters of schema to exponentially many checks. So the regular expressions of an untrusted schema are not
-run, and its checks are limited. Nothing is ever fetched, and nothing is checked where a `$ref` leads nowhere.
+A regular expression of Python can take exponential time and blocks all threads meanwhile, and nested references can
+expand a few hundred characters of schema to exponentially many checks. So the regular expressions of an untrusted
+schema are not run, and its checks are limited. Those of a trusted one are run by pydantic in linear time, because
+values come from models and callers; only what its engine lacks, such as lookahead, is run by Python. Nothing is ever
+fetched, and nothing is checked where a `$ref` leads nowhere.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation, localcontext
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import SchemaError
 
 from agentloop.imports import lazy
 
@@ -107,26 +112,57 @@ def _shortened(message: str) -> str:
 
 @cache
 def _validator_class(*, is_trusted: bool) -> Any:
-    keywords = jsonschema.Draft202012Validator.VALIDATORS
-
-    def referred(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        with suppress(referencing.exceptions.Unresolvable):
-            yield from keywords["$ref"](validator, value, instance, schema)
-
-    def additional(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
-        """Skipped if there are patterns, because they decide which properties are additional."""
-        if "patternProperties" in schema:
-            return None
-        return keywords["additionalProperties"](validator, value, instance, schema)
-
-    changed: dict[str, Keyword] = {"$ref": referred, "multipleOf": _multiple_of}
+    keywords = dict(jsonschema.Draft202012Validator.VALIDATORS)
+    keywords |= {"$ref": _referred, "multipleOf": _multiple_of, "pattern": _matched, "type": _typed}
     if not is_trusted:
-        changed = {name: _counted(changed.get(name) or keyword) for name, keyword in keywords.items()}
-        changed["additionalProperties"] = _counted(additional)
+        keywords["additionalProperties"] = _additional
+        keywords = {name: _counted(keyword) for name, keyword in keywords.items()}
         # The last three compare all pairs of items, or follow references without being counted.
         for name in ("pattern", "patternProperties", "uniqueItems", "unevaluatedItems", "unevaluatedProperties"):
-            changed[name] = _unchecked
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, changed)  # type: ignore[no-untyped-call]
+            keywords[name] = _unchecked
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
+
+
+def _standard(keyword: str, *arguments: Any) -> Any:
+    return jsonschema.Draft202012Validator.VALIDATORS[keyword](*arguments)
+
+
+def _referred(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    with suppress(referencing.exceptions.Unresolvable):
+        yield from _standard("$ref", validator, value, instance, schema)
+
+
+def _typed(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+    """With `nullable` of OpenAPI, of which many servers' schemas are made."""
+    if instance is None and schema.get("nullable") is True:
+        return None
+    return _standard("type", validator, value, instance, schema)
+
+
+def _additional(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+    """Skipped if there are patterns, because they decide which properties are additional."""
+    if "patternProperties" in schema:
+        return None
+    return _standard("additionalProperties", validator, value, instance, schema)
+
+
+def _matched(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+    if not isinstance(instance, str) or (text := _matching(value)) is None:
+        return _standard("pattern", validator, value, instance, schema)
+    try:
+        text.validate_python(instance)
+    except ValidationError:
+        return [jsonschema.ValidationError(f"{instance!r} does not match {value!r}")]
+    return None
+
+
+@lru_cache(maxsize=256)
+def _matching(pattern: str) -> TypeAdapter[str] | None:
+    """The type of texts that match, None if pydantic's engine cannot compile the expression."""
+    try:
+        return TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
+    except SchemaError:
+        return None
 
 
 def _multiple_of(validator: Any, step: Any, instance: Any, _schema: Mapping[str, Any]) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, overload
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
 
 from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
@@ -120,8 +120,9 @@ class Tool:
 
     The function is called with keyword arguments, on the event loop if it is a coroutine function, otherwise in a
     worker thread. With `takes_context` its first, positional argument is a `CallContext`. It returns text, an `Image`,
-    a `Document`, a list with some of these, any JSON value, a pydantic model or a `ToolOutput`; it raises `ToolError`
-    for errors that the model can correct. `timeout` is in seconds; None means the limit of the agent.
+    a `Document`, a list with some of these, a `ToolOutput`, or what pydantic encodes as JSON: a model, a data class, a
+    dictionary, a date. It raises `ToolError` for errors that the model can correct. `timeout` is in seconds; None means
+    the limit of the agent.
 
     Example:
         shout = Tool(ToolSpec("shout", "Write in capitals.", schema), lambda text: text.upper())
@@ -192,17 +193,25 @@ class Tool:
         `ToolSpec`, for example `read_only=True`.
 
         Raises:
-            ConfigurationError: a parameter has no annotation, or is `*args` or `**kwargs`.
+            ConfigurationError: a parameter has no annotation or one without a JSON Schema, is `*args` or `**kwargs`, or
+                begins with an underscore.
         """
+        name = name or getattr(function, "__name__", "")
+        if not name:
+            raise ConfigurationError(f"{function!r:.100} has no name of its own: give it one, with name=...")
         signature = inspect.signature(function, eval_str=True)
         parameters = list(signature.parameters.values())
         takes_context = bool(parameters) and parameters[0].annotation is CallContext
-        model = _arguments_model(function, parameters[1:] if takes_context else parameters)
+        try:
+            model = _arguments_model(name, parameters[1:] if takes_context else parameters)
+            input_schema = untitled_schema(model)
+        except PydanticUserError as error:
+            raise ConfigurationError(f"{name}: a parameter has no JSON Schema: {str(error).splitlines()[0]}") from None
         tool = cls(
             ToolSpec(
-                name=name or function.__name__,
+                name=name,
                 description=description or inspect.getdoc(function) or "",
-                input_schema=untitled_schema(model),
+                input_schema=input_schema,
                 **spec,
             ),
             function,
@@ -268,15 +277,15 @@ def tool(
     return decorate if function is None else decorate(function)
 
 
-def _arguments_model(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> type[BaseModel]:
+def _arguments_model(name: str, parameters: list[inspect.Parameter]) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for p in parameters:
         if p.annotation is p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY):
-            raise ConfigurationError(
-                f"{function.__name__}: parameter {p.name!r} must be annotated and passable by keyword."
-            )
+            raise ConfigurationError(f"{name}: parameter {p.name!r} must be annotated and passable by keyword.")
+        if p.name.startswith("_"):
+            raise ConfigurationError(f"{name}: parameter {p.name!r} must not begin with an underscore.")
         fields[p.name] = (p.annotation, ... if p.default is p.empty else p.default)
-    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., Any]:

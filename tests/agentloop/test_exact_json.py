@@ -101,5 +101,5 @@ def test_a_paired_surrogate_is_a_character() -> None:
 
 
 def test_a_value_that_is_not_json_is_refused_by_name() -> None:
-    with pytest.raises(TypeError, match="set is not JSON"):
-        exact_json.dumps({1})
+    with pytest.raises(TypeError, match="object is not JSON"):
+        exact_json.dumps(object())

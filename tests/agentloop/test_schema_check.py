@@ -56,6 +56,13 @@ def test_a_number_is_a_multiple_as_it_is_written_and_not_as_floats_are_divided(*
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
+def test_null_is_a_value_of_what_openapi_calls_nullable(*, is_trusted: bool) -> None:
+    assert SchemaCheck({"type": "string", "nullable": True}, is_trusted=is_trusted).misfit(None) is None
+    assert SchemaCheck({"type": "string", "nullable": True}, is_trusted=is_trusted).misfit(1) is not None
+    assert SchemaCheck({"type": "string", "nullable": False}, is_trusted=is_trusted).misfit(None) is not None
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
 def test_a_reference_that_leads_nowhere_leaves_the_rest_of_the_schema_as_it_is(*, is_trusted: bool) -> None:
     schema = {"properties": {"a": {"$ref": "#/$defs/Adress"}, "b": {"type": "integer"}}, "$defs": {"Address": {}}}
     check = SchemaCheck(schema, is_trusted=is_trusted)
@@ -80,4 +87,13 @@ def test_references_are_followed_as_json_schema_says(schema: dict[str, Any], unr
 
 
 def test_the_patterns_of_a_trusted_schema_are_checked() -> None:
-    assert SchemaCheck({"pattern": "^a$"}, is_trusted=True).misfit("b") is not None
+    assert SchemaCheck({"pattern": "^a$"}, is_trusted=True).misfit("b") == ("", "'b' does not match '^a$'")
+    assert SchemaCheck({"pattern": "^a$"}, is_trusted=True).misfit("a") is None
+    assert SchemaCheck({"pattern": "b"}, is_trusted=True).misfit("abc") is None
+    assert SchemaCheck({"pattern": "^(?!b)"}, is_trusted=True).misfit("b") is not None, "run by Python"
+
+
+def test_a_trusted_pattern_that_backtracks_takes_linear_time() -> None:
+    began = time.monotonic()
+    assert SchemaCheck({"pattern": "^(a+)+$"}, is_trusted=True).misfit(SLOW) is not None
+    assert time.monotonic() - began < 5

@@ -1,9 +1,15 @@
 """A tool is a specification and a function; its arguments are checked and its answer is made sendable."""
 
+import functools
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
+from enum import Enum
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel
@@ -179,13 +185,62 @@ def test_long_text_is_cut_with_a_notice_and_other_blocks_are_kept() -> None:
     assert output.cut_to(2).text == "ab\n[image]\n[The result was cut to 2 characters.]"
 
 
+@dataclass
+class Line:
+    item: str
+    price: Decimal
+
+
+class Size(Enum):
+    SMALL = "small"
+
+
+class Own:
+    pass
+
+
+def with_underscore(_x: int) -> None:
+    pass
+
+
+def with_callable(call: Callable[[int], int]) -> None:
+    pass
+
+
+def with_class(own: Own) -> None:
+    pass
+
+
 async def test_a_function_that_returns_no_json_is_an_error_for_the_model() -> None:
     def shelf() -> Any:
-        return {1, 2}
+        return object()
 
     output = await Agent("a", "", [Tool.from_function(shelf)]).call_tool("shelf", {})
     assert output.is_error
-    assert output.text == "The tool's result is not JSON: set is not JSON"
+    assert output.text == "The tool's result is not JSON: object is not JSON"
+
+
+def test_values_that_pydantic_encodes_are_results() -> None:
+    day, number = date(2026, 11, 29), UUID(int=1)
+    output = ToolOutput.of({"a": Line("pen", Decimal("0.10")), "b": [day, Size.SMALL, number, Path("x"), {1}]})
+    line = {"item": "pen", "price": 0.1}
+    assert output.structured == {"a": line, "b": ["2026-11-29", "small", str(number), "x", [1]]}
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (functools.partial(int, base=2), "has no name of its own: give it one, with name=..."),
+        (with_underscore, "with_underscore: parameter '_x' must not begin with an underscore"),
+        (with_callable, "with_callable: a parameter has no JSON Schema: Cannot generate a JsonSchema"),
+        (with_class, "with_class: a parameter has no JSON Schema: Unable to generate pydantic-core schema"),
+    ],
+)
+def test_a_function_that_cannot_be_a_tool_is_refused_when_it_is_made_one(
+    function: Callable[..., Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        Tool.from_function(function)
 
 
 def test_two_tools_of_one_name_are_refused() -> None:

@@ -147,6 +147,17 @@ async def test_a_client_without_elicitation_is_an_error_at_once(setting: Setting
     assert "Nobody can be asked: the client does not pass questions on" in text(result)
 
 
+@pytest.mark.requirement("questions")
+@on_loop
+async def test_a_handler_that_fails_is_an_error_that_the_agent_reads(setting: Setting) -> None:
+    async def person(_question: Question) -> Answer[Any]:
+        raise RuntimeError("out of order")
+
+    async with setting.lead() as lead:
+        result = await lead.run("go", on_question=person)
+    assert "The question could not be asked: RuntimeError: out of order" in result.answer
+
+
 @pytest.mark.slow
 @pytest.mark.requirement("question-waits")
 @on_loop

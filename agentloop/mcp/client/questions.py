@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Literal
@@ -28,6 +29,8 @@ from agentloop.event_bounds import MAX_NAME
 from agentloop.mcp.client.call_state import CallState, current_call
 from agentloop.narration import clip
 from agentloop.questions import MAX_MESSAGE
+
+_log = logging.getLogger(__name__)
 
 MAX_QUESTIONS = 50
 """Questions of one call."""
@@ -68,7 +71,13 @@ async def _answer(call: CallState, question: Question) -> Answer[Any]:
     async def ask() -> Answer[Any]:
         assert call.ask is not None
         with call.waiting_for_person():
-            return await call.ask(question)
+            try:
+                return await call.ask(question)
+            except ToolError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the handler raises
+                _log.exception("The handler of questions failed.")
+                raise CannotAsk(f"The question could not be asked: {type(error).__name__}: {error}") from None
 
     asking = asyncio.create_task(ask(), name="question")
     call.asking.add(asking)
