@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from agentloop import ConfigurationError, logs
-from agentloop.command_line import CommandLine, option, print_result, say
+from agentloop.command_line import CommandGroup, flag, option, options_of, print_result, say
 from agentloop.events import fan_out
 from agentloop.mcp.server.program import default_name
 from agentloop.mcp.server.publication import ServerOptions
@@ -22,7 +22,7 @@ from agentloop.mcp.server.serving import serve, work
 from agentloop.observers import export
 from mcp_calc_server import publishing
 from mcp_calc_server.install import HOSTS, entry, plan
-from mcp_calc_server.options import NEED_HTTP, Options, all_options, as_arguments, flag, published_options
+from mcp_calc_server.options import NEED_HTTP, Options, PublishedOptions, as_arguments
 from offline_model.choice import choose_model
 
 WAITING = (
@@ -48,18 +48,13 @@ Shell completion, here for bash (also zsh, fish):
 """
 
 
-class _Server(CommandLine, click.Group):
-    pass
-
-
 @click.group(
     "mcp-calc-server",
-    cls=_Server,
+    cls=CommandGroup,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog=EPILOG,
 )
-@all_options
+@options_of(Options)
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **given: Any) -> None:
@@ -138,7 +133,7 @@ def _check_transport(context: click.Context) -> None:
             raise click.UsageError(f"{flag(name)} needs --transport streamable-http (or sse): stdio does not listen.")
 
 
-@main.command(cls=CommandLine)
+@main.command
 @click.pass_context
 def worker(context: click.Context) -> None:
     """Execute the runs of a PostgreSQL store, without serving clients.
@@ -171,7 +166,7 @@ def _work(options: Options, *, own_model: bool) -> None:
     )
 
 
-@main.command(cls=CommandLine)
+@main.command
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="DIR|FILE...")
 @click.pass_context
 def check(context: click.Context, paths: Sequence[Path]) -> None:
@@ -190,9 +185,9 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
     context.exit(1 if checked.errors else 0)
 
 
-@main.command(cls=CommandLine)
+@main.command
 @click.argument("host", type=click.Choice(HOSTS))
-@published_options
+@options_of(PublishedOptions)
 @option("Options", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the server. Can be repeated.")
 @option("Options", "--dry-run", is_flag=True, help="Show the entry as it would be, and write nothing.")
 @click.pass_context
@@ -225,7 +220,7 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
         print_result(change.report(host, name))
 
 
-@main.command(cls=CommandLine)
+@main.command
 @option(
     "Options",
     "--agents",

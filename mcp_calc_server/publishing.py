@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
+from agentloop.command_line import flag
 from agentloop.mcp.server.program import default_name, find_published
 from agentloop.mcp.server.prompts import Prompt, prompt_of_file
 from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
-from agentloop.prompt_cache import CACHE_VARIABLE
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
-from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, flag
+from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options
 from offline_model.choice import ModelChoice, choose_model
 
 if TYPE_CHECKING:
@@ -81,10 +81,7 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     Raises:
         ConfigurationError: there is nothing, or something that cannot be published.
     """
-    if options.no_cache:
-        os.environ[CACHE_VARIABLE] = "off"
-    if options.prices:
-        prices.register_file(options.prices)
+    options.apply_costs()
     choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
     prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     found = Published(has_calculator=options.calculator or not (options.publish or options.agents))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import Any
 
 from mcp.types import Tool as McpTool
@@ -15,10 +13,11 @@ from agentloop.delegation_context import AGENT
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.server_log import server_log
+from agentloop.mcp.client.servers import Servers
 from agentloop.narration import clip
 from orchestrator_client.answer import printable_json
 from orchestrator_client.lines import say
-from orchestrator_client.login import login_of, logins, why_down
+from orchestrator_client.login import login_of, why_down
 
 _WIDTH = 100
 _SHORTEST = 30
@@ -29,17 +28,11 @@ _NAME = 64
 
 async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float, *, as_json: bool) -> int:
     """Connect to the servers, print what they offer, and return the exit status."""
-    async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(server_log(say))
-        connections = [
-            Connection(
-                name, entry, connect_timeout=connect_timeout, server_log=log, login=login_of(name, entry, logins())
-            )
-            for name, entry in servers.items()
-        ]
-        for connection in connections:
-            stack.push_async_exit(connection)
-        await asyncio.gather(*(connection.__aenter__() for connection in connections))
+    async with (
+        server_log(say) as log,
+        Servers(servers, connect_timeout=connect_timeout, server_log=log, login_of=login_of) as opened,
+    ):
+        connections = opened.connections
         if as_json:
             print_result(printable_json({"servers": listing_json(connections)}), wrap=False)
         else:

@@ -19,7 +19,7 @@ from click.core import ParameterSource
 from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
-from agentloop.prompt_cache import CACHE_VARIABLE, DIAGNOSTICS_VARIABLE
+from agentloop.prompt_cache import DIAGNOSTICS_VARIABLE
 from agentloop.tool_search import How
 from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
@@ -27,7 +27,8 @@ from orchestrator_client.configuration import project_names, project_servers, us
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
 from orchestrator_client.lines import can_ask
 from orchestrator_client.options import Options
-from orchestrator_client.orchestrator import Setup
+from orchestrator_client.orchestrator import Session
+from orchestrator_client.progress import MakeSession
 
 if TYPE_CHECKING:
     from agentloop.agent_files import AgentFile
@@ -43,22 +44,20 @@ _OF_PROVIDER = {
 """What a provider's client reads from the environment besides `ANTHROPIC_*`."""
 
 
-def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | None = None) -> tuple[Setup, str | None]:
-    """The setup that the options describe, and a notice about the model if the user did not choose it.
+def session_from(
+    options: Options, say: Callable[[str], None], run: DurableRun | None = None
+) -> tuple[MakeSession, str | None]:
+    """The session that the options describe, and a notice about the model if the user did not choose it.
 
-    With `run`, the calls of the setup belong to that durable run. `say` receives a line for each key of the
+    With `run`, the calls of the session belong to that durable run. `say` receives a line for each key of the
     configuration that has no effect.
 
     Raises:
         ConfigurationError: the configuration of a server, or of the provider, is wrong.
     """
-    if options.no_cache:
-        os.environ[CACHE_VARIABLE] = "off"
+    options.apply_costs()
     if options.events:
         os.environ.setdefault(DIAGNOSTICS_VARIABLE, "1")  # also for its own server
-    if options.prices:
-        prices.register_file(options.prices)
-        os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
     choose = partial(choose_model, offline=options.offline, base_url=options.base_url, provider=options.provider)
     orchestrator, calculator = choose(options.model), choose(options.calculator_model)
     for choice in (orchestrator, calculator):
@@ -66,11 +65,12 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
     agent, servers = _agent_and_servers(options, calculator, say, run)
     has_calculator = agent is None or any(map(is_calculator, servers.values()))
     assistant = calculator_assistant(model=calculator.model, client=calculator.client)
-    setup = Setup(
+    make_session = partial(
+        Session,
+        servers,
         model=orchestrator.model,
         client=orchestrator.client,
-        servers=servers,
-        fallbacks=local_fallbacks(assistant) if has_calculator else [],
+        fallback=local_fallbacks(assistant) if has_calculator else [],
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=options.allow,
         deny=options.deny,
@@ -82,7 +82,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         keys=None if run is None else run.id,
         agent=replace(agent, model=orchestrator.model) if agent is not None and orchestrator.offline else agent,
     )
-    return setup, orchestrator.notice
+    return make_session, orchestrator.notice
 
 
 def _is_typed(option: str) -> bool:
