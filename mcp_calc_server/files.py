@@ -17,7 +17,7 @@ from agentloop.mcp.file_agents import connected_agents, servers_of
 from agentloop.mcp.server.serving import Lifespan
 from agentloop.model import ClientSource
 from agentloop.wire import sdk_client
-from offline_model.choice import ModelChoice
+from mcp_calc_server.options import PublishedOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,8 @@ class Checked:
         return tuple(problem for problem in self.problems if problem.level == "error")
 
 
-def check_files(
-    paths: Sequence[Path], choice: ModelChoice, *, model: str, offline: bool, mcp_config: Path | None = None
-) -> Checked:
-    """Read agent files. `model` is for those that name none or `inherit`; with `offline` all use the offline model.
+def check_files(paths: Sequence[Path], options: PublishedOptions) -> Checked:
+    """Read agent files. The options' model is for those that name none or `inherit`, the offline model for all.
 
     Without credentials the agents keep their models, and a call says what is missing: the offline model only reads
     arithmetic.
@@ -49,7 +47,8 @@ def check_files(
     Raises:
         ConfigurationError: the configuration of servers is wrong.
     """
-    configured = {} if mcp_config is None else read_config(mcp_config)
+    choice, model, offline = options.choice(), options.model, options.offline
+    configured = {} if options.mcp_config is None else read_config(options.mcp_config)
     loaded = load_agents(*paths)
     client = sdk_client if choice.offline and not offline else choice.client
     files = [replace(file, model=choice.model) if offline else file for file in loaded.files]

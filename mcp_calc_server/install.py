@@ -7,13 +7,14 @@ import re
 import shutil
 import stat
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
-from agentloop.mcp.client.config_file import parse_json
+from agentloop.mcp.client.config_file import read_document
 from agentloop.mcp.client.hosts import config_files
 from agentloop.own_files import OWNER_ONLY, replace_own
 
@@ -71,11 +72,11 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
     """
     # What a link points to is replaced, not the link.
     path = config_files()[host].resolve()
-    old_text = _read(path)
-    config = _parse(old_text, path)
-    servers = config.setdefault("mcpServers", {})
-    if not isinstance(servers, dict):
-        raise ConfigurationError(f"{path}: `mcpServers` is not an object. Nothing was changed.")
+    try:
+        old_text, config = _read(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}. Nothing was changed.") from None
+    servers = config["mcpServers"]
     old = servers.get(name)
     merged = _merged(old, new) if isinstance(old, dict) else dict(new)
     servers[name] = merged
@@ -114,27 +115,15 @@ def _indent(text: str) -> int | str:
     return found[1] if found else 2
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: not UTF-8: {error.reason}. Nothing was changed.") from None
-
-
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    if text.startswith("\ufeff"):
-        raise ConfigurationError(
-            f"{path}: begins with a byte order mark. Save it as UTF-8 without one. Nothing was changed."
-        )
-    try:
-        config = parse_json(text, path) if text.strip() else {}
-    except RecursionError:
-        raise ConfigurationError(f"{path}: objects and lists are nested too deeply. Nothing was changed.") from None
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{error}. Nothing was changed.") from None
-    if not isinstance(config, dict):
-        raise ConfigurationError(f"{path}: not a JSON object. Nothing was changed.")
-    return config
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of the file, and its object, with an object `mcpServers`; both are empty if there is no file."""
+    raw = path.read_bytes() if path.exists() else b""
+    if raw.startswith(BOM_UTF8):
+        raise ConfigurationError(f"{path}: begins with a byte order mark. Save it as UTF-8 without one")
+    config = read_document(path) if raw.strip() else {}
+    if not isinstance(config, dict) or not isinstance(config.setdefault("mcpServers", {}), dict):
+        raise ConfigurationError(f"{path}: not a JSON object, or its `mcpServers` is not one")
+    return raw.decode(), config
 
 
 def _free_backup(path: Path) -> Path:

@@ -14,6 +14,7 @@ from agentloop.command_line import FILE, ModelOptions, Seconds, flag, log_file, 
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
 from agentloop.wire import Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
+from offline_model.choice import ModelChoice, choose_model
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 NEED_HTTP = (
@@ -72,6 +73,10 @@ class PublishedOptions(ModelOptions):
     title: str | None = _identity(help="The server's name for people.")
     instructions: str | None = _identity(help="What clients may tell their model about the server.")
     version_label: str | None = _identity(metavar="VERSION", help="The server's version.")
+
+    def choice(self) -> ModelChoice:
+        """Who answers for the calculator, and for agents that name no model."""
+        return choose_model(self.model, offline=self.offline, base_url=self.base_url, provider=self.provider)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
