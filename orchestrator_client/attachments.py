@@ -13,7 +13,7 @@ from mcp.types import Prompt, PromptMessage, PromptReference, ReadResourceResult
 from agentloop import AgentError, ToolError
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import Content
-from agentloop.mcp.client.pages import all_pages, listed_resources
+from agentloop.mcp.client.pages import listed_prompts, listed_resources
 from agentloop.messages import Block, Message
 from agentloop.narration import clip
 
@@ -135,7 +135,7 @@ def _arguments(prompt: Prompt, given: dict[str, str]) -> dict[str, str]:
 async def prompts_of(connection: Connection) -> list[Prompt]:
     """The prompts that a server lists; none if it has none or cannot be asked."""
     try:
-        return await connection.request(_prompts)
+        return await connection.request(partial(listed_prompts, at_most=MAX_NAMES))
     except ToolError:
         return []
 
@@ -172,14 +172,3 @@ async def argument_values(
 
 async def _read(client: Client, *, uri: str) -> ReadResourceResult:
     return await client.read_resource(uri, cache_mode="bypass")
-
-
-async def _prompts(client: Client) -> list[Prompt]:
-    if client.server_capabilities.prompts is None:
-        return []
-
-    async def page(cursor: str | None) -> tuple[Sequence[Prompt], str | None]:
-        result = await client.list_prompts(cursor=cursor, cache_mode="bypass")
-        return result.prompts, result.next_cursor
-
-    return await all_pages(page, MAX_NAMES)

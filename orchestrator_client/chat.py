@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -25,7 +24,7 @@ from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
 from orchestrator_client.attachments import is_prompt, prompt_content, question_content
 from orchestrator_client.completion import KnownNames
-from orchestrator_client.line_editor import editor_on_stderr, line_editor
+from orchestrator_client.line_editor import line_editor, typed_line
 from orchestrator_client.lines import say
 from orchestrator_client.listing import print_listing
 from orchestrator_client.progress import MakeSession, Progress, Shared
@@ -232,9 +231,8 @@ class Notes:
         self.draft = ""
 
     async def pass_on(self, inbox: Inbox) -> None:
-        """Pass on each line that is typed, until this is cancelled. The first key opens a line that can be edited."""
-        while True:
-            typed = await self._progress.typed()
+        """Pass on each line that is typed. The first key opens a line that can be edited."""
+        while (typed := await self._progress.typed()) is not None:
             note = typed if typed.endswith("\n") else await self._edited(typed)
             if not note.strip():
                 continue
@@ -250,16 +248,8 @@ class Notes:
         self.draft = " ".join([*inbox.take(), self.draft]).strip()
 
     async def _edited(self, typed: str) -> str:
+        def keep(draft: str) -> None:
+            self.draft = draft
+
         async with self._progress.paused():
-            with editor_on_stderr() as editor:
-                try:
-                    return await editor.prompt_async("note> ", default=typed, handle_sigint=False)
-                except asyncio.CancelledError:
-                    self.draft = editor.default_buffer.text
-                    raise
-                except EOFError:
-                    return ""
-                except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
-                    self.draft = editor.default_buffer.text
-                    signal.raise_signal(signal.SIGINT)
-                    return ""
+            return await typed_line("note> ", typed, keep) or ""

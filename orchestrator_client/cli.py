@@ -16,19 +16,18 @@ import click
 from click.shell_completion import CompletionItem
 
 from agentloop import ConfigurationError, logs
-from agentloop.command_line import CommandGroup, options_of
+from agentloop.command_line import FILE, CommandGroup, option, options_of
 from agentloop.observers import export
 from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.choice import choose_model
 from orchestrator_client import configuration
-from orchestrator_client import options as declared
 from orchestrator_client.configuration import add_servers, list_servers, remove_server
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import can_ask, say
 from orchestrator_client.listing import list_tools
 from orchestrator_client.login import TerminalBrowser, log_in, log_out
 from orchestrator_client.one_question import answer_one
-from orchestrator_client.options import WITH_DEFAULTS, Options
+from orchestrator_client.options import WITH_DEFAULTS, Options, env_file
 from orchestrator_client.progress import Shared
 from orchestrator_client.run_files import draw_recording, run_files
 from orchestrator_client.setting_up import servers_from, session_from
@@ -103,7 +102,7 @@ def _other_commands(ctx: click.Context, parameter: click.Parameter, incomplete: 
 )
 @click.argument("words_of_prompt", metavar="[PROMPT]...", nargs=-1, shell_complete=_other_commands)
 @options_of(Options)
-@declared.env_file
+@env_file
 @click.version_option(package_name="mcp-calc-server")
 def main(words_of_prompt: Sequence[str], **given: Any) -> int:
     """Answer PROMPT by delegating its parts to agents and functions that MCP servers offer.
@@ -165,7 +164,8 @@ def _answer(question: str | None, options: Options, run: DurableRun | None = Non
 
 @main.command("timeline")
 @click.argument("recording", type=click.Path(path_type=Path, dir_okay=False))
-@declared.timeline_output
+@option("Output", "-o", "--output", type=FILE, help="The page to write.  [default: RECORDING, ending in .html]")
+@option("Output", "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline.")
 def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
     """Draw the timeline of a recording, made with --events, as one HTML page."""
     page = output or recording.with_suffix(".html")
@@ -177,17 +177,27 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
 
 @main.command("tools")
 @options_of(Options, "config", "servers", "connect_timeout", "as_json")
-@declared.env_file
+@env_file
 def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> int:
     """List the servers with their state and their tools. Exit status: 0 if all servers are up, otherwise 1."""
-    entries = servers_from(config, servers, choose_model(CALCULATOR_MODEL, offline=False), say)
+    entries = servers_from(config, servers, choose_model(CALCULATOR_MODEL), say)
     return asyncio.run(list_tools(entries, connect_timeout, as_json=as_json))
 
 
 @main.command("add", context_settings={"ignore_unknown_options": True})
 @click.argument("name", required=False)
 @click.argument("reached_by", metavar="[COMMAND|URL]...", nargs=-1, type=click.UNPROCESSED)
-@declared.new_server
+@option("Servers", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the command.")
+@option("Servers", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL.")
+@option("Servers", "--transport", type=click.Choice(["http", "sse"]), help="Of the URL.  [default: http]")
+@option(
+    "Servers",
+    "--from",
+    "source",
+    metavar="PROGRAM|FILE",
+    help="Take servers from claude-desktop, claude-code, cursor or vscode, or from a file in their format.",
+)
+@option("Servers", "--force", is_flag=True, help="Replace a server of the same name.")
 def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
     """Add the server NAME to config.toml: a URL, or a command with its arguments, after -- if they have options.
 
@@ -212,17 +222,14 @@ def list_() -> None:
 @main.command("login")
 @click.argument("server")
 @options_of(Options, "config")
-@declared.no_browser
+@option("Servers", "--no-browser", is_flag=True, help="Only print the address of the login page, open no browser.")
 def login(server: str, config: Path | None, *, no_browser: bool) -> int:
     """Log in to SERVER, a configured name or a URL, in the browser. The token is kept for later runs."""
     from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
-    async def work() -> int:
-        person = Person(nullcontext) if can_ask() else None
-        return await log_in(entries, TerminalBrowser(person, say, opens=not no_browser), say)
-
-    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
-    return asyncio.run(work())
+    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL), say)
+    browser = TerminalBrowser(Person(nullcontext) if can_ask() else None, say, opens=not no_browser)
+    return asyncio.run(log_in(entries, browser, say))
 
 
 @main.command("logout")
@@ -230,7 +237,7 @@ def login(server: str, config: Path | None, *, no_browser: bool) -> int:
 @options_of(Options, "config")
 def logout(server: str, config: Path | None) -> int:
     """Forget the token for SERVER, a configured name or a URL."""
-    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
+    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL), say)
     return asyncio.run(log_out(entries, say))
 
 
@@ -265,15 +272,10 @@ def _is_interactive() -> bool:
 def _question(prompt: str | None, *, demo: bool) -> str:
     if demo and prompt is None:
         return DEMO
-    if prompt == "-":
-        prompt = _stdin()
-    if not prompt or not prompt.strip():
-        raise click.UsageError('There is no question. Example: orchestrator-client "What is 3 * 12.50 + 5.99?"')
-    return prompt
-
-
-def _stdin() -> str:
     try:
-        return sys.stdin.read()
+        question = sys.stdin.read() if prompt == "-" else prompt
     except UnicodeDecodeError as error:
         raise click.UsageError(f"stdin is not text: {error}") from None
+    if not question or not question.strip():
+        raise click.UsageError('There is no question. Example: orchestrator-client "What is 3 * 12.50 + 5.99?"')
+    return question

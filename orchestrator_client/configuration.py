@@ -130,7 +130,7 @@ def add_servers(
         return
     if name is None or not reached_by:
         raise ConfigurationError("Say what to add: a name, and a command or URL. Or --from claude-desktop.")
-    entry = _entry(reached_by, env, headers, transport)
+    entry = {key: value for key, value in _entry(reached_by, env, headers, transport).items() if value}
     _add(name, entry, force=force)
     command = entry.get("command", "")
     if command and "${" not in command and shutil.which(command) is None:
@@ -207,16 +207,12 @@ def _entry(
     if first.startswith(("http://", "https://")):
         if rest or env:
             raise ConfigurationError("A URL takes --header and --transport, but neither arguments nor --env.")
-        entry: dict[str, Any] = {"url": first}
-        entry |= {"type": transport} if transport else {}
-        return entry | ({"headers": _pairs(headers, ":", "--header")} if headers else {})
+        return {"url": first, "type": transport, "headers": _pairs(headers, ":", "--header")}
     if headers or transport:
         raise ConfigurationError("--header and --transport are for a URL.")
     if "://" in first:
         raise ConfigurationError(f"{without_passwords(first)} is not an http:// or https:// address.")
-    entry = {"command": first}
-    entry |= {"args": rest} if rest else {}
-    return entry | ({"env": _pairs(env, "=", "--env")} if env else {})
+    return {"command": first, "args": rest, "env": _pairs(env, "=", "--env")}
 
 
 def _pairs(given: Sequence[str], separator: str, option: str) -> Mapping[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
@@ -17,6 +19,8 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from agentloop.own_files import OWNER_ONLY, state_folder
 from orchestrator_client.terminal import restored_on_sigterm
 
+INTERRUPTED = 5.0
+"""Seconds in which Ctrl-C cancels what a line was asked for."""
 MAX_HISTORY = 1_000_000
 """Bytes. A longer history file is cut to its newest half when a chat starts."""
 
@@ -32,12 +36,26 @@ def line_editor(completer: Completer) -> PromptSession[str]:
     return PromptSession(history=_history(), completer=completer, complete_while_typing=False)
 
 
-@contextmanager
-def editor_on_stderr() -> Iterator[PromptSession[str]]:
-    """An editor for a line that is typed while something else is at work: on stderr, and without a history."""
+async def typed_line(text: str, default: str = "", keep: Callable[[str], None] = lambda _text: None) -> str | None:
+    """A line that is typed while something else is at work: on stderr, and without a history. None after Ctrl-D.
+
+    Ctrl-C is passed on. `keep` receives what was typed of a line that is not finished then, or when this is cancelled.
+    """
     output = create_output(stdout=sys.stderr)
     with restored_on_sigterm(), create_app_session(output=output), patch_stdout(raw=True):
-        yield PromptSession()
+        editor: PromptSession[str] = PromptSession()
+        try:
+            return (await editor.prompt_async(text, default=default, handle_sigint=False)).strip()
+        except EOFError:
+            return None
+        except asyncio.CancelledError:
+            keep(editor.default_buffer.text)
+            raise
+        except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
+            keep(editor.default_buffer.text)
+            signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(INTERRUPTED)
+    return None
 
 
 def _history() -> History:

@@ -21,7 +21,6 @@ from agentloop.command_line import (
     option,
     option_field,
     provider,
-    together,
 )
 from agentloop.mcp.client.config_file import read_env_file
 from agentloop.mcp.client.connection import MAX_CALLS
@@ -181,30 +180,4 @@ env_file = option(
     expose_value=False,
     callback=lambda _context, _parameter, path: _read_env(path),
     help="Read environment variables from this file, such as .env. Variables that are set already keep their value.",
-)
-no_browser = option(
-    "Servers", "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser."
-)
-new_server = together(
-    option("Servers", "--env", "env", multiple=True, metavar="NAME=VALUE", help="A variable for the command."),
-    option("Servers", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL."),
-    option(
-        "Servers",
-        "--transport",
-        type=click.Choice(["http", "sse"]),
-        help="The transport of the URL.  [default: http]",
-        show_default=False,
-    ),
-    option(
-        "Servers",
-        "--from",
-        "source",
-        metavar="PROGRAM|FILE",
-        help="Take servers from claude-desktop, claude-code, cursor or vscode, or from a file in their format.",
-    ),
-    option("Servers", "--force", is_flag=True, help="Replace a server of the same name."),
-)
-timeline_output = together(
-    option("Output", "-o", "--output", type=FILE, help="The page to write.  [default: RECORDING, ending in .html]"),
-    option("Output", "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline."),
 )

@@ -133,22 +133,28 @@ def who(question: Question) -> str:
     return f"{clip(question.agent, LABEL)} on {place}" if place else clip(question.agent, LABEL)
 
 
+class _Refused(Exception):
+    """The person declined or dismissed the question."""
+
+    def __init__(self, answer: Declined | Cancelled) -> None:
+        self.answer = answer
+
+
 async def _asked(question: Question, person: Person, say: Say) -> Answer[Any]:
+    fields = question.schema.get("properties", {})
+    needed = question.schema.get("required", ())
     async with person.turn() as read:
-        if question.url is not None:
-            return await _page(question, question.url, read, say)
-        say(f"{who(question)} asks:")
-        _say_message(question, say)
-        content: dict[str, Any] = {}
-        for name, schema in question.schema.get("properties", {}).items():
-            value = await _field(name, schema, name in question.schema.get("required", ()), read, say)
-            if isinstance(value, Declined | Cancelled):
-                return value
-            if value is not None:
-                content[name] = value
-        if not question.schema.get("properties"):
-            return await _agreed("Agree?", read, say)
-        return Accepted(content)
+        try:
+            if question.url is not None:
+                return await _page(question, question.url, read, say)
+            say(f"{who(question)} asks:")
+            _say_message(question, say)
+            if not fields:
+                return await _agreed("Agree?", read, say)
+            typed = {name: await _field(name, fields[name], name in needed, read, say) for name in fields}
+        except _Refused as refused:
+            return refused.answer
+    return Accepted({name: value for name, value in typed.items() if value is not None})
 
 
 def _say_message(question: Question, say: Say) -> None:
@@ -192,26 +198,20 @@ def _ascii(host: str) -> str:
 
 
 async def _agreed(text: str, read: ReadLine, say: Say) -> Answer[Any]:
-    answer = await _field("", {"type": "boolean", "title": text}, True, read, say)  # noqa: FBT003
-    if isinstance(answer, Declined | Cancelled):
-        return answer
-    return Accepted({}) if answer else Declined()
+    agrees = await _field("", {"type": "boolean", "title": text}, True, read, say)  # noqa: FBT003
+    return Accepted({}) if agrees else Declined()
 
 
 async def _field(name: str, schema: Mapping[str, Any], is_needed: bool, read: ReadLine, say: Say) -> Any:  # noqa: FBT001
-    """The value that the person types for a field, None if they leave it out, or their refusal."""
+    """The value that the person types for a field; None if they leave it out."""
     choices = _choices(schema.get("items", schema))
     label = _label(name, schema, choices)
     while True:
         line = await read(label)
-        if line is None:
-            return Cancelled()
-        if line == DECLINE:
-            return Declined()
-        if not line and "default" in schema:
-            return schema["default"]
-        if not line and not is_needed:
-            return None
+        if line is None or line == DECLINE:
+            raise _Refused(Cancelled() if line is None else Declined())
+        if not line and ("default" in schema or not is_needed):
+            return schema.get("default")
         try:
             value = _value(line, schema, choices)
         except ValueError as error:
