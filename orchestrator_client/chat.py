@@ -22,7 +22,7 @@ from agentloop.observers.timeline_page import timeline_page
 from agentloop.own_files import new_own
 from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
-from orchestrator_client.attachments import is_prompt, prompt_content, question_content
+from orchestrator_client.attachments import prompt_content, question_content, server_of
 from orchestrator_client.completion import KnownNames
 from orchestrator_client.line_editor import line_editor, typed_line
 from orchestrator_client.lines import say
@@ -91,7 +91,7 @@ class Chat:
                     await self._react(line)
 
     async def _react(self, line: str) -> None:
-        if line.startswith("/") and is_prompt(line[1:], self._session.connections):
+        if line.startswith("/") and server_of(line[1:], self._session.connections):
             await self._ask(line, partial(prompt_content, line[1:]))
         elif line.startswith("/"):
             self._run_command(line)

@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from click.shell_completion import CompletionItem
 from agentloop import ConfigurationError, logs
 from agentloop.command_line import FILE, CommandGroup, option, options_of
 from agentloop.observers import export
-from mcp_calc_server.calculator import CALCULATOR_MODEL
-from offline_model.choice import choose_model
 from orchestrator_client import configuration
 from orchestrator_client.configuration import add_servers, list_servers, remove_server
 from orchestrator_client.durable import DurableRun
@@ -27,7 +25,7 @@ from orchestrator_client.lines import can_ask, say
 from orchestrator_client.listing import list_tools
 from orchestrator_client.login import TerminalBrowser, log_in, log_out
 from orchestrator_client.one_question import answer_one
-from orchestrator_client.options import WITH_DEFAULTS, Options, env_file
+from orchestrator_client.options import Options, env_file
 from orchestrator_client.progress import Shared
 from orchestrator_client.run_files import draw_recording, run_files
 from orchestrator_client.setting_up import servers_from, session_from
@@ -74,7 +72,7 @@ class _Commands(CommandGroup):
             name, *rest = args
             return self.commands[name].make_context(f"{info_name} {name}", rest, parent, **extra)
         try:
-            defaults = configuration.defaults(WITH_DEFAULTS)
+            defaults = configuration.defaults([each.name for each in fields(Options)])
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from None
         return super().make_context(info_name, args, parent, **{"default_map": defaults, **extra})
@@ -146,8 +144,8 @@ def _answer(question: str | None, options: Options, run: DurableRun | None = Non
     _check_files(options)
     if question is not None and options.durable and run is None:
         run = DurableRun.started(question, options)
-    make_session, notice = session_from(options, say, run)
-    files = run_files(options.events, options.timeline, say, quiet=options.quiet, force=options.force)
+    make_session, notice = session_from(options, run)
+    files = run_files(options.events, options.timeline, quiet=options.quiet, force=options.force)
     with _logging(options), files as observers:
         shared = Shared(options, (*observers, logs.on_event))
         if notice and not options.quiet:
@@ -171,7 +169,7 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
     page = output or recording.with_suffix(".html")
     if page == recording:
         raise click.UsageError(f"{recording} is the recording. Name the page to write with -o.")
-    draw_recording(recording, page, say, force=force)
+    draw_recording(recording, page, force=force)
     say(f"timeline: {page}")
 
 
@@ -180,8 +178,7 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
 @env_file
 def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> int:
     """List the servers with their state and their tools. Exit status: 0 if all servers are up, otherwise 1."""
-    entries = servers_from(config, servers, choose_model(CALCULATOR_MODEL), say)
-    return asyncio.run(list_tools(entries, connect_timeout, as_json=as_json))
+    return asyncio.run(list_tools(servers_from(config, servers), connect_timeout, as_json=as_json))
 
 
 @main.command("add", context_settings={"ignore_unknown_options": True})
@@ -227,9 +224,8 @@ def login(server: str, config: Path | None, *, no_browser: bool) -> int:
     """Log in to SERVER, a configured name or a URL, in the browser. The token is kept for later runs."""
     from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
-    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL), say)
     browser = TerminalBrowser(Person(nullcontext) if can_ask() else None, say, opens=not no_browser)
-    return asyncio.run(log_in(entries, browser, say))
+    return asyncio.run(log_in(servers_from(config, (server,)), browser))
 
 
 @main.command("logout")
@@ -237,8 +233,7 @@ def login(server: str, config: Path | None, *, no_browser: bool) -> int:
 @options_of(Options, "config")
 def logout(server: str, config: Path | None) -> int:
     """Forget the token for SERVER, a configured name or a URL."""
-    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL), say)
-    return asyncio.run(log_out(entries, say))
+    return asyncio.run(log_out(servers_from(config, (server,))))
 
 
 @contextmanager

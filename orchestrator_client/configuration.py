@@ -65,7 +65,7 @@ def defaults(known: Sequence[str]) -> dict[str, Any]:
     found = {str(key).replace("-", "_"): value for key, value in table.items()}
     for key in found:
         if key not in known:
-            raise ConfigurationError(f"{path}: {DEFAULTS}.{clip(key, 40)}: use one of {', '.join(known)}.")
+            raise ConfigurationError(f"{path}: {DEFAULTS}.{clip(key, 40)}: use one of {', '.join(sorted(known))}.")
     return found
 
 
@@ -97,7 +97,7 @@ def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str
 def project_names() -> set[str]:
     """The names of the project's servers; none if its file is missing or cannot be read."""
     try:
-        return set(_raw_servers(read_document(PROJECT))) if PROJECT.exists() else set()
+        return set(_raw_servers(_document(PROJECT)))
     except ConfigurationError:
         return set()
 
@@ -155,17 +155,12 @@ def remove_server(name: str) -> None:
 
 def list_servers() -> None:
     """Print a line for each configured server: its name, where it is configured, and what it starts or connects to."""
-    lines = [*_listed(user_file(), "yours"), *_listed(PROJECT, "of this folder")]
+    places = {"yours": user_file(), "of this folder": PROJECT}
+    lines = [f"{name} ({whose}): {how}" for whose, path in places.items() for name, how in _described(_document(path))]
     for line in lines:
         print_result(line)
     if not lines:
         say("No server is configured. Add one: orchestrator-client add NAME COMMAND|URL")
-
-
-def _listed(path: Path, whose: str) -> Iterator[str]:
-    if path.exists():
-        for name, reached_by in _described(read_document(path)):
-            yield f"{name} ({whose}): {reached_by}"
 
 
 def _take_over(name: str | None, source: str, *, force: bool) -> None:
@@ -241,9 +236,7 @@ def write_state(file: Path, state: Mapping[str, Any]) -> None:
 
 
 def _raw_servers(document: Any) -> Mapping[str, Any]:
-    if not isinstance(document, dict):
-        return {}
-    servers = document.get("mcpServers", document.get(SERVERS))
+    servers = document.get("mcpServers", document.get(SERVERS)) if isinstance(document, dict) else None
     return servers if isinstance(servers, dict) else {}
 
 

@@ -12,6 +12,7 @@ from agentloop.command_line import EXIT_FAILED, print_result
 from agentloop.delegation_context import AGENT
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.oauth_store import Login
 from agentloop.mcp.client.server_log import server_log
 from agentloop.mcp.client.servers import Servers
 from agentloop.narration import clip
@@ -51,8 +52,9 @@ def _lines(connection: Connection) -> Iterator[str]:
     name = clip(connection.name, _NAME)
     if connection.is_up:
         trust = ", trusted" if connection.is_trusted else ""
+        login = f", {clip(str(_login(connection)), 200)}" if _login(connection) else ""
         count = len(connection.tools)
-        yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}{_login(connection)}"
+        yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}{login}"
     else:
         yield f"{name}: down: {clip(why_down(connection), 300)}"
     widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
@@ -70,7 +72,7 @@ def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
         connection.name: {
             **connection.to_json(),
             "trusted": connection.is_trusted,
-            "login": _login_json(connection),
+            "login": _login_json(_login(connection)),
             "tools": [
                 {
                     "name": tool.name,
@@ -85,13 +87,11 @@ def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
     }
 
 
-def _login(connection: Connection) -> str:
-    login = None if connection.login is None else connection.login.login
-    return "" if login is None else f", {clip(str(login), 200)}"
+def _login(connection: Connection) -> Login | None:
+    return None if connection.login is None else connection.login.login
 
 
-def _login_json(connection: Connection) -> dict[str, Any] | None:
-    login = None if connection.login is None else connection.login.login
+def _login_json(login: Login | None) -> dict[str, Any] | None:
     if login is None or login.tokens is None:
         return None
     return {"issuer": login.issuer, "scope": login.tokens.scope, "expires_at": login.expires_at}

@@ -17,6 +17,7 @@ from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from agentloop.own_files import state_folder
+from orchestrator_client.lines import say
 
 if TYPE_CHECKING:
     from agentloop.mcp.client import oauth
@@ -82,7 +83,7 @@ async def sign_in(name: str, entry: ServerEntry, login: oauth.ServerLogin, log: 
         return None if connection.is_up else login.error or connection.error
 
 
-async def log_in(servers: Mapping[str, ServerEntry], browser: TerminalBrowser, say: Callable[[str], None]) -> int:
+async def log_in(servers: Mapping[str, ServerEntry], browser: TerminalBrowser) -> int:
     """The command `login`. Returns the exit status."""
     status = 0
     async with server_log(say) as log:
@@ -99,7 +100,7 @@ async def log_in(servers: Mapping[str, ServerEntry], browser: TerminalBrowser, s
     return status
 
 
-async def log_out(servers: Mapping[str, ServerEntry], say: Callable[[str], None]) -> int:
+async def log_out(servers: Mapping[str, ServerEntry]) -> int:
     """The command `logout`. Returns the exit status."""
     status = 0
     for name, entry in servers.items():

@@ -141,27 +141,6 @@ class Options(ModelOptions):
         return Budget(self.max_usd, self.max_tokens, self.max_turns)
 
 
-WITH_DEFAULTS = (
-    "allow",
-    "base_url",
-    "calculator_model",
-    "connect_timeout",
-    "deadline",
-    "deny",
-    "max_calls",
-    "max_tokens",
-    "max_turns",
-    "max_usd",
-    "model",
-    "no_early_tool_calls",
-    "policy",
-    "provider",
-    "quiet",
-    "tool_search",
-)
-"""Options whose values may be in the user's configuration."""
-
-
 def _read_env(path: Path | None) -> None:
     if path is None:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agentloop import Accepted, Answer, Cancelled, ConfigurationError, Declined, Question, ToolError
+from agentloop.mcp.client.config_file import read_document
 from agentloop.narration import clip, printable
 from agentloop.schema_check import SchemaCheck
 from orchestrator_client.login import open_in_browser
@@ -45,11 +45,9 @@ class Answers:
     def __init__(self, path: Path) -> None:
         """Raises `ConfigurationError`: the file cannot be read, or is not such an object."""
         try:
-            self._answers = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-        except OSError as error:
-            raise ConfigurationError(f"--answers: {path} cannot be read: {error.strerror}.") from None
-        except (ValueError, RecursionError) as error:
-            raise ConfigurationError(f"--answers: {path} is not JSON: {error}.") from None
+            self._answers = read_document(path)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--answers: {error}") from None
         if not isinstance(self._answers, dict):
             raise ConfigurationError(f'--answers: {path} has to be an object such as {{"Which licence*": "MIT"}}.')
 
@@ -64,10 +62,6 @@ class Answers:
             if any(fnmatchcase(text.casefold(), pattern.casefold()) for text in texts):
                 return _given(question, answer)
         return None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _given(question: Question, answer: Any) -> Answer[Any]:
