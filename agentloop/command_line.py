@@ -45,17 +45,6 @@ def option(group: str, *names: str, **attributes: Any) -> Decorator:
     return click.option(*names, cls=_GroupedOption, group=group, **attributes)
 
 
-def together(*options: Decorator) -> Decorator:
-    """Several options as one decorator."""
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for each in reversed(options):
-            function = each(function)
-        return function
-
-    return add
-
-
 def option_field(group: str, *flags: str, **attributes: Any) -> Any:
     """A field of a dataclass of options, which declares `click.option` too. It has the option's default.
 
@@ -71,8 +60,14 @@ def option_field(group: str, *flags: str, **attributes: Any) -> Any:
 
 def options_of(declared: Any, *names: str) -> Decorator:
     """The options that a dataclass declares; all, or those of these fields."""
-    chosen = [each for each in fields(declared) if each.name in names or not names]
-    return together(*(each.metadata["declare"](each.name) for each in chosen))
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(fields(declared)):
+            if each.name in names or not names:
+                function = each.metadata["declare"](each.name)(function)
+        return function
+
+    return add
 
 
 def flag(name: str) -> str:

@@ -111,15 +111,9 @@ class Bundle:
                 archive.writestr(entry, content)
 
     def _own(self) -> dict[str, bytes]:
-        files: dict[str, bytes] = {}
-        modules = [path for path in self.published.modules if path.is_relative_to(Path.cwd())]
-        for name, folder in [*((module.name, module) for module in modules), *self.folders.items()]:
-            for path in [folder] if folder.is_file() else folder.rglob("*"):
-                place = path.relative_to(folder) if folder.is_dir() else Path()
-                is_left_out = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
-                if path.is_file() and not is_left_out:
-                    files[(Path(CONTENT) / name / place).as_posix()] = path.read_bytes()
-        return files
+        here = [path for path in self.published.modules if path.is_relative_to(Path.cwd())]
+        named = [*((path.name, path) for path in here), *self.folders.items()]
+        return {name: content for place, path in named for name, content in _files(path, f"{CONTENT}/{place}").items()}
 
 
 _KEY = {
@@ -132,15 +126,20 @@ _KEY = {
 }
 
 
+def _files(path: Path, name: str) -> dict[str, bytes]:
+    """A file, or those of a folder, as `name` in the bundle. Hidden files and compiled modules are left out."""
+    found = {each: each.relative_to(path) for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file()}
+    return {
+        Path(name, place).as_posix(): each.read_bytes()
+        for each, place in found.items()
+        if not any(part.startswith(".") or part == "__pycache__" for part in place.parts)
+    }
+
+
 def _sources() -> dict[str, bytes]:
     """The packages of this installation, and the contract of its calculator."""
     root = Path(__file__).parent.parent
-    files = {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for package in PACKAGES
-        for path in (root / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    files = {name: content for each in PACKAGES for name, content in _files(root / each, each).items()}
     return {**files, "mcp_calc_server/schemas.json": contract_file().read_bytes()}
 
 

@@ -201,8 +201,7 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
         name = options.name or ("calculator" if published.has_calculator else default_name(published.names))
         new = entry(as_arguments(context), published.environment(pairs))
         change = plan(host, new, name=name)
-        if not dry_run:
-            change.apply()
+        done = "" if dry_run else change.apply(host, name)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -213,7 +212,7 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
             say(f"  {line}")
         print_result(json.dumps(change.entry, indent=2, ensure_ascii=False), wrap=False)
     else:
-        print_result(change.report(host, name))
+        print_result(done)
 
 
 @main.command

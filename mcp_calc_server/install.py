@@ -24,7 +24,7 @@ HOSTS = ("claude-desktop", "claude-code", "cursor")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What would be written: the whole file's new text. `backup` is where the old one goes, None if there is none.
+    """What would be written: the whole file's new text.
 
     `entry` is what the file gets of this command, without what an older entry keeps. `changes` are a few words each:
     how an entry that is there already changes.
@@ -33,26 +33,21 @@ class Change:
     path: Path
     entry: Mapping[str, Any]
     text: str
-    backup: Path | None
     needed: bool
-    changes: Sequence[str] = ()
+    changes: Sequence[str]
 
-    def report(self, host: str, name: str) -> str:
-        """What was done, for people."""
+    def apply(self, host: str, name: str) -> str:
+        """Write the file, whole or not at all, and first a copy of the old one. Returns what was done, for people."""
         if not self.needed:
             return f"{self.path} already has this entry for {name}."
         lines = [f"Wrote the entry {name} to {self.path}.", *(f"  {change}" for change in self.changes)]
-        lines += [f"The old file is {self.backup}."] if self.backup else []
-        return "\n".join([*lines, f"Restart {host} to use it."])
-
-    def apply(self) -> None:
-        """Write the file, its old content first to `backup`. The file is replaced whole or not at all."""
-        if not self.needed:
-            return
-        if self.backup is not None:
-            shutil.copy2(self.path, self.backup)
-        mode = stat.S_IMODE(self.path.stat().st_mode) if self.path.exists() else OWNER_ONLY
+        mode = OWNER_ONLY
+        if self.path.exists():
+            mode, backup = stat.S_IMODE(self.path.stat().st_mode), _free_backup(self.path)
+            shutil.copy2(self.path, backup)
+            lines.append(f"The old file is {backup}.")
         replace_own(self.path, self.text, mode=mode)
+        return "\n".join([*lines, f"Restart {host} to use it."])
 
 
 def entry(arguments: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
@@ -82,9 +77,7 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
     servers[name] = merged
     text = json.dumps(config, indent=_indent(old_text), ensure_ascii=False) + "\n"
     changes = _changes(old, merged) if isinstance(old, dict) else ()
-    return Change(
-        path, {"mcpServers": {name: new}}, text, _free_backup(path) if old_text else None, old != merged, tuple(changes)
-    )
+    return Change(path, {"mcpServers": {name: new}}, text, old != merged, tuple(changes))
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,11 +89,9 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _changes(old: Mapping[str, Any], merged: Mapping[str, Any]) -> Iterator[str]:
     """`args: replaced`. Never values, some of which are secrets."""
-    for key in [*old, *(key for key in merged if key not in old)]:
+    for key in {**old, **merged}:
         if key == "env" and isinstance(old.get(key), dict):
-            for name, value in merged[key].items():
-                was = old[key].get(name)
-                yield f"env {name}: {'added' if was is None else 'kept' if was == value else 'replaced'}"
+            yield from (f"env {each}" for each in _changes(old[key], merged[key]))
         elif key not in merged:
             yield f"{key}: removed"
         elif key not in old:

@@ -122,7 +122,7 @@ class Chat:
     async def _ask(self, question: str, content: ToMessage) -> None:
         """Answer a question; `content` makes what of it goes to the model."""
         report, timeline, inbox = Report(), Timeline(), Inbox()
-        context = self._shared.context(self._shared.on_event(report.on_event, timeline.on_event), inbox)
+        context = self._shared.context(report.on_event, timeline.on_event, inbox=inbox)
         self._running = asyncio.create_task(self._answer(content, context))
         try:
             async with self._progress.shown():

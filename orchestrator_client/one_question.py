@@ -23,7 +23,7 @@ def answer_one(question: str, make_session: MakeSession, shared: Shared, run: Du
     if run is not None and not options.quiet:
         say(f"To resume this run after an interruption: {run.command}")
     servers: dict[str, Any] = {}
-    context = shared.context(shared.on_event(report.on_event))
+    context = shared.context(report.on_event)
 
     async def orchestrate() -> None:
         async with shared.progress.shown(), shared.connected(make_session, context.scope.emit) as session:

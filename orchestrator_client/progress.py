@@ -58,13 +58,13 @@ class Shared:
         """An event handler that passes events to these handlers, to the progress view, and to the files of the run."""
         return fan_out(*handlers, self.progress.on_event, *self._observers)
 
-    def context(self, on_event: EventHandler, inbox: Inbox | None = None) -> CallContext:
-        """The context of a question that is asked now."""
+    def context(self, *handlers: EventHandler, inbox: Inbox | None = None) -> CallContext:
+        """The context of a question that is asked now. The `handlers` receive its events too."""
         deadline = self.options.deadline
         return CallContext(
             deadline=None if deadline is None else deadline_after(deadline),
             scope=RunScope(
-                emit=on_event,
+                emit=self.on_event(*handlers),
                 trace=self._trace,
                 ledger=self.ledger,
                 rate_limiter=self._rate_limiter,
