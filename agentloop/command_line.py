@@ -8,8 +8,9 @@ import math
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias, cast
@@ -18,8 +19,10 @@ from urllib.parse import urlsplit
 import click
 
 from agentloop.errors import ConfigurationError
-from agentloop.prices import PRICES_VARIABLE
+from agentloop.prices import PRICES_VARIABLE, register_file
+from agentloop.prompt_cache import CACHE_VARIABLE
 from agentloop.usage import decimal_of
+from agentloop.wire import PROVIDERS
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -28,48 +31,48 @@ MAX_USD = 1_000_000_000
 NO_HOME = "/nonexistent"
 FEW_COLUMNS = 80
 """The width of a terminal that does not report its own."""
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 _LONGEST = 200
 _STREAM_ERRORS = {errno.EBADF, errno.EIO, errno.ENOSPC, errno.EPIPE}
 
 
-def option(group: str, *names: str, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def option(group: str, *names: str, **attributes: Any) -> Decorator:
     """`click.option`, listed in the help under `group`."""
     return click.option(*names, cls=_GroupedOption, group=group, **attributes)
 
 
-Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
-PROVIDER_HELP = "Who serves Claude. Bedrock and Vertex need the extra of that name. Name models by the provider's ids."
+def option_field(group: str, *flags: str, **attributes: Any) -> Any:
+    """A field of a dataclass of options, which declares `click.option` too. It has the option's default.
+
+    The option is called as the field unless there are `flags`, and listed in the help under `group`.
+    """
+    empty = () if attributes.get("multiple") else (False if attributes.get("is_flag") else None)
+
+    def declare(name: str) -> Decorator:
+        return option(group, name, *(flags or (flag(name),)), **attributes)
+
+    return field(default=attributes.get("default", empty), metadata={"declare": declare})
 
 
-def together(*options: Decorator) -> Decorator:
-    """Several options as one decorator."""
+def options_of(declared: Any, *names: str) -> Decorator:
+    """The options that a dataclass declares; all, or those of these fields."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for each in reversed(options):
-            function = each(function)
+        for each in reversed(fields(declared)):
+            if each.name in names or not names:
+                function = each.metadata["declare"](each.name)(function)
         return function
 
     return add
 
 
-def cost_options(group: str) -> tuple[Decorator, ...]:
-    """The options about prices and the prompt cache that both commands have."""
-    file = click.Path(path_type=Path, dir_okay=False)
-    return (
-        option(group, "--prices", type=file, envvar=PRICES_VARIABLE, help="A TOML file with prices of models."),
-        option(group, "--no-cache", is_flag=True, help="Do not use the API's prompt cache."),
-    )
-
-
-def log_options(group: str = "Log") -> tuple[Decorator, ...]:
-    """The options about the log of the process that both commands have; see `agentloop.logs`."""
-    file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
-    levels = click.Choice(["debug", "info", "warning", "error"])
-    return (
-        option(group, "--log-file", type=file, help="Append the log to this file as JSON lines; - is stderr."),
-        option(group, "--log-level", type=levels, help="The lowest level to log.  [default: info in a file]"),
-    )
+def flag(name: str) -> str:
+    """`--queue-runs` for `queue_runs`."""
+    return "--" + name.replace("_", "-")
 
 
 class _GroupedOption(click.Option):
@@ -81,14 +84,22 @@ class _GroupedOption(click.Option):
 class CommandLine(click.Command):
     """A command with its options in groups in the help, and with errors as one sentence on stderr, exit status 2.
 
-    A `ConfigurationError` is such an error. The exit status is 130 after Ctrl-C, and 1 if stdout cannot be written.
+    A `ConfigurationError` is such an error. The exit status is otherwise what the command's function returns, 130 after
+    Ctrl-C, and 1 if stdout cannot be written.
     """
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        own = {"help_option_names": ["-h", "--help"], "show_default": True}
+        self.context_settings = {**own, **self.context_settings}
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
             raise click.UsageError(str(error), ctx) from None
+        except KeyboardInterrupt:  # click would begin with an empty line
+            raise click.Abort from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -100,7 +111,9 @@ class CommandLine(click.Command):
             with formatter.section(name):
                 formatter.write_dl(records)
         if isinstance(self, click.Group):
-            write_commands(formatter, "Commands", self.commands)
+            commands = self.commands.items()
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, command.get_short_help_str(_LONGEST)) for name, command in commands])
 
     def main(
         self,
@@ -130,10 +143,10 @@ class CommandLine(click.Command):
             sys.exit(EXIT_FAILED)
 
 
-def write_commands(formatter: click.HelpFormatter, title: str, commands: Mapping[str, click.Command]) -> None:
-    """Write a section of the help with the first sentence of each command's help."""
-    with formatter.section(title):
-        formatter.write_dl([(name, command.get_short_help_str(_LONGEST)) for name, command in commands.items()])
+class CommandGroup(CommandLine, click.Group):
+    """A command with other commands of this kind."""
+
+    command_class = CommandLine
 
 
 def _one_sentence(error: click.ClickException, name: str | None) -> str:
@@ -187,6 +200,50 @@ class Seconds(click.ParamType[float]):
             bound = f"of at least {self._least:g} seconds" if self._least else "of seconds above 0"
             self.fail(f"{value!r} is not a number {bound}.", param, ctx)
         return seconds
+
+
+def log_file() -> Any:
+    """The option `--log-file`; see `agentloop.logs`."""
+    file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+    return option_field("Log", type=file, help="Append the log to this file as JSON lines; - is stderr.")
+
+
+def log_level() -> Any:
+    """The option `--log-level`."""
+    levels = click.Choice(["debug", "info", "warning", "error"])
+    return option_field("Log", type=levels, help="The lowest level to log.  [default: info in a file]")
+
+
+def provider(**attributes: Any) -> Any:
+    """The option `--provider`."""
+    return option_field(
+        "Models",
+        type=click.Choice(PROVIDERS),
+        default="anthropic",
+        help="Who serves Claude. Bedrock and Vertex need the extra of that name. Name models by the provider's ids.",
+        **attributes,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """The options about models and their cost that both commands have."""
+
+    base_url: str | None = option_field(
+        "Models", type=Url(), metavar="URL", help="The server of the model, for example a local one without a key."
+    )
+    prices: Path | None = option_field(
+        "Models", type=FILE, envvar=PRICES_VARIABLE, help="A TOML file with prices of models."
+    )
+    no_cache: bool = option_field("Models", is_flag=True, help="Do not use the API's prompt cache.")
+
+    def apply_costs(self) -> None:
+        """Use the prices, and the cache or not, in this process and in those that it starts."""
+        if self.no_cache:
+            os.environ[CACHE_VARIABLE] = "off"
+        if self.prices:
+            register_file(self.prices)
+            os.environ[PRICES_VARIABLE] = str(self.prices.absolute())
 
 
 def say(text: str) -> None:

@@ -37,7 +37,7 @@ async def watched(names: Collection[str]) -> AsyncIterator[tuple[EventHandler, E
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         events = folder / "events" if "events" in names else None
         timeline = folder / "timeline.html" if "timeline" in names else None
-        observers += stack.enter_context(run_files(events, timeline, print, quiet=True))
+        observers += stack.enter_context(run_files(events, timeline, quiet=True))
         trace = export.tracing("orchestrator-client", print) if "spans" in names else ignore
         yield fan_out(*observers), trace
 

@@ -22,17 +22,6 @@ from mcp_calc_server.exact import (
 )
 from mcp_calc_server.roots import MAX_EXPONENT_DIGITS, exact_root, rounded_power, rounded_square_root
 
-__all__ = [
-    "Calculation",
-    "Number",
-    "divide_numbers",
-    "multiply_numbers",
-    "power",
-    "square_root",
-    "subtract_numbers",
-    "sum_numbers",
-]
-
 _HALF = Fraction(1, 2)
 
 

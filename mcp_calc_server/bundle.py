@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import metadata, requires
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from agentloop import ConfigurationError
 from agentloop.mcp.server.program import default_name
 from mcp_calc_server.contract import contract_file
+from mcp_calc_server.options import PublishedOptions
 from mcp_calc_server.publishing import Published
 
 PACKAGES = ("agentloop", "mcp_calc_server", "offline_model")
@@ -32,35 +33,55 @@ CONTENT = "published"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a bundle says of itself, and what it starts: `folders` are the directories of agents by name."""
+    """A bundle of the directories of agents of `options`. What these do not say is taken from what is `published`."""
 
-    name: str
-    title: str
-    description: str
-    version: str
-    folders: Mapping[str, Path]
+    options: PublishedOptions
     published: Published
-    instructions: str | None
+    description: str
+
+    @property
+    def name(self) -> str:
+        return self.options.name or default_name(self.published.names)
 
     @property
     def tools(self) -> list[dict[str, str]]:
         files = self.published.files
         return [{"name": f"{file.name}_agent", "description": file.description[:500]} for file in files]
 
+    @property
+    def folders(self) -> Mapping[str, Path]:
+        """The directories of agents by name.
+
+        Raises:
+            ConfigurationError: two have the same name.
+        """
+        named = {folder.resolve().name: folder for folder in self.options.agents}
+        if len(named) < len(self.options.agents):
+            raise ConfigurationError("Two of the directories have the same name, which is their place in the bundle.")
+        return named
+
     def manifest(self) -> dict[str, Any]:
+        """What the host reads.
+
+        Raises:
+            ConfigurationError: the version is not one that hosts take, or two directories have the same name.
+        """
+        version = self.options.version_label or "0.1.0"
+        if not re.fullmatch(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?", version):
+            raise ConfigurationError(f"--version-label {version}: hosts take a semantic version, such as 1.2.0.")
+        title = self.options.title or self.name
         arguments = [word for folder in self.folders for word in ("--agents", f"${{__dirname}}/{CONTENT}/{folder}")]
-        named = {"--name": self.name, "--title": self.title, "--version-label": self.version}
-        named |= {"--instructions": self.instructions} if self.instructions else {}
-        arguments += [*(word for pair in named.items() for word in pair)]
+        arguments += ["--name", self.name, "--title", title, "--version-label", version]
+        arguments += ["--instructions", self.options.instructions] if self.options.instructions else []
         env = {"PYTHONPATH": f"${{__dirname}}/{CONTENT}", "ANTHROPIC_API_KEY": "${user_config.anthropic_api_key}"}
         run = ["run", "--directory", "${__dirname}", "--no-dev", "mcp-calc-server"]
         return {
             "manifest_version": "0.4",
             "name": self.name,
-            "display_name": self.title,
-            "version": self.version,
-            "description": self.description,
-            "author": {"name": self.title},
+            "display_name": title,
+            "version": version,
+            "description": self.description or " ".join(file.description for file in self.published.files)[:500],
+            "author": {"name": title},
             "server": {
                 "type": "uv",
                 "entry_point": "mcp_calc_server/__main__.py",
@@ -75,7 +96,7 @@ class Bundle:
         """Write the bundle.
 
         Raises:
-            ConfigurationError: its files are too large.
+            ConfigurationError: the options or the directories are wrong, or the files too large.
             OSError: a file cannot be read, or the bundle not written.
         """
         files = {**_sources(), **self._own(), "pyproject.toml": _project().encode()}
@@ -90,40 +111,9 @@ class Bundle:
                 archive.writestr(entry, content)
 
     def _own(self) -> dict[str, bytes]:
-        files: dict[str, bytes] = {}
-        modules = [path for path in self.published.modules if path.is_relative_to(Path.cwd())]
-        for name, folder in [*((module.name, module) for module in modules), *self.folders.items()]:
-            for path in [folder] if folder.is_file() else folder.rglob("*"):
-                place = path.relative_to(folder) if folder.is_dir() else Path()
-                is_left_out = any(part.startswith(".") or part == "__pycache__" for part in place.parts)
-                if path.is_file() and not is_left_out:
-                    files[(Path(CONTENT) / name / place).as_posix()] = path.read_bytes()
-        return files
-
-
-def bundle_of(
-    folders: Sequence[Path],
-    published: Published,
-    *,
-    name: str | None,
-    title: str | None,
-    description: str | None,
-    version_label: str,
-    instructions: str | None,
-) -> Bundle:
-    """The bundle of directories of agents. What is not given is taken from the agents.
-
-    Raises:
-        ConfigurationError: two directories have the same name, or the version is not one that hosts take.
-    """
-    if not re.fullmatch(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?", version_label):
-        raise ConfigurationError(f"--version-label {version_label}: hosts take a semantic version, such as 1.2.0.")
-    named = {folder.resolve().name: folder for folder in folders}
-    if len(named) < len(folders):
-        raise ConfigurationError("Two of the directories have the same name, which is their place in the bundle.")
-    name = name or default_name(published.names)
-    description = description or " ".join(file.description for file in published.files)[:500]
-    return Bundle(name, title or name, description, version_label, named, published, instructions)
+        here = [path for path in self.published.modules if path.is_relative_to(Path.cwd())]
+        named = [*((path.name, path) for path in here), *self.folders.items()]
+        return {name: content for place, path in named for name, content in _files(path, f"{CONTENT}/{place}").items()}
 
 
 _KEY = {
@@ -136,15 +126,20 @@ _KEY = {
 }
 
 
+def _files(path: Path, name: str) -> dict[str, bytes]:
+    """A file, or those of a folder, as `name` in the bundle. Hidden files and compiled modules are left out."""
+    found = {each: each.relative_to(path) for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file()}
+    return {
+        Path(name, place).as_posix(): each.read_bytes()
+        for each, place in found.items()
+        if not any(part.startswith(".") or part == "__pycache__" for part in place.parts)
+    }
+
+
 def _sources() -> dict[str, bytes]:
     """The packages of this installation, and the contract of its calculator."""
     root = Path(__file__).parent.parent
-    files = {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for package in PACKAGES
-        for path in (root / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    files = {name: content for each in PACKAGES for name, content in _files(root / each, each).items()}
     return {**files, "mcp_calc_server/schemas.json": contract_file().read_bytes()}
 
 
@@ -152,23 +147,20 @@ def _project() -> str:
     """A project file with this installation's requirements, for `uv`."""
     about = metadata("mcp-calc-server")
     needed = [each for each in requires("mcp-calc-server") or () if "extra ==" not in each]
-    return "\n".join(
-        [
-            "[project]",
-            'name = "mcp-calc-server"',
-            f'version = "{about["Version"]}"',
-            f'requires-python = "{about["Requires-Python"]}"',
-            f"dependencies = {json.dumps(needed)}",
-            "",
-            "[project.scripts]",
-            'mcp-calc-server = "mcp_calc_server.__main__:main"',
-            "",
-            "[build-system]",
-            'requires = ["hatchling>=1.27,<2"]',
-            'build-backend = "hatchling.build"',
-            "",
-            "[tool.hatch.build.targets.wheel]",
-            f"packages = {json.dumps(PACKAGES)}",
-            "",
-        ]
-    )
+    return f"""\
+[project]
+name = "mcp-calc-server"
+version = "{about["Version"]}"
+requires-python = "{about["Requires-Python"]}"
+dependencies = {json.dumps(needed)}
+
+[project.scripts]
+mcp-calc-server = "mcp_calc_server.__main__:main"
+
+[build-system]
+requires = ["hatchling>=1.27,<2"]
+build-backend = "hatchling.build"
+
+[tool.hatch.build.targets.wheel]
+packages = {json.dumps(PACKAGES)}
+"""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from agentloop import ConfigurationError, logs
-from agentloop.command_line import CommandLine, option, print_result, say
+from agentloop.command_line import FILE, CommandGroup, flag, option, options_of, print_result, say
 from agentloop.events import fan_out
 from agentloop.mcp.server.program import default_name
 from agentloop.mcp.server.publication import ServerOptions
@@ -22,8 +22,7 @@ from agentloop.mcp.server.serving import serve, work
 from agentloop.observers import export
 from mcp_calc_server import publishing
 from mcp_calc_server.install import HOSTS, entry, plan
-from mcp_calc_server.options import NEED_HTTP, Options, all_options, as_arguments, flag, published_options
-from offline_model.choice import choose_model
+from mcp_calc_server.options import NEED_HTTP, Options, PublishedOptions, as_arguments
 
 WAITING = (
     "waiting for an MCP client on stdin; Ctrl-C ends it. MCP clients start this command themselves: "
@@ -48,18 +47,13 @@ Shell completion, here for bash (also zsh, fish):
 """
 
 
-class _Server(CommandLine, click.Group):
-    pass
-
-
 @click.group(
     "mcp-calc-server",
-    cls=_Server,
+    cls=CommandGroup,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog=EPILOG,
 )
-@all_options
+@options_of(Options)
 @click.version_option(package_name="mcp-calc-server")
 @click.pass_context
 def main(context: click.Context, /, **given: Any) -> None:
@@ -73,27 +67,25 @@ def main(context: click.Context, /, **given: Any) -> None:
     options = Options(**given)
     try:
         with _logging(options):
-            _serve(options, own_model=_is_given(context, "model"))
+            _serve(context, options)
     except OSError as error:
         if options.transport == "stdio":
             raise
         reason = error.strerror or str(error)
         raise click.ClickException(f"cannot listen on {options.host}:{options.port}: {reason}") from None
-    finally:
-        export.finish()
 
 
-def _serve(options: Options, *, own_model: bool) -> None:
+def _serve(context: click.Context, options: Options) -> None:
     address = publishing.address(options)
-    published = _published(options, own_model=own_model)
+    published = _published(context, options)
     asyncio.run(
         serve(
-            [*published.tools, *published.agents],
+            published.items,
             info=published.info(options),
             address=address,
             announce=lambda url: _say(WAITING if address is None else f"listening at {url}"),
             options=_server_options(options),
-            durable=publishing.durable(options, [*published.behind, *published.agents]),
+            durable=publishing.durable(options, published.agents),
             lifespan=published.lifespan,
             prompts=published.prompts,
             resources=published.resources,
@@ -101,8 +93,9 @@ def _serve(options: Options, *, own_model: bool) -> None:
     )
 
 
-def _published(options: Options, *, own_model: bool) -> publishing.Published:
-    published = publishing.published(options, _say, own_model=own_model)
+def _published(context: click.Context, options: Options) -> publishing.Published:
+    own_model, durable = _is_given(context, "model"), bool(options.durable)
+    published = publishing.published(options, _say, own_model=own_model, durable=durable)
     if published.notice:
         _say(published.notice)
     return published
@@ -113,11 +106,18 @@ def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _logging(options: Options) -> AbstractContextManager[None]:
-    if options.log_file is not None:
-        return logs.json_lines(options.log_file, options.log_level or "info")
-    logs.configure(options.log_level or "warning")
-    return nullcontext()
+@contextmanager
+def _logging(options: Options) -> Iterator[None]:
+    """The log of the process, and its spans, the last of which are exported at the end."""
+    try:
+        if options.log_file is None:
+            logs.configure(options.log_level or "warning")
+            yield
+        else:
+            with logs.json_lines(options.log_file, options.log_level or "info"):
+                yield
+    finally:
+        export.finish()
 
 
 def _server_options(options: Options) -> ServerOptions:
@@ -138,7 +138,7 @@ def _check_transport(context: click.Context) -> None:
             raise click.UsageError(f"{flag(name)} needs --transport streamable-http (or sse): stdio does not listen.")
 
 
-@main.command(cls=CommandLine)
+@main.command
 @click.pass_context
 def worker(context: click.Context) -> None:
     """Execute the runs of a PostgreSQL store, without serving clients.
@@ -149,32 +149,25 @@ def worker(context: click.Context) -> None:
     """
     assert context.parent is not None
     options = replace(Options(**context.parent.params), queue_only=False)
-    try:
-        with _logging(options):
-            _work(options, own_model=_is_given(context.parent, "model"))
-    finally:
-        export.finish()
-
-
-def _work(options: Options, *, own_model: bool) -> None:
-    published = _published(options, own_model=own_model)
-    durable = publishing.durable(options, [*published.behind, *published.agents])
-    if durable is None:
-        raise ConfigurationError("A worker needs --durable postgresql://...")
-    asyncio.run(
-        work(
-            replace(durable, sharing=publishing.sharing(options)),
-            lambda: _say("working"),
-            options=_server_options(options),
-            lifespan=published.lifespan,
+    with _logging(options):
+        published = _published(context.parent, options)
+        durable = publishing.durable(options, published.agents)
+        if durable is None:
+            raise ConfigurationError("A worker needs --durable postgresql://...")
+        asyncio.run(
+            work(
+                replace(durable, sharing=publishing.sharing(options)),
+                lambda: _say("working"),
+                options=_server_options(options),
+                lifespan=published.lifespan,
+            )
         )
-    )
 
 
-@main.command(cls=CommandLine)
+@main.command
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="DIR|FILE...")
 @click.pass_context
-def check(context: click.Context, paths: Sequence[Path]) -> None:
+def check(context: click.Context, paths: Sequence[Path]) -> int:
     """Show what --agents would publish of these agent files, and report problems in them.
 
     Python functions that the files name are imported. The exit status is 1 if there are errors.
@@ -182,17 +175,14 @@ def check(context: click.Context, paths: Sequence[Path]) -> None:
     from mcp_calc_server import files  # noqa: PLC0415 - needs a YAML parser
 
     assert context.parent is not None
-    given = context.parent.params
-    model, offline = given["model"], given["offline"]
-    choice = choose_model(model, offline=offline, base_url=given["base_url"], provider=given["provider"])
-    checked = files.check_files(paths, choice, model=model, offline=offline, mcp_config=given["mcp_config"])
+    checked = files.check_files(paths, Options(**context.parent.params))
     print_result(files.report(checked))
-    context.exit(1 if checked.errors else 0)
+    return 1 if checked.errors else 0
 
 
-@main.command(cls=CommandLine)
+@main.command
 @click.argument("host", type=click.Choice(HOSTS))
-@published_options
+@options_of(PublishedOptions)
 @option("Options", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the server. Can be repeated.")
 @option("Options", "--dry-run", is_flag=True, help="Show the entry as it would be, and write nothing.")
 @click.pass_context
@@ -203,15 +193,15 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
     because hosts start servers in a folder of their own.
     """
     pairs = dict(_pair(each) for each in env)
+    options = PublishedOptions(**given)
     try:
-        published = _looked_at(context, given)
+        published = _looked_at(context, options)
         if published.notice and not any(each.startswith("ANTHROPIC_") for each in pairs):
             _say(published.notice)
-        name = given["name"] or ("calculator" if published.has_calculator else default_name(published.names))
+        name = options.name or ("calculator" if published.has_calculator else default_name(published.names))
         new = entry(as_arguments(context), published.environment(pairs))
         change = plan(host, new, name=name)
-        if not dry_run:
-            change.apply()
+        done = "" if dry_run else change.apply(host, name)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -222,42 +212,29 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
             say(f"  {line}")
         print_result(json.dumps(change.entry, indent=2, ensure_ascii=False), wrap=False)
     else:
-        print_result(change.report(host, name))
+        print_result(done)
 
 
-@main.command(cls=CommandLine)
-@option(
-    "Options",
-    "--agents",
-    "folders",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path, exists=True),
-    metavar="DIR",
-    help="A directory of agents. Can be repeated.",
-)
-@option("Options", "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
-@option("Options", "--name", help="The name of the bundle.  [default: that of what is published]")
-@option("Options", "--title", help="Its name for people.  [default: the name]")
-@option("Options", "--description", help="What it is for.  [default: the descriptions of the agents]")
-@option("Options", "--instructions", help="What hosts may tell their model about it.")
-@option("Options", "--version-label", default="0.1.0", metavar="VERSION", help="Its version, such as 1.2.0.")
+@main.command
+@options_of(PublishedOptions, "agents", "name", "title", "instructions", "version_label")
+@option("Options", "-o", "--output", type=FILE, help="The file to write.  [default: the name, ending in .mcpb]")
+@option("Options", "--description", default="", help="What it is for.  [default: the descriptions of the agents]")
 @click.pass_context
-def bundle(context: click.Context, /, folders: Sequence[Path], output: Path | None, **given: Any) -> None:
+def bundle(context: click.Context, /, output: Path | None, description: str, **given: Any) -> None:
     """Build a bundle (.mcpb) of the agents in these directories, for hosts that install such files.
 
     It holds the agents, their prompts and resources, the Python modules of the current folder that they name, and this
-    program. The host starts it with uv and asks its user for an API key.
+    program. The host starts it with uv and asks its user for an API key. The version is 0.1.0 if none is given.
     """
-    from mcp_calc_server import bundle as bundles  # noqa: PLC0415 - needs a YAML parser
+    from mcp_calc_server.bundle import Bundle  # noqa: PLC0415 - needs a YAML parser
 
-    options = {"agents": tuple(folders), "calculator": False}
+    options = PublishedOptions(**given)
+    if not options.agents:
+        raise click.UsageError("Missing option '--agents': a directory of agents.")
+    made = Bundle(options, _looked_at(context, options), description)
+    path = output or Path(f"{made.name}.mcpb")
     try:
-        made = bundles.bundle_of(folders, _looked_at(context, options), **given)
-        path = output or Path(f"{made.name}.mcpb")
         made.write(path)
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"Cannot read or write {error.filename}: {error.strerror}.") from None
     print_result(f"Wrote {path}: {', '.join(tool['name'] for tool in made.tools)}.")
@@ -270,7 +247,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _looked_at(context: click.Context, given: Mapping[str, Any]) -> publishing.Published:
+def _looked_at(context: click.Context, options: PublishedOptions) -> publishing.Published:
     """What a server with these options would publish.
 
     Raises:
@@ -280,4 +257,4 @@ def _looked_at(context: click.Context, given: Mapping[str, Any]) -> publishing.P
     for name in context.parent.params:
         if _is_given(context.parent, name):
             raise click.UsageError(f"{flag(name)} stands after the word `{context.info_name}`.")
-    return publishing.published(Options(**{**context.parent.params, **given}), _say)
+    return publishing.published(options, _say)

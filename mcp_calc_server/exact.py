@@ -10,7 +10,7 @@ of 4,300 digits. Size is judged before anything is computed.
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Final, TypeAlias
@@ -98,7 +98,20 @@ def read_numbers(values: Sequence[Number], name: str) -> list[Fraction]:
             f"{name} has {len(values):,} items; the limit is {MAX_LIST_LENGTH:,}. "
             "Work on parts of the list, then on their results."
         )
-    return [Fraction(*ratio) for ratio in _ratios(values, name)]
+    found, digits = [], 0
+    for index, value in enumerate(values):
+        where = f"{name}[{index}]"
+        text = _text(value, where)
+        numerator, denominator = _ratio(text, where)
+        bits = max(numerator.bit_length(), denominator.bit_length())
+        digits += max(len(text), int(bits / _BITS_PER_DIGIT))
+        if digits > MAX_LIST_DIGITS:
+            raise ToolError(
+                f"The numbers up to {where} have more than {MAX_LIST_DIGITS:,} digits together, "
+                "written without exponents. Send fewer numbers, or round them to fewer digits."
+            )
+        found.append(Fraction(numerator, denominator))
+    return found
 
 
 def are_short(arguments: Iterable[object]) -> bool:
@@ -113,22 +126,6 @@ def are_short(arguments: Iterable[object]) -> bool:
             if left < 0 or "e" in text or "E" in text:  # few characters may be many digits
                 return False
     return True
-
-
-def _ratios(values: Sequence[Number], name: str) -> Iterator[tuple[int, int]]:
-    digits = 0
-    for index, value in enumerate(values):
-        where = f"{name}[{index}]"
-        text = _text(value, where)
-        numerator, denominator = _ratio(text, where)
-        bits = max(numerator.bit_length(), denominator.bit_length())
-        digits += max(len(text), int(bits / _BITS_PER_DIGIT))
-        if digits > MAX_LIST_DIGITS:
-            raise ToolError(
-                f"The numbers up to {where} have more than {MAX_LIST_DIGITS:,} digits together, "
-                "written without exponents. Send fewer numbers, or round them to fewer digits."
-            )
-        yield numerator, denominator
 
 
 def _text(value: Number, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +14,32 @@ from agentloop.agent_files import AgentFile, Problem, load_agents
 from agentloop.file_agents import Publishable, publishable, to_agent
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_config
-from agentloop.mcp.file_agents import connected_agents, servers_of
+from agentloop.mcp.file_agents import MakeAgent, connected_agents, servers_of
 from agentloop.mcp.server.serving import Lifespan
-from agentloop.model import ClientSource
 from agentloop.wire import sdk_client
-from offline_model.choice import ModelChoice
+from mcp_calc_server.options import PublishedOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """Agent files, what would be published of them, and what there is to say about them, by file and line.
 
-    `servers` are the MCP servers of the files that have some, by the name of the agent.
+    `servers` are the MCP servers of the files that have some, by the name of the agent. `make` makes the agent of a
+    file.
     """
 
     items: tuple[Publishable, ...]
     problems: tuple[Problem, ...]
     servers: Mapping[str, Mapping[str, ServerEntry]]
-    default_model: str
-    client: ClientSource
+    make: MakeAgent
 
     @property
     def errors(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.level == "error")
 
 
-def check_files(
-    paths: Sequence[Path], choice: ModelChoice, *, model: str, offline: bool, mcp_config: Path | None = None
-) -> Checked:
-    """Read agent files. `model` is for those that name none or `inherit`; with `offline` all use the offline model.
+def check_files(paths: Sequence[Path], options: PublishedOptions) -> Checked:
+    """Read agent files. The options' model is for those that name none or `inherit`, the offline model for all.
 
     Without credentials the agents keep their models, and a call says what is missing: the offline model only reads
     arithmetic.
@@ -49,16 +47,18 @@ def check_files(
     Raises:
         ConfigurationError: the configuration of servers is wrong.
     """
-    configured = {} if mcp_config is None else read_config(mcp_config)
+    choice, model, offline = options.choice(), options.model, options.offline
+    configured = {} if options.mcp_config is None else read_config(options.mcp_config)
     loaded = load_agents(*paths)
     client = sdk_client if choice.offline and not offline else choice.client
     files = [replace(file, model=choice.model) if offline else file for file in loaded.files]
     items = tuple(publishable(file, default_model=model, client=client) for file in files)
+    make = partial(to_agent, default_model=model, client=client)
     servers = {file.name: servers_of(file, configured) for file in files if file.mcp_servers}
     problems = [*loaded.problems, *(problem for item in items for problem in item.problems)]
     problems += [problem for _, found in servers.values() for problem in found]
     problems.sort(key=lambda problem: (str(problem.path), problem.line or 0))
-    return Checked(items, tuple(problems), {name: found for name, (found, _) in servers.items()}, model, client)
+    return Checked(items, tuple(problems), {name: found for name, (found, _) in servers.items()}, make)
 
 
 def published_files(
@@ -76,16 +76,11 @@ def published_files(
     if checked.errors:
         raise ConfigurationError(f"{_count(len(checked.errors), 'error')} in agent files: nothing is published.")
     alone = [item for item in checked.items if item.file.name not in checked.servers]
-    served = [
-        (item.file, checked.servers[item.file.name]) for item in checked.items if item.file.name in checked.servers
-    ]
-
-    def make(file: AgentFile, tools: Sequence[Tool]) -> Agent:
-        return to_agent(file, tools, default_model=checked.default_model, client=checked.client)
+    served = [(item.file, checked.servers[item.file.name]) for item in checked.items if item not in alone]
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[list[Agent | Tool]]:
-        async with connected_agents(served, make, say) as agents:
+        async with connected_agents(served, checked.make, say) as agents:
             yield [await each.agent() if durable else each.tool() for each in agents]
 
     return alone, lifespan if served else None

@@ -7,13 +7,14 @@ import re
 import shutil
 import stat
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
-from agentloop.mcp.client.config_file import parse_json
+from agentloop.mcp.client.config_file import read_document
 from agentloop.mcp.client.hosts import config_files
 from agentloop.own_files import OWNER_ONLY, replace_own
 
@@ -23,7 +24,7 @@ HOSTS = ("claude-desktop", "claude-code", "cursor")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What would be written: the whole file's new text. `backup` is where the old one goes, None if there is none.
+    """What would be written: the whole file's new text.
 
     `entry` is what the file gets of this command, without what an older entry keeps. `changes` are a few words each:
     how an entry that is there already changes.
@@ -32,26 +33,21 @@ class Change:
     path: Path
     entry: Mapping[str, Any]
     text: str
-    backup: Path | None
     needed: bool
-    changes: Sequence[str] = ()
+    changes: Sequence[str]
 
-    def report(self, host: str, name: str) -> str:
-        """What was done, for people."""
+    def apply(self, host: str, name: str) -> str:
+        """Write the file, whole or not at all, and first a copy of the old one. Returns what was done, for people."""
         if not self.needed:
             return f"{self.path} already has this entry for {name}."
         lines = [f"Wrote the entry {name} to {self.path}.", *(f"  {change}" for change in self.changes)]
-        lines += [f"The old file is {self.backup}."] if self.backup else []
-        return "\n".join([*lines, f"Restart {host} to use it."])
-
-    def apply(self) -> None:
-        """Write the file, its old content first to `backup`. The file is replaced whole or not at all."""
-        if not self.needed:
-            return
-        if self.backup is not None:
-            shutil.copy2(self.path, self.backup)
-        mode = stat.S_IMODE(self.path.stat().st_mode) if self.path.exists() else OWNER_ONLY
+        mode = OWNER_ONLY
+        if self.path.exists():
+            mode, backup = stat.S_IMODE(self.path.stat().st_mode), _free_backup(self.path)
+            shutil.copy2(self.path, backup)
+            lines.append(f"The old file is {backup}.")
         replace_own(self.path, self.text, mode=mode)
+        return "\n".join([*lines, f"Restart {host} to use it."])
 
 
 def entry(arguments: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
@@ -71,19 +67,17 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
     """
     # What a link points to is replaced, not the link.
     path = config_files()[host].resolve()
-    old_text = _read(path)
-    config = _parse(old_text, path)
-    servers = config.setdefault("mcpServers", {})
-    if not isinstance(servers, dict):
-        raise ConfigurationError(f"{path}: `mcpServers` is not an object. Nothing was changed.")
+    try:
+        old_text, config = _read(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}. Nothing was changed.") from None
+    servers = config["mcpServers"]
     old = servers.get(name)
     merged = _merged(old, new) if isinstance(old, dict) else dict(new)
     servers[name] = merged
     text = json.dumps(config, indent=_indent(old_text), ensure_ascii=False) + "\n"
     changes = _changes(old, merged) if isinstance(old, dict) else ()
-    return Change(
-        path, {"mcpServers": {name: new}}, text, _free_backup(path) if old_text else None, old != merged, tuple(changes)
-    )
+    return Change(path, {"mcpServers": {name: new}}, text, old != merged, tuple(changes))
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,11 +89,9 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _changes(old: Mapping[str, Any], merged: Mapping[str, Any]) -> Iterator[str]:
     """`args: replaced`. Never values, some of which are secrets."""
-    for key in [*old, *(key for key in merged if key not in old)]:
+    for key in {**old, **merged}:
         if key == "env" and isinstance(old.get(key), dict):
-            for name, value in merged[key].items():
-                was = old[key].get(name)
-                yield f"env {name}: {'added' if was is None else 'kept' if was == value else 'replaced'}"
+            yield from (f"env {each}" for each in _changes(old[key], merged[key]))
         elif key not in merged:
             yield f"{key}: removed"
         elif key not in old:
@@ -114,27 +106,15 @@ def _indent(text: str) -> int | str:
     return found[1] if found else 2
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: not UTF-8: {error.reason}. Nothing was changed.") from None
-
-
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    if text.startswith("\ufeff"):
-        raise ConfigurationError(
-            f"{path}: begins with a byte order mark. Save it as UTF-8 without one. Nothing was changed."
-        )
-    try:
-        config = parse_json(text, path) if text.strip() else {}
-    except RecursionError:
-        raise ConfigurationError(f"{path}: objects and lists are nested too deeply. Nothing was changed.") from None
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{error}. Nothing was changed.") from None
-    if not isinstance(config, dict):
-        raise ConfigurationError(f"{path}: not a JSON object. Nothing was changed.")
-    return config
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of the file, and its object, with an object `mcpServers`; both are empty if there is no file."""
+    raw = path.read_bytes() if path.exists() else b""
+    if raw.startswith(BOM_UTF8):
+        raise ConfigurationError(f"{path}: begins with a byte order mark. Save it as UTF-8 without one")
+    config = read_document(path) if raw.strip() else {}
+    if not isinstance(config, dict) or not isinstance(config.setdefault("mcpServers", {}), dict):
+        raise ConfigurationError(f"{path}: not a JSON object, or its `mcpServers` is not one")
+    return raw.decode(), config
 
 
 def _free_backup(path: Path) -> Path:

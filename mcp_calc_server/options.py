@@ -1,8 +1,8 @@
-"""The options of `mcp-calc-server`: as click declares them, and as the rest of the program reads them."""
+"""The options of `mcp-calc-server`: each is declared once, for click and for the rest of the program."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -10,10 +10,11 @@ from typing import Literal
 import click
 from click.core import ParameterSource
 
-from agentloop.command_line import PROVIDER_HELP, Seconds, Url, cost_options, log_options, option, together
+from agentloop.command_line import FILE, ModelOptions, Seconds, flag, log_file, log_level, option_field, provider
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS
-from agentloop.wire import PROVIDERS, Provider
+from agentloop.wire import Provider
 from mcp_calc_server.calculator import CALCULATOR_MODEL
+from offline_model.choice import ModelChoice, choose_model
 
 TOKEN_VARIABLE = "MCP_CALC_TOKEN"  # noqa: S105 - the name of one
 NEED_HTTP = (
@@ -25,210 +26,127 @@ NEED_DURABLE = (
     *("queue_version", "queue_only"),
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """One command line. Each field has the value of the option of that name, with the option's default."""
-
-    model: str
-    base_url: str | None
-    provider: Provider
-    offline: bool
-    no_cache: bool
-    prices: Path | None
-    publish: tuple[str, ...]
-    agents: tuple[Path, ...]
-    mcp_config: Path | None
-    calculator: bool
-    name: str | None
-    title: str | None
-    instructions: str | None
-    version_label: str | None
-    transport: Literal["stdio", "sse", "streamable-http"]
-    host: str
-    port: int
-    path: str | None
-    allow_host: tuple[str, ...]
-    trusted_proxy: tuple[str, ...]
-    max_agents: int
-    calls_per_minute: int
-    token_file: Path | None
-    oauth_issuer: str | None
-    oauth_audience: str | None
-    oauth_jwks: str | None
-    oauth_scope: tuple[str, ...]
-    durable: str | None
-    respond_within: float | None
-    queue_runs: int | None
-    queue_runs_per_worker: int | None
-    queue_runs_per_owner: int | None
-    queue_starts_per_minute: int | None
-    queue_version: str | None
-    queue_only: bool
-    log_file: Path | None
-    log_level: str | None
-
-
-def flag(name: str) -> str:
-    """`--queue-runs` for `queue_runs`."""
-    return "--" + name.replace("_", "-")
-
-
-_PUBLISHES, _IDENTITY = "What is published", "What clients see of the server"
-_publishes, _identity = partial(option, _PUBLISHES), partial(option, _IDENTITY)
-_transport, _access = partial(option, "Transport"), partial(option, "Access and limits")
-_runs = partial(option, "Durable runs")
-_queue = partial(option, "Durable runs of several processes (PostgreSQL)")
+_models, _publishes = partial(option_field, "Models"), partial(option_field, "What is published")
+_identity, _transport = partial(option_field, "What clients see of the server"), partial(option_field, "Transport")
+_access, _runs = partial(option_field, "Access and limits"), partial(option_field, "Durable runs")
+_queue = partial(option_field, "Durable runs of several processes (PostgreSQL)")
 _COUNT = click.IntRange(min=1)
 
-IDENTITY = (
-    _identity("--name", help="The server's name.  [default: that of what is published]"),
-    _identity("--title", help="The server's name for people."),
-    _identity("--instructions", help="What clients may tell their model about the server."),
-    _identity("--version-label", metavar="VERSION", help="The server's version."),
-)
 
-PUBLISHED = (
-    _publishes(
-        "--model",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedOptions(ModelOptions):
+    """What is published, and what clients see of it."""
+
+    model: str = _models(
         envvar="CALCULATOR_MODEL",
         default=CALCULATOR_MODEL,
         help="The calculator agent's model, and that of agent files that name none; given on the command line, that of "
         "--publish agents too.",
-    ),
-    _publishes(
-        "--base-url",
-        type=Url(),
-        metavar="URL",
-        help="The server of the model, for example a local one without a key.",
-    ),
-    _publishes(
-        "--provider",
-        type=click.Choice(PROVIDERS),
-        envvar="CALCULATOR_PROVIDER",
-        default="anthropic",
-        help=PROVIDER_HELP,
-    ),
-    _publishes(
-        "--offline",
+    )
+    provider: Provider = provider(envvar="CALCULATOR_PROVIDER")
+    offline: bool = _models(
         is_flag=True,
         envvar="CALCULATOR_OFFLINE",
         help="Use the built-in reader of fixed rules, not a language model.",
-    ),
-    *cost_options(_PUBLISHES),
-    _publishes(
-        "--publish",
+    )
+    publish: tuple[str, ...] = _publishes(
         multiple=True,
         envvar="MCP_CALC_PUBLISH",
         metavar="MODULE:ATTRIBUTE",
         help="Publish this Agent, Tool or list of them. Can be repeated.",
-    ),
-    _publishes(
-        "--agents",
+    )
+    agents: tuple[Path, ...] = _publishes(
         multiple=True,
         type=click.Path(path_type=Path, exists=True),
         metavar="DIR|FILE",
         help="Publish the agents in this Markdown file, or in all files of this directory. Can be repeated.",
-    ),
-    _publishes(
-        "--mcp-config",
-        type=click.Path(path_type=Path, dir_okay=False),
+    )
+    mcp_config: Path | None = _publishes(
+        type=FILE,
         metavar="FILE",
         help="A file that defines, in `mcpServers`, the servers that agent files name.",
-    ),
-    _publishes(
-        "--calculator",
-        is_flag=True,
-        help="Publish the calculator in addition to what --publish and --agents name.",
-    ),
-)
+    )
+    calculator: bool = _publishes(
+        is_flag=True, help="Publish the calculator in addition to what --publish and --agents name."
+    )
+    name: str | None = _identity(help="The server's name.  [default: that of what is published]")
+    title: str | None = _identity(help="The server's name for people.")
+    instructions: str | None = _identity(help="What clients may tell their model about the server.")
+    version_label: str | None = _identity(metavar="VERSION", help="The server's version.")
 
-_DECLARED = (
-    *PUBLISHED,
-    *IDENTITY,
-    _transport(
-        "--transport",
+    def choice(self) -> ModelChoice:
+        """Who answers for the calculator, and for agents that name no model."""
+        return choose_model(self.model, offline=self.offline, base_url=self.base_url, provider=self.provider)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(PublishedOptions):
+    """One command line. Each field declares the option of that name, and has its value."""
+
+    transport: Literal["stdio", "sse", "streamable-http"] = _transport(
         type=click.Choice(["stdio", "sse", "streamable-http"]),
         default="stdio",
         help="How clients reach the server: as a process they start, or over HTTP.",
-    ),
-    _transport(
-        "--host",
-        default="127.0.0.1",
-        help="The address to listen on. Any address other than loopback requires a token.",
-    ),
-    _transport(
-        "--port",
-        type=click.IntRange(0, 65535),
-        default=8000,
-        help="The port to listen on; 0 picks a free one.",
-    ),
-    _transport("--path", help="The path of the URL.  [default: /mcp, or /sse for the transport sse]"),
-    _transport(
-        "--allow-host",
-        multiple=True,
-        metavar="NAME",
-        help="Another host name of this server. Can be repeated.",
-    ),
-    _transport(
-        "--trusted-proxy",
+    )
+    host: str = _transport(
+        default="127.0.0.1", help="The address to listen on. Any address other than loopback requires a token."
+    )
+    port: int = _transport(
+        type=click.IntRange(0, 65535), default=8000, help="The port to listen on; 0 picks a free one."
+    )
+    path: str | None = _transport(help="The path of the URL.  [default: /mcp, or /sse for the transport sse]")
+    allow_host: tuple[str, ...] = _transport(
+        multiple=True, metavar="NAME", help="Another host name of this server. Can be repeated."
+    )
+    trusted_proxy: tuple[str, ...] = _transport(
         multiple=True,
         metavar="ADDRESS",
         help="A reverse proxy whose X-Forwarded-For header is trusted. Can be repeated.",
-    ),
-    _access("--max-agents", type=_COUNT, default=MAX_AGENTS, help="Concurrent agent calls; further calls wait."),
-    _access("--calls-per-minute", type=_COUNT, default=CALLS_PER_MINUTE, help="Calls each client may make."),
-    _access(
-        "--token-file",
+    )
+    max_agents: int = _access(type=_COUNT, default=MAX_AGENTS, help="Concurrent agent calls; further calls wait.")
+    calls_per_minute: int = _access(type=_COUNT, default=CALLS_PER_MINUTE, help="Calls each client may make.")
+    token_file: Path | None = _access(
         type=click.Path(path_type=Path),
         help=f"Require the token in this file. ${TOKEN_VARIABLE} can hold it instead.",
-    ),
-    _access("--oauth-issuer", metavar="URL", help="Require a token of this authorization server."),
-    _access("--oauth-audience", metavar="URL", help="This server's own URL, which tokens must name as audience."),
-    _access("--oauth-jwks", metavar="URL", help="The authorization server's keys."),
-    _access(
-        "--oauth-scope",
+    )
+    oauth_issuer: str | None = _access(metavar="URL", help="Require a token of this authorization server.")
+    oauth_audience: str | None = _access(
+        metavar="URL", help="This server's own URL, which tokens must name as audience."
+    )
+    oauth_jwks: str | None = _access(metavar="URL", help="The authorization server's keys.")
+    oauth_scope: tuple[str, ...] = _access(
         multiple=True,
         metavar="[TOOL=]SCOPE",
         help="A scope that tokens need: for every request, or for calls of this tool (a name or pattern). Can be "
         "repeated.",
-    ),
-    _runs(
-        "--durable",
+    )
+    durable: str | None = _runs(
         envvar="MCP_CALC_DURABLE",
         is_flag=False,
         flag_value="sqlite:",
         metavar="[STORE]",
         help="Store agent runs in sqlite:PATH or postgresql://..., so that they continue after a crash.",
-    ),
-    _runs(
-        "--respond-within",
+    )
+    respond_within: float | None = _runs(
         type=Seconds(),
         metavar="SECONDS",
         help="Respond to a longer call with a run id, for which the tool get_run returns the result later. Needs "
         "--durable.",
-    ),
-    _queue("--queue-runs", type=_COUNT, help="Concurrent runs in all processes of a PostgreSQL store."),
-    _queue("--queue-runs-per-worker", type=_COUNT, help="Of these, concurrent runs in one process."),
-    _queue("--queue-runs-per-owner", type=_COUNT, help="Of these, concurrent runs of one owner."),
-    _queue("--queue-starts-per-minute", type=_COUNT, help="Runs that all processes together may start."),
-    _queue("--queue-version", help="Take only runs of this version, for rolling upgrades."),
-    _queue("--queue-only", is_flag=True, help="Only take calls and return results; workers execute the runs."),
-    *log_options(),
-)
-
-
-all_options = together(*_DECLARED)
-"""A decorator for a click command that takes all of them."""
-published_options = together(*PUBLISHED, *IDENTITY)
-"""A decorator for a click command that takes those which say what is published, and what clients see of it."""
+    )
+    queue_runs: int | None = _queue(type=_COUNT, help="Concurrent runs in all processes of a PostgreSQL store.")
+    queue_runs_per_worker: int | None = _queue(type=_COUNT, help="Of these, concurrent runs in one process.")
+    queue_runs_per_owner: int | None = _queue(type=_COUNT, help="Of these, concurrent runs of one owner.")
+    queue_starts_per_minute: int | None = _queue(type=_COUNT, help="Runs that all processes together may start.")
+    queue_version: str | None = _queue(help="Take only runs of this version, for rolling upgrades.")
+    queue_only: bool = _queue(is_flag=True, help="Only take calls and return results; workers execute the runs.")
+    log_file: Path | None = log_file()
+    log_level: str | None = log_level()
 
 
 def as_arguments(context: click.Context) -> list[str]:
-    """The command line of the server that publishes what was given to a command with `published_options`."""
+    """The command line of the server that publishes what was given to a command with `PublishedOptions`."""
     arguments: list[str] = []
-    groups = {_PUBLISHES, _IDENTITY}
-    for name in (each.name for each in context.command.params if getattr(each, "group", None) in groups):
+    for name in (each.name for each in fields(PublishedOptions)):
         value = context.params[name]
         if context.get_parameter_source(name) not in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
             continue

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
+from agentloop.command_line import flag
 from agentloop.mcp.server.program import default_name, find_published
 from agentloop.mcp.server.prompts import Prompt, prompt_of_file
 from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
-from agentloop.prompt_cache import CACHE_VARIABLE
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
-from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, flag
-from offline_model.choice import ModelChoice, choose_model
+from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, PublishedOptions
+from offline_model.choice import ModelChoice
 
 if TYPE_CHECKING:
     from agentloop.agent_files import AgentFile
@@ -34,14 +34,13 @@ CALCULATOR = "mcp-calc-server"
 
 @dataclass(slots=True)
 class Published:
-    """What a server publishes: `tools`, `agents`, and what the `lifespan` yields.
+    """What a server publishes: `items`, and what the `lifespan` yields.
 
-    `behind` are the agents of `tools`, and `names` those of all agents and tools that are the user's.
+    `agents` are those of the items, also behind tools, and `names` those of all agents and tools that are the user's.
     """
 
-    tools: list[Tool] = field(default_factory=list)
+    items: list[Agent | Tool] = field(default_factory=list)
     agents: list[Agent] = field(default_factory=list)
-    behind: list[Agent] = field(default_factory=list)
     lifespan: Lifespan | None = None
     names: list[str] = field(default_factory=list)
     has_calculator: bool = False
@@ -54,7 +53,7 @@ class Published:
     notice: str = ""
     """What does not work without an API key, if none was found."""
 
-    def info(self, options: Options) -> ServerInfo:
+    def info(self, options: PublishedOptions) -> ServerInfo:
         """What clients see of the server: what the options say, and otherwise what follows from what is published."""
         name, title, label = default_name(self.names), None, "0"
         if self.has_calculator:
@@ -75,26 +74,25 @@ class Published:
         return {**env, "PYTHONPATH": os.pathsep.join([*paths, str(here)])}
 
 
-def published(options: Options, say: Say, *, own_model: bool = False) -> Published:
+def published(options: PublishedOptions, say: Say, *, own_model: bool = False, durable: bool = False) -> Published:
     """What the options say is to be published. With `own_model`, `--model` is for the agents of `--publish` too.
+
+    With `durable`, the servers of agent files have to be up when the process starts.
 
     Raises:
         ConfigurationError: there is nothing, or something that cannot be published.
     """
-    if options.no_cache:
-        os.environ[CACHE_VARIABLE] = "off"
-    if options.prices:
-        prices.register_file(options.prices)
-    choice = choose_model(options.model, offline=options.offline, base_url=options.base_url, provider=options.provider)
+    options.apply_costs()
+    choice = options.choice()
     prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     found = Published(has_calculator=options.calculator or not (options.publish or options.agents))
     if found.has_calculator:
         agent = calculator_assistant(model=choice.model, client=choice.client)
-        found.tools += [*math_tools_async(), agent_tool_async(agent)]
-        found.behind.append(agent)
+        found.items += [*math_tools_async(), agent_tool_async(agent)]
+        found.agents.append(agent)
         found.notice = choice.notice or ""
     without_key = _add_modules(found, options, choice, own_model=own_model)
-    without_key += _add_files(found, options, choice, say) if options.agents else []
+    without_key += _add_files(found, options, say, durable=durable) if options.agents else []
     if choice.notice and without_key:  # only the calculator has the offline model instead
         found.notice += (
             f"{' ' if found.notice else ''}no API key found: calls of {', '.join(without_key)} will fail. Set "
@@ -103,28 +101,29 @@ def published(options: Options, say: Say, *, own_model: bool = False) -> Publish
     return found
 
 
-def _add_modules(found: Published, options: Options, choice: ModelChoice, *, own_model: bool) -> list[str]:
+def _add_modules(found: Published, options: PublishedOptions, choice: ModelChoice, *, own_model: bool) -> list[str]:
     """Add what `--publish` names. Returns the agents that need an API key."""
     named = [each for name in options.publish for each in find_published(name)]
-    agents = [_adapted(each, options, choice, own_model=own_model) for each in named if isinstance(each, Agent)]
-    found.tools += [each for each in named if isinstance(each, Tool)]
+    items = [
+        _adapted(each, options, choice, own_model=own_model) if isinstance(each, Agent) else each for each in named
+    ]
+    agents = [each for each in items if isinstance(each, Agent)]
+    found.items += items
     found.agents += agents
     found.names += [each.name for each in named]
     found.modules += _modules(options.publish)
     return [agent.name for agent in agents if agent.client is sdk_client]
 
 
-def _add_files(found: Published, options: Options, choice: ModelChoice, say: Say) -> list[str]:
+def _add_files(found: Published, options: PublishedOptions, say: Say, *, durable: bool) -> list[str]:
     """Add what `--agents` names. Returns the agents, which need an API key."""
     from agentloop.agent_files import PROMPTS, RESOURCES  # noqa: PLC0415 - needs a YAML parser
     from mcp_calc_server import files  # noqa: PLC0415
 
-    checked = files.check_files(
-        options.agents, choice, model=options.model, offline=options.offline, mcp_config=options.mcp_config
-    )
-    alone, found.lifespan = files.published_files(checked, say, durable=bool(options.durable))
-    found.tools += [item.tool for item in alone if item.tool is not None]
-    found.behind += [item.agent for item in alone if item.agent is not None]
+    checked = files.check_files(options.agents, options)
+    alone, found.lifespan = files.published_files(checked, say, durable=durable)
+    found.items += [item.tool for item in alone if item.tool is not None]
+    found.agents += [item.agent for item in alone if item.agent is not None]
     names = [item.file.name for item in checked.items]
     found.names += names
     for path in options.agents:
@@ -143,7 +142,7 @@ def _modules(names: Sequence[str]) -> list[Path]:
     return [Path(place) for (place, *_) in places if place]
 
 
-def _adapted(agent: Agent, options: Options, choice: ModelChoice, *, own_model: bool) -> Agent:
+def _adapted(agent: Agent, options: PublishedOptions, choice: ModelChoice, *, own_model: bool) -> Agent:
     """A published agent with the model and the server of the model that the options name.
 
     Raises:

@@ -13,7 +13,7 @@ from mcp.types import Prompt, PromptMessage, PromptReference, ReadResourceResult
 from agentloop import AgentError, ToolError
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import Content
-from agentloop.mcp.client.pages import all_pages, listed_resources
+from agentloop.mcp.client.pages import listed_prompts, listed_resources
 from agentloop.messages import Block, Message
 from agentloop.narration import clip
 
@@ -30,17 +30,19 @@ class AttachmentError(AgentError):
     """What was named cannot be attached; the text says why."""
 
 
+def server_of(text: str, connections: Sequence[Connection]) -> Connection | None:
+    """The server whose name and a colon the text begins with."""
+    return next((each for each in connections if text.startswith(f"{each.name}:")), None)
+
+
 def mentions(question: str, connections: Sequence[Connection]) -> list[tuple[Connection, str]]:
     """The resources named as `@server:uri`, with their servers. Words after an @ that name no server are text."""
     found = []
     for each in question.split():
         word = each.lstrip(_BEFORE_A_MENTION)
-        for connection in connections:
-            start = f"@{connection.name}:"
-            uri = word[len(start) :].rstrip(_AFTER_A_URI)
-            if word.startswith(start) and uri:
-                found.append((connection, uri))
-                break
+        connection = server_of(word[1:], connections) if word.startswith("@") else None
+        if connection is not None and (uri := word[len(connection.name) + 2 :].rstrip(_AFTER_A_URI)):
+            found.append((connection, uri))
     return list(dict.fromkeys(found))
 
 
@@ -66,11 +68,6 @@ async def question_content(question: str, connections: Sequence[Connection], say
         say(note)
     text = question.encode("utf-8", "replace").decode()
     return {"role": "user", "content": [*blocks, {"type": "text", "text": text}]}
-
-
-def is_prompt(command: str, connections: Sequence[Connection]) -> bool:
-    """Whether a command begins with a server's name and a colon."""
-    return any(command.startswith(f"{connection.name}:") for connection in connections)
 
 
 async def prompt_content(command: str, connections: Sequence[Connection], say: Say) -> Message:
@@ -108,18 +105,19 @@ async def _add_messages(content: Content, messages: Sequence[PromptMessage]) -> 
 
 
 def _parsed(command: str, connections: Sequence[Connection]) -> tuple[Connection, str, dict[str, str]]:
-    for connection in connections:
-        if command.startswith(f"{connection.name}:"):
-            try:
-                name, *words = shlex.split(command[len(connection.name) + 1 :]) or [""]
-            except ValueError as error:
-                raise AttachmentError(f"{clip(command, 80)}: {error}") from None
-            pairs = [word.partition("=") for word in words]
-            if wrong := next((pair[0] for pair in pairs if not pair[1]), None):
-                raise AttachmentError(f"{clip(wrong, 80)!r}: arguments of a prompt are given as name=value.")
-            return connection, name, {key: value for key, _, value in pairs}
-    names = ", ".join(connection.name for connection in connections) or "none"
-    raise AttachmentError(f"{clip(command, 80)!r} begins with no server's name. Use server:prompt; servers: {names}.")
+    connection = server_of(command, connections)
+    if connection is None:
+        names = ", ".join(each.name for each in connections) or "none"
+        shown = clip(command, 80)
+        raise AttachmentError(f"{shown!r} begins with no server's name. Use server:prompt; servers: {names}.")
+    try:
+        name, *words = shlex.split(command[len(connection.name) + 1 :]) or [""]
+    except ValueError as error:
+        raise AttachmentError(f"{clip(command, 80)}: {error}") from None
+    pairs = [word.partition("=") for word in words]
+    if wrong := next((pair[0] for pair in pairs if not pair[1]), None):
+        raise AttachmentError(f"{clip(wrong, 80)!r}: arguments of a prompt are given as name=value.")
+    return connection, name, {key: value for key, _, value in pairs}
 
 
 def _arguments(prompt: Prompt, given: dict[str, str]) -> dict[str, str]:
@@ -135,7 +133,7 @@ def _arguments(prompt: Prompt, given: dict[str, str]) -> dict[str, str]:
 async def prompts_of(connection: Connection) -> list[Prompt]:
     """The prompts that a server lists; none if it has none or cannot be asked."""
     try:
-        return await connection.request(_prompts)
+        return await connection.request(partial(listed_prompts, at_most=MAX_NAMES))
     except ToolError:
         return []
 
@@ -172,14 +170,3 @@ async def argument_values(
 
 async def _read(client: Client, *, uri: str) -> ReadResourceResult:
     return await client.read_resource(uri, cache_mode="bypass")
-
-
-async def _prompts(client: Client) -> list[Prompt]:
-    if client.server_capabilities.prompts is None:
-        return []
-
-    async def page(cursor: str | None) -> tuple[Sequence[Prompt], str | None]:
-        result = await client.list_prompts(cursor=cursor, cache_mode="bypass")
-        return result.prompts, result.next_cursor
-
-    return await all_pages(page, MAX_NAMES)

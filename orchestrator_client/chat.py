@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -12,29 +11,23 @@ from pathlib import Path
 from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from agentloop import AgentError, CallContext, ConfigurationError, Conversation, Inbox, Ledger, RunResult, RunScope
-from agentloop.command_line import EXIT_FAILED, EXIT_INTERRUPTED, print_result
+from agentloop import AgentError, CallContext, ConfigurationError, Conversation, Inbox, RunResult
+from agentloop.command_line import EXIT_FAILED, print_result
 from agentloop.dispatch import cancel_and_wait
-from agentloop.events import Event, EventHandler, ServerChanged, fan_out
-from agentloop.limits import deadline_after
+from agentloop.events import Event, ServerChanged
 from agentloop.mcp.client.connection import Connection
 from agentloop.messages import Message
-from agentloop.observers import export
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import timeline_page
 from agentloop.own_files import new_own
-from agentloop.rate_limiter import RateLimiter
 from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
-from orchestrator_client.attachments import is_prompt, prompt_content, question_content
+from orchestrator_client.attachments import prompt_content, question_content, server_of
 from orchestrator_client.completion import KnownNames
-from orchestrator_client.line_editor import editor_on_stderr, line_editor
+from orchestrator_client.line_editor import line_editor, typed_line
 from orchestrator_client.lines import say
 from orchestrator_client.listing import print_listing
-from orchestrator_client.options import Options
-from orchestrator_client.orchestrator import Session, Setup
-from orchestrator_client.progress import Progress, connected, progress_on_stderr
-from orchestrator_client.questions import Answers, Questions
+from orchestrator_client.progress import MakeSession, Progress, Shared
 from orchestrator_client.report import Report
 from orchestrator_client.run_files import began_at
 from orchestrator_client.terminal import restored_on_sigterm
@@ -55,30 +48,15 @@ WITHOUT_SLASH = {"help", "exit", "quit", "clear"}
 """Lines that are commands even without a slash."""
 
 
-def chat(setup: Setup, options: Options, observers: Sequence[EventHandler]) -> int:
+def chat(make_session: MakeSession, shared: Shared) -> int:
     """Chat until the user ends it, and return the exit status."""
-    progress = progress_on_stderr(is_quiet=options.quiet)
-    talk = Chat(progress, options, observers, export.tracing("orchestrator-client", say))
     try:
         with restored_on_sigterm():
-            asyncio.run(_connected_chat(setup, talk, progress, observers))
-    except KeyboardInterrupt:
-        say("interrupted")
-        return EXIT_INTERRUPTED
+            asyncio.run(Chat(shared).run(make_session))
     except AgentError as error:
         say(str(error))
         return EXIT_FAILED
-    finally:
-        export.finish()
     return 0
-
-
-async def _connected_chat(setup: Setup, talk: Chat, progress: Progress, observers: Sequence[EventHandler]) -> None:
-    on_event = fan_out(talk.on_server_change, progress.on_event, *observers)
-    async with AsyncExitStack() as stack:
-        async with progress.shown():
-            session = await stack.enter_async_context(connected(setup, progress, on_event, talk.questions))
-        await talk.run(session)
 
 
 class Chat:
@@ -89,37 +67,36 @@ class Chat:
     become part of the conversation.
     """
 
-    def __init__(
-        self, progress: Progress, options: Options, observers: Sequence[EventHandler], trace: EventHandler
-    ) -> None:
-        self._progress = progress
-        self._options = options
-        self._ledger = Ledger(options.budget)
-        self._observers = observers
-        self._trace = trace
-        self._rate_limiter = RateLimiter()
-        self.questions = Questions(progress.say, Answers(options.answers) if options.answers else None)
-        self._notes = Notes(progress)
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._progress = shared.progress
+        self._notes = Notes(shared.progress)
         self._transcript = Transcript()
         self._timeline: Timeline | None = None
         self._running: asyncio.Task[RunResult] | None = None
         self._known_servers: set[str] | None = None
 
-    async def run(self, session: Session) -> None:
-        self._session = session
-        self._begin()
-        self._progress.say("Type a question, or /help. Ctrl-C stops a question, Ctrl-D ends the chat.")
-        names = KnownNames([name.split()[0] for names in COMMANDS for name in names.split(", ") if ":" not in name])
-        editor = line_editor(names.completions)
-        async with names.loaded(session.connections):
+    async def run(self, make_session: MakeSession) -> None:
+        on_event = self._shared.on_event(self._on_server_change)
+        async with AsyncExitStack() as stack:
+            async with self._progress.shown():
+                self._session = await stack.enter_async_context(self._shared.connected(make_session, on_event))
+            self._begin()
+            self._progress.say("Type a question, or /help. Ctrl-C stops a question, Ctrl-D ends the chat.")
+            names = KnownNames([name.split()[0] for names in COMMANDS for name in names.split(", ") if ":" not in name])
+            await stack.enter_async_context(names.loaded(self._session.connections))
+            editor = line_editor(names)
             with ctrl_c(self._stop):
                 while (line := await self._line(editor)) not in {"/quit", "/exit"}:
-                    if is_prompt(line[1:], session.connections) and line.startswith("/"):
-                        await self._ask(line, partial(prompt_content, line[1:]))
-                    elif line.startswith("/"):
-                        self._run_command(line)
-                    elif line:
-                        await self._ask(line, partial(question_content, line))
+                    await self._react(line)
+
+    async def _react(self, line: str) -> None:
+        if line.startswith("/") and server_of(line[1:], self._session.connections):
+            await self._ask(line, partial(prompt_content, line[1:]))
+        elif line.startswith("/"):
+            self._run_command(line)
+        elif line:
+            await self._ask(line, partial(question_content, line))
 
     async def _line(self, editor: PromptSession[str]) -> str:
         """The next line; `/quit` at the end of the input."""
@@ -134,7 +111,7 @@ class Chat:
                 return "/quit"
             return f"/{line.lower()}" if line.lower() in WITHOUT_SLASH else line
 
-    def on_server_change(self, event: Event) -> None:
+    def _on_server_change(self, event: Event) -> None:
         """Report a server that came up after the conversation started, and whose tools are not part of it."""
         if not isinstance(event, ServerChanged) or not event.is_up or self._known_servers is None:
             return
@@ -145,20 +122,7 @@ class Chat:
     async def _ask(self, question: str, content: ToMessage) -> None:
         """Answer a question; `content` makes what of it goes to the model."""
         report, timeline, inbox = Report(), Timeline(), Inbox()
-        on_event = fan_out(report.on_event, timeline.on_event, self._progress.on_event, *self._observers)
-        deadline = None if self._options.deadline is None else deadline_after(self._options.deadline)
-        context = CallContext(
-            deadline=deadline,
-            scope=RunScope(
-                emit=on_event,
-                trace=self._trace,
-                ledger=self._ledger,
-                rate_limiter=self._rate_limiter,
-                ask=self.questions.ask,
-                inbox=inbox,
-                remote_text=self._progress.shows_text,
-            ),
-        )
+        context = self._shared.context(report.on_event, timeline.on_event, inbox=inbox)
         self._running = asyncio.create_task(self._answer(content, context))
         try:
             async with self._progress.shown():
@@ -188,7 +152,7 @@ class Chat:
             self._conversation = ended.result().conversation
         except AgentError as error:
             report.error = f"{error}{advice(error)}"
-        print_answer(report, self._options.policy, self._progress.say)
+        print_answer(report, self._shared.options.policy, self._progress.say)
 
     def _begin(self) -> None:
         self._agent = self._session.orchestrator()
@@ -224,8 +188,8 @@ class Chat:
     def _show_usage(self) -> None:
         for line in usage_lines(self._transcript.usage, self._transcript.claims):
             print_result(line)
-        if self._ledger.left.is_bounded:
-            print_result(f"left of the budget: {self._ledger.left}")
+        if self._shared.ledger.left.is_bounded:
+            print_result(f"left of the budget: {self._shared.ledger.left}")
 
     def _draw_timeline(self, name: str) -> None:
         if self._timeline is None or not self._timeline.runs:
@@ -267,9 +231,8 @@ class Notes:
         self.draft = ""
 
     async def pass_on(self, inbox: Inbox) -> None:
-        """Pass on each line that is typed, until this is cancelled. The first key opens a line that can be edited."""
-        while True:
-            typed = await self._progress.typed()
+        """Pass on each line that is typed. The first key opens a line that can be edited."""
+        while (typed := await self._progress.typed()) is not None:
             note = typed if typed.endswith("\n") else await self._edited(typed)
             if not note.strip():
                 continue
@@ -285,16 +248,8 @@ class Notes:
         self.draft = " ".join([*inbox.take(), self.draft]).strip()
 
     async def _edited(self, typed: str) -> str:
+        def keep(draft: str) -> None:
+            self.draft = draft
+
         async with self._progress.paused():
-            with editor_on_stderr() as editor:
-                try:
-                    return await editor.prompt_async("note> ", default=typed, handle_sigint=False)
-                except asyncio.CancelledError:
-                    self.draft = editor.default_buffer.text
-                    raise
-                except EOFError:
-                    return ""
-                except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
-                    self.draft = editor.default_buffer.text
-                    signal.raise_signal(signal.SIGINT)
-                    return ""
+            return await typed_line("note> ", typed, keep) or ""

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,19 @@ import click
 from click.shell_completion import CompletionItem
 
 from agentloop import ConfigurationError, logs
-from agentloop.command_line import EXIT_INTERRUPTED, CommandLine, write_commands
+from agentloop.command_line import FILE, CommandGroup, option, options_of
 from agentloop.observers import export
-from mcp_calc_server.calculator import CALCULATOR_MODEL
-from offline_model.choice import choose_model
 from orchestrator_client import configuration
-from orchestrator_client import options as declared
 from orchestrator_client.configuration import add_servers, list_servers, remove_server
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import can_ask, say
 from orchestrator_client.listing import list_tools
 from orchestrator_client.login import TerminalBrowser, log_in, log_out
 from orchestrator_client.one_question import answer_one
-from orchestrator_client.options import Options
+from orchestrator_client.options import Options, env_file
+from orchestrator_client.progress import Shared
 from orchestrator_client.run_files import draw_recording, run_files
-from orchestrator_client.setting_up import servers_from, setup_from
+from orchestrator_client.setting_up import servers_from, session_from
 
 DEMO = (
     "I am ordering from three stores. "
@@ -59,66 +57,52 @@ Shell completion, here for bash (also zsh, fish):
 """
 
 
-class _CommandWithOthers(CommandLine):
-    """A command that hands command lines beginning with the name of another command to that command.
+class _Commands(CommandGroup):
+    """A command with an argument of its own, unless the command line begins with the name of another command.
 
-    A click group cannot have an argument of its own before a command's name. The user's file has values for options
-    that the command line does not give.
+    The user's file has values for options that the command line does not give.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.others: dict[str, click.Command] = {}
-
-    def command(self, name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
-        """A decorator that turns a function into another command."""
-        settings = {**self.context_settings, **attributes.pop("context_settings", {})}
-        make: Any = click.command(name, cls=CommandLine, context_settings=settings, **attributes)
-
-        def add(function: Callable[..., Any]) -> click.Command:
-            self.others[name] = make(function)
-            return self.others[name]
-
-        return add
+    allow_interspersed_args = True
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        if args and args[0] in self.others:
+        if args and args[0] in self.commands:
             name, *rest = args
-            return self.others[name].make_context(f"{info_name} {name}", rest, parent, **extra)
+            return self.commands[name].make_context(f"{info_name} {name}", rest, parent, **extra)
         try:
-            defaults = configuration.defaults(declared.WITH_DEFAULTS)
+            defaults = configuration.defaults([each.name for each in fields(Options)])
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from None
         return super().make_context(info_name, args, parent, **{"default_map": defaults, **extra})
 
     def invoke(self, ctx: click.Context) -> Any:
+        # This command reports errors itself; without a handler, Python would print what libraries log.
+        logging.getLogger().addHandler(logging.NullHandler())
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super().format_options(ctx, formatter)
-        write_commands(formatter, "Other commands", self.others)
 
 
 def _other_commands(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of the other commands, for shell completion of the first word."""
     if ctx.params.get(str(parameter.name)):
         return []
-    found = {name: command for name, command in main.others.items() if name.startswith(incomplete)}
+    found = {name: command for name, command in main.commands.items() if name.startswith(incomplete)}
     return [CompletionItem(name, help=command.get_short_help_str()) for name, command in found.items()]
 
 
 @click.command(
     "orchestrator-client",
-    cls=_CommandWithOthers,
-    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    cls=_Commands,
+    invoke_without_command=True,
+    subcommand_metavar="",
     epilog=EPILOG,
 )
 @click.argument("words_of_prompt", metavar="[PROMPT]...", nargs=-1, shell_complete=_other_commands)
-@declared.all_options
+@options_of(Options)
+@env_file
 @click.version_option(package_name="mcp-calc-server")
-def main(words_of_prompt: Sequence[str], **given: Any) -> None:
+def main(words_of_prompt: Sequence[str], **given: Any) -> int:
     """Answer PROMPT by delegating its parts to agents and functions that MCP servers offer.
 
     PROMPT may be several words, or - to read it from stdin. Without PROMPT, a chat starts on the terminal, in which
@@ -143,66 +127,74 @@ def main(words_of_prompt: Sequence[str], **given: Any) -> None:
         raise click.UsageError("--durable stores the run of a question; one with --prompt cannot be stored.")
     if is_chat and options.durable:
         raise click.UsageError("--durable stores the run of one question; a chat cannot be stored.")
-    _answer(question, options)
+    return _answer(question, options)
 
 
 @main.command("resume")
 @click.argument("run_id")
-@declared.durable_dir
-@declared.as_json
-@declared.output_files
-def resume(run_id: str, durable_dir: Path | None, **given: Any) -> None:
+@options_of(Options, "as_json", "quiet", "events", "timeline", "force", "log_file", "log_level", "durable_dir")
+def resume(run_id: str, durable_dir: Path | None, **given: Any) -> int:
     """Finish a run that was started with --durable and interrupted. Finished steps are not repeated."""
     run = DurableRun.stored(durable_dir, run_id)
-    _answer(run.question, replace(run.options, **given), run)
+    return _answer(run.question, replace(run.options, **given), run)
 
 
-def _answer(question: str | None, options: Options, run: DurableRun | None = None) -> None:
-    """Answer the question, or start a chat, and end the process."""
-    _silence_other_loggers()
+def _answer(question: str | None, options: Options, run: DurableRun | None = None) -> int:
+    """Answer the question, or start a chat. Returns the exit status."""
     _check_files(options)
     if question is not None and options.durable and run is None:
         run = DurableRun.started(question, options)
-    setup, notice = setup_from(options, say, run)
-    files = run_files(options.events, options.timeline, say, quiet=options.quiet, force=options.force)
-    with _logging(options), files as files_of_run:
-        observers = (*files_of_run, logs.on_event)
+    make_session, notice = session_from(options, run)
+    files = run_files(options.events, options.timeline, quiet=options.quiet, force=options.force)
+    with _logging(options), files as observers:
+        shared = Shared(options, (*observers, logs.on_event))
         if notice and not options.quiet:
             say(notice)
-        if question is None:
+        try:
+            if question is not None:
+                return answer_one(question, make_session, shared, run)
             from orchestrator_client.chat import chat  # noqa: PLC0415 - only a chat needs prompt_toolkit
 
-            status = chat(setup, options, observers)
-        else:
-            status = answer_one(question, setup, options, observers, run=run)
-    sys.exit(status)
+            return chat(make_session, shared)
+        finally:
+            export.finish()
 
 
 @main.command("timeline")
 @click.argument("recording", type=click.Path(path_type=Path, dir_okay=False))
-@declared.timeline_output
+@option("Output", "-o", "--output", type=FILE, help="The page to write.  [default: RECORDING, ending in .html]")
+@option("Output", "--force", is_flag=True, help="Overwrite a file of any kind, not only an earlier timeline.")
 def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
     """Draw the timeline of a recording, made with --events, as one HTML page."""
     page = output or recording.with_suffix(".html")
     if page == recording:
         raise click.UsageError(f"{recording} is the recording. Name the page to write with -o.")
-    draw_recording(recording, page, say, force=force)
+    draw_recording(recording, page, force=force)
     say(f"timeline: {page}")
 
 
 @main.command("tools")
-@declared.which_servers
-@declared.as_json
-def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> None:
+@options_of(Options, "config", "servers", "connect_timeout", "as_json")
+@env_file
+def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> int:
     """List the servers with their state and their tools. Exit status: 0 if all servers are up, otherwise 1."""
-    entries = servers_from(config, servers, choose_model(CALCULATOR_MODEL, offline=False), say)
-    _end_with(list_tools(entries, connect_timeout, as_json=as_json))
+    return asyncio.run(list_tools(servers_from(config, servers), connect_timeout, as_json=as_json))
 
 
 @main.command("add", context_settings={"ignore_unknown_options": True})
 @click.argument("name", required=False)
 @click.argument("reached_by", metavar="[COMMAND|URL]...", nargs=-1, type=click.UNPROCESSED)
-@declared.new_server
+@option("Servers", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the command.")
+@option("Servers", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL.")
+@option("Servers", "--transport", type=click.Choice(["http", "sse"]), help="Of the URL.  [default: http]")
+@option(
+    "Servers",
+    "--from",
+    "source",
+    metavar="PROGRAM|FILE",
+    help="Take servers from claude-desktop, claude-code, cursor or vscode, or from a file in their format.",
+)
+@option("Servers", "--force", is_flag=True, help="Replace a server of the same name.")
 def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
     """Add the server NAME to config.toml: a URL, or a command with its arguments, after -- if they have options.
 
@@ -226,38 +218,22 @@ def list_() -> None:
 
 @main.command("login")
 @click.argument("server")
-@declared.config_file
-@declared.no_browser
-def login(server: str, config: Path | None, *, no_browser: bool) -> None:
+@options_of(Options, "config")
+@option("Servers", "--no-browser", is_flag=True, help="Only print the address of the login page, open no browser.")
+def login(server: str, config: Path | None, *, no_browser: bool) -> int:
     """Log in to SERVER, a configured name or a URL, in the browser. The token is kept for later runs."""
     from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
 
-    async def work() -> int:
-        person = Person(nullcontext) if can_ask() else None
-        return await log_in(entries, TerminalBrowser(person, say, opens=not no_browser), say)
-
-    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
-    _end_with(work())
+    browser = TerminalBrowser(Person(nullcontext) if can_ask() else None, say, opens=not no_browser)
+    return asyncio.run(log_in(servers_from(config, (server,)), browser))
 
 
 @main.command("logout")
 @click.argument("server")
-@declared.config_file
-def logout(server: str, config: Path | None) -> None:
+@options_of(Options, "config")
+def logout(server: str, config: Path | None) -> int:
     """Forget the token for SERVER, a configured name or a URL."""
-    entries = servers_from(config, (server,), choose_model(CALCULATOR_MODEL, offline=False), say)
-    _end_with(log_out(entries, say))
-
-
-def _end_with(work: Coroutine[Any, Any, int]) -> None:
-    """Run a command's work and end the process with its exit status."""
-    _silence_other_loggers()
-    try:
-        status = asyncio.run(work)
-    except KeyboardInterrupt:
-        say("interrupted")
-        status = EXIT_INTERRUPTED
-    sys.exit(status)
+    return asyncio.run(log_out(servers_from(config, (server,))))
 
 
 @contextmanager
@@ -284,11 +260,6 @@ def _check_files(options: Options) -> None:
             raise click.UsageError(f"{other} and {flag} name the same file, {path}.")
 
 
-def _silence_other_loggers() -> None:
-    """This command reports errors itself; without a handler, Python would print what libraries log."""
-    logging.getLogger().addHandler(logging.NullHandler())
-
-
 def _is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
@@ -296,18 +267,10 @@ def _is_interactive() -> bool:
 def _question(prompt: str | None, *, demo: bool) -> str:
     if demo and prompt is None:
         return DEMO
-    if prompt == "-":
-        prompt = _stdin()
-    if not prompt or not prompt.strip():
-        raise click.UsageError('There is no question. Example: orchestrator-client "What is 3 * 12.50 + 5.99?"')
-    return prompt
-
-
-def _stdin() -> str:
     try:
-        return sys.stdin.read()
+        question = sys.stdin.read() if prompt == "-" else prompt
     except UnicodeDecodeError as error:
         raise click.UsageError(f"stdin is not text: {error}") from None
-    except KeyboardInterrupt:
-        say("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
+    if not question or not question.strip():
+        raise click.UsageError('There is no question. Example: orchestrator-client "What is 3 * 12.50 + 5.99?"')
+    return question

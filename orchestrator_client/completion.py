@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from mcp.types import Prompt
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
 
 from agentloop.dispatch import cancel_and_wait
 from agentloop.mcp.client.connection import Connection
 from orchestrator_client.attachments import argument_values, prompts_of, resources_of
 
 
-class KnownNames:
-    """The names that are known so far: `commands`, and what servers list within the block of `loaded`."""
+class KnownNames(Completer):
+    """Completes the names that are known so far: `commands`, and what servers list within the block of `loaded`."""
 
     def __init__(self, commands: Sequence[str]) -> None:
         self._commands = commands
@@ -31,7 +33,20 @@ class KnownNames:
         finally:
             await cancel_and_wait(loading)
 
-    async def completions(self, text: str) -> Sequence[str]:
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        """None: an editor asks for them with `get_completions_async`."""
+        del document, complete_event
+        return ()
+
+    async def get_completions_async(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> AsyncGenerator[Completion, None]:
+        del complete_event
+        text = document.text_before_cursor
+        for each in await self._completions(text):
+            yield Completion(each, start_position=-len(text.rsplit(" ", 1)[-1]))
+
+    async def _completions(self, text: str) -> Sequence[str]:
         """What the last word of `text` may become. The values of a prompt's argument are the server's suggestions."""
         first, space, rest = text.partition(" ")
         word = text.rsplit(" ", 1)[-1]

@@ -65,7 +65,7 @@ def defaults(known: Sequence[str]) -> dict[str, Any]:
     found = {str(key).replace("-", "_"): value for key, value in table.items()}
     for key in found:
         if key not in known:
-            raise ConfigurationError(f"{path}: {DEFAULTS}.{clip(key, 40)}: use one of {', '.join(known)}.")
+            raise ConfigurationError(f"{path}: {DEFAULTS}.{clip(key, 40)}: use one of {', '.join(sorted(known))}.")
     return found
 
 
@@ -97,7 +97,7 @@ def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str
 def project_names() -> set[str]:
     """The names of the project's servers; none if its file is missing or cannot be read."""
     try:
-        return set(_raw_servers(read_document(PROJECT))) if PROJECT.exists() else set()
+        return set(_raw_servers(_document(PROJECT)))
     except ConfigurationError:
         return set()
 
@@ -130,7 +130,7 @@ def add_servers(
         return
     if name is None or not reached_by:
         raise ConfigurationError("Say what to add: a name, and a command or URL. Or --from claude-desktop.")
-    entry = _entry(reached_by, env, headers, transport)
+    entry = {key: value for key, value in _entry(reached_by, env, headers, transport).items() if value}
     _add(name, entry, force=force)
     command = entry.get("command", "")
     if command and "${" not in command and shutil.which(command) is None:
@@ -155,17 +155,12 @@ def remove_server(name: str) -> None:
 
 def list_servers() -> None:
     """Print a line for each configured server: its name, where it is configured, and what it starts or connects to."""
-    lines = [*_listed(user_file(), "yours"), *_listed(PROJECT, "of this folder")]
+    places = {"yours": user_file(), "of this folder": PROJECT}
+    lines = [f"{name} ({whose}): {how}" for whose, path in places.items() for name, how in _described(_document(path))]
     for line in lines:
         print_result(line)
     if not lines:
         say("No server is configured. Add one: orchestrator-client add NAME COMMAND|URL")
-
-
-def _listed(path: Path, whose: str) -> Iterator[str]:
-    if path.exists():
-        for name, reached_by in _described(read_document(path)):
-            yield f"{name} ({whose}): {reached_by}"
 
 
 def _take_over(name: str | None, source: str, *, force: bool) -> None:
@@ -207,16 +202,12 @@ def _entry(
     if first.startswith(("http://", "https://")):
         if rest or env:
             raise ConfigurationError("A URL takes --header and --transport, but neither arguments nor --env.")
-        entry: dict[str, Any] = {"url": first}
-        entry |= {"type": transport} if transport else {}
-        return entry | ({"headers": _pairs(headers, ":", "--header")} if headers else {})
+        return {"url": first, "type": transport, "headers": _pairs(headers, ":", "--header")}
     if headers or transport:
         raise ConfigurationError("--header and --transport are for a URL.")
     if "://" in first:
         raise ConfigurationError(f"{without_passwords(first)} is not an http:// or https:// address.")
-    entry = {"command": first}
-    entry |= {"args": rest} if rest else {}
-    return entry | ({"env": _pairs(env, "=", "--env")} if env else {})
+    return {"command": first, "args": rest, "env": _pairs(env, "=", "--env")}
 
 
 def _pairs(given: Sequence[str], separator: str, option: str) -> Mapping[str, str]:
@@ -245,9 +236,7 @@ def write_state(file: Path, state: Mapping[str, Any]) -> None:
 
 
 def _raw_servers(document: Any) -> Mapping[str, Any]:
-    if not isinstance(document, dict):
-        return {}
-    servers = document.get("mcpServers", document.get(SERVERS))
+    servers = document.get("mcpServers", document.get(SERVERS)) if isinstance(document, dict) else None
     return servers if isinstance(servers, dict) else {}
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
+from prompt_toolkit.completion import Completer
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.output import create_output
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -18,7 +19,8 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from agentloop.own_files import OWNER_ONLY, state_folder
 from orchestrator_client.terminal import restored_on_sigterm
 
-Complete = Callable[[str], Awaitable[Iterable[str]]]
+INTERRUPTED = 5.0
+"""Seconds in which Ctrl-C cancels what a line was asked for."""
 MAX_HISTORY = 1_000_000
 """Bytes. A longer history file is cut to its newest half when a chat starts."""
 
@@ -29,39 +31,31 @@ class _History(FileHistory):
             super().store_string(string)
 
 
-class _Completer(Completer):
-    def __init__(self, complete: Complete) -> None:
-        self._complete = complete
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """None: an editor asks for them with `get_completions_async`."""
-        del document, complete_event
-        return ()
-
-    async def get_completions_async(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> AsyncGenerator[Completion, None]:
-        del complete_event
-        text = document.text_before_cursor
-        word = text.rsplit(" ", 1)[-1]
-        for each in await self._complete(text):
-            yield Completion(each, start_position=-len(word))
+def line_editor(completer: Completer) -> PromptSession[str]:
+    """An editor that stores lines in the user's state folder if that can be written."""
+    return PromptSession(history=_history(), completer=completer, complete_while_typing=False)
 
 
-def line_editor(complete: Complete) -> PromptSession[str]:
-    """An editor that stores lines in the user's state folder if that can be written.
+async def typed_line(text: str, default: str = "", keep: Callable[[str], None] = lambda _text: None) -> str | None:
+    """A line that is typed while something else is at work: on stderr, and without a history. None after Ctrl-D.
 
-    `complete` receives the text before the cursor and returns what its last word may become.
+    Ctrl-C is passed on. `keep` receives what was typed of a line that is not finished then, or when this is cancelled.
     """
-    return PromptSession(history=_history(), completer=_Completer(complete), complete_while_typing=False)
-
-
-@contextmanager
-def editor_on_stderr() -> Iterator[PromptSession[str]]:
-    """An editor for a line that is typed while something else is at work: on stderr, and without a history."""
     output = create_output(stdout=sys.stderr)
     with restored_on_sigterm(), create_app_session(output=output), patch_stdout(raw=True):
-        yield PromptSession()
+        editor: PromptSession[str] = PromptSession()
+        try:
+            return (await editor.prompt_async(text, default=default, handle_sigint=False)).strip()
+        except EOFError:
+            return None
+        except asyncio.CancelledError:
+            keep(editor.default_buffer.text)
+            raise
+        except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
+            keep(editor.default_buffer.text)
+            signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(INTERRUPTED)
+    return None
 
 
 def _history() -> History:

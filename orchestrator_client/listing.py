@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import Any
 
 from mcp.types import Tool as McpTool
@@ -14,11 +12,13 @@ from agentloop.command_line import EXIT_FAILED, print_result
 from agentloop.delegation_context import AGENT
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.oauth_store import Login
 from agentloop.mcp.client.server_log import server_log
+from agentloop.mcp.client.servers import Servers
 from agentloop.narration import clip
 from orchestrator_client.answer import printable_json
 from orchestrator_client.lines import say
-from orchestrator_client.login import login_of, logins, why_down
+from orchestrator_client.login import login_of, why_down
 
 _WIDTH = 100
 _SHORTEST = 30
@@ -29,17 +29,11 @@ _NAME = 64
 
 async def list_tools(servers: Mapping[str, ServerEntry], connect_timeout: float, *, as_json: bool) -> int:
     """Connect to the servers, print what they offer, and return the exit status."""
-    async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(server_log(say))
-        connections = [
-            Connection(
-                name, entry, connect_timeout=connect_timeout, server_log=log, login=login_of(name, entry, logins())
-            )
-            for name, entry in servers.items()
-        ]
-        for connection in connections:
-            stack.push_async_exit(connection)
-        await asyncio.gather(*(connection.__aenter__() for connection in connections))
+    async with (
+        server_log(say) as log,
+        Servers(servers, connect_timeout=connect_timeout, server_log=log, login_of=login_of) as opened,
+    ):
+        connections = opened.connections
         if as_json:
             print_result(printable_json({"servers": listing_json(connections)}), wrap=False)
         else:
@@ -58,8 +52,9 @@ def _lines(connection: Connection) -> Iterator[str]:
     name = clip(connection.name, _NAME)
     if connection.is_up:
         trust = ", trusted" if connection.is_trusted else ""
+        login = f", {clip(str(_login(connection)), 200)}" if _login(connection) else ""
         count = len(connection.tools)
-        yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}{_login(connection)}"
+        yield f"{name}: up, {count} {'tool' if count == 1 else 'tools'}{trust}{login}"
     else:
         yield f"{name}: down: {clip(why_down(connection), 300)}"
     widest = max((len(clip(tool.name, _NAME)) for tool in connection.tools), default=0)
@@ -77,7 +72,7 @@ def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
         connection.name: {
             **connection.to_json(),
             "trusted": connection.is_trusted,
-            "login": _login_json(connection),
+            "login": _login_json(_login(connection)),
             "tools": [
                 {
                     "name": tool.name,
@@ -92,13 +87,11 @@ def listing_json(connections: Sequence[Connection]) -> dict[str, Any]:
     }
 
 
-def _login(connection: Connection) -> str:
-    login = None if connection.login is None else connection.login.login
-    return "" if login is None else f", {clip(str(login), 200)}"
+def _login(connection: Connection) -> Login | None:
+    return None if connection.login is None else connection.login.login
 
 
-def _login_json(connection: Connection) -> dict[str, Any] | None:
-    login = None if connection.login is None else connection.login.login
+def _login_json(login: Login | None) -> dict[str, Any] | None:
     if login is None or login.tokens is None:
         return None
     return {"issuer": login.issuer, "scope": login.tokens.scope, "expires_at": login.expires_at}

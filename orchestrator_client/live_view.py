@@ -105,7 +105,7 @@ class LiveView:
                 self._keys.resume()
                 self._start()
 
-    async def typed(self) -> str:
+    async def typed(self) -> str | None:
         return await self._keys.typed()
 
     def log(self, line: str) -> None:

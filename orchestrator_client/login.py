@@ -17,6 +17,7 @@ from agentloop.mcp.client.oauth_store import LoginStore
 from agentloop.mcp.client.server_log import server_log
 from agentloop.narration import clip
 from agentloop.own_files import state_folder
+from orchestrator_client.lines import say
 
 if TYPE_CHECKING:
     from agentloop.mcp.client import oauth
@@ -35,12 +36,12 @@ def logins() -> LoginStore:
 
 
 def login_of(
-    name: str, entry: ServerEntry, store: LoginStore, *, browser: TerminalBrowser | None = None, at_once: bool = False
+    name: str, entry: ServerEntry, *, browser: TerminalBrowser | None = None, at_once: bool = False
 ) -> oauth.ServerLogin | None:
     """The login for a server's requests; None for one that is started or is given its own `Authorization` header."""
     if entry.command is not None or "authorization" in {header.lower() for header in entry.all_headers}:
         return None
-    return oauth.ServerLogin(name, entry.address, entry.oauth, store, browser=browser, at_once=at_once)
+    return oauth.ServerLogin(name, entry.address, entry.oauth, logins(), browser=browser, at_once=at_once)
 
 
 def why_down(connection: Connection) -> str:
@@ -76,44 +77,34 @@ class TerminalBrowser:
                 self._say(problem)
 
 
-async def sign_in(
-    name: str, entry: ServerEntry, store: LoginStore, browser: TerminalBrowser, log: TextIO
-) -> tuple[str | None, oauth.ServerLogin | None]:
-    """Connect to a server and log in if it asks for that. Returns what went wrong, and the login."""
-    login = login_of(name, entry, store, browser=browser, at_once=True)
+async def sign_in(name: str, entry: ServerEntry, login: oauth.ServerLogin, log: TextIO) -> str | None:
+    """Connect to a server, and log in if it asks for that. Returns what went wrong."""
     async with Connection(name, entry, connect_timeout=oauth.LOGIN_TIMEOUT, server_log=log, login=login) as connection:
-        if connection.is_up:
-            return None, login
-        return (login.error if login is not None and login.error else connection.error), login
+        return None if connection.is_up else login.error or connection.error
 
 
-async def log_in(servers: Mapping[str, ServerEntry], browser: TerminalBrowser, say: Callable[[str], None]) -> int:
+async def log_in(servers: Mapping[str, ServerEntry], browser: TerminalBrowser) -> int:
     """The command `login`. Returns the exit status."""
     status = 0
     async with server_log(say) as log:
         for name, entry in servers.items():
-            if login_of(name, entry, logins()) is None:
-                say(f"{name}: there is nothing to log in to: it is started here, or the configuration has its token.")
-                status = EXIT_FAILED
-                continue
-            problem, login = await sign_in(name, entry, logins(), browser, log)
-            if problem is not None:
-                say(f"{name}: not logged in: {problem}")
-                status = EXIT_FAILED
-            elif login is not None and login.not_kept is not None:
-                say(f"{name}: the login cannot be kept: {login.not_kept}")
-                status = EXIT_FAILED
+            login = login_of(name, entry, browser=browser, at_once=True)
+            if login is None:
+                problem = "there is nothing to log in to: it is started here, or the configuration has its token."
+            elif failure := await sign_in(name, entry, login, log):
+                problem = f"not logged in: {failure}"
             else:
-                has_login = login is not None and login.login is not None
-                say(f"{name}: {login.login if login is not None and has_login else 'it wants no login'}")
+                problem = f"the login cannot be kept: {login.not_kept}" if login.not_kept else ""
+            say(f"{name}: {problem or (login and login.login) or 'it wants no login'}")
+            status = EXIT_FAILED if problem else status
     return status
 
 
-async def log_out(servers: Mapping[str, ServerEntry], say: Callable[[str], None]) -> int:
+async def log_out(servers: Mapping[str, ServerEntry]) -> int:
     """The command `logout`. Returns the exit status."""
     status = 0
     for name, entry in servers.items():
-        login = login_of(name, entry, logins())
+        login = login_of(name, entry)
         if login is None or await logins().read(entry.address) is None:
             say(f"{name}: there was no login")
             continue

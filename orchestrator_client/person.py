@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from orchestrator_client.line_editor import editor_on_stderr
-
-_INTERRUPTED = 5.0
-"""Seconds in which Ctrl-C cancels the question."""
+from orchestrator_client.line_editor import typed_line
 
 
 class Person:
@@ -26,13 +22,13 @@ class Person:
             if not when():
                 return None
             async with self._paused():
-                return await _typed_line(text)
+                return await typed_line(text)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Callable[[str], Awaitable[str | None]]]:
         """A block in which nobody else asks. It gets a function that asks for one line, as `line` does."""
         async with self._one_at_a_time, self._paused():
-            yield _typed_line
+            yield typed_line
 
     async def choice(
         self, text: str, choices: Sequence[str], default: str, *, when: Callable[[], bool] = lambda: True
@@ -46,15 +42,3 @@ class Person:
                     return name
             if not answer:
                 return default
-
-
-async def _typed_line(text: str) -> str | None:
-    with editor_on_stderr() as editor:
-        try:
-            return (await editor.prompt_async(text, handle_sigint=False)).strip()
-        except EOFError:
-            return None
-        except KeyboardInterrupt:  # the terminal is in raw mode, so it was a key and no signal
-            signal.raise_signal(signal.SIGINT)
-    await asyncio.sleep(_INTERRUPTED)
-    return None

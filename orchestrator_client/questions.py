@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agentloop import Accepted, Answer, Cancelled, ConfigurationError, Declined, Question, ToolError
+from agentloop.mcp.client.config_file import read_document
 from agentloop.narration import clip, printable
 from agentloop.schema_check import SchemaCheck
 from orchestrator_client.login import open_in_browser
@@ -45,11 +45,9 @@ class Answers:
     def __init__(self, path: Path) -> None:
         """Raises `ConfigurationError`: the file cannot be read, or is not such an object."""
         try:
-            self._answers = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-        except OSError as error:
-            raise ConfigurationError(f"--answers: {path} cannot be read: {error.strerror}.") from None
-        except (ValueError, RecursionError) as error:
-            raise ConfigurationError(f"--answers: {path} is not JSON: {error}.") from None
+            self._answers = read_document(path)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--answers: {error}") from None
         if not isinstance(self._answers, dict):
             raise ConfigurationError(f'--answers: {path} has to be an object such as {{"Which licence*": "MIT"}}.')
 
@@ -64,10 +62,6 @@ class Answers:
             if any(fnmatchcase(text.casefold(), pattern.casefold()) for text in texts):
                 return _given(question, answer)
         return None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _given(question: Question, answer: Any) -> Answer[Any]:
@@ -133,22 +127,28 @@ def who(question: Question) -> str:
     return f"{clip(question.agent, LABEL)} on {place}" if place else clip(question.agent, LABEL)
 
 
+class _Refused(Exception):
+    """The person declined or dismissed the question."""
+
+    def __init__(self, answer: Declined | Cancelled) -> None:
+        self.answer = answer
+
+
 async def _asked(question: Question, person: Person, say: Say) -> Answer[Any]:
+    fields = question.schema.get("properties", {})
+    needed = question.schema.get("required", ())
     async with person.turn() as read:
-        if question.url is not None:
-            return await _page(question, question.url, read, say)
-        say(f"{who(question)} asks:")
-        _say_message(question, say)
-        content: dict[str, Any] = {}
-        for name, schema in question.schema.get("properties", {}).items():
-            value = await _field(name, schema, name in question.schema.get("required", ()), read, say)
-            if isinstance(value, Declined | Cancelled):
-                return value
-            if value is not None:
-                content[name] = value
-        if not question.schema.get("properties"):
-            return await _agreed("Agree?", read, say)
-        return Accepted(content)
+        try:
+            if question.url is not None:
+                return await _page(question, question.url, read, say)
+            say(f"{who(question)} asks:")
+            _say_message(question, say)
+            if not fields:
+                return await _agreed("Agree?", read, say)
+            typed = {name: await _field(name, fields[name], name in needed, read, say) for name in fields}
+        except _Refused as refused:
+            return refused.answer
+    return Accepted({name: value for name, value in typed.items() if value is not None})
 
 
 def _say_message(question: Question, say: Say) -> None:
@@ -192,26 +192,20 @@ def _ascii(host: str) -> str:
 
 
 async def _agreed(text: str, read: ReadLine, say: Say) -> Answer[Any]:
-    answer = await _field("", {"type": "boolean", "title": text}, True, read, say)  # noqa: FBT003
-    if isinstance(answer, Declined | Cancelled):
-        return answer
-    return Accepted({}) if answer else Declined()
+    agrees = await _field("", {"type": "boolean", "title": text}, True, read, say)  # noqa: FBT003
+    return Accepted({}) if agrees else Declined()
 
 
 async def _field(name: str, schema: Mapping[str, Any], is_needed: bool, read: ReadLine, say: Say) -> Any:  # noqa: FBT001
-    """The value that the person types for a field, None if they leave it out, or their refusal."""
+    """The value that the person types for a field; None if they leave it out."""
     choices = _choices(schema.get("items", schema))
     label = _label(name, schema, choices)
     while True:
         line = await read(label)
-        if line is None:
-            return Cancelled()
-        if line == DECLINE:
-            return Declined()
-        if not line and "default" in schema:
-            return schema["default"]
-        if not line and not is_needed:
-            return None
+        if line is None or line == DECLINE:
+            raise _Refused(Cancelled() if line is None else Declined())
+        if not line and ("default" in schema or not is_needed):
+            return schema.get("default")
         try:
             value = _value(line, schema, choices)
         except ValueError as error:

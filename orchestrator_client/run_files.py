@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,17 +15,16 @@ from agentloop.observers.recording import Recording, read_recording, recorded_at
 from agentloop.observers.timeline import Timeline
 from agentloop.observers.timeline_page import MARK, timeline_page
 from agentloop.own_files import open_own
-
-Say = Callable[[str], None]
+from orchestrator_client.lines import say
 
 
 @contextmanager
 def run_files(
-    events: Path | None, timeline: Path | None, say: Say, *, quiet: bool = False, force: bool = False
+    events: Path | None, timeline: Path | None, *, quiet: bool = False, force: bool = False
 ) -> Iterator[Sequence[EventHandler]]:
     """Event handlers that record events, and draw a timeline when the block ends, however it ends.
 
-    `say` receives the name of the timeline, unless `quiet` is true, and any error. With `force`, files of any kind are
+    The name of the timeline is said, unless `quiet` is true, and any error. With `force`, files of any kind are
     overwritten.
 
     Raises:
@@ -41,11 +40,11 @@ def run_files(
                 os.close(open_own(timeline, MARK, force=force, empty=False))
             drawn = Timeline()
             handlers.append(drawn.on_event)
-            stack.callback(_write_at_end, drawn, timeline, say, quiet=quiet, force=force)
+            stack.callback(_write_at_end, drawn, timeline, quiet=quiet, force=force)
         yield handlers
 
 
-def draw_recording(recording: Path, page: Path, say: Say, *, force: bool = False) -> None:
+def draw_recording(recording: Path, page: Path, *, force: bool = False) -> None:
     """Draw the timeline of a recording.
 
     Raises:
@@ -61,8 +60,7 @@ def draw_recording(recording: Path, page: Path, say: Say, *, force: bool = False
         raise ConfigurationError(f"{recording} has no events of a run. Record a run with --events.")
     recorded = recorded_at(recording)
     began = None if recorded is None else recorded + timedelta(seconds=timeline.began)
-    with _named("timeline", page):
-        _write(page, timeline_page(timeline, began), force=force)
+    _write(timeline, began, page, force=force)
 
 
 def began_at(timeline: Timeline) -> datetime:
@@ -70,19 +68,19 @@ def began_at(timeline: Timeline) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=time.monotonic() - timeline.began)
 
 
-def _write_at_end(timeline: Timeline, page: Path, say: Say, *, quiet: bool, force: bool) -> None:
+def _write_at_end(timeline: Timeline, page: Path, *, quiet: bool, force: bool) -> None:
     try:
-        _write(page, timeline_page(timeline, began_at(timeline)), force=force)
-    except OSError as error:
-        say(f"Cannot write the timeline to {page}: {error.strerror}.")
+        _write(timeline, began_at(timeline), page, force=force)
+    except ConfigurationError as error:
+        say(str(error))
     else:
         if not quiet:
             say(f"timeline: {page}")
 
 
-def _write(page: Path, text: str, *, force: bool) -> None:
-    with os.fdopen(open_own(page, MARK, force=force), "w", encoding="utf-8") as file:
-        file.write(text)
+def _write(timeline: Timeline, began: datetime | None, page: Path, *, force: bool) -> None:
+    with _named("timeline", page), os.fdopen(open_own(page, MARK, force=force), "w", encoding="utf-8") as file:
+        file.write(timeline_page(timeline, began))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,15 +19,16 @@ from click.core import ParameterSource
 from agentloop import ConfigurationError, prices
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
 from agentloop.mcp.client.config_file import read_config
-from agentloop.prompt_cache import CACHE_VARIABLE, DIAGNOSTICS_VARIABLE
+from agentloop.prompt_cache import DIAGNOSTICS_VARIABLE
 from agentloop.tool_search import How
-from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
+from mcp_calc_server.calculator import CALCULATOR_MODEL, calculator_assistant, local_fallbacks
 from offline_model.choice import ModelChoice, choose_model
 from orchestrator_client.configuration import project_names, project_servers, user_servers
 from orchestrator_client.durable import STORE_VARIABLE, DurableRun
-from orchestrator_client.lines import can_ask
+from orchestrator_client.lines import can_ask, say
 from orchestrator_client.options import Options
-from orchestrator_client.orchestrator import Setup
+from orchestrator_client.orchestrator import Session
+from orchestrator_client.progress import MakeSession
 
 if TYPE_CHECKING:
     from agentloop.agent_files import AgentFile
@@ -43,34 +44,30 @@ _OF_PROVIDER = {
 """What a provider's client reads from the environment besides `ANTHROPIC_*`."""
 
 
-def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | None = None) -> tuple[Setup, str | None]:
-    """The setup that the options describe, and a notice about the model if the user did not choose it.
+def session_from(options: Options, run: DurableRun | None = None) -> tuple[MakeSession, str | None]:
+    """The session that the options describe, and a notice about the model if the user did not choose it.
 
-    With `run`, the calls of the setup belong to that durable run. `say` receives a line for each key of the
-    configuration that has no effect.
+    With `run`, the calls of the session belong to that durable run.
 
     Raises:
         ConfigurationError: the configuration of a server, or of the provider, is wrong.
     """
-    if options.no_cache:
-        os.environ[CACHE_VARIABLE] = "off"
+    options.apply_costs()
     if options.events:
         os.environ.setdefault(DIAGNOSTICS_VARIABLE, "1")  # also for its own server
-    if options.prices:
-        prices.register_file(options.prices)
-        os.environ[prices.PRICES_VARIABLE] = str(options.prices.absolute())  # for its own server
     choose = partial(choose_model, offline=options.offline, base_url=options.base_url, provider=options.provider)
     orchestrator, calculator = choose(options.model), choose(options.calculator_model)
     for choice in (orchestrator, calculator):
         prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
-    agent, servers = _agent_and_servers(options, calculator, say, run)
+    agent, servers = _agent_and_servers(options, calculator, run)
     has_calculator = agent is None or any(map(is_calculator, servers.values()))
     assistant = calculator_assistant(model=calculator.model, client=calculator.client)
-    setup = Setup(
+    make_session = partial(
+        Session,
+        servers,
         model=orchestrator.model,
         client=orchestrator.client,
-        servers=servers,
-        fallbacks=local_fallbacks(assistant) if has_calculator else [],
+        fallback=local_fallbacks(assistant) if has_calculator else [],
         fallback_servers=[name for name, entry in servers.items() if is_calculator(entry)],
         allow=(*options.allow, *_allowed_by(agent)),
         deny=options.deny,
@@ -82,7 +79,7 @@ def setup_from(options: Options, say: Callable[[str], None], run: DurableRun | N
         keys=None if run is None else run.id,
         agent=replace(agent, model=orchestrator.model) if agent is not None and orchestrator.offline else agent,
     )
-    return setup, orchestrator.notice
+    return make_session, orchestrator.notice
 
 
 def _allowed_by(agent: AgentFile | None) -> Sequence[str]:
@@ -109,24 +106,22 @@ def _tool_search(given: str, model: ModelChoice) -> How:
 
 
 def _agent_and_servers(
-    options: Options, calculator: ModelChoice, say: Callable[[str], None], run: DurableRun | None
+    options: Options, calculator: ModelChoice, run: DurableRun | None
 ) -> tuple[AgentFile | None, dict[str, ServerEntry]]:
     """The agent of `--agent`, and the servers: those that it names and those of the other options.
 
     The calculator is not one of an agent's servers unless it is named.
     """
     if options.agent is None:
-        return None, {} if options.local else servers_from(options.config, options.servers, calculator, say, run)
+        return None, {} if options.local else servers_from(options.config, options.servers, calculator, run)
     configured = {} if options.config is None else read_config(options.config, say)
-    agent, servers = _read_agent(options.agent, configured, say)
+    agent, servers = _read_agent(options.agent, configured)
     if options.servers or (options.config is not None and not servers):
-        servers |= servers_from(options.config, options.servers, calculator, say, run)
+        servers |= servers_from(options.config, options.servers, calculator, run)
     return agent, {} if options.local else servers
 
 
-def _read_agent(
-    path: Path, configured: Mapping[str, ServerEntry], say: Callable[[str], None]
-) -> tuple[AgentFile, dict[str, ServerEntry]]:
+def _read_agent(path: Path, configured: Mapping[str, ServerEntry]) -> tuple[AgentFile, dict[str, ServerEntry]]:
     """The agent of a file, and the MCP servers that it names. There has to be one, and without errors."""
     from agentloop.agent_files import load_agents  # noqa: PLC0415 - needs a YAML parser
     from agentloop.file_agents import select_tools  # noqa: PLC0415
@@ -150,31 +145,29 @@ def _read_agent(
 def servers_from(
     config: Path | None,
     servers: Sequence[str],
-    calculator: ModelChoice,
-    say: Callable[[str], None],
+    calculator: ModelChoice | None = None,
     run: DurableRun | None = None,
 ) -> dict[str, ServerEntry]:
     """The servers that `--config` and `--server` name. `calculator` is the model for this project's own server.
 
-    Without `--config` they are this project's own server and those of the user's and the folder's files. `say` receives
-    a line for each key of the configuration that has no effect.
+    Without `--config` they are this project's own server and those of the user's and the folder's files.
 
     Raises:
         ConfigurationError: the configuration of a server is wrong.
     """
-    own = own_server(_own_env(calculator, run))
+    own = own_server(_own_env(calculator or choose_model(CALCULATOR_MODEL), run))
     servers = [_by_name_if_own(each) for each in servers]
     if config is not None:
         configured = read_config(config, say)
         chosen = servers_to_use(servers, configured, own)
     else:
-        configured = _configured(servers, say)
+        configured = _configured(servers)
         chosen = servers_to_use(servers, {**own, **configured}, own)
     _check_commands(chosen, configured)
     return chosen
 
 
-def _configured(servers: Sequence[str], say: Callable[[str], None]) -> dict[str, ServerEntry]:
+def _configured(servers: Sequence[str]) -> dict[str, ServerEntry]:
     """The servers of the user's file and, if they may be wanted, of the project's; the user's own come first."""
     own = user_servers(say)
     if servers and not set(servers) & project_names() - set(own):

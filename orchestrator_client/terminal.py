@@ -69,8 +69,8 @@ class Keys:
         self._pressed: asyncio.Future[None] | None = None
         self._is_reading = False
 
-    async def typed(self) -> str:
-        """The characters that are typed next. Keys without a character, such as arrows, are skipped."""
+    async def typed(self) -> str | None:
+        """The characters that are typed next; None without a terminal. Keys such as arrows are skipped."""
         before = _settings()
         while before is not None:
             self._pressed = asyncio.get_running_loop().create_future()
@@ -80,7 +80,7 @@ class Keys:
                 await self._pressed
                 text = os.read(sys.stdin.fileno(), MAX_TYPED).decode(errors="replace")
                 if not text:  # the terminal is closed
-                    break
+                    return None
             finally:
                 self.pause()
                 self._pressed = None
@@ -88,8 +88,7 @@ class Keys:
             shown = "".join(c for c in text if c.isprintable() or c == "\n")
             if shown.strip() and not text.startswith("\x1b"):
                 return shown
-        await asyncio.get_running_loop().create_future()
-        raise AssertionError("it waits for ever")
+        return None
 
     def pause(self) -> None:
         if self._is_reading:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -92,20 +91,18 @@ def picture_of(shown: Sequence[Row], now: float, *, width: int, unicode: bool) -
         cells = {"tokens": tokens(usage), "usd": usd(usage) + claimed, "served_by": _served_by(row.nodes)}
         line = _what(row, now, left, unicode=unicode)
         line.truncate(left, overflow="ellipsis", pad=True)
-        line.append(f" {_fitted(seconds(elapsed), 'seconds')}")
+        line.append_text(_cell(seconds(elapsed), "seconds"))
         for name in columns:
-            line.append(f" {_fitted(cells[name], name)}", "dim")
+            line.append_text(_cell(cells[name], name, "dim"))
         lines.append(line)
     return Picture(lines)
 
 
-def _fitted(text: str, column: str) -> str:
+def _cell(text: str, column: str, style: str = "") -> Text:
     """The text with the width of its column: the server is left-aligned, numbers are right-aligned."""
-    width, cells = _WIDTHS[column], cell_len(text)
-    if cells > width:
-        return f"{set_cell_size(text, width - 1)}…"
-    space = " " * (width - cells)
-    return text + space if column == "served_by" else space + text
+    cell = Text(text, style, overflow="ellipsis")
+    cell.align("left" if column == "served_by" else "right", _WIDTHS[column])
+    return Text(" ").append_text(cell)
 
 
 def shortened(name: str, width: int) -> str:

@@ -22,7 +22,7 @@ from mcp_calc_server.calculator import CALCULATOR_MODEL
 from offline_model.answering import answer
 from orchestrator_client.cli import DEMO
 from orchestrator_client.lines import say
-from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, Session, Setup
+from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, Session
 from orchestrator_client.setting_up import own_server
 from orchestrator_client.tree_picture import picture_of
 from tests.processes import environment
@@ -67,8 +67,7 @@ async def run_until_worth_a_picture() -> str:
 
     with ScriptedMessages(claude) as model:
         env = environment(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="scripted", CALCULATOR_MODEL=CALCULATOR_MODEL)
-        setup = Setup(ORCHESTRATOR_MODEL, model.client, own_server(env), [])
-        async with Session(setup, say) as session:
+        async with Session(own_server(env), model=ORCHESTRATOR_MODEL, client=model.client, warn=say) as session:
             run = asyncio.create_task(
                 session.orchestrator().run(DEMO, context=CallContext(scope=RunScope(emit=on_event)))
             )

@@ -24,7 +24,7 @@ from benchmarks.measuring import Ask, main
 from benchmarks.watching import watched
 from mcp_calc_server.calculator import AGENT_TOOL, CALCULATOR_MODEL, calculator_assistant
 from mcp_calc_server.contract import load_specs
-from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, SYSTEM_PROMPT, Session, Setup
+from orchestrator_client.orchestrator import ORCHESTRATOR_MODEL, SYSTEM_PROMPT, Session
 from orchestrator_client.report import Report
 
 HOW = os.environ["OURS"]
@@ -55,10 +55,17 @@ async def in_process() -> AsyncIterator[Agent]:
 
 @asynccontextmanager
 async def over_mcp() -> AsyncIterator[Agent]:
-    async with server() as entry:
-        setup = Setup(ORCHESTRATOR_MODEL, sdk_client, {"calculator": entry}, [], max_calls=AT_ONCE)
-        async with Session(setup, lambda text: print(text, file=sys.stderr)) as opened:
-            yield replace(opened.orchestrator(), limits=LIMITS)
+    async with (
+        server() as entry,
+        Session(
+            {"calculator": entry},
+            model=ORCHESTRATOR_MODEL,
+            client=sdk_client,
+            max_calls=AT_ONCE,
+            warn=lambda text: print(text, file=sys.stderr),
+        ) as opened,
+    ):
+        yield replace(opened.orchestrator(), limits=LIMITS)
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from agentloop.events import Event, ToolFinished, TurnRetried
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages
 from mcp_calc_server.calculator import calculator_assistant, local_fallbacks
-from orchestrator_client.orchestrator import Session, Setup
+from orchestrator_client.orchestrator import Session
 from tests.chaos.counts import Part
 from tests.chaos.problems import AGENT, PARTS, Problem, answered_once
 
@@ -34,16 +34,17 @@ def session_over(
     connect_timeout: float = 30.0,
 ) -> Session:
     calculator = calculator_assistant(model="claude-haiku-5-5", client=client or model.client)
-    setup = Setup(
+    return Session(
+        servers,
         model="claude-sonnet-5-5",
         client=client or model.client,
-        servers=servers,
-        fallbacks=local_fallbacks(calculator),
+        fallback=local_fallbacks(calculator),
+        fallback_servers=(),
         allow=["*"],
         connect_timeout=connect_timeout,
         server_log=log,
+        warn=lambda _text: None,
     )
-    return Session(setup, lambda _text: None)
 
 
 @dataclass

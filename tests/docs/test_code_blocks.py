@@ -11,7 +11,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ def read_file(block: Block, folder: Path) -> None:
         user_file.parent.mkdir(exist_ok=True)
         path.rename(user_file)
         ignored: list[str] = []
-        assert configuration.defaults(options.WITH_DEFAULTS)
+        assert configuration.defaults([each.name for each in fields(options.Options)])
         assert configuration.user_servers(ignored.append)
         assert ignored == []
     else:

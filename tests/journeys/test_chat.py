@@ -94,7 +94,7 @@ def test_the_history_does_not_follow_a_link(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     with create_app_session(input=DummyInput(), output=DummyOutput()):
-        line_editor(KnownNames([]).completions).history.append_string("What is one?")
+        line_editor(KnownNames([])).history.append_string("What is one?")
     assert notes.read_text() == "mine"
 
 

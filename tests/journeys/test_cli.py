@@ -118,7 +118,7 @@ def test_a_failure_is_one_json_object_too() -> None:
         (["  "], "There is no question"),
         (["-"], "There is no question"),
         (["1 + 1", "--nonsense"], "--nonsense"),
-        (["1 + 1", "--config", "/nonexistent.json"], "Cannot read the configuration /nonexistent.json"),
+        (["1 + 1", "--config", "/nonexistent.json"], "Cannot read /nonexistent.json"),
         (["1 + 1", "--server", ""], "neither a configured server, a URL nor a command"),
         (["1 + 1", "--server", '"'], "neither a configured server, a URL nor a command"),
         (["1 + 1", "--connect-timeout", "0"], "--connect-timeout"),

@@ -37,7 +37,7 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     assert added.code == 0, added.err
     file = folder.parent / ".config/orchestrator-client/config.toml"
     assert file.stat().st_mode & 0o077 == 0
-    file.write_text("# mine\n[defaults]\nmax-turns = 1\ndeny = ['power']\n\n" + file.read_text())
+    file.write_text("# mine\n[defaults]\nmax-turns = 1\nno-cache = true\ndeny = ['power']\n\n" + file.read_text())
     assert "There is no program" not in added.err
     again = await client(folder, "add", "notes", "other")
     assert (again.code, "has a server 'notes'" in again.err) == (2, True)
@@ -54,6 +54,7 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     names = {tool["name"] for tool in model.requests[0].body["tools"]}
     assert {"write_note", "sum_numbers"} <= names
     assert "power" not in names, "a default of the configuration"
+    assert "cache_control" not in model.requests[0].body, "another one"
     assert (await client(folder, "remove", "notes")).code == 0
     assert file.read_text().startswith("# mine\n")
     assert "has no server 'notes'" in (await client(folder, "remove", "notes")).err
@@ -69,7 +70,7 @@ def test_adding_a_program_that_is_not_there_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[defaults]\nmodle = 'x'\n", "config.toml: defaults.modle: use one of allow, base_url"),
+        ("[defaults]\nmodle = 'x'\n", "config.toml: defaults.modle: use one of agent, allow, answers"),
         ("[defaults]\nmax_usd = 'much'\n", "'much' is not an amount of money"),
         ("[servers.a\n", "config.toml: not TOML: "),
         ("[servers.a]\nargs = []\n", "config.toml: servers.a: needs either a `command` to start or a `url`"),

@@ -12,7 +12,7 @@ from orchestrator_client.cli import main as client
 
 COMMANDS: dict[str, click.Command] = {
     "orchestrator-client": client,
-    **{f"orchestrator-client {name}": command for name, command in client.others.items()},
+    **{f"orchestrator-client {name}": command for name, command in client.commands.items()},
     "mcp-calc-server": server,
     **{f"mcp-calc-server {name}": command for name, command in server.commands.items()},
 }

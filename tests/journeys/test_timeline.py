@@ -96,6 +96,6 @@ def test_questions_and_commands_share_the_command_line() -> None:
     shown = invoke("--help").stdout
     assert shown.startswith("Usage: ")
     assert "[PROMPT]" in shown
-    assert re.search(r"Other commands:\n(.*\n)*  timeline +Draw", shown)
-    assert "..." not in shown[shown.index("Other commands") : shown.index("Examples")]
+    assert re.search(r"Commands:\n(.*\n)*  timeline +Draw", shown)
+    assert "..." not in shown[shown.index("\nCommands:") : shown.index("Examples")]
     assert "  --events FILE" in shown

@@ -214,7 +214,7 @@ async def test_tools_of_servers_follow_the_list_that_a_server_announces() -> Non
         (["ftp://me:planted@h"], {}, "ftp://***@h is not an http:// or https:// address"),
         ([5], {}, "connect: 5 is not a URL, a command line, a Path or a mapping of entries"),
         ([NOBODY], {"fallback": [len]}, "fallback[0] is len, which is not a Tool. Make it a tool with @tool"),
-        ([Path("/nowhere.json")], {}, "Cannot read the configuration /nowhere.json"),
+        ([Path("/nowhere.json")], {}, "Cannot read /nowhere.json"),
         ([NOBODY], {"trusted": ["b"]}, "trusted: there is no server 'b'. There are: http"),
     ],
 )

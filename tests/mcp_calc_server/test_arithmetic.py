@@ -19,8 +19,6 @@ from pydantic import ValidationError
 from agentloop import Bill, Conversation, RunResult, Step
 from agentloop.errors import ToolError
 from mcp_calc_server.arithmetic import (
-    Calculation,
-    Number,
     divide_numbers,
     multiply_numbers,
     power,
@@ -34,6 +32,8 @@ from mcp_calc_server.exact import (
     MAX_LIST_LENGTH,
     MAX_RESULT_DIGITS,
     NUMBER_PATTERN,
+    Calculation,
+    Number,
     read_number,
 )
 

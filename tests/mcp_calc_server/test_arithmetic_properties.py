@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from agentloop.errors import ToolError
 from mcp_calc_server.arithmetic import (
-    Calculation,
-    Number,
     divide_numbers,
     multiply_numbers,
     power,
@@ -19,7 +17,7 @@ from mcp_calc_server.arithmetic import (
     subtract_numbers,
     sum_numbers,
 )
-from mcp_calc_server.exact import MAX_CHARACTERS, NUMBER_PATTERN, SIGNIFICANT_DIGITS, read_number
+from mcp_calc_server.exact import MAX_CHARACTERS, NUMBER_PATTERN, SIGNIFICANT_DIGITS, Calculation, Number, read_number
 
 PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 FRACTION = re.compile(r"-?[1-9][0-9]*/[1-9][0-9]*")

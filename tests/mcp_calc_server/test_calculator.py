@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from agentloop import ToolError
 from mcp_calc_server import arithmetic
-from mcp_calc_server.arithmetic import Calculation, Number
 from mcp_calc_server.calculator import FUNCTIONS, math_tools, math_tools_async, short_at_once
-from mcp_calc_server.exact import SHORT_CHARACTERS, are_short
+from mcp_calc_server.exact import SHORT_CHARACTERS, Calculation, Number, are_short
 
 LONGEST_RESULT = 4 * SHORT_CHARACTERS
 """Characters: 1 divided by a power of 2 has as many places as the power has bits."""

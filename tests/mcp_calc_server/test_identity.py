@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentloop import sdk_client
+from agentloop import Agent, sdk_client
 from mcp_calc_server import publishing
 from mcp_calc_server.cli import main
 from mcp_calc_server.options import Options
@@ -94,7 +94,8 @@ def test_options_of_the_model_hold_for_published_agents(
     published = publishing.published(
         options({"publish": ("our_own:both",), **given}), lambda _line: None, own_model=own_model
     )
-    (agent,), (tool,) = published.agents, published.tools
+    agent, tool = published.items
+    assert isinstance(agent, Agent)
     assert (agent.model, tool.name) == (model, "shout")
     assert published.info(options({})).name == "agents"
     sys.modules.pop("our_own")

@@ -9,7 +9,7 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.testing import ScriptedMessages, calls, says
 from orchestrator_client.answer import RESULT_SHOWN, print_answer
 from orchestrator_client.attachments import resources_of
-from orchestrator_client.orchestrator import SYSTEM_PROMPT, Session, Setup
+from orchestrator_client.orchestrator import SYSTEM_PROMPT, Session
 from orchestrator_client.report import DelegatedCall, Report
 from orchestrator_client.setting_up import is_calculator
 from tests.mcp.client.raw import raw
@@ -17,7 +17,7 @@ from tests.mcp.client.raw import raw
 
 def session(model: ScriptedMessages, **wish: Any) -> Session:
     entry = raw(**wish).entry
-    return Session(Setup("some-model", model.client, {"raw": entry}, []), lambda _line: None)
+    return Session({"raw": entry}, model="some-model", client=model.client)
 
 
 @pytest.mark.requirement("server-instructions")
@@ -50,8 +50,14 @@ async def test_a_pattern_that_matches_no_tool_of_a_server_is_reported() -> None:
     lines: list[str] = []
     patterns = ["git_*", "raw__git_log", "git-*", "raw__log"]
     with ScriptedMessages([]) as model:
-        setup = Setup("some-model", model.client, {"raw": entry}, [], deny=patterns, must_match=patterns)
-        async with Session(setup, lines.append) as session:
+        async with Session(
+            {"raw": entry},
+            model="some-model",
+            client=model.client,
+            deny=patterns,
+            must_match=patterns,
+            warn=lines.append,
+        ) as session:
             session.orchestrator()
     assert [line for line in lines if "matches no" in line] == [
         f"--deny {pattern} matches no tool of the servers that are up." for pattern in ("git-*", "raw__log")

@@ -18,7 +18,7 @@ async def test_a_long_history_is_cut_to_its_newest_entries(tmp_path: Path, monke
     file.write_text("".join(f"\n# 2026-01-01 00:00:00\n+question {number}\n" for number in range(40_000)))
     assert file.stat().st_size > MAX_HISTORY
     with create_app_session(input=DummyInput(), output=DummyOutput()):
-        session = line_editor(KnownNames([]).completions)
+        session = line_editor(KnownNames([]))
     kept = [entry async for entry in session.history.load()]
     assert kept[0] == "question 39999"
     assert kept == [f"question {number}" for number in range(39_999, 39_999 - len(kept), -1)]

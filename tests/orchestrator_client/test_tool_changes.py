@@ -8,7 +8,7 @@ import pytest
 
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.wire import sdk_client
-from orchestrator_client.orchestrator import Session, Setup
+from orchestrator_client.orchestrator import Session
 
 SERVER = Path(__file__).parents[1] / "mcp" / "client" / "growing_server.py"
 
@@ -20,8 +20,8 @@ async def test_changed_tools_are_told_and_used_in_the_next_conversation(protocol
     entry = ServerEntry.model_validate(
         {"command": sys.executable, "args": [str(SERVER)], "protocol": protocol, "trusted": True}
     )
-    setup = Setup(model="claude-sonnet-5-5", client=sdk_client, servers={"growing": entry}, fallbacks=[])
-    async with Session(setup, said.put_nowait) as session:
+    servers = {"growing": entry}
+    async with Session(servers, model="claude-sonnet-5-5", client=sdk_client, warn=said.put_nowait) as session:
         before = session.orchestrator()
         assert [tool.name for tool in before.tools] == ["grow"]
         for count in (2, 3):

@@ -81,9 +81,9 @@ def read_document(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text) if path.suffix == ".toml" else parse_json(text, path)
     except OSError as error:
-        raise ConfigurationError(f"Cannot read the configuration {path}: {error.strerror or error}") from None
+        raise ConfigurationError(f"Cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"Cannot read the configuration {path}: byte {error.start} is not UTF-8") from None
+        raise ConfigurationError(f"Cannot read {path}: byte {error.start} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
     except RecursionError:
