@@ -200,7 +200,7 @@ class AgentFiles:
 def load_agents(*paths: Path) -> AgentFiles:
     """Read agent files, and all `*.md` in directories at any depth. Nothing is raised: see `AgentFiles.errors`.
 
-    The folders `prompts` and `resources` of a directory are not read. README.md and files without front matter in it
+    Folders named `prompts` and `resources` in a directory are not read. README.md and files without front matter in it
     are skipped with a note. Two agents of one name are an error.
 
     Example:
@@ -222,8 +222,8 @@ def load_agents(*paths: Path) -> AgentFiles:
 def _found(path: Path, problems: list[Problem]) -> list[Path]:
     if not path.is_dir():
         return [path]
-    apart = [path / name for name in (PROMPTS, RESOURCES)]
-    found = sorted(file for file in path.rglob("*.md") if not any(file.is_relative_to(each) for each in apart))
+    apart = {PROMPTS, RESOURCES}
+    found = sorted(file for file in path.rglob("*.md") if not apart & {*file.relative_to(path).parts[:-1]})
     if len(found) > MAX_FILES:
         text = f"more than {MAX_FILES:,} Markdown files: name the directory of the agents"
         problems.append(Problem(path, None, "error", text))

@@ -7,17 +7,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agentloop import Agent, ConfigurationError, Tool
-from agentloop.agent_files import AgentFile, Problem, load_agents
+from agentloop.agent_files import PROMPTS, RESOURCES, AgentFile, Problem, load_agents
 from agentloop.file_agents import Publishable, publishable, to_agent
+from agentloop.front_matter import FrontMatterError
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.file_agents import MakeAgent, connected_agents, servers_of
+from agentloop.mcp.server.prompts import Prompt, prompt_of_file
+from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Lifespan
 from agentloop.wire import sdk_client
 from mcp_calc_server.options import PublishedOptions
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +30,15 @@ class Checked:
     """Agent files, what would be published of them, and what there is to say about them, by file and line.
 
     `servers` are the MCP servers of the files that have some, by the name of the agent. `make` makes the agent of a
-    file.
+    file. `prompts` and `resources` are those of the folders with these names, by their files.
     """
 
     items: tuple[Publishable, ...]
     problems: tuple[Problem, ...]
     servers: Mapping[str, Mapping[str, ServerEntry]]
     make: MakeAgent
+    prompts: Mapping[Path, Prompt]
+    resources: Mapping[Path, Resource]
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -57,8 +64,39 @@ def check_files(paths: Sequence[Path], options: PublishedOptions) -> Checked:
     servers = {file.name: servers_of(file, configured) for file in files if file.mcp_servers}
     problems = [*loaded.problems, *(problem for item in items for problem in item.problems)]
     problems += [problem for _, found in servers.values() for problem in found]
+    prompts, resources = _prompts(paths, problems), _resources(paths, problems)
     problems.sort(key=lambda problem: (str(problem.path), problem.line or 0))
-    return Checked(items, tuple(problems), {name: found for name, (found, _) in servers.items()}, make)
+    of_agents = {name: found for name, (found, _) in servers.items()}
+    return Checked(items, tuple(problems), of_agents, make, prompts, resources)
+
+
+def _prompts(paths: Sequence[Path], problems: list[Problem]) -> Mapping[Path, Prompt]:
+    found: dict[Path, Prompt] = {}
+    for file in (file for path in paths for file in sorted((path / PROMPTS).glob("*.md"))):
+        try:
+            found[file] = prompt_of_file(file)
+        except FrontMatterError as error:
+            problems.append(Problem(file, error.line, "error", str(error)))
+    return _unique(found, lambda prompt: f"prompt {prompt.name!r}", problems)
+
+
+def _resources(paths: Sequence[Path], problems: list[Problem]) -> Mapping[Path, Resource]:
+    found: dict[Path, Resource] = {}
+    for path in (path for path in paths if (path / RESOURCES).is_dir()):
+        try:
+            found |= resources_of_folder(path / RESOURCES, path.resolve().name)
+        except ConfigurationError as error:
+            problems.append(Problem(path / RESOURCES, None, "error", str(error)))
+    return _unique(found, lambda resource: f"resource {resource.uri}", problems)
+
+
+def _unique(found: Mapping[Path, T], name: Callable[[T], str], problems: list[Problem]) -> Mapping[Path, T]:
+    files: dict[str, Path] = {}
+    for file, each in found.items():
+        other = files.setdefault(name(each), file)
+        if other is not file:
+            problems.append(Problem(file, None, "error", f"the {name(each)} is that of {other} too"))
+    return found
 
 
 def published_files(
@@ -93,11 +131,14 @@ def report(checked: Checked) -> str:
         for item in checked.items
         if item.agent and item.tool
     ]
+    agents = len(described)
+    described += [f"prompt {prompt.name} ({file})" for file, prompt in checked.prompts.items()]
+    described += [f"resource {resource.uri} ({file})" for file, resource in checked.resources.items()]
     warnings = sum(problem.level == "warning" for problem in checked.problems)
     if checked.errors:
         verdict = f"Nothing would be published: {_count(len(checked.errors), 'error')}, {_count(warnings, 'warning')}."
     else:
-        verdict = f"{_count(len(described), 'agent')} would be published: {_count(warnings, 'warning')}."
+        verdict = f"{_count(agents, 'agent')} would be published: {_count(warnings, 'warning')}."
     return "\n".join([*described, *map(str, checked.problems), verdict])
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from agentloop import Agent, ConfigurationError, Tool, prices, sdk_client
 from agentloop.command_line import flag
 from agentloop.mcp.server.program import default_name, find_published
-from agentloop.mcp.server.prompts import Prompt, prompt_of_file
-from agentloop.mcp.server.resources import Resource, resources_of_folder
+from agentloop.mcp.server.prompts import Prompt
+from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import Durable, Lifespan, ServerInfo
 from mcp_calc_server.calculator import agent_tool_async, calculator_assistant, math_tools_async
 from mcp_calc_server.options import NEED_DURABLE, TOKEN_VARIABLE, Options, PublishedOptions
@@ -117,8 +117,7 @@ def _add_modules(found: Published, options: PublishedOptions, choice: ModelChoic
 
 def _add_files(found: Published, options: PublishedOptions, say: Say, *, durable: bool) -> list[str]:
     """Add what `--agents` names. Returns the agents, which need an API key."""
-    from agentloop.agent_files import PROMPTS, RESOURCES  # noqa: PLC0415 - needs a YAML parser
-    from mcp_calc_server import files  # noqa: PLC0415
+    from mcp_calc_server import files  # noqa: PLC0415 - needs a YAML parser
 
     checked = files.check_files(options.agents, options)
     alone, found.lifespan = files.published_files(checked, say, durable=durable)
@@ -126,10 +125,8 @@ def _add_files(found: Published, options: PublishedOptions, say: Say, *, durable
     found.agents += [item.agent for item in alone if item.agent is not None]
     names = [item.file.name for item in checked.items]
     found.names += names
-    for path in options.agents:
-        found.prompts += [prompt_of_file(file) for file in sorted((path / PROMPTS).glob("*.md"))]
-        if (path / RESOURCES).is_dir():
-            found.resources += resources_of_folder(path / RESOURCES, path.resolve().name)
+    found.prompts += checked.prompts.values()
+    found.resources += checked.resources.values()
     found.modules += _modules([name for item in checked.items for name in item.file.tools or () if ":" in name])
     found.files += [item.file for item in checked.items]
     return names

@@ -66,6 +66,38 @@ def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: P
 
 
 @pytest.mark.requirement("agents-option")
+def test_check_reads_prompts_and_resources(tmp_path: Path) -> None:
+    for folder in ("1/r", "2/r"):
+        (tmp_path / folder / "prompts").mkdir(parents=True)
+        (tmp_path / folder / "resources").mkdir()
+    one, two = (
+        write(tmp_path / folder, GOOD.replace(": a", f": {name}")) for folder, name in (("1/r", "a"), ("2/r", "b"))
+    )
+    prompt = write(one.parent / "prompts", "---\nname: welcome\ndescription: Welcomes.\n---\nWelcome {{who}}.")
+    style = write(one.parent / "resources", "Short.", "style.md")
+    good = server("check", str(one.parent))
+    assert good.exit_code == 0
+    assert [line for line in good.stdout.splitlines() if line.startswith(("prompt", "resource"))] == [
+        f"prompt welcome ({prompt})",
+        f"resource resource://r/style.md ({style})",
+    ]
+    assert "welcome_agent" not in server("check", str(tmp_path)).stdout, "no agent, however deep the folder is"
+    write(two.parent / "prompts", "---\nname: welcome\ncolour: red\n---\nx", "wrong.md")
+    write(two.parent / "prompts", "---\nname: welcome\n---\nx", "same.md")
+    write(two.parent / "resources", "Long.", "style.md")
+    end = server("check", str(one.parent), str(two.parent))
+    wrong = (
+        "colour is not known or has a wrong value: name, title and description are texts, values an object with lists."
+    )
+    assert end.exit_code == 1
+    assert [line.removeprefix(f"{two.parent}/") for line in end.stdout.splitlines() if ": error: " in line] == [
+        f"prompts/same.md: error: the prompt 'welcome' is that of {prompt} too",
+        f"prompts/wrong.md:3: error: {wrong}",
+        f"resources/style.md: error: the resource resource://r/style.md is that of {style} too",
+    ]
+
+
+@pytest.mark.requirement("agents-option")
 def test_the_offline_model_is_everybodys(tmp_path: Path) -> None:
     end = server("--offline", "check", str(write(tmp_path, GOOD)))
     assert "  model    offline-rule-based\n" in end.stdout

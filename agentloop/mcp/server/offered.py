@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ class Offered:
         self._resources = {resource.uri: resource for resource in resources}
         for what, given, kept in (("prompt", prompts, self._prompts), ("resource", resources, self._resources)):
             if len(given) > len(kept):
-                raise ConfigurationError(f"More than one {what} is published under the same name.")
+                names = Counter(each.name if isinstance(each, Prompt) else each.uri for each in given)
+                raise ConfigurationError(f"More than one {what} is published as {names.most_common(1)[0][0]}.")
 
     def handlers(self) -> dict[str, Any]:
         """Arguments for the SDK's server. It declares a capability for each."""

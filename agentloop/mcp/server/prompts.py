@@ -144,25 +144,25 @@ def prompt_of_file(path: Path) -> Prompt:
     The name is that of the file if there is none.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is wrong; says where.
+        FrontMatterError: the file cannot be read, or is wrong.
     """
     from agentloop.front_matter import FrontMatter, FrontMatterError, read_front_matter, read_text  # noqa: PLC0415 - YAML
 
     keys = ("name", "title", "description", "values")
-    try:
-        text = read_text(path)
-        front = read_front_matter(text, keys=keys) or FrontMatter({}, {}, text)
-    except FrontMatterError as error:
-        raise ConfigurationError(f"{path}:{error.line}: {error}") from None
+    text = read_text(path)
+    front = read_front_matter(text, keys=keys) or FrontMatter({}, {}, text)
     given: dict[str, Any] = {"name": path.stem}
     for key, value in front.values.items():
         is_right = isinstance(value, dict) if key == "values" else isinstance(value, str)
         if key not in keys or not is_right:
             known = "name, title and description are texts, values an object with lists"
-            raise ConfigurationError(f"{path}:{front.lines[key]}: {key} is not known or has a wrong value: {known}.")
+            raise FrontMatterError(front.lines[key], f"{key} is not known or has a wrong value: {known}.")
         given[key] = value
     given["values"] = {name: [*map(str, each)] for name, each in given.get("values", {}).items()}
     body = front.body.strip()
     if not body:
-        raise ConfigurationError(f"{path}: the prompt is empty.")
-    return Prompt(content=body, **given)
+        raise FrontMatterError(1, "the prompt is empty.")
+    try:
+        return Prompt(content=body, **given)
+    except ConfigurationError as error:
+        raise FrontMatterError(front.lines.get("values", 1), str(error)) from None

@@ -124,8 +124,8 @@ def _bytes_of(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def resources_of_folder(folder: Path, name: str) -> list[Resource]:
-    """The files below a folder, as `resource://NAME/PATH`. Hidden files and links that lead elsewhere are left out.
+def resources_of_folder(folder: Path, name: str) -> dict[Path, Resource]:
+    """The files below a folder, each as `resource://NAME/PATH`, but hidden ones and links that lead elsewhere.
 
     Raises:
         ConfigurationError: there are more than `MAX_FILES`.
@@ -138,5 +138,7 @@ def resources_of_folder(folder: Path, name: str) -> list[Resource]:
     }
     places = {place: path for place, path in found.items() if not re.search(r"(^|/)\.", place)}
     if len(places) > MAX_FILES:
-        raise ConfigurationError(f"{folder}: more than {MAX_FILES:,} files.")
-    return [Resource(f"resource://{quote(name)}/{quote(place)}", path, name=place) for place, path in places.items()]
+        raise ConfigurationError(f"more than {MAX_FILES:,} files")
+    return {
+        path: Resource(f"resource://{quote(name)}/{quote(place)}", path, name=place) for place, path in places.items()
+    }

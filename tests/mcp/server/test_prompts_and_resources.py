@@ -10,6 +10,7 @@ import pytest
 from mcp import Client, MCPError, types
 
 from agentloop import ConfigurationError, ToolError, tool
+from agentloop.front_matter import FrontMatterError
 from agentloop.mcp import Prompt, Resource
 from agentloop.mcp.server.prompts import prompt_of_file
 from agentloop.mcp.server.publication import Publication
@@ -180,18 +181,18 @@ async def test_a_folder_of_agents_has_prompts_and_resources(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("---\ncolour: red\n---\nx", ":2: colour is not known or has a wrong value"),
-        ("---\nvalues: [a]\n---\nx", ":2: values is not known or has a wrong value"),
-        ("---\nvalues: {a: [b]}\n---\nx", "Prompt 'a' has no argument 'a'"),
-        ("---\nname: b\n", ":1: the front matter that begins here has no end"),
-        ("", "the prompt is empty"),
+        ("---\ncolour: red\n---\nx", "2: colour is not known or has a wrong value"),
+        ("---\nvalues: [a]\n---\nx", "2: values is not known or has a wrong value"),
+        ("---\nvalues: {a: [b]}\n---\nx", "2: Prompt 'a' has no argument 'a'"),
+        ("---\nname: b\n", "1: the front matter that begins here has no end"),
+        ("", "1: the prompt is empty"),
     ],
 )
 def test_a_wrong_prompt_file_is_said_with_its_place(tmp_path: Path, text: str, wrong: str) -> None:
     write(tmp_path, {"a.md": text})
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(FrontMatterError) as refused:
         prompt_of_file(tmp_path / "a.md")
-    assert wrong in str(refused.value)
+    assert f"{refused.value.line}: {refused.value}".startswith(wrong)
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
