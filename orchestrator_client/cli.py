@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from agentloop import ConfigurationError, logs
@@ -75,7 +76,15 @@ class _Commands(CommandGroup):
             defaults = configuration.defaults([each.name for each in fields(Options)])
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from None
-        return super().make_context(info_name, args, parent, **{"default_map": defaults, **extra})
+        try:
+            return super().make_context(info_name, args, parent, **{"default_map": defaults, **extra})
+        except click.BadParameter as error:
+            name = str(error.param and error.param.name)
+            if error.ctx is None or error.ctx.get_parameter_source(name) is not ParameterSource.DEFAULT_MAP:
+                raise
+            raise click.UsageError(
+                f"{configuration.user_file()}: defaults.{name}: {error.message}", error.ctx
+            ) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         # This command reports errors itself; without a handler, Python would print what libraries log.

@@ -59,7 +59,11 @@ def defaults(known: Sequence[str]) -> dict[str, Any]:
         ConfigurationError: the file cannot be read, or a key is not one of `known`.
     """
     path = user_file()
-    table = _document(path).get(DEFAULTS, {})
+    document = _document(path)
+    for key in document:
+        if key not in {SERVERS, DEFAULTS}:
+            raise ConfigurationError(f"{path}: {clip(key, 40)}: use one of {DEFAULTS}, {SERVERS}.")
+    table = document.get(DEFAULTS, {})
     if not isinstance(table, dict):
         raise ConfigurationError(f"{path}: {DEFAULTS}: a table is needed")
     found = {str(key).replace("-", "_"): value for key, value in table.items()}

@@ -71,7 +71,9 @@ def test_adding_a_program_that_is_not_there_says_so(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("[defaults]\nmodle = 'x'\n", "config.toml: defaults.modle: use one of agent, allow, answers"),
-        ("[defaults]\nmax_usd = 'much'\n", "'much' is not an amount of money"),
+        ("[defaults]\nmax_usd = 'much'\n", "config.toml: defaults.max_usd: 'much' is not an amount of money"),
+        ("[defaults]\ndeny = 'git'\n", "config.toml: defaults.deny: Value must be an iterable"),
+        ("[default]\nmax-usd = 1\n", "config.toml: default: use one of defaults, servers"),
         ("[servers.a\n", "config.toml: not TOML: "),
         ("[servers.a]\nargs = []\n", "config.toml: servers.a: needs either a `command` to start or a `url`"),
     ],

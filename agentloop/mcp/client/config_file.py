@@ -68,7 +68,11 @@ def read_config(path: Path, warn: Warn = lambda _text: None) -> dict[str, Server
     Raises:
         ConfigurationError: the file cannot be read, an entry is wrong, or a variable is not set; says where.
     """
-    return servers_in(read_document(path), path, warn)
+    document = read_document(path)
+    if path.suffix == ".toml" and isinstance(document, dict):
+        for key in document.keys() - {"servers", "mcpServers"}:
+            warn(f"{path}: {key} has no effect here.")
+    return servers_in(document, path, warn)
 
 
 def read_document(path: Path) -> Any:
