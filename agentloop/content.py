@@ -14,7 +14,7 @@ MAX_IMAGE = 5 * 1024 * 1024
 MAX_DOCUMENT = 30 * 1024 * 1024
 """Characters of a document, as text or in base64; a request may have 32 MB."""
 
-_PDF = b"%PDF-"
+_PDF = "application/pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Document:
     def __post_init__(self) -> None:
         if not self.data.strip():
             raise ConfigurationError("The document is empty, which the Messages API does not take.")
-        if isinstance(self.data, bytes) and not self.data.startswith(_PDF):
+        if isinstance(self.data, bytes) and kind_of(self.data) != _PDF:
             raise ConfigurationError("The Messages API takes documents as PDF or as text only; give text as str.")
         size = len(self.data) if isinstance(self.data, str) else (len(self.data) + 2) // 3 * 4
         _check_size("document", size, MAX_DOCUMENT)
@@ -88,7 +88,7 @@ class Document:
             ConfigurationError: the file cannot be read or is neither, or as the class.
         """
         data = _bytes_of(path)
-        if data.startswith(_PDF):
+        if kind_of(data) == _PDF:
             return cls(data, Path(path).name)
         try:
             return cls(data.decode(), Path(path).name)
@@ -101,7 +101,7 @@ class Document:
             source = {"type": "text", "media_type": "text/plain", "data": self.data}
             block: dict[str, Any] = {"type": "document", "source": source}
         else:
-            block = base64_block("document", "application/pdf", self.data)
+            block = base64_block("document", _PDF, self.data)
         return block if self.title is None else block | {"title": self.title}
 
 

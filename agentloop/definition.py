@@ -50,6 +50,10 @@ class AgentDefinition:
     sessions: bool = False
     attach: bool = False
     structured_result: Callable[[RunResult], Mapping[str, Any]] | None = None
+    rate_limiter: RateLimiter = field(default_factory=RateLimiter, init=False, repr=False, compare=False)
+    """The rate limiter of runs that are not part of another run."""
+    memory_sessions: MemorySessions = field(default_factory=MemorySessions, init=False, repr=False, compare=False)
+    """The sessions of calls without a session store of their own."""
 
     def __post_init__(self) -> None:
         self._check_settings()
@@ -137,16 +141,6 @@ class AgentDefinition:
     def prompt_cache(self) -> PromptCache:
         """The state of the prompt cache, which all runs of the agent share."""
         return PromptCache(self.cache)
-
-    @cached_property
-    def rate_limiter(self) -> RateLimiter:
-        """The rate limiter of runs that are not part of another run."""
-        return RateLimiter()
-
-    @cached_property
-    def memory_sessions(self) -> MemorySessions:
-        """The sessions of calls without a session store of their own."""
-        return MemorySessions()
 
     @cached_property
     def _by_name(self) -> Mapping[str, Tool]:

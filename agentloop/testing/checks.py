@@ -5,19 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agentloop.content import MAX_IMAGE
+from agentloop.media import kind_of
 from agentloop.schema_check import SchemaCheck
-
-MAX_IMAGE = 5 * 1024 * 1024
-"""Characters of an image in base64."""
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-_IMAGES = {
-    "image/png": b"\x89PNG\r\n\x1a\n",
-    "image/jpeg": b"\xff\xd8\xff",
-    "image/gif": b"GIF8",
-    "image/webp": b"RIFF",
-}
 _BETAS = {"clear_tool_uses_20250919": "context-management-2025-06-27", "compact_20260112": "compact-2026-01-12"}
 _ADDITION_BETA = "inline-tools-2026-09-15"
 _SHORTEST_SUMMARIZED = 50_000
@@ -202,14 +195,12 @@ def _check_image(place: str, source: Any) -> None:
     if source.get("type") != "base64":
         return
     try:
-        data = base64.b64decode(source["data"], validate=True)
-        magic = _IMAGES[source["media_type"]]
+        kind = kind_of(base64.b64decode(source["data"], validate=True))
     except (ValueError, TypeError, KeyError):
-        data = magic = b""
-    _require(magic, place, "base64 data of a PNG, JPEG, GIF or WebP image is required")
-    _require(data, place, "image cannot be empty")
-    is_right = data.startswith(magic)
-    _require(is_right, place, f"the image does not match the media type {source['media_type']}")
+        kind = None
+    is_image = kind is not None and kind.startswith("image/")
+    _require(is_image, place, "base64 data of a PNG, JPEG, GIF or WebP image is required")
+    _require(kind == source.get("media_type"), place, f"the image does not match the media type: it is {kind}")
     _require(len(source["data"]) <= MAX_IMAGE, place, "image exceeds 5 MB maximum")
 
 
