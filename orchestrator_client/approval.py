@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ _SHOWN = 1000
 class Approvals:
     """Asks `person` before a tool is called. What is always allowed is kept in `file`, by server and tool.
 
-    A server is known by its name together with its command or address, so another server of that name is asked about.
+    A server is known by its name together with how it is reached, so another server of that name is asked about.
     """
 
     def __init__(self, person: Person, file: Path) -> None:
@@ -67,6 +68,22 @@ class Approvals:
 
 
 def identity(name: str, entry: ServerEntry) -> str:
-    """`name sha256`, of the command with its arguments or of the address."""
-    reached_by = [entry.command, *entry.args] if entry.command is not None else [entry.address]
-    return f"{name} {hashlib.sha256(json.dumps(reached_by).encode()).hexdigest()[:16]}"
+    """`name sha256`, of all that decides what is started or connected to, and with which credentials.
+
+    The current folder counts if a word of the command is a file or folder in it: `python server.py` is another server
+    in another folder.
+    """
+    is_here = any(not Path(word).is_absolute() and _exists(word) for word in (entry.command or "", *entry.args))
+    reached_by = {
+        "command": [entry.command, *entry.args],
+        "env": dict(entry.env),
+        "folder": str(Path(entry.cwd or "").absolute()) if entry.cwd or is_here else None,
+        "address": entry.address if entry.command is None else None,
+        "headers": entry.all_headers,
+        "type": entry.type,
+    }
+    return f"{name} {hashlib.sha256(json.dumps(reached_by, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def _exists(word: str) -> bool:
+    return os.path.exists(word)  # noqa: PTH110 - `Path.exists` raises an error for a long word
