@@ -71,7 +71,13 @@ class _Commands(CommandGroup):
     ) -> click.Context:
         if args and args[0] in self.commands:
             name, *rest = args
-            return self.commands[name].make_context(f"{info_name} {name}", rest, parent, **extra)
+            try:
+                return self.commands[name].make_context(f"{info_name} {name}", list(rest), parent, **extra)
+            except click.UsageError as error:
+                if not rest or any(word.startswith("-") for word in rest):
+                    raise
+                problem = error.format_message().removesuffix(".")
+                raise click.UsageError(f"{problem}. If this is a question, quote it.", error.ctx) from None
         try:
             defaults = configuration.defaults([each.name for each in fields(Options)])
         except ConfigurationError as error:
@@ -203,7 +209,7 @@ def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *
     metavar="PROGRAM|FILE",
     help="Take servers from claude-desktop, claude-code, cursor or vscode, or from a file in their format.",
 )
-@option("Servers", "--force", is_flag=True, help="Replace a server of the same name.")
+@option("Servers", "--force", is_flag=True, help="Replace a server, or add a command that is not here.")
 def add(name: str | None, reached_by: Sequence[str], **given: Any) -> None:
     """Add the server NAME to config.toml: a URL, or a command with its arguments, after -- if they have options.
 

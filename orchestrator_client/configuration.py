@@ -135,10 +135,13 @@ def add_servers(
     if name is None or not reached_by:
         raise ConfigurationError("Say what to add: a name, and a command or URL. Or --from claude-desktop.")
     entry = {key: value for key, value in _entry(reached_by, env, headers, transport).items() if value}
-    _add(name, entry, force=force)
     command = entry.get("command", "")
-    if command and "${" not in command and shutil.which(command) is None:
-        say(f"There is no program {clip(command, 80)!r} here now: {name} will not start.")
+    if command and not force and "${" not in command and shutil.which(command) is None:
+        raise ConfigurationError(
+            f"There is no program {clip(command, 80)!r} here. --force adds it all the same. "
+            "If this is a question, quote it."
+        )
+    _add(name, entry, force=force)
 
 
 def remove_server(name: str) -> None:

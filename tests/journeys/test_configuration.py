@@ -38,8 +38,7 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     file = folder.parent / ".config/orchestrator-client/config.toml"
     assert file.stat().st_mode & 0o077 == 0
     file.write_text("# mine\n[defaults]\nmax-turns = 1\nno-cache = true\ndeny = ['power']\n\n" + file.read_text())
-    assert "There is no program" not in added.err
-    again = await client(folder, "add", "notes", "other")
+    again = await client(folder, "add", "notes", "sh")
     assert (again.code, "has a server 'notes'" in again.err) == (2, True)
     listed = await client(folder, "list")
     assert listed.out == f"notes (yours): {COMMAND}\n"
@@ -60,10 +59,14 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     assert "has no server 'notes'" in (await client(folder, "remove", "notes")).err
 
 
-def test_adding_a_program_that_is_not_there_says_so(tmp_path: Path) -> None:
-    done = CliRunner(env={"XDG_CONFIG_HOME": str(tmp_path)}).invoke(main, ["add", "x", "no-such-command"])
-    assert done.exit_code == 0
-    assert "There is no program 'no-such-command' here now: x will not start." in done.stderr
+def test_a_program_that_is_not_there_is_added_only_with_force(tmp_path: Path) -> None:
+    runner = CliRunner(env={"XDG_CONFIG_HOME": str(tmp_path)})
+    done = runner.invoke(main, ["add", "2", "and", "3"])
+    assert done.exit_code == 2
+    assert "There is no program 'and' here." in done.stderr
+    assert "If this is a question, quote it." in done.stderr
+    assert not list(tmp_path.iterdir())
+    assert runner.invoke(main, ["add", "--force", "x", "no-such-command"]).exit_code == 0
 
 
 @pytest.mark.requirement("configuration")
