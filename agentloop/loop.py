@@ -218,6 +218,7 @@ class _Run:
     async def _call(self, use: ToolUse, context: CallContext, log: EventLog, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
         call = context.scope.call_id or ""
+        tool = self._agent.tool(use.name)
         output = ToolOutput.error(f"{use.name} was stopped before it gave a result.")
         self._emit(events.ToolStarted(**self._source, call=call, tool=use.name, arguments=use.input), log)
         try:
@@ -232,7 +233,7 @@ class _Run:
                 arguments=use.input,
                 result=output.text,
                 is_error=output.is_error,
-                served_by=output.served_by or "local",
+                served_by=output.served_by or ("local" if tool is None else tool.served_by),
                 seconds=time.monotonic() - began,
                 bills=tuple(bills),
             )

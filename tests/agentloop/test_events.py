@@ -184,13 +184,15 @@ async def test_the_calls_of_a_run_that_is_cancelled_finish_before_it(scripted_me
         await asyncio.Event().wait()
 
     server = scripted_messages([calls(("endless", {}))])
-    run = asyncio.create_task(agent(server, "tester", Tool.from_function(endless)).run("go", on_event=received.append))
+    remote = replace(Tool.from_function(endless), served_by="far")
+    run = asyncio.create_task(agent(server, "tester", remote).run("go", on_event=received.append))
     await asyncio.wait_for(began.wait(), 10)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
     (finished,) = of_kind(received, ToolFinished)
     assert (finished.is_error, finished.result) == (True, "endless was stopped before it gave a result.")
+    assert finished.served_by == "far"
     assert [type(event) for event in received[-2:]] == [ToolFinished, RunFinished]
 
 
