@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from anyio import CapacityLimiter
 from pydantic import BaseModel
 
 from agentloop.errors import ConfigurationError, ToolError
@@ -120,6 +121,29 @@ def pausing(ask: QuestionHandler | None, limit: TimeLimit, agent: str = "") -> Q
     async def wait(question: Question) -> Answer[Any]:
         with limit.paused():
             return await ask(replace(question, agent=question.agent or ("" if question.server else agent)))
+
+    return wait
+
+
+def uncounted(ask: QuestionHandler, places: CapacityLimiter) -> QuestionHandler:
+    """The same handler for a call that has one of the `places`; while it waits for a person, it does not count.
+
+    Otherwise people who never answer would keep all other calls waiting.
+    """
+    questions = 0
+
+    async def wait(question: Question) -> Answer[Any]:
+        nonlocal questions
+        questions += 1
+        if questions == 1:
+            places.total_tokens += 1
+        try:
+            return await ask(question)
+        finally:
+            questions -= 1
+            if questions == 0:
+                # The call goes on at once, also if another one has taken its place.
+                places.total_tokens -= 1
 
     return wait
 

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
 
+from anyio import CapacityLimiter
 from dbos import (
     DBOS,
     DBOSConfig,
@@ -49,6 +50,7 @@ from agentloop.durable.runs import ATTEMPTS, RESUMABLE, Order, delete_ended, sta
 from agentloop.durable.sharing import Sharing
 from agentloop.durable.store import Store, failure_of, store_errors
 from agentloop.events import Event, EventHandler, ignore
+from agentloop.questions import uncounted
 from agentloop.rate_limiter import RateLimiter
 from agentloop.run_state import RunState
 from agentloop.sessions import Session
@@ -78,9 +80,9 @@ _log = logging.getLogger(__name__)
 class Engine:
     """Runs agents so that a crash of the process does not end their runs: finished steps are not executed again.
 
-    On entering, it resumes the runs of an earlier process. At most `running` runs are executed at once. Finished runs
-    are stored for `kept` seconds. `tools` are further async tools, each call of which is a run. A process can have one
-    engine. `trace` is the `RunScope.trace` of every run.
+    On entering, it resumes the runs of an earlier process. At most `running` runs are executed at once, besides those
+    that wait for a person. Finished runs are stored for `kept` seconds. `tools` are further async tools, each call of
+    which is a run. A process can have one engine. `trace` is the `RunScope.trace` of every run.
 
     Raises:
         StoreError: on entering: the store cannot be used.
@@ -112,7 +114,7 @@ class Engine:
         self._tools = {tool.name: tool for tool in [*durable, *tools]}
         self._with_sessions = {tool.name for agent, tool in zip(agents, durable, strict=True) if agent.sessions}
         self._running = running
-        self._places = asyncio.Semaphore(running)
+        self._places = CapacityLimiter(running)
         self._rate_limiter = RateLimiter()
         self._observers: defaultdict[str, list[EventHandler]] = defaultdict(list)
         self._working: dict[str, asyncio.Task[dict[str, Any]]] = {}
@@ -349,7 +351,7 @@ class Engine:
             inbox=self.inboxes.setdefault(run_id, Inbox()),
             owner=order.owner,
             session=session,
-            ask=None if self.ask is None else partial(self.ask, run_id),
+            ask=None if self.ask is None else uncounted(partial(self.ask, run_id), self._places),
         )
         return CallContext(deadline=left, scope=scope)
 

@@ -16,7 +16,12 @@ ANSWER = {"action": "accept", "content": {"answer": "Ada"}}
 
 
 def script(request: RecordedRequest) -> Reply:
-    """Asks once, or with the prompt `twice` the same question again; the answer is that to the last one."""
+    """Asks once, or with the prompt `twice` the same question again; the answer is that to the last one.
+
+    With the prompt `no question` it asks nothing.
+    """
+    if request.prompt == "no question":
+        return says("done")
     turns = sum(message["role"] == "assistant" for message in request.body["messages"])
     if turns == (2 if request.prompt == "twice" else 1):
         return says(request.results[-1]["content"][0]["text"])
@@ -66,6 +71,25 @@ async def test_a_question_is_answered_once_although_the_server_was_killed(tmp_pa
     told = 'The user answered: "Ada"'
     assert [text(CallToolResult.model_validate(task.result)), text(blocking), text(legacy)] == [told] * 3
     assert [request.prompt for request in model.requests].count("go") == 2
+
+
+@pytest.mark.requirement("questions")
+async def test_a_run_that_waits_for_a_person_keeps_no_other_waiting(tmp_path: Path) -> None:
+    options = ("--publish", "tests.durable.asker:asker", "--durable", f"sqlite:{tmp_path}/store", "--max-agents", "1")
+    with ScriptedMessages(script) as model:
+        async with (
+            serving("streamable-http", *options, env=scripted_env(model.url)) as served,
+            client_of(served, extensions=[Declaring()]) as client,
+        ):
+            asking = await client.session.call_tool("asker_agent", {"prompt": "go"}, allow_claimed=True)
+            assert isinstance(asking, Handle)
+            (key,) = (await until(client, asking.task_id, "input_required")).inputRequests
+            other = await client.session.call_tool("asker_agent", {"prompt": "no question"}, allow_claimed=True)
+            assert isinstance(other, Handle)
+            await until(client, other.task_id, "completed")
+            params = UpdateParams.model_validate({"taskId": asking.task_id, "inputResponses": {key: ANSWER}})
+            await client.session.send_request(UpdateTask(params=params), EmptyResult)
+            await until(client, asking.task_id, "completed")
 
 
 @pytest.mark.slow

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from aiolimiter import AsyncLimiter
 from anyio import CapacityLimiter
 
-from agentloop import Answer, Question, QuestionHandler, ToolError
+from agentloop import QuestionHandler, ToolError
+from agentloop.questions import uncounted
 
 MAX_AGENTS = 64
 WAITING_PER_PLACE = 4
@@ -31,32 +31,14 @@ class Admission:
     async def place(self, ask: QuestionHandler | None) -> AsyncIterator[QuestionHandler | None]:
         """Count as one of the `running` calls for the block, after waiting for one of them to end.
 
-        Yields `ask` for the call to use: while a person is asked, the call does not count. Otherwise clients that never
-        answer would keep all others waiting. Raises `ToolError` if too many wait already.
+        Yields `ask` for the call to use: while a person is asked, the call does not count. Raises `ToolError` if too
+        many wait already.
         """
         waiting = self._places.statistics().tasks_waiting
         if waiting >= self._running * WAITING_PER_PLACE:
             raise ToolError(f"The server is full: {self._running} agent calls run and {waiting} wait. Try again later.")
         async with self._places:
-            yield ask and self._without_place(ask)
-
-    def _without_place(self, ask: QuestionHandler) -> QuestionHandler:
-        questions = 0
-
-        async def asking(question: Question) -> Answer[Any]:
-            nonlocal questions
-            questions += 1
-            if questions == 1:
-                self._places.total_tokens += 1
-            try:
-                return await ask(question)
-            finally:
-                questions -= 1
-                if questions == 0:
-                    # The call goes on at once, also if another one has taken its place.
-                    self._places.total_tokens -= 1
-
-        return asking
+            yield ask and uncounted(ask, self._places)
 
 
 class RateLimit:
