@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop import AgentError, CallContext, ConfigurationError, Conversation, Inbox, RunResult
 from agentloop.command_line import EXIT_FAILED, print_result
@@ -24,13 +23,13 @@ from agentloop.signals import ctrl_c
 from orchestrator_client.answer import advice, print_answer
 from orchestrator_client.attachments import prompt_content, question_content, server_of
 from orchestrator_client.completion import KnownNames
-from orchestrator_client.line_editor import line_editor, typed_line
+from orchestrator_client.line_editor import editing, line_editor, typed_line
 from orchestrator_client.lines import say
 from orchestrator_client.listing import print_listing
 from orchestrator_client.progress import MakeSession, Progress, Shared
 from orchestrator_client.report import Report
 from orchestrator_client.run_files import began_at
-from orchestrator_client.terminal import restored_on_sigterm
+from orchestrator_client.terminal import restored_on_signals
 from orchestrator_client.transcript import Transcript, usage_lines
 
 COMMANDS = {
@@ -51,7 +50,7 @@ WITHOUT_SLASH = {"help", "exit", "quit", "clear"}
 def chat(make_session: MakeSession, shared: Shared) -> int:
     """Chat until the user ends it, and return the exit status."""
     try:
-        with restored_on_sigterm():
+        with restored_on_signals():
             asyncio.run(Chat(shared).run(make_session))
     except AgentError as error:
         say(str(error))
@@ -103,7 +102,7 @@ class Chat:
         while True:
             try:
                 draft, self._notes.draft = self._notes.draft, ""
-                with patch_stdout(raw=True):
+                with editing(editor):
                     line = (await editor.prompt_async("> ", default=draft, handle_sigint=False)).strip()
             except KeyboardInterrupt:
                 continue

@@ -6,18 +6,19 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.output import create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from agentloop.own_files import OWNER_ONLY, state_folder
-from orchestrator_client.terminal import restored_on_sigterm
+from orchestrator_client.terminal import restored_on_signals, undone_on_signals
 
 INTERRUPTED = 5.0
 """Seconds in which Ctrl-C cancels what a line was asked for."""
@@ -42,10 +43,11 @@ async def typed_line(text: str, default: str = "", keep: Callable[[str], None] =
     Ctrl-C is passed on. `keep` receives what was typed of a line that is not finished then, or when this is cancelled.
     """
     output = create_output(stdout=sys.stderr)
-    with restored_on_sigterm(), create_app_session(output=output), patch_stdout(raw=True):
+    with restored_on_signals(), create_app_session(output=output):
         editor: PromptSession[str] = PromptSession()
         try:
-            return (await editor.prompt_async(text, default=default, handle_sigint=False)).strip()
+            with editing(editor):
+                return (await editor.prompt_async(text, default=default, handle_sigint=False)).strip()
         except EOFError:
             return None
         except asyncio.CancelledError:
@@ -56,6 +58,18 @@ async def typed_line(text: str, default: str = "", keep: Callable[[str], None] =
             signal.raise_signal(signal.SIGINT)
     await asyncio.sleep(INTERRUPTED)
     return None
+
+
+@contextmanager
+def editing(editor: PromptSession[str]) -> Iterator[None]:
+    """A block in which the editor is used. What is printed appears above its line. A signal ends its paste mode."""
+
+    def leave() -> None:
+        if isinstance(editor.output, Vt100_Output):
+            os.write(editor.output.fileno(), b"\x1b[?2004l\r\n")
+
+    with undone_on_signals(leave), patch_stdout(raw=True):
+        yield
 
 
 def _history() -> History:

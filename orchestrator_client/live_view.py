@@ -26,7 +26,7 @@ from agentloop.narration import clip
 from agentloop.observers.live import rows
 from agentloop.observers.timeline import Timeline
 from orchestrator_client.lines import STDERR_LINE
-from orchestrator_client.terminal import Keys, undone_on_sigterm, without_echo
+from orchestrator_client.terminal import Keys, undone_on_signals, without_echo
 from orchestrator_client.tree_picture import Picture, picture_of, starting_lines, text_lines
 
 FRAMES_PER_SECOND = 5
@@ -67,7 +67,7 @@ class LiveView:
     async def shown(self) -> AsyncIterator[None]:
         """Draw within the block. The last picture stays on the screen."""
         self._timeline, self._drawn, self._logged = Timeline(), None, 0
-        with without_echo(), undone_on_sigterm(self._show_cursor):
+        with without_echo(), undone_on_signals(self._show_cursor):
             self._start()
             drawing = asyncio.create_task(self._draw(), name="live view")
             try:

@@ -19,6 +19,11 @@ from agentloop.imports import lazy
 MAX_TYPED = 10_000
 """Bytes that are read at once."""
 
+if sys.platform == "win32":
+    _ENDING = (signal.SIGTERM,)
+else:
+    _ENDING = (signal.SIGTERM, signal.SIGHUP)
+
 termios: Any = lazy("termios")  # which Windows does not have
 
 
@@ -50,7 +55,7 @@ def _by_key(settings: list[Any]) -> list[Any]:
 @contextmanager
 def without_echo() -> Iterator[None]:
     """Typed characters are not shown within the block. Ctrl-C works."""
-    with restored_on_sigterm():
+    with restored_on_signals():
         before = _settings()
         if before is None:
             yield
@@ -107,32 +112,36 @@ class Keys:
 
 
 @contextmanager
-def restored_on_sigterm() -> Iterator[None]:
-    """SIGTERM within the block restores the present settings before it ends the process."""
+def restored_on_signals() -> Iterator[None]:
+    """SIGTERM or SIGHUP within the block restores the present settings before it ends the process."""
     before = _settings()
     if before is None:
         yield
         return
-    with undone_on_sigterm(lambda: _apply(before)):
+    with undone_on_signals(lambda: _apply(before)):
         yield
 
 
 @contextmanager
-def undone_on_sigterm(undo: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM ends the process as before, but only after `undo`, which may be called at any point."""
+def undone_on_signals(undo: Callable[[], object]) -> Iterator[None]:
+    """SIGTERM and SIGHUP end the process as before, but only after `undo`, which may be called at any point."""
+    handlers = {number: signal.getsignal(number) for number in _ENDING}
+    before = {number: each for number, each in handlers.items() if each not in {None, signal.SIG_IGN}}
 
     def end(number: int, frame: FrameType | None) -> None:
         with suppress(OSError):
             undo()
-        signal.signal(signal.SIGTERM, before)
-        if callable(before):
-            before(number, frame)
+        handler = before[signal.Signals(number)]
+        signal.signal(number, handler)
+        if callable(handler):
+            handler(number, frame)
         else:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
-    before = signal.getsignal(signal.SIGTERM)
-    signal.signal(signal.SIGTERM, end)
+    for number in before:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -61,6 +61,10 @@ class Terminal:
         return not self._screen.cursor.hidden
 
     @property
+    def brackets_paste(self) -> bool:
+        return 2004 << 5 in self._screen.mode  # as pyte keeps private modes
+
+    @property
     def echoes(self) -> bool:
         """Whether what is typed is shown by the terminal itself."""
         return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)

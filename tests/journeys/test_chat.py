@@ -139,9 +139,17 @@ async def test_a_server_that_comes_later_joins_the_next_conversation(tmp_path: P
                 await asks(terminal, "/new", "A new conversation.")
                 await asks(terminal, "After.", "> After.", "Question 1 answered.")
                 await asks(terminal, "/tools", "up, 7 tools", "calculator_assistant_agent  agent  A calculator agent")
-            terminal.send_signal(signal.SIGTERM)
-            assert await terminal.ended() == -signal.SIGTERM
-            assert terminal.echoes
+
+
+@pytest.mark.requirement("chat")
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+async def test_a_signal_leaves_the_terminal_as_it_was(number: signal.Signals, tmp_path: Path) -> None:
+    with ScriptedMessages(count_questions) as model:
+        async with chatting(model, tmp_path, "--local") as terminal:
+            assert terminal.brackets_paste
+            terminal.send_signal(number)
+            assert await terminal.ended() == -number
+            assert (terminal.echoes, terminal.shows_cursor, terminal.brackets_paste) == (True, True, False)
 
 
 @pytest.mark.requirement("chat")

@@ -119,13 +119,14 @@ async def test_rows_of_a_narrow_terminal_can_be_reported_apart() -> None:
 
 
 @pytest.mark.slow
-async def test_sigterm_leaves_the_terminal_as_it_was() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_leaves_the_terminal_as_it_was(number: signal.Signals) -> None:
     office = HeldOffice(1)
     with ScriptedMessages(office) as claude:
         async with on_terminal(*CLIENT, "--local", "One.", env=env_of(claude)) as terminal:
             await terminal.until_shown("sum_numbers#1")
-            terminal.send_signal(signal.SIGTERM)
-            assert await terminal.ended() == -signal.SIGTERM
+            terminal.send_signal(number)
+            assert await terminal.ended() == -number
             assert is_as_found(terminal)
         office.go_on.set()
 

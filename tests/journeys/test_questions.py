@@ -63,7 +63,7 @@ async def typed(terminal: Terminal, label: str, line: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.requirement("questions-at-the-terminal")
-async def test_the_terminal_echoes_again_after_sigterm_while_a_question_is_open(tmp_path: Path) -> None:
+async def test_the_terminal_is_as_it_was_after_sigterm_while_a_question_is_open(tmp_path: Path) -> None:
     with ScriptedMessages(script) as model:
         command = (*CLIENT, "--quiet", "--server", SERVER, "tea")
         async with on_terminal(*command, env=env(model, tmp_path)) as terminal:
@@ -71,7 +71,7 @@ async def test_the_terminal_echoes_again_after_sigterm_while_a_question_is_open(
             assert not terminal.echoes
             terminal.send_signal(signal.SIGTERM)
             assert await terminal.ended() == -signal.SIGTERM
-            assert terminal.echoes
+            assert (terminal.echoes, terminal.shows_cursor, terminal.brackets_paste) == (True, True, False)
 
 
 @pytest.mark.slow
