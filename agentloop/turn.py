@@ -289,7 +289,7 @@ def _is_count(value: object) -> bool:
 
 
 def _unreadable(kind: str) -> StreamBroken:
-    return StreamBroken(f"The Messages API sent a `{kind}` event that is not as it should be.")
+    return StreamBroken(f"The Messages API sent an invalid `{kind}` event.")
 
 
 def error_of_event(error: Mapping[str, Any]) -> ModelError:
