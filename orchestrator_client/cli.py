@@ -201,7 +201,7 @@ def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *
 @click.argument("reached_by", metavar="[COMMAND|URL]...", nargs=-1, type=click.UNPROCESSED)
 @option("Servers", "--env", multiple=True, metavar="NAME=VALUE", help="A variable for the command.")
 @option("Servers", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for the URL.")
-@option("Servers", "--transport", type=click.Choice(["http", "sse"]), help="Of the URL.  [default: http]")
+@option("Servers", "--transport", type=click.Choice(["http", "sse"]), help="The transport of the URL.  [default: http]")
 @option(
     "Servers",
     "--from",
@@ -234,7 +234,7 @@ def list_() -> None:
 @main.command("login")
 @click.argument("server")
 @options_of(Options, "config")
-@option("Servers", "--no-browser", is_flag=True, help="Only print the address of the login page, open no browser.")
+@option("Servers", "--no-browser", is_flag=True, help="Only print the address of the login page, and open no browser.")
 def login(server: str, config: Path | None, *, no_browser: bool) -> int:
     """Log in to SERVER, a configured name or a URL, in the browser. The token is kept for later runs."""
     from orchestrator_client.person import Person  # noqa: PLC0415 - prompt_toolkit is loaded only where it is used
