@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mcp.types import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
@@ -41,35 +42,65 @@ def check_json(data: bytes) -> None:
 
 def refusal(data: bytes, problem: str) -> JSONRPCError:
     """The response to a refused message: an invalid request if its id can be read, or else a parse error."""
-    request = _request_id(data)
+    request = request_id(data)
     code, what = (PARSE_ERROR, "Parse error") if request is None else (INVALID_REQUEST, "Invalid request")
     error = ErrorData(code=code, message=clip(f"{what}: {problem}", LINE))
     return JSONRPCError(jsonrpc="2.0", id=request, error=error)
 
 
-def repaired_response(text: str) -> str | None:
+def repaired_response(text: str, request: int | str | None = None) -> str | None:
     """A response that no JSON-RPC library reads, as one that it reads, so that its call ends; None for anything else.
 
     Unpaired surrogates in it become U+FFFD. Any other fault makes it an error, with the text of the error that it has.
+    With `request`, the id of the request that it has to answer, it may be anything.
     """
-    try:
-        message = exact_json.encodable(json.loads(text))
-    except (ValueError, RecursionError):
-        return None
+    message, problem = _read(text)
     is_response = isinstance(message, dict) and "method" not in message and not {"result", "error"}.isdisjoint(message)
-    request = _valid_id(message.get("id")) if is_response else None
-    if request is None:
+    message = message if is_response else {}
+    found = _valid_id(message.get("id"))
+    answered = request if found is None else found
+    if answered is None:
         return None
     if message.get("jsonrpc") == "2.0" and isinstance(message.get("result"), dict):
-        return json.dumps(message)
+        return json.dumps({"jsonrpc": "2.0", "id": answered, "result": message["result"]})
     error = message.get("error")
-    said = error.get("message") if isinstance(error, dict) else None
-    problem = said if isinstance(said, str) else "it is not a JSON-RPC response"
+    said = error.get("message") if isinstance(error, dict) else error
+    problem = said if isinstance(said, str) else problem
     data = ErrorData(code=INTERNAL_ERROR, message=clip(f"Its answer cannot be read: {problem}", LINE))
-    return JSONRPCError(jsonrpc="2.0", id=request, error=data).model_dump_json(by_alias=True, exclude_unset=True)
+    return JSONRPCError(jsonrpc="2.0", id=answered, error=data).model_dump_json(by_alias=True, exclude_unset=True)
 
 
-def _request_id(data: bytes) -> int | str | None:
+def _read(text: str) -> tuple[Any, str]:
+    """The JSON value, or its outline if the whole cannot be read; and what is wrong with it as a response."""
+    try:
+        message = exact_json.encodable(json.loads(text))
+        is_deep = exact_json.nesting(message, MAX_NESTING) > MAX_NESTING
+    except RecursionError:
+        message, is_deep = None, True
+    except ValueError:
+        return _outline(text), _NO_RESPONSE
+    return (_outline(text), "it is nested too deeply") if is_deep else (message, _NO_RESPONSE)
+
+
+def _outline(text: str) -> Any:
+    """The JSON value with null for each object and list in it, or None if it cannot be read."""
+    kept, depth, end = list[str](), 0, 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in {"[", "{"}:
+            depth += 1
+            if depth == 2:  # noqa: PLR2004
+                kept.append(f"{text[end : token.start()]}null")
+        elif token[0] in {"]", "}"}:
+            depth -= 1
+            end = token.end() if depth == 1 else end
+    try:
+        return exact_json.encodable(json.loads("".join(kept) + text[end:]))
+    except (ValueError, RecursionError):
+        return None
+
+
+def request_id(data: bytes) -> int | str | None:
+    """The id of the request; None if it is none, or cannot be read."""
     try:
         message = json.loads(data)
         request = message["id"] if "method" in message else None
@@ -91,4 +122,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+_NO_RESPONSE = "it is not a JSON-RPC response"
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{}]', re.DOTALL)
+"""A text or a bracket. The end of a text is optional, so that the time for one that does not end is linear."""
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)

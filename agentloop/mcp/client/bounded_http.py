@@ -13,6 +13,8 @@ import httpx2
 
 from agentloop.mcp import exact_arguments
 from agentloop.mcp.client.call_state import CallState, HttpFailure, current_call
+from agentloop.mcp.client.readable_http import readable_body, readable_events
+from agentloop.mcp.json_check import request_id
 
 CONNECT_TIMEOUT = 30.0
 MAX_BODY = 16 * 1024 * 1024
@@ -130,13 +132,19 @@ def _does_not_know_session(response: httpx2.Response, text: bytes, *, is_sse: bo
 def _wrap_body(response: httpx2.Response, call: CallState) -> None:
     stream = response.stream
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    is_events = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+    kind = response.headers.get("content-type", "").lower()
+    is_events, is_json = kind.startswith("text/event-stream"), kind.startswith("application/json")
     if not isinstance(stream, httpx2.AsyncByteStream):
         return
     if encoding not in {"", "identity"}:
         response.stream = _Body(stream, _no_compression(encoding))
-    elif is_events and response.is_success:
-        response.stream = _Body(stream, _events(stream, call))
+        return
+    request = request_id(response.request.content) if response.request.method == "POST" else None
+    if is_events and response.is_success:
+        response.stream = _Body(stream, _events(readable_events(aiter(stream), request), call))
+    elif is_json and request is not None:
+        # An error may also be one of HTTP, which is passed on as it is.
+        response.stream = _Body(stream, readable_body(_bounded(stream), request if response.is_success else None))
     else:
         response.stream = _Body(stream, _bounded(stream))
 
@@ -167,7 +175,7 @@ async def _bounded(stream: httpx2.AsyncByteStream) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _events(stream: httpx2.AsyncByteStream, call: CallState) -> AsyncIterator[bytes]:
+async def _events(stream: AsyncIterator[bytes], call: CallState) -> AsyncIterator[bytes]:
     """The SDK closes a stream when it has the response. If it reads a stream to the end, there was none."""
     call.is_cut_off = False
     try:

@@ -22,13 +22,12 @@ from mcp.types import REQUEST_TIMEOUT, ErrorData, JSONRPCError, JSONRPCRequest
 
 from agentloop.mcp.client.bounded_http import http_client
 from agentloop.mcp.client.config import ServerEntry
+from agentloop.mcp.client.readable_http import MAX_EVENT
 from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.server_log import HeldLog, held_log
 from agentloop.mcp.client.server_process import server_process
 from agentloop.mcp.stdio import ReceiveStream, SendStream, WatchedStream
 
-MAX_EVENT = 16 * 1024 * 1024
-"""Bytes of one event of an event stream."""
 PROBE_TIMEOUT = 5.0
 """Seconds a started server has to answer the probe. The SDK's own limit, twice as long, cannot be set."""
 NOT_SSE = {401, 403, 429}

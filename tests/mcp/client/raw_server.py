@@ -33,6 +33,10 @@ def call(message: dict[str, Any], line: str) -> None:
         send({"id": message["id"], "result": {"task": task("working")}} if "task" in params else no(message))
     elif name in WISH.get("errors", {}):
         send({"id": message["id"], "error": WISH["errors"][name]})
+    elif name in WISH.get("lines", {}):
+        with LOCK:
+            sys.stdout.write(WISH["lines"][name].replace("ID", str(message["id"])) + "\n")
+            sys.stdout.flush()
     elif result != "never":
         echo = {"content": [{"type": "text", "text": line}]}
         send({"id": message["id"], "result": result or echo})
