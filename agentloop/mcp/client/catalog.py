@@ -9,6 +9,7 @@ from functools import cached_property
 from mcp import Client, MCPError
 from mcp.types import METHOD_NOT_FOUND
 from mcp.types import Tool as McpTool
+from pydantic import ValidationError
 
 from agentloop.mcp.client.config import ServerEntry, matches
 from agentloop.mcp.client.pages import listed_resources, listed_templates
@@ -92,6 +93,8 @@ async def has_resources(client: Client) -> bool:
         return any(not each.uri.startswith(APPS) for each in resources) or bool(await listed_templates(client, 1))
     except MCPError:
         return False
+    except ValidationError:  # an odd one takes no tools away; the tool that lists them says what is wrong
+        return True
 
 
 def _select(listed: Sequence[McpTool], name: str, entry: ServerEntry, left_out: list[str]) -> tuple[McpTool, ...]:

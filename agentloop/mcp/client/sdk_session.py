@@ -39,7 +39,7 @@ from agentloop.mcp.client.catalog import Catalog, has_resources, read_tools
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import AgentExtension, Delegation
 from agentloop.mcp.client.questions import answered, withdraw
-from agentloop.mcp.client.repair import Repair
+from agentloop.mcp.client.repair import Repair, first_misfit
 from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.server_log import write_to
 from agentloop.mcp.client.tasks import TasksClient
@@ -162,7 +162,7 @@ class SdkSession:
                         await self._read_tools_again(client)
 
     async def _read_tools_again(self, client: Client) -> None:
-        with suppress(MCPError):
+        with suppress(MCPError, ValidationError):
             listed = await read_tools(client, self._name, self._entry, self._repair.left_out)
             catalog = replace(self.catalog, tools=listed.tools, left_out=listed.left_out)
             if catalog != self.catalog:  # some servers announce a change once they are up
@@ -356,6 +356,8 @@ class SdkSession:
             return self._ended
         if isinstance(error, OSError) and error.filename and error.strerror:  # mostly a command that is not installed
             return self._shown(f"{error.filename}: {error.strerror}")
+        if isinstance(error, ValidationError):
+            return self._shown(f"its answer cannot be read: {first_misfit(error)}")
         return self._shown(f"{type(error).__name__}: {error}")
 
     def _outcome(self, call: asyncio.Task[T], state: CallState) -> T:
@@ -380,7 +382,8 @@ class SdkSession:
         except (OSError, httpx2.HTTPError) as error:
             raise ConnectionLost(self.described(error)) from None
         except ValidationError as error:
-            raise ToolError(f"{self._name} returned a result that cannot be read: {self._shown(str(error))}") from None
+            misfit = self._shown(first_misfit(error))
+            raise ToolError(f"{self._name} returned a result that cannot be read: {misfit}") from None
 
     def _message(self, error: MCPError, failure: HttpFailure | None) -> str:
         """What the server says of an error, with its HTTP status and its details."""

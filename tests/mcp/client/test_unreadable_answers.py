@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from agentloop import Agent
 from agentloop.mcp import json_check
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
+from agentloop.mcp.client.resources import resource_tools
 from tests.mcp.client.raw import call, raw
 from tests.mcp.client.test_reconnecting import connect, http_server, legacy_server, reply
 
@@ -139,6 +141,28 @@ async def test_an_error_with_an_http_status_gives_the_words_of_the_server() -> N
     async with legacy_server(answer) as server, connect(server.url) as connection:
         text = (await call(connection, "use")).text
     assert text == "old refused the call: HTTP 400: Its answer cannot be read: no such file"
+
+
+@pytest.mark.requirement("odd-servers")
+async def test_a_handshake_that_cannot_be_read_is_told_with_the_place() -> None:
+    async with raw("use", capabilities=[]) as connection:
+        error = connection.error
+    assert error is not None
+    assert error.startswith("its answer cannot be read: capabilities: Input should be a valid dictionary")
+    assert "⏎" not in error
+
+
+@pytest.mark.requirement("odd-servers")
+async def test_an_odd_resource_takes_no_tools_away_and_the_model_is_told_where_it_is_wrong() -> None:
+    odd: dict[str, Any] = {"resources": [{"name": 5}], "contents": {"uri": "a://b", "text": 5}}
+    async with raw("use", capabilities={"tools": {}, "resources": {}}, **odd) as connection:
+        assert not (await call(connection, "use")).is_error
+        agent = Agent("reader", "Read.", resource_tools([connection]))
+        said = "raw returned a result that cannot be read: "
+        listed = await agent.call_tool("list_mcp_resources", {"server": "raw"})
+        assert listed.text == f"{said}resources.0.name: Input should be a valid string"
+        read = await agent.call_tool("read_mcp_resource", {"server": "raw", "uri": "a://b"})
+        assert read.text == f"{said}contents.0.TextResourceContents.text: Input should be a valid string"
 
 
 def test_a_text_without_an_end_takes_linear_time() -> None:
