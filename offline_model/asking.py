@@ -12,9 +12,9 @@ _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 SPLIT = re.compile(
     r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
-    r"|\bhalf of (?:it|that|the total)\b"
+    r"|\bhalf of(?: (?:it|that|the total)\b|:)"
     r"|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b|\bmy half\b"
-    r"|/ ?\d+ (?:of us|people|guys)"
+    r"|/ ?\d+ (?:of us|people|guys)|how much (?:is (?:it|that) )?each\W*$"
     r"|\beach (?:\w+ ){0,5}(?:pay|owe|contribute|chip)s?\b"
     r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
     rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
@@ -28,7 +28,7 @@ _OF_ONE = re.compile(
 _OWN_SHARES = re.compile(
     r"\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b", re.IGNORECASE | re.DOTALL
 )
-_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
+_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b|half of(?=:)", re.IGNORECASE)
 _HALF_OF = re.compile(
     r"\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b"
     r"(?! (?:it|everything|all|that|this|both|the (?:total|bill|lot|whole))\b)"
@@ -39,7 +39,7 @@ _SHARES = re.compile(
     rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
     rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
     rf"|\ball {_NUMBER}(?= (?:of us )?(?:pay|share|split|chip)\b)"
-    r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
+    rf"|\bfor (\d{{1,3}})(?=\s*[.,;:\n])|\b(?:class|group|party|crew|team) of {_NUMBER}",
     re.IGNORECASE,
 )
 _OF_NOUN = re.compile(
@@ -53,21 +53,25 @@ _WITH_ME = re.compile(
 )
 _MONEY = (  # an amount, with how many notes of it there are
     r"((?:\w+ (?=[$£€]\d+ (?:bill|note)s))?[$£€¥₹] ?\d[\d.,]*\d|(?:\w+ (?=[$£€]\d (?:bill|note)s))?[$£€¥₹] ?\d"
-    r"|(?:EUR|USD|GBP) ?\d[\d.,]*\d|\d[\d.,]* ?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]* ?%)"
+    r"|(?:EUR|USD|GBP) ?\d[\d.,]*\d|\d[\d.,]* ?(?:€|£|(?:dollars?|bucks|euros?|quid)\b)|\d+(?![\d.]* ?%)"
     r"(?=\s*(?:[.,;:?!\n]|$|(?:on|in) (?:me|my|cash|the|this)\b|to\b|and\b|budget|limit|bill|note|of it\b)))"
 )
 _BUDGET = re.compile(
     rf"\bbudget\b(?:[^.;:|\n?\d$£€]{{0,20}}(?=[$£€])|\s*(?:of|is|was|:|=)\s*){_MONEY}"
     rf"|\b(?:stay|stayed|keep|kept|come|came|be|go|went) (?:\w+ ){{0,2}}?(?:under|within|below|over) {_MONEY}"
-    rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
+    rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|^{_MONEY} (?:gift ?card|voucher)\b"
+    rf"|\b(?:limit|allowance) (?:of|is) {_MONEY}"
     rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
     rf"|\b(?:with|w/|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
-    r" (?:bill|note)s?|\b(?:with|from|gave \w+) an? (five|ten|twenty|fifty)\b(?: (?:\w+ )?(?:bill|note))?"
+    r" (?:bill|note)s?"
+    r"|\b(?:with|from|gave \w+|hand(?:ed)? over) an? (five|ten|twenty|fifty|[125]0(?=\W*[.,\n]))\b"
+    r"(?: (?:\w+ )?(?:bill|note))?"
     rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
     re.IGNORECASE,
 )
 LEFT = re.compile(
-    r"\b(?:left(?! an? \W?\d)(?: over)?|change (?:do|will|would|should|did|back|from|for)"
+    r"\b(?:left(?! an? \W?\d)(?: over)?|have (?:after|then|now)"
+    r"|change(?=\?| (?:do|will|would|should|did|back|from|for))"
     r"|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford"
     r"|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance"
     r"|(?:over|under|within) budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer"
@@ -75,7 +79,8 @@ LEFT = re.compile(
     re.IGNORECASE,
 )
 _PAID = re.compile(  # only if it is asked what is left
-    r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
+    r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|gives?"
+    r"|can spend|carried"
     r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got"
     r"|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|opened|wallet|purse|pocket))"
     rf":? (?:[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
@@ -109,7 +114,8 @@ _NO_COUNTS = frozenset("person people week day class room leg order purchase bas
 _EACH = re.compile(
     r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my |our )?(?:\w+ (?=[a-z]+s\b))?)?"
     r"(?:cost )?([a-z]+)"
-    r"|\b(subtotals?|breakdown|respectively|separately|individually|we each"
+    r"|\b(subtotals?(?!:? ?[$£€\d])|totals(?=\W*$|,? please| for each| by| per)|breakdown"
+    r"|respectively|separately|individually|we each"
     r"|(?:at|from|in|by|of) each(?=\s*(?:\?|$))|how much each|(?:total|sum|amount) for each of us)\b",
     re.IGNORECASE,
 )
@@ -128,8 +134,8 @@ _HOW_MUCH = re.compile(
 )
 _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
-    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b"
-    r"|\bsaved?\b(?! (?:up )?[$£€]?\d)",
+    "difference": r"\bdifference\b|(?-i:\bthe gap\b)|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b"
+    r"|\bby how much\b|\bsaved?\b(?! (?:up )?[$£€]?\d)",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
     r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b"
     r"|\b(?:which|whose) (?:\w+ ){1,5}more\b"
@@ -182,7 +188,7 @@ def read_question(text: str) -> Asked:
         kinds.add("each")
     if (split := SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
-        asked.kinds -= {"each"} if asked.sharers else set()
+        asked.kinds = asked.kinds - {"each"} if asked.sharers else asked.kinds | {"each"}
     elif (found := _OF_ONE.search(text)) and not kinds:
         asked.sharers, asked.share = _number_of(found, text[: found.start()]), "For one"
     deposits = list(_DEPOSIT.finditer(asked.text)) if OWING.search(text) else []
@@ -235,12 +241,12 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
             raise Unread("between how many it is split")
         asked.text = _HALVES.sub(lambda match: " " * len(match[0]), asked.text)
         return "2"
-    between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
-    found = {asked.take(match): match for match in between or shares}
+    said = [match for match in shares if re.search("^(?:between|among|by|into)|of us$|ways?$", match[0], re.IGNORECASE)]
+    found = {asked.take(match): match for match in said or shares}
     if len(found) != 1 and not _WITH_ME.search(near) and (number := _of_noun(asked, text)):
         return number
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
-    if not found and nouns & PARTS:  # "the total per family", which are the parts
+    if not found and (nouns & PARTS or re.search(r"\bdid each\b|how much each", near, re.IGNORECASE)):  # the parts
         return ""
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")

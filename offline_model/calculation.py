@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from offline_model.equations import solutions
 from offline_model.marking import CURRENCY, symbol_of
-from offline_model.numbers import decimal, figures, spoken_parts
+from offline_model.numbers import decimal, figures, spoken, spoken_parts
 from offline_model.problem import (
     Expression,
     Goal,
@@ -40,13 +40,19 @@ _NUMBER = re.compile(
     r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?!\d|,\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
 )
 _FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
+_ROUNDED = re.compile(
+    r"[(,]?\s*(?:rounded |round )?(?:(?:off )?to )(?:the )?(?:(\d|one|two|three|four) (?:decimals?|dp)(?: places?)?"
+    r"|nearest (hundredth|cent|tenth|whole number|integer))\b\)?"
+)
+_PLACES = {"hundredth": "2", "cent": "2", "tenth": "1"}
 _RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
 _ATOM = r"[ncop]\d+"
 _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _SEPARATOR = rf"(?:\s*[,;&]\s*(?:and )?|\s+and |\s+(?=-?{_ATOM}))"
 _LIST = rf"({_ARG}(?:{_SEPARATOR}{_ARG})+)"
 _COUNTED = r"(?<![,&⊕⊖⊗⊘*/^+-] )(?<!and )(?<![*/^+-])(n\d+(?:(?:, (?:and )?| and | & )n\d+)+)"
-_OF = r"\b(?:\s*(?:of|these|those|following|numbers|values|scores|grades|up|all)\b)*:?\s*"
+_FILLING = rf"(?: (?:of|(?!(?:{'|'.join(CHANGING)})\b)[a-z]+))+:|(?:\s*(?:of|these|those|numbers|up|all)\b)*:?"
+_OF = rf"\b(?:{_FILLING})\s*"
 _TOKEN = re.compile(rf"{_ATOM}%?|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
 _VERB = r"(?:add|subtract|multiply|divide)\b"
@@ -60,7 +66,8 @@ _SHARES = (
     rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
 )
 _CHANGE = re.compile(
-    r"(?:percent(?:age)?|%) (change|increase|decrease|drop|reduction|growth) "
+    r"(?:percent(?:age)?|%) (?:(?:did|does|has) [a-z ]*?)?"
+    r"(change|increase|growth|rise|go up|decrease|drop|reduction|fall|go down):? "
     r"(?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
 )
 _LONGEST, _DEEPEST, _MOST_DIGITS, _LARGEST_FACTORIAL = 2_000, 50, 1_000, 100
@@ -68,6 +75,8 @@ _LONGEST, _DEEPEST, _MOST_DIGITS, _LARGEST_FACTORIAL = 2_000, 50, 1_000, 100
 
 def read_calculation(text: str) -> Problem:
     """Raises Unread if the text is not one calculation with one meaning, NoResult if it divides by zero."""
+    if found := re.search(r"\b(?:third|fourth|fifth|another|other) (?:number|value)\b", text):
+        raise Unread(f'"{found[0]}"')
     if len(text) > _LONGEST or re.search(rf"\d!|\d{{{_MOST_DIGITS}}}", text):
         raise Unread("a factorial, or a calculation of this length")
     if found := re.search(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d+", text):
@@ -118,6 +127,9 @@ class _Rewriter:
 
     def shaped(self, text: str) -> tuple[Expression, str]:
         """The whole with its unit: "3/8 as a percentage", "28 is what percent of 80" or a plain calculation."""
+        if rounded := _ROUNDED.search(text):
+            places = str(spoken([rounded[1]])[0] or rounded[1]) if rounded[1] else _PLACES.get(rounded[2], "0")
+            return self.shaped(text.replace(rounded[0], " ").strip(" ,?="))[0], places
         form = _FORM.search(text)
         if form:
             text = re.sub(r"^(?:convert|change|turn|write|express) ", "", text.replace(form[0], " ").strip(" ?="))
@@ -127,7 +139,9 @@ class _Rewriter:
                 return over(product(part, Number("100")), whole), "%"
         if found := _CHANGE.search(text):
             old, new = self.whole(found[2]), self.whole(found[3])
-            grown = minus(new, old) if found[1] in {"change", "increase", "growth"} else minus(old, new)
+            grown = (
+                minus(new, old) if found[1] in {"change", "increase", "growth", "rise", "go up"} else minus(old, new)
+            )
             return over(product(grown, Number("100")), old), "%"
         expression = self.whole(text)
         if form and form[1] == "percent":
@@ -146,8 +160,11 @@ class _Rewriter:
         if steps and re.search(rf"{_VERB} {_ATOM}\s*$", first):
             raise Unread("what the first number is added to")
         for step in steps:
-            if scaled := re.fullmatch(r"\s*(double|halve|triple|square)\s*", _RESULT.sub(" ", step).rstrip(" .!")):
-                expression = {"square": power(expression, "2")}.get(
+            if scaled := re.fullmatch(
+                r"\s*(?:take )?(double|halve|triple|square(?: root of)?)\s*", _RESULT.sub(" ", step).rstrip(" .!")
+            ):
+                root = Operation("square_root", (expression,))
+                expression = {"square": power(expression, "2"), "square root of": root}.get(
                     scaled[1], product(Number({"double": "2", "halve": "0.5"}.get(scaled[1], "3")), expression)
                 )
                 continue

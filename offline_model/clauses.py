@@ -69,6 +69,8 @@ class Clauses:
         words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
             together = piece.joined in {"and", "&"} and not (counts or had) and close
+            named = last.joined == ";" and piece.joined == "," and not had
+            together = together or (named and self._is_name_in(last))
             if (counts and had) or not (close or had) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name_in(last))

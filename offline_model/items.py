@@ -109,7 +109,7 @@ def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
     amounts = marks.amounts
     bare = any(re.search(r"\.\d\d$", amounts[each].written) for each in amounts if re.match(N, each))
     known = w.PARTS | w.NUMBERED | (w.LEADING - {"at", "for", "is", "was", "cost", "costs"}) | {"who"}
-    if not (word := re.search(r"([^\W\d_]+)\s+$", text[:at])) or stem(word[1].lower()) in known:
+    if not (word := re.search(r"([^\W\d_]+)\s+[-–−]?$", text[:at])) or stem(word[1].lower()) in known:
         return False
     return bare or not any(re.match(M, each) for each in amounts)
 
@@ -262,7 +262,10 @@ class Reading:
         unit = UNIT.match(self.text, self.price + 1)
         behind = self.text[unit.end() if unit else self.price + 1 :]
         if quantity is None or quantity == self.price - 2:
-            return name_in(self.text[: self.price if quantity is None else quantity]) or name_in(behind)
+            before, after = name_in(self.text[: self.price if quantity is None else quantity]), name_in(behind)
+            return (
+                after if set(stems(after)) <= w.FEES and not w.FEES & set(stems(before)) and after else before or after
+            )
         name = name_in(self.text[quantity + 1 : self.price if quantity < self.price else None])
         leading = name_in(self.text[: min(quantity, self.price)])
         return f"{leading} {name}".strip() if set(stems(name)) <= w.MEASURES | w.UNITS | w.CONTAINERS else name

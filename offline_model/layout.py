@@ -45,8 +45,8 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
     rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
     rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
-    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
-    rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill|invoice))?(?=\s(?:shows?|lists?|has|had|charge[sd]?|sells)\b)",
+    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*(?:{N}|{M})|\san?\s))",
+    rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill|invoice))?(?=\s(?:shows?|lists?|has|had|was|is|charge[sd]?|sells)\b)",
     r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
@@ -63,7 +63,8 @@ _OPENERS = {":", ";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = frozenset(
-    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each".split()
+    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each till "
+    "checkout".split()
 )
 
 
@@ -211,8 +212,9 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     masked = re.sub(r"\([^)]*\)", lambda match: "(" + "." * (len(match[0]) - 2) + ")", sentence)
     masked = _NAMED_TOGETHER.sub("+-+", masked)
     for match in _PIECES.finditer(masked, label.end() if label and not re.search(r",|\d", label[1]) else 0):
-        yield joined, sentence[start : match.start()]
-        start, joined = match.end(), (next(filter(None, match.groups()), "") or ",").strip().lower()
+        before, mark = sentence[start : match.start()], (next(filter(None, match.groups()), "") or ",").strip().lower()
+        yield joined, before
+        start, joined = match.end(), joined if mark == "and" and not before.strip() and joined == "," else mark
     yield joined, sentence[start:]
 
 
@@ -243,7 +245,7 @@ def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.
             and not verb
             and (name := name_of(found[1]))
             and (
-                (listed and _OPENS_LIST.fullmatch(piece))
+                (listed and (_OPENS_LIST.fullmatch(piece) or found.re is _SPOKEN_LABELS[-1]))
                 or re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", piece[found.end() :])
             )
         ):

@@ -9,8 +9,8 @@ from offline_model.words import FEES, PARTS, PEOPLE, stem, stems
 
 _SENTENCES = re.compile(r"(?:[.!;]+(?=\s|$)|\n|(?<=\?))\s*")
 _OPENING = (
-    r"^(?:\W|(?:hi|hello|hey|ok|okay|so|and|but|also|then|now|please|pls|kindly|just|q|question|lads|guys|can|could|would"
-    r"|will|you|u|i|need|want|to|me|help)\b)*"
+    r"^(?:\W|(?:may i ask|hi|hello|hey|ok|okay|so|and|but|also|then|now|please|pls|kindly|just|q|question|lads|guys"
+    r"|can|could|would|will|you|u|i|need|want|to|me|help)\b)*"
 )
 """What may stand before the word that says what is asked."""
 _NO_ARITHMETIC = re.compile(
@@ -45,7 +45,7 @@ _TOTAL = re.compile(
     r"\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full"
     r"|combined?|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price"
     r"|amounts?|damage|how much|expenses?|value|breakdown|come to|set (?:me|us) back|run (?:me|us)|payable"
-    r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charge|figure|numbers?"
+    r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charged?|figure|numbers?"
     r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|are we (?:at)))\b"
     r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b"
     r"|\bwhat(?:['’]s| is| was) the whole \w+\?|^\W*(?:deposit|shipping|whole day|change|owing|final)?\?$|= ?\?",
@@ -56,12 +56,12 @@ _SEVERAL = re.compile(
 )
 """Stands between two questions of one sentence."""
 _COMPARED = re.compile(
-    r"\b(?:difference|by how much|how much (?:more|less|cheaper|dearer)|average|avg|mean|sav(?:e|ed|ings?)|cheap\w*"
+    r"\b(?:difference|gap|by how much|how much (?:more|less|cheaper|dearer)|average|avg|mean|sav(?:e|ed|ings?)|cheap\w*"
     r"|dear\w*|pric\w+|most|least|highest|lowest|biggest|largest|smallest|higher|lower|more|less)\b",
     re.IGNORECASE,
 )
 _HELD = re.compile(
-    r"\b(?:should (?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}\b(?:hold|be|have)"
+    r"\b(?:should (?!have (?:been|paid|cost)\b)(?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}\b(?:hold|be|have)"
     r"|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
     r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b",
     re.IGNORECASE,

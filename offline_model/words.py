@@ -54,7 +54,8 @@ INCOME = _set(
 )
 """Money that comes in, which is no cost."""
 DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
-ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
+TAXES = _set("tax vat gst hst pst")
+ADDITIONS = TAXES | _set("tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
     "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores sum"
 )
@@ -112,7 +113,7 @@ _ALWAYS = _any(
     money back|already|pre-?paid|expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back
     trade[ds]?[ -]in|(?<!thanks )in advance|store credit|rebate later|except|exclud\w*|excl|apart from|besides
     other than|rather|instead|no longer|unless|whichever|alternatively|either|neither|otherwise|else|maybe|perhaps
-    possibly|probably|(?:un|not )sure|unknown|tbd|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)
+    possibly|probably|(?:un|not )sure|unknown|tb[acd]|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)
     applied(?! to)|(?:don|didn|doesn|couldn|wasn|isn|won)[’']?t|never(?! ?mind)
     (?<!each )(?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my|our|it|which|(?-i:[A-Z])\w+'s)
     changed \w+ minds?|never ?mind|scrap|dropped|skipped|forget (?:the|about)|same as|same order|usual|regular|normally
@@ -126,7 +127,7 @@ _ALWAYS = _any(
     (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
     (?:cheapest|dearest|priciest|most expensive) (?:item|thing|product)
     same again|overcharg\w*|(?<!we )(?:is|are) (?:paying|covering) for
-    happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
+    \(price\?|happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
     only the <extra>
     """
 )
@@ -142,7 +143,10 @@ _BESIDE = _any(
     (?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d
     (?:quote|estimate|price) was [$£€]?\d
     found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
-    rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
+    used to (?:be|cost|sell|go)|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d
+    (?:each|every|per) (?:additional|extra|further)|formerly|previously|before (?:that|it was)
+    after (?:an? |the )?[\d% ]*(?:discount|coupon|rebate)|(?<!\$)[$£€] ?\?|rrp|msrp|of which
+    owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
     (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell|and(?: \w+){1,2}) by <number>
     (?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted|cut) (?:th[a-z ]+)?by <number>
     <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
@@ -175,12 +179,17 @@ _ASKS = re.compile(
 )
 _HARMLESS = re.compile(
     r"free[ -](?:ship(?:ping)?|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)"
+    r"|\bor madam\b|\bchange (?:\w+ ){1,5}back\b"
+    r"|(?<!\d )\bback from (?:the |my |our )?(?:airport|station|hotel|work|school|town)\b"
     r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|deliver(?:y|ed)|shipping|postage|included|parking)"
     r"(?: is| was)? )free\b",
     re.IGNORECASE,
 )
 UNTAXED = re.compile(
-    r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE
+    r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b"
+    r"|\b(?:ignor(?:e|ing) (?:the )?(?:sales )?(?:tax|vat|gst)"
+    r"|(?:tax|vat|gst) (?:is )?(?:ignored|(?:is not|isn['’]t) charged))\b",
+    re.IGNORECASE,
 )
 """Says nothing where no tax is given."""
 
