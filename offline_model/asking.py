@@ -42,11 +42,6 @@ _SHARES = re.compile(
     rf"|\bfor (\d{{1,3}})(?=\s*[.,;:\n])|\b(?:class|group|party|crew|team) of {_NUMBER}",
     re.IGNORECASE,
 )
-_OF_NOUN = re.compile(
-    rf"(?<!and )(?<!plus )\b{_NUMBER} ([a-z]+)\b"
-    rf"(?! (?:and|plus|&) (?:\d|{_NUMBER[1:]})(?!\s+(?:at|for|@|each|[$£€\d]))",
-    re.IGNORECASE,
-)
 _WITH_ME = re.compile(
     r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
     re.IGNORECASE,
@@ -243,10 +238,11 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
         return "2"
     said = [match for match in shares if re.search("^(?:between|among|by|into)|of us$|ways?$", match[0], re.IGNORECASE)]
     found = {asked.take(match): match for match in said or shares}
-    if len(found) != 1 and not _WITH_ME.search(near) and (number := _of_noun(asked, text)):
-        return number
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
-    if not found and (nouns & PARTS or re.search(r"\bdid each\b|how much each", near, re.IGNORECASE)):  # the parts
+    parts = re.search(r"\b(?:(?:did|we)|how much) each\b", near, re.IGNORECASE) or (
+        re.search(r"\bdoes each\b", near) and not re.search(r"\bpa(?:id|yed)|split|shar|divid", text, re.IGNORECASE)
+    )
+    if not found and (parts or nouns & PARTS):  # the parts are asked for
         return ""
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
@@ -267,16 +263,6 @@ def _number_of(one: re.Match[str], text: str) -> str:
     if not found or noun in before or not (held or named) or {*after[:1]} & PEOPLE or _PER.search(text):
         raise Unread("of how many the price of one is asked")
     return str(spoken([found[2].lower()])[0] or found[2])
-
-
-def _of_noun(asked: Asked, text: str) -> str:
-    """The number of those that are asked for: "Each sister pays?" of 2 sisters; "" if it is not certain."""
-    nouns = {stem(word) for word in re.findall(r"\b(?:each|per) ([a-z]+)", text.lower())} - {"each"}
-    named = [match for match in _OF_NOUN.finditer(text) if stem(match[2].lower()) in nouns]
-    if len({match[1].lower() for match in named}) != 1:
-        return ""
-    *_, number = (asked.take(match) for match in named)
-    return number
 
 
 def _money(text: str) -> str:

@@ -70,7 +70,7 @@ _CHANGE = re.compile(
     r"(change|increase|growth|rise|go up|decrease|drop|reduction|fall|go down):? "
     r"(?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
 )
-_LONGEST, _DEEPEST, _MOST_DIGITS, _LARGEST_FACTORIAL = 2_000, 50, 1_000, 100
+_LONGEST, _DEEPEST, _MOST_DIGITS = 2_000, 50, 1_000
 
 
 def read_calculation(text: str) -> Problem:
@@ -334,13 +334,6 @@ def _rated(reader: _Rewriter, match: re.Match[str]) -> str:
     return reader.atom(changed(reader.parsed(found["base"]), reader.portion(found["percent"]), off=off), "o")
 
 
-def _factorial(reader: _Rewriter, match: re.Match[str]) -> str:
-    last = value(reader.at(match[1] or match[2]))
-    if last is None or last.denominator != 1 or not 0 <= last <= _LARGEST_FACTORIAL:
-        raise Unread("a factorial of this number")
-    return reader.atom(product(Number("1"), *(Number(str(each)) for each in range(1, int(last) + 1))), "o")
-
-
 def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
     whole = reader.at(match[4])
     if match[3] != "of":
@@ -354,7 +347,6 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     for pattern, make in (
         (rf"\bsquare(?: of)? ({_ATOM})", _applied(lambda of: power(of, "2"))),
         (rf"\bcube(?: of)? ({_ATOM})", _applied(lambda of: power(of, "3"))),
-        (rf"\bfactorial of ({_ATOM})|({_ATOM}) factorial\b", _factorial),
         (rf"(?:sqrt|(?:square|sq) root|√)(?: of)? ?({_ATOM})", _applied(lambda of: Operation("square_root", (of,)))),
         (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: power(of, "1/3"))),
         (rf"half(?: of)? ({_ATOM})", _applied(lambda of: product(Number("0.5"), of))),

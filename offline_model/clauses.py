@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from offline_model import words as w
-from offline_model.items import Entry, Reading, name_in, price_at, same, without_result
+from offline_model.items import Entry, Reading, price_at, same, without_result
 from offline_model.layout import SIZED, Piece
 from offline_model.marking import ANY, M, Marks, N, P
 from offline_model.numbers import decimal
@@ -43,9 +43,7 @@ class Clauses:
 
     def has_price(self, text: str) -> bool:
         if text not in self._priced:
-            factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
-            found = factors or price_at(text, self.marks) is not None
-            self._priced[text] = bool(found)
+            self._priced[text] = price_at(text, self.marks) is not None
         return self._priced[text]
 
     def _joined(self, pieces: Sequence[Piece]) -> list[Piece]:
@@ -99,9 +97,6 @@ class Clauses:
 
     def entry(self, piece: Piece, text: str) -> Entry:
         """Raises Unread for a number without a role, and if it is not said how many there are."""
-        dims = re.search(r"(?<!\S)(\d+)[x×](\d+(?:\.\d+)?)(?!\S)", text)
-        if dims and not re.search(ANY, text):
-            return Entry(name_in(text[: dims.start()]), dims[1], dims[2], "", piece)
         at = price_at(text, self.marks)
         assert at is not None
         reading, price = Reading(text, at, self.marks, self.are_each, self.in_rows), self.marks[text[at]]

@@ -198,15 +198,16 @@ class _Bill:
         if piece.sentence not in self.clauses.priced_sentences:
             return False
         words = piece.text.lower().split()
-        known = w.LEADING | w.NOT_NAMES | w.EVERYTHING | w.FEES | w.PARTS | {"thanks", "at", "from"}
+        known = w.LEADING | w.NOT_NAMES | w.EVERYTHING | w.FEES | w.PARTS | {"thanks", "at", "from", "shared", "split"}
         if len(words) <= 2 and not known & {*words, *stems(piece.text)}:  # noqa: PLR2004
             at = self.pieces.index(piece)
-            before, after = self.pieces[at - 1], self.pieces[at + 1] if at + 1 < len(self.pieces) else None
-            after = after if after and after.sentence == piece.sentence else None
-            both = after and all(re.search(M, each.text) for each in (before, after)) and after.text[0].isalpha()
-            certain = piece.label or (not re.search(ANY, piece.text) and (both or piece.joined == ";"))
-            if piece.joined in {"and", "&"} and re.search(rf"{M} for [^\d]*$", before.text):
+            near = [each for each in self.pieces[max(0, at - 2) : at + 2] if each.sentence == piece.sentence]
+            after = near[-1] if near[-1] is not piece else None
+            both = len(near) > 2 and all(self.clauses.has_price(each.text) for each in near if each is not piece)  # noqa: PLR2004
+            if piece.joined in {"and", "&"} and re.search(rf"{M} for [^\d]*$", self.pieces[at - 1].text):
                 return False  # "$5 for biscuits and tea"
+            both = both and (after.text[0].isalpha() if after else piece.text[0].islower())
+            certain = piece.label or (not re.search(ANY, piece.text) and (both or piece.joined == ";"))
             if certain and not (after and after.joined in {"and", "&"}):
                 return True
         the = words[:1] == ["the"] and not (known | {"amount"}) & {*words[1:], *stems(piece.text)[1:]}

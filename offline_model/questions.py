@@ -102,8 +102,8 @@ def check_questions(text: str, asked: Asked) -> None:
 
 
 def _is_known(sentence: str, asked: Asked) -> bool:
-    if asked.deposit and OWING.search(sentence):
-        return True
+    if re.match(r"\W*each\?", sentence, re.IGNORECASE) or (asked.deposit and OWING.search(sentence)):
+        return bool(asked.sharers or asked.deposit)
     is_left, compared = bool(LEFT.search(sentence)), bool(_COMPARED.search(sentence) and asked.kinds - {"each"})
     if _NOT_READ.search(re.sub(r"\S*\d.*", "", sentence)):
         return False

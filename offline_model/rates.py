@@ -126,8 +126,8 @@ class Scopes:
         if others and len(beside) == 1 and beside[0].place is self.pieces[at - 1]:
             return beside[0], ""
         goods = [entry for entry in self.entries if not (entry.taken_off or entry.is_fee)]
-        earlier = len([entry for entry in self.entries if entry.place in self.pieces[: at + 1]])
-        apart, at_edge = stands_alone(piece, self.entries), earlier in {0, len(self.entries)}
+        earlier = len([entry for entry in goods if entry.place in self.pieces[: at + 1]])
+        apart, at_edge = stands_alone(piece, self.entries), earlier in {0, len(goods)}
         alone = apart or piece.joined == ";"
         if len(labels) == 1:
             certain = bool(everything) or len(goods) == 1 or (at_edge and (alone or adds))
@@ -139,7 +139,7 @@ class Scopes:
             lines = [{entry.place.line for entry in self.entries if entry.place.label == each} for each in labels]
             same_line = any(entry.place.line == piece.line for entry in self.entries)
             blocks = any(len(each) > 1 for each in lines)
-            certain = alone and not same_line and earlier == len(self.entries) and adds and not blocks
+            certain = alone and not same_line and earlier == len(goods) and adds and not blocks
         if not certain:
             raise self._unsure(piece)
         return None, ""

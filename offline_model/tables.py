@@ -10,7 +10,7 @@ from offline_model.numbers import figures
 from offline_model.problem import Unread
 
 _COLUMNS = (  # the words of a heading -> what the column holds; the first that fits
-    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+", "price"),
+    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|\bper\b) ?\w+", "price"),
     (r"^price|^rate|each|\bprice$", "price"),
     (r"line ?total|^total|amount|sub ?total|ext", "total"),
     (r"cost cent(?:re|er)", "part"),

@@ -43,7 +43,7 @@ CHANGING = frozenset(
     "first last next another other multiples squares cubes compound interest more less fewer than between or days "
     "weeks months hours minutes seconds years square cube root per ratio convert miles km degrees celsius fahrenheit "
     "words estimate permutations combinations choose probability half double percent third quarter both before "
-    "after ago each every unless maybe twice triple of discount save saved savings".split()
+    "can't cannot after ago each every unless maybe twice triple of discount save saved savings".split()
 )
 ORDER = "which of the operations comes first; parentheses would say it"
 _WORD = re.compile(r"[a-z]+(?:['’-][a-z]+)*|\S")

@@ -34,7 +34,7 @@ PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
     "roommate housemate flatmate sibling brother sister son daughter cat dog nephew niece cousin adult player "
     "volunteer member family teacher neighbor neighbour couple girl boy guy mate pal man woman men women parent dad "
-    "mom wife husband fiance girlfriend boyfriend partner attendee passenger resident tenant employee worker"
+    "mom wife husband fiance girlfriend boyfriend partner attendee pupil passenger resident tenant employee worker"
 )
 PASSING = TIMES | _set("mile km block degree time ago floor weekend step")  # stand beside purchases, in sentences
 NUMBERED = _set(  # a number after one of these is a name
@@ -127,7 +127,8 @@ _ALWAYS = _any(
     (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
     (?:cheapest|dearest|priciest|most expensive) (?:item|thing|product)
     same again|overcharg\w*|(?<!we )(?:is|are) (?:paying|covering) for
-    \(price\?|happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
+    \(price\?|(?:can[’']?t|cannot) read|illegible|same today
+    happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
     only the <extra>
     """
 )
@@ -135,7 +136,7 @@ _ALWAYS = _any(
 _BESIDE = _any(
     r"""
     (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor
-    if(?! (?:an? [a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
+    if(?! (?:[a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
     (?-i:may)|(?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
     \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d|towards? (?:it|this|that|the (?:cost|bill|total))
     (?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
@@ -143,7 +144,7 @@ _BESIDE = _any(
     (?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d
     (?:quote|estimate|price) was [$£€]?\d
     found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
-    used to (?:be|cost|sell|go)|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d
+    used to (?:be|cost|sell|go)|saves [$£€]\d|(?:went|gone) up|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d
     (?:each|every|per) (?:additional|extra|further)|formerly|previously|before (?:that|it was)
     after (?:an? |the )?[\d% ]*(?:discount|coupon|rebate)|(?<!\$)[$£€] ?\?|rrp|msrp|of which
     owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
