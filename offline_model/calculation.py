@@ -14,25 +14,11 @@ from fractions import Fraction
 from functools import partial
 from typing import TypeAlias
 
+from offline_model import problem
 from offline_model.equations import solutions
 from offline_model.marking import CURRENCY, symbol_of
 from offline_model.numbers import decimal, figures, spoken, spoken_parts
-from offline_model.problem import (
-    Expression,
-    Goal,
-    Number,
-    Operation,
-    Problem,
-    Unknown,
-    Unread,
-    changed,
-    minus,
-    over,
-    power,
-    product,
-    total,
-    value,
-)
+from offline_model.problem import Expression, Goal, Number, Operation, Problem, Unknown, Unread, product, total, value
 from offline_model.wording import CHANGING, ORDER, replaced, sides_of
 
 _NUMBER = re.compile(
@@ -66,9 +52,8 @@ _SHARES = (
     rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
 )
 _CHANGE = re.compile(
-    r"(?:percent(?:age)?|%) (?:(?:did|does|has) [a-z ]*?)?"
-    r"(change|increase|growth|rise|go up|decrease|drop|reduction|fall|go down):? "
-    r"(?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
+    r"(?:percent(?:age)?|%) (?:(?:did|does|has) [a-z ]*?)?(change|increase|growth|rise|go up|decrease|drop|reduction"
+    r"|fall|go down):? (?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
 )
 _LONGEST, _DEEPEST, _MOST_DIGITS = 2_000, 50, 1_000
 
@@ -136,22 +121,18 @@ class _Rewriter:
         for pattern in _SHARES:
             if found := re.search(rf"(?:^|\s){pattern}$", text):
                 part, whole = (self.whole(found[name]) for name in ("part", "whole"))
-                return over(product(part, Number("100")), whole), "%"
+                return problem.over(product(part, Number("100")), whole), "%"
         if found := _CHANGE.search(text):
             old, new = self.whole(found[2]), self.whole(found[3])
-            grown = (
-                minus(new, old) if found[1] in {"change", "increase", "growth", "rise", "go up"} else minus(old, new)
-            )
-            return over(product(grown, Number("100")), old), "%"
+            pair = (new, old) if found[1] in {"change", "increase", "growth", "rise", "go up"} else (old, new)
+            return problem.over(product(problem.minus(*pair), Number("100")), old), "%"
         expression = self.whole(text)
         if form and form[1] == "percent":
             return product(expression, Number("100")), "%"
         if isinstance(expression, Number) and not form:
             raise Unread(f'"{text[:60]}", in which there is nothing to calculate')
-        plain = isinstance(expression, Number)
-        return over(expression, Number("1")) if plain else expression, "fraction" if form and form[
-            1
-        ] == "fraction" else ""
+        expression = problem.over(expression, Number("1")) if isinstance(expression, Number) else expression
+        return expression, "fraction" if form and form[1] == "fraction" else ""
 
     def whole(self, text: str) -> Expression:
         """The expression that is all of the text, but for words at its ends that change nothing."""
@@ -164,7 +145,7 @@ class _Rewriter:
                 r"\s*(?:take )?(double|halve|triple|square(?: root of)?)\s*", _RESULT.sub(" ", step).rstrip(" .!")
             ):
                 root = Operation("square_root", (expression,))
-                expression = {"square": power(expression, "2"), "square root of": root}.get(
+                expression = {"square": problem.power(expression, "2"), "square root of": root}.get(
                     scaled[1], product(Number({"double": "2", "halve": "0.5"}.get(scaled[1], "3")), expression)
                 )
                 continue
@@ -228,7 +209,7 @@ class _Rewriter:
         if re.search(r"o\d+\s*[-+*/^⊕⊖⊗⊘]|p\d+\s*(?:[*/^⊗⊘]|[⊕⊖](?!\s*p))|[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
             raise Unread(ORDER)
         if found := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
-            return changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
+            return problem.changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
         if found := re.fullmatch(rf"\s*({_ATOM})\s*[*⊗]\s*({_ATOM})%\s*", text):
             return product(self.at(found[1]), Number(self.portion(found[2])))
         if found := re.fullmatch(rf"\s*({_ATOM})%\s*", text):
@@ -250,15 +231,17 @@ class _Rewriter:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 made = self.built(operand)
                 simple = isinstance(made, Number) and made.text[0] != "-" and not made.shown
-                return Number(f"-{made.text}") if isinstance(made, Number) and simple else minus(Number("0"), made)
+                return (
+                    Number(f"-{made.text}") if isinstance(made, Number) and simple else problem.minus(Number("0"), made)
+                )
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.built(operand)
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
                 return Operation("power", (self.built(left), self.built(right)))
             case ast.BinOp(op=ast.Add() | ast.Sub()):
-                return self.chain(node, (ast.Add, ast.Sub), (total, minus))
+                return self.chain(node, (ast.Add, ast.Sub), (total, problem.minus))
             case ast.BinOp(op=ast.Mult() | ast.Div()):
-                return self.chain(node, (ast.Mult, ast.Div), (product, over))
+                return self.chain(node, (ast.Mult, ast.Div), (product, problem.over))
         raise ValueError(node)
 
     def chain(self, node: ast.expr, signs: tuple[type, type], make: tuple[_Make, _Make]) -> Expression:
@@ -312,10 +295,13 @@ def _applied(make: Callable[[Expression], Expression]) -> _Maker:
     return lambda reader, match: reader.atom(make(reader.at(match[1])), "n" if match[1][0] == "c" else "o")
 
 
+def _mean(numbers: Sequence[Expression]) -> Expression:
+    return problem.over(total(*numbers), Number(str(len(numbers))))
+
+
 def _middle(numbers: Sequence[Expression]) -> Expression:
     known = sorted(numbers, key=lambda each: value(each) or Fraction(0))
-    middle = known[(len(known) - 1) // 2 : len(known) // 2 + 1]
-    return over(total(*middle), Number(str(len(middle))))
+    return _mean(known[(len(known) - 1) // 2 : len(known) // 2 + 1])
 
 
 def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
@@ -325,30 +311,31 @@ def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
         if match[1] == "of":
             raise Unread("which of the two numbers is subtracted")
         one, other = other, one
-    return reader.atom(minus(one, other), "o")
+    return reader.atom(problem.minus(one, other), "o")
 
 
 def _rated(reader: _Rewriter, match: re.Match[str]) -> str:
     found = match.groupdict()
     off = found.get("word", "off") not in {"more", "add", "increase", "raise"}
-    return reader.atom(changed(reader.parsed(found["base"]), reader.portion(found["percent"]), off=off), "o")
+    return reader.atom(problem.changed(reader.parsed(found["base"]), reader.portion(found["percent"]), off=off), "o")
 
 
 def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
     whole = reader.at(match[4])
     if match[3] != "of":
-        return reader.atom(changed(whole, reader.portion(match[1]), off=True), "p")
+        return reader.atom(problem.changed(whole, reader.portion(match[1]), off=True), "p")
     return reader.atom(product(Number(reader.portion(match[1])) if match[2] else reader.at(match[1]), whole), "p")
 
 
+_ADDED = _each(lambda found: total(*found))
 _PERCENT, _BASE = rf"(?P<percent>{_ATOM})%", rf"(?P<base>{_ARG})"
 _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
-        (rf"\bsquare(?: of)? ({_ATOM})", _applied(lambda of: power(of, "2"))),
-        (rf"\bcube(?: of)? ({_ATOM})", _applied(lambda of: power(of, "3"))),
+        (rf"\bsquare(?: of)? ({_ATOM})", _applied(lambda of: problem.power(of, "2"))),
+        (rf"\bcube(?: of)? ({_ATOM})", _applied(lambda of: problem.power(of, "3"))),
         (rf"(?:sqrt|(?:square|sq) root|√)(?: of)? ?({_ATOM})", _applied(lambda of: Operation("square_root", (of,)))),
-        (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: power(of, "1/3"))),
+        (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: problem.power(of, "1/3"))),
         (rf"half(?: of)? ({_ATOM})", _applied(lambda of: product(Number("0.5"), of))),
         (rf"(?:double|twice) ({_ATOM})", _applied(lambda of: product(Number("2"), of))),
         (rf"triple ({_ATOM})", _applied(lambda of: product(Number("3"), of))),
@@ -358,21 +345,18 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
         (rf"\b(?P<word>increase|raise|decrease|reduce|lower|discount) {_BASE} by {_PERCENT}", _rated),
         (rf"{_BASE}\s*(?:,|with|at|less)?\s*(?:an? )?{_PERCENT} (?:off|discount)\b", _rated),
         (rf"\badd {_LIST} to ({_ARG})|\badd ({_ARG}) to ({_ARG})", _each(lambda found: total(*found))),
-        (rf"\b(?:sum|total|add){_OF}{_LIST}", _each(lambda found: total(*found))),
+        (rf"\b(?:sum|total|add){_OF}{_LIST}", _ADDED),
         (
             rf"\b(?:product|multiply){_OF}{_LIST}|\bmultiply ({_ARG}) by ({_ARG})|{_LIST} multiplied\b",
             _each(lambda found: product(*found)),
         ),
-        (rf"\b(?:average|mean|avg){_OF}{_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
+        (rf"\b(?:average|mean|avg){_OF}{_LIST}", _each(_mean)),
         (rf"\bmedian{_OF}{_LIST}", _each(_middle)),
-        (
-            rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)",
-            _each(lambda found: total(*found)),
-        ),
+        (rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)", _ADDED),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
-        (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
-        (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),
+        (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: problem.over(*found))),
+        (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: problem.minus(found[1], found[0]))),
         (rf"\b(?:increase|raise) ({_ARG}) by ({_ARG})", _each(lambda found: total(*found))),
-        (rf"\b(?:decrease|reduce|lower|discount) ({_ARG}) by ({_ARG})", _each(lambda found: minus(*found))),
+        (rf"\b(?:decrease|reduce|lower|discount) ({_ARG}) by ({_ARG})", _each(lambda found: problem.minus(*found))),
     )
 )

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from offline_model import words as w
 from offline_model.items import Entry, Reading, price_at, same, without_result
 from offline_model.layout import SIZED, Piece
 from offline_model.marking import ANY, M, Marks, N, P
-from offline_model.numbers import decimal
 from offline_model.words import is_plural, stem, stems
 
 _ROW = re.compile(rf"[^\W\d_]\s+{N}\s+(?:{M}|{N})$")
@@ -100,12 +98,6 @@ class Clauses:
         at = price_at(text, self.marks)
         assert at is not None
         reading, price = Reading(text, at, self.marks, self.are_each, self.in_rows), self.marks[text[at]]
-        several = re.search(rf"({N}).*?(?:\bat|@)\s*({N})\s+for\s+{M}", text)  # "10 ears at 5 for $3"
-        if several:
-            times = Fraction(self.marks[several[1]].value) / Fraction(self.marks[several[2]].value)
-            if times.denominator != 1:
-                raise reading.unread("")
-            return Entry(self.marks.shown(text[:at]), decimal(times), price.value, price.currency, piece)
         quantity = reading.quantity()
         name = self.marks.shown(reading.name(quantity))
         if quantity is not None:
@@ -119,18 +111,15 @@ class Clauses:
         text, piece, name, at = reading.text, entry.place, entry.name, reading.price
         per = re.search(r"\bper\s+(\w+)", text)
         unit = stem(per[1].lower()) if per else reading.unit
-        one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE) and unit in {"", "each"} - (
-            {"each"} if w.FEES & set(stems(name)) else set()
-        )
+        units = {""} if w.FEES & set(stems(name)) else {"", "each"}
+        one = re.search(rf"(?i)(?:^|\s)an?\s+\w+.*{M}", text) and unit in units
         unnamed = not name and (not entry.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
         head = set(stems(name.split(" of ")[0]))
         if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, head, unit)):
             return replace(entry, quantity=number, is_counted=True)
         people = any(w.PEOPLE & set(each.nouns[:2]) for each in self.counts if not each.is_priced)
-        plural = re.search(
-            rf"(?:s (?:are|were|cost)|\b(?:entry|admission)\b.*) {M}", f"{piece.label} {text}", re.IGNORECASE
-        )
+        plural = re.search(rf"(?i)(?:s (?:are|were|cost)|\b(?:entry|admission)\b.*) {M}", f"{piece.label} {text}")
         if people and plural and not entry.is_fee:
             raise reading.unread("how many in")
         sole = unnamed and entry.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1

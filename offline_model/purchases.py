@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from offline_model import problem
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
 from offline_model.clauses import Clauses, Count
@@ -13,19 +14,7 @@ from offline_model.items import HELD_VOUCHER, VOUCHER, Entry, labels_of, stands_
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal
-from offline_model.problem import (
-    Expression,
-    Goal,
-    Number,
-    Part,
-    PartTotal,
-    Problem,
-    Unread,
-    changed,
-    minus,
-    product,
-    total,
-)
+from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Problem, Unread, changed, total
 from offline_model.questions import check_named, check_questions
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
@@ -33,13 +22,9 @@ from offline_model.tidying import NET, SYMBOLS, plain, tidy
 from offline_model.words import stem, stems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
-_ARE_EACH = re.compile(
-    r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
-)
+_ARE_EACH = re.compile(r"(?i)\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b")
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
-_OWN_MONEY = re.compile(
-    r"\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE
-)
+_OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b")
 _STATED = frozenset(
     "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub".split()
 )
@@ -62,9 +47,8 @@ def read_purchases(text: str) -> Problem:
     rest, rows = take_tables(text)
     asked = read_question(rest)
     check_questions(rest, asked)
-    marked, marks = mark(
-        "\n".join([tidy(asked.text), *(f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows))])
-    )
+    lines = [f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows)]
+    marked, marks = mark("\n".join([tidy(asked.text), *lines]))
     if change := w.changing(re.sub(r"[ \t]+", " ", re.sub(ANY, lambda match: marks[match[0]].written, marked))):
         raise Unread(f'"{change}"')
     pieces = lay_out(marked, marks, [part for part, _ in rows])
@@ -91,9 +75,8 @@ def read_purchases(text: str) -> Problem:
 
 def _asks_for(name: str, text: str) -> bool:
     """Whether the question names a part: "How much did I spend at Boots?"."""
-    return name != "" and bool(
-        re.search(rf"\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?", text, re.IGNORECASE)
-    )
+    asked = rf"(?i)\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?"
+    return name != "" and re.search(asked, text) is not None
 
 
 class _Bill:
@@ -381,7 +364,7 @@ class _Bill:
 
     def cost(self, entry: Entry) -> Expression:
         price = Number(entry.price, self.currency + entry.price)
-        return price if entry.quantity == "1" else product(Number(entry.quantity), price)
+        return price if entry.quantity == "1" else problem.product(Number(entry.quantity), price)
 
     def line(self, entry: Entry) -> str:
         amount = f"{self.currency}{entry.price}"
@@ -393,4 +376,4 @@ class _Bill:
 def _sum(costs: Sequence[tuple[Entry, Expression]], *more: Expression) -> Expression:
     added = [*more, *(cost for entry, cost in costs if not entry.taken_off)] or [Number("0")]
     taken = [cost for entry, cost in costs if entry.taken_off]
-    return minus(total(*added), total(*taken)) if taken else total(*added)
+    return problem.minus(total(*added), total(*taken)) if taken else total(*added)

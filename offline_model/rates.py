@@ -14,12 +14,8 @@ from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, TAXES, stem, s
 
 _MORE = ADDITIONS | {"charge", "fee"}
 _NAMES = ("tax", "vat", "gst", "hst", "pst", "tip", "gratuity", "service", "charge")
-_TARGET = re.compile(
-    r"\b(?:off|on|of|to)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", re.IGNORECASE
-)
-_AFTER = re.compile(
-    rf"(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)", re.IGNORECASE
-)
+_TARGET = re.compile(r"(?i)\b(?:off|on|of|to)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)")
+_AFTER = re.compile(rf"(?i)(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)")
 _THAT = re.compile(r"\bon (?:that|it|this|the above)\W*$", re.IGNORECASE)
 _IT = re.compile(rf"{_THAT.pattern}|^\W*(?:and )?it\b", re.IGNORECASE)
 _ORDER = re.compile(r"\b(?:whole|entire) (?:order|purchase|bill)\b", re.IGNORECASE)
@@ -120,9 +116,7 @@ class Scopes:
         adds, labels = bool(words & ADDITIONS), labels_of(self.entries)
         at = self.pieces.index(piece)
         beside = [entry for entry in self.entries if entry.place.sentence == piece.sentence and not entry.taken_off]
-        others = any(
-            {"no", "full"} & {*stems(each.text)} and DISCOUNTS | {"price"} & {*stems(each.text)} for each in self.pieces
-        )
+        others = re.search(r"(?i)\bno discount|\bfull price", " ".join(each.text for each in self.pieces))
         if others and len(beside) == 1 and beside[0].place is self.pieces[at - 1]:
             return beside[0], ""
         goods = [entry for entry in self.entries if not (entry.taken_off or entry.is_fee)]

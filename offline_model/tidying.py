@@ -12,9 +12,7 @@ NET = "on everything, net"
 """Stands for "after the discount": also of what is taken off."""
 _PARTS = "|".join(sorted(w.PARTS))
 _ALL = r"piece|kilo|kg|litre|liter|bottle|dozen|unit|box|bag|metre|meter|pound|pair|pack|jar"
-_NOTE = re.compile(
-    r"\b(five|ten|twenty|fifty|\d{1,3})[ -](dollar|pound|euro)s?[ -](?=(?:bill|note)s?\b)", re.IGNORECASE
-)
+_NOTE = re.compile(r"(?i)\b(five|ten|twenty|fifty|\d{1,3})[ -](dollar|pound|euro)s?[ -](?=(?:bill|note)s?\b)")
 
 
 def _compiled(replacements: Iterable[tuple[str, str]]) -> list[tuple[re.Pattern[str], str]]:
