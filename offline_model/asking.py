@@ -21,9 +21,7 @@ _OF_ONE = re.compile(
     r"(?i)\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
     r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$"
 )
-_OWN_SHARES = re.compile(
-    r"\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b", re.IGNORECASE | re.DOTALL
-)
+_OWN_SHARES = re.compile(r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b")
 _HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b|half of(?=:)", re.IGNORECASE)
 _HALF_OF = re.compile(
     r"(?i)\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b(?! (?:it|everything|all|that|this|both"
@@ -100,13 +98,10 @@ _TIMES = re.compile(
     r"|July|August|September|October|November|December)\b"
 )
 _AT_EACH = re.compile(
-    r"\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*"
+    r"(?im)\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*"
     r"\b(?:(?:at|from|in|by|of) each\b(?! (?:of us|other))|for each(?=\W*$))[^.!\n\d]*$",
-    re.IGNORECASE | re.MULTILINE,
 )
-_HOW_MUCH = re.compile(
-    r"(?i)\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|in all|together))"
-)
+_HOW_MUCH = re.compile(r"(?i)\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|together))")
 _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
     "difference": r"\bdifference\b|(?-i:\bthe gap\b)|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b"

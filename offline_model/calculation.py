@@ -98,6 +98,11 @@ def _degree(expression: Expression) -> int:
 
 
 _Make: TypeAlias = Callable[..., Expression]
+_SCALED: dict[str, _Make] = {
+    **{word: partial(product, Number(by)) for word, by in (("double", "2"), ("triple", "3"), ("halve", "0.5"))},
+    "square": lambda of: problem.power(of, "2"),
+    "square root of": lambda of: Operation("square_root", (of,)),
+}
 
 
 @dataclass
@@ -141,19 +146,14 @@ class _Rewriter:
         if steps and re.search(rf"{_VERB} {_ATOM}\s*$", first):
             raise Unread("what the first number is added to")
         for step in steps:
-            if scaled := re.fullmatch(
-                r"\s*(?:take )?(double|halve|triple|square(?: root of)?)\s*", _RESULT.sub(" ", step).rstrip(" .!")
-            ):
-                root = Operation("square_root", (expression,))
-                expression = {"square": problem.power(expression, "2"), "square root of": root}.get(
-                    scaled[1], product(Number({"double": "2", "halve": "0.5"}.get(scaled[1], "3")), expression)
-                )
-                continue
-            found = _STEP.fullmatch(" ".join(_RESULT.sub(" ", step).rstrip(" .!").split()))
-            if not found:
+            plain = " ".join(_RESULT.sub(" ", step).rstrip(" .!").split()).removeprefix("take ")
+            if plain in _SCALED:
+                expression = _SCALED[plain](expression)
+            elif found := _STEP.fullmatch(plain):
+                sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])
+                expression = self.parsed(f"{self.atom(expression)}{sign}{found[2]}")
+            else:
                 raise Unread(f'"{step.strip()[:60]}"')
-            sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])
-            expression = self.parsed(f"{self.atom(expression)}{sign}{found[2]}")
         return expression
 
     def numbers(self, text: str) -> str:
@@ -168,9 +168,8 @@ class _Rewriter:
 
         text = _NUMBER.sub(figure, self.words(text))
         text = re.sub(r"\bunknown\b", lambda _: self.atom(Unknown(), "c"), text)
-        text = re.sub(
-            rf"({_ATOM})\s({_ATOM}/{_ATOM})", lambda match: self.atom(self.parsed(f"{match[1]}+{match[2]}")), text
-        )
+        mixed = rf"({_ATOM})\s({_ATOM}/{_ATOM})"
+        text = re.sub(mixed, lambda match: self.atom(self.parsed(f"{match[1]}+{match[2]}")), text)
         return re.sub(rf"{_ATOM}/{_ATOM}(?= of\b)", lambda match: self.atom(self.parsed(match[0])), text)
 
     def words(self, text: str) -> str:
@@ -182,10 +181,9 @@ class _Rewriter:
             number, length = spoken_parts(run[:joined])
             if number is not None:
                 written = "".join(parts[at : at + 2 * length - 1])
-                parts[at : at + 2 * length - 1] = [
-                    decimal(number) if number.denominator == 1 else f"({decimal(number)})"
-                ]
-                self.read.append(f"{written} = {decimal(number)}")
+                figure = decimal(number)
+                parts[at : at + 2 * length - 1] = [figure if number.denominator == 1 else f"({figure})"]
+                self.read.append(f"{written} = {figure}")
             at += 2
         return "".join(parts)
 
@@ -230,10 +228,8 @@ class _Rewriter:
                 return self.at(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 made = self.built(operand)
-                simple = isinstance(made, Number) and made.text[0] != "-" and not made.shown
-                return (
-                    Number(f"-{made.text}") if isinstance(made, Number) and simple else problem.minus(Number("0"), made)
-                )
+                plain = made.text if isinstance(made, Number) and not made.shown else "-"
+                return problem.minus(Number("0"), made) if plain[0] == "-" else Number(f"-{plain}")
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.built(operand)
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
@@ -276,9 +272,8 @@ def _trimmed(text: str) -> str:
     outside = [*tokens[:first], *tokens[last + 1 :]]
     if changing := [word for word in outside if word in CHANGING or word in "%="]:
         raise Unread(f'"{changing[0]}" in a calculation')
-    if words := [
-        token for token in tokens[first : last + 1] if token[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?", token)
-    ]:
+    inner = tokens[first : last + 1]
+    if words := [each for each in inner if each[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?", each)]:
         raise Unread(f'"{words[0]}" in a calculation')
     return " ".join(tokens[first : last + 1])
 

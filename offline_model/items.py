@@ -183,10 +183,8 @@ class Reading:
 
     def is_direct(self, at: int) -> bool:
         """Whether the place of the number says that it is the quantity: "3 x", "qty 3", "3 @", "200 units"."""
-        return self.after(at) in {"@", *_TIMES, "units", "pcs", "pieces"} or self.before(at) in {
-            *("qty", "quantity", "@", "units"),
-            *_TIMES,
-        }
+        after, before = {"@", *_TIMES, "units", "pcs", "pieces"}, {"@", *_TIMES, "units", "qty", "quantity"}
+        return self.after(at) in after or self.before(at) in before
 
     def begins(self, at: int) -> bool:
         """Whether only words come before that belong to no name, or the price itself."""

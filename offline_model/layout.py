@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from offline_model import words as w
 from offline_model.marking import ANY, M, Marks, N, P
@@ -62,8 +63,7 @@ _OPENERS = {":", ";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
 _MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = frozenset(
-    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each till "
-    "checkout".split()
+    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each till".split()
 )
 
 
@@ -80,10 +80,8 @@ class Piece:
 
 def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     """`rows` has the parts of the rows of tables."""
-    text = "\n".join(
-        _IN_PARENTHESES.sub(lambda match, line=line: _opened(match, line), line)  # type: ignore[misc]
-        for line in text.split("\n")
-    )
+    opened = (_IN_PARENTHESES.sub(partial(_opened, line=line), line) for line in text.split("\n"))
+    text = "\n".join(opened)
     raw = [line for line in text.split("\n") if re.search(rf"\w|{ANY}", line)]
     lines = [_KEYS.sub(r"\1 ", _BULLET.sub("", line)).replace("**", "").strip() for line in raw]
     following = [*lines[1:], ""]
@@ -176,15 +174,10 @@ def name_of(text: str) -> str:
     text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()))
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
-    unfit = (
-        not words
-        or len(words) > 6  # noqa: PLR2004
-        or words[-1] in _NOT_LAST
-        or (set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"} and not re.search(N, text))
-    )
-    person: object = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
-        w.PEOPLE | {"me"}
-    )
+    fees = set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"} and not re.search(N, text)
+    unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or fees  # noqa: PLR2004
+    mine = re.fullmatch(r"(?i)me|us|myself|(?:my|our) \w+", text)
+    person = mine and {words[-1], words[0]} & (w.PEOPLE | {"me"})
     asks = bool(text not in {"IT", "US"} and not person and w.NOT_NAMES & set(text.lower().split()))
     return "" if unfit or asks else text.removeprefix("the ")
 
@@ -229,26 +222,17 @@ def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.
             break
         name, rest = name_of(found[1]), piece[found.end() :]
         numbered = re.search(rf"{N}\s*\S", found[1]) and not set(stems(found[1])) & w.PARTS
-        if (
-            not name
-            or (numbered and len(re.findall(ANY, rest)) < 2)  # noqa: PLR2004
-            or (_is_price(rest) and not (listed or (again and ":" in found[0])))
-        ):
+        alone = numbered and len(re.findall(ANY, rest)) < 2  # noqa: PLR2004
+        if not name or alone or (_is_price(rest) and not (listed or (again and ":" in found[0]))):
             break
         label, piece = name, rest
     for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
         found = pattern.match(piece)
-        verb = found and found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"}
-        if (
-            found
-            and not verb
-            and (name := name_of(found[1]))
-            and (
-                (listed and (_OPENS_LIST.fullmatch(piece) or found.re is _SPOKEN_LABELS[-1]))
-                or re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", piece[found.end() :])
-            )
-        ):
-            return name, piece[found.end() :]
+        if not found or found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"} or not (name := name_of(found[1])):
+            continue
+        rest, opens = piece[found.end() :], _OPENS_LIST.fullmatch(piece) or found.re is _SPOKEN_LABELS[-1]
+        if (listed and opens) or re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", rest):
+            return name, rest
     return label, piece
 
 

@@ -25,9 +25,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
 _ARE_EACH = re.compile(r"(?i)\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b")
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
 _OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b")
-_STATED = frozenset(
-    "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub".split()
-)
 _THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
 _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
@@ -119,8 +116,8 @@ class _Bill:
             after = entry.taken_off and not named and place in self.pieces[rated[-1] + 1 :]
             if (tip or (after and _THEN.search(f"{place.joined} {place.text}"))) and len(self.labels) == 1:
                 self.late.append(entry)
-        self.entries = [each for each in self.entries if each not in self.late]
-        self.overall = [each for each in self.overall if each not in self.late]
+        for entries in (self.entries, self.overall):
+            entries[:] = [each for each in entries if each not in self.late]
 
     @property
     def labels(self) -> list[str]:
@@ -134,9 +131,9 @@ class _Bill:
             if self.lacks_price(piece):
                 raise Unread(f'No price found for "{shown}"')
             return
-        sums = words & _STATED - ({"sub"} if "subs" in text.lower() else set())
+        sums = words & w.STATED - ({"sub"} if "subs" in text.lower() else set())
         only = "subtotal" in words and len([each for each in self.pieces if self.clauses.has_price(each.text)]) == 1
-        if sums and not only and words <= _STATED | w.LEADING | {"card", "the"} and len(re.findall(ANY, text)) == 1:
+        if sums and not only and words <= w.STATED | w.LEADING | {"card", "the"} and len(re.findall(ANY, text)) == 1:
             raise Unread(f'"{shown}"')
         found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
         each_part = found is not None and stem(found[1].lower()) in w.PARTS
@@ -176,9 +173,7 @@ class _Bill:
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
         none = {"free", "included", "nothing", "no"} & set(stems(piece.text))
-        if none or not piece.joined or re.search(P, piece.text):
-            return False
-        if piece.sentence not in self.clauses.priced_sentences:
+        if none or not piece.joined or re.search(P, piece.text) or piece.sentence not in self.clauses.priced_sentences:
             return False
         words = piece.text.lower().split()
         known = w.LEADING | w.NOT_NAMES | w.EVERYTHING | w.FEES | w.PARTS | {"thanks", "at", "from", "shared", "split"}
@@ -253,12 +248,9 @@ class _Bill:
 
     def is_said_again(self, count: Count) -> bool:
         """Whether as many of the same stand in a clause with a price."""
-        again = [
-            (self.marks[match[0]].value, stems(each.text[match.end() :])[:1])
-            for each in self.pieces
-            for match in re.finditer(N, each.text)
-            if each is not count.place and re.search(M, each.text)
-        ]
+        others = [each.text for each in self.pieces if each is not count.place and re.search(M, each.text)]
+        found = [(self.marks[match[0]], text[match.end() :]) for text in others for match in re.finditer(N, text)]
+        again = [(amount.value, stems(behind)[:1]) for amount, behind in found]
         return bool(count.nouns) and (count.value, count.nouns[:1]) in again
 
     def check_words(self) -> None:

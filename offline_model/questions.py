@@ -45,7 +45,7 @@ _TOTAL = re.compile(
     r"|\bwhat(?:['’]s| is| was) the whole \w+\?|^\W*(?:deposit|shipping|whole day|change|owing|final)?\?$|= ?\?"
 )
 _SEVERAL = re.compile(
-    r"(?i)(?:,|\band\b|&)\s+(?=(?:how|what|what['’]?s|which|who)\b)(?!what(?:['’]s| is| was) (?:it|that)\b)"
+    r"(?i)(?:,|\band\b|&)\s+(?=(?:how|what['’]?s?|which|who)\b)(?!what(?:['’]s| is| was) (?:it|that)\b)"
 )
 """Stands between two questions of one sentence."""
 _COMPARED = re.compile(

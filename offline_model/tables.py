@@ -100,20 +100,15 @@ def _with_part(header: list[str], titles: Sequence[str], body: Sequence[Sequence
     """The header; an unknown first column whose words come again is the part: "Printer | Job | Copies | Unit price"."""
     firsts = [row[0] for row in body if len(row) == len(header)]
     again = len(set(firsts)) < len(firsts) and not re.search(r"\d", "".join(firsts))
-    if header[0] or "part" in header or not again or _BESIDE.search(titles[0]) or not {"item", ""} & set(header[1:]):
+    if header[0] or "part" in header or not again or _BESIDE.search(titles[0]) or "item" not in header[1:]:
         return header
-    rest = header[1:]
-    if "item" not in rest:
-        rest[rest.index("")] = "item"
-    return ["part", *rest]
+    return ["part", *header[1:]]
 
 
 def _split(line: str, separator: str) -> list[str]:
     if separator == "  ":
         return re.split(r"\s{2,}", line.strip())
-    if separator == "|":
-        return line.strip().strip("|").split("|")
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""])
+    return next(csv.reader([line.strip().strip("|")], delimiter=separator, skipinitialspace=True), [""])
 
 
 def _plain(cell: str) -> str:

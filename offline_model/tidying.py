@@ -24,10 +24,7 @@ _FIRST = _compiled(
     (
         (r"^(?:subject|re|fwd?):(?!.*[$£€]).*$", ""),
         (r"(?<![\w*])\*{1,2}([a-z][^*\n]*[a-z:])\*{1,2}(?=\s\S)", r"\1"),
-        (
-            r"[\s,(]+(?:that['’]?s )?(?:the )?(?:price |cost |total )?for all (?:two|three|four|five|six)\b\)?",
-            " altogether",
-        ),
+        (r"[\s,(]+(?:that['’]?s |the |price |cost |total )*for all (?:two|three|four|five|six)\b\)?", " altogether"),
         (r"\A\W*(?:ok(?:ay)? )?(?:so|well|right)\b[ ,]*", ""),
         (rf"(?<=\d%)([^.?\n%]*?){_DISCOUNTED}", rf"\1 {NET}"),
         (r"\bppl\b", "people"),
@@ -47,10 +44,7 @@ _THEN = _compiled(
         (r"(?<=% off) (?:at|in) the (?:[\w-]+ )?(?:sale|event)\b", ""),
         (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
         (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
-        (
-            r"(?<=[\w|])\s+((?:grand )?total|sum|(?:al)?together|combined|in (?:all|total))( please| pls)?\s*\?",
-            r". \1?",
-        ),
+        (r"(?<=[\w|])\s+((?:grand |in )?total|sum|(?:al)?together|combined|in all)( please| pls)?\s*\?", r". \1?"),
     )
 )
 

@@ -4,12 +4,11 @@ import re
 
 from offline_model.problem import Unread
 
+_SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _REPLACED = (
     (r"^.*?\bthink(?:ing)? of (?:a|some) number\W+(?:(?:if|when) (?:you|i) )?", r"unknown, then "),
     (r"^(unknown, then .+?),? (?:and )?(?:you|i)(?:['’]ll)? get\b", r"\1 ="),
-    (r"((?<![\d.,])[$£€]?[\d.,]*\d) thousand\b", r"(\1*1000)"),
-    (r"((?<![\d.,])[$£€]?[\d.,]*\d) million\b", r"(\1*1000000)"),
-    (r"((?<![\d.,])[$£€]?[\d.,]*\d) billion\b", r"(\1*1000000000)"),
+    *((rf"((?<![\d.,])[$£€]?[\d.,]*\d) {name}\b", rf"(\1*{by})") for name, by in _SCALES.items()),
     (r"\s*(?:\bper ?cent\b|%)", "%"),
     (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
     (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),

@@ -53,6 +53,7 @@ INCOME = _set(
 )
 """Money that comes in, which is no cost."""
 DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
+STATED = _set("total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub")
 TAXES = _set("tax vat gst hst pst")
 ADDITIONS = TAXES | _set("tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
@@ -164,9 +165,7 @@ _ASKED = _any(
 """Asks for something that is not worked out."""
 _SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
 _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
-_ASKS = re.compile(
-    r"(?i)\b(?:how|what|what'?s)\b|\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?"
-)
+_ASKS = re.compile(r"(?i)\b(?:how|what'?s?)\b|\b(?:which|who|total|sum|add|is|are|do|does|did|should)\b.*\?")
 _HARMLESS = re.compile(
     r"(?i)free[ -](?:ship(?:ping)?|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)|\bor madam\b"
     r"|\bchange (?:\w+ ){1,5}back\b|(?<!\d )\bback from (?:the |my |our )?(?:airport|station|hotel|work|school|town)\b"
