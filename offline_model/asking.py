@@ -176,9 +176,8 @@ def read_question(text: str) -> Asked:
 def _counted(asked: Asked) -> Asked:
     if asked.sharers and asked.budget:
         raise Unread("whether what is left is split, or the total")
-    nouns = PARTS - _NO_COUNTS
     found = [(match, list(map(stem, match[2].lower().split()))) for match in _COUNT.finditer(asked.text)]
-    counts = [match for match, words in found if nouns & set(words) and not {words[0]} & PEOPLE - PARTS]
+    counts = [match for match, words in found if (PARTS - _NO_COUNTS) & set(words) and not {words[0]} & PEOPLE - PARTS]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 

@@ -65,8 +65,7 @@ class Clauses:
         words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
             together = piece.joined in {"and", "&"} and not (counts or had) and close
-            named = last.joined == ";" and piece.joined == "," and not had
-            together = together or (named and self._is_name_in(last))
+            together = together or (last.joined == ";" and piece.joined == "," and not had and self._is_name_in(last))
             if (counts and had) or not (close or had) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name_in(last))
@@ -118,8 +117,8 @@ class Clauses:
         head = set(stems(name.split(" of ")[0]))
         if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, head, unit)):
             return replace(entry, quantity=number, is_counted=True)
-        people = any(w.PEOPLE & set(each.nouns[:2]) for each in self.counts if not each.is_priced)
-        plural = re.search(rf"(?i)(?:s (?:are|were|cost)|\b(?:entry|admission)\b.*) {M}", f"{piece.label} {text}")
+        people = any((w.PEOPLE | {"us"}) & set(each.nouns[:2]) for each in self.counts if not each.is_priced)
+        plural = re.search(rf"(?i)(?:s (?:are|were|cost)|\b(?:entry|admission|ticket).*) {M}", f"{piece.label} {text}")
         if people and plural and not entry.is_fee:
             raise reading.unread("how many in")
         sole = unnamed and entry.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1

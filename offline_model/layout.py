@@ -7,6 +7,7 @@ from functools import partial
 
 from offline_model import words as w
 from offline_model.marking import ANY, M, Marks, N, P
+from offline_model.problem import Unread
 from offline_model.words import stem, stems
 
 ROW = 0xF100
@@ -61,7 +62,6 @@ _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}
 _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
 _OPENERS = {":", ";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
-_MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = frozenset(
     "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each till".split()
 )
@@ -92,6 +92,10 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     pieces: list[Piece] = []
     sentence = 0
     for number, line in enumerate(lines):
+        bare = name_of(line) and raw[number][0].isalnum() and line[-1] not in ":." and not re.search(ANY, line)
+        priced = re.search(ANY, following[number]) and pieces and re.search(ANY, pieces[-1].text)
+        if bare and priced and not labels.label and len(line.split()) < 4:  # noqa: PLR2004
+            raise Unread(f'No price found for "{line}"')
         labels.label = headings[number] or labels.label
         sentence += 1
         if ord(line[0]) >= ROW:
@@ -216,7 +220,7 @@ def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.
     `listed` says that more follows, which is not labelled itself; `again` that the piece opens a sentence after another
     label; `opening` matches a name before a number.
     """
-    for _ in range(_MOST_LABELS):
+    for _ in range(3):  # labels in a row: "Weekly shop - Tesco: ..."
         found = _LABEL.match(piece)
         if not found:
             break

@@ -83,9 +83,7 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
     for at, title in enumerate(titles):
         figures_in = [row[at] for row in full if re.search(r"\d", row[at])]
         if not header[at] and figures_in and not _BESIDE.search(title):
-            if "price" not in header or "quantity" in header or not all(re.fullmatch(r"\d+", row[at]) for row in full):
-                raise Unread(f'the column "{title}"')
-            header[at] = "quantity"
+            raise Unread(f'the column "{title}"')
     part, rows = "", []
     for row, line in zip(body, lines[1:], strict=True):
         if len(row) == len(header):

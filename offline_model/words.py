@@ -105,14 +105,14 @@ def _any(alternatives: str) -> re.Pattern[str]:
 
 _ALWAYS = _any(
     r"""
-    an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?
+    an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?|some of each
     (?<!what is )(?<!& )half(?!-| an? dozen| & half| price (?-i:[A-Z][a-z])| \w{3,}s\b)|halved|twice(?! (?:this|last))
     thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)|returned
     returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stolen?|lent|lends?|lost|broken|reimbursed by|bogo
     get one|buy \w+,? get|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back|money back|already|pre-?paid
     expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back|trade[ds]?[ -]in|(?<!thanks )in advance
     store credit|rebate later|except|exclud\w*|excl|apart from|besides|other than|rather|instead|no longer|unless
-    whichever|alternatively|either|neither|otherwise|else|maybe|perhaps|possibly|probably|(?:un|not )sure|unknown
+    wh(?:ich|at)ever|alternatively|either|neither|otherwise|else|maybe|perhaps|possibly|probably|(?:un|not )sure|unknown
     tb[acd]|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)|applied(?! to)|(?:don|didn|doesn|couldn|wasn
     isn|won)[’']?t|never(?! ?mind)|(?<!each )(?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my
     our|it|which|(?-i:[A-Z])\w+'s)|changed \w+ minds?|never ?mind|scrap|dropped|skipped|forget (?:the|about)|same as
@@ -147,7 +147,7 @@ _BESIDE = _any(
     our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)|(?:the|my|our|his|her
     their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d|(?:reimburs\w+
     contribut\w+|(?:chip\w*|kick\w*) in) (?:(?:me|us|him|her|them) )?(?:an? )?<number>|(?:over|under|above|below
-    more than|less than|at least|at most|up to) <number>|\d(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d
+    more than|less than|at least|at most|up to) <number>|\d+(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d
     from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))|same (?:price|amount)|as (?:many|much)|first \d
     [$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)|(?:second|third|fourth|last|\dth)(?: one| night| item)?(?: is| was
      for)? (?:[\d$]|free)|worth|alone|without|per (?:\d|\w+ per \w+)|(?:get|gets|receive) (?:an? )?[$£€]\d
