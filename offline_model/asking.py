@@ -49,13 +49,13 @@ _BUDGET = re.compile(
     rf"|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
     r" (?:bill|note)s?|\b(?:with|from|gave \w+|hand(?:ed)? over) an? (five|ten|twenty|fifty"
     r"|[125]0(?=\W*[.,\n]))\b(?: (?:\w+ )?(?:bill|note))?"
-    rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}"
+    rf"|\bhow much of (?:my|the|our) {_MONEY}|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}"
 )
 LEFT = re.compile(
     r"(?i)\b(?:left(?! an? \W?\d)(?: over)?|have (?:after|then|now)|change(?=\?| (?:do|will|would|should|did|back|from"
-    r"|for))|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford|still (?:have|got|on it"
-    r"|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance|(?:over|under|within) budget"
-    r"|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket|kitty|jar))\b"
+    r"|for))|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford|still (?:have|got|there"
+    r"|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance|(?:over|under|within)"
+    r" budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket|kitty|jar))\b"
 )
 _PAID = re.compile(  # only if it is asked what is left
     r"(?i)(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave"

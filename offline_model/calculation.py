@@ -319,7 +319,10 @@ def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
     whole = reader.at(match[4])
     if match[3] != "of":
         return reader.atom(problem.changed(whole, reader.portion(match[1]), off=True), "p")
-    return reader.atom(product(Number(reader.portion(match[1])) if match[2] else reader.at(match[1]), whole), "p")
+    part = reader.at(match[1])
+    if not match[2] and isinstance(part, Number) and part.text.isdigit():  # "51 of 60 right"
+        raise Unread("what one number of another is")
+    return reader.atom(product(Number(reader.portion(match[1])) if match[2] else part, whole), "p")
 
 
 _ADDED = _each(lambda found: total(*found))

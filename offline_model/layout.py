@@ -155,8 +155,9 @@ class _Labels:
         if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
             pieces, self.label = [replace(piece, label="") for piece in pieces], ""
         for piece in pieces:
-            labelled.append(piece)
             found = _TRAILING.search(piece.text)
+            fee = piece.joined == "plus" and not found and w.FEES & set(stems(piece.text))
+            labelled.append(replace(piece, label=labelled[-1].label) if fee and labelled and not piece.label else piece)
             if found and not piece.label and (name := name_of(found[1])) and re.search(ANY, piece.text):
                 labelled[-1] = replace(piece, text=piece.text[: found.start()])
                 for at, each in enumerate(labelled):

@@ -316,6 +316,8 @@ class _Bill:
     def take_entries_for_parts(self, text: str) -> None:
         named = {each.name for each in self.entries if not (each.is_counted or each.taken_off or each.is_fee)} - {""}
         firsts = Counter(each.split()[0] for each in named if len(each.split()) > 1)
+        if {"on", "for", "with"} & firsts.keys():  # "Lena $6 on stickers and $2 on gum"
+            raise Unread("what is of whom")
         if firsts and max(firsts.values()) > 1:
             if not all(text.count(first) > number for first, number in firsts.items()):
                 raise Unread("which of the items belong together")

@@ -125,7 +125,8 @@ _ALWAYS = _any(
     book)|(?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
     (?:cheapest|dearest|priciest|most expensive) (?:item|thing|product)|same again|overcharg\w*|(?<!we )(?:is
     are) (?:paying|covering) for|\(price\?|(?:can[’']?t|cannot) read|illegible|same today|happy hour|\d+ \w+ (?:a
-    per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))|only the <extra>
+    per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))|only the <extra>|pro[ -]?rat(?:a|ed)
+    net (?:total|price|amount)s?|[a-z]+ ?\?{2,}(?= ?[,;])
     """
 )
 """Changes the arithmetic wherever it stands."""
