@@ -234,9 +234,8 @@ def _refused(body: Mapping[str, Any], place: str, text: str) -> dict[str, Any]:
 def _message(
     body: Mapping[str, Any], place: str, content: Sequence[Mapping[str, Any]], stop_reason: str
 ) -> dict[str, Any]:
-    read, said = (
-        len(str(each)) // 4 + 1 for each in ([body.get("system"), body["messages"], body.get("tools")], content)
-    )
+    asked = [body.get("system"), body["messages"], body.get("tools")]
+    read, said = (len(str(each)) // 4 + 1 for each in (asked, content))
     return {
         "id": f"msg_offline_{place}",
         "model": MODEL,

@@ -11,107 +11,86 @@ from offline_model.words import CONTAINERS, EVERYTHING, FEES, PARTS, PEOPLE, ste
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
 SPLIT = re.compile(
-    r"\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
-    r"|\bhalf of (?:it|that|the total)\b"
-    r"|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b|\bmy half\b"
-    r"|/ ?\d+ (?:of us|people|guys)"
-    r"|\beach (?:\w+ ){0,5}(?:pay|owe|contribute|chip)s?\b"
-    r"|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
-    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)",
-    re.IGNORECASE,
+    r"(?i)\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
+    r"|\bhalf of(?: (?:it|that|the total)\b|:)|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b"
+    r"|\bmy half\b|/ ?\d+ (?:of us|people|guys)|how much (?:is (?:it|that) )?each\W*$|\beach (?:\w+ ){0,5}(?:pay|owe"
+    r"|contribute|chip)s?\b|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
+    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)"
 )
 _OF_ONE = re.compile(
-    r"\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
-    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$",
-    re.IGNORECASE,
+    r"(?i)\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
+    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$"
 )
-_OWN_SHARES = re.compile(
-    r"\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b", re.IGNORECASE | re.DOTALL
-)
-_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b", re.IGNORECASE)
+_OWN_SHARES = re.compile(r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b")
+_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b|half of(?=:)", re.IGNORECASE)
 _HALF_OF = re.compile(
-    r"\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b"
-    r"(?! (?:it|everything|all|that|this|both|the (?:total|bill|lot|whole))\b)"
-    r"|\b(?:halves|50[/-]50|fifty[ -]fifty)\b[^.?!\n]*\bbut\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b(?! (?:it|everything|all|that|this|both"
+    r"|the (?:total|bill|lot|whole))\b)|\b(?:halves|50[/-]50|fifty[ -]fifty)\b[^.?!\n]*\bbut\b"
 )
 _SHARES = re.compile(
-    rf"\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b"
-    rf"|\b(?:between|among|amongst|by|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?"
-    rf"|\ball {_NUMBER}(?= (?:of us )?(?:pay|share|split|chip)\b)"
-    r"|\bfor (\d{1,3})(?=\s*[.,;:\n])",
-    re.IGNORECASE,
-)
-_OF_NOUN = re.compile(
-    rf"(?<!and )(?<!plus )\b{_NUMBER} ([a-z]+)\b"
-    rf"(?! (?:and|plus|&) (?:\d|{_NUMBER[1:]})(?!\s+(?:at|for|@|each|[$£€\d]))",
-    re.IGNORECASE,
+    rf"(?i)\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b|\b(?:between|among|amongst|by"
+    rf"|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?|\ball {_NUMBER}(?= (?:of us )?(?:pay|share|split"
+    rf"|chip)\b)|\bfor (\d{{1,3}})(?=\s*[.,;:\n])|\b(?:class|group|party|crew|team) of {_NUMBER}"
 )
 _WITH_ME = re.compile(
-    r"\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b|\bwith \w+ (?:friends|others|people)",
-    re.IGNORECASE,
+    r"(?i)\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b"
+    r"|\bwith \w+ (?:friends|others|people)"
 )
 _MONEY = (  # an amount, with how many notes of it there are
     r"((?:\w+ (?=[$£€]\d+ (?:bill|note)s))?[$£€¥₹] ?\d[\d.,]*\d|(?:\w+ (?=[$£€]\d (?:bill|note)s))?[$£€¥₹] ?\d"
-    r"|(?:EUR|USD|GBP) ?\d[\d.,]*\d|\d[\d.,]* ?(?:€|£|dollars?|bucks|euros?|quid)|\d+(?![\d.]* ?%)"
+    r"|(?:EUR|USD|GBP) ?\d[\d.,]*\d|\d[\d.,]* ?(?:€|£|(?:dollars?|bucks|euros?|quid)\b)|\d+(?![\d.]* ?%)"
     r"(?=\s*(?:[.,;:?!\n]|$|(?:on|in) (?:me|my|cash|the|this)\b|to\b|and\b|budget|limit|bill|note|of it\b)))"
 )
 _BUDGET = re.compile(
-    rf"\bbudget\b(?:[^.;:|\n?\d$£€]{{0,20}}(?=[$£€])|\s*(?:of|is|was|:|=)\s*){_MONEY}"
-    rf"|\b(?:stay|stayed|keep|kept|come|came|be|go|went) (?:\w+ ){{0,2}}?(?:under|within|below|over) {_MONEY}"
-    rf"|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
-    rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?"
-    rf"|\b(?:with|w/|from|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
-    r" (?:bill|note)s?|\b(?:with|from|gave \w+) an? (five|ten|twenty|fifty)\b(?: (?:\w+ )?(?:bill|note))?"
-    rf"|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}",
-    re.IGNORECASE,
+    rf"(?i)\bbudget\b(?:[^.;:|\n?\d$£€]{{0,20}}(?=[$£€])|\s*(?:of|is|was|:|=)\s*){_MONEY}|\b(?:stay|stayed|keep|kept"
+    rf"|come|came|be|go|went) (?:\w+ ){{0,2}}?(?:under|within|below|over) {_MONEY}|{_MONEY} (?:\w+ )?(?:budget|limit"
+    rf"|allowance|to spend)\b|^{_MONEY} (?:gift ?card|voucher)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
+    rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?|\b(?:with|w/|from"
+    rf"|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
+    r" (?:bill|note)s?|\b(?:with|from|gave \w+|hand(?:ed)? over) an? (five|ten|twenty|fifty"
+    r"|[125]0(?=\W*[.,\n]))\b(?: (?:\w+ )?(?:bill|note))?"
+    rf"|\bhow much of (?:my|the|our) {_MONEY}|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}"
 )
 LEFT = re.compile(
-    r"\b(?:left(?! an? \W?\d)(?: over)?|change (?:do|will|would|should|did|back|from|for)"
-    r"|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford"
-    r"|still (?:have|got|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance"
-    r"|(?:over|under|within) budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer"
-    r"|wallet|purse|pocket|kitty|jar))\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:left(?! an? \W?\d)(?: over)?|have (?:after|then|now)|change(?=\?| (?:do|will|would|should|did|back|from"
+    r"|for))|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford|still (?:have|got|there"
+    r"|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance|(?:over|under|within)"
+    r" budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket|kitty|jar))\b"
 )
 _PAID = re.compile(  # only if it is asked what is left
-    r"(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave|carried"
+    r"(?i)(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave"
+    r"|gives?|can spend|carried"
     r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got"
     r"|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|opened|wallet|purse|pocket))"
     rf":? (?:[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
-    r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?",
-    re.IGNORECASE,
+    r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?"
 )
 _GIVES = (
     r"covering|paying|contributing|chipping in|putting in|(?:give|cover|pay|contribute|reimburse)s|gave|covered"
     r"|contributed|reimbursed|chip(?:s|ped) in"
 )
 _DEPOSIT = re.compile(
-    rf"\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?"
+    rf"(?i)\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?"
     rf"(?:an? |the )?{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
     rf"|(?<!\w)(?:(?:we|i) (?:had|have|made) )?(?:an? |the |less )?{_MONEY} (?:deposit|down ?payment)"
     r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?"
     rf"|\b(?:my |our |the )?[a-z]+(?:['’]s| is| are| was| were)? (?:{_GIVES})"
-    rf" (?:(?:me|us|him|her|them) )?{_MONEY}(?: of (?:it|that|this)| towards? (?:it|that|this))",
-    re.IGNORECASE,
+    rf" (?:(?:me|us|him|her|them) )?{_MONEY}(?: of (?:it|that|this)| towards? (?:it|that|this))"
 )
 OWING = re.compile(
-    r"\bown pocket\b|\b(?:owing|balance"
-    r"|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b",
-    re.IGNORECASE,
+    r"(?i)\bown pocket\b|\b(?:owing|balance"
+    r"|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b"
 )
 _COUNT = re.compile(
-    rf"(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
-    r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))",
-    re.IGNORECASE,
+    rf"(?i)(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
+    r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))"
 )
 _NO_COUNTS = frozenset("person people week day class room leg order purchase basket family game".split())
 _EACH = re.compile(
-    r"(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my |our )?(?:\w+ (?=[a-z]+s\b))?)?"
-    r"(?:cost )?([a-z]+)"
-    r"|\b(subtotals?|breakdown|respectively|separately|individually|we each"
-    r"|(?:at|from|in|by|of) each(?=\s*(?:\?|$))|how much each|(?:total|sum|amount) for each of us)\b",
-    re.IGNORECASE,
+    r"(?i)(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my "
+    r"|our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)|\b(subtotals?(?!:? ?[$£€\d])|totals(?=\W*$|,? please| for each"
+    r"| by| per)|breakdown|respectively|separately|individually|we each|(?:at|from|in|by|of) each(?=\s*(?:\?|$))"
+    r"|how much each|(?:total|sum|amount) for each of us)\b"
 )
 _OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
 _TIMES = re.compile(
@@ -119,21 +98,17 @@ _TIMES = re.compile(
     r"|July|August|September|October|November|December)\b"
 )
 _AT_EACH = re.compile(
-    r"\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*"
+    r"(?im)\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*"
     r"\b(?:(?:at|from|in|by|of) each\b(?! (?:of us|other))|for each(?=\W*$))[^.!\n\d]*$",
-    re.IGNORECASE | re.MULTILINE,
 )
-_HOW_MUCH = re.compile(
-    r"\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|in all|together))", re.IGNORECASE
-)
+_HOW_MUCH = re.compile(r"(?i)\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|together))")
 _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
-    "difference": r"\bdifference\b|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b|\bby how much\b"
-    r"|\bsaved?\b(?! (?:up )?[$£€]?\d)",
+    "difference": r"\bdifference\b|(?-i:\bthe gap\b)|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b"
+    r"|\bby how much\b|\bsaved?\b(?! (?:up )?[$£€]?\d)",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
-    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b"
-    r"|\b(?:which|whose) (?:\w+ ){1,5}more\b"
-    r"|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
+    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b|\b(?:which"
+    r"|whose) (?:\w+ ){1,5}more\b|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
     "least": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?le(?:ss|ast)\b"
     r"|\b(?:cheapest|least|lowest|smallest|cheaper|lower)\b|\b(?:which|whose) (?:\w+ ){1,5}less\b",
     "average": r"\b(?:average|avg|mean)\b",
@@ -182,7 +157,7 @@ def read_question(text: str) -> Asked:
         kinds.add("each")
     if (split := SPLIT.search(text)) and not re.search(r"(?:total|sum|amount) for each of us", text, re.IGNORECASE):
         asked.sharers = _sharers(asked, split)
-        asked.kinds -= {"each"} if asked.sharers else set()
+        asked.kinds = asked.kinds - {"each"} if asked.sharers else asked.kinds | {"each"}
     elif (found := _OF_ONE.search(text)) and not kinds:
         asked.sharers, asked.share = _number_of(found, text[: found.start()]), "For one"
     deposits = list(_DEPOSIT.finditer(asked.text)) if OWING.search(text) else []
@@ -201,9 +176,8 @@ def read_question(text: str) -> Asked:
 def _counted(asked: Asked) -> Asked:
     if asked.sharers and asked.budget:
         raise Unread("whether what is left is split, or the total")
-    nouns = PARTS - _NO_COUNTS
     found = [(match, list(map(stem, match[2].lower().split()))) for match in _COUNT.finditer(asked.text)]
-    counts = [match for match, words in found if nouns & set(words) and not {words[0]} & PEOPLE - PARTS]
+    counts = [match for match, words in found if (PARTS - _NO_COUNTS) & set(words) and not {words[0]} & PEOPLE - PARTS]
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 
@@ -235,12 +209,13 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
             raise Unread("between how many it is split")
         asked.text = _HALVES.sub(lambda match: " " * len(match[0]), asked.text)
         return "2"
-    between = [match for match in shares if re.match("between|among|by|into", match[0], re.IGNORECASE)]
-    found = {asked.take(match): match for match in between or shares}
-    if len(found) != 1 and not _WITH_ME.search(near) and (number := _of_noun(asked, text)):
-        return number
+    said = [match for match in shares if re.search("^(?:between|among|by|into)|of us$|ways?$", match[0], re.IGNORECASE)]
+    found = {asked.take(match): match for match in said or shares}
     certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
-    if not found and nouns & PARTS:  # "the total per family", which are the parts
+    parts = re.search(r"\b(?:(?:did|we)|how much) each\b", near, re.IGNORECASE) or (
+        re.search(r"\bdoes each\b", near) and not re.search(r"\bpa(?:id|yed)|split|shar|divid", text, re.IGNORECASE)
+    )
+    if not found and (parts or nouns & PARTS):  # the parts are asked for
         return ""
     if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
         raise Unread("between how many it is split")
@@ -261,16 +236,6 @@ def _number_of(one: re.Match[str], text: str) -> str:
     if not found or noun in before or not (held or named) or {*after[:1]} & PEOPLE or _PER.search(text):
         raise Unread("of how many the price of one is asked")
     return str(spoken([found[2].lower()])[0] or found[2])
-
-
-def _of_noun(asked: Asked, text: str) -> str:
-    """The number of those that are asked for: "Each sister pays?" of 2 sisters; "" if it is not certain."""
-    nouns = {stem(word) for word in re.findall(r"\b(?:each|per) ([a-z]+)", text.lower())} - {"each"}
-    named = [match for match in _OF_NOUN.finditer(text) if stem(match[2].lower()) in nouns]
-    if len({match[1].lower() for match in named}) != 1:
-        return ""
-    *_, number = (asked.take(match) for match in named)
-    return number
 
 
 def _money(text: str) -> str:

@@ -14,25 +14,11 @@ from fractions import Fraction
 from functools import partial
 from typing import TypeAlias
 
+from offline_model import problem
 from offline_model.equations import solutions
 from offline_model.marking import CURRENCY, symbol_of
-from offline_model.numbers import decimal, figures, spoken_parts
-from offline_model.problem import (
-    Expression,
-    Goal,
-    Number,
-    Operation,
-    Problem,
-    Unknown,
-    Unread,
-    changed,
-    minus,
-    over,
-    power,
-    product,
-    total,
-    value,
-)
+from offline_model.numbers import decimal, figures, spoken, spoken_parts
+from offline_model.problem import Expression, Goal, Number, Operation, Problem, Unknown, Unread, product, total, value
 from offline_model.wording import CHANGING, ORDER, replaced, sides_of
 
 _NUMBER = re.compile(
@@ -40,13 +26,19 @@ _NUMBER = re.compile(
     r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?!\d|,\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
 )
 _FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
+_ROUNDED = re.compile(
+    r"[(,]?\s*(?:rounded |round )?(?:(?:off )?to )(?:the )?(?:(\d|one|two|three|four) (?:decimals?|dp)(?: places?)?"
+    r"|nearest (hundredth|cent|tenth|whole number|integer))\b\)?"
+)
+_PLACES = {"hundredth": "2", "cent": "2", "tenth": "1"}
 _RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
 _ATOM = r"[ncop]\d+"
 _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _SEPARATOR = rf"(?:\s*[,;&]\s*(?:and )?|\s+and |\s+(?=-?{_ATOM}))"
 _LIST = rf"({_ARG}(?:{_SEPARATOR}{_ARG})+)"
 _COUNTED = r"(?<![,&⊕⊖⊗⊘*/^+-] )(?<!and )(?<![*/^+-])(n\d+(?:(?:, (?:and )?| and | & )n\d+)+)"
-_OF = r"\b(?:\s*(?:of|these|those|following|numbers|values|scores|grades|up|all)\b)*:?\s*"
+_FILLING = rf"(?: (?:of|(?!(?:{'|'.join(CHANGING)})\b)[a-z]+))+:|(?:\s*(?:of|these|those|numbers|up|all)\b)*:?"
+_OF = rf"\b(?:{_FILLING})\s*"
 _TOKEN = re.compile(rf"{_ATOM}%?|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
 _VERB = r"(?:add|subtract|multiply|divide)\b"
@@ -60,14 +52,16 @@ _SHARES = (
     rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
 )
 _CHANGE = re.compile(
-    r"(?:percent(?:age)?|%) (change|increase|decrease|drop|reduction|growth) "
-    r"(?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
+    r"(?:percent(?:age)?|%) (?:(?:did|does|has) [a-z ]*?)?(change|increase|growth|rise|go up|decrease|drop|reduction"
+    r"|fall|go down):? (?:from|between) ([^a-z]+) (?:to|and) ([^a-z]+)$"
 )
-_LONGEST, _DEEPEST, _MOST_DIGITS, _LARGEST_FACTORIAL = 2_000, 50, 1_000, 100
+_LONGEST, _DEEPEST, _MOST_DIGITS = 2_000, 50, 1_000
 
 
 def read_calculation(text: str) -> Problem:
     """Raises Unread if the text is not one calculation with one meaning, NoResult if it divides by zero."""
+    if found := re.search(r"\b(?:third|fourth|fifth|another|other) (?:number|value)\b", text):
+        raise Unread(f'"{found[0]}"')
     if len(text) > _LONGEST or re.search(rf"\d!|\d{{{_MOST_DIGITS}}}", text):
         raise Unread("a factorial, or a calculation of this length")
     if found := re.search(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d+", text):
@@ -104,6 +98,11 @@ def _degree(expression: Expression) -> int:
 
 
 _Make: TypeAlias = Callable[..., Expression]
+_SCALED: dict[str, _Make] = {
+    **{word: partial(product, Number(by)) for word, by in (("double", "2"), ("triple", "3"), ("halve", "0.5"))},
+    "square": lambda of: problem.power(of, "2"),
+    "square root of": lambda of: Operation("square_root", (of,)),
+}
 
 
 @dataclass
@@ -118,26 +117,27 @@ class _Rewriter:
 
     def shaped(self, text: str) -> tuple[Expression, str]:
         """The whole with its unit: "3/8 as a percentage", "28 is what percent of 80" or a plain calculation."""
+        if rounded := _ROUNDED.search(text):
+            places = str(spoken([rounded[1]])[0] or rounded[1]) if rounded[1] else _PLACES.get(rounded[2], "0")
+            return self.shaped(text.replace(rounded[0], " ").strip(" ,?="))[0], places
         form = _FORM.search(text)
         if form:
             text = re.sub(r"^(?:convert|change|turn|write|express) ", "", text.replace(form[0], " ").strip(" ?="))
         for pattern in _SHARES:
             if found := re.search(rf"(?:^|\s){pattern}$", text):
                 part, whole = (self.whole(found[name]) for name in ("part", "whole"))
-                return over(product(part, Number("100")), whole), "%"
+                return problem.over(product(part, Number("100")), whole), "%"
         if found := _CHANGE.search(text):
             old, new = self.whole(found[2]), self.whole(found[3])
-            grown = minus(new, old) if found[1] in {"change", "increase", "growth"} else minus(old, new)
-            return over(product(grown, Number("100")), old), "%"
+            pair = (new, old) if found[1] in {"change", "increase", "growth", "rise", "go up"} else (old, new)
+            return problem.over(product(problem.minus(*pair), Number("100")), old), "%"
         expression = self.whole(text)
         if form and form[1] == "percent":
             return product(expression, Number("100")), "%"
         if isinstance(expression, Number) and not form:
             raise Unread(f'"{text[:60]}", in which there is nothing to calculate')
-        plain = isinstance(expression, Number)
-        return over(expression, Number("1")) if plain else expression, "fraction" if form and form[
-            1
-        ] == "fraction" else ""
+        expression = problem.over(expression, Number("1")) if isinstance(expression, Number) else expression
+        return expression, "fraction" if form and form[1] == "fraction" else ""
 
     def whole(self, text: str) -> Expression:
         """The expression that is all of the text, but for words at its ends that change nothing."""
@@ -146,16 +146,14 @@ class _Rewriter:
         if steps and re.search(rf"{_VERB} {_ATOM}\s*$", first):
             raise Unread("what the first number is added to")
         for step in steps:
-            if scaled := re.fullmatch(r"\s*(double|halve|triple|square)\s*", _RESULT.sub(" ", step).rstrip(" .!")):
-                expression = {"square": power(expression, "2")}.get(
-                    scaled[1], product(Number({"double": "2", "halve": "0.5"}.get(scaled[1], "3")), expression)
-                )
-                continue
-            found = _STEP.fullmatch(" ".join(_RESULT.sub(" ", step).rstrip(" .!").split()))
-            if not found:
+            plain = " ".join(_RESULT.sub(" ", step).rstrip(" .!").split()).removeprefix("take ")
+            if plain in _SCALED:
+                expression = _SCALED[plain](expression)
+            elif found := _STEP.fullmatch(plain):
+                sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])
+                expression = self.parsed(f"{self.atom(expression)}{sign}{found[2]}")
+            else:
                 raise Unread(f'"{step.strip()[:60]}"')
-            sign = {"add": "+", "subtract": "-", "multiply by": "*", "divide by": "/"}.get(found[1], found[1])
-            expression = self.parsed(f"{self.atom(expression)}{sign}{found[2]}")
         return expression
 
     def numbers(self, text: str) -> str:
@@ -170,9 +168,8 @@ class _Rewriter:
 
         text = _NUMBER.sub(figure, self.words(text))
         text = re.sub(r"\bunknown\b", lambda _: self.atom(Unknown(), "c"), text)
-        text = re.sub(
-            rf"({_ATOM})\s({_ATOM}/{_ATOM})", lambda match: self.atom(self.parsed(f"{match[1]}+{match[2]}")), text
-        )
+        mixed = rf"({_ATOM})\s({_ATOM}/{_ATOM})"
+        text = re.sub(mixed, lambda match: self.atom(self.parsed(f"{match[1]}+{match[2]}")), text)
         return re.sub(rf"{_ATOM}/{_ATOM}(?= of\b)", lambda match: self.atom(self.parsed(match[0])), text)
 
     def words(self, text: str) -> str:
@@ -184,10 +181,9 @@ class _Rewriter:
             number, length = spoken_parts(run[:joined])
             if number is not None:
                 written = "".join(parts[at : at + 2 * length - 1])
-                parts[at : at + 2 * length - 1] = [
-                    decimal(number) if number.denominator == 1 else f"({decimal(number)})"
-                ]
-                self.read.append(f"{written} = {decimal(number)}")
+                figure = decimal(number)
+                parts[at : at + 2 * length - 1] = [figure if number.denominator == 1 else f"({figure})"]
+                self.read.append(f"{written} = {figure}")
             at += 2
         return "".join(parts)
 
@@ -211,7 +207,7 @@ class _Rewriter:
         if re.search(r"o\d+\s*[-+*/^⊕⊖⊗⊘]|p\d+\s*(?:[*/^⊗⊘]|[⊕⊖](?!\s*p))|[⊕⊖].*[*/⊗⊘]|[+-].*[⊗⊘]|⊘.*[⊕⊖]", text):
             raise Unread(ORDER)
         if found := re.fullmatch(rf"\s*({_ATOM})\s*([-+⊕⊖])\s*({_ATOM})%\s*", text):
-            return changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
+            return problem.changed(self.at(found[1]), self.portion(found[3]), off=found[2] in "-⊖")
         if found := re.fullmatch(rf"\s*({_ATOM})\s*[*⊗]\s*({_ATOM})%\s*", text):
             return product(self.at(found[1]), Number(self.portion(found[2])))
         if found := re.fullmatch(rf"\s*({_ATOM})%\s*", text):
@@ -232,16 +228,16 @@ class _Rewriter:
                 return self.at(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 made = self.built(operand)
-                simple = isinstance(made, Number) and made.text[0] != "-" and not made.shown
-                return Number(f"-{made.text}") if isinstance(made, Number) and simple else minus(Number("0"), made)
+                plain = made.text if isinstance(made, Number) and not made.shown else "-"
+                return problem.minus(Number("0"), made) if plain[0] == "-" else Number(f"-{plain}")
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.built(operand)
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
                 return Operation("power", (self.built(left), self.built(right)))
             case ast.BinOp(op=ast.Add() | ast.Sub()):
-                return self.chain(node, (ast.Add, ast.Sub), (total, minus))
+                return self.chain(node, (ast.Add, ast.Sub), (total, problem.minus))
             case ast.BinOp(op=ast.Mult() | ast.Div()):
-                return self.chain(node, (ast.Mult, ast.Div), (product, over))
+                return self.chain(node, (ast.Mult, ast.Div), (product, problem.over))
         raise ValueError(node)
 
     def chain(self, node: ast.expr, signs: tuple[type, type], make: tuple[_Make, _Make]) -> Expression:
@@ -276,9 +272,8 @@ def _trimmed(text: str) -> str:
     outside = [*tokens[:first], *tokens[last + 1 :]]
     if changing := [word for word in outside if word in CHANGING or word in "%="]:
         raise Unread(f'"{changing[0]}" in a calculation')
-    if words := [
-        token for token in tokens[first : last + 1] if token[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?", token)
-    ]:
+    inner = tokens[first : last + 1]
+    if words := [each for each in inner if each[0].isalpha() and not re.fullmatch(rf"{_ATOM}%?", each)]:
         raise Unread(f'"{words[0]}" in a calculation')
     return " ".join(tokens[first : last + 1])
 
@@ -295,10 +290,13 @@ def _applied(make: Callable[[Expression], Expression]) -> _Maker:
     return lambda reader, match: reader.atom(make(reader.at(match[1])), "n" if match[1][0] == "c" else "o")
 
 
+def _mean(numbers: Sequence[Expression]) -> Expression:
+    return problem.over(total(*numbers), Number(str(len(numbers))))
+
+
 def _middle(numbers: Sequence[Expression]) -> Expression:
     known = sorted(numbers, key=lambda each: value(each) or Fraction(0))
-    middle = known[(len(known) - 1) // 2 : len(known) // 2 + 1]
-    return over(total(*middle), Number(str(len(middle))))
+    return _mean(known[(len(known) - 1) // 2 : len(known) // 2 + 1])
 
 
 def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
@@ -308,38 +306,34 @@ def _difference(reader: _Rewriter, match: re.Match[str]) -> str:
         if match[1] == "of":
             raise Unread("which of the two numbers is subtracted")
         one, other = other, one
-    return reader.atom(minus(one, other), "o")
+    return reader.atom(problem.minus(one, other), "o")
 
 
 def _rated(reader: _Rewriter, match: re.Match[str]) -> str:
     found = match.groupdict()
     off = found.get("word", "off") not in {"more", "add", "increase", "raise"}
-    return reader.atom(changed(reader.parsed(found["base"]), reader.portion(found["percent"]), off=off), "o")
-
-
-def _factorial(reader: _Rewriter, match: re.Match[str]) -> str:
-    last = value(reader.at(match[1] or match[2]))
-    if last is None or last.denominator != 1 or not 0 <= last <= _LARGEST_FACTORIAL:
-        raise Unread("a factorial of this number")
-    return reader.atom(product(Number("1"), *(Number(str(each)) for each in range(1, int(last) + 1))), "o")
+    return reader.atom(problem.changed(reader.parsed(found["base"]), reader.portion(found["percent"]), off=off), "o")
 
 
 def _shared(reader: _Rewriter, match: re.Match[str]) -> str:
     whole = reader.at(match[4])
     if match[3] != "of":
-        return reader.atom(changed(whole, reader.portion(match[1]), off=True), "p")
-    return reader.atom(product(Number(reader.portion(match[1])) if match[2] else reader.at(match[1]), whole), "p")
+        return reader.atom(problem.changed(whole, reader.portion(match[1]), off=True), "p")
+    part = reader.at(match[1])
+    if not match[2] and isinstance(part, Number) and part.text.isdigit():  # "51 of 60 right"
+        raise Unread("what one number of another is")
+    return reader.atom(product(Number(reader.portion(match[1])) if match[2] else part, whole), "p")
 
 
+_ADDED = _each(lambda found: total(*found))
 _PERCENT, _BASE = rf"(?P<percent>{_ATOM})%", rf"(?P<base>{_ARG})"
 _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
-        (rf"\bsquare(?: of)? ({_ATOM})", _applied(lambda of: power(of, "2"))),
-        (rf"\bcube(?: of)? ({_ATOM})", _applied(lambda of: power(of, "3"))),
-        (rf"\bfactorial of ({_ATOM})|({_ATOM}) factorial\b", _factorial),
+        (rf"\bsquare(?: of)? ({_ATOM})", _applied(lambda of: problem.power(of, "2"))),
+        (rf"\bcube(?: of)? ({_ATOM})", _applied(lambda of: problem.power(of, "3"))),
         (rf"(?:sqrt|(?:square|sq) root|√)(?: of)? ?({_ATOM})", _applied(lambda of: Operation("square_root", (of,)))),
-        (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: power(of, "1/3"))),
+        (rf"(?:cbrt|cube root)(?: of)? ?({_ATOM})", _applied(lambda of: problem.power(of, "1/3"))),
         (rf"half(?: of)? ({_ATOM})", _applied(lambda of: product(Number("0.5"), of))),
         (rf"(?:double|twice) ({_ATOM})", _applied(lambda of: product(Number("2"), of))),
         (rf"triple ({_ATOM})", _applied(lambda of: product(Number("3"), of))),
@@ -349,21 +343,18 @@ _FUNCTIONS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
         (rf"\b(?P<word>increase|raise|decrease|reduce|lower|discount) {_BASE} by {_PERCENT}", _rated),
         (rf"{_BASE}\s*(?:,|with|at|less)?\s*(?:an? )?{_PERCENT} (?:off|discount)\b", _rated),
         (rf"\badd {_LIST} to ({_ARG})|\badd ({_ARG}) to ({_ARG})", _each(lambda found: total(*found))),
-        (rf"\b(?:sum|total|add){_OF}{_LIST}", _each(lambda found: total(*found))),
+        (rf"\b(?:sum|total|add){_OF}{_LIST}", _ADDED),
         (
             rf"\b(?:product|multiply){_OF}{_LIST}|\bmultiply ({_ARG}) by ({_ARG})|{_LIST} multiplied\b",
             _each(lambda found: product(*found)),
         ),
-        (rf"\b(?:average|mean|avg){_OF}{_LIST}", _each(lambda found: over(total(*found), Number(str(len(found)))))),
+        (rf"\b(?:average|mean|avg){_OF}{_LIST}", _each(_mean)),
         (rf"\bmedian{_OF}{_LIST}", _each(_middle)),
-        (
-            rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)",
-            _each(lambda found: total(*found)),
-        ),
+        (rf"{_COUNTED},? (?:(?:all )?add(?:ed)?(?: up)?\b|(?:al)?together\b|(?:in )?total\b)", _ADDED),
         (rf"\bdifference (between|of) ({_ARG}) and ({_ARG})", _difference),
-        (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: over(*found))),
-        (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: minus(found[1], found[0]))),
+        (rf"\b(?:quotient of|divide) ({_ARG}) (?:by|and) ({_ARG})", _each(lambda found: problem.over(*found))),
+        (rf"\b(?:subtract|deduct|take) ({_ARG}) from ({_ARG})", _each(lambda found: problem.minus(found[1], found[0]))),
         (rf"\b(?:increase|raise) ({_ARG}) by ({_ARG})", _each(lambda found: total(*found))),
-        (rf"\b(?:decrease|reduce|lower|discount) ({_ARG}) by ({_ARG})", _each(lambda found: minus(*found))),
+        (rf"\b(?:decrease|reduce|lower|discount) ({_ARG}) by ({_ARG})", _each(lambda found: problem.minus(*found))),
     )
 )

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from offline_model import words as w
-from offline_model.items import Entry, Reading, name_in, price_at, same, without_result
+from offline_model.items import Entry, Reading, price_at, same, without_result
 from offline_model.layout import SIZED, Piece
 from offline_model.marking import ANY, M, Marks, N, P
-from offline_model.numbers import decimal
 from offline_model.words import is_plural, stem, stems
 
 _ROW = re.compile(rf"[^\W\d_]\s+{N}\s+(?:{M}|{N})$")
@@ -43,9 +41,7 @@ class Clauses:
 
     def has_price(self, text: str) -> bool:
         if text not in self._priced:
-            factors = re.search(r"(?<!\S)\d+[x×]\d[\d.]*(?!\S)", text) and not re.search(ANY, text)
-            found = factors or price_at(text, self.marks) is not None
-            self._priced[text] = bool(found)
+            self._priced[text] = price_at(text, self.marks) is not None
         return self._priced[text]
 
     def _joined(self, pieces: Sequence[Piece]) -> list[Piece]:
@@ -69,6 +65,7 @@ class Clauses:
         words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
             together = piece.joined in {"and", "&"} and not (counts or had) and close
+            together = together or (last.joined == ";" and piece.joined == "," and not had and self._is_name_in(last))
             if (counts and had) or not (close or had) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name_in(last))
@@ -97,18 +94,9 @@ class Clauses:
 
     def entry(self, piece: Piece, text: str) -> Entry:
         """Raises Unread for a number without a role, and if it is not said how many there are."""
-        dims = re.search(r"(?<!\S)(\d+)[x×](\d+(?:\.\d+)?)(?!\S)", text)
-        if dims and not re.search(ANY, text):
-            return Entry(name_in(text[: dims.start()]), dims[1], dims[2], "", piece)
         at = price_at(text, self.marks)
         assert at is not None
         reading, price = Reading(text, at, self.marks, self.are_each, self.in_rows), self.marks[text[at]]
-        several = re.search(rf"({N}).*?(?:\bat|@)\s*({N})\s+for\s+{M}", text)  # "10 ears at 5 for $3"
-        if several:
-            times = Fraction(self.marks[several[1]].value) / Fraction(self.marks[several[2]].value)
-            if times.denominator != 1:
-                raise reading.unread("")
-            return Entry(self.marks.shown(text[:at]), decimal(times), price.value, price.currency, piece)
         quantity = reading.quantity()
         name = self.marks.shown(reading.name(quantity))
         if quantity is not None:
@@ -122,18 +110,15 @@ class Clauses:
         text, piece, name, at = reading.text, entry.place, entry.name, reading.price
         per = re.search(r"\bper\s+(\w+)", text)
         unit = stem(per[1].lower()) if per else reading.unit
-        one = re.search(rf"(?:^|\s)an?\s+\w+.*{M}", text, re.IGNORECASE) and unit in {"", "each"} - (
-            {"each"} if w.FEES & set(stems(name)) else set()
-        )
+        units = {""} if w.FEES & set(stems(name)) else {"", "each"}
+        one = re.search(rf"(?i)(?:^|\s)an?\s+\w+.*{M}", text) and unit in units
         unnamed = not name and (not entry.currency or {"total", "sum", "bill", "subtotal", "cost"} & set(stems(text)))
         listed = reading.before(at) in {"at", "@"} and is_plural(name.rpartition(" ")[2])
         head = set(stems(name.split(" of ")[0]))
         if not (reading.for_all or entry.is_fee) and (number := self._listed(piece, head, unit)):
             return replace(entry, quantity=number, is_counted=True)
-        people = any(w.PEOPLE & set(each.nouns[:2]) for each in self.counts if not each.is_priced)
-        plural = re.search(
-            rf"(?:s (?:are|were|cost)|\b(?:entry|admission)\b.*) {M}", f"{piece.label} {text}", re.IGNORECASE
-        )
+        people = any((w.PEOPLE | {"us"}) & set(each.nouns[:2]) for each in self.counts if not each.is_priced)
+        plural = re.search(rf"(?i)(?:s (?:are|were|cost)|\b(?:entry|admission|ticket).*) {M}", f"{piece.label} {text}")
         if people and plural and not entry.is_fee:
             raise reading.unread("how many in")
         sole = unnamed and entry.currency and len([each for each in self.pieces if self.has_price(each.text)]) == 1

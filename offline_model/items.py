@@ -16,10 +16,9 @@ _TIMES = ("x", "×", "*")
 _BUYING = {"bought", "buy", "buying", "need", "want", "get", "got", "getting", "took", "take", "order", "ordered"}
 _EACH = re.compile(r"\b(?:each|ea|apiece)\b", re.IGNORECASE)
 UNIT = re.compile(
-    rf"\s*(?:each\s+for\s+one\b|(?:each|ea|apiece)\b(?!\s+(?:of|for)\b)|for\s+one\b|for\s+{N}(?=\s*$)"
+    rf"(?i)\s*(?:each\s+for\s+one\b|(?:each|ea|apiece)\b(?!\s+(?:of|for)\b)|for\s+one\b|for\s+{N}(?=\s*$)"
     r"|(?:per\s+|/\s*|for\s+(?:each|every)\s+)(?:(?:square|cubic|linear|running|sq)\.?\s+)?(?P<per>[^\W\d_]+)"
-    r"|an?\s+(?P<a>[^\W\d_]+))",
-    re.IGNORECASE,
+    r"|an?\s+(?P<a>[^\W\d_]+))"
 )
 _BARE = tuple(  # where a number without a currency is a price; the first that is found
     re.compile(pattern, re.IGNORECASE)
@@ -36,21 +35,16 @@ _BARE = tuple(  # where a number without a currency is a price; the first that i
 )
 _CERTAIN = 3  # of these patterns say that it is a price; the others find it if the text has such prices
 _FOR_ALL = re.compile(
-    r"\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+(?:lot|set|whole|pair|two))|flat)\b",
-    re.IGNORECASE,
+    r"(?i)\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+(?:lot|set|whole|pair|two))|flat)\b"
 )
 VOUCHER = re.compile(r"\b(?:vouchers?|gift ?cards?)\b", re.IGNORECASE)
 HELD_VOUCHER = re.compile(
-    rf"\b(?:i|we|s?he|they)(?:['’](?:ve|d)(?: got)?| have| had| has) (?:an? )?{M} (?:\w+ )?"
-    r"(?:voucher|coupon|gift ?card)\b",
-    re.IGNORECASE,
+    rf"(?i)\b(?:i|we|s?he|they)(?:['’](?:ve|d)(?: got)?| have| had| has) (?:an? )?{M} (?:\w+ )?"
+    r"(?:voucher|coupon|gift ?card)\b"
 )
-_BEFORE_NAME = re.compile(
-    rf"^.*\b(?:{'|'.join(sorted(w.VERBS))}|i|we|he|she|they|you)\s+(?=.*[^\W\d_]{{2}})", re.IGNORECASE
-)
+_BEFORE_NAME = re.compile(rf"(?i)^.*\b(?:{'|'.join(sorted(w.VERBS))}|i|we|he|she|they|you)\s+(?=.*[^\W\d_]{{2}})")
 _AFTER_NAME = re.compile(
-    r"(?<=\w)\s+(?:with|at|for|how|what|what's|from|per|on|in|that|which|to|so|is|was|total|costs?|each)\b.*",
-    re.IGNORECASE,
+    r"(?i)(?<=\w)\s+(?:with|at|for|how|what|what's|from|per|on|in|that|which|to|so|is|was|total|costs?|each)\b.*"
 )
 _ALIASES = {"lb": "pound", "doz": "dozen", "dz": "dozen", "kilo": "kg", "kilogram": "kg", "litre": "l", "liter": "l"}
 _ALIASES |= {"yd": "yard", "gal": "gallon", "foot": "ft", "feet": "ft", "oz": "ounce", "hr": "hour", "metre": "m"}
@@ -109,7 +103,7 @@ def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
     amounts = marks.amounts
     bare = any(re.search(r"\.\d\d$", amounts[each].written) for each in amounts if re.match(N, each))
     known = w.PARTS | w.NUMBERED | (w.LEADING - {"at", "for", "is", "was", "cost", "costs"}) | {"who"}
-    if not (word := re.search(r"([^\W\d_]+)\s+$", text[:at])) or stem(word[1].lower()) in known:
+    if not (word := re.search(r"([^\W\d_]+)\s+[-–−]?$", text[:at])) or stem(word[1].lower()) in known:
         return False
     return bare or not any(re.match(M, each) for each in amounts)
 
@@ -178,9 +172,8 @@ class Reading:
         return chosen[0] if chosen else None
 
     def is_pronoun(self, at: int) -> bool:
-        return self.before(at) in {"for", "each", "any", "which", "every"} or bool(
-            re.match(r"\W*(?:of\b|$)", self.text[at + 1 :])
-        )
+        named = self.before(at) in {"for", "each", "any", "which", "every"}
+        return named or re.match(r"\W*(?:of\b|$)", self.text[at + 1 :]) is not None
 
     def is_people(self, at: int) -> bool:
         return stem(self.after(at)) in w.PEOPLE
@@ -190,16 +183,12 @@ class Reading:
 
     def is_direct(self, at: int) -> bool:
         """Whether the place of the number says that it is the quantity: "3 x", "qty 3", "3 @", "200 units"."""
-        return self.after(at) in {"@", *_TIMES, "units", "pcs", "pieces"} or self.before(at) in {
-            *("qty", "quantity", "@", "units"),
-            *_TIMES,
-        }
+        after, before = {"@", *_TIMES, "units", "pcs", "pieces"}, {"@", *_TIMES, "units", "qty", "quantity"}
+        return self.after(at) in after or self.before(at) in before
 
     def begins(self, at: int) -> bool:
         """Whether only words come before that belong to no name, or the price itself."""
-        before = re.sub(
-            rf"{M}\s*(?:(?:per\s+|/\s*|an?\s+|for\s+each\s+)\w+)?", " ", self.text[:at], flags=re.IGNORECASE
-        )
+        before = re.sub(rf"(?i){M}\s*(?:(?:per\s+|/\s*|an?\s+|for\s+each\s+)\w+)?", " ", self.text[:at])
         words = re.findall(r"[^\W\d_]+(?:['’]\w+)?|\d\w*", before)
         return not re.search(N, before) and all(word.lower() in w.LEADING for word in words)
 
@@ -207,12 +196,6 @@ class Reading:
         """ "count", "measure" for a number of kilograms and the like, "name" for a digit of a name or a size."""
         before, after, written = self.before(at), stem(self.after(at)), self.marks[self.text[at]].written
         held = before == "of" and (re.search(N, self.text[:at]) or w.CONTAINERS & set(stems(self.text[:at])))
-        if (after in w.SIZES and not self.begins(at)) or (
-            stem(before) in w.NUMBERED
-            and not self.begins(at)
-            and (not is_plural(self.after(at)) or re.search(N, self.text[:at]))
-        ):
-            return "name"
         if after in w.MEASURES | w.SIZES:
             return "name" if held else "measure"
         if held or ("." in written and re.search(r"\w", self.text[:at])):
@@ -262,7 +245,9 @@ class Reading:
         unit = UNIT.match(self.text, self.price + 1)
         behind = self.text[unit.end() if unit else self.price + 1 :]
         if quantity is None or quantity == self.price - 2:
-            return name_in(self.text[: self.price if quantity is None else quantity]) or name_in(behind)
+            before, after = name_in(self.text[: self.price if quantity is None else quantity]), name_in(behind)
+            is_fee = after and set(stems(after)) <= w.FEES and not w.FEES & set(stems(before))
+            return after if is_fee else before or after
         name = name_in(self.text[quantity + 1 : self.price if quantity < self.price else None])
         leading = name_in(self.text[: min(quantity, self.price)])
         return f"{leading} {name}".strip() if set(stems(name)) <= w.MEASURES | w.UNITS | w.CONTAINERS else name

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from offline_model import words as w
 from offline_model.marking import ANY, M, Marks, N, P
+from offline_model.problem import Unread
 from offline_model.words import stem, stems
 
 ROW = 0xF100
@@ -17,15 +19,14 @@ _UNITS = "".join(
     for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal", "qts", "yds", "pkg", "pkgs", "ft", "pr")
 )
 _SENTENCE = re.compile(
-    rf"{_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*", re.IGNORECASE
+    rf"(?i){_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*"
 )
 _PIECES = re.compile(
-    rf"\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?(?:{M}|shipping|delivery|postage))))(?=\s)"
+    rf"(?i)\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?(?:{M}|shipping|delivery|postage))))(?=\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s(?:-{{1,2}}|–|—)\s)|(?<={N})(\s--\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:what|what's|whats|how)\b)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:postage|shipping|delivery)\s(?:{M}|free\b))"
-    rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))",
-    re.IGNORECASE,
+    rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))"
 )
 _IN_PARENTHESES = re.compile(r"\(([^()\n]*)\)?")
 _SIZE_WORDS = "|".join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))
@@ -45,9 +46,9 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
     rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
     rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
-    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*{N}|\san?\s))",
-    rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill|invoice))?(?=\s(?:shows?|lists?|has|had|charge[sd]?|sells)\b)",
-    r"\s*(the\s[a-z]+(?:\s[a-z]+)?)(?=\s(?:charge[sd]?|quote[sd]?|asks|offers)\b)",
+    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*(?:{N}|{M})|\san?\s))",
+    rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill|invoice))?(?=\s(?:shows?|lists?|has|had|was|is|charge[sd]?|sells)\b)",
+    r"\s*(the\s[a-z]+(?:\s[a-z]+){0,3})(?=\s(?:charge[sd]?|quote[sd]?|asks|wants|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
         rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order(?!ed)|need|purchase(?!d)|pick|plan|supplies){_VERB})"
@@ -61,9 +62,8 @@ _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}
 _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
 _OPENERS = {":", ";", "|", "//", "/", "then"}
 _NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
-_MOST_LABELS = 3  # in a row: "Weekly shop - Tesco: ..."
 _NOT_LAST = frozenset(
-    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each".split()
+    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each till".split()
 )
 
 
@@ -80,10 +80,8 @@ class Piece:
 
 def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     """`rows` has the parts of the rows of tables."""
-    text = "\n".join(
-        _IN_PARENTHESES.sub(lambda match, line=line: _opened(match, line), line)  # type: ignore[misc]
-        for line in text.split("\n")
-    )
+    opened = (_IN_PARENTHESES.sub(partial(_opened, line=line), line) for line in text.split("\n"))
+    text = "\n".join(opened)
     raw = [line for line in text.split("\n") if re.search(rf"\w|{ANY}", line)]
     lines = [_KEYS.sub(r"\1 ", _BULLET.sub("", line)).replace("**", "").strip() for line in raw]
     following = [*lines[1:], ""]
@@ -94,6 +92,10 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     pieces: list[Piece] = []
     sentence = 0
     for number, line in enumerate(lines):
+        bare = name_of(line) and raw[number][0].isalnum() and line[-1] not in ":." and not re.search(ANY, line)
+        priced = re.search(ANY, following[number]) and pieces and re.search(ANY, pieces[-1].text)
+        if bare and priced and not labels.label and len(line.split()) < 4:  # noqa: PLR2004
+            raise Unread(f'No price found for "{line}"')
         labels.label = headings[number] or labels.label
         sentence += 1
         if ord(line[0]) >= ROW:
@@ -153,8 +155,9 @@ class _Labels:
         if len(names) > 1:  # "For the office: 3 pens at $2 from Staples, 2 lamps at $9 from Ikea"
             pieces, self.label = [replace(piece, label="") for piece in pieces], ""
         for piece in pieces:
-            labelled.append(piece)
             found = _TRAILING.search(piece.text)
+            fee = piece.joined == "plus" and not found and w.FEES & set(stems(piece.text))
+            labelled.append(replace(piece, label=labelled[-1].label) if fee and labelled and not piece.label else piece)
             if found and not piece.label and (name := name_of(found[1])) and re.search(ANY, piece.text):
                 labelled[-1] = replace(piece, text=piece.text[: found.start()])
                 for at, each in enumerate(labelled):
@@ -176,15 +179,10 @@ def name_of(text: str) -> str:
     text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()))
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
-    unfit = (
-        not words
-        or len(words) > 6  # noqa: PLR2004
-        or words[-1] in _NOT_LAST
-        or (set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"} and not re.search(N, text))
-    )
-    person: object = re.fullmatch(r"me|us|myself|(?:my|our) \w+", text, re.IGNORECASE) and {words[-1], words[0]} & (
-        w.PEOPLE | {"me"}
-    )
+    fees = set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"} and not re.search(N, text)
+    unfit = not words or len(words) > 6 or words[-1] in _NOT_LAST or fees  # noqa: PLR2004
+    mine = re.fullmatch(r"(?i)me|us|myself|(?:my|our) \w+", text)
+    person = mine and {words[-1], words[0]} & (w.PEOPLE | {"me"})
     asks = bool(text not in {"IT", "US"} and not person and w.NOT_NAMES & set(text.lower().split()))
     return "" if unfit or asks else text.removeprefix("the ")
 
@@ -211,8 +209,9 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     masked = re.sub(r"\([^)]*\)", lambda match: "(" + "." * (len(match[0]) - 2) + ")", sentence)
     masked = _NAMED_TOGETHER.sub("+-+", masked)
     for match in _PIECES.finditer(masked, label.end() if label and not re.search(r",|\d", label[1]) else 0):
-        yield joined, sentence[start : match.start()]
-        start, joined = match.end(), (next(filter(None, match.groups()), "") or ",").strip().lower()
+        before, mark = sentence[start : match.start()], (next(filter(None, match.groups()), "") or ",").strip().lower()
+        yield joined, before
+        start, joined = match.end(), joined if mark == "and" and not before.strip() and joined == "," else mark
     yield joined, sentence[start:]
 
 
@@ -222,32 +221,23 @@ def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.
     `listed` says that more follows, which is not labelled itself; `again` that the piece opens a sentence after another
     label; `opening` matches a name before a number.
     """
-    for _ in range(_MOST_LABELS):
+    for _ in range(3):  # labels in a row: "Weekly shop - Tesco: ..."
         found = _LABEL.match(piece)
         if not found:
             break
         name, rest = name_of(found[1]), piece[found.end() :]
         numbered = re.search(rf"{N}\s*\S", found[1]) and not set(stems(found[1])) & w.PARTS
-        if (
-            not name
-            or (numbered and len(re.findall(ANY, rest)) < 2)  # noqa: PLR2004
-            or (_is_price(rest) and not (listed or (again and ":" in found[0])))
-        ):
+        alone = numbered and len(re.findall(ANY, rest)) < 2  # noqa: PLR2004
+        if not name or alone or (_is_price(rest) and not (listed or (again and ":" in found[0]))):
             break
         label, piece = name, rest
     for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
         found = pattern.match(piece)
-        verb = found and found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"}
-        if (
-            found
-            and not verb
-            and (name := name_of(found[1]))
-            and (
-                (listed and _OPENS_LIST.fullmatch(piece))
-                or re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", piece[found.end() :])
-            )
-        ):
-            return name, piece[found.end() :]
+        if not found or found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"} or not (name := name_of(found[1])):
+            continue
+        rest, opens = piece[found.end() :], _OPENS_LIST.fullmatch(piece) or found.re is _SPOKEN_LABELS[-1]
+        if (listed and opens) or re.search(rf"{ANY}|^\s(?:was|were|had|bought|spent)\s\S", rest):
+            return name, rest
     return label, piece
 
 

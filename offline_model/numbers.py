@@ -13,9 +13,8 @@ _SMALL = {word: number for number, word in enumerate(_ONES)}
 _SMALL |= {word: 20 + 10 * at for at, word in enumerate(_TENS)} | {"fourty": 40}
 _SMALL |= {f"{tens}-{one}": _SMALL[tens] + _SMALL[one] for tens in _TENS for one in _ONES[1:10]}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-PARTS = dict(
-    zip("half halves third quarter fourth fifth sixth eighth tenth".split(), (2, 2, 3, 4, 4, 5, 6, 8, 10), strict=True)
-)
+_NAMES = "half halves third quarter fourth fifth sixth eighth tenth"
+PARTS = dict(zip(_NAMES.split(), (2, 2, 3, 4, 4, 5, 6, 8, 10), strict=True))
 PARTS |= {f"{name}s": parts for name, parts in PARTS.items() if name not in {"half", "halves"}}
 _WORD = "|".join(sorted(_SMALL, key=len, reverse=True))
 _SCALE = "|".join(_SCALES)
@@ -83,12 +82,9 @@ def spoken_parts(words: Sequence[str]) -> tuple[Fraction | None, int]:
     parts = PARTS.get(words[length], 0) if length < len(words) else 0
     if parts and number < parts:
         return number / parts, length + 1
-    if (
-        list(words[length : length + 2]) == ["and", "a"]
-        and words[length + 2 : length + 3]
-        and words[length + 2] in PARTS
-    ):
-        return number + Fraction(1, PARTS[words[length + 2]]), length + 3
+    rest = list(words[length : length + 3])
+    if rest[:2] == ["and", "a"] and rest[2:] and rest[2] in PARTS:
+        return number + Fraction(1, PARTS[rest[2]]), length + 3
     return number, length
 
 

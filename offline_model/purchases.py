@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from offline_model import problem
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
 from offline_model.clauses import Clauses, Count
@@ -13,58 +14,21 @@ from offline_model.items import HELD_VOUCHER, VOUCHER, Entry, labels_of, stands_
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
 from offline_model.numbers import decimal
-from offline_model.problem import (
-    Expression,
-    Goal,
-    Number,
-    Part,
-    PartTotal,
-    Problem,
-    Unread,
-    changed,
-    minus,
-    product,
-    total,
-)
+from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Problem, Unread, changed, total
 from offline_model.questions import check_named, check_questions
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
+from offline_model.tidying import NET, SYMBOLS, plain, tidy
 from offline_model.words import stem, stems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
-_PARTS = "|".join(sorted(w.PARTS))
-_ALL = r"piece|kilo|kg|litre|liter|bottle|dozen|unit|box|bag|metre|meter|pound|pair|pack|jar"
-_TIDIED = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
-    for pattern, by in (
-        (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
-        (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
-        (r"\.{4,}", " "),
-        (rf"(?<=[€$£\d]) the (?=(?:{_ALL})\b)", " per "),  # "3,25 € the piece"
-        (r"^[ \t]*([^\W\d_][^;:,\d\n$£€]{1,30});[ \t]*(?=\d+ )", r"\1: "),  # "March; 6 water butts; £42.00 each"
-        (r"(?<=% off) (?:at|in) the (?:[\w-]+ )?(?:sale|event)\b", ""),
-        (r"^[ \t]*\(?\d{1,2}[.)][ \t]+|(?<=[.;:!?] )\(?\d{1,2}[.)] (?=(?-i:[A-Z]))", "\n- "),
-        (r"(?<=[\w.] )(?<!['’]s )(?<!is )\(?\d{1,2}\) (?=[^\W\d_][^:,;]{1,40}: )", "\n- "),
-        (
-            r"(?<=[\w|])\s+((?:grand )?total|sum|(?:al)?together|combined|in (?:all|total))( please| pls)?\s*\?",
-            r". \1?",
-        ),
-    )
-)
-_ARE_EACH = re.compile(
-    r"\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b", re.IGNORECASE
-)
+_ARE_EACH = re.compile(r"(?i)\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b")
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
-_OWN_MONEY = re.compile(
-    r"\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b", re.IGNORECASE
-)
-_STATED = frozenset(
-    "total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub".split()
-)
+_OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b")
+_THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
 _EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
 _SPOKEN = re.compile(r"\b(?:in|all)\s(?:\w+\s)?(euro|dollar|pound|sterling|eur|usd|gbp|rupee|yen)s?\b", re.IGNORECASE)
-_SYMBOLS = {"e": "€", "d": "$", "u": "$", "p": "£", "s": "£", "g": "£", "r": "₹", "y": "¥"}
 _TAXES, _FEES = "tax vat gst hst pst", "shipping delivery postage freight fee"
 _NEED_AMOUNTS = [set(each.split()) for each in (_TAXES, "tip gratuity", "discount coupon rebate off", _FEES)]
 
@@ -75,14 +39,13 @@ def read_purchases(text: str) -> Problem:
         raise Unread(f"the control character {found[0]!r}")
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
+    text = plain(text)
     text = text if "%" in text else w.UNTAXED.sub("", text)
     rest, rows = take_tables(text)
     asked = read_question(rest)
     check_questions(rest, asked)
-    tidy = asked.text
-    for pattern, by in _TIDIED:
-        tidy = pattern.sub(by, tidy)
-    marked, marks = mark("\n".join([tidy, *(f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows))]))
+    lines = [f"{chr(ROW + at)}{line}" for at, (_, line) in enumerate(rows)]
+    marked, marks = mark("\n".join([tidy(asked.text), *lines]))
     if change := w.changing(re.sub(r"[ \t]+", " ", re.sub(ANY, lambda match: marks[match[0]].written, marked))):
         raise Unread(f'"{change}"')
     pieces = lay_out(marked, marks, [part for part, _ in rows])
@@ -96,7 +59,7 @@ def read_purchases(text: str) -> Problem:
     bill.check_parts(asked)
     check_named(rest, labels)
     if len(labels) == 1 and asked.kinds - {"each"}:
-        bill.take_entries_for_parts()  # "January $450, February $380: which was more?"
+        bill.take_entries_for_parts(text)  # "January $450, February $380: which was more?"
     parts = [bill.part(label) for label in bill.labels]
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
@@ -109,9 +72,8 @@ def read_purchases(text: str) -> Problem:
 
 def _asks_for(name: str, text: str) -> bool:
     """Whether the question names a part: "How much did I spend at Boots?"."""
-    return name != "" and bool(
-        re.search(rf"\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?", text, re.IGNORECASE)
-    )
+    asked = rf"(?i)\b(?:how much|what)\b[^.?!\n]*\b{re.escape(name)}(?!\w)[^.!\n]*\?"
+    return name != "" and re.search(asked, text) is not None
 
 
 class _Bill:
@@ -123,6 +85,8 @@ class _Bill:
         self.entries: list[Entry] = []
         self.overall: list[Entry] = []
         """Fees and deductions that concern everything."""
+        self.late: list[Entry] = []
+        """Those that come after the percentages: a tip, "then another $15 off"."""
         every: list[Entry] = []
         if not clauses.priced_sentences:
             raise Unread("any quantity with a price")
@@ -131,7 +95,7 @@ class _Bill:
         if not any(entry.is_counted or entry.currency or "." in entry.price for entry in self.entries):
             raise Unread("any quantity with a price")
         self.check_counts()
-        scopes = Scopes(self.marks, self.pieces, self.entries)
+        scopes = Scopes(self.marks, self.pieces, self.entries, fees_too=NET in text)
         self.rates = [scopes.rate(piece) for piece in self.pieces if re.search(P, piece.text)]
         self.check_words()
         self.currency = self.one_currency([*self.entries, *self.overall, *every], text)
@@ -139,7 +103,21 @@ class _Bill:
         if every and (len(labels) < 2 or "" in labels):  # noqa: PLR2004
             raise Unread("which parts the fee is for")
         self.entries += [replace(entry, place=Piece("", label, -1, -1)) for entry in every for label in labels]
+        self.take_late()
         check_rates(self.rates, self.entries, self.overall, fees_too=scopes.fees_too)
+
+    def take_late(self) -> None:
+        rated = [at for at, piece in enumerate(self.pieces) if re.search(P, piece.text)]
+        for entry in [*self.overall, *self.entries] if rated and not any(each.label for each in self.rates) else []:
+            place, words = entry.place, set(stems(entry.place.text))
+            goods = [set(stems(each.name)) for each in self.entries if not (each.taken_off or each.is_fee)]
+            tip = entry.is_fee and {"tip", "gratuity"} & words and self.rates[-1].name in w.TAXES
+            named = len(goods) > 1 and any(each & words for each in goods)
+            after = entry.taken_off and not named and place in self.pieces[rated[-1] + 1 :]
+            if (tip or (after and _THEN.search(f"{place.joined} {place.text}"))) and len(self.labels) == 1:
+                self.late.append(entry)
+        for entries in (self.entries, self.overall):
+            entries[:] = [each for each in entries if each not in self.late]
 
     @property
     def labels(self) -> list[str]:
@@ -153,8 +131,9 @@ class _Bill:
             if self.lacks_price(piece):
                 raise Unread(f'No price found for "{shown}"')
             return
-        sums = words & _STATED - ({"sub"} if "subs" in text.lower() else set())
-        if sums and words <= _STATED | w.LEADING | {"card", "the"} and len(re.findall(ANY, text)) == 1:
+        sums = words & w.STATED - ({"sub"} if "subs" in text.lower() else set())
+        only = "subtotal" in words and len([each for each in self.pieces if self.clauses.has_price(each.text)]) == 1
+        if sums and not only and words <= w.STATED | w.LEADING | {"card", "the"} and len(re.findall(ANY, text)) == 1:
             raise Unread(f'"{shown}"')
         found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
         each_part = found is not None and stem(found[1].lower()) in w.PARTS
@@ -172,7 +151,7 @@ class _Bill:
         counted = {"both", "all"}.union(*(stems(each.name) for each in self.entries if each.quantity != "1"))
         if reduced and counted & words:
             raise Unread(f'whether "{shown}" is of each')
-        signed = reduced or re.search(rf"(?:^|\s)[-−–]{M}", text) or self.is_held(entry, text, words)
+        signed = reduced or re.search(rf"(?:^|\s)[-−–](?:{M}|{N})", text) or self.is_held(entry, text, words)
         if signed or (w.DISCOUNTS & words and not re.search(P, piece.text)):
             if entry.is_counted or {"each", "per", "every"} & words or not self.entries:
                 raise Unread(f'"{shown}"')
@@ -197,11 +176,17 @@ class _Bill:
         if none or not piece.joined or re.search(P, piece.text) or piece.sentence not in self.clauses.priced_sentences:
             return False
         words = piece.text.lower().split()
-        known = w.VERBS | w.PRONOUNS | w.EVERYTHING | w.FEES | w.LEADING | w.NOT_NAMES | w.PARTS | {"thanks"}
-        if piece.label and len(words) <= 2 and not known & {*words, *stems(piece.text)}:  # noqa: PLR2004
-            at = self.pieces.index(piece) + 1
-            after = [each for each in self.pieces[at : at + 1] if each.sentence == piece.sentence]
-            if not (after and after[0].joined in {"and", "&"}):
+        known = w.LEADING | w.NOT_NAMES | w.EVERYTHING | w.FEES | w.PARTS | {"thanks", "at", "from", "shared", "split"}
+        if len(words) <= 2 and not known & {*words, *stems(piece.text)}:  # noqa: PLR2004
+            at = self.pieces.index(piece)
+            near = [each for each in self.pieces[max(0, at - 2) : at + 2] if each.sentence == piece.sentence]
+            after = near[-1] if near[-1] is not piece else None
+            both = len(near) > 2 and all(self.clauses.has_price(each.text) for each in near if each is not piece)  # noqa: PLR2004
+            if piece.joined in {"and", "&"} and re.search(rf"{M} for [^\d]*$", self.pieces[at - 1].text):
+                return False  # "$5 for biscuits and tea"
+            both = both and (after.text[0].isalpha() if after else piece.text[0].islower())
+            certain = piece.label or (not re.search(ANY, piece.text) and (both or piece.joined == ";"))
+            if certain and not (after and after.joined in {"and", "&"}):
                 return True
         the = words[:1] == ["the"] and not (known | {"amount"}) & {*words[1:], *stems(piece.text)[1:]}
         opens = the or words[:1] in (["a"], ["an"], ["another"], ["one"], ["my"], ["some"])
@@ -248,7 +233,8 @@ class _Bill:
             return True
         of_labels = Counter(each.place.label for each in self.entries).values()
         sizes = {len(self.entries), *of_labels, len([e for e in self.entries if e.place.sentence == piece.sentence])}
-        return bool(set(after) & (w.PARTS | {"thing", "item"})) and count.value in map(str, sizes)
+        named = set(after) & (w.PARTS | {"thing", "item"}) or (before[-1:] == ["the"] and not after)
+        return bool(named) and count.value in map(str, sizes)
 
     def is_beside(self, count: Count, before: Sequence[str], *, priced: bool) -> bool:
         after, text = count.nouns[:2], count.place.text.lower()
@@ -262,12 +248,9 @@ class _Bill:
 
     def is_said_again(self, count: Count) -> bool:
         """Whether as many of the same stand in a clause with a price."""
-        again = [
-            (self.marks[match[0]].value, stems(each.text[match.end() :])[:1])
-            for each in self.pieces
-            for match in re.finditer(N, each.text)
-            if each is not count.place and re.search(M, each.text)
-        ]
+        others = [each.text for each in self.pieces if each is not count.place and re.search(M, each.text)]
+        found = [(self.marks[match[0]], text[match.end() :]) for text in others for match in re.finditer(N, text)]
+        again = [(amount.value, stems(behind)[:1]) for amount, behind in found]
         return bool(count.nouns) and (count.value, count.nouns[:1]) in again
 
     def check_words(self) -> None:
@@ -325,14 +308,21 @@ class _Bill:
         bare = any(not entry.currency and "." not in entry.price for entry in entries)
         if bare and any(entry.currency and Fraction(entry.price) < 1 for entry in entries):
             raise Unread("whether a price is in cents")
-        spoken = {_SYMBOLS[match[1][0].lower()] for match in _SPOKEN.finditer(text)}
+        spoken = {SYMBOLS[match[1][0].lower()] for match in _SPOKEN.finditer(text)}
         if len(spoken | found) > 1 and len(spoken | {each[-1:] for each in found}) > 1:
             raise Unread(f"an amount in another currency: {', '.join(sorted(spoken))}")
         return found.pop() if found else "".join(spoken)
 
-    def take_entries_for_parts(self) -> None:
+    def take_entries_for_parts(self, text: str) -> None:
         named = {each.name for each in self.entries if not (each.is_counted or each.taken_off or each.is_fee)} - {""}
-        if len(named) == len(self.entries) > 1:
+        firsts = Counter(each.split()[0] for each in named if len(each.split()) > 1)
+        if {"on", "for", "with"} & firsts.keys():  # "Lena $6 on stickers and $2 on gum"
+            raise Unread("what is of whom")
+        if firsts and max(firsts.values()) > 1:
+            if not all(text.count(first) > number for first, number in firsts.items()):
+                raise Unread("which of the items belong together")
+            self.entries = [replace(each, place=Piece("", each.name.split()[0], 0, 0)) for each in self.entries]
+        elif len(named) == len(self.entries) > 1:
             self.entries = [replace(each, place=Piece("", each.name.title(), 0, 0)) for each in self.entries]
 
     def part(self, label: str) -> Part:
@@ -355,7 +345,8 @@ class _Bill:
             whole = _sum([(entry, self.cost(entry)) for entry in self.overall], whole)
         rates = [each for each in self.rates if not each.entry and not each.label]
         rated, read = self.rated(whole, rates, "everything")
-        return rated, [*map(self.line, self.overall), *read]
+        rated = _sum([(entry, self.cost(entry)) for entry in self.late], rated) if self.late else rated
+        return rated, [*map(self.line, self.overall), *read, *map(self.line, self.late)]
 
     def rated(self, whole: Expression, rates: Sequence[Rate], of: str) -> tuple[Expression, list[str]]:
         if len(rates) > 1 and not any(rate.off for rate in rates):  # two taxes on the same
@@ -367,7 +358,7 @@ class _Bill:
 
     def cost(self, entry: Entry) -> Expression:
         price = Number(entry.price, self.currency + entry.price)
-        return price if entry.quantity == "1" else product(Number(entry.quantity), price)
+        return price if entry.quantity == "1" else problem.product(Number(entry.quantity), price)
 
     def line(self, entry: Entry) -> str:
         amount = f"{self.currency}{entry.price}"
@@ -379,4 +370,4 @@ class _Bill:
 def _sum(costs: Sequence[tuple[Entry, Expression]], *more: Expression) -> Expression:
     added = [*more, *(cost for entry, cost in costs if not entry.taken_off)] or [Number("0")]
     taken = [cost for entry, cost in costs if entry.taken_off]
-    return minus(total(*added), total(*taken)) if taken else total(*added)
+    return problem.minus(total(*added), total(*taken)) if taken else total(*added)

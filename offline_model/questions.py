@@ -9,73 +9,62 @@ from offline_model.words import FEES, PARTS, PEOPLE, stem, stems
 
 _SENTENCES = re.compile(r"(?:[.!;]+(?=\s|$)|\n|(?<=\?))\s*")
 _OPENING = (
-    r"^(?:\W|(?:hi|hello|hey|ok|okay|so|and|but|also|then|now|please|pls|kindly|just|q|question|lads|guys|can|could|would"
-    r"|will|you|u|i|need|want|to|me|help)\b)*"
+    r"(?i)^(?:\W|(?:may i ask|hi|hello|hey|ok|okay|so|and|but|also|then|now|please|pls|kindly|just|q|question|lads|guys"
+    r"|can|could|would|will|you|u|i|need|want|to|me|help)\b)*"
 )
 """What may stand before the word that says what is asked."""
 _NO_ARITHMETIC = re.compile(
     _OPENING
     + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|advise|remind|rank"
     r"|sort(?! by)|convert|rewrite|rephrase|proofread|e-?mail (?:my|the|him|her|them|me an?)|design|invent|estimate"
-    r"|(?:make|create|draw|give|build)(?: \w+)? an? (?:\w+ )?"
-    r"(?:table|list|chart|graph|poem|plan|spreadsheet|schedule|letter))\b"
-    r"|\b(?:an? (?:e-?mail|letter|poem|essay|story|message|speech) (?:to|about|for|asking|saying))\b",
-    re.IGNORECASE,
+    r"|(?:make|create|draw|give|build)(?: \w+)? an? (?:\w+ )?(?:table|list|chart|graph|poem|plan|spreadsheet|schedule"
+    r"|letter))\b|\b(?:an? (?:e-?mail|letter|poem|essay|story|message|speech) (?:to|about|for|asking|saying))\b"
 )
 _ASKS = re.compile(
     _OPENING
-    + r"(?:how|what|what'?s|which|whose|who|whom|where|whether|tell|work out|calculate|compute|report|give me)\b",
-    re.IGNORECASE,
+    + r"(?:how|what|what'?s|which|whose|who|whom|where|whether|tell|work out|calculate|compute|report|give me)\b"
 )
 _ASKING = re.compile(
-    r"\b(?:how|what|what'?s|which|whose|who|where|why|when)\b"
-    r"|^\W*(?:and(?! with \d+ ?%)|or|but|if|with|without|is|are|am|was|were|do|does|did"
-    r"|can|could|should|will|would|has|have)\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:how|what|what'?s|which|whose|who|where|why|when)\b|^\W*(?:and(?! with \d+ ?%)|or|but|if|with|without|is"
+    r"|are|am|was|were|do|does|did|can|could|should|will|would|has|have)\b"
 )
 """A sentence with an amount is a question if it has one of these."""
-_CHOICE = re.compile(_OPENING + r"(?:which|whose|who|whom|where)\b(?! \w+ how much)", re.IGNORECASE)
+_CHOICE = re.compile(_OPENING + r"(?:which|whose|who|whom|where)\b(?! \w+ how much)")
 _YES_NO = re.compile(
     _OPENING.replace("|can|could|would", "").replace("|will|you|u", "")
     + r"(?:is|are|am|was|were|do|does|did|should|shall|has|have"
-    r"|(?:can|could|would|will) (?!you|u\b|ya|someone|anyone))\b",
-    re.IGNORECASE,
+    r"|(?:can|could|would|will) (?!you|u\b|ya|someone|anyone))\b"
 )
 _TOTAL = re.compile(
-    r"\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full"
+    r"(?i)\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full"
     r"|combined?|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price"
     r"|amounts?|damage|how much|expenses?|value|breakdown|come to|set (?:me|us) back|run (?:me|us)|payable"
-    r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charge|figure|numbers?"
+    r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charged?|figure|numbers?"
     r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|are we (?:at)))\b"
     r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b"
-    r"|\bwhat(?:['’]s| is| was) the whole \w+\?|^\W*(?:deposit|shipping|whole day|change|owing|final)?\?$|= ?\?",
-    re.IGNORECASE,
+    r"|\bwhat(?:['’]s| is| was) the whole \w+\?|^\W*(?:deposit|shipping|whole day|change|owing|final)?\?$|= ?\?"
 )
 _SEVERAL = re.compile(
-    r"(?:,|\band\b|&)\s+(?=(?:how|what|what['’]?s|which|who)\b)(?!what(?:['’]s| is| was) (?:it|that)\b)", re.IGNORECASE
+    r"(?i)(?:,|\band\b|&)\s+(?=(?:how|what['’]?s?|which|who)\b)(?!what(?:['’]s| is| was) (?:it|that)\b)"
 )
 """Stands between two questions of one sentence."""
 _COMPARED = re.compile(
-    r"\b(?:difference|by how much|how much (?:more|less|cheaper|dearer)|average|avg|mean|sav(?:e|ed|ings?)|cheap\w*"
-    r"|dear\w*|pric\w+|most|least|highest|lowest|biggest|largest|smallest|higher|lower|more|less)\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:difference|gap|by how much|how much (?:more|less|cheaper|dearer)|average|avg|mean|sav(?:e|ed|ings?)"
+    r"|cheap\w*|dear\w*|pric\w+|most|least|highest|lowest|biggest|largest|smallest|higher|lower|more|less)\b"
 )
 _HELD = re.compile(
-    r"\b(?:should (?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}\b(?:hold|be|have)"
-    r"|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
-    r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:should (?!have (?:been|paid|cost)\b)(?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}"
+    r"\b(?:hold|be|have)|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
+    r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b"
 )
 _NOT_READ = re.compile(
-    r"\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b"
+    r"(?i)\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b"
     r"|\b(?:surplus|shortfall|percent\w*|fraction|proportion|median|combinations?|ratio|odd one"
     r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
-    r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b",
-    re.IGNORECASE,
+    r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b"
 )
 _OF_PART = re.compile(
-    rf"\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)",
-    re.IGNORECASE,
+    rf"(?i)\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)"
 )
 _PLACE = re.compile(
     r"\b(?:at|from) (?:the )?([A-Z][\w'’]+)(?! \w*(?:[Ff]air|[Mm]arket|[Tt]rip|[Pp]arty))"
@@ -102,8 +91,8 @@ def check_questions(text: str, asked: Asked) -> None:
 
 
 def _is_known(sentence: str, asked: Asked) -> bool:
-    if asked.deposit and OWING.search(sentence):
-        return True
+    if re.match(r"\W*each\?", sentence, re.IGNORECASE) or (asked.deposit and OWING.search(sentence)):
+        return bool(asked.sharers or asked.deposit)
     is_left, compared = bool(LEFT.search(sentence)), bool(_COMPARED.search(sentence) and asked.kinds - {"each"})
     if _NOT_READ.search(re.sub(r"\S*\d.*", "", sentence)):
         return False

@@ -10,22 +10,18 @@ from offline_model.layout import Piece
 from offline_model.marking import ANY, Marks, P
 from offline_model.numbers import decimal
 from offline_model.problem import Unread
-from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, stem, stems
+from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, TAXES, stem, stems
 
 _MORE = ADDITIONS | {"charge", "fee"}
 _NAMES = ("tax", "vat", "gst", "hst", "pst", "tip", "gratuity", "service", "charge")
-_TARGET = re.compile(
-    r"\b(?:off|on|of|to)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)", re.IGNORECASE
-)
-_AFTER = re.compile(
-    rf"(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)", re.IGNORECASE
-)
+_TARGET = re.compile(r"(?i)\b(?:off|on|of|to)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)")
+_AFTER = re.compile(rf"(?i)(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)")
 _THAT = re.compile(r"\bon (?:that|it|this|the above)\W*$", re.IGNORECASE)
+_IT = re.compile(rf"{_THAT.pattern}|^\W*(?:and )?it\b", re.IGNORECASE)
 _ORDER = re.compile(r"\b(?:whole|entire) (?:order|purchase|bill)\b", re.IGNORECASE)
 _HERE = re.compile(r"\b(?:everything|all) (?:in|at|from) (?:the|this|that) (?:store|shop|place)\b", re.IGNORECASE)
-_TAXES = frozenset("tax vat gst hst pst".split())
 _VAGUE = EVERYTHING | frozenset("store shop place market the my our a".split())
-_KNOWN = EVERYTHING | frozenset("top us me since because when with as".split())
+_KNOWN = EVERYTHING | frozenset("top us me since because when with as that thi".split())
 _FILLING = EVERYTHING | frozenset("of the and in for size a".split())
 
 
@@ -116,14 +112,19 @@ class Scopes:
 
     def _placed(self, piece: Piece, words: set[str]) -> tuple[Entry | None, str]:
         """What a percentage is of that names no entry and no part."""
-        everything = EVERYTHING & words - ({"it"} if _THAT.search(piece.text) else set())
+        everything = EVERYTHING & words - ({"it"} if _IT.search(piece.text) else set())
         adds, labels = bool(words & ADDITIONS), labels_of(self.entries)
         at = self.pieces.index(piece)
-        earlier = len([entry for entry in self.entries if entry.place in self.pieces[: at + 1]])
-        apart, at_edge = stands_alone(piece, self.entries), earlier in {0, len(self.entries)}
+        beside = [entry for entry in self.entries if entry.place.sentence == piece.sentence and not entry.taken_off]
+        others = re.search(r"(?i)\bno discount|\bfull price", " ".join(each.text for each in self.pieces))
+        if others and len(beside) == 1 and beside[0].place is self.pieces[at - 1]:
+            return beside[0], ""
+        goods = [entry for entry in self.entries if not (entry.taken_off or entry.is_fee)]
+        earlier = len([entry for entry in goods if entry.place in self.pieces[: at + 1]])
+        apart, at_edge = stands_alone(piece, self.entries), earlier in {0, len(goods)}
         alone = apart or piece.joined == ";"
         if len(labels) == 1:
-            certain = bool(everything) or len(self.entries) == 1 or (at_edge and (alone or adds))
+            certain = bool(everything) or len(goods) == 1 or (at_edge and (alone or adds))
         elif everything and not (_HERE.search(piece.text) or (_ORDER.search(piece.text) and not (apart or at_edge))):
             certain = alone and at_edge
         elif piece.label and self._is_of_part(piece, at, apart=apart, inner=adds and not at_edge):
@@ -132,7 +133,7 @@ class Scopes:
             lines = [{entry.place.line for entry in self.entries if entry.place.label == each} for each in labels]
             same_line = any(entry.place.line == piece.line for entry in self.entries)
             blocks = any(len(each) > 1 for each in lines)
-            certain = alone and not same_line and earlier == len(self.entries) and adds and not blocks
+            certain = alone and not same_line and earlier == len(goods) and adds and not blocks
         if not certain:
             raise self._unsure(piece)
         return None, ""
@@ -158,7 +159,7 @@ def _is_named(entry: Entry, words: set[str]) -> bool:
 def check_rates(rates: Sequence[Rate], entries: Sequence[Entry], overall: Sequence[Entry], *, fees_too: bool) -> None:
     """Raises Unread where the order of two percentages matters, or where one may be of a fee too."""
     over = [rate for rate in rates if not rate.entry and not rate.label]
-    whole = [] if all(rate.name in _TAXES for rate in over) else [rate.off for rate in over]
+    whole = [] if all(rate.name in TAXES for rate in over) else [rate.off for rate in over]
     if len(whole) != len(set(whole)):
         raise Unread("which of two percentages comes first")
     for rate in rates:

@@ -14,6 +14,7 @@ _ANSWER = re.compile(
 )
 _LONGEST = 3_500  # characters; Python itself writes no integer of more than 4,300 digits
 _LONGEST_TEXT = 100_000  # characters of a result; a longer one has no number in it
+_CENTS = 2
 _DIGITS = 12  # of the decimal that is shown beside a fraction, and of an exact amount beside a rounded one
 
 
@@ -40,6 +41,8 @@ def shown(result: Result, currency: str, unit: str) -> Answer:
     value = Fraction(result.text)
     if unit == "money":
         return money(value, currency, exact=result.is_exact and result.inputs)
+    if unit.isdigit():
+        return money(value, "", exact=result.is_exact and result.inputs, places=int(unit))
     text = str(value) if unit == "fraction" and result.is_exact else result.text + ("%" if unit == "%" else "")
     if not result.is_exact:
         digits = len(result.text.lower().split("e")[0].replace("-", "").replace(".", "").lstrip("0"))
@@ -51,14 +54,17 @@ def shown(result: Result, currency: str, unit: str) -> Answer:
     return Answer(value, text)
 
 
-def money(value: Fraction, currency: str, *, exact: bool = True) -> Answer:
-    """With two decimals, half a cent rounded away from zero; says so if that, or a step before, changed the value."""
-    cents = int(abs(value) * 100 + Fraction(1, 2))
-    text = f"{'-' if value < 0 and cents else ''}{currency}{cents // 100}.{cents % 100:02d}"
-    if not exact or Fraction(cents, 100) != abs(value):
+def money(value: Fraction, currency: str, *, exact: bool = True, places: int = _CENTS) -> Answer:
+    """With so many decimals, a half rounded away from zero; says so if that, or a step before, changed the value."""
+    units = int(abs(value) * 10**places + Fraction(1, 2))
+    digits = str(units).rjust(places + 1, "0")
+    text = f"{'-' if value < 0 and units else ''}{currency}{digits[: len(digits) - places]}"
+    text += f".{digits[-places:]}" if places else ""
+    if not exact or Fraction(units, 10**places) != abs(value):
         digits = str(abs(int(value * 10**_DIGITS))).rjust(_DIGITS + 1, "0")
         whole = f"{'-' if value < 0 else ''}{digits[:-_DIGITS]}.{digits[-_DIGITS:]}".rstrip("0")
-        text += f" (rounded from {whole})" if exact and Fraction(whole) == value else " (rounded to cents)"
+        rounded = f"rounded to {'cents' if places == _CENTS else f'{places} places'}"
+        text += f" (rounded from {whole})" if exact and Fraction(whole) == value else f" ({rounded})"
     return Answer(value, text, currency.strip())
 
 

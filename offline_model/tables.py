@@ -10,7 +10,7 @@ from offline_model.numbers import figures
 from offline_model.problem import Unread
 
 _COLUMNS = (  # the words of a heading -> what the column holds; the first that fits
-    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|per) ?\w+", "price"),
+    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|\bper\b) ?\w+", "price"),
     (r"^price|^rate|each|\bprice$", "price"),
     (r"line ?total|^total|amount|sub ?total|ext", "total"),
     (r"cost cent(?:re|er)", "part"),
@@ -83,9 +83,7 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
     for at, title in enumerate(titles):
         figures_in = [row[at] for row in full if re.search(r"\d", row[at])]
         if not header[at] and figures_in and not _BESIDE.search(title):
-            if "price" not in header or "quantity" in header or not all(re.fullmatch(r"\d+", row[at]) for row in full):
-                raise Unread(f'the column "{title}"')
-            header[at] = "quantity"
+            raise Unread(f'the column "{title}"')
     part, rows = "", []
     for row, line in zip(body, lines[1:], strict=True):
         if len(row) == len(header):
@@ -100,20 +98,15 @@ def _with_part(header: list[str], titles: Sequence[str], body: Sequence[Sequence
     """The header; an unknown first column whose words come again is the part: "Printer | Job | Copies | Unit price"."""
     firsts = [row[0] for row in body if len(row) == len(header)]
     again = len(set(firsts)) < len(firsts) and not re.search(r"\d", "".join(firsts))
-    if header[0] or "part" in header or not again or _BESIDE.search(titles[0]) or not {"item", ""} & set(header[1:]):
+    if header[0] or "part" in header or not again or _BESIDE.search(titles[0]) or "item" not in header[1:]:
         return header
-    rest = header[1:]
-    if "item" not in rest:
-        rest[rest.index("")] = "item"
-    return ["part", *rest]
+    return ["part", *header[1:]]
 
 
 def _split(line: str, separator: str) -> list[str]:
     if separator == "  ":
         return re.split(r"\s{2,}", line.strip())
-    if separator == "|":
-        return line.strip().strip("|").split("|")
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""])
+    return next(csv.reader([line.strip().strip("|")], delimiter=separator, skipinitialspace=True), [""])
 
 
 def _plain(cell: str) -> str:

@@ -4,10 +4,11 @@ import re
 
 from offline_model.problem import Unread
 
+_SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _REPLACED = (
-    (r"((?<![\d.,])[$£€]?[\d.,]*\d) thousand\b", r"(\1*1000)"),
-    (r"((?<![\d.,])[$£€]?[\d.,]*\d) million\b", r"(\1*1000000)"),
-    (r"((?<![\d.,])[$£€]?[\d.,]*\d) billion\b", r"(\1*1000000000)"),
+    (r"^.*?\bthink(?:ing)? of (?:a|some) number\W+(?:(?:if|when) (?:you|i) )?", r"unknown, then "),
+    (r"^(unknown, then .+?),? (?:and )?(?:you|i)(?:['’]ll)? get\b", r"\1 ="),
+    *((rf"((?<![\d.,])[$£€]?[\d.,]*\d) {name}\b", rf"(\1*{by})") for name, by in _SCALES.items()),
     (r"\s*(?:\bper ?cent\b|%)", "%"),
     (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
     (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),
@@ -15,7 +16,7 @@ _REPLACED = (
     (r"\bminus\b|\btake away\b", "⊖"),
     (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
     (r"\bdivided by\b|\bover\b|\bout of\b", "⊘"),
-    (r"\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
+    (r",?\s*\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
     (r"\b(?:tip|tax|vat) (?:at|of) ([\d.]+%)(?: on| of)\b", r"\1 of"),
     (r"\b(?:sales )?(?:tip|tax|vat|gratuity|commission|interest) (?:on|of)\b(?: an?\b)?", "of"),
     (r"\bto the (\d+)(?:st|nd|rd|th)(?: power)?\b", r"^\1"),
@@ -38,10 +39,10 @@ CHANGING = frozenset(
     "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf mode range variance deviation "
     "derivative integral prime primes binary hex hexadecimal roman digits digit round rounded rounding nearest "
     "approximately about absolute reciprocal inverse opposite not except without excluding consecutive even odd "
-    "first last next multiples squares cubes compound interest more less fewer than between or days weeks "
-    "months hours minutes seconds years square cube root per ratio convert miles km degrees celsius fahrenheit "
+    "first last next another other multiples squares cubes compound interest more less fewer than between or days "
+    "weeks months hours minutes seconds years square cube root per ratio convert miles km degrees celsius fahrenheit "
     "words estimate permutations combinations choose probability half double percent third quarter both before "
-    "after ago each every unless maybe twice triple of discount save saved savings".split()
+    "can't cannot after ago each every unless maybe twice triple of discount save saved savings".split()
 )
 ORDER = "which of the operations comes first; parentheses would say it"
 _WORD = re.compile(r"[a-z]+(?:['’-][a-z]+)*|\S")
@@ -49,7 +50,7 @@ _WORD = re.compile(r"[a-z]+(?:['’-][a-z]+)*|\S")
 
 def sides_of(text: str) -> list[str]:
     """The two sides, with "unknown" for the unknown; none if the text is no equation."""
-    text = re.sub(r"\bvalue of (?=[a-z]\b)|[.,;?]+\s*(?:what(?:'s| is)|find) unknown\W*$", "", text)
+    text = re.sub(r"\bvalues? of (?=[a-z]\b)|[.,;?]+\s*(?:what(?:'s| is)|find) (?:unknown|it)\W*$", "", text)
     if "unknown" in text and re.search(r"=|\bis\b", text):
         return [each.strip(" ?.") for each in re.split(r"=" if "=" in text else r"\bis\b", text, maxsplit=1)]
     names = set(re.findall(r"(?<![a-z'’])[b-hj-z](?![a-z'’])", text)) if "=" in text else set()

@@ -22,19 +22,18 @@ MEASURES = TIMES | _set(  # a price per one of these is only read if the quantit
 )
 SIZES = _set("count ct gb tb mb mm cm inch in watt w kw volt v amp hp mp gauge grit denier ply")
 PARTS = _set(
-    "store shop vendor supplier place trip month department market retailer site website stop location branch "
-    "outlet invoice receipt bill quote merchant dealer seller source stall booth grower farm restaurant cafe "
-    "caterer family team client customer project week weekend day quarter event city aisle job flat room class order "
-    "person people "
-    "friend volunteer member section category errand visit contractor company campus floor household bakery "
-    "pharmacy purchase group party shipment account cart basket leg season bid option provider school warehouse "
-    "region hotel airline garage plan printer meet butcher grocer tailor sport game po note centre center"
+    "store shop vendor supplier place trip month department market retailer site website stop location branch outlet "
+    "invoice receipt bill quote merchant dealer seller source stall booth grower farm restaurant cafe caterer family "
+    "team client customer project week weekend day quarter event city aisle job flat room class order person people "
+    "friend volunteer member section category errand visit contractor company campus floor household bakery pharmacy "
+    "purchase group party shipment account cart basket leg season bid option provider school warehouse region hotel "
+    "airline garage plan printer meet butcher grocer tailor sport game po note centre center"
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
     "roommate housemate flatmate sibling brother sister son daughter cat dog nephew niece cousin adult player "
     "volunteer member family teacher neighbor neighbour couple girl boy guy mate pal man woman men women parent dad "
-    "mom wife husband fiance girlfriend boyfriend partner attendee passenger resident tenant employee worker"
+    "mom wife husband fiance girlfriend boyfriend partner attendee pupil passenger resident tenant employee worker"
 )
 PASSING = TIMES | _set("mile km block degree time ago floor weekend step")  # stand beside purchases, in sentences
 NUMBERED = _set(  # a number after one of these is a name
@@ -54,15 +53,17 @@ INCOME = _set(
 )
 """Money that comes in, which is no cost."""
 DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
-ADDITIONS = _set("tax vat gst hst pst tip gratuity surcharge service duty markup")
+STATED = _set("total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub")
+TAXES = _set("tax vat gst hst pst")
+ADDITIONS = TAXES | _set("tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
     "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores sum"
 )
 VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
-    "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took "
-    "take takes found used added went chose sent brought charged charges will would plan plans paying adding costs "
-    "sold provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
+    "purchased purchase need needs needed want wants picked grabbed grab pick had has have was were is are took take "
+    "takes found used added went chose sent brought charged charges will would plan plans paying adding costs sold "
+    "provided provides supplied gave came totaled totalled ran set sells gives quotes quoted offers delivers "
     "delivered supplies asks shows lists"
 )
 PRONOUNS = _set("i we he she they you it there i'm i've i'd we're we've i'll we'll")
@@ -80,8 +81,8 @@ _BEFORE_QUANTITY = _set(
 )
 LEADING = VERBS | PRONOUNS | _BEFORE_QUANTITY
 _BESIDE_PRICE = _set(
-    "at is wa were are a an again price priced costing for per total which that they it all lot these those them there "
-    "altogether together in both flat"
+    "at is wa were are a an again price priced costing for per total which that they it all lot these those them "
+    "there altogether together in both flat"
 )
 PRICE_WORDS = EACH | CONTAINERS | UNITS | LEADING | MEASURES | _BESIDE_PRICE
 """What may stand beside an amount without naming an item."""
@@ -104,83 +105,77 @@ def _any(alternatives: str) -> re.Pattern[str]:
 
 _ALWAYS = _any(
     r"""
-    an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?
+    an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?|some of each
     (?<!what is )(?<!& )half(?!-| an? dozen| & half| price (?-i:[A-Z][a-z])| \w{3,}s\b)|halved|twice(?! (?:this|last))
-    thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)
-    returned|returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stolen?|lent|lends?|lost|broken
-    reimbursed by|bogo|get one|buy \w+,? get|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back
-    money back|already|pre-?paid|expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back
-    trade[ds]?[ -]in|(?<!thanks )in advance|store credit|rebate later|except|exclud\w*|excl|apart from|besides
-    other than|rather|instead|no longer|unless|whichever|alternatively|either|neither|otherwise|else|maybe|perhaps
-    possibly|probably|(?:un|not )sure|unknown|tbd|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)
-    applied(?! to)|(?:don|didn|doesn|couldn|wasn|isn|won)[’']?t|never(?! ?mind)
-    (?<!each )(?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my|our|it|which|(?-i:[A-Z])\w+'s)
-    changed \w+ minds?|never ?mind|scrap|dropped|skipped|forget (?:the|about)|same as|same order|usual|regular|normally
-    originally|original price|list price|enough|a few|a couple|several|sold(?= \w+)(?! (?:us|me|nothing)\b)|re-?sell\w*
-    revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest|instal?ments?|the rest|remainder|leftover
-    every (?:second|third|fourth|fifth|sixth|tenth|other|\d+)|minimum|maximum|owes? (?-i:[A-Z])\w+
-    pa(?:id|ys?) (?:half|part|some|for (?:hers|his|theirs|mine))|by the (?:glass|hour|slice)
-    (?:find|calculate) the unit price|unit costs? for
-    round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one|comes?) free
-    each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show|book)
-    (?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
-    (?:cheapest|dearest|priciest|most expensive) (?:item|thing|product)
-    same again|overcharg\w*|(?<!we )(?:is|are) (?:paying|covering) for
-    happy hour|\d+ \w+ (?:a|per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))
-    only the <extra>
+    thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)|returned
+    returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stolen?|lent|lends?|lost|broken|reimbursed by|bogo
+    get one|buy \w+,? get|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back|money back|already|pre-?paid
+    expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back|trade[ds]?[ -]in|(?<!thanks )in advance
+    store credit|rebate later|except|exclud\w*|excl|apart from|besides|other than|rather|instead|no longer|unless
+    wh(?:ich|at)ever|alternatively|either|neither|otherwise|else|maybe|perhaps|possibly|probably|(?:un|not )sure|unknown
+    tb[acd]|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)|applied(?! to)|(?:don|didn|doesn|couldn|wasn
+    isn|won)[’']?t|never(?! ?mind)|(?<!each )(?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my
+    our|it|which|(?-i:[A-Z])\w+'s)|changed \w+ minds?|never ?mind|scrap|dropped|skipped|forget (?:the|about)|same as
+    same order|usual|regular|normally|originally|original price|list price|enough|a few|a couple|several
+    sold(?= \w+)(?! (?:us|me|nothing)\b)|re-?sell\w*|revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest
+    instal?ments?|the rest|remainder|leftover|every (?:second|third|fourth|fifth|sixth|tenth|other|\d+)|minimum|maximum
+    owes? (?-i:[A-Z])\w+|pa(?:id|ys?) (?:half|part|some|for (?:hers|his|theirs|mine))|by the (?:glass|hour|slice)
+    (?:find|calculate) the unit price|unit costs? for|round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one
+    comes?) free|each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show
+    book)|(?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
+    (?:cheapest|dearest|priciest|most expensive) (?:item|thing|product)|same again|overcharg\w*|(?<!we )(?:is
+    are) (?:paying|covering) for|\(price\?|(?:can[’']?t|cannot) read|illegible|same today|happy hour|\d+ \w+ (?:a
+    per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))|only the <extra>|pro[ -]?rat(?:a|ed)
+    net (?:total|price|amount)s?|[a-z]+ ?\?{2,}(?= ?[,;])
     """
 )
 """Changes the arithmetic wherever it stands."""
 _BESIDE = _any(
     r"""
-    (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor
-    if(?! (?:an? [a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
-    (?-i:may)|(?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
-    \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d|towards? (?:it|this|that|the (?:cost|bill|total))
-    (?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
-    last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d
-    (?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d
-    (?:quote|estimate|price) was [$£€]?\d
-    found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)
-    rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>|of (?:\w+ )?points
-    (?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell|and(?: \w+){1,2}) by <number>
-    (?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted|cut) (?:th[a-z ]+)?by <number>
-    <extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
-    (?:the|my|our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)
-    (?:the|my|our|his|her|their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d
-    (?:reimburs\w+|contribut\w+|(?:chip\w*|kick\w*) in) (?:(?:me|us|him|her|them) )?(?:an? )?<number>
-    (?:over|under|above|below|more than|less than|at least|at most|up to) <number>
-    \d(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d|from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))
-    same (?:price|amount)|as (?:many|much)|first \d|[$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)
-    (?:second|third|fourth|last|\dth)(?: one| night| item)?(?: is| was| for)? (?:[\d$]|free)|worth|alone|without
-    per (?:\d|\w+ per \w+)|(?:get|gets|receive) (?:an? )?[$£€]\d
+    (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor|if(?! (?:[a-z ]+ costs?|we|i|it|one|the|split|all|shared
+    unclear|possible|\w+ bought|\w+ of us))|might|(?-i:may)|(?:about|around|approximately|approx\.?|circa|roughly|nearly
+    almost|between|some) <number>|\w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d|towards? (?:it|this|that
+    the (?:cost|bill|total))|(?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
+    last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d|(?:i|they|we
+    s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d|(?:quote|estimate|price) was [$£€]?\d
+    found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)|used to (?:be
+    cost|sell|go)|saves [$£€]\d|(?:went|gone) up|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d|(?:each|every
+    per) (?:additional|extra|further)|formerly|previously|before (?:that|it was)|after (?:an? |the )?[\d% ]*(?:discount
+    coupon|rebate)|(?<!\$)[$£€] ?\?|rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>
+    of (?:\w+ )?points|(?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell
+    and(?: \w+){1,2}) by <number>|(?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted
+    cut) (?:th[a-z ]+)?by <number>|<extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>|(?:the|my
+    our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)|(?:the|my|our|his|her
+    their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d|(?:reimburs\w+
+    contribut\w+|(?:chip\w*|kick\w*) in) (?:(?:me|us|him|her|them) )?(?:an? )?<number>|(?:over|under|above|below
+    more than|less than|at least|at most|up to) <number>|\d+(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d
+    from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))|same (?:price|amount)|as (?:many|much)|first \d
+    [$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)|(?:second|third|fourth|last|\dth)(?: one| night| item)?(?: is| was
+     for)? (?:[\d$]|free)|worth|alone|without|per (?:\d|\w+ per \w+)|(?:get|gets|receive) (?:an? )?[$£€]\d
     """
 )
 """Changes the arithmetic in a sentence that holds an amount."""
 _ASKED = _any(
     r"""
-    how (?:many(?! (?:yen|dollars|euros|pounds) )|long|far|old|often)|why|when|worth|better|median|per table
-    (?:is|does|would) (?:that|it|this) (?:\w+ )?(?:(?:for|to) each|with|after)|original|without
-    (?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
-    how much (?:is|was|does|for) (?:one|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)
-    average (?:\w+ )?price|average (?:item|cost per item)
+    how (?:many(?! (?:yen|dollars|euros|pounds) )|long|far|old|often)|why|when|worth|better|median|per table|(?:is|does
+    would) (?:that|it|this) (?:\w+ )?(?:(?:for|to) each|with|after)|original|without|(?:what|how much)(?: is| was| are
+    's|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))|how much (?:is|was|does|for) (?:one|1|a single
+    an? half)\b|outside|elsewhere|in (?:pence|cents)|average (?:\w+ )?price|average (?:item|cost per item)
     """
 )
 """Asks for something that is not worked out."""
 _SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
 _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
-_ASKS = re.compile(
-    r"\b(?:how|what|what'?s)\b|\b(?:how|what|what's|which|who|total|sum|add|is|are|do|does|did|should)\b.*\?",
-    re.IGNORECASE,
-)
+_ASKS = re.compile(r"(?i)\b(?:how|what'?s?)\b|\b(?:which|who|total|sum|add|is|are|do|does|did|should)\b.*\?")
 _HARMLESS = re.compile(
-    r"free[ -](?:ship(?:ping)?|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)"
-    r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|deliver(?:y|ed)|shipping|postage|included|parking)"
-    r"(?: is| was)? )free\b",
-    re.IGNORECASE,
+    r"(?i)free[ -](?:ship(?:ping)?|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)|\bor madam\b"
+    r"|\bchange (?:\w+ ){1,5}back\b|(?<!\d )\bback from (?:the |my |our )?(?:airport|station|hotel|work|school|town)\b"
+    r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|deliver(?:y|ed)|shipping|postage|included|parking)(?: is"
+    r"| was)? )free\b"
 )
 UNTAXED = re.compile(
-    r"\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b", re.IGNORECASE
+    r"(?i)\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b|\b(?:ignor(?:e"
+    r"|ing) (?:the )?(?:sales )?(?:tax|vat|gst)|(?:tax|vat|gst) (?:is )?(?:ignored|(?:is not|isn['’]t) charged))\b"
 )
 """Says nothing where no tax is given."""
 
