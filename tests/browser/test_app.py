@@ -77,7 +77,7 @@ def test_the_app_shows_the_call_as_it_comes_in_the_hosts_theme(
     assert frame.locator("#status").inner_text() == ""
     assert frame.locator(".lane .name b").all_text_contents() == ["calculator_assistant"]
     assert frame.locator(".bar").count() >= 5
-    frame.locator(".bar.call").first.click()
+    frame.locator(".bar.call").first.dispatch_event("click")  # after a slow start, bars lie on one another
     assert "multiply_numbers" in frame.locator(".details").inner_text()
     frame.locator(".name").click()
     assert "Answer: $59.99" in frame.locator(".details").inner_text()
