@@ -181,7 +181,8 @@ class ModelCaller:
         edited = self._edited(request, method)
         tokens, has_tools = _prefix_tokens(request), bool(request.settings.tools)
         marks = self._cache.marks(server.style, edited.messages, prefix_tokens=tokens, has_tools=has_tools)
-        yield replace(edited, marks=marks), {"is_known": server.is_known or marks is not None}, ""
+        marked = edited if marks is None else replace(edited, marks=marks)  # which computes its size anew
+        yield marked, {"is_known": server.is_known or marks is not None}, ""
         if marks is not None and not server.is_known:
             style = WEAKER_STYLE[server.style]
             yield edited, {"style": style}, f"refuses requests with cache_control ({style} from now on)"
@@ -222,7 +223,8 @@ class ModelCaller:
                 async with self.rate_limiter.admit(self._model, self._prompt_estimate(request)) as slot:
                     turn = await self._send(client, sent, slot, count, begun)
             finally:
-                reservation.settle(cost_of(Usage({self._model: count.usage})))
+                if reservation is not None:
+                    reservation.settle(cost_of(Usage({self._model: count.usage})))
         self._known = (request.size, count.usage.tokens)
         if turn.stop_reason == "max_tokens" and sent is not request:
             raise BudgetExceeded(
@@ -272,9 +274,11 @@ class ModelCaller:
         if is_summary(event):
             self._report_edit(0, 0, "api")
 
-    async def _reserve(self, request: ModelRequest) -> tuple[Reservation, ModelRequest]:
+    async def _reserve(self, request: ModelRequest) -> tuple[Reservation | None, ModelRequest]:
         """Reserve what the request may cost, or what it may cost with a shorter answer if there is no more."""
         left = self.ledger.left
+        if not left.is_bounded:
+            return None, request
         if left.usd is not None and price_of(self._model) is None:
             raise ConfigurationError(
                 f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation, localcontext
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import StringConstraints, TypeAdapter, ValidationError
@@ -113,9 +113,11 @@ def _shortened(message: str) -> str:
 @cache
 def _validator_class(*, is_trusted: bool) -> Any:
     keywords = dict(jsonschema.Draft202012Validator.VALIDATORS)
-    keywords |= {"$ref": _referred, "multipleOf": _multiple_of, "pattern": _matched, "type": _typed}
+    for name, keyword in (("$ref", _referred), ("pattern", _matched), ("type", _typed)):
+        keywords[name] = partial(keyword, keywords[name])
+    keywords["multipleOf"] = _multiple_of
     if not is_trusted:
-        keywords["additionalProperties"] = _additional
+        keywords["additionalProperties"] = partial(_additional, keywords["additionalProperties"])
         keywords = {name: _counted(keyword) for name, keyword in keywords.items()}
         # The last three compare all pairs of items, or follow references without being counted.
         for name in ("pattern", "patternProperties", "uniqueItems", "unevaluatedItems", "unevaluatedProperties"):
@@ -123,32 +125,28 @@ def _validator_class(*, is_trusted: bool) -> Any:
     return jsonschema.validators.extend(jsonschema.Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
 
 
-def _standard(keyword: str, *arguments: Any) -> Any:
-    return jsonschema.Draft202012Validator.VALIDATORS[keyword](*arguments)
-
-
-def _referred(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+def _referred(standard: Keyword, validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
     with suppress(referencing.exceptions.Unresolvable):
-        yield from _standard("$ref", validator, value, instance, schema)
+        yield from standard(validator, value, instance, schema) or ()
 
 
-def _typed(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+def _typed(standard: Keyword, validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
     """With `nullable` of OpenAPI, of which many servers' schemas are made."""
     if instance is None and schema.get("nullable") is True:
         return None
-    return _standard("type", validator, value, instance, schema)
+    return standard(validator, value, instance, schema)
 
 
-def _additional(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+def _additional(standard: Keyword, validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
     """Skipped if there are patterns, because they decide which properties are additional."""
     if "patternProperties" in schema:
         return None
-    return _standard("additionalProperties", validator, value, instance, schema)
+    return standard(validator, value, instance, schema)
 
 
-def _matched(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+def _matched(standard: Keyword, validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
     if not isinstance(instance, str) or (text := _matching(value)) is None:
-        return _standard("pattern", validator, value, instance, schema)
+        return standard(validator, value, instance, schema)
     try:
         text.validate_python(instance)
     except ValidationError:

@@ -112,7 +112,7 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         total = dict(self.by_model)
         for model, usage in other.by_model.items():
-            total[model] = total.get(model, ModelUsage()) + usage
+            total[model] = total[model] + usage if model in total else usage
         return Usage(total)
 
     def __bool__(self) -> bool:
