@@ -78,6 +78,10 @@ async def test_every_way_refuses_what_is_not_a_finite_number(client: Client, sen
     assert text(result).endswith("Send finite numbers, or numbers as text.")
 
 
+HEARTBEAT = ": still working"
+"""A line that comes when a call is slow, for example on a busy machine."""
+
+
 @pytest.mark.requirement("every-transport")
 @on_one_loop
 async def test_every_way_reports_the_steps_of_an_agent_in_order(client: Client) -> None:
@@ -92,6 +96,7 @@ async def test_every_way_reports_the_steps_of_an_agent_in_order(client: Client) 
     result = await client.call_tool(AGENT_TOOL, {"prompt": "sums"}, progress_callback=receive)
     assert not result.is_error
     assert values == list(range(1, len(lines) + 1))
+    lines = [line for line in lines if not line.endswith(HEARTBEAT)]
     assert lines[4:]
     assert all(sentence in text(result) for sentence in lines[4:])
     # The first call may be over before the model has moved on from the second.
@@ -110,7 +115,8 @@ async def test_every_way_says_the_steps_of_agents_below(client: Client) -> None:
 
     async def receive(progress: float, total: float | None, message: str | None) -> None:
         del progress, total
-        lines.append(message or "")
+        if not (message or "").endswith(HEARTBEAT):
+            lines.append(message or "")
 
     result = await client.call_tool("threaded_agent", {"prompt": "below"}, progress_callback=receive)
     assert text(result) == "Answer: done: below"
