@@ -225,9 +225,10 @@ def to_agent(
 
 
 def _asking(file: AgentFile, tools: Sequence[Tool]) -> tuple[Tool, ...]:
+    functions = own_functions(file)[0] if file.approve else {}
     guarded = tuple(
         with_approval(tool, file.name) if _matches(file.approve, name, tool) else tool
-        for name, tool in _named(tools, own_functions(file)[0])
+        for name, tool in _named(tools, functions)
     )
     is_missing = file.can_ask and all(tool.name != ask_user.name for tool in tools)
     return (*guarded, ask_user) if is_missing else guarded

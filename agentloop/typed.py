@@ -94,9 +94,9 @@ class Typed:
             raise ConfigurationError(f"{self.name}: {error}") from None
 
 
-def misfits(error: ValidationError, whole: str) -> str:
-    """The places and reasons of the first errors. `whole` names the value itself."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_PROBLEMS]
+def misfits(error: ValidationError, whole: str, *, most: int = MAX_PROBLEMS) -> str:
+    """The places and reasons of the first errors, `most` of them. `whole` names the value itself."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)[:most]
     return "; ".join(f"{'.'.join(map(str, each['loc'])) or whole}: {each['msg']}" for each in problems)
 
 

@@ -32,6 +32,7 @@ class InvalidLine(ValueError):
 
 
 OnInvalid = Callable[[InvalidLine], Awaitable[None]]
+OnEnd = Callable[[], Awaitable[None]]
 ReceiveStream = ObjectReceiveStream[SessionMessage | Exception]
 SendStream = ObjectSendStream[SessionMessage]
 
@@ -55,13 +56,14 @@ class WatchedStream(ReceiveStream):
 
 
 class LineReader(ReceiveStream):
-    """Reads messages, one a line. `on_invalid` is awaited with each line that is not a message."""
+    """Reads messages, one a line: see `pipe_streams`."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, on_invalid: OnInvalid, check: Callable[[bytes], None] | None = None
+        self, reader: asyncio.StreamReader, on_invalid: OnInvalid, on_end: OnEnd, check: Callable[[bytes], None] | None
     ) -> None:
         self._reader = reader
         self._on_invalid = on_invalid
+        self._on_end = on_end
         self._check = check
         self._is_dropping = False
 
@@ -73,6 +75,7 @@ class LineReader(ReceiveStream):
             try:
                 line = await self._line()
                 if not line:
+                    await self._on_end()
                     raise EndOfStream
                 if line.strip():
                     return self._message(line)
@@ -122,10 +125,11 @@ class LineReader(ReceiveStream):
 
 
 class LineWriter(SendStream):
-    """Writes messages, one a line."""
+    """Writes messages, one a line: see `pipe_streams`."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, on_end: OnEnd) -> None:
         self._writer = writer
+        self._on_end = on_end
 
     async def send(self, item: SessionMessage) -> None:
         """Write a message, and wait until the buffer has room for the next.
@@ -135,12 +139,13 @@ class LineWriter(SendStream):
         """
         text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
         line = exact_arguments.unmarked(text) + "\n"
-        if self._writer.is_closing():
-            raise BrokenResourceError
         try:
+            if self._writer.is_closing():
+                raise BrokenPipeError
             self._writer.write(line.encode())
             await self._writer.drain()
         except OSError:
+            await self._on_end()
             raise BrokenResourceError from None
 
     async def aclose(self) -> None:
@@ -154,11 +159,13 @@ async def pipe_streams(
     writing: BinaryIO,
     *,
     on_invalid: OnInvalid | None = None,
+    on_end: OnEnd | None = None,
     check: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[tuple[LineReader, LineWriter]]:
     """The two streams the SDK wants, over two pipes, which are closed at the end of the block.
 
-    `check` raises `ValueError` for JSON that it refuses. `on_invalid` is awaited with each line that is not a message.
+    `check` raises `ValueError` for JSON that it refuses. `on_invalid` is awaited with each line that is not a message,
+    and `on_end` when a pipe has ended, before the stream says so.
     """
     loop = asyncio.get_running_loop()
     reader, flow = asyncio.StreamReader(limit=MAX_LINE), asyncio.StreamReaderProtocol(asyncio.StreamReader())
@@ -167,8 +174,8 @@ async def pipe_streams(
         sink, _ = await loop.connect_write_pipe(lambda: flow, writing)
         try:
             yield (
-                LineReader(reader, on_invalid or _ignore, check),
-                LineWriter(asyncio.StreamWriter(sink, flow, None, loop)),
+                LineReader(reader, on_invalid or _ignore, on_end or _ignore, check),
+                LineWriter(asyncio.StreamWriter(sink, flow, None, loop), on_end or _ignore),
             )
         finally:
             sink.close()
@@ -176,5 +183,5 @@ async def pipe_streams(
         source.close()
 
 
-async def _ignore(_error: InvalidLine) -> None:
+async def _ignore(_error: InvalidLine | None = None) -> None:
     pass

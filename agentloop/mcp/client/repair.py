@@ -88,12 +88,6 @@ class Repair:
         return None
 
 
-def first_misfit(error: ValidationError) -> str:
-    """Where a value does not fit first and why, for example `contents.0.text: Input should be a valid string`."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-
-
 def _input_schema(schema: Any) -> dict[str, Any]:
     """The schema of an object. A schema that is missing or none says nothing of the arguments."""
     if not isinstance(schema, dict):

@@ -39,13 +39,14 @@ from agentloop.mcp.client.catalog import Catalog, has_resources, read_tools
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.delegated_call import AgentExtension, Delegation
 from agentloop.mcp.client.questions import answered, withdraw
-from agentloop.mcp.client.repair import Repair, first_misfit
+from agentloop.mcp.client.repair import Repair
 from agentloop.mcp.client.required_tasks import call_as_task
 from agentloop.mcp.client.server_log import write_to
 from agentloop.mcp.client.tasks import TasksClient
 from agentloop.mcp.client.transports import OnEnd, Route, Transports
 from agentloop.narration import clip
 from agentloop.redaction import without_passwords
+from agentloop.typed import misfits
 
 CALL_TIMEOUT = 3600.0
 """Seconds a server may take for one call unless its entry says otherwise. The SDK has no bound of its own."""
@@ -357,7 +358,7 @@ class SdkSession:
         if isinstance(error, OSError) and error.filename and error.strerror:  # mostly a command that is not installed
             return self._shown(f"{error.filename}: {error.strerror}")
         if isinstance(error, ValidationError):
-            return self._shown(f"its answer cannot be read: {first_misfit(error)}")
+            return self._shown(f"its answer cannot be read: {misfits(error, 'the answer', most=1)}")
         return self._shown(f"{type(error).__name__}: {error}")
 
     def _outcome(self, call: asyncio.Task[T], state: CallState) -> T:
@@ -382,7 +383,7 @@ class SdkSession:
         except (OSError, httpx2.HTTPError) as error:
             raise ConnectionLost(self.described(error)) from None
         except ValidationError as error:
-            misfit = self._shown(first_misfit(error))
+            misfit = self._shown(misfits(error, "the result", most=1))
             raise ToolError(f"{self._name} returned a result that cannot be read: {misfit}") from None
 
     def _message(self, error: MCPError, failure: HttpFailure | None) -> str:

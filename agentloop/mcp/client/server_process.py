@@ -9,20 +9,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, BinaryIO, TextIO
 
 import anyio
-from anyio import BrokenResourceError, EndOfStream
+from anyio import EndOfStream
 from mcp import StdioServerParameters
 from mcp.client.stdio import get_default_environment, stdio_client
-from mcp.shared.message import SessionMessage
 
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.stdio import InvalidLine, ReceiveStream, SendStream, pipe_streams
-
-OnEnd = Callable[[], Awaitable[None]]
+from agentloop.mcp.stdio import InvalidLine, pipe_streams
 
 STOP_TIMEOUT = 0.5
 """Seconds a server has to exit after the end of its stdin, and again after SIGTERM. Then it is killed."""
@@ -61,16 +58,15 @@ async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[st
     async def on_end() -> None:
         if await _has_exited(process, EXIT_TIMEOUT):
             status = process.returncode or 0
-            on_error(
-                f"its program {f'exited with status {status}' if status >= 0 else f'was ended by signal {-status}'}"
-            )
+            how = f"exited with status {status}" if status >= 0 else f"was ended by signal {-status}"
+            on_error(f"its program {how}")
 
     process, stdout, stdin = await _started(entry, log)
     try:
         with stdout, stdin:
-            async with pipe_streams(stdout, stdin, on_invalid=end_if_too_long) as (lines, writing):
+            async with pipe_streams(stdout, stdin, on_invalid=end_if_too_long, on_end=on_end) as (lines, writing):
                 try:
-                    yield _Output(lines, on_end), _Input(writing, on_end)
+                    yield lines, writing
                 finally:
                     with anyio.CancelScope(shield=True):
                         await writing.aclose()
@@ -78,42 +74,6 @@ async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[st
     finally:
         with anyio.CancelScope(shield=True):
             await _stop(process)
-
-
-class _Output(ReceiveStream):
-    """The messages of a process. `on_end` is awaited when there are no more."""
-
-    def __init__(self, lines: ReceiveStream, on_end: OnEnd) -> None:
-        self._lines = lines
-        self._on_end = on_end
-
-    async def receive(self) -> SessionMessage | Exception:
-        try:
-            return await self._lines.receive()
-        except EndOfStream:
-            await self._on_end()
-            raise
-
-    async def aclose(self) -> None:
-        await self._lines.aclose()
-
-
-class _Input(SendStream):
-    """The messages to a process. `on_end` is awaited when it takes no more."""
-
-    def __init__(self, lines: SendStream, on_end: OnEnd) -> None:
-        self._lines = lines
-        self._on_end = on_end
-
-    async def send(self, item: SessionMessage) -> None:
-        try:
-            await self._lines.send(item)
-        except BrokenResourceError:
-            await self._on_end()
-            raise
-
-    async def aclose(self) -> None:
-        await self._lines.aclose()
 
 
 async def _started(entry: ServerEntry, log: TextIO) -> tuple[asyncio.subprocess.Process, BinaryIO, BinaryIO]:
