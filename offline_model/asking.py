@@ -4,47 +4,60 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from offline_model.marking import CURRENCY, NAMES, RAND
 from offline_model.numbers import decimal, figures, spoken
 from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
 from offline_model.words import CONTAINERS, EVERYTHING, FEES, PARTS, PEOPLE, stem, stems
 
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
-_PEOPLE = "|".join(sorted({*PEOPLE, "families", "other"}))
+_PEOPLE = "|".join(sorted({*PEOPLE, "families", "household", "other"}))
 SPLIT = re.compile(
-    r"(?i)\b(?:split\w*|divid\w+|shar(?:e|ed|ing)(?! an?\b)|chip\w* in|each of us|what's that each)\b"
+    r"(?i)\b(?:split(?:s|ting)?|divid(?:e[ds]?|ing)|shar(?:e|ed|ing)(?! an?\b| (?:pack|bag|platter|size))|chip\w* in"
+    r"|each of us|what's that each)\b"
     r"|\bhalf of(?: (?:it|that|the total)\b|:)|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b"
-    r"|\bmy half\b|/ ?\d+ (?:of us|people|guys)|how much (?:is (?:it|that) )?each\W*$|\beach (?:\w+ ){0,5}(?:pay|owe"
-    r"|contribute|chip)s?\b|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
-    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE})\b(?!\W{0, 3}[$£€]| \d)"
+    r"|\b(?:my|our) half\b|\b(?:pay|cover)(?:s|ing)? half of (?:everything|it all|it|the (?:total|bill|lot|cost))\b"
+    r"|/ ?\d+ (?:of us|people|guys)|how much (?:is (?:it|that) )?each\W*$|\beach (?:[a-z]+ ){0,5}"
+    r"(?:pays?|owes?|contributes?|chips? in)\b|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
+    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE}"
+    rf"|head)\b(?!\W{0, 3}[$£€]| \d)"
 )
 _OF_ONE = re.compile(
-    r"(?i)\b(?:what|how much|price|cost)\b[^.?!\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
+    r"(?i)\b(?:what|how much|price|cost)\b[^.?!:\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
     r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$"
 )
 _OWN_SHARES = re.compile(r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b")
-_HALVES = re.compile(r"\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|my half)\b|half of(?=:)", re.IGNORECASE)
+_HALVES = re.compile(
+    r"(?i)\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|(?:my|our) half)\b|half of(?=:)|\b(?:pays? )?the other half\b"
+    r"|\b(?:pay|cover)(?:s|ing)? half of (?:everything|it all|it|the (?:total|bill|lot|cost))\b"
+)
 _HALF_OF = re.compile(
     r"(?i)\b(?:halves|50[/-]50|fifty[ -]fifty)(?: each)? (?:on|for)\b(?! (?:it|everything|all|that|this|both"
     r"|the (?:total|bill|lot|whole))\b)|\b(?:halves|50[/-]50|fifty[ -]fifty)\b[^.?!\n]*\bbut\b"
 )
 _SHARES = re.compile(
-    rf"(?i)\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us|(?:{_PEOPLE})s?)\b|\b(?:between|among|amongst|by"
+    rf"(?i)\beach of (?:the |our )?{_NUMBER} \w+|\b(?:the )?{_NUMBER}[ -](?:\w+ )?(?:ways?|of us"
+    rf"|(?:{_PEOPLE})s?)\b(?! (?:at |@ ?)[$£€\d])|\b(?:between|among|amongst|among us|by"
     rf"|into) (?:the |all )?{_NUMBER}\b(?: (?:equal )?\w+(?: us)?)?|\ball {_NUMBER}(?= (?:of us )?(?:pay|share|split"
-    rf"|chip)\b)|\bfor (\d{{1,3}})(?=\s*[.,;:\n])|\b(?:class|group|party|crew|team) of {_NUMBER}"
+    rf"|chip)\b)|\bfor (\d{{1,3}})(?=\s*[.,;:\n])|\b{_NUMBER} [a-z]+(?= (?:share|split|are sharing|are splitting)\b)"
+    rf"|\b(?:class|group|party|crew|team|club|choir|band) of {_NUMBER}|\bwe(?:['’]re| are| were) {_NUMBER}\b"
 )
 _WITH_ME = re.compile(
     r"(?i)\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b"
     r"|\bwith \w+ (?:friends|others|people)"
 )
+_NOTES, _SIGN = r"(?:bill|note|gift ?card|voucher)s", rf"(?:(?<!\w)(?:{CURRENCY}|rs\.?) ?|(?-i:\b{RAND}))"
 _MONEY = (  # an amount, with how many notes of it there are
-    r"((?:\w+ (?=[$£€]\d+ (?:bill|note)s))?[$£€¥₹] ?\d[\d.,]*\d|(?:\w+ (?=[$£€]\d (?:bill|note)s))?[$£€¥₹] ?\d"
-    r"|(?:EUR|USD|GBP) ?\d[\d.,]*\d|\d[\d.,]* ?(?:€|£|(?:dollars?|bucks|euros?|quid)\b)|\d+(?![\d.]* ?%)"
-    r"(?=\s*(?:[.,;:?!\n]|$|(?:on|in) (?:me|my|cash|the|this)\b|to\b|and\b|budget|limit|bill|note|of it\b)))"
+    rf"((?:\w+ (?=[$£€]\d+ {_NOTES}))?{_SIGN}\d[\d.,]*\d|(?:\w+ (?=[$£€]\d {_NOTES}))?{_SIGN}\d"
+    rf"|\d[\d.,]* ?(?:€|£|(?:us )?(?:{NAMES})\b|pounds\b(?! of))|\d+(?![\d.]* ?%)"
+    r"(?=\s*(?:[.,;:?!\n]|$|towards? it|for (?:it|this|that|everything)\b|(?:on|in) (?:me|my|cash|the|this)\b|to\b"
+    r"|and\b|budget|limit|bill|note|of it\b)))"
 )
 _BUDGET = re.compile(
-    rf"(?i)\bbudget\b(?:[^.;:|\n?\d$£€]{{0,20}}(?=[$£€])|\s*(?:of|is|was|:|=)\s*){_MONEY}|\b(?:stay|stayed|keep|kept"
-    rf"|come|came|be|go|went) (?:\w+ ){{0,2}}?(?:under|within|below|over) {_MONEY}|{_MONEY} (?:\w+ )?(?:budget|limit"
-    rf"|allowance|to spend)\b|^{_MONEY} (?:gift ?card|voucher)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
+    rf"(?i)\bbudget\b(?:[^.;:|\n?\d$£€]{{0,40}}(?={_SIGN})|(?: \w+)?\s*(?:of|is|was|:|=)\s*){_MONEY}|\b(?:stay"
+    rf"|stayed|keep|kept"
+    rf"|come|came|be|go|went|is it|are we|is the total) (?:\w+ ){{0,2}}?(?:under|within|below|over) (?:the |my "
+    rf"|our )?{_MONEY}|{_MONEY} (?:\w+ )?(?:budget|limit"
+    rf"|allowance|to spend|aside)\b|^{_MONEY} (?:gift ?card|voucher)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
     rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?|\b(?:with|w/|from"
     rf"|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
     r" (?:bill|note)s?|\b(?:with|from|gave \w+|hand(?:ed)? over) an? (five|ten|twenty|fifty"
@@ -52,45 +65,61 @@ _BUDGET = re.compile(
     rf"|\bhow much of (?:my|the|our) {_MONEY}|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}"
 )
 LEFT = re.compile(
-    r"(?i)\b(?:left(?! an? \W?\d)(?: over)?|have (?:after|then|now)|change(?=\?| (?:do|will|would|should|did|back|from"
-    r"|for))|(?:how much|what|what's|my) change|remains?|come home with|have remaining|afford|still (?:have|got|there"
-    r"|on it|in)|(?:how much|what) (?:\w+ )?(?:stays|balance)|un(?:spent|used)|closing balance|(?:over|under|within)"
+    r"(?i)\b(?:(?<!on what[’']s )(?<!on whats )left(?! an? \W?\d)(?: over)?|have (?:after|then|now)|change(?=\?"
+    r"| (?:do|will|would|should|did|back|from"
+    r"|for))|(?:how much|what|what's|my) change|(?<!i )remains?|what(?:['’]?s| is) remaining|how much rest|(?:come"
+    r"|comes) back to|more (?:do|will"
+    r"|must) (?:i|we) need|(?:hand|give)(?: \w+)? back|is there at the end|come home with|have remaining|afford"
+    r"|still (?:have|got|there"
+    r"|on it|in|be (?:in|on|left|there))|(?:how much|what(?:['’]?s| is)?) (?:\w+ )?(?:stays|balance)|(?:do|will"
+    r"|did) (?:i|we) have enough|(?:is|was|will) (?:it|that) (?:be )?enough|un(?:spent|used)|closing balance|(?:over"
+    r"|under|within)"
     r" budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket|kitty|jar))\b"
 )
 _PAID = re.compile(  # only if it is asked what is left
     r"(?i)(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave"
-    r"|gives?|can spend|carried"
-    r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|got"
-    r"|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|opened|wallet|purse|pocket))"
-    rf":? (?:[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a)\b)"
+    r"|gives?|given|can spend|carried|covers|allotted|allocated|budgeted|granted"
+    r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received"
+    r"|(?<![a-z,] )got|\b(?:i|we)['’]?ve got"
+    r"|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|petty cash was|opened|wallet|purse|pocket))"
+    rf":? (?:(?!for|spent)[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a|off)\b"
+    r"| (?:\w+ )?(?:rebate|discount|coupon|fee|delivery|shipping|tip)\b)"
     r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?"
 )
 _GIVES = (
-    r"covering|paying|contributing|chipping in|putting in|(?:give|cover|pay|contribute|reimburse)s|gave|covered"
+    r"giving|covering|paying|contributing|chipping in|putting in|(?:give|cover|pay|contribute|reimburse)s|gave|covered"
     r"|contributed|reimbursed|chip(?:s|ped) in"
 )
 _DEPOSIT = re.compile(
     rf"(?i)\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?"
-    rf"(?:an? |the )?{_MONEY} (?:deposit|down ?payment)(?: (?:already|down))*"
+    rf"(?:an? |the )?(?:{_MONEY} (?:as (?:an? )?)?(?:deposit|down ?payment)(?: (?:already|down))*"
+    rf"|deposit of {_MONEY}|{_MONEY} towards? (?:it|this|that))"
     rf"|(?<!\w)(?:(?:we|i) (?:had|have|made) )?(?:an? |the |less )?{_MONEY} (?:deposit|down ?payment)"
     r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?"
     rf"|\b(?:my |our |the )?[a-z]+(?:['’]s| is| are| was| were)? (?:{_GIVES})"
-    rf" (?:(?:me|us|him|her|them) )?{_MONEY}(?: of (?:it|that|this)| towards? (?:it|that|this))"
+    rf" (?:(?:me|us|him|her|them) )?(?:{_MONEY}(?: of (?:it|that|this)| towards? (?:it|that|this))"
+    rf"|(?<=\sus ){_MONEY}|(?<=\sme ){_MONEY})"
 )
 OWING = re.compile(
-    r"(?i)\bown pocket\b|\b(?:owing|balance"
+    r"(?i)\b(?:own pocket|out of pocket|end(?:ed)? up paying|pa(?:y|id|ying) (?:myself|meself|ourselves)"
+    r"|still (?:need|have) to (?:find|pay|raise)|(?:do|must|will) (?:i|we) still pay|more do (?:i|we) owe|on (?:us"
+    r"|me))\b"
+    r"|\b(?:owing|balance"
     r"|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b"
 )
 _COUNT = re.compile(
-    rf"(?i)(?<![\w.,$£€/-])(?<!for )(?!1 ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
-    r"(?![^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))"
+    rf"(?i)(?<![\w.,$£€/-])(?<!for )(?!1 |one ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
+    r"(?!,? [$£€]|[^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))"
 )
-_NO_COUNTS = frozenset("person people week day class room leg order purchase basket family game".split())
+_NO_COUNTS = frozenset("person people week day class room flat leg order purchase basket family game".split())
 _EACH = re.compile(
-    r"(?i)(?<!\d )(?<!\d)\b(?:each|every|per|by) (?:(?:one )?of (?:the |my "
+    r"(?i)(?<!\d )(?<!\d)\b(?:each|every|per|by) (?!\w+ (?:charges|adds|takes|gives|has"
+    r"|had)\b)(?:(?:one )?of (?:the |my "
     r"|our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)|\b(subtotals?(?!:? ?[$£€\d])|totals(?=\W*$|,? please| for each"
     r"| by| per)|breakdown|respectively|separately|individually|we each|(?:at|from|in|by|of) each(?=\s*(?:\?|$))"
-    r"|how much each|(?:total|sum|amount) for each of us)\b"
+    r"|how much each"
+    r"|(?:what|how much) (?:would|does|do|did|will) each(?= (?:cost|come|charge|be)\b)"
+    r"|(?:total|sum|amount) for each of us)\b"
 )
 _OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
 _TIMES = re.compile(
@@ -104,10 +133,12 @@ _AT_EACH = re.compile(
 _HOW_MUCH = re.compile(r"(?i)\bhow much\b(?! (?:is|was|does|did|do|will|it)\b[^.?!\n]{0,40}(?:total|all|together))")
 _NAMED = re.compile(r"\b(?:[Hh]ow much|[Ww]hat) (?:did|does|will|has|do|was|is) (?:the )?([A-Z]\w+)(?<!I)")
 _KINDS = {
-    "difference": r"\bdifference\b|(?-i:\bthe gap\b)|\bhow much (?:more|less|cheaper|dearer|lower|higher)\b"
-    r"|\bby how much\b|\bsaved?\b(?! (?:up )?[$£€]?\d)",
+    "difference": r"\bdifference\b|(?-i:\bthe gap\b)"
+    r"|\bhow much (?:more(?! (?:do|will|must) )|less|cheaper|dearer|lower|higher)\b"
+    r"|\bby how (?:much|many)\b|\bhow much (?:did|has|have|do|does) .{1,40}\b(?:go|gone|went) up\b|\b(?:how much"
+    r"|what)\b[^.?!\n]*\b(?:saved?\b(?! (?:up )?[$£€]?\d)|(?:is|are) the savings?\b)",
     "most": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?mo(?:re|st)\b"
-    r"|\b(?:most expensive|dearest|priciest|highest|biggest|largest|higher|dearer)\b|\b(?:which"
+    r"|\b(?:most expensive|dearest|priciest|costliest|highest|biggest|largest|higher|dearer)\b|\b(?:which"
     r"|whose) (?:\w+ ){1,5}more\b|\b(?:costs?|spend|spent|pay|paid|charged|came to|the) (?:us |me )?(?:the )?most\b",
     "least": r"\bwho (?:spen[dt]|pa(?:ys?|id)|owes|charges?|charged) (?:the )?le(?:ss|ast)\b"
     r"|\b(?:cheapest|least|lowest|smallest|cheaper|lower)\b|\b(?:which|whose) (?:\w+ ){1,5}less\b",
@@ -165,11 +196,14 @@ def read_question(text: str) -> Asked:
         asked.deposit = _money(asked.take(deposits[0]))
         return _counted(asked)
     budgets = list(_BUDGET.finditer(asked.text)) or (list(_PAID.finditer(asked.text)) if LEFT.search(text) else [])
-    if len(budgets) > 1 or (LEFT.search(text) and not budgets):
+    again = [each for each in budgets if re.match(r"(?:how much|left)\b", each[0], re.IGNORECASE)]  # of the same
+    sums = {_money(asked.take(each)) for each in budgets[::-1]}
+    if len(sums) > 1 or len(budgets) > len(again) + 1 or (LEFT.search(text) and not sums):
         raise Unread("what the change is from")
     if budgets and re.match(r"\s*(?:/|(?:per|each|apiece|an?)\b)", asked.text[budgets[0].end() :]):
         raise Unread("how large the whole budget is")
-    asked.budget = _money(asked.take(budgets[0])) if budgets else ""
+    asked.budget = "".join(sums)
+    asked.kinds -= {"difference"} if sums else set()
     return _counted(asked)
 
 
@@ -177,7 +211,11 @@ def _counted(asked: Asked) -> Asked:
     if asked.sharers and asked.budget:
         raise Unread("whether what is left is split, or the total")
     found = [(match, list(map(stem, match[2].lower().split()))) for match in _COUNT.finditer(asked.text)]
+    found = [each for each in found if not (asked.sharers and each[1][0] in PEOPLE)]
     counts = [match for match, words in found if (PARTS - _NO_COUNTS) & set(words) and not {words[0]} & PEOPLE - PARTS]
+    counts = [
+        match for match in counts if not re.search(r" (?:day|night|week) (?:trip|visit|tour)", match[0])
+    ]  # "5 day trip"
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 
@@ -190,7 +228,9 @@ _COSTS = frozenset("which that this cost price amount expense tab check damage g
 
 def _sharers(asked: Asked, split: re.Match[str]) -> str:
     here, after = asked.text[: split.end()], asked.text[split.end() :]
-    item = re.match(r"(?:split|divid|shar)\w* (?:the|my|our) (\w+)", split[0] + after, re.IGNORECASE)
+    item = re.match(
+        r"(?:split|divid|shar)\w* (?:the|my|our) (?:full |whole |final )?(\w+)", split[0] + after, re.IGNORECASE
+    )
     item = item or re.search(r"(\w+) (?:is|are|was|were) (?:shared|split|divided)$", here, re.IGNORECASE)
     if item and stem(item[1].lower()) not in EVERYTHING | FEES | _COSTS:
         raise Unread(f'who pays the rest beside "{item[0]}"')
@@ -211,9 +251,10 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
         return "2"
     said = [match for match in shares if re.search("^(?:between|among|by|into)|of us$|ways?$", match[0], re.IGNORECASE)]
     found = {asked.take(match): match for match in said or shares}
-    certain = [number for number, match in found.items() if re.search(r"of us|ways?$", match[0])]
-    parts = re.search(r"\b(?:(?:did|we)|how much) each\b", near, re.IGNORECASE) or (
-        re.search(r"\bdoes each\b", near) and not re.search(r"\bpa(?:id|yed)|split|shar|divid", text, re.IGNORECASE)
+    certain = [number for number, match in found.items() if re.search(r"of us|ways?$|^each", match[0])]
+    parts = re.search(r"\b(?:did|we) each\b", near, re.IGNORECASE) or (
+        re.search(r"\b(?:does|how much) each\b", near, re.IGNORECASE)
+        and not re.search(r"\bpa(?:id|yed)|split|shar|divid", text, re.IGNORECASE)
     )
     if not found and (parts or nouns & PARTS):  # the parts are asked for
         return ""
@@ -227,6 +268,8 @@ def _number_of(one: re.Match[str], text: str) -> str:
     noun = stem((one[1] or "cost").lower())
     listed = len(re.findall(r"[$£€]\d", text)) > 1 and noun not in {*stems(text), *CONTAINERS}
     single = re.search(r"(?<!each )\bone\b|single", one[0], re.IGNORECASE)
+    if len(re.findall(rf"\b{noun} (?:\d|[A-Z]|\w+:)", text, re.IGNORECASE)) > 1:  # "Unit 1: ... Unit 2: ..."
+        return ""
     if not single and (listed or noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS):
         return ""
     found = _OF_MANY.fullmatch(text)
@@ -268,7 +311,12 @@ def goals_of(
     goals += [Goal(kind.title(), PartTotal(0), pick=kind) for kind in ("most", "least") if kind in compared]
     if "difference" in compared:
         order = sorted(range(len(parts)), key=lambda at: value(parts[at].total) or 0)
-        if len(parts) > 2 and not {"most", "least"} <= compared:  # noqa: PLR2004
+        question = next(
+            each for each in re.split(r"[.!?\n]", asked.text) if re.search(_KINDS["difference"], each, re.IGNORECASE)
+        )
+        two = [at for at in order if re.search(rf"\b{re.escape(parts[at].name)}\b", question, re.IGNORECASE)]
+        order = two if len(two) == 2 else order  # noqa: PLR2004
+        if len(order) > 2 and not {"most", "least"} <= compared:  # noqa: PLR2004
             raise Unread("which two are compared")
         goals.append(Goal("Difference", minus(PartTotal(order[-1]), PartTotal(order[0]))))
     if asked.sharers:

@@ -25,19 +25,22 @@ _NUMBER = re.compile(
     rf"((?:(?<![a-z])(?!try)(?:{CURRENCY.lower()}) ?)?)"
     r"(?:(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)+,\d{3})(?!\d|,\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![\d.]*\d)"
 )
-_FORM = re.compile(r"\b(?:as|to|into|in)(?: an?)? (decimal|fraction|percent)(?:age)?(?: form)?\b(?! of)")
+_FORM = re.compile(
+    r"[(,]?\s*\b(?:(?:as|to|into|in)(?: an?)? |(?=decimal\b))(decimal|fraction|percent)(?:age)?(?: form"
+    r"| please)?\b\)?(?! of)"
+)
 _ROUNDED = re.compile(
     r"[(,]?\s*(?:rounded |round )?(?:(?:off )?to )(?:the )?(?:(\d|one|two|three|four) (?:decimals?|dp)(?: places?)?"
     r"|nearest (hundredth|cent|tenth|whole number|integer))\b\)?"
 )
 _PLACES = {"hundredth": "2", "cent": "2", "tenth": "1"}
-_RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|that|it|answer|sum|product|total)\b")
+_RESULT = re.compile(r"\b(?:(?:from|to)\s+)?(?:result|what is left|that|it|answer|sum|product|total)\b")
 _ATOM = r"[ncop]\d+"
 _ARG = rf"(?:an? )?-?{_ATOM}(?:[*/^]{_ATOM})*"
 _SEPARATOR = rf"(?:\s*[,;&]\s*(?:and )?|\s+and |\s+(?=-?{_ATOM}))"
 _LIST = rf"({_ARG}(?:{_SEPARATOR}{_ARG})+)"
 _COUNTED = r"(?<![,&⊕⊖⊗⊘*/^+-] )(?<!and )(?<![*/^+-])(n\d+(?:(?:, (?:and )?| and | & )n\d+)+)"
-_FILLING = rf"(?: (?:of|(?!(?:{'|'.join(CHANGING)})\b)[a-z]+))+:|(?:\s*(?:of|these|those|numbers|up|all)\b)*:?"
+_FILLING = rf"(?: (?:of|(?!(?:{'|'.join(CHANGING)})\b)[a-z]+))+:|(?:\s*(?:of|these|those|numbers|up|all|together)\b)*:?"
 _OF = rf"\b(?:{_FILLING})\s*"
 _TOKEN = re.compile(rf"{_ATOM}%?|[a-z]+(?:['’-][a-z]+)*|\S")
 _SIGNS = frozenset("+-*/^()⊕⊖⊗⊘")
@@ -48,7 +51,7 @@ _WHAT, _PART, _WHOLE = r"what (?:percent(?:age)?|%)", r"(?P<part>[^a-z]+?)", r"(
 _SHARES = (
     rf"{_PART} is {_WHAT} of {_WHOLE}",
     rf"{_WHAT} of {_WHOLE} is {_PART}",
-    rf"{_WHAT} is {_PART} of {_WHOLE}",
+    rf"{_WHAT} is {_PART} (?:out )?of {_WHOLE}",
     rf"{_PART} as an? percent(?:age)? of {_WHOLE}",
 )
 _CHANGE = re.compile(
@@ -168,6 +171,9 @@ class _Rewriter:
 
         text = _NUMBER.sub(figure, self.words(text))
         text = re.sub(r"\bunknown\b", lambda _: self.atom(Unknown(), "c"), text)
+        if re.search("[⊕⊖⊗⊘]", text):  # "5/6 minus 1/4"
+            tight = rf"(?<![/\w]){_ATOM}/{_ATOM}(?![/\w^])"
+            text = re.sub(tight, lambda match: self.atom(self.parsed(match[0])), text)
         mixed = rf"({_ATOM})\s({_ATOM}/{_ATOM})"
         text = re.sub(mixed, lambda match: self.atom(self.parsed(f"{match[1]}+{match[2]}")), text)
         return re.sub(rf"{_ATOM}/{_ATOM}(?= of\b)", lambda match: self.atom(self.parsed(match[0])), text)

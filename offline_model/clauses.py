@@ -65,7 +65,16 @@ class Clauses:
         words = set(stems(re.sub(rf"(?:\bper\s|/|(?<={ANY})\s?an?\s|\bfor each\s)\s*\w+", "", text)))
         if has_price and not had_price:
             together = piece.joined in {"and", "&"} and not (counts or had) and close
-            together = together or (last.joined == ";" and piece.joined == "," and not had and self._is_name_in(last))
+            sized = SIZED.search(last.text) and not had and piece.joined == ","  # "oil 5 L, 3 drums @ $35"
+            sized = sized and not (w.VERBS | w.PRONOUNS) & set(last.text.lower().split())
+            together = (
+                together
+                or (sized and counts and close)
+                or (last.joined == ";" and piece.joined == "," and not had and self._is_name_in(last))
+            )
+            lengths = SIZED.match(last.text) and had == 1 and re.match(rf"{N}\s*(?:pcs|pieces|units)\b", piece.text)
+            if lengths:  # "6 ft tube, 10 pcs at $13"
+                return True
             if (counts and had) or not (close or had) or (words - w.PRICE_WORDS - {"of"} and not together):
                 return False
             return bool(had or re.search(ANY, last.text) or self._is_name_in(last))
@@ -88,7 +97,8 @@ class Clauses:
         """A count that stands in a sentence without a price is not of the part that was spoken of last."""
         label = piece.label if piece.sentence in self.priced_sentences else ""
         for match in re.finditer(N, piece.text):
-            if not re.search(P, piece.text):
+            before = re.search(r"(\w+)\s$", piece.text[: match.start()].lower())
+            if not re.search(P, piece.text) and not (before and before[1] in w.NUMBERED - w.PARTS):
                 nouns = stems(re.split(ANY, piece.text[match.end() :])[0])[:4]
                 yield Count(self.marks[match[0]].value, nouns, piece, match.start(), label)
 

@@ -24,23 +24,28 @@ _BARE = tuple(  # where a number without a currency is a price; the first that i
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"@\s*({N})",
-        rf"({N})\s*(?:(?:each|ea|apiece|per|a\s+(?:piece|pop)|for\s+(?:each|every|one))\b|/)",
+        rf"({N})\s*(?:(?:each|ea|apiece|per|flat(?=\W*$)|a\s+(?:piece|pop)|for\s+(?:each|every|one))\b|/)",
         rf"^{N}\s?[x×*]\s?({N})(?=\s|$)",
         rf"\b(?:costs?|costing|price|prices|priced|covers?|paid)\s+(?:at\s+)?({N})",
         rf"(?:\bat|@)\s+({N})(?=\s+an?\s+\w)",
         rf"{N}.*\sfor\s+({N})(?!\s*[^\W\d_]+s\b)",
         rf"\S\s+(?:at|à|for|is|was)\s+({N})(?=\s*$|\s+(?:total|altogether|how|what|at|from|euros?|dollars?)\b)",
-        rf"({N})(?=\s+(?:at|from|how|what|total|altogether|{'|'.join(sorted(w.FEES))})\b|\s*$)",
+        rf"({N})(?=\s+(?:at|from|how|what|total|altogether|{'|'.join(sorted(w.FEES))}|\w+ fee)\b|\s*$)",
     )
 )
+_NAMING = w.NUMBERED - w.PARTS - w.TIMES - {"trip"}
+_COMPOUND = re.compile(r"\s+(?:day|night|hour|week|month|year)\s+[a-z]+[^\Ws]s\b", re.IGNORECASE)  # "3 day passes"
+_PAIRS = frozenset("trouser jean short sock shoe boot glove glasse tight legging sandal sneaker scissor".split())
 _CERTAIN = 3  # of these patterns say that it is a price; the others find it if the text has such prices
 _FOR_ALL = re.compile(
-    r"(?i)\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+(?:lot|set|whole|pair|two))|flat)\b"
+    r"(?i)\s*(?:all\s?together|altogether|in\s+(?:all|total)|total|for\s+(?:all|both|the\s+(?:lot|set|whole|pair"
+    r"|two))|flat)\b"
 )
-VOUCHER = re.compile(r"\b(?:vouchers?|gift ?cards?)\b", re.IGNORECASE)
+VOUCHER = re.compile(r"\b(?:vouchers?|gift ?cards?|store credit)\b", re.IGNORECASE)
 HELD_VOUCHER = re.compile(
-    rf"(?i)\b(?:i|we|s?he|they)(?:['’](?:ve|d)(?: got)?| have| had| has) (?:an? )?{M} (?:\w+ )?"
-    r"(?:voucher|coupon|gift ?card)\b"
+    rf"(?i)\b(?:i|we|s?he|they)(?:['’](?:ve|d)(?: got)?| have| had| has) (?:an? )?(?:{M} (?:\w+ )?"
+    rf"(?:voucher|coupon|gift ?card|credit)\b|(?:\w+ )?(?:voucher|coupon|gift ?card) (?:of|for|worth) {M})|^ha(?:d"
+    rf"|ve) (?:an? )?{M} (?:\w+ )?(?:voucher|coupon|gift ?card)"
 )
 _BEFORE_NAME = re.compile(rf"(?i)^.*\b(?:{'|'.join(sorted(w.VERBS))}|i|we|he|she|they|you)\s+(?=.*[^\W\d_]{{2}})")
 _AFTER_NAME = re.compile(
@@ -80,11 +85,12 @@ def price_at(text: str, marks: Marks) -> int | None:
     text = without_result(text, marks)[0]
     found = [match.start() for match in re.finditer(M, text)]
     for number, pattern in enumerate(() if found else _BARE, 1):
-        bare = [match for match in pattern.finditer(text) if marks[match[1]].written[0] in "0123456789."]
+        bare = [match for match in pattern.finditer(text) if re.fullmatch(r"[\d.,]+", marks[match[1]].written)]
         if number > _CERTAIN:
             bare = [each for each in bare if _is_bare_price(text, each.start(1), marks)]
         found = found or [match.start(1) for match in bare]
-    if not found and len(decimals := [at for at, char in enumerate(text) if _is_decimal(text, at, marks)]) == 1:
+    decimals = [each.start() for each in re.finditer(N, text) if _is_decimal(text, each.start(), marks)]
+    if not found and len(decimals) == 1:
         found = decimals
     if len(found) > 1:
         raise Unread(f'two prices in "{marks.shown(text)}"')
@@ -95,14 +101,18 @@ def _is_decimal(text: str, at: int, marks: Marks) -> bool:
     """Whether there stands "8.50", and not of kilograms or the like."""
     after = re.match(r"\s*-?([^\W\d_]+)", text[at + 1 :])
     unit = stem(after[1].lower()) if after else ""
-    return re.match(N, text[at]) is not None and marks.is_price(text[at]) and unit not in w.MEASURES | w.SIZES
+    return marks.is_price(text[at]) and unit not in w.MEASURES | w.SIZES
 
 
 def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
     """Whether a number looks like money, or like the prices of a text in which these are without a currency."""
     amounts = marks.amounts
     bare = any(re.search(r"\.\d\d$", amounts[each].written) for each in amounts if re.match(N, each))
+    if bare and re.fullmatch(r"\d{4,}", amounts[text[at]].written):  # "REC 90211" beside "1.09"
+        return False
     known = w.PARTS | w.NUMBERED | (w.LEADING - {"at", "for", "is", "was", "cost", "costs"}) | {"who"}
+    if re.match(rf"\s+(?:\w+ )?(?:{'|'.join(w.FEES)})\W*$", text[at + 1 :]) and not text[:at].strip():
+        return True  # "plus 20 delivery"
     if not (word := re.search(r"([^\W\d_]+)\s+[-–−]?$", text[:at])) or stem(word[1].lower()) in known:
         return False
     return bare or not any(re.match(M, each) for each in amounts)
@@ -150,8 +160,11 @@ class Reading:
         """The place of the quantity. Raises Unread if it may be one of several numbers."""
         numbers = [match.start() for match in re.finditer(N, self.text) if match.start() != self.price]
         numbers = [at for at in numbers if self.marks[self.text[at]].written != "one" or not self.is_pronoun(at)]
-        direct = [at for at in numbers if self.is_direct(at)]
         kinds = {at: self.kind(at) for at in numbers}
+        sizes = [at for at in numbers if kinds[at] == "measure" and re.search(rf"{N}\s*[x×]\s*$", self.text[:at])]
+        direct = [
+            at for at in numbers if self.is_direct(at) and at not in sizes and not self.is_held(at)
+        ]  # "6 x 20L paint"
         counts = [at for at in numbers if kinds[at] == "count"]
         counts = counts or [at for at in numbers if kinds[at] == "digit" and self.unit]
         measured = [at for at in numbers if kinds[at] == "measure"]
@@ -160,7 +173,7 @@ class Reading:
             later = [at for at in chosen[1:] if at > chosen[0] + 2]
             others = [at for at in later if is_plural(self.after(at)) or self.is_times(at) or self.is_people(at)]
             chosen = chosen[:1] if not others else chosen
-        if not chosen and (self.unit or self.before(self.price) in {"@", "at", *_TIMES, "for"}):
+        if not chosen and (self.unit or self.before(self.price) in {"@", "at", "à", *_TIMES, "for"}):
             chosen = measured
         late = [at for at in measured if at > self.price and self.before(at) == "for" and not self.unit and chosen]
         late += [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
@@ -192,13 +205,22 @@ class Reading:
         words = re.findall(r"[^\W\d_]+(?:['’]\w+)?|\d\w*", before)
         return not re.search(N, before) and all(word.lower() in w.LEADING for word in words)
 
+    def is_held(self, at: int) -> bool:
+        """The number of "a pack of 12", "2 copies of 1984"."""
+        before = self.text[:at]
+        return self.before(at) == "of" and bool(re.search(N, before) or w.CONTAINERS & set(stems(before)))
+
     def kind(self, at: int) -> str:
         """ "count", "measure" for a number of kilograms and the like, "name" for a digit of a name or a size."""
         before, after, written = self.before(at), stem(self.after(at)), self.marks[self.text[at]].written
-        held = before == "of" and (re.search(N, self.text[:at]) or w.CONTAINERS & set(stems(self.text[:at])))
-        if after in w.MEASURES | w.SIZES:
+        held = self.is_held(at)
+        if after in w.MEASURES | w.SIZES and not _COMPOUND.match(self.text, at + 1):
             return "name" if held else "measure"
-        if held or ("." in written and re.search(r"\w", self.text[:at])):
+        if (
+            held
+            or (stem(before) in _NAMING and re.search(N, self.text[:at]))
+            or ("." in written and re.search(r"\w", self.text[:at]))
+        ):
             return "name"
         capital = re.search(r"(?:^|\s)(?-i:[A-Z])[^\W\d_]*[\s.-]*$", self.text[:at])
         ends = not after or after in {"for", "at", "from", "in", "on", "we", "i", "@"}
@@ -212,13 +234,14 @@ class Reading:
         dozens = _ALIASES.get(nouns[0], nouns[0]) == "dozen" if nouns else False
         if self.for_all and self.before(self.price) != "@":
             return "1"
-        if dozens and self.unit == "each":
+        if dozens and (self.unit == "each" or self.unit in nouns[1:]):
             return decimal(self.value(at) * 12)
         if self.value(at) == 1 and self.unit in {"", "each"}:
             return "1"
         if not self.unit and not self.is_marked(at, nouns):
             raise self.unread("whether the price is for one or for all in")
-        if self.unit not in {"", "each"} and not same(self.unit, nouns):
+        pairs = self.unit == "pair" and _PAIRS & set(nouns)
+        if self.unit not in {"", "each"} and not (pairs or same(self.unit, nouns)):
             held = (w.MEASURES | w.CONTAINERS) - w.PEOPLE - {"head"}
             held -= set() if set(nouns[:1]) & held else {"bottle", "jar", "tube", "can", "tin"}  # each holds one
             if dozens or self.unit in held or set(nouns[:1]) & held:
@@ -228,7 +251,10 @@ class Reading:
     def is_marked(self, at: int, nouns: list[str]) -> bool:
         """Whether the price is for one although no word says so: "2 hats at $8.25", not "2 hats $8.25"."""
         before, after, direct = self.before(self.price), self.after(self.price), self.is_direct(at)
-        measured = set(nouns[:1]) & (w.MEASURES - {"night", "month", "hour"} | {"dozen", "doz", "dz"})
+        compound = _COMPOUND.match(self.text, at + 1)
+        measured = not compound and set(nouns[:1]) & (
+            w.MEASURES - {"night", "month", "hour", "pint"} | {"dozen", "doz", "dz"}
+        )
         if self.are_each:
             return True
         if measured and before not in {"@", *_TIMES}:
@@ -254,13 +280,13 @@ class Reading:
 
 
 def name_in(text: str) -> str:
-    text = re.sub(r"[@=:/|]|(?<!\S)[x×*–—-]+(?!\w)", " ", _BEFORE_NAME.sub("", text))
-    words, skipped = _AFTER_NAME.sub("", text).split(), w.LEADING | {"of", "at", "each"}
+    stripped = re.sub(r"[@=:/|]|(?<!\S)[x×*–—-]+(?!\w)", " ", _BEFORE_NAME.sub("", text))
+    words, skipped = _AFTER_NAME.sub("", stripped).split(), w.LEADING | {"of", "at", "each"}
     while words and words[0].lower().strip(",.") in skipped:
         words.pop(0)
     while words and words[-1].lower() in skipped:
         words.pop()
-    return " ".join(words)
+    return " ".join(words or [each for each in re.findall(r"[^\W\d_]{3,}", text) if each.lower() not in skipped])
 
 
 def same(unit: str, nouns: Sequence[str]) -> bool:

@@ -16,14 +16,17 @@ _BULLET = re.compile(r"^\s*(?:[-*•·–+>]\s+|[#*>]+\s*)+")
 _ABBREVIATED = "".join(rf"(?<!\b{word})" for word in ("mr", "mrs", "ms", "dr", "st", "no", "vs", "approx"))
 _UNITS = "".join(
     rf"(?<!\b{word}.)"
-    for word in ("ea", "lb", "lbs", "oz", "doz", "pc", "pcs", "gal", "qts", "yds", "pkg", "pkgs", "ft", "pr")
+    for word in ("lb", "lbs", "oz", "doz", "pc", "pcs", "gal", "qts", "yds", "pkg", "pkgs", "ft", "pr")
 )
 _SENTENCE = re.compile(
-    rf"(?i){_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?:\s)|[!?])\s*"
+    rf"(?i){_ABBREVIATED}(?:\.(?=\s*$|\s+(?-i:[^a-z])|{_UNITS}\s|\s+[^\W\d_]+(?:\s[^\W\d_]+)?(?::|\s[-–—])\s"
+    rf"|\s+(?:total|how|what|sum)\b|\s+[^\W\d_]+\s{N}[,:]?\s)|[!?])\s*"
 )
 _PIECES = re.compile(
-    rf"(?i)\s*([,;|…]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also|with(?=\s(?:an?\s)?(?:{M}|shipping|delivery|postage))))(?=\s)"
+    rf"(?i)\s*([,;|…¦]|\s/(?=\s)|\s//?(?=\s))\s*|(?<!\S)((?-i:and|AND|&|n|w/|plus|\+|then|also"
+    rf"|with(?=\s(?:an?\s)?(?:{M}|shipping|delivery|postage))))(?=\s)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s(?:-{{1,2}}|–|—)\s)|(?<={N})(\s--\s)"
+    rf"|(?:(?<=\beach)|(?<={M}))(\swith\s)(?={N}\s[^\W\d_])"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:what|what's|whats|how)\b)"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?=(?:postage|shipping|delivery)\s(?:{M}|free\b))"
     rf"|(?:(?<=\beach)|(?<=\bea)|(?<=\bapiece)|(?<={M}))(\s)(?={N}\s[^\W\d_x×][^,;]*(?:{M}|{N}))"
@@ -32,7 +35,8 @@ _IN_PARENTHESES = re.compile(r"\(([^()\n]*)\)?")
 _SIZE_WORDS = "|".join(sorted(w.SIZES | w.MEASURES | w.CONTAINERS, key=len, reverse=True))
 SIZED = re.compile(rf"{N}[\s-]*({_SIZE_WORDS})s?\b", re.IGNORECASE)
 _TRAILING = re.compile(
-    r"[\s,(]+(?:\b(?:at|from|@)\s+(?:the\s+)?|(?<=\())((?-i:[A-Z])[\w'’.&-]*(?:\s(?:(?:&|and|of|the)\s)?(?-i:[A-Z])[\w'’.&-]*){0,3})"
+    r"[\s,(]+(?:\b(?:at|from|@)\s+(?:the\s+)?|(?<=\())((?-i:[A-Z])[\w'’.&-]*(?:\s(?:(?:&|and|of"
+    r"|the)\s)?(?-i:[A-Z])[\w'’.&-]*){0,3})"
     r"\s*\)?\s*$"
 )
 _NAMED_TOGETHER = re.compile(r"(?<=[a-z'’])(?<!each)(?<!apiece)\s&\s(?=[A-Z])")  # "Marks & Spencer"
@@ -44,16 +48,35 @@ _VERB = rf"(?:{'|'.join(sorted(w.VERBS))})\b"
 _ENUMERATED = "(?:note|day|week|month|trip|invoice|quote|bid|receipt)"
 _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game Night' 3 dice"
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
-    rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB})",
+    (
+        rf"\s*((?:[a-z]+\s)?(?:store|shop|booth|vendor|supplier|{_ENUMERATED})\s{N})(?=\s{_VERB}"
+        rf"|\s[a-z]+\s{N}\s(?!each\b|ea\b|for\b|at\b))"
+    ),
+    rf"\s*((?-i:[A-Z])[a-z]+\s{N})(?=\s(?:did|wants?|asks?|quote[sd]?|charge[sd]?|bids?|offers?|needs?|has|takes?)\b)",
     rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
-    rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you)\b|\s{_VERB}|\s*(?:{N}|{M})|\san?\s))",
-    rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill|invoice))?(?=\s(?:shows?|lists?|has|had|was|is|charge[sd]?|sells)\b)",
+    (
+        r"\s*((?:January|February|March|April|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun"
+        r"|Jul|Aug|Sept?|Oct|Nov|Dec|(?:Mon|Tues|Wednes|Thurs|Fri"
+        rf"|Satur|Sun)day|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)s?)(?=\s+(?!and\b|to\b|i\b|we\b)(?:{N}\s)?[^\W\d_])"
+    ),
+    (
+        rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you"
+        rf"|the|my|our)\b"
+        rf"|\s{_VERB}|\s*(?:{N}|{M})|\san?\s))"
+    ),
+    (
+        rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill"
+        rf"|invoice))?(?=\s(?:shows?|lists?|has|had|was|is|charge[sd]?|sells)\b)"
+    ),
     r"\s*(the\s[a-z]+(?:\s[a-z]+){0,3})(?=\s(?:charge[sd]?|quote[sd]?|asks|wants|offers)\b)",
     (
         rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
-        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order(?!ed)|need|purchase(?!d)|pick|plan|supplies){_VERB})"
+        rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order(?!ed)|need|purchase(?!d)|pick|plan"
+        rf"|supplies){_VERB})"
     ),
 )
+_NESTED = re.compile(r"(?:^|[.\n])[^.:;\n]*\S\s(?:—|–|-{1,2})\s[^.:;\n]{1,30}:\s")
+_MARKED = re.compile(r"(?:^|[.;\n]\s*)[^.:;\n]{1,40}(?::\s|\s[-–—]\s)")
 _SPOKEN_LABELS = [re.compile(pattern, re.IGNORECASE) for pattern in _SPOKEN]
 _BEFORE_COUNT = rf"\s+(?={N}\s(?!(?:for|at|and|x)\b)[^\W\d_])"
 _OPENING = re.compile(rf"\s*((?-i:[A-Z])[\w'’.&-]*(?:\s(?:&\s)?(?-i:[A-Z])[\w'’.&-]*){{0,3}}){_BEFORE_COUNT}")
@@ -61,9 +84,10 @@ _UNCOUNTED = re.compile(rf"\s*([A-Z][\w'’&-]+)\s+(?=[a-z][a-z ]*\s(?:{M}|{N})\
 _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
 _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
 _OPENERS = {":", ";", "|", "//", "/", "then"}
-_NUMBERED = re.compile(rf"\b(?:{'|'.join(sorted(w.PARTS))})\s{N}", re.IGNORECASE)
+_NUMBERED = re.compile(rf"(?i)\b(?:{'|'.join(sorted(w.PARTS))})\s{N}|^(?-i:[A-Z])[a-z]+ {N}(?=\s*[-–(:])")
 _NOT_LAST = frozenset(
-    "tax vat fee charge tip total cost price rate discount coupon subtotal budget sum answer question each till".split()
+    "comparison summary expense log report breakdown tax vat fee charge tip total cost price rate discount coupon "
+    "subtotal budget sum answer question each till".split()
 )
 
 
@@ -88,7 +112,8 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
     headings = [_heading(*each) for each in zip(raw, lines, following, strict=False)]
     blocks = len([each for each in headings if each]) > 1
     opening = _LOWER_OPENING if text == text.lower() else _OPENING
-    labels = _Labels(marks, opening, numbered=any(_BULLET.match(line) for line in raw))
+    nests, several = len(_NESTED.findall(text)) > 1, len(_MARKED.findall(text)) > 1
+    labels = _Labels(marks, opening, numbered=any(_BULLET.match(line) for line in raw), nests=nests, several=several)
     pieces: list[Piece] = []
     sentence = 0
     for number, line in enumerate(lines):
@@ -105,7 +130,16 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
             for each in _SENTENCE.split(line):
                 sentence += 1
                 pieces += labels.trailing(list(labels.pieces(each, sentence, number, listed=listed)))
-    return [replace(piece, text=re.sub(r"\([^()]*\)?", " ", piece.text)) for piece in pieces]
+    parts = {piece.label for piece in pieces if re.search(f"{M}|{N}", piece.text)} | {*rows}
+    named = {piece.label: _full(piece.label, parts) for piece in pieces}
+    plain = [re.sub(r"\([^()]*\)?", " ", piece.text) for piece in pieces]
+    return [replace(piece, text=text, label=named[piece.label]) for piece, text in zip(pieces, plain, strict=True)]
+
+
+def _full(label: str, labels: set[str]) -> str:
+    """The one of the parts that is meant by a shorter name: "Wing Kee" for "Supplier Wing Kee"."""
+    longer = [each for each in labels if set(stems(label)) < set(stems(each))]
+    return longer[0] if label and len(longer) == 1 and label not in labels else label
 
 
 @dataclass
@@ -115,6 +149,9 @@ class _Labels:
     marks: Marks
     opening: re.Pattern[str]
     numbered: bool
+    nests: bool
+    """Whether the text has labels within labels: "May — Aldi: 3 pens at $2; Lidl: 2 pads at $3. June — Aldi: ..."."""
+    several: bool
     label: str = ""
     opened: str = ""
     nested: int = -1
@@ -136,9 +173,13 @@ class _Labels:
         before, rest = self.label, piece
         opening = self.opening if opens and before in {"", self.opened} and not self.numbered else None
         if self.nested != sentence:
-            self.label, rest = _labelled(piece, before, listed=more, again=first and before != "", opening=opening)
+            self.label, rest = _labelled(
+                piece, before, listed=more, again=first and before != "", opening=opening, several=self.several
+            )
         outer = re.match(r"(.*\w.*?)\s(?:—|–|-{1,2})\s(.*\w)", self.label) if rest != piece and first else None
-        if outer:
+        if outer and not self.nests:
+            self.label = name_of(outer[2])
+        elif outer:
             self.label, rest, self.nested = name_of(outer[1]), f"{outer[2]} {rest}", sentence
         begun = piece[: len(piece) - len(rest)].rstrip().lower().endswith(self.label.lower())
         if opening and self.label != before and (opening.match(piece) or begun):
@@ -167,16 +208,16 @@ class _Labels:
 
 def _opened(match: re.Match[str], line: str) -> str:
     """Parentheses with an amount that is not only a size are a piece of their own."""
-    inner, outside = match[1], line.replace(match[0], " ")
+    inner, outside = re.sub(rf"\b[a-z]+ of {N}$", "", match[1]), line.replace(match[0], " ")
     sized = {stem(each[1].lower()) for each in SIZED.finditer(inner)}
     if re.search(ANY, SIZED.sub("", inner)) or sized & w.CONTAINERS & set(stems(outside)):
-        return f", {inner}, "
+        return f"¦ {inner}, "
     return " " if sized else match[0]
 
 
 def name_of(text: str) -> str:
     """The text as the name of a part, or "" if it is none."""
-    text = re.sub(rf"(?<=\S)\s+{_VERB}.*", "", " ".join(text.strip(" *_#:,-").split()))
+    text = re.sub(rf"(?<=\S)\s+{_VERB}(?!\s{N}).*", "", " ".join(text.strip(" *_#:,-").split()))
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)
     fees = set(words) <= w.FEES | w.ADDITIONS | {"purchase", "order"} and not re.search(N, text)
@@ -189,7 +230,11 @@ def name_of(text: str) -> str:
 
 def _heading(raw: str, line: str, after: str) -> str:
     """The name in a line that holds nothing but a name."""
-    if re.search(ANY, _NUMBERED.sub("", line)) or re.search(r"\dx\d|[?!.]$", line) or len(line.split()) > 8:  # noqa: PLR2004
+    if (
+        re.search(ANY, _NUMBERED.sub("", re.sub(rf"^{N} (?=[A-Z]{{3,}}\b[^a-z]*$)", "", line)))
+        or re.search(r"\dx\d|[?!.]$", line)
+        or len(line.split()) > 8  # noqa: PLR2004
+    ):
         return ""
     marked = raw.lstrip().startswith("#") or line.endswith(":")
     return name_of(line) if marked or (re.search(ANY, after) and "?" not in after and ord(after[0]) < ROW) else ""
@@ -215,22 +260,26 @@ def _cut(sentence: str) -> Iterator[tuple[str, str]]:
     yield joined, sentence[start:]
 
 
-def _labelled(piece: str, label: str, *, listed: bool, again: bool, opening: re.Pattern[str] | None) -> tuple[str, str]:
+def _labelled(
+    piece: str, label: str, *, listed: bool, again: bool, opening: re.Pattern[str] | None, several: bool
+) -> tuple[str, str]:
     """The label that holds from this piece on, and the piece without it.
 
     `listed` says that more follows, which is not labelled itself; `again` that the piece opens a sentence after another
-    label; `opening` matches a name before a number.
+    label; `opening` matches a name before a number; `several` that the text has several labels with a mark.
     """
+    before = label
     for _ in range(3):  # labels in a row: "Weekly shop - Tesco: ..."
         found = _LABEL.match(piece)
         if not found:
             break
         name, rest = name_of(found[1]), piece[found.end() :]
-        numbered = re.search(rf"{N}\s*\S", found[1]) and not set(stems(found[1])) & w.PARTS
+        numbered = re.match(rf"\W*{N}\s*\S", found[1]) and not set(stems(found[1])) & w.PARTS
         alone = numbered and len(re.findall(ANY, rest)) < 2  # noqa: PLR2004
         if not name or alone or (_is_price(rest) and not (listed or (again and ":" in found[0]))):
             break
         label, piece = name, rest
+    opening = None if several and label != before else opening
     for pattern in (*_SPOKEN_LABELS, *([opening] if opening else [])):
         found = pattern.match(piece)
         if not found or found[1].lower().split()[0] in w.VERBS | w.LEADING - {"the"} or not (name := name_of(found[1])):

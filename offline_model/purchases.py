@@ -9,7 +9,8 @@ from fractions import Fraction
 from offline_model import problem
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
-from offline_model.clauses import Clauses, Count
+from offline_model.beside import Beside
+from offline_model.clauses import Clauses
 from offline_model.items import HELD_VOUCHER, VOUCHER, Entry, labels_of, stands_alone, without_result
 from offline_model.layout import ROW, Piece, lay_out
 from offline_model.marking import ANY, M, N, P, mark
@@ -21,16 +22,23 @@ from offline_model.tables import take_tables
 from offline_model.tidying import NET, SYMBOLS, plain, tidy
 from offline_model.words import stem, stems
 
+_TAXED = re.compile(r"(?i)%[^.;\n%]*\b(?:tax|vat|gst|hst)\b|\b(?:tax|vat|gst|hst)\b[^.;\n%]{0,20}\d%")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
 _ARE_EACH = re.compile(r"(?i)\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b")
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
 _OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b")
+_OWN_SUM = re.compile(rf"(?i)(?:i|we)(?:['’]ve| had| have)(?: got)? {M}(?=\s*(?:$|(?:at|in|to|from|left|on|cash)\b))")
+_BEFORE = re.compile(
+    r"\bbefore (?:the )?(?:tax|vat|gst|discount)|\bsubtotal\b|\bboth (?:numbers|totals)\b", re.IGNORECASE
+)
 _THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
-_EACH_PART = re.compile(r"\b(?:each|every|per|both)\s+(?:of\s+the\s+)?(\w+)", re.IGNORECASE)
+_EACH_PART = re.compile(
+    rf"\b(?:each|every|per|both)\s+(?:of\s+the\s+(?:{N}\s+)?)?(?!of\b)(\w+)|\beach of the\s*$", re.IGNORECASE
+)
 _SPOKEN = re.compile(r"\b(?:in|all)\s(?:\w+\s)?(euro|dollar|pound|sterling|eur|usd|gbp|rupee|yen)s?\b", re.IGNORECASE)
 _TAXES, _FEES = "tax vat gst hst pst", "shipping delivery postage freight fee"
-_NEED_AMOUNTS = [set(each.split()) for each in (_TAXES, "tip gratuity", "discount coupon rebate off", _FEES)]
+_NEED_AMOUNTS = [set(each.split()) for each in (_TAXES, "tip gratuity", "discount coupon rebate", _FEES)]
 
 
 def read_purchases(text: str) -> Problem:
@@ -40,7 +48,7 @@ def read_purchases(text: str) -> Problem:
     if len([each for each in _PERIODS if re.search(rf"\b(?:{each})\b", text, re.IGNORECASE)]) > 1:
         raise Unread("whether it is by the week, the month or the year")
     text = plain(text)
-    text = text if "%" in text else w.UNTAXED.sub("", text)
+    text = text if _TAXED.search(text) else w.UNTAXED.sub("", text)
     rest, rows = take_tables(text)
     asked = read_question(rest)
     check_questions(rest, asked)
@@ -63,6 +71,8 @@ def read_purchases(text: str) -> Problem:
     parts = [bill.part(label) for label in bill.labels]
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
+    if read and not bill.overall and _BEFORE.search(asked.text):
+        goals.insert(0, Goal("Before that", total(*map(PartTotal, range(len(parts))))))
     single = [Goal(part.name, PartTotal(at)) for at, part in enumerate(parts) if _asks_for(part.name, asked.text)]
     if 1 < len(single) < len(parts) and not asked.kinds:
         raise Unread("which of the parts are asked for")
@@ -94,6 +104,10 @@ class _Bill:
             self.add(piece, every)
         if not any(entry.is_counted or entry.currency or "." in entry.price for entry in self.entries):
             raise Unread("any quantity with a price")
+        named = [each for each in self.entries if each.name or each.place.label or self.names(each.place)]
+        unnamed = [each for each in self.entries if named and each not in named and not each.is_counted]
+        if unnamed and len(self.entries) > 1:
+            raise Unread(f'what "{unnamed[0].currency}{unnamed[0].price}" is for')
         self.check_counts()
         scopes = Scopes(self.marks, self.pieces, self.entries, fees_too=NET in text)
         self.rates = [scopes.rate(piece) for piece in self.pieces if re.search(P, piece.text)]
@@ -135,24 +149,14 @@ class _Bill:
         only = "subtotal" in words and len([each for each in self.pieces if self.clauses.has_price(each.text)]) == 1
         if sums and not only and words <= w.STATED | w.LEADING | {"card", "the"} and len(re.findall(ANY, text)) == 1:
             raise Unread(f'"{shown}"')
-        found = _EACH_PART.search(text) if words & w.FEES and not re.search(N, text) else None
-        each_part = found is not None and stem(found[1].lower()) in w.PARTS
+        each_part = self.is_for_each_part(text, words)
         entry = self.clauses.entry(piece, _EACH_PART.sub("", text) if each_part else text)
         entry = replace(entry, currency=self.minor) if entry.currency == "minor" else entry
         if stated and Fraction(stated) != Fraction(entry.quantity) * Fraction(entry.price):
             raise Unread(f'the total in "{shown}"')
-        if set(stems(entry.name)) <= {"me", "u", "cash", "i", "we", "on"} and _OWN_MONEY.search(text):
-            raise Unread(f'what "{shown}" is for')
-        spoken = set(stems(entry.name or piece.label))
-        spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
-        if spoken & w.INCOME and entry.quantity == "1":
-            raise Unread(f'what "{shown}" is for')
-        reduced = re.search(rf"\b(?:was|were|been|is|are) (?:reduced|lowered|discounted|cut) by\s+{M}", text)
-        counted = {"both", "all"}.union(*(stems(each.name) for each in self.entries if each.quantity != "1"))
-        if reduced and counted & words:
-            raise Unread(f'whether "{shown}" is of each')
-        signed = reduced or re.search(rf"(?:^|\s)[-−–](?:{M}|{N})", text) or self.is_held(entry, text, words)
-        if signed or (w.DISCOUNTS & words and not re.search(P, piece.text)):
+        self.check_is_cost(entry, text, shown)
+        entry = self.of_its_part(entry, text)
+        if self.is_deducted(entry, text, words):
             if entry.is_counted or {"each", "per", "every"} & words or not self.entries:
                 raise Unread(f'"{shown}"')
             entry = replace(entry, taken_off=True)
@@ -160,19 +164,58 @@ class _Bill:
         whole = (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and alone
         (every if each_part else self.overall if whole else self.entries).append(entry)
 
+    def is_for_each_part(self, text: str, words: set[str]) -> bool:
+        """Whether each of the parts pays it: "each shop adds $5 shipping", "delivery is $5 from each of the two"."""
+        found = _EACH_PART.search(text) if words & w.FEES else None
+        parts = found is not None and (not found[1] or stem(found[1].lower()) in w.PARTS)
+        return parts and not re.search(N, _EACH_PART.sub("", text))
+
+    def check_is_cost(self, entry: Entry, text: str, shown: str) -> None:
+        """Raises Unread for money that somebody has or gets."""
+        mine = set(stems(entry.name)) <= {"me", "u", "cash", "i", "we", "on"} and _OWN_MONEY.search(text)
+        spoken = set(stems(entry.name or entry.place.label))
+        spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
+        if mine or _OWN_SUM.match(text) or (spoken & w.INCOME and entry.quantity == "1"):
+            raise Unread(f'what "{shown}" is for')
+
+    def is_deducted(self, entry: Entry, text: str, words: set[str]) -> bool:
+        reduced = re.search(rf"\b(?:was|were|been|is|are) (?:reduced|lowered|discounted|cut) by\s+{M}", text)
+        counted = {"both", "all"}.union(*(stems(each.name) for each in self.entries if each.quantity != "1"))
+        if reduced and counted & words:
+            raise Unread(f'whether "{self.marks.shown(text)}" is of each')
+        compound = set(stems(" ".join(re.findall(r"\b[a-z]+-[a-z]+\b", text.lower()))))  # "drop-off fee"
+        said = (w.DISCOUNTS & words) - compound and not re.search(P, entry.place.text)
+        signed = reduced or re.search(rf"(?:^|\s)[-−–](?:{M}|{N})", text)
+        return bool(signed or self.is_held(entry, text, words) or said)
+
+    def names(self, place: Piece) -> bool:
+        """Whether an amount in parentheses stands after an item: "a drill ($129)"."""
+        before = self.pieces[max(0, self.pieces.index(place) - 1)].text
+        return place.joined == "¦" and not re.search(r"\b[A-Z][\w'’]*$", before)
+
+    def of_its_part(self, entry: Entry, text: str) -> Entry:
+        """A voucher for a part by its name, whichever part was spoken of last."""
+        named = [
+            each for each in dict.fromkeys(p.label for p in self.pieces) if each and set(stems(each)) & set(stems(text))
+        ]
+        if HELD_VOUCHER.search(text) and len(named) == 1:
+            return replace(entry, place=replace(entry.place, label=named[0]))
+        return entry
+
     def is_held(self, entry: Entry, text: str, words: set[str]) -> bool:
         """Whether it is a voucher or the like that is paid with. Raises Unread if it may have been bought."""
-        held, label = HELD_VOUCHER.search(text), entry.place.label
-        others = {word for each in self.pieces if each.label != label for word in stems(each.label)}
+        held = HELD_VOUCHER.search(text)
         bought = entry.is_counted or words & (w.DISCOUNTS | {"bought"})
         paying = bool(held or (words & w.PAYMENTS and words & w.PAYING))
-        if (held and words & (others - set(stems(label)))) or not (paying or bought or not VOUCHER.search(text)):
+        if not (paying or bought or not VOUCHER.search(text)):
             raise Unread(f'what "{self.marks.shown(text)}" is for')
         return paying
 
     def lacks_price(self, piece: Piece) -> bool:
         """Whether a piece without a number is an item among priced ones: "2 lipsticks at $22 each and a palette"."""
         none = {"free", "included", "nothing", "no"} & set(stems(piece.text))
+        if piece.text in {each.label for each in self.pieces}:
+            return False
         if none or not piece.joined or re.search(P, piece.text) or piece.sentence not in self.clauses.priced_sentences:
             return False
         words = piece.text.lower().split()
@@ -182,7 +225,7 @@ class _Bill:
             near = [each for each in self.pieces[max(0, at - 2) : at + 2] if each.sentence == piece.sentence]
             after = near[-1] if near[-1] is not piece else None
             both = len(near) > 2 and all(self.clauses.has_price(each.text) for each in near if each is not piece)  # noqa: PLR2004
-            if piece.joined in {"and", "&"} and re.search(rf"{M} for [^\d]*$", self.pieces[at - 1].text):
+            if piece.joined in {"and", "&"} and re.search(rf"{M}(?: per \w+)? for [^\d]*$", self.pieces[at - 1].text):
                 return False  # "$5 for biscuits and tea"
             both = both and (after.text[0].isalpha() if after else piece.text[0].islower())
             certain = piece.label or (not re.search(ANY, piece.text) and (both or piece.joined == ";"))
@@ -197,61 +240,10 @@ class _Bill:
         for entry in self.entries:
             if entry.place.sentence in self.clauses.price_lists and not (entry.is_counted or entry.is_fee):
                 raise Unread(f'how many "{entry.name}" are bought')
+        beside = Beside(self.clauses, self.entries)
         for count in self.clauses.counts:
-            if not (count.is_priced or count.is_used or self.passes(count)):
+            if not (count.is_priced or count.is_used or beside.passes(count)):
                 raise Unread(f'No price found for "{self.marks.shown(count.place.text)}"')
-
-    def passes(self, count: Count) -> bool:
-        """A number beside the purchases: "my 3 kids", "20 minutes", the 10 of "Mitre 10"."""
-        piece, at, after = count.place, count.at, count.nouns[:2]
-        if self.is_of_another_size(count):
-            return False
-        before, amount = stems(piece.text[:at]), self.marks[piece.text[at]]
-        sentence = " ".join(each.text for each in self.pieces if each.sentence == piece.sentence)
-        priced = bool(re.search(rf"{M}|{P}|@|\b(?:each|per)\b", sentence))
-        if amount.written == "one":  # but not in "2 lamps at $25 each, one lamp was on the house"
-            return not (piece.joined and after and not piece.text[:at].strip() and re.search(M, sentence))
-        if set(piece.text[:at].lower().split()[-1:]) & (w.PARTS | w.NUMBERED | {"step"}):
-            return True
-        named = bool(before) and any(f"{before[-1]} {amount.written}" in label.lower() for label in self.labels)
-        apart = not priced and re.match(r"an? |(?:19|20)\d\d$", amount.written, re.IGNORECASE)
-        is_known = self.is_of_parts(count, before) or self.is_beside(count, before, priced=priced)
-        return bool(named or apart or is_known or (not priced and self.is_said_again(count)))
-
-    def is_of_another_size(self, count: Count) -> bool:
-        """Whether a price is for another number of the same measure: "$300 for 4 hours, we need 6 hours"."""
-        priced = [each.text for each in self.pieces if re.search(M, each.text) and each is not count.place]
-        others = [match for text in priced for match in re.finditer(rf"({N})\s+([^\W\d_]+)", text)]
-        same = [self.marks[each[1]].value for each in others if [stem(each[2].lower())] == count.nouns[:1]]
-        return bool(same) and count.nouns[0] in w.MEASURES - w.PEOPLE and count.value not in same
-
-    def is_of_parts(self, count: Count, before: Sequence[str]) -> bool:
-        """How many parts or entries there are: "the two come to", "3 things"."""
-        labels, piece, after = self.labels, count.place, count.nouns[:1]
-        free = not after or set(count.nouns[:3]) & w.PARTS or not piece.label or before[-1:] in (["the"], ["all"])
-        if count.value == str(len(labels)) and len(labels) > 1 and free:
-            return True
-        of_labels = Counter(each.place.label for each in self.entries).values()
-        sizes = {len(self.entries), *of_labels, len([e for e in self.entries if e.place.sentence == piece.sentence])}
-        named = set(after) & (w.PARTS | {"thing", "item"}) or (before[-1:] == ["the"] and not after)
-        return bool(named) and count.value in map(str, sizes)
-
-    def is_beside(self, count: Count, before: Sequence[str], *, priced: bool) -> bool:
-        after, text = count.nouns[:2], count.place.text.lower()
-        if before[-1:] == ["for"] and set(after[:1]) & (w.TIMES - {"minute", "min", "hour", "hr"}):
-            return False  # "$35 a month, for 12 months"
-        if set(after[:1]) & {"night", "hour"} and not (w.VERBS | w.PRONOUNS | {"for"}) & set(text.split()):
-            return False  # "Hotel 3 nights", whose price is missing
-        near = set(after[:1]) & (w.PEOPLE | w.PASSING) or set(after[1:]) & w.PEOPLE or after == ["of", "us"]
-        aside = w.VERBS | w.PRONOUNS | {"my", "our", "for", "with", "after", "about"}
-        return bool(near) and (not priced or bool(set(re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text)) & aside))
-
-    def is_said_again(self, count: Count) -> bool:
-        """Whether as many of the same stand in a clause with a price."""
-        others = [each.text for each in self.pieces if each is not count.place and re.search(M, each.text)]
-        found = [(self.marks[match[0]], text[match.end() :]) for text in others for match in re.finditer(N, text)]
-        again = [(amount.value, stems(behind)[:1]) for amount, behind in found]
-        return bool(count.nouns) and (count.value, count.nouns[:1]) in again
 
     def check_words(self) -> None:
         """A tax, tip, discount or fee that is spoken of has its amount somewhere; no part of the items is asked for."""
@@ -263,20 +255,24 @@ class _Bill:
         labels = {*self.labels, *none, ""}
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
-            whole = _ASKING.match(piece.text) or words & w.EVERYTHING
+            whole = _ASKING.match(piece.text) or words & (w.EVERYTHING | {"average"})
             if set(self.labels) - {""} and piece.label not in labels and not whole:
                 raise Unread(f'No price found for "{piece.label}: {self.marks.shown(piece.text)}"')
             for kind in _NEED_AMOUNTS:
                 if words & kind and not used & kind and not {"free", "no", "included"} & words:
                     raise Unread(f'"{min(words & kind)}" without an amount')
             asked = [bool(name & words) for name in names]
-            if asks and not re.search(ANY, piece.text) and any(asked) and not all(asked):
+            some = not words & {"all", "everything", "altogether"} and any(asked) and not all(asked)
+            if asks and not re.search(ANY, piece.text) and some:
                 raise Unread(f'"{piece.text}", which asks for some of the items')
 
     def check_parts(self, asked: Asked) -> None:
         """What is asked of the parts, or is a percentage of one, needs all parts to be found."""
         if not asked.kinds and not any(rate.label and not rate.entry for rate in self.rates):
             return
+        owed = re.search(r"\beach [a-z]+ ([a-z]+) (?:owe|pay)\b", asked.text.lower())  # "each band member"
+        if owed and stem(owed[1]) in w.PEOPLE and stems(asked.text).count(stem(owed[1])) == 1:
+            raise Unread(f'who "{owed[0]}" is')
         none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
         if asked.kinds & {"least", "average"} and none - {*self.labels, ""}:
             raise Unread(f"whether {' and '.join(none)} counts, which costs nothing")
@@ -306,6 +302,7 @@ class _Bill:
         if len(found) > 1:
             raise Unread(f"more than one currency: {', '.join(sorted(each.strip() for each in found))}")
         bare = any(not entry.currency and "." not in entry.price for entry in entries)
+        bare = bare and not any(not entry.currency and "." in entry.price for entry in entries)
         if bare and any(entry.currency and Fraction(entry.price) < 1 for entry in entries):
             raise Unread("whether a price is in cents")
         spoken = {SYMBOLS[match[1][0].lower()] for match in _SPOKEN.finditer(text)}

@@ -9,7 +9,8 @@ from offline_model.words import FEES, PARTS, PEOPLE, stem, stems
 
 _SENTENCES = re.compile(r"(?:[.!;]+(?=\s|$)|\n|(?<=\?))\s*")
 _OPENING = (
-    r"(?i)^(?:\W|(?:may i ask|hi|hello|hey|ok|okay|so|and|but|also|then|now|please|pls|kindly|just|q|question|lads|guys"
+    r"(?i)^(?!i (?!need|want|would)[a-z]+ )(?:\W|(?:may i ask|hi|hello|hey|ok|okay|so|and|but|also|then|now|please"
+    r"|pls|kindly|just|q|question|lads|guys"
     r"|can|could|would|will|you|u|i|need|want|to|me|help)\b)*"
 )
 """What may stand before the word that says what is asked."""
@@ -35,14 +36,18 @@ _YES_NO = re.compile(
     + r"(?:is|are|am|was|were|do|does|did|should|shall|has|have"
     r"|(?:can|could|would|will) (?!you|u\b|ya|someone|anyone))\b"
 )
+_REQUEST = re.compile(_OPENING + r"(?:check|help|look at|go over)\b")
 _TOTAL = re.compile(
     r"(?i)\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full"
     r"|combined?|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price"
     r"|amounts?|damage|how much|expenses?|value|breakdown|come to|set (?:me|us) back|run (?:me|us)|payable"
-    r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charged?|figure|numbers?"
-    r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|are we (?:at)))\b"
-    r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) to\b"
-    r"|\bwhat(?:['’]s| is| was) the whole \w+\?|^\W*(?:deposit|shipping|whole day|change|owing|final)?\?$|= ?\?"
+    r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charged?|figure|numbers?|due|find"
+    r"|out the door|all up|the lot|all of it|incl(?:uding|\.)? (?:vat|tax|delivery)"
+    r"|for the (?:quarter|year|season|term|week|weekend|month|lot|whole \w+)"
+    r"|what (?:does (?:that|this|it|all)\b.{0,12} make|did i (?:blow|drop)\b.*|(?:are we|am i) (?:at|up to|in for)))\b"
+    r"|\bwhat['’]?s (?:\w+ ){0,3}at\?|\b(?:come|comes|came) too?\b"
+    r"|\bwhat(?:['’]s| is| was) the whole \w+\?|^\W*(?:please )?(?:help me (?:to )?)?(?:compute|calculate)\W*$"
+    r"|^\W*(?:deposit|shipping|whole day|change|owing|final)?\?$|= ?\?"
 )
 _SEVERAL = re.compile(
     r"(?i)(?:,|\band\b|&)\s+(?=(?:how|what['’]?s?|which|who)\b)(?!what(?:['’]s| is| was) (?:it|that)\b)"
@@ -54,7 +59,7 @@ _COMPARED = re.compile(
 )
 _HELD = re.compile(
     r"(?i)\b(?:should (?!have (?:been|paid|cost)\b)(?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}"
-    r"\b(?:hold|be|have)|(?:be|have|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
+    r"\b(?:hold|be|have)|(?:be|have(?! to)|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
     r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b"
 )
 _NOT_READ = re.compile(
@@ -63,8 +68,10 @@ _NOT_READ = re.compile(
     r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
     r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b"
 )
+_PARTS, _PEOPLE = "|".join(sorted(PARTS - PEOPLE)), "|".join(sorted(PEOPLE))
+_PER_PERSON = re.compile(rf"\bper (?:head|{_PEOPLE})\b", re.IGNORECASE)
 _OF_PART = re.compile(
-    rf"(?i)\b(?:for|at|from|of) the ([\w/&'’-]+(?: [\w/&'’-]+)?) (?:{'|'.join(sorted(PARTS - PEOPLE))})\b(?! of)"
+    rf"(?i)\b(?:for|at|from|of) the ([\w/&'’-]+(?: (?!this|last|that)[\w/&'’-]+)?) (?:{_PARTS})\b(?! of)"
 )
 _PLACE = re.compile(
     r"\b(?:at|from) (?:the )?([A-Z][\w'’]+)(?! \w*(?:[Ff]air|[Mm]arket|[Tt]rip|[Pp]arty))"
@@ -94,21 +101,23 @@ def _is_known(sentence: str, asked: Asked) -> bool:
     if re.match(r"\W*each\?", sentence, re.IGNORECASE) or (asked.deposit and OWING.search(sentence)):
         return bool(asked.sharers or asked.deposit)
     is_left, compared = bool(LEFT.search(sentence)), bool(_COMPARED.search(sentence) and asked.kinds - {"each"})
-    if _NOT_READ.search(re.sub(r"\S*\d.*", "", sentence)):
+    words, shares = re.sub(r"\S*\d.*", "", sentence), asked.sharers or asked.kinds
+    if _NOT_READ.search(words) or (_PER_PERSON.search(words) and not shares):
         return False
     if is_left or _HELD.search(sentence):
-        return bool(asked.budget or asked.deposit)
+        return bool(asked.budget or asked.deposit or asked.sharers)
     if _CHOICE.match(sentence):
         return compared
     if _YES_NO.match(sentence):
         return bool(asked.budget)
-    return bool(compared or _TOTAL.search(sentence) or SPLIT.search(sentence))
+    return bool(compared or _REQUEST.match(sentence) or _TOTAL.search(sentence) or SPLIT.search(sentence))
 
 
 def check_named(text: str, labels: Sequence[str]) -> None:
     """Raises Unread for a question about a part that was not found: "Sum for the paint supplier?"."""
     known = {word for label in labels for word in stems(label)} | _ANY_PART | FEES
-    patterns = [_OF_PART, _PLACE] if len(set(labels) - {""}) > 1 else [_OF_PART]
+    several = len(set(labels) - {""}) > 1 or len(set(_PLACE.findall(text))) > 1
+    patterns = [_OF_PART, _PLACE] if several else [_OF_PART]
     for sentence in filter(None, _SENTENCES.split(text)):
         if re.search(r"\d", sentence) or not (sentence.rstrip().endswith("?") or _ASKS.match(sentence)):
             continue

@@ -7,21 +7,38 @@ from fractions import Fraction
 
 from offline_model.items import Entry, labels_of, stands_alone
 from offline_model.layout import Piece
-from offline_model.marking import ANY, Marks, P
+from offline_model.marking import ANY, Marks, N, P
 from offline_model.numbers import decimal
 from offline_model.problem import Unread
-from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, TAXES, stem, stems
+from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, PARTS, TAXES, stem, stems
 
 _MORE = ADDITIONS | {"charge", "fee"}
 _NAMES = ("tax", "vat", "gst", "hst", "pst", "tip", "gratuity", "service", "charge")
-_TARGET = re.compile(r"(?i)\b(?:off|on|of|to)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only)\s)*([a-z']+)")
+_TARGET = re.compile(
+    r"(?i)\b(?:off|on|of|to)\s(?:(?:the|my|our|all|of|on|at|that|this|just|only|whole|entire|complete)\s)*([a-z']+)"
+)
 _AFTER = re.compile(rf"(?i)(?:{P}|\b(?:tip|tax|vat|discount|gratuity)\b).*?\b(?:off|on|of|to|from|at|for)\s(.*)")
-_THAT = re.compile(r"\bon (?:that|it|this|the above)\W*$", re.IGNORECASE)
+_THAT = re.compile(r"\bon (?:it|(?:that|this|the above)(?: \w+)?(?: bill| order)?)\W*$", re.IGNORECASE)
 _IT = re.compile(rf"{_THAT.pattern}|^\W*(?:and )?it\b", re.IGNORECASE)
+_SUBJECT = re.compile(
+    rf"(?i)([^{ANY[1:-1]}]*?)\b(?:charges|has|had|adds|gives?|gave|takes|took|is having)\b [^{ANY[1:-1]}]*{P}"
+)
+_PRONOUNS = frozenset(
+    "then now please finally they we i it he she you and also there who all each every both member customer".split()
+)
+_ALL = re.compile(r"\b(?:everything|the (?:whole|lot)|all of it)\b", re.IGNORECASE)
 _ORDER = re.compile(r"\b(?:whole|entire) (?:order|purchase|bill)\b", re.IGNORECASE)
-_HERE = re.compile(r"\b(?:everything|all) (?:in|at|from) (?:the|this|that) (?:store|shop|place)\b", re.IGNORECASE)
+_HERE = re.compile(
+    r"\b(?:everything|all) (?:(?:in|at|from) (?:the|this|that) (?:store|shop|place)|there)\b"
+    r"|\b(?:on|off) this (?:order|invoice|receipt|bill|shop|store|po)\b",
+    re.IGNORECASE,
+)
+_PARTS = "|".join(sorted(PARTS | {"order", "table"}))
 _VAGUE = EVERYTHING | frozenset("store shop place market the my our a".split())
-_KNOWN = EVERYTHING | frozenset("top us me since because when with as that thi".split())
+_KNOWN = EVERYTHING | frozenset(
+    "thing item good product material invoice receipt shop store po top us me since because when with as that "
+    "thi".split()
+)
 _FILLING = EVERYTHING | frozenset("of the and in for size a".split())
 
 
@@ -71,29 +88,33 @@ class Scopes:
     def _named(self, piece: Piece, words: set[str]) -> tuple[Entry | None, str] | None:
         """The entry or the part that the words name, or the entry of the same piece; None if it is something else."""
         inside = next((entry for entry in self.entries if entry.place is piece), None)
-        everything = EVERYTHING & words - ({"it"} if inside else set())
-        if inside and set(stems(inside.name)) <= ADDITIONS | DISCOUNTS | {"sale"} and inside.name:
-            raise self._unsure(piece)  # "8% sales tax on $240", which may be the tax or the total
-        if inside and not everything:
-            targets = self._targets(piece)
-            if targets and not targets & (_KNOWN | self._words_of_labels()) and not _is_named(inside, targets):
-                raise self._unsure(piece)
-            return inside, ""
-        if not inside and (label := self._part_of(piece)) is not None:
-            return None, label
-        named = [entry for entry in self.entries if not inside and _is_named(entry, words)]
-        named = [entry for entry in named if entry.place.label == piece.label] or named
+        everything = EVERYTHING & words - ({"it"} if inside else set()) - self._all_of_one(piece)
         targets = self._targets(piece)
-        if not named:
-            if targets and not targets & (_KNOWN | self._words_of_labels()):
-                raise self._unsure(piece)
-            return None
-        if everything and all(entry.is_fee for entry in named):  # "on all of it, delivery too"
+        unknown = bool(targets) and not targets & (_KNOWN | self._words_of_labels())
+        if not inside or {"order", "entire", "whole"} & words:
+            label = self._part_of(piece)
+            if label is not None:
+                return None, label
+        if inside:
+            only = inside.name and set(stems(inside.name)) <= ADDITIONS | DISCOUNTS | {"sale"}
+            if only or (unknown and not everything and not _is_named(inside, targets)):
+                raise self._unsure(piece)  # "8% sales tax on $240", which may be the tax or the total
+            return None if everything else (inside, "")
+        named = [entry for entry in self.entries if _is_named(entry, words)]
+        named = [entry for entry in named if entry.place.label == piece.label] or named
+        if everything and named and all(entry.is_fee for entry in named):  # "on all of it, delivery too"
             self.fees_too = True
             return None
-        if len(named) > 1 or (everything and (not targets or targets & EVERYTHING)):
+        several = len(named) > 1 or (named and everything and (not targets or targets & EVERYTHING))
+        if several or (unknown and not named):
             raise self._unsure(piece)
-        return named[0], ""
+        return (named[0], "") if named else None
+
+    def _all_of_one(self, piece: Piece) -> set[str]:
+        """The word "all" if it stands before an item: "all frames 50% off"."""
+        found = re.search(r"\ball (?:the |our )?([a-z]+)", piece.text, re.IGNORECASE)
+        named = found and any(_is_named(entry, {stem(found[1].lower())}) for entry in self.entries)
+        return {"all"} if named else set()
 
     def _targets(self, piece: Piece) -> set[str]:
         return {stem(word) for word in _TARGET.findall(piece.text.lower())} - DISCOUNTS - ADDITIONS
@@ -103,7 +124,17 @@ class Scopes:
 
     def _part_of(self, piece: Piece) -> str | None:
         """The part whose name, or a word of it, follows the "on" or "off" of a percentage that stands by itself."""
-        after = _AFTER.search(" ".join(each.text for each in self.pieces if each.sentence == piece.sentence))
+        later = [each for each in self.pieces[self.pieces.index(piece) :] if each.sentence == piece.sentence]
+        ends = next((at for at, each in enumerate(later) if at and re.search(P, each.text)), None)
+        after = _AFTER.search(" ".join(each.text for each in later[: ends if _TARGET.search(piece.text) else None]))
+        labels = [label for label in labels_of(self.entries) if label]
+        full = [
+            each
+            for each in labels
+            if after and re.search(rf"\b{re.escape(each)}(?!\w)", self.marks.shown(after[1]), re.IGNORECASE)
+        ]
+        if len(full) == 1:
+            return full[0]
         target = set(stems(after[1])) - _VAGUE if after else set()
         fits = {label: len(target & set(stems(label))) for label in labels_of(self.entries)}
         best = [label for label, fit in fits.items() if fit and fit == max(fits.values())]
@@ -112,20 +143,63 @@ class Scopes:
 
     def _placed(self, piece: Piece, words: set[str]) -> tuple[Entry | None, str]:
         """What a percentage is of that names no entry and no part."""
+        if found := re.search(rf"\b(?:{_PARTS}) {N}", piece.text, re.IGNORECASE):
+            shown = self.marks.shown(found[0]).lower()
+            fits = [label for label in labels_of(self.entries) if re.search(rf"\b{shown}\b", label.lower())]
+            if len(fits) != 1:
+                raise self._unsure(piece)
+            return None, fits[0]
         everything = EVERYTHING & words - ({"it"} if _IT.search(piece.text) else set())
-        adds, labels = bool(words & ADDITIONS), labels_of(self.entries)
+        self.fees_too |= bool(_ALL.search(piece.text) and TAXES & words)
+        scope = self._of_subject(piece, everything) or self._of_entry_before(piece, everything)
+        if scope is None and "both" in words and not words & ADDITIONS:
+            scope = self._of_both(piece)
+        return scope or self._of_part_or_all(piece, words, everything)
+
+    def _of_subject(self, piece: Piece, everything: frozenset[str]) -> tuple[Entry | None, str] | None:
+        """The part that gives the discount or takes the tax: "Boots has 10% off everything"."""
+        labels, at = labels_of(self.entries), self.pieces.index(piece)
+        several, subject = len(labels) > 1, _SUBJECT.match(piece.text)
+        changes = at and self.pieces[at - 1].label != piece.label and stands_alone(piece, self.entries)
+        if several and piece.label in labels and (changes or (subject and not subject[1].strip())):
+            return None, piece.label
+        words = set(stems(subject[1])) if subject else set()
+        fits = [label for label in labels if words & set(stems(label))]
+        if several and len(fits) == 1:
+            return None, fits[0]
+        if words - _VAGUE - _PRONOUNS - PARTS and (several or not everything):
+            raise self._unsure(piece)
+        return None
+
+    def _of_entry_before(self, piece: Piece, everything: frozenset[str]) -> tuple[Entry | None, str] | None:
+        """ "5 hats @ £7 (15% off)", "a hat £7, with 15% off", or all else is said to be at its full price."""
         at = self.pieces.index(piece)
-        beside = [entry for entry in self.entries if entry.place.sentence == piece.sentence and not entry.taken_off]
+        earlier = [each for each in self.entries if each.place.label == piece.label and each.place in self.pieces[:at]]
+        with_it = len(earlier) == 1 and not everything and re.match(r"with\b", piece.text, re.IGNORECASE)
         others = re.search(r"(?i)\bno discount|\bfull price", " ".join(each.text for each in self.pieces))
-        if others and len(beside) == 1 and beside[0].place is self.pieces[at - 1]:
-            return beside[0], ""
+        beside = [each for each in self.entries if each.place.sentence == piece.sentence and not each.taken_off]
+        if piece.joined == "¦" or with_it or (others and len(beside) == 1):
+            return next(((each, "") for each in self.entries if at and each.place is self.pieces[at - 1]), None)
+        return None
+
+    def _of_both(self, piece: Piece) -> tuple[Entry | None, str] | None:
+        """Two items that stand before: "kettle £20, toaster £30, both 10% off"."""
+        at = self.pieces.index(piece)
+        mine = [entry for entry in self.entries if entry.place.label == piece.label and not entry.is_fee]
+        two = len(mine) == 2 or (len(mine) == 1 and mine[0].quantity == "2")  # noqa: PLR2004
+        before = all(entry.place in self.pieces[:at] for entry in mine) and not stands_alone(piece, self.entries)
+        return (None, piece.label if len(labels_of(self.entries)) > 1 else "") if two and before else None
+
+    def _of_part_or_all(self, piece: Piece, words: set[str], everything: frozenset[str]) -> tuple[Entry | None, str]:
+        adds, labels, at = bool(words & ADDITIONS), labels_of(self.entries), self.pieces.index(piece)
         goods = [entry for entry in self.entries if not (entry.taken_off or entry.is_fee)]
         earlier = len([entry for entry in goods if entry.place in self.pieces[: at + 1]])
         apart, at_edge = stands_alone(piece, self.entries), earlier in {0, len(goods)}
-        alone = apart or piece.joined == ";"
+        alone, here = apart or piece.joined == ";", _HERE.search(piece.text)
         if len(labels) == 1:
-            certain = bool(everything) or len(goods) == 1 or (at_edge and (alone or adds))
-        elif everything and not (_HERE.search(piece.text) or (_ORDER.search(piece.text) and not (apart or at_edge))):
+            one_place = not here or len({entry.place.sentence for entry in self.entries}) == 1
+            certain = one_place and (bool(everything) or len(goods) == 1 or (at_edge and (alone or adds)))
+        elif everything and not (here or (_ORDER.search(piece.text) and not (apart or at_edge))):
             certain = alone and at_edge
         elif piece.label and self._is_of_part(piece, at, apart=apart, inner=adds and not at_edge):
             return None, piece.label
@@ -143,8 +217,9 @@ class Scopes:
         mine = [entry for entry in self.entries if entry.place.label == piece.label]
         ends = all(each.label != piece.label or not re.search(ANY, each.text) for each in self.pieces[at + 1 :])
         rated = [each.label for each in self.pieces if re.search(P, each.text) and stands_alone(each, self.entries)]
-        said = _THAT.search(piece.text) or _ORDER.search(piece.text)
-        if _HERE.search(piece.text) or (ends and mine and ((inner and not apart) or said)):
+        said = _THAT.search(piece.text) or _ORDER.search(piece.text) or piece.joined == ";"
+        less = re.match(r"(?:less|minus)\b", piece.text, re.IGNORECASE)
+        if _HERE.search(piece.text) or (ends and mine and ((inner and not apart) or said or less)):
             return True
         if apart:
             heads = bool(mine) and at > 0 and self.pieces[at - 1].label != piece.label
@@ -163,6 +238,9 @@ def check_rates(rates: Sequence[Rate], entries: Sequence[Entry], overall: Sequen
     if len(whole) != len(set(whole)):
         raise Unread("which of two percentages comes first")
     for rate in rates:
+        places = {entry.place.sentence for entry in entries if entry.place.label == rate.label != ""}
+        if any(entry.place.sentence in places and not entry.place.label for entry in entries):
+            raise Unread(f"what belongs to {rate.label}")
         within = [entry for entry in entries if not rate.label or entry.place.label == rate.label]
         within += [] if rate.label else overall
         doubtful = [entry for entry in within if entry.is_fee or entry.taken_off]

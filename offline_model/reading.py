@@ -6,6 +6,7 @@ from functools import lru_cache
 from offline_model.calculation import read_calculation
 from offline_model.problem import NoResult, Part, Problem, Unread, value, written
 from offline_model.purchases import read_purchases
+from offline_model.tidying import spelled
 
 _MOST_CHARACTERS, _MOST_MARKS, _LONGEST_WORD, _LONGEST_SENTENCE = 5_000, 600, 300, 800
 _POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.,]*\d)")
@@ -26,6 +27,7 @@ def read(text: str) -> Problem:
         raise Unread("so many lines, commas and sentences")
     if _POINTS.search(text) and _COMMAS.search(text):
         raise Unread("numbers in two formats")
+    text = spelled(text)
     try:
         return read_calculation(text)
     except Unread as reason:

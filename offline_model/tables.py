@@ -10,18 +10,38 @@ from offline_model.numbers import figures
 from offline_model.problem import Unread
 
 _COLUMNS = (  # the words of a heading -> what the column holds; the first that fits
-    (r"unit ?price|unit ?cost|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp)? ?(?:/|\bper\b) ?\w+", "price"),
-    (r"^price|^rate|each|\bprice$", "price"),
+    (
+        (
+            r"unit ?(?:price|cost|usd|eur|gbp)|(?:price|cost) ?(?:each|per|/)|(?:[$€£]|eur|usd|gbp|chf)? ?(?:/"
+            r"|\bper\b) ?\w+"
+        ),
+        "price",
+    ),
+    (r"^price|^rate|each|\bprice$|^(?:einzel|stück)?(?:preis|prijs)|^prix|^precio", "price"),
     (r"line ?total|^total|amount|sub ?total|ext", "total"),
     (r"cost cent(?:re|er)", "part"),
     (r"^cost\b", "cost"),
-    (r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days", "quantity"),
-    (r"item|^part\b|title|material|product|description|name|what|article|goods|service", "item"),
-    (r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where", "part"),
+    (
+        (
+            r"qty|quantity|^units?$|count|copies|how many|^no\.?$|^#$|number|pcs|pieces|hours|nights|days|menge|anzahl"
+            r"|cantidad|aantal"
+        ),
+        "quantity",
+    ),
+    (r"item|^part\b|^line$|title|material|product|description|name|what|arti[ck]\w+|goods|service", "item"),
+    (
+        (
+            r"store|shop|vendor|supplier|place|trip|month|dep(?:artmen)?t|market|retailer|person|who|where|lieferant"
+            r"|geschäft|laden"
+        ),
+        "part",
+    ),
     (r"site|category|aisle|cent(?:re|er)|day|week|seller|team|location|city|event|project|quarter|room", "part"),
 )
-_BESIDE = re.compile(r"\b(?:date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE)
-_SEPARATORS = (("|", r"\|", 2), ("\t", r"\t", 1), (",", ",", 2), (";", ";", 2), ("  ", r"\s{2,}", 2))
+_BESIDE = re.compile(
+    r"\b(?:po|invoice|date|sku|id|size|code|ref|notes?|when|barcode|year|weight|#)\b|^$", re.IGNORECASE
+)
+_SEPARATORS = (("|", r"\|", 2), ("\t", r"\t", 1), (",", ",", 2), (";", ";", 2), (" / ", " / ", 2), ("  ", r"\s{2,}", 2))
 
 _LINE_TOTAL = re.compile(
     r"^(.*(?<![\w.])(\d+)\b[^\d\n]*@ ?[$£€]?(\d+\.\d\d)(?: ?(?:ea|each))?) +=? ?[$£€]?(\d+\.\d\d)$", re.MULTILINE
@@ -71,13 +91,16 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
     """Empty if the first line is no header that is understood."""
     titles, *body = ([cell.strip(" *") for cell in _split(line, separator)] for line in lines)
     header = [next((kind for pattern, kind in _COLUMNS if re.search(pattern, _plain(cell))), "") for cell in titles]
-    if header.count("quantity") > 1 and "price" not in header:
-        header = ["price" if _plain(title) == "unit" else kind for title, kind in zip(titles, header, strict=True)]
+    _settle(header, [_plain(title) for title in titles])
+    unknown = [at for at, kind in enumerate(header) if not kind and not _BESIDE.search(titles[at])]
+    full = [row for row in body if len(row) == len(header)]
+    unknown = [at for at in unknown if all(re.search(r"[^\W\d_]{3}", row[at]) for row in full)]
+    if "item" not in header and unknown:
+        header[unknown[-1]] = "item"
     header = _with_part(header, titles, body)
     known = [column for column in header if column]
     if not {"price", "total", "cost"} & set(known) or len(known) != len(set(known)):
         return []
-    full = [row for row in body if len(row) == len(header)]
     if any(len(row) != len(header) and len([cell for cell in row if cell]) != 1 for row in body):
         return []
     for at, title in enumerate(titles):
@@ -94,18 +117,29 @@ def _rows(lines: Sequence[str], separator: str) -> list[tuple[str, str]]:
     return rows
 
 
+def _settle(header: list[str], titles: Sequence[str]) -> None:
+    """What columns hold whose titles mean one thing or another: "Unit", "Amount"."""
+    for at, title in enumerate(titles):
+        if title == "unit" and header.count("quantity") > 1:
+            header[at] = "part" if "price" in header else "price"
+        if not header[at] and re.search(rf"per {title.removesuffix('s')}$", " ".join(titles)):
+            header[at] = "quantity"
+        if title == "amount" and "price" in header and "quantity" not in header:
+            header[at] = "quantity"
+
+
 def _with_part(header: list[str], titles: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     """The header; an unknown first column whose words come again is the part: "Printer | Job | Copies | Unit price"."""
     firsts = [row[0] for row in body if len(row) == len(header)]
-    again = len(set(firsts)) < len(firsts) and not re.search(r"\d", "".join(firsts))
+    again = len(set(firsts)) < len(firsts) and all(re.search(r"[^\W\d_]", each) for each in firsts)
     if header[0] or "part" in header or not again or _BESIDE.search(titles[0]) or "item" not in header[1:]:
         return header
     return ["part", *header[1:]]
 
 
 def _split(line: str, separator: str) -> list[str]:
-    if separator == "  ":
-        return re.split(r"\s{2,}", line.strip())
+    if len(separator) > 1:
+        return re.split(r"\s{2,}" if separator == "  " else separator, line.strip())
     return next(csv.reader([line.strip().strip("|")], delimiter=separator, skipinitialspace=True), [""])
 
 

@@ -31,6 +31,16 @@ _REPLACED = (
     (r"[×·]", "*"),
     (r"÷", "/"),
     (r"[−–]", "-"),
+    (r"∛ ?([\d.]+)", r"cbrt(\1)"),
+    (r"√ ?([\d.]+)", r"sqrt(\1)"),
+    (r"^\D*?([\d.,$£€]+) (?:goes|went|is|was) (up|down) by ([\d.]+%)[.,] (?:what|how)\b[^\d]*$", r"\2 \1 by \3"),
+    (
+        r"^(?:take|start with) ([\d.,$£€]+),? (?:and )?(?:then )?(increase|reduce|decrease|raise|lower) it by",
+        r"\2 \1 by",
+    ),
+    (r"\b(\d+) and a half\b", r"\1.5"),
+    (r"^up (?=[\d$£€])", "increase "),
+    (r"^down (?=[\d$£€])", "decrease "),
     (r"²", "^2"),
     (r"³", "^3"),
     (r"\bnegative (?=\d)", "-"),
@@ -53,7 +63,8 @@ def sides_of(text: str) -> list[str]:
     text = re.sub(r"\bvalues? of (?=[a-z]\b)|[.,;?]+\s*(?:what(?:'s| is)|find) (?:unknown|it)\W*$", "", text)
     if "unknown" in text and re.search(r"=|\bis\b", text):
         return [each.strip(" ?.") for each in re.split(r"=" if "=" in text else r"\bis\b", text, maxsplit=1)]
-    names = set(re.findall(r"(?<![a-z'’])[b-hj-z](?![a-z'’])", text)) if "=" in text else set()
+    name = r"(?<![a-z'’])(?:[b-hj-z]|a(?= ?[-+*/^=])|(?<=[-+*/^=])a|(?<=[-+*/^=] )a)(?![a-z'’])"
+    names = set(re.findall(name, text)) if "=" in text else set()
     for name in names:
         side = rf"((?:[\d.()+*/^\s⊕⊖⊗⊘-]|(?<![a-z]){name}(?![a-z]))+)"
         if (found := re.search(rf"{side}={side}", text)) and name in found[0]:

@@ -12,7 +12,7 @@ EACH = _set("each ea apiece piece item unit one pc pop go every")  # after "per"
 UNITS = _set("unit pair piece item pc set")
 CONTAINERS = _set(
     "bag box case pack packet carton crate tray jar bottle can tin tub roll ream set bundle bunch pallet sack jug "
-    "tube kit pair dozen doz dz barrel bucket basket punnet bale book sheet page"
+    "tube kit pair dozen doz dz drum barrel bucket basket punnet bale book sheet page"
 )
 TIMES = _set("minute min hour hr day week month year night")
 MEASURES = TIMES | _set(  # a price per one of these is only read if the quantity is of the same
@@ -31,19 +31,20 @@ PARTS = _set(
 )
 PEOPLE = _set(
     "people person kid child children grandchild grandchildren friend guest student coworker colleague teammate "
-    "roommate housemate flatmate sibling brother sister son daughter cat dog nephew niece cousin adult player "
-    "volunteer member family teacher neighbor neighbour couple girl boy guy mate pal man woman men women parent dad "
-    "mom wife husband fiance girlfriend boyfriend partner attendee pupil passenger resident tenant employee worker"
+    "roommate roomate housemate flatmate sibling brother sister son daughter cat dog nephew niece cousin adult player "
+    "volunteer member family teacher neighbor neighbour couple lady girl boy guy mate pal man woman men women parent "
+    "dad mom mum nan gran grandma grandpa grandad granny aunt uncle wife husband fiance girlfriend boyfriend partner "
+    "attendee pupil passenger resident tenant employee worker"
 )
 PASSING = TIMES | _set("mile km block degree time ago floor weekend step")  # stand beside purchases, in sentences
 NUMBERED = _set(  # a number after one of these is a name
     "size no number model type grade version v mk level vol volume part chapter windows iphone ipad galaxy ps "
     "xbox playstation office pixel series gen fifa nba class route aisle row lane formula channel studio season "
-    "episode day week apt catch area trip"
+    "episode day week apt catch area trip kw till term semester phase round wk"
 )
 FEES = _set(
     "shipping delivery postage freight handling fee surcharge charge deposit tip gratuity tax vat gst toll parking "
-    "service packaging setup installation rush customs duty"
+    "insurance service packaging setup installation rush customs duty"
 )
 PAYMENTS = _set("gift voucher credit")  # what is paid with and so taken off, where it is used
 PAYING = _set("used use using apply applied less minu cover redeem after")
@@ -54,10 +55,11 @@ INCOME = _set(
 """Money that comes in, which is no cost."""
 DISCOUNTS = _set("off down discount coupon rebate markdown savings reduction promo minu minus less")
 STATED = _set("total subtotal balance change cash paid visa tendered sum due saved savings amount grand order sub")
-TAXES = _set("tax vat gst hst pst")
+TAXES = _set("tax vat gst hst pst gct qst iva mwst btw")
 ADDITIONS = TAXES | _set("tip gratuity surcharge service duty markup")
 EVERYTHING = _set(
-    "everything all whole entire overall both total altogether bill subtotal purchase lot order it purchases stores sum"
+    "everything all whole entire overall both total complete altogether bill subtotal purchase lot order it purchases "
+    "stores sum"
 )
 VERBS = _set(
     "bought buy buys buying got get gets getting spent spend spends paid pay pays ordered order orders ordering "
@@ -92,75 +94,99 @@ _NUMBER = (
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b)"
 )
 _EXTRA = (
-    r"(?:(?:sales )?tax(?:es)?|vat|gst|hst|pst|tip|gratuity|discount|saving|shipping|delivery|postage|surcharge"
+    r"(?:(?:sales )?tax(?:es)?|vat|gst|hst|pst|tip|gratuity|discount|shipping|delivery|postage|surcharge"
     r"|service charge|fees?)"
 )
 
 
+_SIGN = r"(?:[$£€¥₹₦]|(?:\b[A-Z]{3}|rs\.?|ksh) ?(?=\d)|\bR(?=\d\d))"
+
+
 def _any(alternatives: str) -> re.Pattern[str]:
     """Of alternatives, one or more a line; the word that follows is shown too."""
-    pattern = re.sub(r"\n\s*", "|", alternatives.strip()).replace("<number>", _NUMBER).replace("<extra>", _EXTRA)
+    pattern = (
+        re.sub(r"\n\s*", "|", alternatives.strip())
+        .replace("[$£€]", _SIGN)
+        .replace("<number>", _NUMBER)
+        .replace("<extra>", _EXTRA)
+    )
     return re.compile(rf"(?<![\w’'-])(?:{pattern})(?![a-z])(?: [a-z]+)?", re.IGNORECASE)
 
 
 _ALWAYS = _any(
     r"""
     an? (?:third|quarter|fifth|tenth)|two[ -]thirds|(?:dozen|member|club|bulk|case|sale) prices?|some of each
-    (?<!what is )(?<!& )half(?!-| an? dozen| & half| price (?-i:[A-Z][a-z])| \w{3,}s\b)|halved|twice(?! (?:this|last))
-    thrice|double(?!-)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare|flight)s?)|returned
-    returning|refund\w*|exchang\w*|swap\w*|cancel\w*|borrow\w*|steal|stolen?|lent|lends?|lost|broken|reimbursed by|bogo
-    get one|buy \w+,? get|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back|money back|already|pre-?paid
-    expired|(?:sen[dt]|took|take|gave|give|brought|bring) (?:\w+ ){1,3}back|trade[ds]?[ -]in|(?<!thanks )in advance
-    store credit|rebate later|except|exclud\w*|excl|apart from|besides|other than|rather|instead|no longer|unless
-    wh(?:ich|at)ever|alternatively|either|neither|otherwise|else|maybe|perhaps|possibly|probably|(?:un|not )sure|unknown
-    tb[acd]|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)|applied(?! to)|(?:don|didn|doesn|couldn|wasn
-    isn|won)[’']?t|never(?! ?mind)|(?<!each )(?:some|most|many|none|any|several|few|one|two|three|part) of (?:th\w+|my
-    our|it|which|(?-i:[A-Z])\w+'s)|changed \w+ minds?|never ?mind|scrap|dropped|skipped|forget (?:the|about)|same as
-    same order|usual|regular|normally|originally|original price|list price|enough|a few|a couple|several
-    sold(?= \w+)(?! (?:us|me|nothing)\b)|re-?sell\w*|revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest
-    instal?ments?|the rest|remainder|leftover|every (?:second|third|fourth|fifth|sixth|tenth|other|\d+)|minimum|maximum
-    owes? (?-i:[A-Z])\w+|pa(?:id|ys?) (?:half|part|some|for (?:hers|his|theirs|mine))|by the (?:glass|hour|slice)
-    (?:find|calculate) the unit price|unit costs? for|round(?:ed)? (?:up|down|to (?!the nearest cent))|(?:is|was|are|one
-    comes?) free|each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you|he|she|they) (?:have|use|join|spend|buy|show
-    book)|(?:it|they|this|that) (?:was|were|is|are) cheaper|prices? (?:drops?|goes|will|rises?)|exchange rate|convert\w*
-    (?:cheapest|dearest|priciest|most expensive) (?:item|thing|product)|same again|overcharg\w*|(?<!we )(?:is
-    are) (?:paying|covering) for|\(price\?|(?:can[’']?t|cannot) read|illegible|same today|happy hour|\d+ \w+ (?:a
-    per) (?:day|week|month)|members? (?:gets?|pays?)|<extra> only(?! (?:on|for))|only the <extra>|pro[ -]?rat(?:a|ed)
-    net (?:total|price|amount)s?|[a-z]+ ?\?{2,}(?= ?[,;])
+    (?<!what is )(?<!& )half(?!-| (?:term|time|marathon|board|day
+    an? dozen)| & half| price (?-i:[A-Z][a-z])| \w{3,}s\b)|halved|twice(?! (?:this|last))|thrice|double (?:the|that
+    it|what|my|our|this|price|time|pay)|doubled|tripled?|times (?:that|what|as)|one[ -]way(?! (?:ticket|fare
+    flight)s?)|returned|returning|refund\w*|exchang(?:ed|ing)|exchange (?:it|them|the|one|for)|swap(?:ped
+    ping| (?:it|them|one|my|the|a))\b|cancel\w*|borrow\w*|steal|stolen?|lent|lends?|lost|broken|reimbursed by|bogo
+    get one|buy[ -]\w+,?[ -]get|wait just|oops|scratch that|change there|make that|i mean(?! how| what)
+    price on request|(?:had|have|used|got) an? (?:gift )?voucher(?! (?:of|for|worth))|\d/\d of (?:the|my|it)
+    my \d/\d|on request|p\.?o\.?a\b|\w+-for-\w+|on the house|for the price of|rain ?check|cash ?back|money back
+    already(?! (?:covers?|includes?|contains?|in) )|pre-?paid|expired|(?:sen[dt]|took|take|gave|give|brought
+    bring) (?:\w+ ){1,3}back|trade[ds]?[ -]in|(?<!thanks )in advance|rebate later|except
+    (?<!are )(?<!prices )(?:exclud\w*|excl)|apart from|besides|other than|rather|instead|no longer|unless|wh(?:ich
+    at)ever|alternatively|either(?! (?:place|way|shop|store|one)\b)|neither|otherwise|else|maybe|perhaps|possibly
+    probably|(?:un|not )sure|unknown|tb[acd]|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)
+    applied(?! to)|(?:don|didn|doesn|couldn|wasn|isn|won)[’']?t|never(?! ?mind)|(?<!each )(?<!the )(?:some|most|many
+    none|any|several|few|one|two|three|part) of (?:th\w+|my|our|it|which|(?-i:[A-Z])\w+'s)|changed \w+ minds?
+    never ?mind|scrap|something off|dropped|skipped|forget (?:the|about)|same as|same order|same \w+ as|(?:kept
+    keep) (?:only|just)|only (?:kept|keep)|usual|regular|normally|originally|original price|list price
+    (?<!have )(?<!it )(?<!that )enough|enough for|a few|a couple|several|sold(?= \w+)(?! (?:us|me|nothing)\b)
+    re-?sell\w*|revenue|profit|salary|wages?|earn\w*|income|loan|invest\w*|interest|instal?ments?|the rest|remainder
+    leftover|every (?:second|third|fourth|fifth|sixth|tenth|other|\d+)|minimum|maximum|owes? (?-i:[A-Z])\w+|pa(?:id
+    ys?) (?:half(?! of (?:everything|it all|it|the (?:total|bill|lot|cost))\b)|part|some|for (?:hers|his|theirs
+    mine))|by the (?:glass|hour|slice)|(?:find|calculate) the unit price|unit costs? for|round(?:ed)? (?:up|down
+    to (?!the nearest cent))|(?:is|was|are|one|comes?) free|each (?:\w+ )?(?:gets?|needs?|wants?|takes?)|if (?:you
+    he|she|they) (?:have|use|join|spend|buy|show|book)|(?:it|they|this|that) (?:was|were|is|are) cheaper
+    prices? (?:drops?|goes|will|rises?)|exchange rate|pays? (?:me|us) back(?! (?:all|everything))|the others
+    into (?:euros|dollars|pounds|pesos|yen)|convert\w*|(?:cheapest|dearest|priciest|most expensive) (?:item|thing
+    product)|same again|overcharg\w*|(?<!we )(?:is|are) (?:paying|covering) for|\(price\?|(?:can[’']?t|cannot) read
+    illegible|same today|happy hour|\d+ (?!rupees|dollars|euros|bucks|quid|pounds)\w+ (?:a|per) (?:day|week|month)
+    members? (?:gets?|pays?)|<extra> only(?! (?:on|for))|only the <extra>|pro[ -]?rat(?:a|ed)|net (?:total|amount)s?
+    [a-z]+ ?\?{2,}(?= ?[,;])
     """
 )
 """Changes the arithmetic wherever it stands."""
 _BESIDE = _any(
     r"""
-    (?<!me )(?<!us )back(?! to| home| yard|-)|free|not|or|nor|if(?! (?:[a-z ]+ costs?|we|i|it|one|the|split|all|shared
-    unclear|possible|\w+ bought|\w+ of us))|might|(?-i:may)|(?:about|around|approximately|approx\.?|circa|roughly|nearly
-    almost|between|some) <number>|\w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d|towards? (?:it|this|that
-    the (?:cost|bill|total))|(?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>
-    last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d|(?:i|they|we
-    s?he|it) (?!tipped|charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d|(?:quote|estimate|price) was [$£€]?\d
-    found [$£€]\d|(?:my|our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)|used to (?:be
-    cost|sell|go)|saves [$£€]\d|(?:went|gone) up|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d|(?:each|every
-    per) (?:additional|extra|further)|formerly|previously|before (?:that|it was)|after (?:an? |the )?[\d% ]*(?:discount
-    coupon|rebate)|(?<!\$)[$£€] ?\?|rrp|msrp|of which|owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>
+    [$£€]?\d[\d.]* back(?! to| home)|(?:took|taken?|gave|given?|got|get|sen[dt]|brought|bring|pa(?:id|y|ys)|handed
+    went|came) (?:\S+ ){0,5}(?<!me )(?<!us )back(?! to| home)|free|not|or|nor|if(?! (?:[a-z ]+ costs?|we|i|it|one
+    the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might|(?-i:may(?! concern))|(?:about|around
+    approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>|\w+-(?:ish|odd)|give (?:or|and) take
+    [~≈] ?[$£€]?\d|towards? (?:it|this|that|the (?:cost|bill|total))|(?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me
+    us|him|her|them|in) (?:an? )?<number>|last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d
+    (?:each|ea|\d),? was [$£€]?\d|(?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed
+    ordered)\w+ed [$£€]\d|(?:quote|estimate|price) was [$£€]?\d|found [$£€]\d|(?:my|our) \w+ (?:has|had
+    holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)|used to (?:be|cost|sell|go)|saves [$£€]\d|(?:went
+    gone) up|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d|(?:each|every|per) (?:additional|extra|further)
+    formerly|previously|before (?:that|it was)|after (?:an? |the )?[\d% ]*(?:discount|coupon|rebate)
+    (?<!total )(?<!total)(?<!in )(?<!\$)[$£€] ?\?|rrp|msrp|of which
+    (?<!each )(?<!each one )(?<!each of us )owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>
     of (?:\w+ )?points|(?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell
     and(?: \w+){1,2}) by <number>|(?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted
-    cut) (?:th[a-z ]+)?by <number>|<extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>|(?:the|my
-    our) \w+ pays [$£€]\d|own pocket|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)|(?:the|my|our|his|her
-    their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) )?[$£€]\d|(?:reimburs\w+
-    contribut\w+|(?:chip\w*|kick\w*) in) (?:(?:me|us|him|her|them) )?(?:an? )?<number>|(?:over|under|above|below
-    more than|less than|at least|at most|up to) <number>|\d+(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d
-    from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))|same (?:price|amount)|as (?:many|much)|first \d
-    [$£€]?[\d.]+ (?:each )?(?:more|cheaper|dearer)|(?:second|third|fourth|last|\dth)(?: one| night| item)?(?: is| was
-     for)? (?:[\d$]|free)|worth|alone|without|per (?:\d|\w+ per \w+)|(?:get|gets|receive) (?:an? )?[$£€]\d
+    cut) (?:th[a-z ]+)?by <number>|<extra> included (?:is |was |of )?<number>|includ(?:es|ing) <number>
+    (?<!the )(?:un)?till? (?:the|next|end|my|our|i|we|\w+['’]s)|(?:the|my|our) \w+ pays [$£€]\d|own pocket
+    paid (?:\w+ ){0,3}with (?:an? )?[$£€]?\d|[$£€][\d.,]+ (?:of (?:it|this|that)|c[ao]mes? from)|(?:the|my|our|his
+    her|their) (?:\w+ )?cover(?:s|ed) <number>|(?:gives?|gave) (?:(?:me|us|him|her|them) (?:an? )?(?:\d+(?=[.,;!?]
+    $)|[$£€]\d(?![\d.]* off))|[$£€]\d(?![\d.]* off))|(?:reimburs\w+|contribut\w+|(?:chip\w*|kick\w*) in) (?:(?:me|us
+    him|her|them) )?(?:an? )?<number>|(?:over|under|above|below|more than|less than|at least|at most|up to) <number>
+    \d+(?:[-–]| to | or )[$£€]?\d|\d+-?ish|from [$£€]\d|from \d+ (?:a|per)|the same(?= ?(?:[.,;?!]|$))|same (?:price
+    amount)|as (?:many|much)|first \d|[$£€]?[\d.]+ (?:each )?(?:more(?! [a-z]+s? (?:at|for|@))|cheaper|dearer)
+    (?:second|third|fourth|last|\dth)(?: one| night| item| pair| ticket)?(?: is| was|for)? (?:[\d$]|free)|worth
+    alone|(?<!are )without|per (?:\d|\w+ per \w+)|(?:get|gets|receive) (?:an? )?[$£€]\d
     """
 )
 """Changes the arithmetic in a sentence that holds an amount."""
 _ASKED = _any(
     r"""
-    how (?:many(?! (?:yen|dollars|euros|pounds) )|long|far|old|often)|why|when|worth|better|median|per table|(?:is|does
-    would) (?:that|it|this) (?:\w+ )?(?:(?:for|to) each|with|after)|original|without|(?:what|how much)(?: is| was| are
-    's|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))|how much (?:is|was|does|for) (?:one|1|a single
-    an? half)\b|outside|elsewhere|in (?:pence|cents)|average (?:\w+ )?price|average (?:item|cost per item)
+    how (?:many(?! (?:yen|dollars|euros|pounds|rupees|francs|pesos|rand|naira|shillings|kron[ao]r|kroner)\b)|long
+    far|old|often)|why|when|worth|better|median|per table|(?:is|does|would) (?:that|it|this) (?:\w+ )?(?:(?:for
+    to) each|with(?! (?:the )?(?:tax|vat|iva|gst|delivery|shipping))|after)|original|without|(?:what
+    how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))|how much (?:is|was|does
+    for) (?:one(?! person| of us)|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)|average (?:\w+ )?price
+    average (?:item|cost per item)
     """
 )
 """Asks for something that is not worked out."""
@@ -168,13 +194,19 @@ _SENTENCES = re.compile(r"[.!;](?=\s)|\n|(?<=\?)")
 _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORECASE)
 _ASKS = re.compile(r"(?i)\b(?:how|what'?s?)\b|\b(?:which|who|total|sum|add|is|are|do|does|did|should)\b.*\?")
 _HARMLESS = re.compile(
-    r"(?i)free[ -](?:ship(?:ping)?|delivery|postage|p&p|freight|range|parking|weight|returns?|\d)|\bor madam\b"
+    r"(?i)\b(?:do|should|must) i (?:give|hand) (?:her|him|them|it) back\b|\b(?:kids?|children|under-?\w+s?) (?:(?:go"
+    r"|get in|eat|are) )?free\b|\bfree[ -](?:ship(?:ping)?|delivery"
+    r"|postage|p&p|freight|range|parking|weight|returns?|\d)|\bor madam\b|(?<=[,;] )(?!one|two|second|third|it\b"
+    r"|another)[a-z]+ (?:is |are )?free(?=\s*[.,;\n]|$)"
     r"|\bchange (?:\w+ ){1,5}back\b|(?<!\d )\bback from (?:the |my |our )?(?:airport|station|hotel|work|school|town)\b"
-    r"|(?:\w+-|\b(?:gluten|sugar|dairy|fat|duty|deliver(?:y|ed)|shipping|postage|included|parking)(?: is"
+    r"|(?:\w+-|\b(?:delivery|shipping|postage) from [^,.;\n]{1,30}|\b(?:gluten|sugar|dairy|fat|peat|acid|lead|nut"
+    r"|oil|lactose|duty|installation|setup|assembly|fitting|deliver(?:y|ed)|shipping|postage|included|parking)(?: is"
     r"| was)? )free\b"
 )
 UNTAXED = re.compile(
-    r"(?i)\b(?:before|without|excluding|excl\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)\b|\bpre-?tax\b|\b(?:ignor(?:e"
+    r"(?i)\b(?:before|without|excluding|ex(?:cl)?\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)(?: (?:and|or|&) tip)?\b"
+    r"|\bpre-?tax\b|\btax[- ](?:exempt|free)\b|\bprices? (?:all |are |is )*incl(?:ud(?:es?|ing)|\.)? (?:vat|tax"
+    r"|gst)\b|\b(?:ignor(?:e"
     r"|ing) (?:the )?(?:sales )?(?:tax|vat|gst)|(?:tax|vat|gst) (?:is )?(?:ignored|(?:is not|isn['’]t) charged))\b"
 )
 """Says nothing where no tax is given."""
