@@ -223,8 +223,8 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
 def bundle(context: click.Context, /, output: Path | None, description: str, **given: Any) -> None:
     """Build a bundle (.mcpb) of the agents in these directories, for hosts that install such files.
 
-    It holds the agents, their prompts and resources, the Python modules of the current folder that they name, and this
-    program. The host starts it with uv and asks its user for an API key. The version is 0.1.0 if none is given.
+    It holds the agents, their prompts and resources, the Python modules of the current folder that they import, and
+    this program. The host starts it with uv and asks its user for an API key. The version is 0.1.0 if none is given.
     """
     from mcp_calc_server.bundle import Bundle  # noqa: PLC0415 - needs a YAML parser
 

@@ -50,6 +50,8 @@ class Published:
     """The user's modules that were imported: the file of each, or the folder of its package."""
     files: list[AgentFile] = field(default_factory=list)
     """The agents of `--agents`."""
+    sources: list[Path] = field(default_factory=list)
+    """The files of `--agents` that are published: agents, their schemas, prompts and resources."""
     notice: str = ""
     """What does not work without an API key, if none was found."""
 
@@ -111,7 +113,7 @@ def _add_modules(found: Published, options: PublishedOptions, choice: ModelChoic
     found.items += items
     found.agents += agents
     found.names += [each.name for each in named]
-    found.modules += _modules(options.publish)
+    found.modules += module_files(options.publish)
     return [agent.name for agent in agents if agent.client is sdk_client]
 
 
@@ -127,13 +129,15 @@ def _add_files(found: Published, options: PublishedOptions, say: Say, *, durable
     found.names += names
     found.prompts += checked.prompts.values()
     found.resources += checked.resources.values()
-    found.modules += _modules([name for item in checked.items for name in item.file.tools or () if ":" in name])
+    found.modules += module_files([name for item in checked.items for name in item.file.tools or () if ":" in name])
     found.files += [item.file for item in checked.items]
+    found.sources += [path for file in found.files for path in (file.path, *file.schema_files)]
+    found.sources += [*checked.prompts, *checked.resources]
     return names
 
 
-def _modules(names: Sequence[str]) -> list[Path]:
-    """Where the modules of `module:attribute` names are, which are imported: a file, or the folder of a package."""
+def module_files(names: Sequence[str]) -> list[Path]:
+    """Where the modules of `module:attribute` names are, if they are imported: a file, or the folder of a package."""
     found = dict.fromkeys(sys.modules.get(re.split("[.:]", name)[0]) for name in names)
     places = [getattr(module, "__path__", None) or [getattr(module, "__file__", None)] for module in found if module]
     return [Path(place) for (place, *_) in places if place]
