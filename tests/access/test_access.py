@@ -59,7 +59,7 @@ async def test_the_default_is_loopback_and_other_hosts_and_origins_are_refused(
     assert (await asked(served, host="127.0.0.1.evil.example")).status_code == 421
     assert (await asked(served, origin="https://evil.example")).status_code == 403
     assert (await asked(served, origin="null")).status_code == 403
-    async with served.client(headers={"origin": "http://localhost:6274"}) as client:
+    async with served.client(headers={"origin": "http://LocalHost:6274", "host": "LOCALHOST"}) as client:
         assert (await client.call_tool("sum_numbers", {"numbers": [1, 2]})).structured_content is not None
     assert not [line for line in served.said if "Traceback" in line]
 
@@ -94,6 +94,11 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -
         (["--token-file", "/dev/null"], "The token has 0 characters; use at least 16"),
         (["--oauth-issuer", "https://issuer.example"], "given together"),
         (["--path", "mcp"], "a path begins with a slash"),
+        (["--path", "/mcp?key=1"], "The path '/mcp?key=1' cannot be used"),
+        (["--path", "//mcp"], "The path '//mcp' cannot be used"),
+        (["--path", "/health"], "none of /health, /ready"),
+        (["--allow-host", "https://agents.example"], "give the name alone, such as agents.example.com"),
+        (["--allow-host", "*.agents.example"], "The allowed host '*.agents.example' is none"),
         (["--trusted-proxy", "*"], "Give an IP address or a network"),
         (["--token", "x" * 32], "No such option"),
     ],

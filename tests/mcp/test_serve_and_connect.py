@@ -234,6 +234,7 @@ def test_what_is_no_server_is_refused(given: Sequence[Any], options: dict[str, A
         ([writer], {"transport": "http", "host": "192.0.2.1"}, "can be reached from other machines"),
         ([writer], {"transport": "http", "port": 70_000}, "port is 70000: give a number from 0"),
         ([writer], {"transport": "http", "path": "mcp"}, "path is 'mcp': a path begins with a slash"),
+        ([writer], {"transport": "http", "allow_hosts": "agents.example"}, "allow_hosts is the text 'agents.example'"),
         ([writer], {"token": "x" * 16}, "token and oauth are for transport="),
         ([writer], {"respond_within": 5}, "respond_within needs durable"),
         ([writer], {"durable": "runs.sqlite"}, "A store is sqlite:PATH or postgresql://"),

@@ -84,6 +84,8 @@ def serve(
         raise ConfigurationError(
             'serve: token and oauth are for transport="http": stdio serves the program that starts it.'
         )
+    if isinstance(allow_hosts, str):
+        raise ConfigurationError(f"serve: allow_hosts is the text {allow_hosts!r}: give a list of names.")
     address = None
     if transport != "stdio":
         from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
