@@ -87,6 +87,11 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -
     assert is_loopback(host) is is_it
 
 
+OAUTH = [
+    word for name in ("issuer", "audience", "jwks") for word in (f"--oauth-{name}", f"https://agents.example/{name}")
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -99,6 +104,10 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -
         (["--path", "/health"], "none of /health, /ready"),
         (["--allow-host", "https://agents.example"], "give the name alone, such as agents.example.com"),
         (["--allow-host", "*.agents.example"], "The allowed host '*.agents.example' is none"),
+        (
+            [*OAUTH, "--oauth-scope", "*_agent=run", "--oauth-scope", "powr=run"],
+            "The scope run is for powr, which is not",
+        ),
         (["--trusted-proxy", "*"], "Give an IP address or a network"),
         (["--token", "x" * 32], "No such option"),
     ],

@@ -59,6 +59,19 @@ class Scopes:
     def all(self) -> list[str]:
         return list(dict.fromkeys((*self.always, *(scope for _, scope in self.of_tools))))
 
+    def check_tools(self, published: Sequence[str]) -> None:
+        """Find a misspelt tool, whose calls would need no scope.
+
+        Raises:
+            ConfigurationError: nothing is published under a name. A pattern with `*` may match nothing.
+        """
+        for tool, scope in self.of_tools:
+            if "*" not in tool and not any(fnmatchcase(name, tool) for name in published):
+                known = ", ".join(published)
+                raise ConfigurationError(
+                    f"The scope {scope} is for {tool}, which is not published. There are: {known}."
+                )
+
     def of_tool(self, name: str | None) -> list[str]:
         return [scope for pattern, scope in self.of_tools if name is not None and fnmatchcase(name, pattern)]
 
