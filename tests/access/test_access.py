@@ -98,6 +98,8 @@ OAUTH = [
         (["--token-file", "/nonexistent/token"], "Cannot read the token from /nonexistent/token"),
         (["--token-file", "/dev/null"], "The token has 0 characters; use at least 16"),
         (["--oauth-issuer", "https://issuer.example"], "given together"),
+        ([*OAUTH, "--oauth-issuer", "login.example"], "the issuer is 'login.example': give a whole URL"),
+        ([*OAUTH, "--oauth-jwks", "/jwks"], "the jwks is '/jwks': give a whole URL"),
         (["--path", "mcp"], "a path begins with a slash"),
         (["--path", "/mcp?key=1"], "The path '/mcp?key=1' cannot be used"),
         (["--path", "//mcp"], "The path '//mcp' cannot be used"),
@@ -311,6 +313,12 @@ async def test_arguments_beyond_the_limits_are_error_results(
         result = await client.call_tool("sum_numbers", arguments)
     assert result.is_error
     assert said in text(result)
+
+
+@pytest.mark.parametrize("token", ["schlüssel-zum-schloss", "two words of sixteen", "sixteen-letters\nand-a-line"])
+def test_a_token_that_no_client_can_send_is_refused(token: str) -> None:
+    with pytest.raises(ConfigurationError, match="no client can send"):
+        access_for("127.0.0.1", token=token)
 
 
 def test_a_token_and_an_issuer_are_not_given_together() -> None:
