@@ -157,9 +157,11 @@ def _adapted(agent: Agent, options: PublishedOptions, choice: ModelChoice, *, ow
         is_named = options.base_url or options.provider != "anthropic"
         changes |= {"client": choice.client} if is_named and agent.client is sdk_client else {}
     inner = next((tool.name for tool in agent.tools if tool.spec.is_agent and tool.served_by == "local"), None)
-    if inner and options.offline:
+    if inner and "client" in changes:
+        option = "--offline" if options.offline else "--base-url" if options.base_url else "--provider"
         raise ConfigurationError(
-            f"--offline cannot be used with {agent.name}: its tool {inner} is an agent that would ask its own model."
+            f"{option} cannot be used with {agent.name}: its tool {inner} is an agent that would ask its own model. "
+            "Give both agents a client= in the module, or set ANTHROPIC_BASE_URL, which holds for all agents."
         )
     return replace(agent, **changes) if changes else agent
 
