@@ -8,7 +8,7 @@ import pytest
 
 from agentloop import Accepted, Agent, Answer, BudgetExceeded, Question, Tool
 from agentloop.agent_files import AgentFile, load_agents
-from agentloop.file_agents import publishable, resolve_model, select_tools, to_agent
+from agentloop.file_agents import AFTER_TIMEOUT, publishable, resolve_model, select_tools, to_agent
 from agentloop.testing import ScriptedMessages, calls, says
 
 AGENTS = Path(__file__).parent / "agents"
@@ -117,7 +117,7 @@ async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
     published = publishable(reader)
     assert published.agent is not None
     assert published.tool is not None
-    assert (published.tool.name, published.tool.timeout) == ("reader_agent", 45)
+    assert (published.tool.name, published.tool.timeout) == ("reader_agent", 45 + AFTER_TIMEOUT)
     assert (published.agent.limits.max_turns, published.agent.limits.run_timeout) == (4, 45)
     with ScriptedMessages([calls(("words", {"text": "a b c"})), says("A moment.")]) as model:
         agent = to_agent(reader, published.agent.tools, client=model.client)
