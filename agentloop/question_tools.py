@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -64,7 +65,8 @@ def with_approval(approved: Tool, agent: str) -> Tool:
     inner = replace(approved, spec=replace(approved.spec, model_schema=None))
 
     async def ask_and_call(context: CallContext, /, **arguments: Any) -> ToolOutput:
-        shown = exact_json.dumps(arguments)
+        # Whoever reads it must see what is run: direction marks would show the text in another order.
+        shown = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in exact_json.dumps(arguments))
         shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]} ... [{len(shown) - MAX_SHOWN:,} more]"
         try:
             answer: Answer[_Approval] = await context.ask(f"{agent} wants to run {approved.name} {shown}", _Approval)

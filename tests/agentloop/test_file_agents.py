@@ -152,6 +152,20 @@ async def test_a_file_says_who_may_ask_and_what_has_to_be_approved() -> None:
 
 
 @pytest.mark.requirement("approvals")
+async def test_a_person_sees_the_arguments_of_a_call_in_the_order_that_they_have() -> None:
+    asked: list[str] = []
+
+    async def person(question: Question) -> Answer[Any]:
+        asked.append(question.message)
+        return Accepted({"allow": False})
+
+    named = file(tools=(f"{FUNCTIONS}:words",), approve=("words",))
+    with ScriptedMessages([calls(("words", {"text": "é \u202egpj.exe"})), says("done")]) as model:
+        await to_agent(named, select_tools(named).tools, client=model.client).run("go", on_question=person)
+    assert asked == ['a wants to run words {"text": "é \\u202egpj.exe"}']
+
+
+@pytest.mark.requirement("approvals")
 @pytest.mark.parametrize("approved", ["words", f"{FUNCTIONS}:words", f"{FUNCTIONS}:*", "*"])
 async def test_a_function_is_approved_by_its_name_and_by_the_one_it_has_in_the_file(approved: str) -> None:
     named = file(tools=(f"{FUNCTIONS}:words",), approve=(approved,))
