@@ -237,6 +237,11 @@ def test_what_is_no_server_is_refused(given: Sequence[Any], options: dict[str, A
         ([writer], {"transport": "http", "allow_hosts": "agents.example"}, "allow_hosts is the text 'agents.example'"),
         ([writer], {"token": "x" * 16}, "token and oauth are for transport="),
         ([writer], {"respond_within": 5}, "respond_within needs durable"),
+        (
+            [writer],
+            {"durable": "sqlite:runs.sqlite", "respond_within": -5},
+            "respond_within is -5: give seconds above 0",
+        ),
         ([writer], {"durable": "runs.sqlite"}, "A store is sqlite:PATH or postgresql://"),
         ([writer, [word_count, writer]], {}, "More than one tool is published as writer_agent"),
     ],

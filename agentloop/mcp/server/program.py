@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentloop import Agent, ConfigurationError, Tool, logs
+from agentloop.limits import is_amount
 from agentloop.loading import load_attribute
 from agentloop.mcp.server import serving
 from agentloop.mcp.server.prompts import Prompt
@@ -80,6 +81,8 @@ def serve(
         raise ConfigurationError("serve: there is nothing to publish. Give agents or tools, or a lifespan.")
     if respond_within is not None and durable is None:
         raise ConfigurationError("serve: respond_within needs durable: the run has to be stored.")
+    if respond_within is not None and not is_amount(respond_within):
+        raise ConfigurationError(f"serve: respond_within is {respond_within!r}: give seconds above 0.")
     if transport == "stdio" and (token or oauth):
         raise ConfigurationError(
             'serve: token and oauth are for transport="http": stdio serves the program that starts it.'
