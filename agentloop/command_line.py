@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias, cast
+from typing import Any, BinaryIO, TextIO, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import click
@@ -309,6 +309,10 @@ class _Closed(io.TextIOBase):
     """A closed stdout."""
 
     def write(self, _text: str, /) -> int:
+        raise OSError(errno.EBADF, "it is closed")
+
+    @property
+    def buffer(self) -> BinaryIO:
         raise OSError(errno.EBADF, "it is closed")
 
 
