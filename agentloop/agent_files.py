@@ -26,7 +26,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from agentloop.front_matter import FrontMatter, FrontMatterError, read_front_matter, read_text
+from agentloop.front_matter import FrontMatter, FrontMatterError, markdown_files, read_front_matter, read_text
 from agentloop.model import Effort
 from agentloop.typed import Typed
 
@@ -226,7 +226,8 @@ def _found(path: Path, problems: list[Problem]) -> list[Path]:
     if not path.is_dir():
         return [path]
     apart = {PROMPTS, RESOURCES}
-    found = sorted(file for file in path.rglob("*.md") if not apart & {*file.relative_to(path).parts[:-1]})
+    below = markdown_files(path.rglob("*.md"))
+    found = [file for file in below if not apart & {*file.relative_to(path).parts[:-1]}]
     if len(found) > MAX_FILES:
         text = f"more than {MAX_FILES:,} Markdown files: name the directory of the agents"
         problems.append(Problem(path, None, "error", text))

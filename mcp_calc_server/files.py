@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.agent_files import PROMPTS, RESOURCES, AgentFile, Problem, load_agents
 from agentloop.file_agents import Publishable, publishable, to_agent
-from agentloop.front_matter import FrontMatterError
+from agentloop.front_matter import FrontMatterError, markdown_files
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.file_agents import MakeAgent, connected_agents, servers_of
@@ -72,7 +72,7 @@ def check_files(paths: Sequence[Path], options: PublishedOptions) -> Checked:
 
 def _prompts(paths: Sequence[Path], problems: list[Problem]) -> Mapping[Path, Prompt]:
     found: dict[Path, Prompt] = {}
-    for file in (file for path in paths for file in sorted((path / PROMPTS).glob("*.md"))):
+    for file in (file for path in paths for file in markdown_files((path / PROMPTS).glob("*.md"))):
         try:
             found[file] = prompt_of_file(file)
         except FrontMatterError as error:

@@ -1,5 +1,7 @@
 """`mcp-calc-server check` and the refusals of `--agents`, in this process."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,22 @@ def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: P
         "b.md:5: error: no_such:f: there is no mo",
         "Nothing would be published: 4 errors, 0 ",
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+@pytest.mark.requirement("agents-option")
+def test_pipes_and_folders_are_no_files_of_agents_and_prompts(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "---\nDo a.")
+    (tmp_path / "prompts").mkdir()
+    for folder in (tmp_path, tmp_path / "prompts"):
+        os.mkfifo(folder / "pipe.md")
+        (folder / "folder.md").mkdir()
+    (tmp_path / "away.md").symlink_to("/nowhere")
+    end = server("check", str(tmp_path))
+    assert (end.exit_code, "1 error" in end.stdout) == (1, True)
+    assert "away.md:1: error: cannot be read: No such file or directory" in end.stdout
+    (tmp_path / "away.md").unlink()
+    assert server("check", str(tmp_path)).stdout.endswith("1 agent would be published: 0 warnings.\n")
 
 
 @pytest.mark.requirement("agents-option")
