@@ -110,6 +110,9 @@ def _add_modules(found: Published, options: PublishedOptions, choice: ModelChoic
         _adapted(each, options, choice, own_model=own_model) if isinstance(each, Agent) else each for each in named
     ]
     agents = [each for each in items if isinstance(each, Agent)]
+    for agent in agents:
+        if agent.client in (sdk_client, choice.client):
+            prices.register_if_local(agent.model, choice.base_url)
     found.items += items
     found.agents += agents
     found.names += [each.name for each in named]

@@ -67,6 +67,18 @@ def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: P
     ]
 
 
+@pytest.mark.requirement("agents-option")
+def test_check_warns_of_a_budget_for_a_model_without_a_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTLOOP_PRICES", "")  # which the command sets for processes that it starts
+    write(tmp_path, HEAD + "model: model-without-price\nmaxUsd: 1\n---\nDo a.")
+    (tmp_path / "prices.toml").write_text('["model-without-price"]\ninput = 1\noutput = 2\n', encoding="utf-8")
+    far = ("--base-url", "https://models.example.com")
+    end = server(*far, "check", str(tmp_path))
+    assert "a.md:5: warning: maxUsd: the price of model-without-price is not known, so calls will fail" in end.stdout
+    end = server(*far, "--prices", str(tmp_path / "prices.toml"), "check", str(tmp_path))
+    assert (end.exit_code, "warning:" in end.stdout) == (0, False)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
 @pytest.mark.requirement("agents-option")
 def test_pipes_and_folders_are_no_files_of_agents_and_prompts(tmp_path: Path) -> None:

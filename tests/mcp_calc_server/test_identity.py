@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agentloop import Agent, sdk_client
+from agentloop.prices import price_of
 from mcp_calc_server import publishing
 from mcp_calc_server.cli import main
 from mcp_calc_server.options import Options
@@ -99,6 +100,24 @@ def test_options_of_the_model_hold_for_published_agents(
     assert (agent.model, tool.name) == (model, "shout")
     assert published.info(options({})).name == "agents"
     sys.modules.pop("our_own")
+
+
+@pytest.mark.requirement("base-url")
+@pytest.mark.parametrize(("url", "price"), [("http://127.0.0.1:9", 0), ("https://models.example.com", None)])
+def test_the_models_that_agents_name_cost_nothing_on_this_machine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, url: str, price: int | None
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    named = f"model-at-{len(url)}"
+    (folder / "agents/greeter.md").write_text(AGENT.replace("haiku", f"{named}-of-a-file"), encoding="utf-8")
+    (folder / "our_own.py").write_text(MODULE.replace("claude-opus-5-5", f"{named}-of-python"), encoding="utf-8")
+    given = options({"agents": (folder / "agents",), "publish": ("our_own:writer",), "base_url": url})
+    publishing.published(given, lambda _line: None)
+    sys.modules.pop("our_own")
+    for model in (f"{named}-of-a-file", f"{named}-of-python"):
+        known = price_of(model)
+        assert (None if known is None else known.input) == price
 
 
 @pytest.mark.requirement("base-url")
