@@ -136,11 +136,19 @@ class CommandLine(click.Command):
             say("interrupted")
             sys.exit(EXIT_INTERRUPTED)
         except OSError as error:
+            if is_without_folder(error):
+                say("The current folder does not exist any more. Go to another one.")
+                sys.exit(EXIT_FAILED)
             if error.errno not in _STREAM_ERRORS or error.filename is not None:
                 raise
             say(f"Cannot write to stdout: {error.strerror}.")
             _forget(sys.stdout)
             sys.exit(EXIT_FAILED)
+
+
+def is_without_folder(error: OSError) -> bool:
+    """Whether it comes of a current folder that was deleted: any other missing file has a name."""
+    return error.errno == errno.ENOENT and error.filename is None
 
 
 class CommandGroup(CommandLine, click.Group):

@@ -176,3 +176,24 @@ def test_install_refuses_what_would_not_start(
     assert said in " ".join(done.stderr.split())
     assert not (folder / "home").exists()
     sys.modules.pop("our_own", None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--publish", "our_own:both"],
+        ["--publish", "our_own:both", "--transport", "sse", "--port", "0"],
+        ["install", "cursor", "--publish", "our_own:both"],
+        ["bundle", "--agents", "{folder}/agents", "-o", "{folder}/a.mcpb"],
+    ],
+)
+def test_a_folder_that_was_deleted_meanwhile_gets_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    (folder / "gone").mkdir()
+    monkeypatch.chdir(folder / "gone")
+    (folder / "gone").rmdir()
+    end = server(*(each.format(folder=folder) for each in arguments), ANTHROPIC_API_KEY="none", HOME=str(folder))
+    assert (end.exit_code, end.stdout) == (1, "")
+    assert end.stderr == "The current folder does not exist any more. Go to another one.\n"
