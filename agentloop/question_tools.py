@@ -12,6 +12,7 @@ from agentloop import dispatch, exact_json
 from agentloop.context import CallContext
 from agentloop.errors import CannotAsk, ToolError
 from agentloop.limits import Limits
+from agentloop.long_results import whole
 from agentloop.questions import Accepted, Answer, Cancelled, Declined, Question
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, tool
@@ -74,6 +75,6 @@ def with_approval(approved: Tool, agent: str) -> Tool:
             raise ToolError(f"{approved.name} was not called: a person has to approve it. {error}") from None
         if not (isinstance(answer, Accepted) and answer.value.allow):
             raise ToolError(f"{approved.name} was not called: the user did not allow it. Do not try again.")
-        return await dispatch.call(inner, arguments, context, Limits())
+        return await dispatch.call(inner, arguments, context, whole(Limits()))
 
     return replace(approved, function=ask_and_call, takes_context=True)
