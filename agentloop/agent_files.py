@@ -26,7 +26,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from agentloop.front_matter import FrontMatter, FrontMatterError, read_front_matter, read_text
+from agentloop.front_matter import FrontMatter, FrontMatterError, markdown_files, read_front_matter, read_text
 from agentloop.model import Effort
 from agentloop.typed import Typed
 
@@ -153,8 +153,9 @@ class AgentFile:
     """What an agent file says. Times are in seconds.
 
     `tools` is None if the file does not restrict them, `model` a model id, an alias or "inherit". `output` and `input`
-    are JSON Schemas, `approve` names the tools that a person has to approve. An MCP server without an entry of its own
-    is one that is configured elsewhere. `lines` are the lines of the keys.
+    are JSON Schemas, and `schema_files` the files that have them. `approve` names the tools that a person has to
+    approve. An MCP server without an entry of its own is one that is configured elsewhere. `lines` are the lines of the
+    keys.
     """
 
     path: Path
@@ -175,6 +176,7 @@ class AgentFile:
     timeout: Positive | None = None
     can_ask: bool = False
     approve: Names = ()
+    schema_files: tuple[Path, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def problem(self, level: Level, key: str, text: str) -> Problem:
@@ -182,7 +184,8 @@ class AgentFile:
         return Problem(self.path, self.lines.get(key, 1), level, text)
 
 
-KEYS = [to_camel(each.name) for each in fields(AgentFile) if each.name not in {"path", "system_prompt", "lines"}]
+_NO_KEYS = {"path", "system_prompt", "schema_files", "lines"}
+KEYS = [to_camel(each.name) for each in fields(AgentFile) if each.name not in _NO_KEYS]
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,8 @@ def _found(path: Path, problems: list[Problem]) -> list[Path]:
     if not path.is_dir():
         return [path]
     apart = {PROMPTS, RESOURCES}
-    found = sorted(file for file in path.rglob("*.md") if not apart & {*file.relative_to(path).parts[:-1]})
+    below = markdown_files(path.rglob("*.md"))
+    found = [file for file in below if not apart & {*file.relative_to(path).parts[:-1]}]
     if len(found) > MAX_FILES:
         text = f"more than {MAX_FILES:,} Markdown files: name the directory of the agents"
         problems.append(Problem(path, None, "error", text))
@@ -274,6 +278,7 @@ def _warnings(path: Path, front: FrontMatter) -> Iterable[Problem]:
 def _validated(path: Path, front: FrontMatter, problems: list[Problem]) -> AgentFile | None:
     values = {key: value for key, value in front.values.items() if key in KEYS}
     lines = {key: front.lines[key] for key in values}
+    schemas = tuple(path.parent / each for key in ("output", "input") if isinstance(each := values.get(key), str))
     if "name" in values:
         values["name"] = _usable_name(path, values["name"], lines["name"], problems)
     before = len(problems)
@@ -284,7 +289,7 @@ def _validated(path: Path, front: FrontMatter, problems: list[Problem]) -> Agent
     )
     try:
         given: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
-        file = AgentFile(path=path, system_prompt=front.body.strip(), lines=lines, **given)
+        file = AgentFile(path=path, system_prompt=front.body.strip(), schema_files=schemas, lines=lines, **given)
     except ValidationError as error:
         problems.extend(
             Problem(path, lines.get(str(wrong["loc"][0]), 1), "error", _wording(wrong))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias, cast
+from typing import Any, BinaryIO, TextIO, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import click
@@ -136,11 +136,19 @@ class CommandLine(click.Command):
             say("interrupted")
             sys.exit(EXIT_INTERRUPTED)
         except OSError as error:
+            if is_without_folder(error):
+                say("The current folder does not exist any more. Go to another one.")
+                sys.exit(EXIT_FAILED)
             if error.errno not in _STREAM_ERRORS or error.filename is not None:
                 raise
             say(f"Cannot write to stdout: {error.strerror}.")
             _forget(sys.stdout)
             sys.exit(EXIT_FAILED)
+
+
+def is_without_folder(error: OSError) -> bool:
+    """Whether it comes of a current folder that was deleted: any other missing file has a name."""
+    return error.errno == errno.ENOENT and error.filename is None
 
 
 class CommandGroup(CommandLine, click.Group):
@@ -309,6 +317,10 @@ class _Closed(io.TextIOBase):
     """A closed stdout."""
 
     def write(self, _text: str, /) -> int:
+        raise OSError(errno.EBADF, "it is closed")
+
+    @property
+    def buffer(self) -> BinaryIO:
         raise OSError(errno.EBADF, "it is closed")
 
 

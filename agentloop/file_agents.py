@@ -38,6 +38,9 @@ CLAUDE_CODE_TOOLS = frozenset(
     """.split()  # noqa: SIM905 - 55 lines otherwise
 )
 
+AFTER_TIMEOUT = 5.0
+"""Seconds after the `timeout` of a file until its call is cut off: the run ends first, and says what it has spent."""
+
 _FETCH_FROM = re.compile(r"WebFetch\(domain:([\w.*-]+)\)")
 _NOT_IN_PREFIX = re.compile(r"[^a-zA-Z0-9-]+")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -241,6 +244,11 @@ def resolve_model(model: str, default: str) -> str:
     return MODELS.get(model.lower().removesuffix("[1m]"), model)
 
 
+def agent_tool(file: AgentFile, agent: Agent) -> Tool:
+    """The agent of a file as a tool, whose calls end with the run."""
+    return create_agent_tool_async(agent, timeout=None if file.timeout is None else file.timeout + AFTER_TIMEOUT)
+
+
 @dataclass(frozen=True, slots=True)
 class Publishable:
     """An agent file with its agent and its tool, or with the errors that keep it from being published."""
@@ -254,7 +262,7 @@ class Publishable:
 def publishable(
     file: AgentFile, *, default_model: str = DEFAULT_MODEL, client: ClientSource = sdk_client
 ) -> Publishable:
-    """Make the agent of a file and its tool, whose timeout is that of the file, or say why that is not possible.
+    """Make the agent of a file and its tool, or say why that is not possible.
 
     The tools of its MCP servers are not among the agent's yet: see `agentloop.mcp.file_agents`.
     """
@@ -263,7 +271,7 @@ def publishable(
     agent = tool = None
     try:
         agent = to_agent(file, selection.tools, default_model=default_model, client=client)
-        tool = create_agent_tool_async(agent, timeout=file.timeout)
+        tool = agent_tool(file, agent)
     except ConfigurationError as error:
         problems.append(file.problem("error", "tools" if agent is None else "sessions", str(error)))
     if any(problem.level == "error" for problem in problems):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,11 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise FrontMatterError(content.count(b"\n", 0, error.start) + 1, "not UTF-8 text") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def markdown_files(found: Iterable[Path]) -> list[Path]:
+    """Those that are no folders, pipes or devices, sorted: opening a pipe waits for somebody to write into it."""
+    return sorted(path for path in found if path.is_file() or not path.exists())
 
 
 def _with_description_as_text(source: str, keys: Collection[str]) -> tuple[str, str] | None:

@@ -82,6 +82,11 @@ def _is_cut(block: Block) -> bool:
     return is_result and any(READ_ADVICE in str(part.get("text")) for part in block["content"])
 
 
+def whole(limits: Limits) -> Limits:
+    """The limits of a call within a call: what the model is shown of the result is decided outside."""
+    return replace(limits, max_result_chars=MAX_RESULT)
+
+
 class LongResults:
     """The results that one conversation keeps, in `kept`, by their ids."""
 

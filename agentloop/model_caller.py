@@ -283,7 +283,7 @@ class ModelCaller:
             raise ConfigurationError(
                 f"The budget is in USD, and the price of {self._model} is not known. Say what it costs with "
                 f"agentloop.prices.register({self._model!r}, input=..., output=...), in USD for a million tokens, "
-                "or set a budget of tokens or turns instead."
+                "or with --prices FILE, or set a budget of tokens or turns instead."
             )
         prompt_tokens, purpose = self._most_prompt_tokens(request), f"The next turn of {self._model}"
         try:

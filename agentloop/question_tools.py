@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from agentloop import dispatch, exact_json
 from agentloop.context import CallContext
 from agentloop.errors import CannotAsk, ToolError
 from agentloop.limits import Limits
+from agentloop.long_results import whole
 from agentloop.questions import Accepted, Answer, Cancelled, Declined, Question
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, tool
@@ -64,7 +66,8 @@ def with_approval(approved: Tool, agent: str) -> Tool:
     inner = replace(approved, spec=replace(approved.spec, model_schema=None))
 
     async def ask_and_call(context: CallContext, /, **arguments: Any) -> ToolOutput:
-        shown = exact_json.dumps(arguments)
+        # Whoever reads it must see what is run: direction marks would show the text in another order.
+        shown = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in exact_json.dumps(arguments))
         shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]} ... [{len(shown) - MAX_SHOWN:,} more]"
         try:
             answer: Answer[_Approval] = await context.ask(f"{agent} wants to run {approved.name} {shown}", _Approval)
@@ -72,6 +75,6 @@ def with_approval(approved: Tool, agent: str) -> Tool:
             raise ToolError(f"{approved.name} was not called: a person has to approve it. {error}") from None
         if not (isinstance(answer, Accepted) and answer.value.allow):
             raise ToolError(f"{approved.name} was not called: the user did not allow it. Do not try again.")
-        return await dispatch.call(inner, arguments, context, Limits())
+        return await dispatch.call(inner, arguments, context, whole(Limits()))
 
     return replace(approved, function=ask_and_call, takes_context=True)

@@ -64,7 +64,7 @@ class SchemaCheck:
             error = jsonschema.exceptions.best_match(itertools.islice(self._validator.iter_errors(value), MAX_MISFITS))
         except (RecursionError, re.error, _TooManySteps):
             return None
-        return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _shortened(error.message))
+        return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _reason(error))
 
     @cached_property
     def problem(self) -> str | None:
@@ -101,6 +101,14 @@ def _unresolved(resource: Any, resolver: Any) -> Iterator[str]:
             yield reference
     for each in resource.subresources():
         yield from _unresolved(each, resolver.in_subresource(each))
+
+
+def _reason(error: Any) -> str:
+    """What is wrong, with the limit: models do not read all limits of a schema before they call."""
+    unit = {"maxLength": "characters", "maxItems": "items"}.get(error.validator)
+    if unit is not None:
+        return f"too long: it has {len(error.instance):,} {unit}, and {error.validator_value:,} are allowed"
+    return _shortened(error.message)
 
 
 def _shortened(message: str) -> str:

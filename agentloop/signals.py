@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,13 +21,15 @@ def on_signals(
 ) -> None:
     """Call `handler` on the running event loop when the process receives one of these signals.
 
-    `portable` uses `signal.signal` where the event loop has no signal handlers of its own, as on Windows. It needs the
-    main thread, as the event loop's own way does.
+    Not in other threads than the main one, to which Python gives them: whoever started such a thread handles signals.
+    `portable` uses `signal.signal` where the event loop has no signal handlers of its own, as on Windows.
 
     Example:
         >>> stop = asyncio.Event()
         >>> on_signals(stop.set)
     """
+    if threading.current_thread() is not threading.main_thread():
+        return
     loop = asyncio.get_running_loop()
     for number in numbers:
         if sys.platform == "win32" if portable is None else portable:

@@ -14,6 +14,7 @@ from agentloop.context import CallContext
 from agentloop.context_editing import BYTES_PER_TOKEN
 from agentloop.errors import ToolError
 from agentloop.limits import Limits
+from agentloop.long_results import whole
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, ToolSpec
 
@@ -72,7 +73,7 @@ def _local_search(tools: Sequence[Tool], limits: Limits) -> list[Tool]:
         tool = by_name.get(name)
         if tool is None:
             raise ToolError(f"There is no tool {name!r} to call by {CALL}. Find its name with {SEARCH}.")
-        output = await dispatch.call(tool, dict(arguments or {}), context, limits)
+        output = await dispatch.call(tool, dict(arguments or {}), context, whole(limits))
         return output if output.served_by else replace(output, served_by=tool.served_by)
 
     counts = Counter(tool.served_by for tool in tools)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, overload
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, 
 from agentloop.context import CallContext
 from agentloop.delegation_context import AGENT
 from agentloop.errors import ConfigurationError, ToolError
+from agentloop.limits import is_amount
 from agentloop.model_schema import ModelSchema, untitled_schema
 from agentloop.schema_check import SchemaCheck
 from agentloop.typed import misfits
@@ -141,7 +142,7 @@ class Tool:
             raise ConfigurationError(f"Tool name {self.spec.name!r}: use 1 to 64 letters, digits, '_' and '-'.")
         if not callable(self.function):
             raise ConfigurationError(f"Tool {self.spec.name}: {self.function!r} is no function.")
-        if self.timeout is not None and not self.timeout > 0:
+        if self.timeout is not None and not is_amount(self.timeout):
             raise ConfigurationError(f"Tool {self.spec.name}: timeout is {self.timeout!r}: give seconds above 0.")
 
     @property
@@ -193,14 +194,16 @@ class Tool:
         `ToolSpec`, for example `read_only=True`.
 
         Raises:
-            ConfigurationError: a parameter has no annotation or one without a JSON Schema, is `*args` or `**kwargs`, or
-                begins with an underscore.
+            ConfigurationError: a parameter has no annotation, one that is not defined or one without a JSON Schema, is
+                `*args` or `**kwargs`, or begins with an underscore.
         """
         name = name or getattr(function, "__name__", "")
         if not name:
             raise ConfigurationError(f"{function!r:.100} has no name of its own: give it one, with name=...")
-        signature = inspect.signature(function, eval_str=True)
-        parameters = list(signature.parameters.values())
+        try:
+            parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+        except (NameError, ValueError) as error:
+            raise ConfigurationError(f"{name}: its parameters cannot be read: {error}") from None
         takes_context = bool(parameters) and parameters[0].annotation is CallContext
         try:
             model = _arguments_model(name, parameters[1:] if takes_context else parameters)
@@ -226,7 +229,8 @@ def check_tools(tools: object, what: str) -> None:
     Raises:
         ConfigurationError: says which element of `what` is something else, and how to make it a tool.
     """
-    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+    # An iterator would be used up by this check, and leave no tools.
+    if isinstance(tools, str | Mapping | Iterator) or not isinstance(tools, Iterable):
         raise ConfigurationError(f"{what} is {type(tools).__name__}. Give a list of tools.")
     for number, each in enumerate(tools):
         if isinstance(each, Tool):

@@ -7,7 +7,9 @@ the libraries. The format: https://github.com/modelcontextprotocol/mcpb, manifes
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from agentloop import ConfigurationError
 from agentloop.mcp.server.program import default_name
 from mcp_calc_server.contract import contract_file
 from mcp_calc_server.options import PublishedOptions
-from mcp_calc_server.publishing import Published
+from mcp_calc_server.publishing import Published, module_files
 
 PACKAGES = ("agentloop", "mcp_calc_server", "offline_model")
 MAX_BYTES = 100_000_000
@@ -111,9 +113,21 @@ class Bundle:
                 archive.writestr(entry, content)
 
     def _own(self) -> dict[str, bytes]:
-        here = [path for path in self.published.modules if path.is_relative_to(Path.cwd())]
-        named = [*((path.name, path) for path in here), *self.folders.items()]
-        return {name: content for place, path in named for name, content in _files(path, f"{CONTENT}/{place}").items()}
+        modules = [_files(path, f"{CONTENT}/{path.name}") for path in _modules_below(Path.cwd())]
+        files = {name: content for each in modules for name, content in each.items()}
+        return files | {self._place(path): path.read_bytes() for path in self.published.sources}
+
+    def _place(self, path: Path) -> str:
+        """The name of a published file in the bundle.
+
+        Raises:
+            ConfigurationError: it is not in one of the directories.
+        """
+        for each in sorted(self.options.agents, key=Path.is_file):
+            folder, name = (each.parent, "") if each.is_file() else (each, each.resolve().name)
+            if _plain(path).is_relative_to(_plain(folder)):
+                return Path(CONTENT, name, _plain(path).relative_to(_plain(folder))).as_posix()
+        raise ConfigurationError(f"{path} is not in a directory of agents, and so not in the bundle. Move it there.")
 
 
 _KEY = {
@@ -126,13 +140,32 @@ _KEY = {
 }
 
 
+def _plain(path: Path) -> Path:
+    """The path without `..`, but with its links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` follows links
+
+
+def _modules_below(folder: Path) -> list[Path]:
+    """The modules and packages in a folder that are imported, but not this program and its libraries."""
+    imported = [name for name in sys.modules if "." not in name and name not in {*PACKAGES, "__main__"}]
+    return [
+        path
+        for path in module_files(imported)
+        if folder in path.parents and "site-packages" not in path.parts and not path.is_relative_to(sys.prefix)
+    ]
+
+
 def _files(path: Path, name: str) -> dict[str, bytes]:
-    """A file, or those of a folder, as `name` in the bundle. Hidden files and compiled modules are left out."""
+    """A file, or those of a folder, as `name` in the bundle.
+
+    Hidden files, compiled modules and links that lead elsewhere are left out.
+    """
     found = {each: each.relative_to(path) for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file()}
     return {
         Path(name, place).as_posix(): each.read_bytes()
         for each, place in found.items()
         if not any(part.startswith(".") or part == "__pycache__" for part in place.parts)
+        and each.resolve().is_relative_to(path.resolve())
     }
 
 

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from agentloop import ConfigurationError, logs
-from agentloop.command_line import FILE, CommandGroup, flag, option, options_of, print_result, say
+from agentloop.command_line import FILE, CommandGroup, flag, is_without_folder, option, options_of, print_result, say
 from agentloop.events import fan_out
 from agentloop.mcp.server.program import default_name
 from agentloop.mcp.server.publication import ServerOptions
@@ -69,7 +69,7 @@ def main(context: click.Context, /, **given: Any) -> None:
         with _logging(options):
             _serve(context, options)
     except OSError as error:
-        if options.transport == "stdio":
+        if options.transport == "stdio" or is_without_folder(error):
             raise
         reason = error.strerror or str(error)
         raise click.ClickException(f"cannot listen on {options.host}:{options.port}: {reason}") from None
@@ -205,6 +205,8 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
+        if is_without_folder(error):
+            raise
         raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from None
     if dry_run:
         say(f"{change.path} would get this entry; all else in it stays.")
@@ -223,8 +225,8 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
 def bundle(context: click.Context, /, output: Path | None, description: str, **given: Any) -> None:
     """Build a bundle (.mcpb) of the agents in these directories, for hosts that install such files.
 
-    It holds the agents, their prompts and resources, the Python modules of the current folder that they name, and this
-    program. The host starts it with uv and asks its user for an API key. The version is 0.1.0 if none is given.
+    It holds the agents, their prompts and resources, the Python modules of the current folder that they import, and
+    this program. The host starts it with uv and asks its user for an API key. The version is 0.1.0 if none is given.
     """
     from mcp_calc_server.bundle import Bundle  # noqa: PLC0415 - needs a YAML parser
 
@@ -236,6 +238,8 @@ def bundle(context: click.Context, /, output: Path | None, description: str, **g
     try:
         made.write(path)
     except OSError as error:
+        if is_without_folder(error):
+            raise
         raise click.ClickException(f"Cannot read or write {error.filename}: {error.strerror}.") from None
     print_result(f"Wrote {path}: {', '.join(tool['name'] for tool in made.tools)}.")
 

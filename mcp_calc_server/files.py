@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agentloop import Agent, ConfigurationError, Tool
+from agentloop import Agent, ConfigurationError, Tool, prices
 from agentloop.agent_files import PROMPTS, RESOURCES, AgentFile, Problem, load_agents
 from agentloop.file_agents import Publishable, publishable, to_agent
-from agentloop.front_matter import FrontMatterError
+from agentloop.front_matter import FrontMatterError, markdown_files
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_config
 from agentloop.mcp.file_agents import MakeAgent, connected_agents, servers_of
@@ -54,6 +54,7 @@ def check_files(paths: Sequence[Path], options: PublishedOptions) -> Checked:
     Raises:
         ConfigurationError: the configuration of servers is wrong.
     """
+    options.apply_costs()
     choice, model, offline = options.choice(), options.model, options.offline
     configured = {} if options.mcp_config is None else read_config(options.mcp_config)
     loaded = load_agents(*paths)
@@ -64,15 +65,29 @@ def check_files(paths: Sequence[Path], options: PublishedOptions) -> Checked:
     servers = {file.name: servers_of(file, configured) for file in files if file.mcp_servers}
     problems = [*loaded.problems, *(problem for item in items for problem in item.problems)]
     problems += [problem for _, found in servers.values() for problem in found]
+    problems += _without_price(items, choice.base_url)
     prompts, resources = _prompts(paths, problems), _resources(paths, problems)
     problems.sort(key=lambda problem: (str(problem.path), problem.line or 0))
     of_agents = {name: found for name, (found, _) in servers.items()}
     return Checked(items, tuple(problems), of_agents, make, prompts, resources)
 
 
+def _without_price(items: Sequence[Publishable], base_url: str | None) -> Iterator[Problem]:
+    """Warnings about budgets that cannot hold. Models of a server on this machine cost nothing."""
+    for item in items:
+        if item.agent is None:
+            continue
+        prices.register_if_local(item.agent.model, base_url)
+        if item.file.max_usd is not None and prices.price_of(item.agent.model) is None:
+            text = (
+                f"maxUsd: the price of {item.agent.model} is not known, so calls will fail: give it with --prices FILE"
+            )
+            yield item.file.problem("warning", "maxUsd", text)
+
+
 def _prompts(paths: Sequence[Path], problems: list[Problem]) -> Mapping[Path, Prompt]:
     found: dict[Path, Prompt] = {}
-    for file in (file for path in paths for file in sorted((path / PROMPTS).glob("*.md"))):
+    for file in (file for path in paths for file in markdown_files((path / PROMPTS).glob("*.md"))):
         try:
             found[file] = prompt_of_file(file)
         except FrontMatterError as error:

@@ -65,10 +65,12 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
     Raises:
         ConfigurationError: the file is there and is not a JSON object with an object `mcpServers`.
     """
-    # What a link points to is replaced, not the link.
-    path = config_files()[host].resolve()
+    path = config_files()[host]
     try:
+        path = path.resolve()  # what a link points to is replaced, not the link
         old_text, config = _read(path)
+    except RuntimeError:
+        raise ConfigurationError(f"{path}: a link that leads in a circle. Nothing was changed.") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}. Nothing was changed.") from None
     servers = config["mcpServers"]

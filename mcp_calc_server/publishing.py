@@ -50,6 +50,8 @@ class Published:
     """The user's modules that were imported: the file of each, or the folder of its package."""
     files: list[AgentFile] = field(default_factory=list)
     """The agents of `--agents`."""
+    sources: list[Path] = field(default_factory=list)
+    """The files of `--agents` that are published: agents, their schemas, prompts and resources."""
     notice: str = ""
     """What does not work without an API key, if none was found."""
 
@@ -108,10 +110,13 @@ def _add_modules(found: Published, options: PublishedOptions, choice: ModelChoic
         _adapted(each, options, choice, own_model=own_model) if isinstance(each, Agent) else each for each in named
     ]
     agents = [each for each in items if isinstance(each, Agent)]
+    for agent in agents:
+        if agent.client in (sdk_client, choice.client):
+            prices.register_if_local(agent.model, choice.base_url)
     found.items += items
     found.agents += agents
     found.names += [each.name for each in named]
-    found.modules += _modules(options.publish)
+    found.modules += module_files(options.publish)
     return [agent.name for agent in agents if agent.client is sdk_client]
 
 
@@ -127,13 +132,15 @@ def _add_files(found: Published, options: PublishedOptions, say: Say, *, durable
     found.names += names
     found.prompts += checked.prompts.values()
     found.resources += checked.resources.values()
-    found.modules += _modules([name for item in checked.items for name in item.file.tools or () if ":" in name])
+    found.modules += module_files([name for item in checked.items for name in item.file.tools or () if ":" in name])
     found.files += [item.file for item in checked.items]
+    found.sources += [path for file in found.files for path in (file.path, *file.schema_files)]
+    found.sources += [*checked.prompts, *checked.resources]
     return names
 
 
-def _modules(names: Sequence[str]) -> list[Path]:
-    """Where the modules of `module:attribute` names are, which are imported: a file, or the folder of a package."""
+def module_files(names: Sequence[str]) -> list[Path]:
+    """Where the modules of `module:attribute` names are, if they are imported: a file, or the folder of a package."""
     found = dict.fromkeys(sys.modules.get(re.split("[.:]", name)[0]) for name in names)
     places = [getattr(module, "__path__", None) or [getattr(module, "__file__", None)] for module in found if module]
     return [Path(place) for (place, *_) in places if place]
@@ -153,9 +160,11 @@ def _adapted(agent: Agent, options: PublishedOptions, choice: ModelChoice, *, ow
         is_named = options.base_url or options.provider != "anthropic"
         changes |= {"client": choice.client} if is_named and agent.client is sdk_client else {}
     inner = next((tool.name for tool in agent.tools if tool.spec.is_agent and tool.served_by == "local"), None)
-    if inner and options.offline:
+    if inner and "client" in changes:
+        option = "--offline" if options.offline else "--base-url" if options.base_url else "--provider"
         raise ConfigurationError(
-            f"--offline cannot be used with {agent.name}: its tool {inner} is an agent that would ask its own model."
+            f"{option} cannot be used with {agent.name}: its tool {inner} is an agent that would ask its own model. "
+            "Give both agents a client= in the module, or set ANTHROPIC_BASE_URL, which holds for all agents."
         )
     return replace(agent, **changes) if changes else agent
 

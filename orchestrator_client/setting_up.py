@@ -60,6 +60,10 @@ def session_from(options: Options, run: DurableRun | None = None) -> tuple[MakeS
     for choice in (orchestrator, calculator):
         prices.register_if_local(choice.model, choice.base_url, is_local=choice.offline)
     agent, servers = _agent_and_servers(options, calculator, run)
+    if agent is not None:
+        from agentloop.file_agents import resolve_model  # noqa: PLC0415 - needs a YAML parser
+
+        prices.register_if_local(resolve_model(agent.model, orchestrator.model), orchestrator.base_url)
     has_calculator = agent is None or any(map(is_calculator, servers.values()))
     assistant = calculator_assistant(model=calculator.model, client=calculator.client)
     make_session = partial(

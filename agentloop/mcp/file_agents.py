@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from agentloop import Agent, CallContext, ConfigurationError, Limits, Tool, ToolError, create_agent_tool_async
+from agentloop import Agent, CallContext, ConfigurationError, Limits, Tool, ToolError
 from agentloop.agent_files import AgentFile, Problem
 from agentloop.dispatch import cancel_and_wait
-from agentloop.file_agents import Selection, own_functions, select_tools, without_mcp
+from agentloop.file_agents import Selection, agent_tool, own_functions, select_tools, without_mcp
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_entries
@@ -111,12 +111,12 @@ class FileAgent:
 
     def tool(self) -> Tool:
         """The agent as a tool. Nothing is said of its side effects: what its servers offer may change."""
-        base = create_agent_tool_async(self._make(self.file, ()), timeout=self.file.timeout)
+        base = agent_tool(self.file, self._make(self.file, ()))
         spec = replace(base.spec, read_only=None, destructive=None, idempotent=None)
 
         async def delegate(context: CallContext, /, **arguments: Any) -> Any:
             try:
-                now = create_agent_tool_async(await self.agent(), timeout=self.file.timeout)
+                now = agent_tool(self.file, await self.agent())
             except ConfigurationError as error:
                 raise ToolError(str(error)) from None
             return await now.function(context, **arguments)

@@ -20,8 +20,9 @@ def check_json(data: bytes) -> None:
 
     Raises:
         ValueError: it is not UTF-8 or not JSON, an object has the same key twice, a text has an unpaired surrogate, an
-            integer has more than 4,300 digits, or the value is nested too deeply. NaN and Infinity are not JSON, but
-            Python's `json` writes them: the tool call refuses them, so that the caller gets an answer.
+            integer has more than 4,300 digits, the value is nested too deeply, or it is a request with an id that is
+            neither integer nor text, which the SDK would take for a notification and not answer. NaN and Infinity are
+            not JSON, but Python's `json` writes them: the tool call refuses them, so that the caller gets an answer.
     """
     text = data.decode()
     try:
@@ -33,6 +34,8 @@ def check_json(data: bytes) -> None:
         depth = exact_json.nesting(value, MAX_NESTING)
     if depth > MAX_NESTING:
         raise ValueError(f"objects and arrays are nested more than {MAX_NESTING} deep")
+    if isinstance(value, dict) and {"id", "method"} <= {*value} and _valid_id(value["id"]) is None:
+        raise ValueError("the id of a request is an integer or a text")
     if "\\ud" in text.lower():
         try:
             json.dumps(value, ensure_ascii=False).encode()

@@ -59,7 +59,7 @@ async def test_the_default_is_loopback_and_other_hosts_and_origins_are_refused(
     assert (await asked(served, host="127.0.0.1.evil.example")).status_code == 421
     assert (await asked(served, origin="https://evil.example")).status_code == 403
     assert (await asked(served, origin="null")).status_code == 403
-    async with served.client(headers={"origin": "http://localhost:6274"}) as client:
+    async with served.client(headers={"origin": "http://LocalHost:6274", "host": "LOCALHOST"}) as client:
         assert (await client.call_tool("sum_numbers", {"numbers": [1, 2]})).structured_content is not None
     assert not [line for line in served.said if "Traceback" in line]
 
@@ -87,13 +87,29 @@ def test_loopback_is_what_only_this_machine_reaches(host: str, *, is_it: bool) -
     assert is_loopback(host) is is_it
 
 
+OAUTH = [
+    word for name in ("issuer", "audience", "jwks") for word in (f"--oauth-{name}", f"https://agents.example/{name}")
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--token-file", "/nonexistent/token"], "Cannot read the token from /nonexistent/token"),
         (["--token-file", "/dev/null"], "The token has 0 characters; use at least 16"),
         (["--oauth-issuer", "https://issuer.example"], "given together"),
+        ([*OAUTH, "--oauth-issuer", "login.example"], "the issuer is 'login.example': give a whole URL"),
+        ([*OAUTH, "--oauth-jwks", "/jwks"], "the jwks is '/jwks': give a whole URL"),
         (["--path", "mcp"], "a path begins with a slash"),
+        (["--path", "/mcp?key=1"], "The path '/mcp?key=1' cannot be used"),
+        (["--path", "//mcp"], "The path '//mcp' cannot be used"),
+        (["--path", "/health"], "none of /health, /ready"),
+        (["--allow-host", "https://agents.example"], "give the name alone, such as agents.example.com"),
+        (["--allow-host", "*.agents.example"], "The allowed host '*.agents.example' is none"),
+        (
+            [*OAUTH, "--oauth-scope", "*_agent=run", "--oauth-scope", "powr=run"],
+            "The scope run is for powr, which is not",
+        ),
         (["--trusted-proxy", "*"], "Give an IP address or a network"),
         (["--token", "x" * 32], "No such option"),
     ],
@@ -297,6 +313,12 @@ async def test_arguments_beyond_the_limits_are_error_results(
         result = await client.call_tool("sum_numbers", arguments)
     assert result.is_error
     assert said in text(result)
+
+
+@pytest.mark.parametrize("token", ["schlüssel-zum-schloss", "two words of sixteen", "sixteen-letters\nand-a-line"])
+def test_a_token_that_no_client_can_send_is_refused(token: str) -> None:
+    with pytest.raises(ConfigurationError, match="no client can send"):
+        access_for("127.0.0.1", token=token)
 
 
 def test_a_token_and_an_issuer_are_not_given_together() -> None:

@@ -204,7 +204,7 @@ async def test_the_length_of_a_task_is_bounded_by_a_limit(scripted_messages: Ser
     assert not (await boss.call_tool("worker_agent", {"prompt": "x" * 60_000})).is_error
     too_long = await boss.call_tool("worker_agent", {"prompt": "x" * 60_001})
     assert too_long.is_error
-    assert "too long" in too_long.text
+    assert "prompt: too long: it has 60,001 characters, and 60,000 are allowed" in too_long.text
     assert len(server.requests) == 1
     spec = boss.tools[0].spec
     assert spec.input_schema["properties"]["prompt"]["maxLength"] == 60_000

@@ -8,7 +8,7 @@ import pytest
 
 from agentloop import Accepted, Agent, Answer, BudgetExceeded, Question, Tool
 from agentloop.agent_files import AgentFile, load_agents
-from agentloop.file_agents import publishable, resolve_model, select_tools, to_agent
+from agentloop.file_agents import AFTER_TIMEOUT, publishable, resolve_model, select_tools, to_agent
 from agentloop.testing import ScriptedMessages, calls, says
 
 AGENTS = Path(__file__).parent / "agents"
@@ -117,7 +117,7 @@ async def test_an_agent_of_a_file_runs_as_the_file_says() -> None:
     published = publishable(reader)
     assert published.agent is not None
     assert published.tool is not None
-    assert (published.tool.name, published.tool.timeout) == ("reader_agent", 45)
+    assert (published.tool.name, published.tool.timeout) == ("reader_agent", 45 + AFTER_TIMEOUT)
     assert (published.agent.limits.max_turns, published.agent.limits.run_timeout) == (4, 45)
     with ScriptedMessages([calls(("words", {"text": "a b c"})), says("A moment.")]) as model:
         agent = to_agent(reader, published.agent.tools, client=model.client)
@@ -149,6 +149,20 @@ async def test_a_file_says_who_may_ask_and_what_has_to_be_approved() -> None:
     assert "words was not called: the user did not allow it" in refused
     assert {question.message for question in asked} == {"How long?", 'a wants to run words {"text": "a b"}'}
     assert {question.agent for question in asked} == {"a"}
+
+
+@pytest.mark.requirement("approvals")
+async def test_a_person_sees_the_arguments_of_a_call_in_the_order_that_they_have() -> None:
+    asked: list[str] = []
+
+    async def person(question: Question) -> Answer[Any]:
+        asked.append(question.message)
+        return Accepted({"allow": False})
+
+    named = file(tools=(f"{FUNCTIONS}:words",), approve=("words",))
+    with ScriptedMessages([calls(("words", {"text": "é \u202egpj.exe"})), says("done")]) as model:
+        await to_agent(named, select_tools(named).tools, client=model.client).run("go", on_question=person)
+    assert asked == ['a wants to run words {"text": "é \\u202egpj.exe"}']
 
 
 @pytest.mark.requirement("approvals")

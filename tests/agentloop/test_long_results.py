@@ -3,15 +3,18 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from agentloop import Agent, Limits, ModelError, Tool
+from agentloop import Accepted, Agent, Answer, Limits, ModelError, Question, Tool
 from agentloop.events import Event, Notice
+from agentloop.question_tools import with_approval
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, fails, says, thinks
 from agentloop.testing.server import Script
+from agentloop.tool_search import searchable
 
 Serve = Callable[[Script], ScriptedMessages]
 TEXT = "".join(f"line {number}\n" for number in range(20_000))
@@ -55,6 +58,30 @@ async def test_the_model_reads_any_part_of_a_result_that_was_too_long(scripted_m
     assert first.endswith(TEXT[-5_000:])
     assert f"{len(TEXT):,}" in first
     assert parts == [TEXT[50_000:60_000], TEXT[-10:]]
+
+
+def approved() -> tuple[list[Tool], Reply]:
+    return [with_approval(FETCH, "a")], calls(("fetch", {}))
+
+
+def searched() -> tuple[list[Tool], Reply]:
+    spec = replace(FETCH.spec, description="Fetches. " * 4_000)
+    tools = searchable([replace(FETCH, spec=spec, is_trusted=False)], "local", Limits())
+    return tools, calls(("call_tool", {"name": "fetch", "arguments": {}}))
+
+
+@pytest.mark.requirement("long-results-kept")
+@pytest.mark.parametrize("make", [approved, searched])
+async def test_a_result_is_whole_after_an_approval_and_a_search(scripted_messages: Serve, make: Any) -> None:
+    async def allow(_question: Question) -> Answer[Any]:
+        return Accepted({"allow": True})
+
+    tools, call = make()
+    server = scripted_messages(lambda request: says("done") if request.results else call)
+    await Agent("a", "a", tools, client=server.client).run("go", on_question=allow)
+    first = shown(server.requests[1])
+    assert f"{len(TEXT):,}" in first
+    assert first.endswith(TEXT[-5_000:])
 
 
 async def test_a_later_question_can_still_read_it(scripted_messages: Serve) -> None:

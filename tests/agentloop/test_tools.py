@@ -207,6 +207,10 @@ def with_callable(call: Callable[[int], int]) -> None:
     pass
 
 
+def with_unknown(x: "Unknown") -> int:  # type: ignore[name-defined]  # noqa: F821
+    return len(x)
+
+
 def with_class(own: Own) -> None:
     pass
 
@@ -233,6 +237,8 @@ def test_values_that_pydantic_encodes_are_results() -> None:
         (functools.partial(int, base=2), "has no name of its own: give it one, with name=..."),
         (with_underscore, "with_underscore: parameter '_x' must not begin with an underscore"),
         (with_callable, "with_callable: a parameter has no JSON Schema: Cannot generate a JsonSchema"),
+        (int, "int: its parameters cannot be read: no signature found"),
+        (with_unknown, "with_unknown: its parameters cannot be read: name 'Unknown' is not defined"),
         (with_class, "with_class: a parameter has no JSON Schema: Unable to generate pydantic-core schema"),
     ],
 )
@@ -241,6 +247,12 @@ def test_a_function_that_cannot_be_a_tool_is_refused_when_it_is_made_one(
 ) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         Tool.from_function(function)
+
+
+@pytest.mark.parametrize("timeout", ["5", 0, float("nan")])
+def test_a_timeout_that_is_no_number_of_seconds_is_refused(timeout: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"timeout is {timeout!r}: give seconds above 0"):
+        replace(Tool.from_function(add), timeout=timeout)
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
@@ -256,6 +268,7 @@ def test_two_tools_of_one_name_are_refused() -> None:
         (["add"], "tools[0] is str, which is not a Tool."),
         ("add", "tools is str. Give a list of tools."),
         (add, "tools is function. Give a list of tools."),
+        (map(Tool.from_function, [add]), "tools is map. Give a list of tools."),
         (Tool.from_function(add), "tools is Tool. Give a list of tools."),
     ],
 )

@@ -132,6 +132,15 @@ def test_a_budget_in_money_for_a_model_without_a_price_says_what_to_do_and_asks_
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.requirement("agent-orchestrates")
+def test_a_budget_in_money_holds_for_the_local_model_of_an_agent_file(tmp_path: Path) -> None:
+    file = tmp_path / "lead.md"
+    file.write_text("---\nname: lead\ndescription: Leads.\nmodel: model-of-a-lead\nmaxUsd: 1\n---\nLead.")
+    with ScriptedMessages([says("led")]) as model:
+        result = invoke("--quiet", "--agent", str(file), "--base-url", model.url, "Go.")
+    assert (result.exit_code, result.stdout) == (0, "led\n")
+
+
 def test_a_budget_in_money_holds_for_a_local_model_which_costs_nothing_unless_a_file_says_otherwise(
     tmp_path: Path,
 ) -> None:

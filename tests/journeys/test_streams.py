@@ -1,6 +1,7 @@
 """Streams that are closed or full, a user without a home directory, and Ctrl-C before there is anything to stop."""
 
 import asyncio
+import json
 import os
 import shlex
 import signal
@@ -46,6 +47,21 @@ async def test_the_answer_comes_whatever_becomes_of_stderr(command: tuple[str, .
 @pytest.mark.parametrize("option", [pytest.param("--quiet", marks=pytest.mark.slow), "--json", "--help"])
 async def test_an_answer_that_cannot_be_written_is_a_failure(option: str, redirection: str, said: str) -> None:
     end = await shell((*ASK, option), redirection)
+    assert (end.code, end.out, end.err.splitlines()) == (1, "", [said])
+
+
+@pytest.mark.requirement("closed-streams")
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [
+        (">&-", "Cannot write to stdout: it is closed."),
+        (">/dev/full", "Cannot write to stdout: No space left on device."),
+    ],
+)
+async def test_a_server_that_cannot_answer_says_so(redirection: str, said: str) -> None:
+    ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    async with started(["sh", "-c", f"{shlex.join((*SERVER, '--offline'))} {redirection}"]) as process:
+        end = await finished(process, stdin=ping.encode() + b"\n")
     assert (end.code, end.out, end.err.splitlines()) == (1, "", [said])
 
 

@@ -224,6 +224,34 @@ def test_what_is_no_server_is_refused(given: Sequence[Any], options: dict[str, A
     assert said in str(refused.value)
 
 
+IN_A_THREAD = """
+import signal, sys, threading
+from agentloop import tool
+from agentloop.mcp import serve
+
+@tool(read_only=True)
+def shout(text: str) -> str:
+    "Write in capitals."
+    return text.upper()
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+threading.Thread(target=serve, args=[shout], kwargs={"transport": "http", "port": 0}, daemon=True).start()
+threading.Event().wait()
+"""
+
+
+@pytest.mark.requirement("public-api")
+async def test_a_program_serves_in_a_thread_beside_its_own_work(tmp_path: Path) -> None:
+    async with program(tmp_path, IN_A_THREAD, url=NOBODY, transport="http") as served, served.client() as client:
+        assert text(await client.call_tool("shout", {"text": "hey"})) == "HEY"
+
+
+@pytest.mark.requirement("public-api")
+async def test_async_code_is_not_blocked_by_a_server() -> None:
+    with pytest.raises(ConfigurationError, match="serve was called from async code"):
+        serve(writer)
+
+
 @pytest.mark.requirement("public-api")
 @pytest.mark.parametrize(
     ("published", "options", "said"),
@@ -234,8 +262,14 @@ def test_what_is_no_server_is_refused(given: Sequence[Any], options: dict[str, A
         ([writer], {"transport": "http", "host": "192.0.2.1"}, "can be reached from other machines"),
         ([writer], {"transport": "http", "port": 70_000}, "port is 70000: give a number from 0"),
         ([writer], {"transport": "http", "path": "mcp"}, "path is 'mcp': a path begins with a slash"),
+        ([writer], {"transport": "http", "allow_hosts": "agents.example"}, "allow_hosts is the text 'agents.example'"),
         ([writer], {"token": "x" * 16}, "token and oauth are for transport="),
         ([writer], {"respond_within": 5}, "respond_within needs durable"),
+        (
+            [writer],
+            {"durable": "sqlite:runs.sqlite", "respond_within": -5},
+            "respond_within is -5: give seconds above 0",
+        ),
         ([writer], {"durable": "runs.sqlite"}, "A store is sqlite:PATH or postgresql://"),
         ([writer, [word_count, writer]], {}, "More than one tool is published as writer_agent"),
     ],

@@ -86,6 +86,48 @@ def test_a_package_of_functions_is_bundled_as_a_whole(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.requirement("bundle")
+def test_a_bundle_has_what_is_published_and_what_that_imports_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret.txt"
+    folder = tmp_path / "project"
+    monkeypatch.syspath_prepend(folder)
+    published = {
+        "agents/a.md": "---\nname: a\ndescription: A.\ntools: bundled_caller:shout\noutput: b/text.json\n---\nShout.",
+        "agents/b/text.json": '{"type": "object", "properties": {"text": {"type": "string"}}}',
+        "agents/prompts/p.md": "Say it.",
+        "agents/resources/r.txt": "A text.",
+        "bundled_caller.py": "from bundled_helper import END\n\ndef shout(text: str) -> str:\n    return text + END\n",
+        "bundled_helper.py": "END = '!'",
+    }
+    for name, text in (published | {"agents/key.pem": "secret", "unused.py": ""}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    secret.write_text("secret", encoding="utf-8")
+    (folder / "agents/resources/link.txt").symlink_to(secret)
+    monkeypatch.chdir(folder)
+    done = server("bundle", "--agents", "agents", "-o", "my.mcpb")
+    assert done.exit_code == 0, done.stderr
+    with zipfile.ZipFile("my.mcpb") as archive:
+        names = {name for name in archive.namelist() if name.startswith("published/")}
+    assert names == {f"published/{name}" for name in published}
+
+
+@pytest.mark.requirement("bundle")
+def test_a_schema_that_is_not_in_the_directory_cannot_be_bundled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("agents").mkdir()
+    Path("text.json").write_text('{"type": "object", "properties": {}}', encoding="utf-8")
+    agent = "---\nname: a\ndescription: A.\noutput: ../text.json\n---\nShout."
+    Path("agents/a.md").write_text(agent, encoding="utf-8")
+    done = server("bundle", "--agents", "agents", "-o", "my.mcpb")
+    assert "agents/../text.json is not in a directory of agents" in " ".join(done.stderr.split())
+    assert (done.exit_code, Path("my.mcpb").exists()) == (2, False)
+
+
+@pytest.mark.requirement("bundle")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

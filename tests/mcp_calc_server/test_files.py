@@ -1,5 +1,7 @@
 """`mcp-calc-server check` and the refusals of `--agents`, in this process."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,34 @@ def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: P
         "b.md:5: error: no_such:f: there is no mo",
         "Nothing would be published: 4 errors, 0 ",
     ]
+
+
+@pytest.mark.requirement("agents-option")
+def test_check_warns_of_a_budget_for_a_model_without_a_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTLOOP_PRICES", "")  # which the command sets for processes that it starts
+    write(tmp_path, HEAD + "model: model-without-price\nmaxUsd: 1\n---\nDo a.")
+    (tmp_path / "prices.toml").write_text('["model-without-price"]\ninput = 1\noutput = 2\n', encoding="utf-8")
+    far = ("--base-url", "https://models.example.com")
+    end = server(*far, "check", str(tmp_path))
+    assert "a.md:5: warning: maxUsd: the price of model-without-price is not known, so calls will fail" in end.stdout
+    end = server(*far, "--prices", str(tmp_path / "prices.toml"), "check", str(tmp_path))
+    assert (end.exit_code, "warning:" in end.stdout) == (0, False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+@pytest.mark.requirement("agents-option")
+def test_pipes_and_folders_are_no_files_of_agents_and_prompts(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "---\nDo a.")
+    (tmp_path / "prompts").mkdir()
+    for folder in (tmp_path, tmp_path / "prompts"):
+        os.mkfifo(folder / "pipe.md")
+        (folder / "folder.md").mkdir()
+    (tmp_path / "away.md").symlink_to("/nowhere")
+    end = server("check", str(tmp_path))
+    assert (end.exit_code, "1 error" in end.stdout) == (1, True)
+    assert "away.md:1: error: cannot be read: No such file or directory" in end.stdout
+    (tmp_path / "away.md").unlink()
+    assert server("check", str(tmp_path)).stdout.endswith("1 agent would be published: 0 warnings.\n")
 
 
 @pytest.mark.requirement("agents-option")

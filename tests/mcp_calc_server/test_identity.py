@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agentloop import Agent, sdk_client
+from agentloop.prices import price_of
 from mcp_calc_server import publishing
 from mcp_calc_server.cli import main
 from mcp_calc_server.options import Options
@@ -102,6 +103,24 @@ def test_options_of_the_model_hold_for_published_agents(
 
 
 @pytest.mark.requirement("base-url")
+@pytest.mark.parametrize(("url", "price"), [("http://127.0.0.1:9", 0), ("https://models.example.com", None)])
+def test_the_models_that_agents_name_cost_nothing_on_this_machine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, url: str, price: int | None
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    named = f"model-at-{len(url)}"
+    (folder / "agents/greeter.md").write_text(AGENT.replace("haiku", f"{named}-of-a-file"), encoding="utf-8")
+    (folder / "our_own.py").write_text(MODULE.replace("claude-opus-5-5", f"{named}-of-python"), encoding="utf-8")
+    given = options({"agents": (folder / "agents",), "publish": ("our_own:writer",), "base_url": url})
+    publishing.published(given, lambda _line: None)
+    sys.modules.pop("our_own")
+    for model in (f"{named}-of-a-file", f"{named}-of-python"):
+        known = price_of(model)
+        assert (None if known is None else known.input) == price
+
+
+@pytest.mark.requirement("base-url")
 async def test_agents_need_no_key_if_a_server_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/nonexistent")
     assert sdk_client().api_key == "none-needed", "named by ANTHROPIC_BASE_URL"
@@ -157,3 +176,24 @@ def test_install_refuses_what_would_not_start(
     assert said in " ".join(done.stderr.split())
     assert not (folder / "home").exists()
     sys.modules.pop("our_own", None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--publish", "our_own:both"],
+        ["--publish", "our_own:both", "--transport", "sse", "--port", "0"],
+        ["install", "cursor", "--publish", "our_own:both"],
+        ["bundle", "--agents", "{folder}/agents", "-o", "{folder}/a.mcpb"],
+    ],
+)
+def test_a_folder_that_was_deleted_meanwhile_gets_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    (folder / "gone").mkdir()
+    monkeypatch.chdir(folder / "gone")
+    (folder / "gone").rmdir()
+    end = server(*(each.format(folder=folder) for each in arguments), ANTHROPIC_API_KEY="none", HOME=str(folder))
+    assert (end.exit_code, end.stdout) == (1, "")
+    assert end.stderr == "The current folder does not exist any more. Go to another one.\n"

@@ -217,3 +217,12 @@ def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
     install(tmp_path, "cursor")
     assert path.is_symlink()
     assert "calculator" in json.loads(real.read_text(encoding="utf-8"))["mcpServers"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="paths of such links are no error any more")
+def test_a_link_that_leads_in_a_circle_gets_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / PLACES["claude-code"]
+    path.symlink_to(path)
+    end = install(tmp_path, "claude-code")
+    assert (end.exit_code, path.is_symlink()) == (1, True)
+    assert "a link that leads in a circle. Nothing was changed." in " ".join(end.stderr.split())

@@ -74,6 +74,9 @@ async def test_over_stdio_each_line_has_an_answer_and_the_server_goes_on() -> No
             assert (answer["error"]["code"], answer["id"]) in refusals(name), (name, answer)
         neither = await wire.raw(b'{"jsonrpc": "2.0", "id": 7}')  # no request and no response
         assert (neither["error"]["code"], neither["id"]) == (-32700, None)
+        for unusable in (b"null", b"2.0", b"true", b"[7]"):
+            answer = await wire.raw(b'{"jsonrpc": "2.0", "id": %s, "method": "ping"}' % unusable)
+            assert "the id of a request is an integer or a text" in answer["error"]["message"]
         for name, arguments in (ERRORS | ANSWERED).items():
             answer = await wire.raw(message(arguments))
             assert answer["result"]["isError"] is (name in ERRORS), (name, answer)

@@ -88,6 +88,10 @@ async def test_what_a_published_module_prints_does_not_reach_the_protocol(tmp_pa
             ["--offline", "--publish", f"{AGENTS}:looped"],
             "its tool helper_agent is an agent that would ask its own model",
         ),
+        (
+            ["--base-url", "http://127.0.0.1:9", "--publish", f"{AGENTS}:looped"],
+            "--base-url cannot be used with looped: its tool helper_agent is an agent that would ask its own model",
+        ),
         (["--publish", AGENTS], "write module:attribute"),
     ],
 )

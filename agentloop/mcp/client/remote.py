@@ -28,6 +28,7 @@ from agentloop import (
     ToolUnavailable,
     dispatch,
 )
+from agentloop.long_results import whole
 from agentloop.mcp import exact_arguments
 from agentloop.mcp.client.call_state import Asker
 from agentloop.mcp.client.config import matches
@@ -323,7 +324,8 @@ def _with_fallback(tool: Tool, fallback: Tool, warn: Warn, limits: Limits, is_on
             output: ToolOutput = await tool.function(context, **arguments)
         except ToolUnavailable as error:
             warn(f"{error}. {whose} are answered by local threads.")
-            return replace(await dispatch.call(fallback, arguments, context, limits), served_by=fallback.served_by)
+            output = await dispatch.call(fallback, arguments, context, whole(limits))
+            return replace(output, served_by=fallback.served_by)
         return output
 
     return replace(tool, function=call)

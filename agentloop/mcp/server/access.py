@@ -21,7 +21,7 @@ import jwt
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken, TokenVerifier
 from mcp.server.auth.routes import build_resource_metadata_url
-from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
+from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter, ValidationError
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,6 +29,7 @@ from agentloop import ConfigurationError
 from agentloop.mcp.exact_arguments import BODY
 from agentloop.mcp.server.jwks import KeySet, algorithms_for
 
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3
 
 
@@ -58,6 +59,19 @@ class Scopes:
     @property
     def all(self) -> list[str]:
         return list(dict.fromkeys((*self.always, *(scope for _, scope in self.of_tools))))
+
+    def check_tools(self, published: Sequence[str]) -> None:
+        """Find a misspelt tool, whose calls would need no scope.
+
+        Raises:
+            ConfigurationError: nothing is published under a name. A pattern with `*` may match nothing.
+        """
+        for tool, scope in self.of_tools:
+            if "*" not in tool and not any(fnmatchcase(name, tool) for name in published):
+                known = ", ".join(published)
+                raise ConfigurationError(
+                    f"The scope {scope} is for {tool}, which is not published. There are: {known}."
+                )
 
     def of_tool(self, name: str | None) -> list[str]:
         return [scope for pattern, scope in self.of_tools if name is not None and fnmatchcase(name, pattern)]
@@ -122,12 +136,24 @@ class OAuth:
     Example:
         oauth = OAuth("https://login.example", "https://agents.example/mcp", "https://login.example/jwks")
         serve(writer, transport="http", host="0.0.0.0", allow_hosts=["agents.example"], oauth=oauth)
+
+    Raises:
+        ConfigurationError: one of the first three is not a URL.
     """
 
     issuer: str
     audience: str
     jwks: str
     scopes: Scopes = field(default_factory=Scopes)
+
+    def __post_init__(self) -> None:
+        for name, url in (("issuer", self.issuer), ("audience", self.audience), ("jwks", self.jwks)):
+            try:
+                _URL.validate_python(url)
+            except ValidationError:
+                raise ConfigurationError(
+                    f"OAuth: the {name} is {url!r}: give a whole URL, such as https://login.example.com."
+                ) from None
 
 
 class SharedToken(TokenVerifier):
@@ -212,10 +238,13 @@ def access_for(host: str, *, token: str | None = None, oauth: OAuth | None = Non
     """Decide who may call a server bound to `host`.
 
     Raises:
-        ConfigurationError: anyone could, from another machine; or the token is too short to be a secret.
+        ConfigurationError: anyone could, from another machine; or the token is too short to be a secret, or cannot be
+            sent in a header.
     """
     if token is not None and len(token) < SHORTEST_TOKEN:
         raise ConfigurationError(f"The token has {len(token)} characters; use at least {SHORTEST_TOKEN}.")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise ConfigurationError("The token has characters that no client can send: use ASCII characters, no blanks.")
     if token is not None and oauth is not None:
         raise ConfigurationError("Give a token or an OAuth issuer, not both.")
     if oauth is not None:

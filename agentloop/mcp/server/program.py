@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentloop import Agent, ConfigurationError, Tool, logs
+from agentloop.limits import is_amount
 from agentloop.loading import load_attribute
 from agentloop.mcp.server import serving
 from agentloop.mcp.server.prompts import Prompt
@@ -57,7 +59,8 @@ def serve(
 
     Clients see `name`, `title`, `version` and `instructions`, which they may show to their model; without a `name` the
     server is called as the one agent or tool that it publishes, or "agents". `prompts` and `resources` are for the
-    client's user: see `Prompt` and `Resource`.
+    client's user: see `Prompt` and `Resource`. In another thread than the main one signals end nothing: a daemon thread
+    serves over HTTP until the program ends.
 
     `lifespan` is a function without arguments that returns an async context manager: it is entered before serving, and
     the agents and tools that it yields are published too. So an agent can use what has to be opened first:
@@ -75,15 +78,20 @@ def serve(
         ConfigurationError: nothing is published, a name is published twice, or anybody could call the agents.
         OSError: the address cannot be listened on.
     """
+    _refuse_async_code()
     items = _flat(published)
     if not items and lifespan is None:
         raise ConfigurationError("serve: there is nothing to publish. Give agents or tools, or a lifespan.")
     if respond_within is not None and durable is None:
         raise ConfigurationError("serve: respond_within needs durable: the run has to be stored.")
+    if respond_within is not None and not is_amount(respond_within):
+        raise ConfigurationError(f"serve: respond_within is {respond_within!r}: give seconds above 0.")
     if transport == "stdio" and (token or oauth):
         raise ConfigurationError(
             'serve: token and oauth are for transport="http": stdio serves the program that starts it.'
         )
+    if isinstance(allow_hosts, str):
+        raise ConfigurationError(f"serve: allow_hosts is the text {allow_hosts!r}: give a list of names.")
     address = None
     if transport != "stdio":
         from agentloop.mcp.server.access import access_for  # noqa: PLC0415 - only for HTTP
@@ -108,6 +116,12 @@ def serve(
         )
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _refuse_async_code() -> None:
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise ConfigurationError("serve was called from async code, which it would block: give it a thread of its own.")
 
 
 def default_name(published: Sequence[str]) -> str:

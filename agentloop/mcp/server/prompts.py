@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,7 @@ class Prompt:
         if unknown := sorted({*self.values} - {*self.arguments}):
             known = ", ".join(self.arguments) or "none"
             raise ConfigurationError(f"Prompt {self.name!r} has no argument {unknown[0]!r}. It has: {known}.")
+        check_values(f"Prompt {self.name!r}", self.values)
 
     @cached_property
     def arguments(self) -> dict[str, bool]:
@@ -103,7 +105,8 @@ class Prompt:
         if isinstance(self.content, str):
             return dict.fromkeys(_PLACEHOLDER.findall(self.content), True)
         parameters = inspect.signature(self.content).parameters.values()
-        return {each.name: each.default is each.empty for each in parameters}
+        named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+        return {each.name: each.default is each.empty for each in named}
 
     def listed(self) -> types.Prompt:
         arguments = [types.PromptArgument(name=name, required=required) for name, required in self.arguments.items()]
@@ -114,7 +117,7 @@ class Prompt:
         """The messages with these arguments.
 
         Raises:
-            MCPError: an argument is missing or unknown, or the function failed.
+            MCPError: an argument is missing or unknown, or the function failed or returned something else.
         """
         missing = [name for name, required in self.arguments.items() if required and name not in given]
         unknown = sorted({*given} - {*self.arguments})
@@ -127,7 +130,22 @@ class Prompt:
             made = await called(self.content, given, f"The prompt {self.name}")
         if isinstance(made, str):
             return [types.PromptMessage(role="user", content=types.TextContent(text=made))]
-        return [made] if isinstance(made, types.PromptMessage) else list(made)
+        messages = [made] if isinstance(made, types.PromptMessage) else made
+        if not isinstance(messages, list | tuple) or not all(isinstance(e, types.PromptMessage) for e in messages):
+            _log.error("The prompt %s returned %.200r: give a text or PromptMessages.", self.name, made)
+            raise MCPError(types.INTERNAL_ERROR, f"The prompt {self.name} returned neither text nor messages.")
+        return list(messages)
+
+
+def check_values(what: str, values: Mapping[str, Sequence[str]]) -> None:
+    """Refuse values for completion that are no lists of texts.
+
+    Raises:
+        ConfigurationError: says which.
+    """
+    for name, each in values.items():
+        if not isinstance(each, list | tuple) or not all(isinstance(value, str) for value in each):
+            raise ConfigurationError(f"{what}: the values of {name} are {each!r:.100}. Give a list of texts.")
 
 
 def completion(values: Mapping[str, Sequence[str]], argument: types.CompletionArgument) -> types.CompleteResult:
@@ -136,6 +154,13 @@ def completion(values: Mapping[str, Sequence[str]], argument: types.CompletionAr
     found = [each for each in values.get(argument.name, ()) if each.lower().startswith(typed)]
     shown = types.Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
     return types.CompleteResult(completion=shown)
+
+
+def _texts(values: Any) -> Any:
+    """A list with the texts of the numbers and dates in it; anything else as it is."""
+    if not isinstance(values, list):
+        return values
+    return [str(v) if isinstance(v, int | float | date) and not isinstance(v, bool) else v for v in values]
 
 
 def prompt_of_file(path: Path) -> Prompt:
@@ -158,7 +183,7 @@ def prompt_of_file(path: Path) -> Prompt:
             known = "name, title and description are texts, values an object with lists"
             raise FrontMatterError(front.lines[key], f"{key} is not known or has a wrong value: {known}.")
         given[key] = value
-    given["values"] = {name: [*map(str, each)] for name, each in given.get("values", {}).items()}
+    given["values"] = {name: _texts(each) for name, each in given.get("values", {}).items()}
     body = front.body.strip()
     if not body:
         raise FrontMatterError(1, "the prompt is empty.")

@@ -69,7 +69,8 @@ from agentloop.rate_limiter import RateLimiter
 MAX_STRUCTURED = 500_000
 """Characters of one result's structured content as JSON, and of what it has in `_meta`."""
 
-LIMITS = Limits()
+LIMITS, AGENT_LIMITS = Limits(), Limits(tool_timeout=24 * 3600.0)
+"""For a call of a function, and of an agent: its own limits end that earlier, so that it can say what it has spent."""
 
 Result = types.CallToolResult | types.InputRequiredResult
 _GONE = ToolOutput.error("The client has disconnected.")
@@ -229,7 +230,6 @@ class Publication:
         call: Call,
         emit: EventHandler,
         progress: Callable[[str], None],
-        limits: Limits = LIMITS,
         *,
         ask: QuestionHandler | None = None,
         inbox: Inbox | None = None,
@@ -252,6 +252,7 @@ class Publication:
                 if self._durable_runner is not None and self._durable_runner.takes(call):
                     return await self._durable_runner.run(call, emit, asking)
                 context = CallContext(progress=progress, deadline=deadline, scope=replace(scope, ask=asking))
+                limits = AGENT_LIMITS if call.tool.spec.is_agent else LIMITS
                 return await dispatch.call(call.tool, call.arguments, context, limits)
         except ToolError as error:
             return ToolOutput.error(str(error))

@@ -51,6 +51,8 @@ def asks_client(context: Context, call: str) -> QuestionHandler:
             )
         except MCPError as error:
             raise CannotAsk(f"The client did not put the question to anybody: {error.message}") from None
+        except ValidationError:
+            raise CannotAsk("The client's answer to the question cannot be read.") from None
         answer = _answer(result)
         if isinstance(answer, CannotAsk):
             raise answer

@@ -17,7 +17,7 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 from agentloop import ConfigurationError
-from agentloop.mcp.server.prompts import called
+from agentloop.mcp.server.prompts import called, check_values
 
 MAX_BYTES = 5_000_000
 """Of one resource."""
@@ -35,8 +35,8 @@ class Resource:
     """A text, bytes, a file that is read when a client asks for it, or a function that returns text or bytes.
 
     A `uri` with `{name}` in it is a template: its content is a function, sync or async, with these parameters, which
-    are strings without a slash. `values` are what a client may complete them to. Without a `mime_type` it is guessed
-    from the file's or the URI's ending.
+    are strings without slashes, also when decoded. `values` are what a client may complete them to. Without a
+    `mime_type` it is guessed from the file's or the URI's ending.
 
     Example:
         style = Resource("docs://style", Path("style.md"), description="How we write.")
@@ -44,7 +44,8 @@ class Resource:
         serve(writer, resources=[style, notes])
 
     Raises:
-        ConfigurationError: the URI has no scheme, a template has no function, or `values` name no variable.
+        ConfigurationError: the URI has no scheme, a template has no function or a variable twice, or `values` name no
+            variable.
     """
 
     uri: str
@@ -65,8 +66,11 @@ class Resource:
             )
         if self.variables and not callable(self.content):
             raise ConfigurationError(f"Resource {self.uri}: a template needs a function with its variables.")
+        if len({*self.variables}) < len(self.variables):
+            raise ConfigurationError(f"Resource {self.uri}: each variable can be in it once.")
         if unknown := sorted({*self.values} - {*self.variables}):
             raise ConfigurationError(f"Resource {self.uri} has no variable {unknown[0]!r}.")
+        check_values(f"Resource {self.uri}", self.values)
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
@@ -82,7 +86,10 @@ class Resource:
         if not self.variables:
             return {} if uri == self.uri else None
         found = self._pattern.fullmatch(uri)
-        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+        values = {} if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+        # Functions put them into paths of files: `..%2F..` must not lead out of a folder, nor `..\..` on Windows.
+        is_safe = not any(each in value for value in values.values() for each in ("/", "\\"))
+        return values if values and is_safe else None
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

@@ -112,6 +112,8 @@ async def serve(
         tools = [each.as_tool() if isinstance(each, Agent) else each for each in (*published, *entered)]
         async with _durable_calls(durable, entered, options) as durable_calls:
             tools = tools if durable_calls is None else durable_calls.published(tools)
+            if address is not None:
+                address.access.scopes.check_tools([tool.name for tool in tools])
             publication = Publication(tools, options=options, durable_runner=durable_calls)
             server = build_server(publication, info, prompts=prompts, resources=resources)
             stopping = (lambda: None) if durable_calls is None else durable_calls.stopping

@@ -77,6 +77,7 @@ async def serve_stdio(
 
 async def _serve(server: Server[Any], on_end: Callable[[], None]) -> None:
     streams: AbstractAsyncContextManager[Any] = _own_streams() if _are_pipes() else stdio_server()
+    failure: BaseException | None = None
     try:
         async with streams as (reading, writing):
             try:
@@ -87,6 +88,12 @@ async def _serve(server: Server[Any], on_end: Callable[[], None]) -> None:
                 sys.stdout.flush()
     except* (BrokenPipeError, BrokenResourceError):
         pass  # the client is gone
+    except* OSError as group:  # stdout is a file, and the disk is full
+        failure = group
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    if failure is not None:
+        raise failure
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from agentloop import ConfigurationError, Inbox, Limits, ToolError, ToolOutput
+from agentloop import ConfigurationError, Inbox, ToolError, ToolOutput
 from agentloop.delegation_context import EVENTS, NOTE
 from agentloop.dispatch import cancel_and_wait
 from agentloop.durable.errors import StoreFailed
@@ -44,8 +44,6 @@ MAX_RUNS = 256
 """Runs in memory, those that work and those that have ended."""
 KEPT = 3600.0
 """Seconds for which a run can be polled after its end."""
-LIMITS = Limits(tool_timeout=24 * 3600.0)
-"""For a run as a tool call. The limits of the agent end it earlier."""
 
 
 class TaskParams(types.RequestParams):
@@ -134,7 +132,7 @@ class MemoryRuns:
         questions = OpenQuestions(call.client)
         run = _Run(RunState(secrets.token_hex(20), "working", now, now, call.owner), questions)
         self._runs[run.state.id] = run
-        execute = self.execute(call, run.status.on_event, run.status.say, LIMITS, ask=questions.ask, inbox=run.inbox)
+        execute = self.execute(call, run.status.on_event, run.status.say, ask=questions.ask, inbox=run.inbox)
         run.work = asyncio.create_task(execute, name=f"task:{call.tool.name}")
         run.work.add_done_callback(run.on_end)
         run.work.add_done_callback(lambda _work: self._drop_later(run.state.id))

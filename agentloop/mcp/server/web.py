@@ -7,10 +7,12 @@ them a client's cancellation does not arrive.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,12 +37,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from agentloop import ConfigurationError
 from agentloop.mcp import sdk_compat
 from agentloop.mcp.json_check import check_json
 from agentloop.mcp.server.access import Access, RequireScopes
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, RateLimit
 from agentloop.mcp.server.connections import KEEP_ALIVE, Connections, GuardedProtocol, Proxies, max_connections
-from agentloop.mcp.server.requests import MAX_BODY, JsonBody, RequestLimit
+from agentloop.mcp.server.requests import ALWAYS, MAX_BODY, JsonBody, RequestLimit
 from agentloop.mcp.server.sessions import MAX_SESSIONS, BoundedSender, Sessions
 from agentloop.signals import on_signals
 
@@ -49,6 +52,8 @@ SHUTDOWN_GRACE = 1
 """Seconds in which open responses have to end after a signal; then their calls are cancelled."""
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_NAME = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", re.ASCII)
+_PATH = re.compile(r"(/(?!\.\.?(/|$))[\w.~-]+)*/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,9 @@ class Address:
     """Where and how to listen. Port 0 picks a free one.
 
     `names` are further host names that clients may use.
+
+    Raises:
+        ConfigurationError: a name is not one that clients can send, or the path not one at which they find the server.
     """
 
     transport: Literal["streamable-http", "sse"]
@@ -66,20 +74,40 @@ class Address:
     access: Access = field(default_factory=Access)
     proxies: Proxies = field(default_factory=Proxies)
 
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if not _NAME.fullmatch(_in_url(name)):
+                raise ConfigurationError(
+                    f"The allowed host {name!r} is none: give the name alone, such as agents.example.com, without "
+                    "https://, a path or a pattern. Other letters than a to z are written as xn--..."
+                )
+        if not _PATH.fullmatch(self.path) or self.path in ALWAYS:
+            raise ConfigurationError(
+                f"The path {self.path!r} cannot be used: give letters, digits, '-', '_' and '.' after each slash, and "
+                f"none of {', '.join(sorted(ALWAYS))}."
+            )
+
     @property
     def url_host(self) -> str:
         """The host as it is written in a URL."""
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return _in_url(self.host)
 
     def security(self) -> TransportSecuritySettings:
         """The accepted Host and Origin headers. Without the check any web page could call the tools (DNS rebinding)."""
-        names = dict.fromkeys((*LOOPBACK_NAMES, self.url_host, socket.gethostname(), *self.names))
+        names = dict.fromkeys(_in_url(each) for each in (*LOOPBACK_NAMES, self.host, socket.gethostname(), *self.names))
         return TransportSecuritySettings(
             allowed_hosts=[form for name in names for form in (name, f"{name}:*")],
             allowed_origins=[
                 f"{scheme}://{name}{end}" for scheme in ("http", "https") for name in names for end in ("", ":*")
             ],
         )
+
+
+def _in_url(host: str) -> str:
+    """A host as clients write it in URLs, and so in the Host header."""
+    with suppress(ValueError):
+        return f"[{host.lower()}]" if ipaddress.ip_address(host).version == 6 else host  # noqa: PLR2004
+    return host.lower()
 
 
 async def serve_web(
@@ -167,7 +195,20 @@ def _web_app(inner: ASGIApp, access: Access, is_stopping: Callable[[], bool], li
         inner = RequireScopes(inner, access.scopes, access.metadata)
         if access.resource is not None:
             routes += create_protected_resource_routes(access.resource, access.issuers, access.scopes.all or None)
-    return Starlette(routes=[*routes, Mount("/", inner)], middleware=middleware, lifespan=lifespan)
+    return Starlette(
+        routes=[*routes, Mount("/", _with_lower_case_hosts(inner))], middleware=middleware, lifespan=lifespan
+    )
+
+
+def _with_lower_case_hosts(app: ASGIApp) -> ASGIApp:
+    """The application, which receives the Host and Origin headers in lower case: the SDK compares them as they are."""
+
+    async def lowered(scope: Scope, receive: Receive, send: Send) -> None:
+        given = scope.get("headers", ())
+        headers = [(key, value.lower() if key in {b"host", b"origin"} else value) for key, value in given]
+        await app({**scope, "headers": headers}, receive, send)
+
+    return lowered
 
 
 def _http_app(server: Server[Any], address: Address, rate: RateLimit) -> Starlette:

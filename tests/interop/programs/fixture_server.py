@@ -13,11 +13,11 @@ from typing import Any
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from agentloop import CallContext, Document, Image, Limits, Question, Tool, ToolError, ToolOutput
+from agentloop import CallContext, Document, Image, Question, Tool, ToolError, ToolOutput
 from agentloop.events import EventHandler
 from agentloop.mcp.server.calls import Call, Context
 from agentloop.mcp.server.prompts import Prompt
-from agentloop.mcp.server.publication import LIMITS, Publication
+from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.tasks import MemoryRuns, Tasks
@@ -182,13 +182,11 @@ class Fixture(Publication):
             )
         return await super()._admit(context, params)
 
-    async def run(
-        self, call: Call, emit: EventHandler, progress: Callable[[str], None], limits: Limits = LIMITS, **more: Any
-    ) -> ToolOutput:
+    async def run(self, call: Call, emit: EventHandler, progress: Callable[[str], None], **more: Any) -> ToolOutput:
         if call.tool.name == "protocol_error_job":
             await asyncio.sleep(0.5)
             raise RuntimeError("broken")
-        return await super().run(call, emit, progress, limits, **more)
+        return await super().run(call, emit, progress, **more)
 
 
 def tools() -> list[Tool]:

@@ -30,6 +30,10 @@ def compare(first: str, second: str = "the draft") -> str:
     return f"Compare {first} with {second}."
 
 
+def counted(*texts: str, **more: str) -> int:
+    return len(texts) + len(more)
+
+
 async def day(name: str) -> bytes:
     if name == "never":
         raise ToolError("There is no such day.")
@@ -58,12 +62,13 @@ async def test_prompts_are_listed_filled_in_and_completed(mode: str) -> None:
     review = Prompt(
         "review", "Review {{file}} in {{ tone }}.", title="Review", values={"tone": ["Kind", "kurt", "harsh"]}
     )
-    async with client(mode, [review, Prompt("compare", compare)]) as one:
+    async with client(mode, [review, Prompt("compare", compare), Prompt("counted", counted)]) as one:
         listed = {prompt.name: prompt for prompt in (await one.list_prompts()).prompts}
         arguments = {name: [(a.name, a.required) for a in each.arguments or []] for name, each in listed.items()}
         assert arguments == {
             "review": [("file", True), ("tone", True)],
             "compare": [("first", True), ("second", False)],
+            "counted": [],
         }
         assert (listed["review"].title, listed["compare"].description) == ("Review", "Compare two texts.")
         assert await said(one, "review", {"file": "{{tone}}", "tone": "kind"}) == "Review {{tone}} in kind."
@@ -73,6 +78,7 @@ async def test_prompts_are_listed_filled_in_and_completed(mode: str) -> None:
         for name, given, wrong in (
             ("review", {"file": "a"}, "An argument of the prompt review is missing: tone"),
             ("compare", {"first": "a", "third": "c"}, "An argument of the prompt compare is not known: third"),
+            ("counted", {}, "The prompt counted returned neither text nor messages"),
             ("none", {}, "There is no prompt 'none'"),
         ):
             with pytest.raises(MCPError, match=wrong):
@@ -111,6 +117,8 @@ async def test_resources_are_texts_files_bytes_and_templates(mode: str, tmp_path
             ("notes://exits/text", r"Reading notes://\{name\}/text failed"),
             ("notes://cancels/text", r"Reading notes://\{name\}/text cancelled itself"),
             ("notes://a/b/text", "There is no resource 'notes://a/b/text'"),
+            ("notes://..%2F..%2Fstyle.md/text", "There is no resource"),
+            ("notes://..%5Cstyle.md/text", "There is no resource"),
             ("docs://style", "docs://style is larger than 5,000,000 bytes"),
         ):
             with pytest.raises(MCPError, match=wrong) as refused:
@@ -143,6 +151,9 @@ async def test_a_server_without_prompts_declares_none() -> None:
         (lambda: Resource("a://b", None), "its content is NoneType. Give text, bytes"),  # type: ignore[arg-type]
         (lambda: Resource("style", ""), "a URI has a scheme"),
         (lambda: Resource("a://{b}", "text"), "a template needs a function"),
+        (lambda: Resource("a://{b}/{b}", day), "Resource a://{b}/{b}: each variable can be in it once"),
+        (lambda: Prompt("a", "{{b}}", values={"b": "Ada"}), "the values of b are 'Ada'. Give a list of texts"),
+        (lambda: Resource("a://{b}", day, values={"b": "Ada"}), "the values of b are 'Ada'. Give a list of texts"),
         (lambda: client("auto", [Prompt("a", "x")] * 2), "More than one prompt"),
         (lambda: client("auto", resources=[Resource("a://b", "x")] * 2), "More than one resource"),
     ],
@@ -184,6 +195,9 @@ async def test_a_folder_of_agents_has_prompts_and_resources(tmp_path: Path) -> N
         ("---\ncolour: red\n---\nx", "2: colour is not known or has a wrong value"),
         ("---\nvalues: [a]\n---\nx", "2: values is not known or has a wrong value"),
         ("---\nvalues: {a: [b]}\n---\nx", "2: Prompt 'a' has no argument 'a'"),
+        ("---\nvalues: {b: 5}\n---\n{{b}}", "2: Prompt 'a': the values of b are 5. Give a list of texts"),
+        ("---\nvalues: {b: Ada}\n---\n{{b}}", "2: Prompt 'a': the values of b are 'Ada'. Give a list of texts"),
+        ("---\nvalues: {b: [{c: d}]}\n---\n{{b}}", "2: Prompt 'a': the values of b are [{'c': 'd'}]"),
         ("---\nname: b\n", "1: the front matter that begins here has no end"),
         ("", "1: the prompt is empty"),
     ],

@@ -1,6 +1,8 @@
 """Questions of a server on 2026-07-28: sealed between two requests of a call, or of a task."""
 
 import asyncio
+import json
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +27,8 @@ from agentloop.mcp.server.serving import build_server
 from agentloop.mcp.server.tasks import MemoryRuns, Tasks
 from agentloop.question_tools import ask_user
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
+from tests.mcp.server.wire import Wire
+from tests.processes import started
 from tests.surface import text
 
 pytestmark = pytest.mark.requirement("questions")
@@ -189,6 +193,19 @@ async def test_older_revisions_are_asked_while_the_call_is_open(scripted_message
         for mode in ("legacy", "auto"):
             async with connect(mode=mode, elicitation_callback=None) as client:
                 assert "Nobody can be asked" in text(await client.call_tool(AGENT, {"prompt": "one"}))
+
+
+@pytest.mark.parametrize("result", [{}, {"action": "perhaps"}, {"action": "accept", "content": {"size": {"S": 1}}}])
+async def test_an_answer_that_cannot_be_read_is_none(result: dict[str, Any]) -> None:
+    about = {"protocolVersion": "2025-11-25", "clientInfo": {"name": "raw", "version": "0"}}
+    order = {"method": "tools/call", "params": {"name": "order", "arguments": {"what": "tea"}}}
+    async with started([sys.executable, "-m", "tests.journeys.asking_server"]) as process:
+        wire = Wire(process)
+        await wire.answer("initialize", {**about, "capabilities": {"elicitation": {}}})
+        asked = await wire.raw(json.dumps({"jsonrpc": "2.0", "id": "order", **order}).encode())
+        answer = await wire.raw(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}).encode())
+    (content,) = answer["result"]["content"]
+    assert content["text"] == "The client's answer to the question cannot be read."
 
 
 @pytest.mark.requirement("question-waits")

@@ -1,8 +1,10 @@
 """What agents with types of their own take and give over MCP."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,12 @@ from mcp.types import BlobResourceContents, EmbeddedResource, ImageContent, Text
 from pydantic import BaseModel
 
 from agentloop import Agent, Document, Image, Tool
+from agentloop.agent_files import load_agents
 from agentloop.delegation_context import SESSION, STEPS, USAGE
+from agentloop.file_agents import publishable
 from agentloop.mcp.server.publication import Publication
 from agentloop.mcp.server.serving import build_server
-from agentloop.testing import ScriptedMessages, calls, says
+from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
 from tests.surface import scripted_env, serving
 
@@ -54,6 +58,25 @@ async def test_a_client_sees_the_schemas_and_the_value_and_nothing_else(scripted
         assert "does not fit the output type, also after a correction: not JSON" in str(lost.content)
         assert lost.meta is not None
         assert [used["requests"] for used in lost.meta[USAGE]["models"].values()] == [2]
+
+
+@pytest.mark.requirement("agent-files")
+async def test_a_call_that_runs_out_of_time_says_what_it_has_spent(scripted_messages: Serve, tmp_path: Path) -> None:
+    async def reply(request: RecordedRequest) -> Reply:
+        if request.results:
+            await asyncio.Event().wait()
+        return calls(("no_such_tool", {}))
+
+    model = scripted_messages(reply)
+    (tmp_path / "a.md").write_text("---\nname: slow\ndescription: Slow.\ntimeout: 3\n---\nWait.", encoding="utf-8")
+    (file,) = load_agents(tmp_path / "a.md").files
+    tool = publishable(file, client=model.client).tool
+    assert tool is not None
+    async with Client(build_server(Publication([tool]))) as client:
+        result = await client.call_tool("slow_agent", {"prompt": "Wait."})
+    assert (result.is_error, "slow ran out of time" in str(result.content)) == (True, True)
+    assert result.meta is not None
+    assert [used["input_tokens"] for used in result.meta[USAGE]["models"].values()] == [10]
 
 
 @pytest.mark.slow

@@ -22,6 +22,12 @@ def test_what_is_written_to_a_client_leaves_at_once(host: str) -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+def test_host_names_are_accepted_as_clients_write_them() -> None:
+    given = Address("sse", names=("Agents.Example.com", "agents.example:8443", "FE80::1", "[::2]")).security()
+    assert {"agents.example.com:*", "agents.example:8443", "[fe80::1]", "[::2]:*"} <= {*given.allowed_hosts}
+    assert "https://agents.example.com" in given.allowed_origins
+
+
 async def brief() -> str:
     """Say that it is done."""
     return "done"
