@@ -66,6 +66,7 @@ class _ExactClient(httpx2.AsyncClient):
 
 async def _on_response(on_failed_post: Callable[[str], None] | None, response: httpx2.Response) -> None:
     call = current_call.get() or CallState()
+    await response.request.aread()  # the body of a request that follows a redirect is not read yet
     _wrap_body(response, call)
     is_sse = on_failed_post is not None
     if response.request.method != "POST" and not (is_sse and response.is_error):
