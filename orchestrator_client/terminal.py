@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from agentloop.imports import lazy
+from agentloop.narration import is_printable
 
 MAX_TYPED = 10_000
 """Bytes that are read at once."""
@@ -90,7 +91,7 @@ class Keys:
                 self.pause()
                 self._pressed = None
                 _apply(before)
-            shown = "".join(c for c in text if c.isprintable() or c == "\n")
+            shown = "".join(c for c in text if is_printable(c) or c == "\n")
             if shown.strip() and not text.startswith("\x1b"):
                 return shown
         return None
