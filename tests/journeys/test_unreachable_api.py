@@ -66,3 +66,13 @@ def test_certificates_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert end.stderr == f"no answer: {said}: correct it or unset it.\n"
     assert f"down: {said}" in invoke("tools", "--server", "http://127.0.0.1:9/mcp", **missing).stdout
     assert invoke("--quiet", "--offline", "--local", "What is 2+3?", **missing).stdout == "Answer: 5\n"
+
+
+async def test_a_key_with_a_line_break_is_named() -> None:
+    """As from a file that was written on Windows."""
+    async with raw_server(b"HTTP/1.1 401 X\r\n\r\n") as api:
+        env = {"ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": f"{KEY}\r"}
+        end = await asyncio.to_thread(invoke, "--quiet", "--local", "What is 2+3?", **env)
+    assert (end.exit_code, end.stdout) == (1, "")
+    assert "see ANTHROPIC_API_KEY, which may hold no line break" in end.stderr
+    assert KEY not in end.stderr
