@@ -269,7 +269,7 @@ def _editable(path: Path) -> tomlkit.TOMLDocument:
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
     try:
-        replace_own(path, tomlkit.dumps(document))
+        replace_own(path.resolve(), tomlkit.dumps(document))  # a link, as from dotfiles, stays a link
     except OSError as error:
         raise ConfigurationError(f"Cannot write {path}: {error.strerror}") from None
 

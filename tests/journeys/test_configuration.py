@@ -70,6 +70,18 @@ def test_a_program_that_is_not_there_is_added_only_with_force(tmp_path: Path) ->
 
 
 @pytest.mark.requirement("configuration")
+def test_a_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    file, real = tmp_path / "orchestrator-client/config.toml", tmp_path / "dotfiles.toml"
+    file.parent.mkdir()
+    real.write_text("# mine\n")
+    file.symlink_to(real)
+    for arguments in (["add", "notes", "sh"], ["add", "others", "sh"], ["remove", "others"]):
+        assert CliRunner(env={"XDG_CONFIG_HOME": str(tmp_path)}).invoke(main, arguments).exit_code == 0
+    assert file.is_symlink()
+    assert "[servers.notes]" in real.read_text()
+
+
+@pytest.mark.requirement("configuration")
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
