@@ -21,7 +21,7 @@ from agentloop.inbox import Inbox
 from agentloop.limits import deadline_after, is_amount
 from agentloop.loop import run_agent
 from agentloop.messages import Conversation, Prompt
-from agentloop.questions import QuestionHandler
+from agentloop.questions import QuestionHandler, checked
 from agentloop.results import RunResult
 from agentloop.stream import RunStream
 from agentloop.tools import Tool
@@ -102,7 +102,7 @@ class Agent(AgentDefinition):
         if on_event is not ignore:
             scope = replace(scope, emit=on_event if scope.emit is ignore else fan_out(scope.emit, on_event))
         if on_question is not None:
-            scope = replace(scope, ask=on_question)
+            scope = replace(scope, ask=checked(on_question))
         if inbox is not None:
             scope = replace(scope, inbox=inbox)
         if budget.is_bounded:
