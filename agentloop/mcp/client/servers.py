@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import anyio
 
 from agentloop import ConfigurationError, Limits, Tool
-from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
+from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore, plain_handler
 from agentloop.mcp.client.config import ServerEntry, named_server, unused_name
 from agentloop.mcp.client.config_file import read_config, read_entries
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
@@ -77,7 +77,7 @@ class Servers:
         self._allow = allow
         self._warned: set[str] = set()
         self.say = warn
-        self._on_event = on_event
+        self._on_event = plain_handler(on_event)
         self._deny = deny
         self._ask = ask
         self._login_of = login_of
