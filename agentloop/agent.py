@@ -133,7 +133,8 @@ class Agent(AgentDefinition):
     async def stream(self, prompt: Question, **options: Unpack[RunOptions]) -> AsyncIterator[RunStream]:
         """`run`, with the same options, in the background of the block: iterate over the events, then await `result`.
 
-        Leaving the block early cancels the run.
+        Leaving the block early cancels the run. The error of a failed run whose `result` nobody asked for is raised at
+        the end of the block.
 
         Example:
             async with agent.stream("Two haikus about rain") as run:
@@ -149,6 +150,8 @@ class Agent(AgentDefinition):
             yield events
         finally:
             await cancel_and_wait([task])
+        if not (task.cancelled() or events.was_asked):
+            task.result()
 
     def _conversation(self, prompt: Question) -> Conversation:
         if isinstance(prompt, Conversation):
