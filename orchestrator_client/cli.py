@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from agentloop import ConfigurationError, logs
 from agentloop.command_line import FILE, CommandGroup, option, options_of
+from agentloop.mcp.client.server_process import end_all
 from agentloop.observers import export
 from orchestrator_client import configuration
 from orchestrator_client.configuration import add_servers, list_servers, remove_server
@@ -30,6 +31,7 @@ from orchestrator_client.options import Options, env_file
 from orchestrator_client.progress import Shared
 from orchestrator_client.run_files import draw_recording, run_files
 from orchestrator_client.setting_up import servers_from, session_from
+from orchestrator_client.terminal import undone_on_signals
 
 DEMO = (
     "I am ordering from three stores. "
@@ -161,7 +163,7 @@ def _answer(question: str | None, options: Options, run: DurableRun | None = Non
         run = DurableRun.started(question, options)
     make_session, notice = session_from(options, run)
     files = run_files(options.events, options.timeline, quiet=options.quiet, force=options.force)
-    with _logging(options), files as observers:
+    with _logging(options), files as observers, undone_on_signals(end_all):
         shared = Shared(options, (*observers, logs.on_event))
         if notice and not options.quiet:
             say(notice)

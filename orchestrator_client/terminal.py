@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -125,7 +126,13 @@ def restored_on_signals() -> Iterator[None]:
 
 @contextmanager
 def undone_on_signals(undo: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM and SIGHUP end the process as before, but only after `undo`, which may be called at any point."""
+    """SIGTERM and SIGHUP end the process as before, but only after `undo`, which may be called at any point.
+
+    Only the main thread can say what they do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     handlers = {number: signal.getsignal(number) for number in _ENDING}
     before = {number: each for number, each in handlers.items() if each not in {None, signal.SIG_IGN}}
 
