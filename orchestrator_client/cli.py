@@ -85,7 +85,15 @@ class _Commands(CommandGroup):
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from None
         try:
-            return super().make_context(info_name, args, parent, **{"default_map": defaults, **extra})
+            return super().make_context(info_name, [*args], parent, **{"default_map": defaults, **extra})
+        except click.NoSuchOption as error:
+            word = next((each for each in args if each.startswith(error.option_name)), "")
+            if " " not in word and not word[1:2].isdigit():
+                raise
+            raise click.UsageError(
+                f"{error.format_message()} If this is a question, put -- before it: {info_name} -- {shlex.quote(word)}",
+                error.ctx,
+            ) from None
         except click.BadParameter as error:
             name = str(error.param and error.param.name)
             if error.ctx is None or error.ctx.get_parameter_source(name) is not ParameterSource.DEFAULT_MAP:
