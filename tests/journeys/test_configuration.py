@@ -1,5 +1,6 @@
 """Servers that are configured once: `add`, `remove`, `list`, config.toml, a folder's .mcp.json, .env."""
 
+import asyncio
 import json
 import shlex
 import sys
@@ -67,6 +68,15 @@ def test_a_program_that_is_not_there_is_added_only_with_force(tmp_path: Path) ->
     assert "If this is a question, quote it." in done.stderr
     assert not list(tmp_path.iterdir())
     assert runner.invoke(main, ["add", "--force", "x", "no-such-command"]).exit_code == 0
+
+
+@pytest.mark.requirement("configuration")
+async def test_servers_that_are_added_at_once_are_all_there(folder: Path) -> None:
+    names = ["one", "two", "three", "four"]
+    added = await asyncio.gather(*(client(folder, "add", name, "sh") for name in names))
+    assert [done.code for done in added] == [0] * 4
+    listed = await client(folder, "list")
+    assert sorted(listed.out.splitlines()) == sorted(f"{name} (yours): sh" for name in names)
 
 
 @pytest.mark.requirement("configuration")
