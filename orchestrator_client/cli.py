@@ -203,7 +203,8 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
 @env_file
 def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> int:
     """List the servers with their state and their tools. Exit status: 0 if all servers are up, otherwise 1."""
-    return asyncio.run(list_tools(servers_from(config, servers), connect_timeout, as_json=as_json))
+    with undone_on_signals(end_all):
+        return asyncio.run(list_tools(servers_from(config, servers), connect_timeout, as_json=as_json))
 
 
 @main.command("add", context_settings={"ignore_unknown_options": True})
