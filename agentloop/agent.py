@@ -16,12 +16,12 @@ from agentloop.definition import AgentDefinition
 from agentloop.delegate import create_agent_tool_async
 from agentloop.dispatch import cancel_and_wait
 from agentloop.errors import ConfigurationError
-from agentloop.events import EventHandler, fan_out, ignore
+from agentloop.events import EventHandler, fan_out, ignore, plain_handler
 from agentloop.inbox import Inbox
 from agentloop.limits import deadline_after, is_amount
 from agentloop.loop import run_agent
 from agentloop.messages import Conversation, Prompt
-from agentloop.questions import QuestionHandler
+from agentloop.questions import QuestionHandler, checked
 from agentloop.results import RunResult
 from agentloop.stream import RunStream
 from agentloop.tools import Tool
@@ -94,15 +94,16 @@ class Agent(AgentDefinition):
 
         Raises:
             RunError: there is no answer; says why, and carries conversation and usage.
-            ConfigurationError: the prompt, a limit, the client or its credentials are wrong.
+            ConfigurationError: the prompt, a limit, a handler, the client or its credentials are wrong.
+            TypeError: the prompt is something else than text, an image, a document, an object or a conversation.
         """
         conversation = self._conversation(prompt)
         context = context or CallContext()
         scope, budget = context.scope, Budget(max_usd, max_tokens)
-        if on_event is not ignore:
+        if plain_handler(on_event) is not ignore:
             scope = replace(scope, emit=on_event if scope.emit is ignore else fan_out(scope.emit, on_event))
         if on_question is not None:
-            scope = replace(scope, ask=on_question)
+            scope = replace(scope, ask=checked(on_question))
         if inbox is not None:
             scope = replace(scope, inbox=inbox)
         if budget.is_bounded:
@@ -132,7 +133,8 @@ class Agent(AgentDefinition):
     async def stream(self, prompt: Question, **options: Unpack[RunOptions]) -> AsyncIterator[RunStream]:
         """`run`, with the same options, in the background of the block: iterate over the events, then await `result`.
 
-        Leaving the block early cancels the run.
+        Leaving the block early cancels the run. The error of a failed run whose `result` nobody asked for is raised at
+        the end of the block.
 
         Example:
             async with agent.stream("Two haikus about rain") as run:
@@ -141,13 +143,15 @@ class Agent(AgentDefinition):
             print((await run.result()).answer)
         """
         events = RunStream()
-        options["on_event"] = fan_out(events.put, options.get("on_event", ignore))
+        options["on_event"] = fan_out(events.put, plain_handler(options.get("on_event", ignore)))
         task = asyncio.create_task(self.run(prompt, **options))
         events.follow(task)
         try:
             yield events
         finally:
             await cancel_and_wait([task])
+        if not (task.cancelled() or events.was_asked):
+            task.result()
 
     def _conversation(self, prompt: Question) -> Conversation:
         if isinstance(prompt, Conversation):

@@ -45,8 +45,8 @@ _REQUEST_ID = re.compile(r"[\w-]{1,100}")
 _HOST = re.compile(r"[\w.:-]{1,255}")
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH}
 _NOT_SENDABLE = (
-    "the address or a header cannot be sent; see ANTHROPIC_BASE_URL, which may hold no user name or password, and "
-    "ANTHROPIC_CUSTOM_HEADERS"
+    "the address or a header cannot be sent; see ANTHROPIC_API_KEY, which may hold no line break, ANTHROPIC_BASE_URL, "
+    "which may hold no user name or password, and ANTHROPIC_CUSTOM_HEADERS"
 )
 _MISSING = "No credentials for the Messages API: set ANTHROPIC_API_KEY."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import math
 import os
 import sys
@@ -271,6 +272,12 @@ def print_result(text: str, *, wrap: bool = True, indent: int = 0) -> None:
     click.echo(for_terminal(text, sys.stdout, indent) if wrap else text)
 
 
+def json_for_stdout(value: Any) -> str:
+    """Indented JSON, with escapes for all but ASCII if the encoding of stdout has not every character."""
+    has_all = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    return json.dumps(value, ensure_ascii=not has_all, indent=2)
+
+
 def for_terminal(text: str, stream: TextIO, indent: int = 0) -> str:
     """The text, wrapped at words if the stream is a terminal."""
     return wrapped(text, _columns(stream), indent) if stream.isatty() else text
@@ -301,7 +308,8 @@ def _wrapped_line(line: str, columns: int, indent: int) -> str:
 def open_standard_streams() -> None:
     """Reopen those of stdin, stdout and stderr that the caller closed, so that no other file gets their descriptors.
 
-    A reopened stdin is empty, a reopened stderr discards its output, and writing to a reopened stdout fails.
+    A reopened stdin is empty, a reopened stderr discards its output, and writing to a reopened stdout fails. What the
+    encoding of stdout does not have is written as a code, as it is on stderr: an answer that was paid for is not lost.
     """
     for number in range(3):
         try:
@@ -311,6 +319,8 @@ def open_standard_streams() -> None:
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stdout = sys.stdout or cast("TextIO", _Closed())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Closed(io.TextIOBase):

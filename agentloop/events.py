@@ -8,11 +8,13 @@ their time `at` (see `relay`): events of one run are in order, those of differen
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypedDict
 
+from agentloop.errors import ConfigurationError
 from agentloop.usage import Bill, ModelUsage
 
 
@@ -221,6 +223,19 @@ EventHandler = Callable[[Event], None]
 
 def ignore(_event: Event) -> None:
     """An event handler that does nothing."""
+
+
+def plain_handler(handler: EventHandler) -> EventHandler:
+    """The handler of a user.
+
+    Raises:
+        ConfigurationError: it is no function, or an async one: events are not awaited, so it would never run.
+    """
+    if not callable(handler):
+        raise ConfigurationError(f"on_event is {handler!r:.100}: give a function that takes an event.")
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+        raise ConfigurationError("on_event is an async function: give a plain one, which may put events into a queue.")
+    return handler
 
 
 def fan_out(*handlers: EventHandler) -> EventHandler:

@@ -48,7 +48,7 @@ def prepare() -> None:
     """Import what the first request would import: for a thread, while something else is waited for."""
     for name in ("agentloop.bounded", "jsonschema"):
         import_module(name)
-    with suppress(ValueError):  # for example a proxy's address, which the request will complain of
+    with suppress(ValueError, ConfigurationError):  # for example a proxy's address, which the request will complain of
         wire.sdk_client(api_key="of nobody", base_url="http://127.0.0.1")
 
 

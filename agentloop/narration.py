@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import category
 
 from agentloop import events, exact_json
 from agentloop.events import Event
@@ -14,6 +15,9 @@ REPLAYED = "(replayed)"
 """Marks events that were read from the store after a crash, and the calls of such turns."""
 LINE_BREAK = " \N{RETURN SYMBOL} "
 """Replaces a line break in text that is shown on one line, so that numbers of two lines stay separate."""
+_SHOWN = {"Zs", "Co", "Cn"}
+_JOINERS = "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060"
+"""Characters without a width of their own that text has: Persian, Hindi, Thai, Hebrew, emoji of several parts."""
 
 
 class Narrator:
@@ -74,7 +78,7 @@ def describe(event: Event) -> str | None:  # noqa: C901, PLR0911 - one for each 
 
 
 def clip(text: str, characters: int) -> str:
-    """The text on one line, cut to `characters`, without control characters."""
+    """The text on one line, cut to `characters`, without control characters and others without a width."""
     is_clean = text.isprintable() and "  " not in text and not text.startswith(" ") and not text.endswith(" ")
     line = text if is_clean else _on_one_line(text[: 10 * characters])
     return line if len(line) <= characters else line[: characters - 1] + "…"
@@ -82,14 +86,20 @@ def clip(text: str, characters: int) -> str:
 
 def _on_one_line(text: str) -> str:
     lines = (" ".join(line.split()) for line in text.splitlines())
-    return printable(LINE_BREAK.join(line for line in lines if line))
+    text = LINE_BREAK.join(line for line in lines if line)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def printable(text: str) -> str:
-    """The text with control characters replaced, which could control a terminal; line breaks and tabs stay."""
+    """The text with what could control a terminal, or change the direction of text, replaced; see `is_printable`."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if is_printable(c) or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def is_printable(character: str) -> bool:
+    """Also of spaces, of the joiners and marks that languages and emoji need, and of characters newer than Python."""
+    return character.isprintable() or category(character) in _SHOWN or character in _JOINERS
 
 
 def _call(event: events.ToolStarted | events.ToolProgress | events.ToolFinished) -> str:

@@ -91,6 +91,8 @@ class Question:
             ToolError: it does not fit the schema.
         """
         fields: Mapping[str, Mapping[str, Any]] = self.schema.get("properties", {})
+        if not isinstance(content, Mapping | None):
+            raise ToolError(f"The answer does not fit the form: give an object with the fields {', '.join(fields)}.")
         given = {name: value for name, value in (content or {}).items() if value is not None}
         value = {name: each["default"] for name, each in fields.items() if "default" in each} | given
         misfit = SchemaCheck(self.schema, is_trusted=False).misfit(value)
@@ -108,6 +110,21 @@ QuestionHandler = Callable[[Question], Awaitable[Answer[Any]]]
 
 It raises `CannotAsk` if there is nobody to ask.
 """
+
+
+def checked(ask: QuestionHandler) -> QuestionHandler:
+    """The same handler. What is no answer is an error, also for the agent, and never taken for the person's words."""
+
+    async def wait(question: Question) -> Answer[Any]:
+        answer: object = ask(question)
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        if not isinstance(answer, Accepted | Declined | Cancelled):
+            kind = type(answer).__name__
+            raise ToolError(f"on_question returned {kind}. It has to return Accepted, Declined or Cancelled.")
+        return answer
+
+    return wait
 
 
 def pausing(ask: QuestionHandler | None, limit: TimeLimit, agent: str = "") -> QuestionHandler | None:

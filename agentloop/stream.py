@@ -15,6 +15,8 @@ class RunStream:
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._task: asyncio.Task[RunResult] | None = None
+        self.was_asked = False
+        """Whether somebody has asked for the result, and so knows of an error."""
 
     def put(self, event: Event) -> None:
         self._queue.put_nowait(event)
@@ -36,4 +38,5 @@ class RunStream:
             RunError: as `Agent.run`.
         """
         assert self._task is not None
+        self.was_asked = True
         return await self._task

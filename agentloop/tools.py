@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, overload
+from typing import Any, get_args, overload
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
 
@@ -286,6 +286,8 @@ def _arguments_model(name: str, parameters: list[inspect.Parameter]) -> type[Bas
     for p in parameters:
         if p.annotation is p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY):
             raise ConfigurationError(f"{name}: parameter {p.name!r} must be annotated and passable by keyword.")
+        if p.annotation is CallContext or CallContext in get_args(p.annotation):
+            raise ConfigurationError(f"{name}: {p.name!r} must be the first parameter, and annotated CallContext only.")
         if p.name.startswith("_"):
             raise ConfigurationError(f"{name}: parameter {p.name!r} must not begin with an underscore.")
         fields[p.name] = (p.annotation, ... if p.default is p.empty else p.default)

@@ -120,8 +120,18 @@ def _is_installed(package: str) -> bool:
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Cached: loading the certificates takes 40 ms, and every event loop has its own client."""
-    return httpx2.create_ssl_context()
+    """Cached: loading the certificates takes 40 ms, and every event loop has its own client.
+
+    Raises:
+        ConfigurationError: the file that SSL_CERT_FILE names cannot be read.
+    """
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        given = os.environ.get("SSL_CERT_FILE")
+        raise ConfigurationError(
+            f"The certificates in SSL_CERT_FILE={given} cannot be read ({error.strerror}): correct it or unset it."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,17 @@ import click
 from click.core import ParameterSource
 
 from agentloop import ConfigurationError, logs
-from agentloop.command_line import FILE, CommandGroup, flag, is_without_folder, option, options_of, print_result, say
+from agentloop.command_line import (
+    FILE,
+    CommandGroup,
+    flag,
+    is_without_folder,
+    json_for_stdout,
+    option,
+    options_of,
+    print_result,
+    say,
+)
 from agentloop.events import fan_out
 from agentloop.mcp.server.program import default_name
 from agentloop.mcp.server.publication import ServerOptions
@@ -212,7 +221,7 @@ def install(context: click.Context, /, host: str, *, env: Sequence[str], dry_run
         say(f"{change.path} would get this entry; all else in it stays.")
         for line in change.changes:
             say(f"  {line}")
-        print_result(json.dumps(change.entry, indent=2, ensure_ascii=False), wrap=False)
+        print_result(json_for_stdout(change.entry), wrap=False)
     else:
         print_result(done)
 

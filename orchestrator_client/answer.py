@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agentloop import AgentError, ApiUnreachable, ModelError
-from agentloop.command_line import print_result, say
+from agentloop.command_line import json_for_stdout, print_result, say
 from agentloop.narration import printable
 from orchestrator_client.report import Report
 
@@ -48,7 +48,7 @@ def _beginning(result: str) -> str:
 
 def printable_json(value: Any) -> str:
     """JSON with every unprintable character escaped; JSON itself requires that only below 0x20."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = json_for_stdout(value)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 

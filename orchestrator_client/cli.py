@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from agentloop import ConfigurationError, logs
 from agentloop.command_line import FILE, CommandGroup, option, options_of
+from agentloop.mcp.client.server_process import end_all
 from agentloop.observers import export
 from orchestrator_client import configuration
 from orchestrator_client.configuration import add_servers, list_servers, remove_server
@@ -30,6 +31,7 @@ from orchestrator_client.options import Options, env_file
 from orchestrator_client.progress import Shared
 from orchestrator_client.run_files import draw_recording, run_files
 from orchestrator_client.setting_up import servers_from, session_from
+from orchestrator_client.terminal import undone_on_signals
 
 DEMO = (
     "I am ordering from three stores. "
@@ -83,7 +85,15 @@ class _Commands(CommandGroup):
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from None
         try:
-            return super().make_context(info_name, args, parent, **{"default_map": defaults, **extra})
+            return super().make_context(info_name, [*args], parent, **{"default_map": defaults, **extra})
+        except click.NoSuchOption as error:
+            word = next((each for each in args if each.startswith(error.option_name)), "")
+            if " " not in word and not word[1:2].isdigit():
+                raise
+            raise click.UsageError(
+                f"{error.format_message()} If this is a question, put -- before it: {info_name} -- {shlex.quote(word)}",
+                error.ctx,
+            ) from None
         except click.BadParameter as error:
             name = str(error.param and error.param.name)
             if error.ctx is None or error.ctx.get_parameter_source(name) is not ParameterSource.DEFAULT_MAP:
@@ -161,7 +171,7 @@ def _answer(question: str | None, options: Options, run: DurableRun | None = Non
         run = DurableRun.started(question, options)
     make_session, notice = session_from(options, run)
     files = run_files(options.events, options.timeline, quiet=options.quiet, force=options.force)
-    with _logging(options), files as observers:
+    with _logging(options), files as observers, undone_on_signals(end_all):
         shared = Shared(options, (*observers, logs.on_event))
         if notice and not options.quiet:
             say(notice)
@@ -193,7 +203,8 @@ def timeline(recording: Path, output: Path | None, *, force: bool) -> None:
 @env_file
 def tools(config: Path | None, servers: Sequence[str], connect_timeout: float, *, as_json: bool) -> int:
     """List the servers with their state and their tools. Exit status: 0 if all servers are up, otherwise 1."""
-    return asyncio.run(list_tools(servers_from(config, servers), connect_timeout, as_json=as_json))
+    with undone_on_signals(end_all):
+        return asyncio.run(list_tools(servers_from(config, servers), connect_timeout, as_json=as_json))
 
 
 @main.command("add", context_settings={"ignore_unknown_options": True})

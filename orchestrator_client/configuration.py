@@ -7,8 +7,9 @@ import json
 import os
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ else:
 PROJECT = Path(".mcp.json")
 """The file of a project, in the current directory."""
 SERVERS, DEFAULTS = "servers", "defaults"
+LOCK_PATIENCE = 10.0
+"""Seconds in which another process has to finish its change of the file."""
 
 Say = Callable[[str], None]
 
@@ -151,12 +154,11 @@ def remove_server(name: str) -> None:
         ConfigurationError: there is no such server, or the file cannot be written.
     """
     path = user_file()
-    document = _editable(path)
-    if name not in document.get(SERVERS, {}):
-        known = ", ".join(document.get(SERVERS, {})) or "none"
-        raise ConfigurationError(f"{path} has no server {name!r}. It has: {known}.")
-    del document[SERVERS][name]
-    _write(path, document)
+    with _edited(path) as document:
+        if name not in document.get(SERVERS, {}):
+            known = ", ".join(document.get(SERVERS, {})) or "none"
+            raise ConfigurationError(f"{path} has no server {name!r}. It has: {known}.")
+        del document[SERVERS][name]
     say(f"removed: {name}")
 
 
@@ -193,12 +195,11 @@ def _add(name: str, entry: Mapping[str, Any], *, force: bool) -> None:
     """Write a server into the user's file, whose comments and order are kept."""
     path = user_file()
     servers_in({SERVERS: {name: dict(entry)}}, path, lambda _text: None, expand=False)
-    document = _editable(path)
-    servers = document.setdefault(SERVERS, tomlkit.table(is_super_table=True))
-    if name in servers and not force:
-        raise ConfigurationError(f"{path} has a server {name!r}. Remove it first, or use --force.")
-    servers[name] = _without_null(entry)
-    _write(path, document)
+    with _edited(path) as document:
+        servers = document.setdefault(SERVERS, tomlkit.table(is_super_table=True))
+        if name in servers and not force:
+            raise ConfigurationError(f"{path} has a server {name!r}. Remove it first, or use --force.")
+        servers[name] = _without_null(entry)
     say(f"added: {name}, in {path}")
 
 
@@ -260,18 +261,19 @@ def _document(path: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _editable(path: Path) -> tomlkit.TOMLDocument:
+@contextmanager
+def _edited(path: Path) -> Iterator[tomlkit.TOMLDocument]:
+    """The file, to be changed in the block and written at its end. Of several processes, one at a time does that."""
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    except (OSError, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
-        raise ConfigurationError(f"Cannot read {path}: {error}") from None
-
-
-def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
-    try:
-        replace_own(path, tomlkit.dumps(document))
-    except OSError as error:
-        raise ConfigurationError(f"Cannot write {path}: {error.strerror}") from None
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.lock")
+        with closing(sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)) as lock:
+            lock.execute("BEGIN EXCLUSIVE")  # the system releases it with the process
+            document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+            yield document
+            replace_own(path.resolve(), tomlkit.dumps(document))  # a link, as from dotfiles, stays a link
+    except (OSError, sqlite3.Error, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
+        raise ConfigurationError(f"Cannot change {path}: {error}") from None
 
 
 def _without_null(value: Any) -> Any:

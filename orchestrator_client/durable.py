@@ -63,7 +63,8 @@ class DurableRun:
             options = TypeAdapter(Options).validate_python(note["options"])
             return cls(folder, run_id, str(note["question"]), options)
         except FileNotFoundError:
-            known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
+            names = sorted(path.stem for path in folder.glob("*.json"))
+            known = ", ".join(name for name in names if _RUN_ID.fullmatch(name)) or "none"
             raise ConfigurationError(f"There is no run {run_id} in {folder}. Runs stored there: {known}.") from None
         except (OSError, ValueError, KeyError, TypeError):
             raise ConfigurationError(f"{path} cannot be read as the description of a run.") from None
@@ -77,7 +78,7 @@ class DurableRun:
     def command(self) -> str:
         """The command that resumes the run."""
         is_default = self.folder == state_folder("orchestrator-client")
-        elsewhere = "" if is_default else f" --durable-dir {shlex.quote(str(self.folder))}"
+        elsewhere = "" if is_default else f" --durable-dir {shlex.quote(str(self.folder.absolute()))}"
         return f"orchestrator-client resume {self.id}{elsewhere}"
 
     async def answer(self, agent: Agent, scope: RunScope) -> ToolOutput:

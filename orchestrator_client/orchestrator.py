@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from agentloop import Agent
+from agentloop.long_results import READ_RESULT
 from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.content import READ_RESOURCE
@@ -48,7 +49,7 @@ class Session(Servers):
     things; each is None if nobody is there. `connecting` are arguments of `Servers`.
     """
 
-    reserved = frozenset({SEARCH, CALL, LIST_RESOURCES, READ_RESOURCE})
+    reserved = frozenset({SEARCH, CALL, LIST_RESOURCES, READ_RESOURCE, READ_RESULT.name})
     changed_tools = "The next conversation uses them; in a chat, /new begins one."
 
     def __init__(

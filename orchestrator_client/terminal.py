@@ -9,12 +9,14 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 from agentloop.imports import lazy
+from agentloop.narration import is_printable
 
 MAX_TYPED = 10_000
 """Bytes that are read at once."""
@@ -90,7 +92,7 @@ class Keys:
                 self.pause()
                 self._pressed = None
                 _apply(before)
-            shown = "".join(c for c in text if c.isprintable() or c == "\n")
+            shown = "".join(c for c in text if is_printable(c) or c == "\n")
             if shown.strip() and not text.startswith("\x1b"):
                 return shown
         return None
@@ -124,7 +126,13 @@ def restored_on_signals() -> Iterator[None]:
 
 @contextmanager
 def undone_on_signals(undo: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM and SIGHUP end the process as before, but only after `undo`, which may be called at any point."""
+    """SIGTERM and SIGHUP end the process as before, but only after `undo`, which may be called at any point.
+
+    Only the main thread can say what they do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     handlers = {number: signal.getsignal(number) for number in _ENDING}
     before = {number: each for number, each in handlers.items() if each not in {None, signal.SIG_IGN}}
 

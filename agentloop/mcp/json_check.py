@@ -58,6 +58,8 @@ def repaired_response(text: str, request: int | str | None = None) -> str | None
     With `request`, the id of the request that it has to answer, it may be anything.
     """
     message, problem = _read(text)
+    if isinstance(message, list) and len(message) == 1:
+        (message,) = message  # a batch of one, which the revision 2025-03-26 has
     is_response = isinstance(message, dict) and "method" not in message and not {"result", "error"}.isdisjoint(message)
     message = message if is_response else {}
     found = _valid_id(message.get("id"))

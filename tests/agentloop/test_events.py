@@ -11,6 +11,7 @@ import pytest
 from agentloop import (
     Agent,
     CallContext,
+    ConfigurationError,
     Refused,
     RunScope,
     Tool,
@@ -29,6 +30,7 @@ from agentloop.events import (
     TurnFinished,
     TurnStarted,
 )
+from agentloop.mcp import connect
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, refuses, says
 from agentloop.testing.server import Script
 from agentloop.usage import ModelUsage
@@ -227,6 +229,23 @@ async def test_a_handler_and_a_context_both_receive_the_events(scripted_messages
     )
     assert mine == above
     assert [type(event) for event in mine][-1] is RunFinished
+
+
+class Recorder:
+    async def __call__(self, event: Event) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [Recorder(), Recorder().__call__, "print", None])
+async def test_a_handler_that_would_receive_nothing_is_refused(scripted_messages: Serve, handler: Any) -> None:
+    """Events are not awaited: those of an async handler would be lost."""
+    agent = Agent("tester", "Test.", client=scripted_messages([]).client)
+    with pytest.raises(ConfigurationError, match="on_event is"):
+        await agent.run("go", on_event=handler)
+    with pytest.raises(ConfigurationError, match="on_event is"):
+        async with agent.stream("go", on_event=handler):
+            pass
+    with pytest.raises(ConfigurationError, match="on_event is"):
+        connect(on_event=handler)
 
 
 async def test_turns_name_the_requests_of_the_api_they_were(scripted_messages: Serve) -> None:

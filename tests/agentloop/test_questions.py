@@ -128,6 +128,28 @@ async def test_ask_user_tells_the_model_what_the_person_did(
 
 
 @pytest.mark.requirement("questions")
+@pytest.mark.parametrize(
+    ("handler", "told"),
+    [
+        (lambda _question: "MIT", "on_question returned str. It has to return Accepted, Declined or Cancelled."),
+        (lambda _question: None, "on_question returned NoneType."),
+        (lambda _question: Accepted("MIT"), "The answer does not fit the form: give an object with the fields answer."),
+        (lambda _question: Accepted({"answer": "MIT"}), 'The user answered: "MIT"'),
+    ],
+)
+async def test_what_is_no_answer_is_not_taken_for_one(
+    scripted_messages: Serve, handler: Callable[[Question], Any], told: str
+) -> None:
+    async def person(question: Question) -> Any:
+        return handler(question)
+
+    for on_question in (person, handler):
+        server = scripted_messages([calls(("ask_user", {"question": "Which licence?"})), says("done")])
+        asker = Agent("asker", "Ask.", [ask_user], client=server.client)
+        (step,) = (await asker.run("Ask.", on_question=on_question)).steps
+        assert step.result.startswith(told)
+
+
 async def test_without_anybody_to_ask_the_model_is_told_at_once(scripted_messages: Serve) -> None:
     server = scripted_messages([calls(("ask_user", {"question": "Who?"})), says("I cannot know.")])
     agent = Agent("asker", "", [ask_user], client=server.client)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agentloop import Agent, ConfigurationError, Refused, Tool
+from agentloop.agent import RunOptions
 from agentloop.events import Event, RunFinished, RunStarted, TurnStarted
 from agentloop.testing import ScriptedMessages, calls, refuses, says
 from agentloop.testing.server import Script
@@ -85,3 +86,15 @@ async def test_iterating_once_more_after_the_end_yields_nothing(scripted_message
         assert [event async for event in events]
         async with asyncio.timeout(10):
             assert [event async for event in events] == []
+
+
+@pytest.mark.parametrize("options", [{}, {"max_usd": -1}], ids=["refused", "wrong option"])
+async def test_an_error_is_raised_at_the_end_if_nobody_asks_for_the_result(
+    scripted_messages: Serve, options: RunOptions
+) -> None:
+    server = scripted_messages([refuses("not that")])
+    seen: list[Event] = []
+    with pytest.raises((Refused, ConfigurationError)):
+        async with agent(server).stream("go", **options) as events:
+            seen += [event async for event in events]
+    assert [isinstance(event, RunFinished) for event in seen[-1:]] == ([] if options else [True])

@@ -86,6 +86,20 @@ def test_the_context_is_no_argument_of_the_model() -> None:
     assert list(made.spec.input_schema["properties"]) == ["a"]
 
 
+def test_a_context_that_is_not_the_first_parameter_is_refused_with_what_to_do() -> None:
+    def last(a: int, context: CallContext) -> str:
+        return f"{a} {context}"
+
+    def perhaps(context: CallContext | None, a: int) -> str:
+        return f"{a} {context}"
+
+    for function in (last, perhaps):
+        with pytest.raises(
+            ConfigurationError, match="'context' must be the first parameter, and annotated CallContext"
+        ):
+            Tool.from_function(function)
+
+
 @pytest.mark.parametrize("name", ["", "with space", "dot.ted", "ä", "x" * 65, "a\n", "a/b"])
 def test_names_the_api_refuses_are_refused_at_once(name: str) -> None:
     with pytest.raises(ConfigurationError, match="1 to 64 letters"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -129,15 +130,27 @@ async def test_an_orchestrator_that_is_killed_is_finished_by_resume(
 
 @pytest.mark.requirement("durable-resume")
 def test_what_cannot_be_resumed_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "aaaaaaaaaaaa.json").write_text("{}", encoding="utf-8")
+    for name in ("aaaaaaaaaaaa", "approvals", "projects"):
+        (tmp_path / f"{name}.json").write_text("{}", encoding="utf-8")
     for run_id, said in [
         ("0123456789ab", "There is no run"),
-        ("../../x", "Runs stored there: aaaaaaaaaaaa"),
+        ("../../x", "Runs stored there: aaaaaaaaaaaa."),
         ("a" * 12, "cannot be read"),
     ]:
         end = CliRunner().invoke(main, ["resume", run_id, "--durable-dir", str(tmp_path)])
         assert (end.exit_code, end.stdout) == (2, "")
         assert said in " ".join(end.stderr.split())
+
+
+@pytest.mark.requirement("durable-resume")
+def test_the_command_that_resumes_a_run_works_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = CliRunner().invoke(main, ["--offline", "--local", "--durable", "--durable-dir", "my runs", "1 + 1"])
+    told = next(line for line in asked.stderr.splitlines() if line.startswith("To resume this run"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    end = CliRunner().invoke(main, shlex.split(told.partition("orchestrator-client ")[2]))
+    assert (end.exit_code, end.stdout) == (0, "Answer: 2\n"), end.stderr
 
 
 @pytest.mark.slow

@@ -51,6 +51,19 @@ def test_words_without_quotes_are_one_question() -> None:
     assert (result.exit_code, result.stdout) == (0, "Answer: 5\n")
 
 
+@pytest.mark.parametrize(
+    ("option", "printed"), [("--quiet", "3 \\u2713 \\U0001f642"), ("--json", '"answer": "3 \\u2713 \\ud83d\\ude42"')]
+)
+def test_an_answer_is_not_lost_if_stdout_has_not_all_its_characters(
+    scripted_messages: Callable[..., ScriptedMessages], option: str, printed: str
+) -> None:
+    """As on Windows, where a redirected stdout has the characters of one language only."""
+    env = {"ANTHROPIC_BASE_URL": scripted_messages([says("3 \u2713 \U0001f642")]).url, "HOME": "/nonexistent"}
+    result = CliRunner(env=env, charset="latin-1").invoke(main, ["--local", option, "1 + 2?"])
+    assert result.exit_code == 0
+    assert printed in result.stdout
+
+
 def test_offline_asks_the_offline_model_whatever_credentials_there_are(
     scripted_messages: Callable[..., ScriptedMessages],
 ) -> None:

@@ -1,5 +1,6 @@
 """Servers that are configured once: `add`, `remove`, `list`, config.toml, a folder's .mcp.json, .env."""
 
+import asyncio
 import json
 import shlex
 import sys
@@ -67,6 +68,27 @@ def test_a_program_that_is_not_there_is_added_only_with_force(tmp_path: Path) ->
     assert "If this is a question, quote it." in done.stderr
     assert not list(tmp_path.iterdir())
     assert runner.invoke(main, ["add", "--force", "x", "no-such-command"]).exit_code == 0
+
+
+@pytest.mark.requirement("configuration")
+async def test_servers_that_are_added_at_once_are_all_there(folder: Path) -> None:
+    names = ["one", "two", "three", "four"]
+    added = await asyncio.gather(*(client(folder, "add", name, "sh") for name in names))
+    assert [done.code for done in added] == [0] * 4
+    listed = await client(folder, "list")
+    assert sorted(listed.out.splitlines()) == sorted(f"{name} (yours): sh" for name in names)
+
+
+@pytest.mark.requirement("configuration")
+def test_a_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    file, real = tmp_path / "orchestrator-client/config.toml", tmp_path / "dotfiles.toml"
+    file.parent.mkdir()
+    real.write_text("# mine\n")
+    file.symlink_to(real)
+    for arguments in (["add", "notes", "sh"], ["add", "others", "sh"], ["remove", "others"]):
+        assert CliRunner(env={"XDG_CONFIG_HOME": str(tmp_path)}).invoke(main, arguments).exit_code == 0
+    assert file.is_symlink()
+    assert "[servers.notes]" in real.read_text()
 
 
 @pytest.mark.requirement("configuration")

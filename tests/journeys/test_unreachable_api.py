@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agentloop.wire import tls_context
 from tests.journeys.test_cli import invoke
 from tests.raw_http import RawRequest, raw_server
 
@@ -45,3 +47,32 @@ def test_without_a_network_one_sentence_says_what_to_do(quiet: tuple[str, ...]) 
     assert reported in end.stderr
     if quiet:
         assert end.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def _certificates_are_loaded_anew() -> Iterator[None]:
+    tls_context.cache_clear()
+    yield
+    tls_context.cache_clear()
+
+
+@pytest.mark.usefixtures("_certificates_are_loaded_anew")
+def test_certificates_that_are_not_there_are_named(tmp_path: Path) -> None:
+    """As an environment of conda leaves them behind. Servers at a URL are down, and without a model nothing is lost."""
+    missing = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+    said = f"The certificates in SSL_CERT_FILE={tmp_path / 'ca.pem'} cannot be read (No such file or directory)"
+    end = invoke("--quiet", "--local", "What is 2+3?", ANTHROPIC_BASE_URL="http://127.0.0.1:9", **missing)
+    assert (end.exit_code, end.stdout) == (1, "")
+    assert end.stderr == f"no answer: {said}: correct it or unset it.\n"
+    assert f"down: {said}" in invoke("tools", "--server", "http://127.0.0.1:9/mcp", **missing).stdout
+    assert invoke("--quiet", "--offline", "--local", "What is 2+3?", **missing).stdout == "Answer: 5\n"
+
+
+async def test_a_key_with_a_line_break_is_named() -> None:
+    """As from a file that was written on Windows."""
+    async with raw_server(b"HTTP/1.1 401 X\r\n\r\n") as api:
+        env = {"ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": f"{KEY}\r"}
+        end = await asyncio.to_thread(invoke, "--quiet", "--local", "What is 2+3?", **env)
+    assert (end.exit_code, end.stdout) == (1, "")
+    assert "see ANTHROPIC_API_KEY, which may hold no line break" in end.stderr
+    assert KEY not in end.stderr

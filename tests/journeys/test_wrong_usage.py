@@ -50,6 +50,7 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (client, "timeline missing.jsonl", "Cannot read missing.jsonl: No such file or directory."),
     (client, "timeline", "Missing argument 'RECORDING'"),
     (client, "list the prices", "Got unexpected extra arguments (the prices). If this is a question, quote it."),
+    (client, "-5 + 3", "No such option '-5'. If this is a question, put -- before it: "),
     (client, "timeline of the war", "Got unexpected extra arguments (the war). If this is a question, quote it."),
     (client, "--config broken.json 1", "broken.json:2:3: not JSON: "),
     (client, "--config empty-entry.json 1", "empty-entry.json: mcpServers.calc: needs either a `command` to start or"),

@@ -192,6 +192,22 @@ async def test_servers_are_urls_commands_files_and_mappings_and_only_named_ones_
             one.only("powr")
 
 
+@pytest.mark.requirement("public-api")
+async def test_tools_without_a_connection_are_an_error_that_says_how_to_connect() -> None:
+    warnings: list[str] = []
+    servers = connect(NOBODY, fallback=[word_count], warn=warnings.append)
+    with pytest.raises(ConfigurationError, match="within their block: `async with connect"):
+        assert servers.tools
+    async with servers:
+        assert [tool.name for tool in servers.tools] == ["word_count"]
+    with pytest.raises(ConfigurationError, match="within their block"):
+        assert servers.tools
+    with pytest.raises(ConfigurationError, match="call `connect` again"):
+        async with servers:
+            pass
+    assert len(warnings) == 1, "the one about the server that is down"
+
+
 @pytest.mark.requirement("tool-changes")
 async def test_tools_of_servers_follow_the_list_that_a_server_announces() -> None:
     said: asyncio.Queue[str] = asyncio.Queue()

@@ -64,6 +64,17 @@ async def test_a_pattern_that_matches_no_tool_of_a_server_is_reported() -> None:
     ]
 
 
+async def test_a_servers_tool_gets_no_name_of_a_built_in_function() -> None:
+    names = ["read_result", "search_tools", "call_tool"]
+    with ScriptedMessages([]) as model:
+        async with session(
+            model, tools=[{"name": name, "inputSchema": {"type": "object"}} for name in names]
+        ) as servers:
+            agent = servers.orchestrator()
+    assert [tool.name for tool in agent.tools] == [f"raw__{name}" for name in names]
+    assert agent.keeps_long_results, "which a tool of that name would switch off"
+
+
 async def test_a_model_without_any_tools_answers_by_itself() -> None:
     with ScriptedMessages([says("fine")]) as model:
         async with session(model, capabilities={}) as servers:

@@ -15,6 +15,7 @@ from agentloop.mcp import exact_arguments
 from agentloop.mcp.client.call_state import CallState, HttpFailure, current_call
 from agentloop.mcp.client.readable_http import readable_body, readable_events
 from agentloop.mcp.json_check import request_id
+from agentloop.wire import tls_context
 
 CONNECT_TIMEOUT = 30.0
 MAX_BODY = 16 * 1024 * 1024
@@ -45,6 +46,7 @@ def http_client(
     """
     return _ExactClient(
         auth=auth,
+        verify=tls_context(),
         timeout=timeout or httpx2.Timeout(CONNECT_TIMEOUT, read=None, pool=None),
         headers={**(headers or {}), "Accept-Encoding": "identity"},
         limits=httpx2.Limits(max_connections=None),
@@ -66,6 +68,7 @@ class _ExactClient(httpx2.AsyncClient):
 
 async def _on_response(on_failed_post: Callable[[str], None] | None, response: httpx2.Response) -> None:
     call = current_call.get() or CallState()
+    await response.request.aread()  # the body of a request that follows a redirect is not read yet
     _wrap_body(response, call)
     is_sse = on_failed_post is not None
     if response.request.method != "POST" and not (is_sse and response.is_error):

@@ -32,6 +32,8 @@ _VARIABLE = re.compile(
 )
 _EXPANDED = ("command", "args", "env", "url", "serverUrl", "httpUrl", "headers", "cwd", "envFile", "oauth")
 _SETTING = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
+_ENV_VALUE = re.compile(r"""(?P<quote>["'])(?P<quoted>.*?)(?P=quote)(?:\s+#.*)?|(?P<plain>.*?)(?:\s+#.*)?""")
+"""With a comment after it, perhaps; a # within a value has no space before it or is in quotes."""
 
 
 def _names(model: type[BaseModel]) -> list[tuple[str, ...]]:
@@ -244,9 +246,9 @@ def read_env_file(path: Any, place: str = "--env-file") -> dict[str, str]:
         setting = _SETTING.fullmatch(line)
         if setting is None:
             raise ConfigurationError(f"{place}: {path}:{number}: NAME=VALUE is needed")
-        text = setting["value"]
-        is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
-        found[setting["name"]] = text[1:-1] if is_quoted else text
+        value = _ENV_VALUE.fullmatch(setting["value"])
+        assert value is not None  # it matches every line
+        found[setting["name"]] = value["plain"] if value["quoted"] is None else value["quoted"]
     return found
 
 

@@ -120,8 +120,7 @@ def _repair_result(result: dict[str, Any], *, is_handshake: bool) -> None:
     content = result.get("content")
     blocks = content if isinstance(content, list) else [content] if content else []
     result["content"] = [_repaired_block(block) for block in blocks]
-    if not isinstance(result.get("isError", False), bool):
-        del result["isError"]
+    result["isError"] = str(result.get("isError")).lower() in {"true", "1"}
     if "structuredContent" in result:
         result["structuredContent"] = _finite(result["structuredContent"])
     if is_handshake and not isinstance(result.get("structuredContent", {}), dict):

@@ -29,7 +29,7 @@ from mcp.types import (
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from agentloop import ToolError, exact_json
+from agentloop import ConfigurationError, ToolError, exact_json
 from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUNS
 from agentloop.dispatch import cancel_and_wait
 from agentloop.limits import time_limit
@@ -348,7 +348,7 @@ class SdkSession:
         """A message with the first cause in nested groups."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        if isinstance(error, ConnectionLost):
+        if isinstance(error, ConnectionLost | ConfigurationError):
             return str(error)
         if self.failure is not None:
             reason = error.message if isinstance(error, MCPError) and not self.failure.line else ""

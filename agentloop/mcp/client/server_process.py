@@ -28,6 +28,18 @@ EXIT_TIMEOUT = 0.2
 KILL_TIMEOUT = 2.0
 """Seconds to wait for a killed process. Only one that hangs in the kernel takes longer; it is left behind."""
 
+_running: set[int] = set()
+"""The ids of the processes that were started here and have not been stopped. Each is also that of a process group."""
+
+
+def end_all() -> None:
+    """Ask all servers that were started here to end, and wait for none: for a process that a signal ends itself.
+
+    They are in sessions of their own, so that the terminal's signals do not reach them.
+    """
+    for process_group in [*_running]:
+        _signal_group(process_group, signal.SIGTERM)
+
 
 @asynccontextmanager
 async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[str], None]) -> AsyncIterator[Any]:
@@ -62,6 +74,7 @@ async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[st
             on_error(f"its program {how}")
 
     process, stdout, stdin = await _started(entry, log)
+    _running.add(process.pid)
     try:
         with stdout, stdin:
             async with pipe_streams(stdout, stdin, on_invalid=end_if_too_long, on_end=on_end) as (lines, writing):
@@ -74,6 +87,7 @@ async def server_process(entry: ServerEntry, log: TextIO, on_error: Callable[[st
     finally:
         with anyio.CancelScope(shield=True):
             await _stop(process)
+        _running.discard(process.pid)
 
 
 async def _started(entry: ServerEntry, log: TextIO) -> tuple[asyncio.subprocess.Process, BinaryIO, BinaryIO]:
@@ -107,11 +121,11 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         return
     try:
         if process.returncode is None:
-            _signal_group(process, signal.SIGTERM)
+            _signal_group(process.pid, signal.SIGTERM)
             await _has_exited(process, STOP_TIMEOUT)
     finally:
-        if process.returncode is None or _signal_group(process, 0):
-            _signal_group(process, signal.SIGKILL)
+        if process.returncode is None or _signal_group(process.pid, 0):
+            _signal_group(process.pid, signal.SIGKILL)
     await _has_exited(process, KILL_TIMEOUT)
 
 
@@ -122,12 +136,12 @@ async def _has_exited(process: asyncio.subprocess.Process, seconds: float) -> bo
     return process.returncode is not None
 
 
-def _signal_group(process: asyncio.subprocess.Process, number: int) -> bool:
-    """Send a signal to the process and its descendants. Whether there were any."""
+def _signal_group(group: int, number: int) -> bool:
+    """Send a signal to a process and its descendants. Whether there were any."""
     if sys.platform == "win32":
         return False
     try:
-        os.killpg(process.pid, number)
+        os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         return False
     return True

@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Literal, Self, TextIO
 
 import anyio
 
 from agentloop import ConfigurationError, Limits, Tool
-from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore
+from agentloop.events import EventHandler, ServerChanged, ServerStarting, ignore, plain_handler
 from agentloop.mcp.client.config import ServerEntry, named_server, unused_name
 from agentloop.mcp.client.config_file import read_config, read_entries
 from agentloop.mcp.client.connection import MAX_CALLS, Connection
@@ -77,7 +77,7 @@ class Servers:
         self._allow = allow
         self._warned: set[str] = set()
         self.say = warn
-        self._on_event = on_event
+        self._on_event = plain_handler(on_event)
         self._deny = deny
         self._ask = ask
         self._login_of = login_of
@@ -90,6 +90,7 @@ class Servers:
             changed=self.report,
             tools_changed=self.on_tools_changed,
         )
+        self._state: Literal["new", "entered", "left"] = "new"
         self.stack = AsyncExitStack()
         self.connections = [self.connection(name, entry) for name, entry in entries.items()]
 
@@ -102,7 +103,14 @@ class Servers:
         return str(connection.error)
 
     async def __aenter__(self) -> Self:
-        """Connect to all servers at once. Each has the connect timeout."""
+        """Connect to all servers at once. Each has the connect timeout.
+
+        Raises:
+            ConfigurationError: the servers have been connected before.
+        """
+        if self._state != "new":
+            raise ConfigurationError("These servers have been connected before: call `connect` again.")
+        self._state = "entered"
         for each in self.connections:
             is_remote = each.entry.command is None
             self._on_event(ServerStarting(run="", agent="", server=each.name, is_remote=is_remote))
@@ -118,6 +126,7 @@ class Servers:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
+        self._state = "left"
         await self.stack.aclose()
 
     @property
@@ -128,8 +137,11 @@ class Servers:
         for a new conversation: servers come and go and change their tools, and a conversation keeps its own.
 
         Raises:
-            ConfigurationError: no server could be reached, and there are no fallback tools for one.
+            ConfigurationError: no server could be reached, and there are no fallback tools for one; or the servers are
+                not connected.
         """
+        if self.connections and self._state != "entered":
+            raise ConfigurationError("Servers have tools within their block: `async with connect(...) as servers:`.")
         fallback = self._fallback
         up = [each for each in self.connections if each.is_up]
         down = [each for each in self.connections if not each.is_up]

@@ -9,7 +9,7 @@ import pytest
 
 from agentloop import ConfigurationError
 from agentloop.mcp.client.config import ServerEntry, servers_to_use
-from agentloop.mcp.client.config_file import read_config
+from agentloop.mcp.client.config_file import read_config, read_env_file
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import remote_tools
 from orchestrator_client.setting_up import OWN_SERVER, own_server
@@ -96,6 +96,23 @@ def test_the_keys_of_all_hosts_mean_what_they_mean_there(tmp_path: Path, monkeyp
     assert read(tmp_path, {"command": "x", "alwaysAllow": ["a"]}).allow == ("a",)
     monkeypatch.setenv("TOKEN", "t")
     assert read(tmp_path, {"url": "http://h", "headers": {"A": "${env:TOKEN}"}}).headers == {"A": "t"}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("sk-1 # mine", "sk-1"),
+        ("'a # b'  # mine", "a # b"),
+        ('"a"b" # "c"', 'a"b'),
+        ("https://h/#part", "https://h/#part"),
+        ("#1", "#1"),
+        ('"half', '"half'),
+        ("", ""),
+    ],
+)
+def test_a_comment_after_a_variable_is_not_part_of_it(tmp_path: Path, written: str, value: str) -> None:
+    (tmp_path / ".env").write_text(f"A={written}\nB=2 # last\n", encoding="utf-8")
+    assert read_env_file(tmp_path / ".env") == {"A": value, "B": "2"}
 
 
 def test_the_format_of_vs_code_is_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from agentloop.mcp.client.config import ServerEntry
@@ -121,3 +121,19 @@ async def test_an_address_that_refuses_a_post_is_tried_as_sse_unless_its_type_is
         async with Connection("typed", entry, connect_timeout=20, server_log=sys.stderr) as connection:
             assert set(seen) == {"POST"}
             assert connection.error == "HTTP 405: Method Not Allowed"
+
+
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_redirect_within_the_server_is_followed(status: int) -> None:
+    """As from /mcp to /mcp/, which web frameworks send by themselves."""
+
+    async def redirect(_request: Request) -> Response:
+        return RedirectResponse("/mcp", status)
+
+    async with legacy_server(fine) as server:
+        route = Route("/mcp", server.handle, methods=["GET", "POST", "DELETE"])
+        moved = Route("/old", redirect, methods=["GET", "POST", "DELETE"])
+        async with http_server(route, moved) as base, connect(f"{base}/old") as connection:
+            assert connection.error is None
+            output = await call(connection, "use")
+    assert not output.is_error, output.text

@@ -144,9 +144,13 @@ async def test_results_that_are_not_quite_right_arrive() -> None:
         "unknown": {"content": [{"type": "video", "data": "x"}, TEXT]},
         "null_error": {"content": [TEXT], "isError": None},
         "null_meta": {"content": [TEXT], "_meta": None},
+        "error_as_text": {"content": [TEXT], "isError": "true"},
+        "no_error_as_text": {"content": [TEXT], "isError": "false"},
     }
     async with raw(*results, results=results) as connection:
-        texts = {name: (await call(connection, name)).text for name in results}
+        outputs = {name: await call(connection, name) for name in results}
+    texts = {name: output.text for name, output in outputs.items()}
+    assert [name for name, output in outputs.items() if output.is_error] == ["error_as_text"]
     assert texts == {
         "array": "[1, 2]",
         "scalar": "7",
@@ -155,6 +159,8 @@ async def test_results_that_are_not_quite_right_arrive() -> None:
         "unknown": "[Content of the kind 'video', which cannot be read]\ngood text",
         "null_error": "good text",
         "null_meta": "good text",
+        "error_as_text": "good text",
+        "no_error_as_text": "good text",
     }
 
 

@@ -34,6 +34,10 @@ ANSWERS = {
         "Its answer cannot be read: no such file",
     ),
     "a word as error": ('{"id": ID, "error": "no such file"}', "Its answer cannot be read: no such file"),
+    "a batch of one": (
+        '[{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "text", "text": "fine"}]}}]',
+        "fine",
+    ),
     "half a character": (
         '{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "text", "text": "a\\ud83d"}]}}',
         "a\ufffd",
