@@ -145,7 +145,9 @@ class Scopes:
         """What a percentage is of that names no entry and no part."""
         if found := re.search(rf"\b(?:{_PARTS}) {N}", piece.text, re.IGNORECASE):
             shown = self.marks.shown(found[0]).lower()
-            fits = [label for label in labels_of(self.entries) if re.search(rf"\b{shown}\b", label.lower())]
+            fits = [
+                label for label in labels_of(self.entries) if re.search(rf"\b{re.escape(shown)}(?!\w)", label.lower())
+            ]
             if len(fits) != 1:
                 raise self._unsure(piece)
             return None, fits[0]

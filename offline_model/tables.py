@@ -122,7 +122,7 @@ def _settle(header: list[str], titles: Sequence[str]) -> None:
     for at, title in enumerate(titles):
         if title == "unit" and header.count("quantity") > 1:
             header[at] = "part" if "price" in header else "price"
-        if not header[at] and re.search(rf"per {title.removesuffix('s')}$", " ".join(titles)):
+        if not header[at] and re.search(rf"per {re.escape(title.removesuffix('s'))}$", " ".join(titles)):
             header[at] = "quantity"
         if title == "amount" and "price" in header and "quantity" not in header:
             header[at] = "quantity"

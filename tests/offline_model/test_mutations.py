@@ -211,3 +211,49 @@ async def test_the_orchestrator_and_its_calculators_have_the_totals_that_were_re
         assert run.names == [["calculator_assistant_agent"] * len(parts)]
         total = _dollars(sum((store.total for store in parts), Fraction(0)))
         assert run.text.splitlines()[-1] in {f"Total: ${total}", f"Total: {total}"}
+
+
+INSERTED = (
+    "$",
+    "€ ",
+    "%",
+    " x ",
+    "(",
+    ")",
+    "\n",
+    "- ",
+    "1/0 ",
+    "half off ",
+    "Rs ",
+    "R5",
+    "1,2.3",
+    "½",
+    "¦",
+    "'",
+    "each ",
+    "per ",
+)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Ite)m", "Uni(t", "Q[ty"],
+)
+def test_a_title_of_a_column_may_have_any_characters(title: str) -> None:
+    assert outcome(f"Shop\tItem\t{title}\tPrice\nAldi\tsoap\t2\t4.50\nLidl\ttea\t3\t1.25\nTotal?") is None
+
+
+@pytest.mark.slow
+def test_mangled_texts_are_read_or_declined() -> None:
+    """Nothing else than Unread and NoResult may come out of the reader."""
+    more = json.loads((Path(__file__).resolve().parent / "more_cases.json").read_text(encoding="utf-8"))
+    texts = [case["q"] for cases in (CASES, more) for kind in cases.values() for case in kind]
+    random_number = random.Random(7)  # noqa: S311
+    for _ in range(2_500):
+        text = random_number.choice(texts)
+        for _ in range(random_number.randint(1, 6)):
+            at, other = random_number.randrange(len(text) + 1), random_number.choice(texts)
+            begin = random_number.randrange(len(other))
+            part = random_number.choice([random_number.choice(INSERTED), other[begin : begin + 40], ""])
+            text = text[:at] + part + text[at + (0 if part else random_number.randint(1, 12)) :]
+        outcome(text)
