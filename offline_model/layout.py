@@ -217,6 +217,7 @@ def _opened(match: re.Match[str], line: str) -> str:
 
 def name_of(text: str) -> str:
     """The text as the name of a part, or "" if it is none."""
+    text = re.sub(rf"\s+{_VERB}(?=\s[-–—]\s)", "", text)  # "Quilt supplies - Spotlight"
     text = re.sub(rf"(?<=\S)\s+{_VERB}(?!\s{N}).*", "", " ".join(text.strip(" *_#:,-").split()))
     text = re.sub(r"^(?:for|at|from|in|to)\s|^[^:]*:\s+(?=\S)|^(?:the|and|then)\s", "", text, flags=re.IGNORECASE)
     words = stems(text)

@@ -38,7 +38,8 @@ _YES_NO = re.compile(
 )
 _REQUEST = re.compile(_OPENING + r"(?:check|help|look at|go over)\b")
 _TOTAL = re.compile(
-    r"(?i)\b(?:total\w*|totl|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all|all[ -]in|in full"
+    r"(?i)\b(?:total\w*|totl|totel|tot|sub ?totals?|sum(?:med)?|add(?:ed|s|ing)?|altogether|together|in all"
+    r"|all[ -]in|in full"
     r"|combined?|consolidated?|overall|grand|costs?|costing|spen[dt]|spended|spending|pay|paid|owe[sd]?|bill|price"
     r"|amounts?|damage|how much|expenses?|value|breakdown|come to|set (?:me|us) back|run (?:me|us)|payable"
     r"|(?:lay|laid|shell(?:ed)?|fork(?:ed)?) (?:it )?out|sunk|zusammen|share|charged?|figure|numbers?|due|find"
@@ -59,7 +60,7 @@ _COMPARED = re.compile(
 )
 _HELD = re.compile(
     r"(?i)\b(?:should (?!have (?:been|paid|cost)\b)(?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}"
-    r"\b(?:hold|be|have)|(?:be|have(?! to)|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
+    r"\b(?:hold|be|have)|(?:be|have(?! to| spent| paid)|hold|leave)\b.{0,15}\b(?:in|on) (?:the|my|our|it)"
     r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b"
 )
 _NOT_READ = re.compile(

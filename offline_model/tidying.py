@@ -23,6 +23,7 @@ _COMMA_NAMES = re.compile(  # "Boots, 3 combs at £2 each; Lidl, 2 soaps at £1 
 )
 _TIMES = re.compile(r"(?<![\w.,])\d{1,4}[x×]\d+[.,]\d{1,2}\s*(?:[,;/\n]|$)")
 _ITEM = r"(?!(?:each|ea|apiece|per|at|for|from|to|is|was|off|and|plus|or|of|total|in)\b)[a-z]+"
+_DIGIT = "one|two|three|four|five|six|seven|eight|nine"
 _NOTE = re.compile(
     r"(?i)\b(five|ten|twenty|fifty|an? hundred|\d{1,3})[ -](dollar|pound|euro)s?[ -](?=(?:bill|note)s?\b)"
 )
@@ -53,6 +54,7 @@ _FIRST = _compiled(
         (rf"(?<=\d%)([^.?\n%]*?){_DISCOUNTED}", rf"\1 {NET}"),
         (r"\bppl\b", "people"),
         (r"\bb4\b", "before"),
+        (r"\bw/ (?=[$£€\d])", "with "),
         (r"(?<=\d)['’](?=\d{3}\b)", ""),  # "CHF 1'500"
         (r"\bFr\. ?(?=\d)", "CHF "),
         (r"(?<=\d)\.[-–](?=\W)", ""),
@@ -62,7 +64,13 @@ _FIRST = _compiled(
         (r"[ \t]*>>[ \t]*", " | "),
         (r"(?:^|(?<=[.;:]\s))([a-z][\w& ]{0,20}) = (?=\d+ [a-z])", r"\1: "),
         (r"(?:^|(?<=\s\s))((?-i:[A-Z]))\) (?=\d)", r"\n\1: "),
-        (r"\b(ten|fifteen|twenty|thirty|forty|fifty|sixty|eighty|a hundred) (dollars|euros|bucks|quid)\b", _sum),
+        (
+            (
+                rf"\b((?:{_DIGIT}|a) hundred|ten|fifteen|twenty|thirty|forty|fifty|sixty|eighty) (dollars|euros|bucks"
+                rf"|quid)\b"
+            ),
+            _sum,
+        ),
         (r"\b(?:1/2|half) off\b", "50% off"),
         (r"\b(?:1/4|a quarter) off\b", "25% off"),
         (r"(?<![\d.,])(\d{1,3}) (\d{3})(?= ?(?:€|zł|kr\b|k[čc]\b|ft\b|PLN|SEK|NOK|DKK|CZK|HUF))", r"\1\2"),

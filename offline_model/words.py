@@ -183,10 +183,10 @@ _ASKED = _any(
     r"""
     how (?:many(?! (?:yen|dollars|euros|pounds|rupees|francs|pesos|rand|naira|shillings|kron[ao]r|kroner)\b)|long
     far|old|often)|why|when|worth|better|median|per table|(?:is|does|would) (?:that|it|this) (?:\w+ )?(?:(?:for
-    to) each|with(?! (?:the )?(?:tax|vat|iva|gst|delivery|shipping))|after)|original|without|(?:what
-    how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))|how much (?:is|was|does
-    for) (?:one(?! person| of us)|1|a single|an? half)\b|outside|elsewhere|in (?:pence|cents)|average (?:\w+ )?price
-    average (?:item|cost per item)
+    to) each(?! of (?:us|the \w+ of us))|with(?! (?:the )?(?:tax|vat|iva|gst|delivery|shipping))|after)|original
+    without|(?:what|how much)(?: is| was| are|'s|s)? (?:the |my |our )?<extra>(?! (?:total|bill|included))
+    how much (?:is|was|does|for) (?:one(?! person| of us)|1|a single|an? half)\b|outside|elsewhere|in (?:pence
+    cents)|average (?:\w+ )?price|average (?:item|cost per item)
     """
 )
 """Asks for something that is not worked out."""
@@ -205,7 +205,7 @@ _HARMLESS = re.compile(
 )
 UNTAXED = re.compile(
     r"(?i)\b(?:before|without|excluding|ex(?:cl)?\.?|no) (?:any )?(?:sales )?(?:tax|vat|gst)(?: (?:and|or|&) tip)?\b"
-    r"|\bpre-?tax\b|\btax[- ](?:exempt|free)\b|\bprices? (?:all |are |is )*incl(?:ud(?:es?|ing)|\.)? (?:vat|tax"
+    r"|\bpre-?tax\b|\btax[- ](?:exempt|free)\b|\bprices? (?:all |are |is )*inc(?:l(?:ud(?:es?|ing)|\.)?)? (?:vat|tax"
     r"|gst)\b|\b(?:ignor(?:e"
     r"|ing) (?:the )?(?:sales )?(?:tax|vat|gst)|(?:tax|vat|gst) (?:is )?(?:ignored|(?:is not|isn['’]t) charged))\b"
 )
