@@ -79,7 +79,7 @@ LEFT = re.compile(
 )
 _PAID = re.compile(  # only if it is asked what is left
     r"(?i)(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave"
-    r"|gives?|given|can spend|carried|covers|allotted|allocated|budgeted|granted"
+    r"|gives?|given|having|can spend|carried|covers|allotted|allocated|budgeted|granted"
     r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received"
     r"|(?<![a-z,] )got|\b(?:i|we)['’]?ve got|\b(?:i|we) got(?= \S+ from)"
     r"|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|petty cash was|opened|wallet|purse|pocket))"

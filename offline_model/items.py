@@ -230,7 +230,8 @@ class Reading:
 
     def counted(self, at: int) -> str:
         """The quantity in the unit that the price is for."""
-        nouns = stems(re.split(ANY, self.text[at + 1 : self.price if self.price > at else None])[0])
+        behind = self.text[at + 1 : self.price if self.price > at else None]
+        nouns = stems(re.split(ANY, behind)[0]) or stems(re.sub(ANY, " ", behind))  # "6 x 5 kg bags"
         dozens = _ALIASES.get(nouns[0], nouns[0]) == "dozen" if nouns else False
         if self.for_all and self.before(self.price) != "@":
             return "1"

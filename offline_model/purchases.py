@@ -28,6 +28,7 @@ _ARE_EACH = re.compile(r"(?i)\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
 _OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b")
 _OWN_SUM = re.compile(rf"(?i)(?:i|we)(?:['’]ve| had| have)(?: got)? {M}(?=\s*(?:$|(?:at|in|to|from|left|on|cash)\b))")
+_OTHERS_PAY = re.compile(r"(?i)(?<!\bi )(?<!\bwe )\b(?:pays|gives?|gave|covers?|covered|owes?)\b")
 _BEFORE = re.compile(
     r"\bbefore (?:the )?(?:tax|vat|gst|discount)|\bsubtotal\b|\bboth (?:numbers|totals)\b", re.IGNORECASE
 )
@@ -175,7 +176,8 @@ class _Bill:
         mine = set(stems(entry.name)) <= {"me", "u", "cash", "i", "we", "on"} and _OWN_MONEY.search(text)
         spoken = set(stems(entry.name or entry.place.label))
         spoken |= set(stems(re.sub(r".*:(?=\W*[^\W\d_])", "", text))) if not entry.is_counted else set()
-        if mine or _OWN_SUM.match(text) or (spoken & w.INCOME and entry.quantity == "1"):
+        others = not entry.name and _OTHERS_PAY.search(text)
+        if mine or others or _OWN_SUM.match(text) or (spoken & w.INCOME and entry.quantity == "1"):
             raise Unread(f'what "{shown}" is for')
 
     def is_deducted(self, entry: Entry, text: str, words: set[str]) -> bool:

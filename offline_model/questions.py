@@ -15,8 +15,8 @@ _OPENING = (
 )
 """What may stand before the word that says what is asked."""
 _NO_ARITHMETIC = re.compile(
-    _OPENING
-    + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|advise|remind|rank"
+    _OPENING + r"(?:write (?!down|out)|draft|compose|reply|translate|explain|describe|recommend|suggest|remind|rank"
+    r"|advise(?! (?:\w+ )?(?:total|amount))"
     r"|sort(?! by)|convert|rewrite|rephrase|proofread|e-?mail (?:my|the|him|her|them|me an?)|design|invent|estimate"
     r"|(?:make|create|draw|give|build)(?: \w+)? an? (?:\w+ )?(?:table|list|chart|graph|poem|plan|spreadsheet|schedule"
     r"|letter))\b|\b(?:an? (?:e-?mail|letter|poem|essay|story|message|speech) (?:to|about|for|asking|saying))\b"
@@ -56,7 +56,7 @@ _SEVERAL = re.compile(
 """Stands between two questions of one sentence."""
 _COMPARED = re.compile(
     r"(?i)\b(?:difference|gap|by how much|how much (?:more|less|cheaper|dearer)|average|avg|mean|sav(?:e|ed|ings?)"
-    r"|cheap\w*|dear\w*|pric\w+|most|least|highest|lowest|biggest|largest|smallest|higher|lower|more|less)\b"
+    r"|cheap\w*|costl\w*|dear\w*|pric\w+|most|least|highest|lowest|biggest|largest|smallest|higher|lower|more|less)\b"
 )
 _HELD = re.compile(
     r"(?i)\b(?:should (?!have (?:been|paid|cost)\b)(?!(?:the|my|our) (?:\w+ )?(?:total|bill)\b).{0,15}"

@@ -36,7 +36,7 @@ _HERE = re.compile(
 _PARTS = "|".join(sorted(PARTS | {"order", "table"}))
 _VAGUE = EVERYTHING | frozenset("store shop place market the my our a".split())
 _KNOWN = EVERYTHING | frozenset(
-    "thing item good product material invoice receipt shop store po top us me since because when with as that "
+    "we thing item good product material invoice receipt shop store po top us me since because when with as that "
     "thi".split()
 )
 _FILLING = EVERYTHING | frozenset("of the and in for size a".split())

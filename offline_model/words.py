@@ -151,18 +151,18 @@ _ALWAYS = _any(
 """Changes the arithmetic wherever it stands."""
 _BESIDE = _any(
     r"""
-    [$£€]?\d[\d.]* back(?! to| home)|(?:took|taken?|gave|given?|got|get|sen[dt]|brought|bring|pa(?:id|y|ys)|handed
-    went|came) (?:\S+ ){0,5}(?<!me )(?<!us )back(?! to| home)|free|not|or|nor|if(?! (?:[a-z ]+ costs?|we|i|it|one
-    the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might|(?-i:may(?! concern))|(?:about|around
-    approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>|\w+-(?:ish|odd)|give (?:or|and) take
-    [~≈] ?[$£€]?\d|towards? (?:it|this|that|the (?:cost|bill|total))|(?:giving|put(?:s|ting)?|throw(?:s|ing)?) (?:me
-    us|him|her|them|in) (?:an? )?<number>|last (?:week|month|year|time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d
-    (?:each|ea|\d),? was [$£€]?\d|(?:i|they|we|s?he|it) (?!tipped|charged|added|totall?ed|needed
-    ordered)\w+ed [$£€]\d|(?:quote|estimate|price) was [$£€]?\d|found [$£€]\d|(?:my|our) \w+ (?:has|had
-    holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)|used to (?:be|cost|sell|go)|saves [$£€]\d|(?:went
-    gone) up|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d|(?:each|every|per) (?:additional|extra|further)
-    formerly|previously|before (?:that|it was)|after (?:an? |the )?[\d% ]*(?:discount|coupon|rebate)
-    (?<!total )(?<!total)(?<!in )(?<!\$)[$£€] ?\?|rrp|msrp|of which
+    [$£€]?\d[\d.]* back(?! to| home| box| pack| seat| door)|(?:took|taken?|gave|given?|got|get|sen[dt]|brought|bring
+    pa(?:id|y|ys)|handed|went|came) (?:\S+ ){0,5}(?<!me )(?<!us )back(?! to| home)|free|not|or|nor
+    if(?! (?:[a-z ]+ costs?|we|i|it|one|the|split|all|shared|unclear|possible|\w+ bought|\w+ of us))|might
+    (?-i:may(?! concern))|(?:about|around|approximately|approx\.?|circa|roughly|nearly|almost|between|some) <number>
+    \w+-(?:ish|odd)|give (?:or|and) take|[~≈] ?[$£€]?\d|towards? (?:it|this|that|the (?:cost|bill|total))|(?:giving
+    put(?:s|ting)?|throw(?:s|ing)?) (?:me|us|him|her|them|in) (?:an? )?<number>|last (?:week|month|year
+    time) (?:it was|(?:i|we) (?:spent|paid)) [$£€]?\d|(?:each|ea|\d),? was [$£€]?\d|(?:i|they|we|s?he|it) (?!tipped
+    charged|added|totall?ed|needed|ordered)\w+ed [$£€]\d|(?:quote|estimate|price) was [$£€]?\d|found [$£€]\d|(?:my
+    our) \w+ (?:has|had|holds) [$£€]\d|paid (?:an? )?[$£€][\d.,]+ (?:deposit|down)|used to (?:be|cost|sell|go)
+    saves [$£€]\d|(?:went|gone) up|for (?:the|your|my) first [a-z]+|first \w+ [$£€]\d|(?:each|every
+    per) (?:additional|extra|further)|formerly|previously|before (?:that|it was)|after (?:(?:an?
+    the) )?[\d% ]*(?:discount|coupon|rebate)|(?<!total )(?<!total)(?<!in )(?<!\$)[$£€] ?\?|rrp|msrp|of which
     (?<!each )(?<!each one )(?<!each of us )owes? (?:me|us|him|her|them)|(?:will|can|to) cover <number>
     of (?:\w+ )?points|(?:reduced|discounted|lowered|cut|(?:marked|knocked) down|up) to <number>|(?:fell
     and(?: \w+){1,2}) by <number>|(?<!was )(?<!were )(?<!been )(?<!is )(?<!are )(?:reduced|lowered|discounted
