@@ -26,7 +26,7 @@ from orchestrator_client.completion import KnownNames
 from orchestrator_client.line_editor import editing, line_editor, typed_line
 from orchestrator_client.lines import say
 from orchestrator_client.listing import print_listing
-from orchestrator_client.progress import MakeSession, Progress, Shared
+from orchestrator_client.progress import CommandState, MakeSession, Progress
 from orchestrator_client.report import Report
 from orchestrator_client.run_files import began_at
 from orchestrator_client.terminal import restored_on_signals
@@ -47,11 +47,11 @@ WITHOUT_SLASH = {"help", "exit", "quit", "clear"}
 """Lines that are commands even without a slash."""
 
 
-def chat(make_session: MakeSession, shared: Shared) -> int:
+def chat(make_session: MakeSession, state: CommandState) -> int:
     """Chat until the user ends it, and return the exit status."""
     try:
         with restored_on_signals():
-            asyncio.run(Chat(shared).run(make_session))
+            asyncio.run(Chat(state).run(make_session))
     except AgentError as error:
         say(str(error))
         return EXIT_FAILED
@@ -66,20 +66,20 @@ class Chat:
     become part of the conversation.
     """
 
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
-        self._progress = shared.progress
-        self._notes = Notes(shared.progress)
+    def __init__(self, state: CommandState) -> None:
+        self._state = state
+        self._progress = state.progress
+        self._notes = Notes(state.progress)
         self._transcript = Transcript()
         self._timeline: Timeline | None = None
         self._running: asyncio.Task[RunResult] | None = None
         self._known_servers: set[str] | None = None
 
     async def run(self, make_session: MakeSession) -> None:
-        on_event = self._shared.on_event(self._on_server_change)
+        on_event = self._state.on_event(self._on_server_change)
         async with AsyncExitStack() as stack:
             async with self._progress.shown():
-                self._session = await stack.enter_async_context(self._shared.connected(make_session, on_event))
+                self._session = await stack.enter_async_context(self._state.connected(make_session, on_event))
             self._begin()
             self._progress.say("Type a question, or /help. Ctrl-C stops a question, Ctrl-D ends the chat.")
             names = KnownNames([name.split()[0] for names in COMMANDS for name in names.split(", ") if ":" not in name])
@@ -121,7 +121,7 @@ class Chat:
     async def _ask(self, question: str, content: ToMessage) -> None:
         """Answer a question; `content` makes what of it goes to the model."""
         report, timeline, inbox = Report(), Timeline(), Inbox()
-        context = self._shared.context(report.on_event, timeline.on_event, inbox=inbox)
+        context = self._state.context(report.on_event, timeline.on_event, inbox=inbox)
         self._running = asyncio.create_task(self._answer(content, context))
         try:
             async with self._progress.shown():
@@ -151,7 +151,7 @@ class Chat:
             self._conversation = ended.result().conversation
         except AgentError as error:
             report.error = f"{error}{advice(error)}"
-        print_answer(report, self._shared.options.policy, self._progress.say)
+        print_answer(report, self._state.options.policy, self._progress.say)
 
     def _begin(self) -> None:
         self._agent = self._session.orchestrator()
@@ -187,8 +187,8 @@ class Chat:
     def _show_usage(self) -> None:
         for line in usage_lines(self._transcript.usage, self._transcript.claims):
             print_result(line)
-        if self._shared.ledger.left.is_bounded:
-            print_result(f"left of the budget: {self._shared.ledger.left}")
+        if self._state.ledger.left.is_bounded:
+            print_result(f"left of the budget: {self._state.ledger.left}")
 
     def _draw_timeline(self, name: str) -> None:
         if self._timeline is None or not self._timeline.runs:

@@ -28,7 +28,7 @@ from orchestrator_client.listing import list_tools
 from orchestrator_client.login import TerminalBrowser, log_in, log_out
 from orchestrator_client.one_question import answer_one
 from orchestrator_client.options import Options, env_file
-from orchestrator_client.progress import Shared
+from orchestrator_client.progress import CommandState
 from orchestrator_client.run_files import draw_recording, run_files
 from orchestrator_client.setting_up import servers_from, session_from
 from orchestrator_client.terminal import undone_on_signals
@@ -172,15 +172,15 @@ def _answer(question: str | None, options: Options, run: DurableRun | None = Non
     make_session, notice = session_from(options, run)
     files = run_files(options.events, options.timeline, quiet=options.quiet, force=options.force)
     with _logging(options), files as observers, undone_on_signals(end_all):
-        shared = Shared(options, (*observers, logs.on_event))
+        state = CommandState(options, (*observers, logs.on_event))
         if notice and not options.quiet:
             say(notice)
         try:
             if question is not None:
-                return answer_one(question, make_session, shared, run)
+                return answer_one(question, make_session, state, run)
             from orchestrator_client.chat import chat  # noqa: PLC0415 - only a chat needs prompt_toolkit
 
-            return chat(make_session, shared)
+            return chat(make_session, state)
         finally:
             export.finish()
 

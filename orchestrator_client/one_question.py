@@ -13,25 +13,25 @@ from orchestrator_client.answer import advice, is_ok, print_answer, printable_js
 from orchestrator_client.attachments import prompt_content, question_content
 from orchestrator_client.durable import DurableRun
 from orchestrator_client.lines import say
-from orchestrator_client.progress import MakeSession, Shared
+from orchestrator_client.progress import CommandState, MakeSession
 from orchestrator_client.report import Report
 
 
-def answer_one(question: str, make_session: MakeSession, shared: Shared, run: DurableRun | None = None) -> int:
+def answer_one(question: str, make_session: MakeSession, state: CommandState, run: DurableRun | None = None) -> int:
     """Answer a question, as part of the durable `run` if there is one, print the result and return the exit status."""
-    options, report, began = shared.options, Report(), time.monotonic()
+    options, report, began = state.options, Report(), time.monotonic()
     if run is not None and not options.quiet:
         say(f"To resume this run after an interruption: {run.command}")
     servers: dict[str, Any] = {}
-    context = shared.context(report.on_event)
+    context = state.context(report.on_event)
 
     async def orchestrate() -> None:
-        async with shared.progress.shown(), shared.connected(make_session, context.scope.emit) as session:
+        async with state.progress.shown(), state.connected(make_session, context.scope.emit) as session:
             try:
                 agent = session.orchestrator()
                 if run is None:
                     make = prompt_content if options.prompt is not None else question_content
-                    message = await make(question, session.connections, shared.progress.say)
+                    message = await make(question, session.connections, state.progress.say)
                     await agent.run(Conversation().extend(message), context=context)
                 else:
                     report.settle(await run.answer(agent, context.scope))
@@ -50,7 +50,7 @@ def answer_one(question: str, make_session: MakeSession, shared: Shared, run: Du
     ok = is_ok(report, options.policy)
     if options.as_json:
         value = report.to_json(ok=ok, seconds=time.monotonic() - began, servers=servers)
-        value |= {"questions": shared.questions.asked} if shared.questions.asked else {}
+        value |= {"questions": state.questions.asked} if state.questions.asked else {}
         print_result(printable_json(value), wrap=False)
     else:
         print_answer(report, options.policy, say)

@@ -42,8 +42,8 @@ def progress_on_stderr(*, is_quiet: bool) -> Progress:
     return LiveView()
 
 
-class Shared:
-    """What all questions of a process share: the terminal, the budget, the rate limiter and the event handlers."""
+class CommandState:
+    """What all questions of one command share: the terminal, the budget, the rate limiter and the event handlers."""
 
     def __init__(self, options: Options, observers: Sequence[EventHandler]) -> None:
         self.options = options
