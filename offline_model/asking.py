@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from offline_model.marking import CURRENCY, NAMES, RAND
 from offline_model.numbers import decimal, figures, spoken
 from offline_model.problem import Expression, Goal, Number, Part, PartTotal, Unread, minus, over, value
-from offline_model.words import CONTAINERS, EVERYTHING, FEES, PARTS, PEOPLE, stem, stems
+from offline_model.words import CONTAINERS, DAYS, EVERYTHING, FEES, MONTHS, PARTS, PEOPLE, one_of, stem, stems
 
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
-_PEOPLE = "|".join(sorted({*PEOPLE, "families", "household", "other"}))
+_PEOPLE = one_of({*PEOPLE, "families", "household", "other"})
 SPLIT = re.compile(
     r"(?i)\b(?:split(?:s|ting)?|divid(?:e[ds]?|ing)|shar(?:e|ed|ing)(?! an?\b| (?:pack|bag|platter|size))|chip\w* in"
     r"|each of us|what's that each)\b"
@@ -123,10 +123,7 @@ _EACH = re.compile(
     r"|(?:total|sum|amount) for each of us)\b"
 )
 _OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
-_TIMES = re.compile(
-    r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:January|February|March|April|May|June"
-    r"|July|August|September|October|November|December)\b"
-)
+_TIMES = re.compile(rf"\b{DAYS}\b|\b(?:{MONTHS}|May)\b")
 _AT_EACH = re.compile(
     r"(?im)\b(?:how much|what|totals?|sum|amounts?|spen[dt]|subtotals?)\b[^.?!\n\d]*"
     r"\b(?:(?:at|from|in|by|of) each\b(?! (?:of us|other))|for each(?=\W*$))[^.!\n\d]*$",

@@ -20,6 +20,7 @@ UNIT = re.compile(
     r"|(?:per\s+|/\s*|for\s+(?:each|every)\s+)(?:(?:square|cubic|linear|running|sq)\.?\s+)?(?P<per>[^\W\d_]+)"
     r"|an?\s+(?P<a>[^\W\d_]+))"
 )
+_FEES = w.one_of(w.FEES)
 _BARE = tuple(  # where a number without a currency is a price; the first that is found
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -30,9 +31,10 @@ _BARE = tuple(  # where a number without a currency is a price; the first that i
         rf"(?:\bat|@)\s+({N})(?=\s+an?\s+\w)",
         rf"{N}.*\sfor\s+({N})(?!\s*[^\W\d_]+s\b)",
         rf"\S\s+(?:at|à|for|is|was)\s+({N})(?=\s*$|\s+(?:total|altogether|how|what|at|from|euros?|dollars?)\b)",
-        rf"({N})(?=\s+(?:at|from|how|what|total|altogether|{'|'.join(sorted(w.FEES))}|\w+ fee)\b|\s*$)",
+        rf"({N})(?=\s+(?:at|from|how|what|total|altogether|{_FEES}|\w+ fee)\b|\s*$)",
     )
 )
+# A number after one of these is part of the item's name: "10 copies of Level 2 readers".
 _NAMING = w.NUMBERED - w.PARTS - w.TIMES - {"trip"}
 _COMPOUND = re.compile(r"\s+(?:day|night|hour|week|month|year)\s+[a-z]+[^\Ws]s\b", re.IGNORECASE)  # "3 day passes"
 _PAIRS = frozenset("trouser jean short sock shoe boot glove glasse tight legging sandal sneaker scissor".split())
@@ -47,7 +49,7 @@ HELD_VOUCHER = re.compile(
     rf"(?:voucher|coupon|gift ?card|credit)\b|(?:\w+ )?(?:voucher|coupon|gift ?card) (?:of|for|worth) {M})|^ha(?:d"
     rf"|ve) (?:an? )?{M} (?:\w+ )?(?:voucher|coupon|gift ?card)"
 )
-_BEFORE_NAME = re.compile(rf"(?i)^.*\b(?:{'|'.join(sorted(w.VERBS))}|i|we|he|she|they|you)\s+(?=.*[^\W\d_]{{2}})")
+_BEFORE_NAME = re.compile(rf"(?i)^.*\b(?:{w.one_of(w.VERBS)}|i|we|he|she|they|you)\s+(?=.*[^\W\d_]{{2}})")
 _AFTER_NAME = re.compile(
     r"(?i)(?<=\w)\s+(?:with|at|for|how|what|what's|from|per|on|in|that|which|to|so|is|was|total|costs?|each)\b.*"
 )
@@ -89,9 +91,9 @@ def price_at(text: str, marks: Marks) -> int | None:
         if number > _CERTAIN:
             bare = [each for each in bare if _is_bare_price(text, each.start(1), marks)]
         found = found or [match.start(1) for match in bare]
-    decimals = [each.start() for each in re.finditer(N, text) if _is_decimal(text, each.start(), marks)]
-    if not found and len(decimals) == 1:
-        found = decimals
+    if not found:
+        decimals = [each.start() for each in re.finditer(N, text) if _is_decimal(text, each.start(), marks)]
+        found = decimals if len(decimals) == 1 else []
     if len(found) > 1:
         raise Unread(f'two prices in "{marks.shown(text)}"')
     return found[0] if found else None
@@ -111,7 +113,7 @@ def _is_bare_price(text: str, at: int, marks: Marks) -> bool:
     if bare and re.fullmatch(r"\d{4,}", amounts[text[at]].written):  # "REC 90211" beside "1.09"
         return False
     known = w.PARTS | w.NUMBERED | (w.LEADING - {"at", "for", "is", "was", "cost", "costs"}) | {"who"}
-    if re.match(rf"\s+(?:\w+ )?(?:{'|'.join(w.FEES)})\W*$", text[at + 1 :]) and not text[:at].strip():
+    if re.match(rf"\s+(?:\w+ )?(?:{_FEES})\W*$", text[at + 1 :]) and not text[:at].strip():
         return True  # "plus 20 delivery"
     if not (word := re.search(r"([^\W\d_]+)\s+[-–−]?$", text[:at])) or stem(word[1].lower()) in known:
         return False
@@ -162,9 +164,8 @@ class Reading:
         numbers = [at for at in numbers if self.marks[self.text[at]].written != "one" or not self.is_pronoun(at)]
         kinds = {at: self.kind(at) for at in numbers}
         sizes = [at for at in numbers if kinds[at] == "measure" and re.search(rf"{N}\s*[x×]\s*$", self.text[:at])]
-        direct = [
-            at for at in numbers if self.is_direct(at) and at not in sizes and not self.is_held(at)
-        ]  # "6 x 20L paint"
+        held = {*sizes, *filter(self.is_held, numbers)}  # the 20 of "6 x 20L paint", the 12 of "a pack of 12"
+        direct = [at for at in numbers if self.is_direct(at) and at not in held]
         counts = [at for at in numbers if kinds[at] == "count"]
         counts = counts or [at for at in numbers if kinds[at] == "digit" and self.unit]
         measured = [at for at in numbers if kinds[at] == "measure"]

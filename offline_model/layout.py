@@ -44,7 +44,8 @@ _KEYS = re.compile(r"\b(item|qty|quantity|price|cost|name|product|description|un
 _PLAIN = f"[^:{ANY[1:-1]}]*"
 _LABEL = re.compile(rf"\s*({_PLAIN}(?:\b[^\W\d]+ {N}{_PLAIN})?)(?:\s*:\s|\s*:$|\s+(?:-{{1,2}}|–)\s+|\s*—\s*)")
 _NAME = r"((?:the\s+)?[^\W\d_][\w'’.&-]*(?:\s+(?:&\s+)?[\w'’.&-]+){0,4}?)"
-_VERB = rf"(?:{'|'.join(sorted(w.VERBS))})\b"
+_PARTS = w.one_of(w.PARTS)
+_VERB = rf"(?:{w.one_of(w.VERBS)})\b"
 _ENUMERATED = "(?:note|day|week|month|trip|invoice|quote|bid|receipt)"
 _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game Night' 3 dice"
     r"\s*[\"“]([^\"”]{2,40})[\"”]",
@@ -55,9 +56,7 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
     rf"\s*((?-i:[A-Z])[a-z]+\s{N})(?=\s(?:did|wants?|asks?|quote[sd]?|charge[sd]?|bids?|offers?|needs?|has|takes?)\b)",
     rf"\s*((?:[a-z]+\s)?{_ENUMERATED}\s{N})(?=\s[^\W\d_][^,;]*{N}|\s[^\W\d_]+\s{M}\s*$)",
     (
-        r"\s*((?:January|February|March|April|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Jun"
-        r"|Jul|Aug|Sept?|Oct|Nov|Dec|(?:Mon|Tues|Wednes|Thurs|Fri"
-        rf"|Satur|Sun)day|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)s?)(?=\s+(?!and\b|to\b|i\b|we\b)(?:{N}\s)?[^\W\d_])"
+        rf"\s*((?:{w.MONTHS}|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|{w.DAYS}|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)s?)(?=\s+(?!and\b|to\b|i\b|we\b)(?:{N}\s)?[^\W\d_])"
     ),
     (
         rf"\s*(?:and\s+|then\s+)?(?:at|from|in|to|on(?=\s\w+day\b))\s+{_NAME}\s*(?:,|$|(?=\s(?:i|we|he|she|they|you"
@@ -65,12 +64,12 @@ _SPOKEN = (  # "At the toy shop I bought", "Ann bought", "Booth 12 had", "'Game 
         rf"|\s{_VERB}|\s*(?:{N}|{M})|\san?\s))"
     ),
     (
-        rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{'|'.join(sorted(w.PARTS))}))(?:\s(?:receipt|order|bill"
+        rf"\s*(?:the\s+)?([^\W\d_]+(?:\s[^\W\d_]+)?\s(?:{_PARTS}))(?:\s(?:receipt|order|bill"
         rf"|invoice))?(?=\s(?:shows?|lists?|has|had|was|is|charge[sd]?|sells)\b)"
     ),
     r"\s*(the\s[a-z]+(?:\s[a-z]+){0,3})(?=\s(?:charge[sd]?|quote[sd]?|asks|wants|offers)\b)",
     (
-        rf"\s*((?:(?:{'|'.join(sorted(w.PARTS))})\s)?(?-i:[A-Z])[\w'’.&-]*"
+        rf"\s*((?:(?:{_PARTS})\s)?(?-i:[A-Z])[\w'’.&-]*"
         rf"(?:\s(?:of|&|(?-i:[A-Z])[\w'’.&-]*)){{0,3}})(?=\s(?!are\b|order(?!ed)|need|purchase(?!d)|pick|plan"
         rf"|supplies){_VERB})"
     ),
@@ -84,7 +83,7 @@ _UNCOUNTED = re.compile(rf"\s*([A-Z][\w'’&-]+)\s+(?=[a-z][a-z ]*\s(?:{M}|{N})\
 _LOWER_OPENING = re.compile(rf"\s*([a-z][a-z'’.&-]{{2,}}(?:\s[a-z'’.&-]{{3,}})?){_BEFORE_COUNT}")
 _OPENS_LIST = re.compile(r"\s*(?:At|From|In) (?:the )?(?:[A-Z][\w'’.&-]* ?){1,4}")  # "At Target, 3 shirts"
 _OPENERS = {":", ";", "|", "//", "/", "then"}
-_NUMBERED = re.compile(rf"(?i)\b(?:{'|'.join(sorted(w.PARTS))})\s{N}|^(?-i:[A-Z])[a-z]+ {N}(?=\s*[-–(:])")
+_NUMBERED = re.compile(rf"(?i)\b(?:{_PARTS})\s{N}|^(?-i:[A-Z])[a-z]+ {N}(?=\s*[-–(:])")
 _NOT_LAST = frozenset(
     "comparison summary expense log report breakdown tax vat fee charge tip total cost price rate discount coupon "
     "subtotal budget sum answer question each till".split()
@@ -131,7 +130,7 @@ def lay_out(text: str, marks: Marks, rows: Sequence[str]) -> list[Piece]:
                 sentence += 1
                 pieces += labels.trailing(list(labels.pieces(each, sentence, number, listed=listed)))
     parts = {piece.label for piece in pieces if re.search(f"{M}|{N}", piece.text)} | {*rows}
-    named = {piece.label: _full(piece.label, parts) for piece in pieces}
+    named = {label: _full(label, parts) for label in {piece.label for piece in pieces}}
     plain = [re.sub(r"\([^()]*\)?", " ", piece.text) for piece in pieces]
     return [replace(piece, text=text, label=named[piece.label]) for piece, text in zip(pieces, plain, strict=True)]
 

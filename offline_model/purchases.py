@@ -9,7 +9,6 @@ from fractions import Fraction
 from offline_model import problem
 from offline_model import words as w
 from offline_model.asking import Asked, goals_of, read_question
-from offline_model.beside import Beside
 from offline_model.clauses import Clauses
 from offline_model.items import HELD_VOUCHER, VOUCHER, Entry, labels_of, stands_alone, without_result
 from offline_model.layout import ROW, Piece, lay_out
@@ -20,6 +19,7 @@ from offline_model.questions import check_named, check_questions
 from offline_model.rates import Rate, Scopes, check_rates
 from offline_model.tables import take_tables
 from offline_model.tidying import NET, SYMBOLS, plain, tidy
+from offline_model.unpriced import Unpriced
 from offline_model.words import stem, stems
 
 _TAXED = re.compile(r"(?i)%[^.;\n%]*\b(?:tax|vat|gst|hst)\b|\b(?:tax|vat|gst|hst)\b[^.;\n%]{0,20}\d%")
@@ -29,7 +29,7 @@ _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annua
 _OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| have| had| got| brought)\b|\bwith me\b")
 _OWN_SUM = re.compile(rf"(?i)(?:i|we)(?:['’]ve| had| have)(?: got)? {M}(?=\s*(?:$|(?:at|in|to|from|left|on|cash)\b))")
 _OTHERS_PAY = re.compile(r"(?i)(?<!\bi )(?<!\bwe )\b(?:pays|gives?|gave|covers?|covered|owes?)\b")
-_BEFORE = re.compile(
+_BEFORE_TAX = re.compile(
     r"\bbefore (?:the )?(?:tax|vat|gst|discount)|\bsubtotal\b|\bboth (?:numbers|totals)\b", re.IGNORECASE
 )
 _THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
@@ -72,7 +72,7 @@ def read_purchases(text: str) -> Problem:
     parts = [bill.part(label) for label in bill.labels]
     whole, read = bill.whole(len(parts))
     goals, more = goals_of(asked, parts, whole, bill.currency, is_changed=bool(read))
-    if read and not bill.overall and _BEFORE.search(asked.text):
+    if read and not bill.overall and _BEFORE_TAX.search(asked.text):
         goals.insert(0, Goal("Before that", total(*map(PartTotal, range(len(parts))))))
     single = [Goal(part.name, PartTotal(at)) for at, part in enumerate(parts) if _asks_for(part.name, asked.text)]
     if 1 < len(single) < len(parts) and not asked.kinds:
@@ -242,9 +242,9 @@ class _Bill:
         for entry in self.entries:
             if entry.place.sentence in self.clauses.price_lists and not (entry.is_counted or entry.is_fee):
                 raise Unread(f'how many "{entry.name}" are bought')
-        beside = Beside(self.clauses, self.entries)
+        unpriced = Unpriced(self.clauses, self.entries)
         for count in self.clauses.counts:
-            if not (count.is_priced or count.is_used or beside.passes(count)):
+            if not (count.is_priced or count.is_used or unpriced.passes(count)):
                 raise Unread(f'No price found for "{self.marks.shown(count.place.text)}"')
 
     def check_words(self) -> None:

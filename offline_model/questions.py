@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from offline_model.asking import LEFT, OWING, SPLIT, Asked
 from offline_model.problem import Unread
-from offline_model.words import FEES, PARTS, PEOPLE, stem, stems
+from offline_model.words import FEES, PARTS, PEOPLE, one_of, stem, stems
 
 _SENTENCES = re.compile(r"(?:[.!;]+(?=\s|$)|\n|(?<=\?))\s*")
 _OPENING = (
@@ -69,7 +69,7 @@ _NOT_READ = re.compile(
     r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
     r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b"
 )
-_PARTS, _PEOPLE = "|".join(sorted(PARTS - PEOPLE)), "|".join(sorted(PEOPLE))
+_PARTS, _PEOPLE = one_of(PARTS - PEOPLE), one_of(PEOPLE)
 _PER_PERSON = re.compile(rf"\bper (?:head|{_PEOPLE})\b", re.IGNORECASE)
 _OF_PART = re.compile(
     rf"(?i)\b(?:for|at|from|of) the ([\w/&'’-]+(?: (?!this|last|that)[\w/&'’-]+)?) (?:{_PARTS})\b(?! of)"

@@ -10,7 +10,7 @@ from offline_model.layout import Piece
 from offline_model.marking import ANY, Marks, N, P
 from offline_model.numbers import decimal
 from offline_model.problem import Unread
-from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, PARTS, TAXES, stem, stems
+from offline_model.words import ADDITIONS, DISCOUNTS, EVERYTHING, PARTS, TAXES, one_of, stem, stems
 
 _MORE = ADDITIONS | {"charge", "fee"}
 _NAMES = ("tax", "vat", "gst", "hst", "pst", "tip", "gratuity", "service", "charge")
@@ -33,7 +33,7 @@ _HERE = re.compile(
     r"|\b(?:on|off) this (?:order|invoice|receipt|bill|shop|store|po)\b",
     re.IGNORECASE,
 )
-_PARTS = "|".join(sorted(PARTS | {"order", "table"}))
+_PARTS = one_of(PARTS | {"order", "table"})
 _VAGUE = EVERYTHING | frozenset("store shop place market the my our a".split())
 _KNOWN = EVERYTHING | frozenset(
     "we thing item good product material invoice receipt shop store po top us me since because when with as that "

@@ -1,19 +1,17 @@
 """Texts of purchases as people write them -> with the marks that are read: abbreviations, arrows, notes, lists."""
 
 import re
-from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import TypeAlias
 
 from offline_model import words as w
 from offline_model.numbers import spoken
+from offline_model.replacing import compiled, replaced
 
-_By: TypeAlias = str | Callable[[re.Match[str]], str]
 SYMBOLS = {"e": "€", "d": "$", "u": "$", "p": "£", "s": "£", "g": "£", "r": "₹", "y": "¥"}
 """By the first letter of the currency's name or code."""
 NET = "on everything, net"
 """Stands for "after the discount": also of what is taken off."""
-_PARTS = "|".join(sorted(w.PARTS))
+_PARTS = w.one_of(w.PARTS)
 _ALL = r"piece|kilo|kg|litre|liter|bottle|dozen|unit|box|bag|metre|meter|pound|pair|pack|jar"
 _COMMA_NAMES = re.compile(  # "Boots, 3 combs at £2 each; Lidl, 2 soaps at £1 each"
     r"(?:^|(?<=[.;:] ))((?!Hi\b|Hello|Hey|Then|Also|And|Plus|Next)[A-Z][\w'’&.-]*(?: (?:&|and|of|the"
@@ -40,12 +38,8 @@ def _lots(several: re.Match[str]) -> str:
     return several[0] if not each or count % each else f"{count // each} lots of {each} {several[2]}@ "
 
 
-def _compiled(replacements: Iterable[tuple[str, _By]]) -> list[tuple[re.Pattern[str], _By]]:
-    return [(re.compile(pattern, re.IGNORECASE | re.MULTILINE), by) for pattern, by in replacements]
-
-
 _DISCOUNTED = r"\(?\b(?:after|on) (?:the )?(?:coupon|discount\w*|voucher|rebate)(?: (?:amount|price|total))?\b\)?"
-_FIRST = _compiled(
+_FIRST = compiled(
     (
         (r"^(?:subject|re|fwd?):(?!.*[$£€]).*$", ""),
         (r"(?<![\w*])\*{1,2}([a-z][^*\n]*[a-z:])\*{1,2}(?=\s\S)", r"\1"),
@@ -101,14 +95,14 @@ _FIRST = _compiled(
         (r"\b\d+(?:\.\d)?% (?=milk|fat|cotton|cocoa|cream)|(?<=milk )\d+%", ""),
     )
 )
-_THEN = _compiled(
+_THEN = compiled(
     (
         (rf"^[ \t]*(?:{_PARTS})\s*:[ \t]*([^|;,:\n\d]+)$", r"\1:"),
         (r"[ \t]*(?:->|=>|→)[ \t]*", ": "),
         (r"\.{4,}", " "),
         (
             (
-                rf"(?<=[€$£\d]) the (?=(?:{_ALL})\b)|(?<=euro) the (?=(?:{_ALL})\b)|\b(?:el|le|al|il|pro"
+                rf"(?:(?<=[€$£\d])|(?<=euro)) the (?=(?:{_ALL})\b)|\b(?:el|le|al|il|pro"
                 r"|das) (?=(?:kilo|kg|litro)\b)"
             ),
             " per ",
@@ -138,18 +132,12 @@ def plain(text: str) -> str:
     if re.search(r"£|\bquid\b|\dp\b", text):
         text = re.sub(r"\b(\d+(?:\.\d+)?) pounds(?= each| a | per|\W)(?! of)", r"£\1", text)
     text = _NOTE.sub(lambda note: f"{SYMBOLS[note[2][0].lower()]}{spoken([note[1].lower()])[0] or note[1]} ", text)
-    return _replaced(text, _FIRST)
+    return replaced(text, _FIRST)
 
 
 def tidy(text: str) -> str:
     """With arrows, dots, numbers of lists and the like as the marks they stand for."""
     if not re.search("[$£€¥₹]", text) and _TIMES.search(text):  # "6x2.25, 2x7"
         text = re.sub(r"(?<![\w.,])(\d{1,4})[x×](?=\d+(?:[.,]\d{1,2})?\s*(?:[,;/\n]|$))", r"\1 x ", text)
-    text = _replaced(text, _THEN)
+    text = replaced(text, _THEN)
     return _COMMA_NAMES.sub(r"\1: ", text) if len(_COMMA_NAMES.findall(text)) > 1 else text
-
-
-def _replaced(text: str, replacements: Iterable[tuple[re.Pattern[str], _By]]) -> str:
-    for pattern, by in replacements:
-        text = pattern.sub(by, text)
-    return text

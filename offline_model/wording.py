@@ -2,48 +2,52 @@
 
 import re
 
+from offline_model import replacing
 from offline_model.problem import Unread
+from offline_model.replacing import compiled
 
 _SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_REPLACED = (
-    (r"^.*?\bthink(?:ing)? of (?:a|some) number\W+(?:(?:if|when) (?:you|i) )?", r"unknown, then "),
-    (r"^(unknown, then .+?),? (?:and )?(?:you|i)(?:['’]ll)? get\b", r"\1 ="),
-    *((rf"((?<![\d.,])[$£€]?[\d.,]*\d) {name}\b", rf"(\1*{by})") for name, by in _SCALES.items()),
-    (r"\s*(?:\bper ?cent\b|%)", "%"),
-    (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
-    (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),
-    (r"\bplus\b|\badded to\b", "⊕"),
-    (r"\bminus\b|\btake away\b", "⊖"),
-    (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
-    (r"\bdivided by\b|\bover\b|\bout of\b", "⊘"),
-    (r",?\s*\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
-    (r"\b(?:tip|tax|vat) (?:at|of) ([\d.]+%)(?: on| of)\b", r"\1 of"),
-    (r"\b(?:sales )?(?:tip|tax|vat|gratuity|commission|interest) (?:on|of)\b(?: an?\b)?", "of"),
-    (r"\bto the (\d+)(?:st|nd|rd|th)(?: power)?\b", r"^\1"),
-    (r"\bto the fourth(?: power)?\b", "^4"),
-    (r"\bto the fifth(?: power)?\b", "^5"),
-    (r"\b(?:a|what|some|which|the) number\b", "unknown"),
-    (r"\b(?:the|please|away)\b ?", ""),
-    (r" ?\bsquared\b", "^2"),
-    (r" ?\bcubed\b", "^3"),
-    (r"([\d.,$£€]+) (?:is )?(?:(increase|raise|decrease|reduce)d|(lower|discount)ed) by\b", r"\2\3 \1 by"),
-    (r"(?<=[\d)])\(", "*("),
-    (r"[×·]", "*"),
-    (r"÷", "/"),
-    (r"[−–]", "-"),
-    (r"∛ ?([\d.]+)", r"cbrt(\1)"),
-    (r"√ ?([\d.]+)", r"sqrt(\1)"),
-    (r"^\D*?([\d.,$£€]+) (?:goes|went|is|was) (up|down) by ([\d.]+%)[.,] (?:what|how)\b[^\d]*$", r"\2 \1 by \3"),
+_REPLACED = compiled(
     (
-        r"^(?:take|start with) ([\d.,$£€]+),? (?:and )?(?:then )?(increase|reduce|decrease|raise|lower) it by",
-        r"\2 \1 by",
-    ),
-    (r"\b(\d+) and a half\b", r"\1.5"),
-    (r"^up (?=[\d$£€])", "increase "),
-    (r"^down (?=[\d$£€])", "decrease "),
-    (r"²", "^2"),
-    (r"³", "^3"),
-    (r"\bnegative (?=\d)", "-"),
+        (r"^.*?\bthink(?:ing)? of (?:a|some) number\W+(?:(?:if|when) (?:you|i) )?", r"unknown, then "),
+        (r"^(unknown, then .+?),? (?:and )?(?:you|i)(?:['’]ll)? get\b", r"\1 ="),
+        *((rf"((?<![\d.,])[$£€]?[\d.,]*\d) {name}\b", rf"(\1*{by})") for name, by in _SCALES.items()),
+        (r"\s*(?:\bper ?cent\b|%)", "%"),
+        (r"\b(?:raised )?to the power(?: of)?\b|\braised to\b|\*\*", "^"),
+        (r"\bhow many times does (.+?) (?:go|fit) in(?:to)? ([^?]+)", r"\2 divided by \1"),
+        (r"\bplus\b|\badded to\b", "⊕"),
+        (r"\bminus\b|\btake away\b", "⊖"),
+        (r"\btimes\b|\bmultiplied (?:by|with)\b", "⊗"),
+        (r"\bdivided by\b|\bover\b|\bout of\b", "⊘"),
+        (r",?\s*\bequals?(?: to)?\b|\bis equal to\b|\bgives\b|\bmakes\b", "="),
+        (r"\b(?:tip|tax|vat) (?:at|of) ([\d.]+%)(?: on| of)\b", r"\1 of"),
+        (r"\b(?:sales )?(?:tip|tax|vat|gratuity|commission|interest) (?:on|of)\b(?: an?\b)?", "of"),
+        (r"\bto the (\d+)(?:st|nd|rd|th)(?: power)?\b", r"^\1"),
+        (r"\bto the fourth(?: power)?\b", "^4"),
+        (r"\bto the fifth(?: power)?\b", "^5"),
+        (r"\b(?:a|what|some|which|the) number\b", "unknown"),
+        (r"\b(?:the|please|away)\b ?", ""),
+        (r" ?\bsquared\b", "^2"),
+        (r" ?\bcubed\b", "^3"),
+        (r"([\d.,$£€]+) (?:is )?(?:(increase|raise|decrease|reduce)d|(lower|discount)ed) by\b", r"\2\3 \1 by"),
+        (r"(?<=[\d)])\(", "*("),
+        (r"[×·]", "*"),
+        (r"÷", "/"),
+        (r"[−–]", "-"),
+        (r"∛ ?([\d.]+)", r"cbrt(\1)"),
+        (r"√ ?([\d.]+)", r"sqrt(\1)"),
+        (r"^\D*?([\d.,$£€]+) (?:goes|went|is|was) (up|down) by ([\d.]+%)[.,] (?:what|how)\b[^\d]*$", r"\2 \1 by \3"),
+        (
+            r"^(?:take|start with) ([\d.,$£€]+),? (?:and )?(?:then )?(increase|reduce|decrease|raise|lower) it by",
+            r"\2 \1 by",
+        ),
+        (r"\b(\d+) and a half\b", r"\1.5"),
+        (r"^up (?=[\d$£€])", "increase "),
+        (r"^down (?=[\d$£€])", "decrease "),
+        (r"²", "^2"),
+        (r"³", "^3"),
+        (r"\bnegative (?=\d)", "-"),
+    )
 )
 CHANGING = frozenset(
     "log ln sin cos tan factorial mod modulo modulus remainder gcd lcm hcf mode range variance deviation "
@@ -83,6 +87,5 @@ def sides_of(text: str) -> list[str]:
 def replaced(text: str) -> str:
     if re.search(r"/\s*(?:[\d.]+|\([^()]*\))\(", text):
         raise Unread(ORDER)
-    for pattern, sign in _REPLACED:
-        text = re.sub(pattern, sign, text)
+    text = replacing.replaced(text, _REPLACED)
     return re.sub(r"(?<=[\d)])\s?x\s?(?=[\d(])", "*", text) if "=" not in text.strip(" =?") else text

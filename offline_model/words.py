@@ -1,13 +1,22 @@
 """The closed lists that decide how purchases are read. A word that is in none of them is passed over."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+
+
+def one_of(words: Iterable[str]) -> str:
+    """A pattern for one of the words."""
+    return "|".join(sorted(words))
 
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+DAYS = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+MONTHS = "January|February|March|April|June|July|August|September|October|November|December"
+"""Patterns; without May, which is a verb too."""
 EACH = _set("each ea apiece piece item unit one pc pop go every")  # after "per" or "a", or alone: the price of one
 UNITS = _set("unit pair piece item pc set")
 CONTAINERS = _set(

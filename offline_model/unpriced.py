@@ -13,7 +13,9 @@ from offline_model.words import stem, stems
 
 
 @dataclass(frozen=True)
-class Beside:
+class Unpriced:
+    """The numbers of a text that are neither prices nor quantities of priced items."""
+
     clauses: Clauses
     entries: Sequence[Entry]
 
@@ -29,14 +31,12 @@ class Beside:
             return not (piece.joined and after and not piece.text[:at].strip() and re.search(M, sentence))
         words = piece.text[:at].lower().split()
         named = set(words[-1:]) & (w.PARTS | w.NUMBERED | {"step"}) and words[-2:-1] not in (["the"], ["a"], ["my"])
-        if named or (
-            not after and (before[-1:] == ["my"] or (before[-1:] == ["for"] and piece is self.clauses.pieces[0]))
-        ):
+        is_first = piece is self.clauses.pieces[0]
+        ends = not after and (before[-1:] == ["my"] or (before[-1:] == ["for"] and is_first))  # "dinner for 10"
+        if named or ends:
             return True
-        if after and piece is self.clauses.pieces[0] and not self.clauses.has_price(piece.text):
-            title = re.search(r"\b[A-Z]\w+\s$", piece.text[:at]) and before[-1] not in w.LEADING | w.FEES
-        else:
-            title = None
+        capital = re.search(r"\b[A-Z]\w+\s$", piece.text[:at]) and before[-1] not in w.LEADING | w.FEES
+        title = is_first and capital and after and not self.clauses.has_price(piece.text)  # "Troop 218 summer camp"
         part = bool(before) and any(
             f"{before[-1]} {amount.written}" in label.lower() for label in labels_of(self.entries)
         )
