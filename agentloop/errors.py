@@ -27,6 +27,13 @@ from agentloop.messages import Conversation
 from agentloop.usage import Bill, Usage
 
 
+def first_cause(error: BaseException) -> BaseException:
+    """The first error in nested groups, or the error itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 class AgentError(Exception):
     """Base class of the errors for the operator.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from unicodedata import category
@@ -95,6 +96,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if is_printable(c) or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def escaped(text: str) -> str:
+    """JSON with escapes for what is not printable, so that it is read as it is; line breaks stay."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def is_printable(character: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 OWNER_ONLY = 0o600
@@ -54,6 +56,30 @@ def _check(file: int, mark: bytes, path: Path) -> None:
 def new_own(path: str, flags: int) -> int:
     """An `opener` for `open` that creates files which only their owner can read."""
     return os.open(path, flags, OWNER_ONLY)
+
+
+def create_own(path: Path) -> None:
+    """Create the file with access for its owner only, or restrict an existing one."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
+    with suppress(PermissionError):  # it belongs to another user, who allows writing
+        path.chmod(OWNER_ONLY)
+
+
+@contextmanager
+def locked(path: Path, timeout: float) -> Iterator[None]:
+    """Hold a lock file, so that of several processes one at a time is in the block. The system releases it, too.
+
+    Raises:
+        OSError: the file cannot be created.
+        sqlite3.Error: another process has held it for `timeout` seconds.
+    """
+    import sqlite3  # noqa: PLC0415 - most commands lock nothing
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_own(path)
+    with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def replace_own(path: Path, text: str, *, mode: int = OWNER_ONLY) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ from agentloop.context import CallContext
 from agentloop.errors import CannotAsk, ToolError
 from agentloop.limits import Limits
 from agentloop.long_results import whole
+from agentloop.narration import escaped
 from agentloop.questions import Accepted, Answer, Cancelled, Declined, Question
 from agentloop.tool_output import ToolOutput
 from agentloop.tools import Tool, tool
@@ -67,7 +67,7 @@ def with_approval(approved: Tool, agent: str) -> Tool:
 
     async def ask_and_call(context: CallContext, /, **arguments: Any) -> ToolOutput:
         # Whoever reads it must see what is run: direction marks would show the text in another order.
-        shown = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in exact_json.dumps(arguments))
+        shown = escaped(exact_json.dumps(arguments))
         shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]} ... [{len(shown) - MAX_SHOWN:,} more]"
         try:
             answer: Answer[_Approval] = await context.ask(f"{agent} wants to run {approved.name} {shown}", _Approval)

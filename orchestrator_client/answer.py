@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from agentloop import AgentError, ApiUnreachable, ModelError
 from agentloop.command_line import json_for_stdout, print_result, say
-from agentloop.narration import printable
+from agentloop.narration import escaped, printable
 from orchestrator_client.report import Report
 
 RESULT_SHOWN = 2_000
@@ -48,8 +47,7 @@ def _beginning(result: str) -> str:
 
 def printable_json(value: Any) -> str:
     """JSON with every unprintable character escaped; JSON itself requires that only below 0x20."""
-    text = json_for_stdout(value)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return escaped(json_for_stdout(value))
 
 
 def advice(error: AgentError) -> str:

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from agentloop.mcp.client.config import ServerEntry
 from agentloop.mcp.client.config_file import read_document, servers_in
 from agentloop.mcp.client.hosts import config_files
 from agentloop.narration import clip
-from agentloop.own_files import replace_own, state_folder
+from agentloop.own_files import locked, replace_own, state_folder
 from agentloop.redaction import without_passwords
 from orchestrator_client.lines import say
 
@@ -265,10 +265,7 @@ def _document(path: Path) -> dict[str, Any]:
 def _edited(path: Path) -> Iterator[tomlkit.TOMLDocument]:
     """The file, to be changed in the block and written at its end. Of several processes, one at a time does that."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.lock")
-        with closing(sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)) as lock:
-            lock.execute("BEGIN EXCLUSIVE")  # the system releases it with the process
+        with locked(path.with_name(f".{path.name}.lock"), LOCK_PATIENCE):
             document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
             yield document
             replace_own(path.resolve(), tomlkit.dumps(document))  # a link, as from dotfiles, stays a link

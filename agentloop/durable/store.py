@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 
 from agentloop.durable.errors import StoreError, StoreFailed
 from agentloop.durable.sdk_compat import add_unixepoch
-from agentloop.own_files import state_folder
+from agentloop.own_files import create_own, locked, state_folder
 from agentloop.redaction import without_passwords
 
 LOCK_PATIENCE = 3.0
@@ -78,14 +77,10 @@ class Store:
             yield None
             return
         beside = self.path.with_name(self.path.name + ".lock")
-        with _refused(self.path):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _create(beside)
-            lock = sqlite3.connect(beside, timeout=LOCK_PATIENCE, isolation_level=None)
-        with closing(lock):
+        with ExitStack() as stack:
             with _refused(self.path):
-                lock.execute("BEGIN EXCLUSIVE")  # the system releases it with the process
-                _create(self.path)
+                stack.enter_context(locked(beside, LOCK_PATIENCE))
+                create_own(self.path)  # it has prompts and answers; SQLite's other files follow it
                 _check(self.path)
             engine = _sqlite(self._url)
             try:
@@ -117,16 +112,6 @@ def _check(path: Path) -> None:
             f"The store {path} is damaged: {' '.join(str(problem).split())}. "
             "Move it away to begin a new one, or restore a copy."
         )
-
-
-def _create(path: Path) -> None:
-    """Create the file with access for its owner only, or restrict an existing one: it has prompts and answers.
-
-    SQLite's other files follow it.
-    """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    with suppress(PermissionError):  # it belongs to another user, who allows writing
-        path.chmod(0o600)
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

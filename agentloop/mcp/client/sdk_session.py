@@ -32,6 +32,7 @@ from pydantic import ValidationError
 from agentloop import ConfigurationError, ToolError, exact_json
 from agentloop.delegation_context import AGENT, CALL, IDEMPOTENCY_KEY, KEEPS_RUNS
 from agentloop.dispatch import cancel_and_wait
+from agentloop.errors import first_cause
 from agentloop.limits import time_limit
 from agentloop.mcp import sdk_compat
 from agentloop.mcp.client.call_state import NOBODY_TO_ASK, Asker, CallState, HttpFailure, current_call
@@ -346,8 +347,7 @@ class SdkSession:
 
     def described(self, error: BaseException) -> str:
         """A message with the first cause in nested groups."""
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        error = first_cause(error)
         if isinstance(error, ConnectionLost | ConfigurationError):
             return str(error)
         if self.failure is not None:

@@ -22,6 +22,7 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 
 from agentloop.dispatch import cancel_and_wait
+from agentloop.errors import first_cause
 from agentloop.mcp.json_check import check_json, refusal
 from agentloop.mcp.stdio import InvalidLine, WatchedStream, pipe_streams
 from agentloop.observers import export
@@ -90,10 +91,8 @@ async def _serve(server: Server[Any], on_end: Callable[[], None]) -> None:
         pass  # the client is gone
     except* OSError as group:  # stdout is a file, and the disk is full
         failure = group
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
     if failure is not None:
-        raise failure
+        raise first_cause(failure)
 
 
 @asynccontextmanager
