@@ -8,7 +8,7 @@ Reference: https://platform.claude.com/docs/en/build-with-claude/mid-conversatio
 
 from __future__ import annotations
 
-import uuid
+import hashlib
 from collections.abc import MutableMapping
 from dataclasses import replace
 
@@ -101,7 +101,9 @@ class LongResults:
         most = self._limits.max_result_chars
         if sum(map(len, texts)) <= most:
             return output
-        text, name = "\n".join(texts), uuid.uuid4().hex[:12]
+        text = "\n".join(texts)
+        # The same name in a durable run that continues after a crash, whose model has read it before.
+        name = hashlib.sha256(text.encode()).hexdigest()[:12]
         self._keep(name, text)
         tail = min(most, MAX_SHOWN) // 4
         head = min(most, MAX_SHOWN) - tail

@@ -213,7 +213,8 @@ class _Run:
     async def _answer_call(self, use: ToolUse) -> ToolOutput:
         log, bills = self._new_log(), list[Bill]()
         context = self._context_for(use, log, bills)
-        return await self._agent.journal.tool_answered(use, partial(self._call, use, context, log, bills), log)
+        call = partial(self._call, use, context, log, bills)
+        return self._shown(use, await self._agent.journal.tool_answered(use, call, log))
 
     async def _call(self, use: ToolUse, context: CallContext, log: EventLog, bills: list[Bill]) -> ToolOutput:
         began = time.monotonic()
@@ -231,7 +232,7 @@ class _Run:
                 call=call,
                 tool=use.name,
                 arguments=use.input,
-                result=output.text,
+                result=self._shown(use, output).text,
                 is_error=output.is_error,
                 served_by=output.served_by or ("local" if tool is None else tool.served_by),
                 seconds=time.monotonic() - began,
@@ -241,13 +242,17 @@ class _Run:
         return output
 
     async def _output_of(self, use: ToolUse, context: CallContext) -> ToolOutput:
-        """What the model gets of a call."""
+        """The output of a call, whole if the model may read it in parts."""
         if not self._agent.keeps_long_results:
             return await self._agent.call_tool(use.name, use.arguments(), context=context)
         if use.name == READ_RESULT.name:
             return await dispatch.call(self._long_results.tool, use.arguments(), context, self._agent.limits)
-        output = await self._agent.call_tool(use.name, use.arguments(), context=context, max_chars=MAX_RESULT)
-        return self._long_results.shortened(output)
+        return await self._agent.call_tool(use.name, use.arguments(), context=context, max_chars=MAX_RESULT)
+
+    def _shown(self, use: ToolUse, output: ToolOutput) -> ToolOutput:
+        """What the model gets of it. A long one is kept each time, also when a journal has returned it."""
+        is_whole = self._agent.keeps_long_results and use.name != READ_RESULT.name
+        return self._long_results.shortened(output) if is_whole else output
 
     def _context_for(self, use: ToolUse, log: EventLog, bills: list[Bill]) -> CallContext:
         def charge(bill: Bill) -> None:

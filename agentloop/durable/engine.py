@@ -56,7 +56,7 @@ from agentloop.run_state import RunState
 from agentloop.sessions import Session
 
 QUEUE = "agents"
-VERSION = "runs-1"
+VERSION = "runs-2"
 """The version of the order of steps. Runs of another version are left to processes of that version."""
 KEPT = 7 * 24 * 3600.0
 """Seconds for which a finished run is stored."""

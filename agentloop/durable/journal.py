@@ -1,11 +1,11 @@
-"""The journal: each turn of the model is a step in the store, and each result of a tool that is not recomputed."""
+"""The journal: each turn of the model is a step in the store, and each result of a tool."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
@@ -25,15 +25,6 @@ is_recording: ContextVar[bool] = ContextVar("agentloop_is_recording", default=Fa
 """Whether what runs here is the code of a durable run, and not inside one of its steps."""
 _step_asks: ContextVar[Callable[[Question], str] | None] = ContextVar("agentloop_step_asks", default=None)
 """Makes the keys of the questions of the step that runs here."""
-
-
-def is_computed(tool: Tool) -> bool:
-    """Whether a tool's result is computed again instead of stored, because the call is free and changes nothing.
-
-    A tool that takes a context may ask a person, who is not asked again.
-    """
-    is_free = tool.spec.open_world is False and not tool.spec.is_agent and not tool.takes_context
-    return tool.is_harmless and is_free
 
 
 def question_key(question: Question) -> str | None:
@@ -62,12 +53,11 @@ class DurableJournal:
     Steps are identified by their number. `dispatch` starts the calls of a message in the order of the message, and a
     step takes its number before anything is awaited. So the numbers are the same each time, unless calls start early.
 
-    `computed` names the tools whose results are computed again. `frame` identifies the agent's model, system prompt and
-    tools: a run that began with others cannot be resumed, because the model's thinking is bound to them.
+    `frame` identifies the agent's model, system prompt and tools: a run that began with others cannot be resumed,
+    because the model's thinking is bound to them. It is bound to all results too, also to those of calls that are free.
     """
 
-    def __init__(self, computed: Collection[str], frame: str) -> None:
-        self._computed = frozenset(computed)
+    def __init__(self, frame: str) -> None:
         self._frame = frame
 
     async def model_said(self, ask: Callable[[], Awaitable[Turn]], log: EventLog) -> Turn:
@@ -86,15 +76,12 @@ class DurableJournal:
     async def tool_answered(
         self, use: ToolUse, answer: Callable[[], Awaitable[ToolOutput]], log: EventLog
     ) -> ToolOutput:
-        if use.name in self._computed:
-            return await answer()
         return await _step(f"tool:{use.name}", answer, log, records.to_json, partial(records.from_json, ToolOutput))
 
 
 def durable_tool(agent: Agent) -> Tool:
     """The agent as a tool, each call of which can be a durable run."""
-    computed = [tool.name for tool in agent.tools if is_computed(tool)]
-    journal = DurableJournal(computed, agent.settings.fingerprint)
+    journal = DurableJournal(agent.settings.fingerprint)
     return replace(agent, journal=journal, early_tool_calls=False).as_tool()
 
 

@@ -174,12 +174,12 @@ async def open_session(order: Order) -> Session | None:
     kept = (status.output or {}).get(CONVERSATION) if status is not None else None
     if kept is None:
         raise no_session(order.session)
-    return Session(order.session, Conversation(tuple(kept["messages"]), kept["bound_to"]))
+    return Session(order.session, Conversation(tuple(kept["messages"]), kept["bound_to"], kept["kept"]))
 
 
 def session_outcome(session: Session | None) -> dict[str, Any]:
     """What is stored of the session with the outcome of its run."""
     if session is None or not session.conversation.messages or session.is_too_long:
         return {}
-    about = {"messages": list(session.conversation.messages), "bound_to": session.conversation.bound_to}
-    return {CONVERSATION: about}
+    kept = session.conversation
+    return {CONVERSATION: {"messages": list(kept.messages), "bound_to": kept.bound_to, "kept": kept.kept}}

@@ -26,7 +26,7 @@ SEQUENTIAL, STEPS, AT_ONCE = 40, 20, 100
 
 async def steps(_context: CallContext, number: int) -> str:
     """A run of so many empty steps, one after another."""
-    journal = DurableJournal((), "")
+    journal = DurableJournal("")
     began = time.perf_counter()
     for step in range(number):
         await journal.tool_answered(ToolUse(str(step), "nothing", "{}"), nothing, EventLog(ignore, ignore))
