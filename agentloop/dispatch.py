@@ -15,7 +15,7 @@ from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
 from agentloop.context import CallContext, Cancellation
-from agentloop.errors import ToolError
+from agentloop.errors import ToolError, first_cause
 from agentloop.events import Event
 from agentloop.limits import Limits, seconds_left, time_limit
 from agentloop.questions import Answer, Question, QuestionHandler, pausing
@@ -44,14 +44,15 @@ async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, l
         if cut is not output:
             context.progress(f"the result was cut to {limits.max_result_chars:,} characters")
         return cut.sendable()
-    except ToolError as error:
-        return ToolOutput.error(str(error))
     except asyncio.CancelledError:
         if is_cancelled():
             raise
         return _cancelled_itself(tool.name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one failing call never takes its siblings along
-        return ToolOutput.error(f"{tool.name} failed: {type(error).__name__}: {error}")
+        cause = first_cause(error)  # of the group that a task group raises
+        if isinstance(cause, ToolError):
+            return ToolOutput.error(str(cause))
+        return ToolOutput.error(f"{tool.name} failed: {type(cause).__name__}: {cause}")
 
 
 def is_cancelled() -> bool:
