@@ -23,6 +23,8 @@ result. All others are for the operator:
 
 from __future__ import annotations
 
+from typing import Any
+
 from agentloop.messages import Conversation
 from agentloop.usage import Bill, Usage
 
@@ -45,6 +47,14 @@ class AgentError(Exception):
         except AgentError as error:
             print("no answer:", error)
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle, which would call the class with the message: so a pool of processes can pass every error on."""
+        return _unpickled, (type(self), self.args), vars(self)
+
+
+def _unpickled(kind: type[AgentError], args: tuple[Any, ...]) -> AgentError:
+    return kind.__new__(kind, *args)
 
 
 class ConfigurationError(AgentError, ValueError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,10 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from agentloop import Agent, ApiUnreachable, ConfigurationError, Limits, ModelError, StreamBroken, Tool
+from agentloop import Agent, ApiUnreachable, ConfigurationError, Limits, ModelError, RunError, StreamBroken, Tool
 from agentloop.events import Event, TurnRetried
 from agentloop.narration import Narrator
-from agentloop.testing import ScriptedMessages, calls, cut, fails, says
+from agentloop.testing import Reply, ScriptedMessages, calls, cut, fails, refuses, says
 from agentloop.testing.server import Script
 from agentloop.testing.wire import sse_event, sse_events
 
@@ -246,3 +247,13 @@ async def test_the_attempts_for_a_broken_stream_are_a_limit(scripted_messages: S
     assert len(server.requests) == 3
     assert caught.value.usage is not None
     assert caught.value.usage.requests == 3
+
+
+@pytest.mark.parametrize(
+    "reply", [fails(400, "invalid_request_error"), refuses("no"), says("x", stop_reason="max_tokens")]
+)
+async def test_an_error_of_a_run_goes_through_pickle(scripted_messages: Serve, reply: Reply) -> None:
+    with pytest.raises(RunError) as caught:
+        await Agent("tester", "Test.", client=scripted_messages([reply, reply]).client).run("go")
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert (type(again), str(again), again.usage) == (type(caught.value), str(caught.value), caught.value.usage)
