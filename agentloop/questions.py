@@ -113,7 +113,13 @@ It raises `CannotAsk` if there is nobody to ask.
 
 
 def checked(ask: QuestionHandler) -> QuestionHandler:
-    """The same handler. What is no answer is an error, also for the agent, and never taken for the person's words."""
+    """The same handler. What is no answer is an error, also for the agent, and never taken for the person's words.
+
+    Raises:
+        ConfigurationError: it is no function.
+    """
+    if not callable(ask):
+        raise ConfigurationError(f"on_question is {ask!r:.100}: give a function that takes a question.")
 
     async def wait(question: Question) -> Answer[Any]:
         answer: object = ask(question)
@@ -219,6 +225,6 @@ def parse(model: type[M], question: Question, answer: Answer[Any]) -> Answer[M]:
         return answer
     content = question.completed(answer.value)
     try:
-        return Accepted(model.model_validate(content))
+        return Accepted(model.model_validate(content, strict=False))
     except ValueError as error:
         raise ToolError(f"The answer does not fit the form: {error}") from None

@@ -64,7 +64,7 @@ class Typed:
         if isinstance(self.type, Mapping):
             return value
         try:
-            return self.type.model_validate(value)
+            return self.type.model_validate(value, strict=False)  # strict, it would take no date or Enum from JSON
         except ValidationError as error:
             raise ToolError(misfits(error, "the object")) from None
 
@@ -86,8 +86,8 @@ class Typed:
         Raises:
             ConfigurationError: it does not fit the type.
         """
-        plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
         try:
+            plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
             self.read(plain)
             return exact_json.dumps(plain)
         except (ToolError, TypeError, ValueError) as error:

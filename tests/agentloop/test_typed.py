@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, RootModel, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from agentloop import (
     Agent,
@@ -185,3 +187,39 @@ def test_a_specification_has_to_have_the_schemas_of_the_agents_types() -> None:
         create_agent_tool_async(
             typed, spec=ToolSpec("other", "", {"type": "object", "properties": {"prompt": {"type": "string"}}})
         )
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    colour: Colour
+    day: date
+    sizes: tuple[int, ...] = ()
+
+
+STRICT = '{"colour": "red", "day": "2026-11-29", "sizes": [1]}'
+
+
+async def test_a_strict_model_takes_what_json_has_no_types_for(scripted_messages: Serve) -> None:
+    value = Strict(colour=Colour.RED, day=date(2026, 11, 29), sizes=(1,))
+
+    def paint(strict: Strict) -> bool:
+        return strict == value
+
+    server = scripted_messages([calls(("paint", {"strict": json.loads(STRICT)})), says(STRICT)])
+    tools = [Tool.from_function(paint)]
+    result = await agent(server, tools=tools, input_type=Strict, output_type=Strict).run(value)
+    assert [step.result for step in result.steps] == ["true"]
+    assert result.output == value
+
+
+async def test_an_input_that_cannot_be_encoded_is_an_error_with_its_type(scripted_messages: Serve) -> None:
+    class Anything(BaseModel):
+        value: Any
+
+    with pytest.raises(ConfigurationError, match="The input type of reviewer: Unable to serialize"):
+        await agent(scripted_messages([]), input_type=Anything).run(Anything(value=object()))
