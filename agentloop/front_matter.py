@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from agentloop.exact_json import encodable_text
+
 MAX_BYTES = 1_000_000
 """Of one file."""
 MAX_CHARACTERS = 64_000
@@ -25,6 +27,12 @@ MAX_DEPTH = 32
 _FENCE = "---"
 _OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        r"""Two escapes for one character, as JSON writes emoji (`\ud83d\ude00`), are one character here too."""
+        return encodable_text(super().construct_scalar(node))
 
 
 class FrontMatterError(Exception):
@@ -124,7 +132,7 @@ def _entries(source: str) -> tuple[dict[str, Any], dict[str, int]]:
     if not isinstance(root, yaml.MappingNode):
         raise FrontMatterError(2, "the front matter is not a list of `key: value` lines")
     _check_keys(root, source)
-    constructor = yaml.SafeLoader(source)
+    constructor = _Loader(source)
     values = {key.value: _constructed(constructor, value, source) for key, value in root.value}
     return values, {key.value: _line(source, key.start_mark.index) for key, _ in root.value}
 

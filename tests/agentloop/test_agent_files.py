@@ -234,3 +234,16 @@ def test_a_path_without_agents_is_an_error(tmp_path: Path) -> None:
         f"{tmp_path}: error: no agent files in this directory"
     ]
     assert "cannot be read: No such file" in str(load_agents(tmp_path / "none.md").errors[0])
+
+
+@pytest.mark.requirement("agent-files")
+def test_an_emoji_in_the_escapes_of_json_is_one_character(tmp_path: Path) -> None:
+    text = r"""---
+name: a
+description: "\ud83d\ude00 greets \ud800"
+output: {type: object, description: "\ud83d\ude00"}
+---
+x"""
+    (file,) = load_agents(write(tmp_path, text)).files
+    assert ascii(file.description) == ascii("\N{GRINNING FACE} greets \N{REPLACEMENT CHARACTER}")
+    assert ascii((file.output or {})["description"]) == ascii("\N{GRINNING FACE}")
