@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from agentloop import exact_json, wire
 from agentloop.api_errors import client_unusable
@@ -38,6 +38,11 @@ PAGE_TOKENS = IMAGE_TOKENS + 3_000
 
 MAX_SEARCHES = 10
 """Uses of server tools after which the API pauses a turn, unless they have limits of their own."""
+
+_ONE_LOOP = (
+    "a client belongs to the loop that uses it first. "
+    "Pass a function that makes one, for example client=lambda: AsyncAnthropic(...)."
+)
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 ClientSource = SdkClient | Callable[[], SdkClient]
@@ -65,8 +70,8 @@ class ModelSettings:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Names what thinking blocks are bound to: model, system prompt and tools."""
-        bound = [self.model, self.system_prompt, [tool.for_model() for tool in self.tools]]
+        """Names what thinking blocks are bound to: model, system prompt, which may have an output schema, and tools."""
+        bound = [self.model, self.frame.get("system"), self.frame.get("tools")]
         return hashlib.sha256(json.dumps(bound, sort_keys=True).encode()).hexdigest()
 
     @cached_property
@@ -169,6 +174,7 @@ class Clients:
         self._source = source
         self._lock = threading.Lock()
         self._leases: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[ApiClient, int]] = WeakKeyDictionary()
+        self._first_loop: ref[asyncio.AbstractEventLoop] | None = None
 
     def require_factory(self, purpose: str) -> None:
         """Refuse a ready-made client where a new event loop is about to run.
@@ -177,20 +183,21 @@ class Clients:
             ConfigurationError: says what to pass instead.
         """
         if not callable(self._source):
-            raise ConfigurationError(
-                f"{purpose} runs the agent in an event loop of its own, and a client belongs to the loop that uses it "
-                "first. Pass a function that makes one, for example client=lambda: AsyncAnthropic(...)."
-            )
+            raise ConfigurationError(f"{purpose} runs the agent in an event loop of its own, and {_ONE_LOOP}")
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[ApiClient]:
         """The client of the running event loop.
 
         Raises:
-            ConfigurationError: the SDK cannot make a client of what it finds in the environment.
+            ConfigurationError: the SDK cannot make a client of what it finds in the environment; or a client that is
+                given was used on another loop, or is closed.
         """
         loop = asyncio.get_running_loop()
         with self._lock:
+            self._first_loop = self._first_loop or ref(loop)
+            if not callable(self._source) and self._first_loop() is not loop:
+                raise ConfigurationError(f"The agent was run in another event loop before, and {_ONE_LOOP}")
             client, holders = self._leases.get(loop) or (self._open(), 0)
             self._leases[loop] = (client, holders + 1)
         try:

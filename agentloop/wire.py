@@ -155,6 +155,10 @@ class ApiClient:
     def __init__(self, client: SdkClient) -> None:
         if not is_async_client(client):
             raise ConfigurationError(f"The client is {type(client).__name__}: {CLIENT_ADVICE}.")
+        if client.is_closed():
+            raise ConfigurationError(
+                "The client is closed. What a function has made is closed after its last run: make a new one each time."
+            )
         self._client = client.with_middleware(bounded.bound_answers)
 
     @asynccontextmanager

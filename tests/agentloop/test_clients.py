@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from anthropic import AsyncAnthropic
 
-from agentloop import Agent, sdk_client
+from agentloop import Agent, ConfigurationError, sdk_client
 from agentloop.model import Clients
 from agentloop.testing import RecordedRequest, Rendezvous, Reply, ScriptedMessages, says
 from agentloop.testing.server import Script
@@ -131,3 +131,25 @@ async def test_one_client_serves_many_runs_at_once(scripted_messages: Serve) -> 
     results = await asyncio.gather(*(agent.run("go") for _ in range(20)))
     assert [result.answer for result in results] == ["hello"] * 20
     assert [one.is_closed() for one in made] == [True]
+
+
+def test_a_client_is_not_used_on_two_loops() -> None:
+    clients = Clients(sdk_client(api_key="scripted"))
+
+    async def use() -> None:
+        async with clients.lease():
+            pass
+
+    asyncio.run(use())
+    with pytest.raises(ConfigurationError, match="run in another event loop before, and a client belongs to the loop"):
+        asyncio.run(use())
+
+
+async def test_a_function_that_returns_a_client_that_was_closed_is_told_to_make_a_new_one(
+    scripted_messages: Serve,
+) -> None:
+    shared = scripted_messages([says("one"), says("two")]).client()
+    agent = Agent("a", "Answer.", client=lambda: shared)
+    assert (await agent.run("go")).answer == "one"
+    with pytest.raises(ConfigurationError, match=r"The client is closed.*make a new one each time"):
+        await agent.run("go")

@@ -68,8 +68,8 @@ async def test_a_conversation_may_go_on_in_two_ways(scripted_messages: Serve) ->
 
 @pytest.mark.parametrize(
     "change",
-    [{"model": "claude-haiku-5-5"}, {"system_prompt": "Other."}, {"tools": ()}],
-    ids=["model", "system_prompt", "tools"],
+    [{"model": "claude-haiku-5-5"}, {"system_prompt": "Other."}, {"tools": ()}, {"output_type": {"type": "object"}}],
+    ids=["model", "system_prompt", "tools", "output type that is in the system prompt"],
 )
 async def test_another_model_prompt_or_set_of_tools_cannot_take_over(
     scripted_messages: Serve, change: dict[str, Any]
