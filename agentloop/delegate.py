@@ -175,11 +175,6 @@ def create_agent_tool_sync(
 
 
 async def _delegate(agent: AgentDefinition, arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
-    if context.scope.depth > agent.limits.max_depth:
-        raise ToolError(
-            f"{agent.name} would be nested {context.scope.depth} agents deep; the limit is {agent.limits.max_depth}. "
-            "Do this part without delegating it."
-        )
     asked = {name: value for name, value in arguments.items() if not (agent.sessions and name == SESSION_ID)}
     prompt = _prompt(agent, asked)
     try:

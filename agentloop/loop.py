@@ -16,7 +16,7 @@ from agentloop.budget import Budget, Ledger, cost_of
 from agentloop.context import CallContext
 from agentloop.conversation import Answered, ConversationState, RunTools
 from agentloop.definition import AgentDefinition
-from agentloop.errors import DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
+from agentloop.errors import ConfigurationError, DeadlineExceeded, ModelError, RunError, ToolError, TurnLimitExceeded
 from agentloop.events import Event, Source
 from agentloop.journal import EventLog
 from agentloop.limits import TimeLimit, time_limit
@@ -37,8 +37,13 @@ async def run_agent(agent: AgentDefinition, conversation: Conversation, context:
 
     Raises:
         RunError: the run ended without an answer; it carries the conversation and the usage.
-        ConfigurationError: the conversation, the client or its credentials are invalid.
+        ConfigurationError: the conversation, the client or its credentials are invalid, or it is nested too deeply.
     """
+    if context.scope.depth > agent.limits.max_depth:
+        raise ConfigurationError(
+            f"{agent.name} would be nested {context.scope.depth} agents deep; the limit is {agent.limits.max_depth}. "
+            "Do this part without delegating it."
+        )
     if agent.limits.max_usd is not None:
         ledger = Ledger(Budget(agent.limits.max_usd), parent=context.scope.ledger)
         context = replace(context, scope=replace(context.scope, ledger=ledger))

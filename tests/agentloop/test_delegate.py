@@ -15,8 +15,10 @@ from agentloop import (
     RunScope,
     Tool,
     ToolSpec,
+    TurnLimitExceeded,
     create_agent_tool_async,
     create_agent_tool_sync,
+    tool,
 )
 from agentloop.delegate import agent_spec
 from agentloop.delegation_context import STEPS, USAGE
@@ -183,6 +185,20 @@ async def test_delegation_has_a_limit_of_depth(scripted_messages: Serve, wrap: W
     result = await agent(server, "boss", wrap(agent(server, "worker", wrap(helper)))).run("go")
     assert result.answer == "helper would be nested 2 agents deep; the limit is 1. Do this part without delegating it."
     assert "helper" not in {request.system for request in server.requests}
+
+
+async def test_an_agent_that_its_tool_runs_again_has_the_same_limit(scripted_messages: Serve) -> None:
+    server = scripted_messages(lambda _request: calls(("again", {})))
+
+    @tool
+    async def again(context: CallContext) -> str:
+        return (await worker.run("do", context=context)).answer
+
+    worker = agent(server, "worker", again, limits=Limits(max_depth=2, max_turns=2))
+    with pytest.raises(TurnLimitExceeded):
+        await worker.run("go")
+    refused = "ConfigurationError: worker would be nested 3 agents deep; the limit is 2."
+    assert any(refused in str(request.results) for request in server.requests)
 
 
 @both
