@@ -23,6 +23,8 @@ from agentloop.schema_check import SchemaCheck
 from agentloop.typed import misfits
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_FIELD = "parameter__"
+"""Before the names of parameters as fields of a model, which may not be called `json`, `schema` or `model_config`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +292,9 @@ def _arguments_model(name: str, parameters: list[inspect.Parameter]) -> type[Bas
             raise ConfigurationError(f"{name}: {p.name!r} must be the first parameter, and annotated CallContext only.")
         if p.name.startswith("_"):
             raise ConfigurationError(f"{name}: parameter {p.name!r} must not begin with an underscore.")
-        fields[p.name] = (p.annotation, ... if p.default is p.empty else p.default)
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+        fields[_FIELD + p.name] = (p.annotation, ... if p.default is p.empty else p.default)
+    config = ConfigDict(extra="forbid", alias_generator=lambda field: field.removeprefix(_FIELD))
+    return create_model(name, __config__=config, **fields)
 
 
 def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., Any]:
@@ -304,10 +307,10 @@ def _with_typed_arguments(tool: Tool, model: type[BaseModel]) -> Callable[..., A
 
     def typed(arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            parsed = model.model_validate(arguments)
+            parsed = model.model_validate(arguments, strict=False)
         except ValidationError as error:
             raise ToolError(f"Invalid arguments for {tool.name}: {misfits(error, 'arguments')}") from None
-        return {name: getattr(parsed, name) for name in model.model_fields}
+        return {name.removeprefix(_FIELD): getattr(parsed, name) for name in model.model_fields}
 
     async def call_async(*context: CallContext, **arguments: Any) -> Any:
         return await function(*context, **typed(arguments))

@@ -309,3 +309,13 @@ def test_what_nobody_said_of_a_function_is_not_published() -> None:
     said = Tool.from_function(look, read_only=True, destructive=False).spec
     assert said.to_json()["annotations"] == {"readOnlyHint": True, "destructiveHint": False}
     assert ToolSpec.from_json(said.to_json()) == replace(said, model_schema=None)
+
+
+@pytest.mark.parametrize("name", ["json", "schema", "copy", "model_config", "model_dump", "model_fields"])
+async def test_a_parameter_may_have_any_name(name: str, recwarn: pytest.WarningsRecorder) -> None:
+    named: dict[str, Any] = {}
+    exec(f"def f({name}: int) -> int:\n    return {name}", named)  # noqa: S102
+    made = Tool.from_function(named["f"])
+    assert list(made.spec.input_schema["properties"]) == [name]
+    assert (await Agent("a", "", [made]).call_tool("f", {name: 3})).text == "3"
+    assert not list(recwarn)
