@@ -98,6 +98,9 @@ class Agent(AgentDefinition):
             TypeError: the prompt is something else than text, an image, a document, an object or a conversation.
         """
         conversation = self._conversation(prompt)
+        for name, value, kind in (("context", context, CallContext), ("inbox", inbox, Inbox)):
+            if not isinstance(value, kind | None):
+                raise ConfigurationError(f"{name} is {value!r:.100}: give {kind.__name__}(...).")
         context = context or CallContext()
         scope, budget = context.scope, Budget(max_usd, max_tokens)
         if plain_handler(on_event) is not ignore:

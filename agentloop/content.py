@@ -31,6 +31,7 @@ class Image:
     data: bytes
 
     def __post_init__(self) -> None:
+        _check_kind("Image", self.data, bytes, bytearray)
         _check_size("image", (len(self.data) + 2) // 3 * 4, MAX_IMAGE)
         _ = self.media_type
 
@@ -73,9 +74,10 @@ class Document:
     title: str | None = None
 
     def __post_init__(self) -> None:
+        _check_kind("Document", self.data, bytes, bytearray, str)
         if not self.data.strip():
             raise ConfigurationError("The document is empty, which the Messages API does not take.")
-        if isinstance(self.data, bytes) and kind_of(self.data) != _PDF:
+        if not isinstance(self.data, str) and kind_of(self.data) != _PDF:
             raise ConfigurationError("The Messages API takes documents as PDF or as text only; give text as str.")
         size = len(self.data) if isinstance(self.data, str) else (len(self.data) + 2) // 3 * 4
         _check_size("document", size, MAX_DOCUMENT)
@@ -103,6 +105,13 @@ class Document:
         else:
             block = base64_block("document", _PDF, self.data)
         return block if self.title is None else block | {"title": self.title}
+
+
+def _check_kind(name: str, data: object, *kinds: type) -> None:
+    if not isinstance(data, kinds):
+        raise ConfigurationError(
+            f"{name}({data!r:.100}): give the content and not its place. {name}.from_file(path) reads a file."
+        )
 
 
 def _check_size(what: str, size: int, limit: int) -> None:

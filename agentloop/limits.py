@@ -54,8 +54,10 @@ class Limits:
             value = getattr(self, each.name)
             if value is None and each.default is not None and each.name != "max_context_tokens":
                 raise ConfigurationError(f"Limits: {each.name} is None: give a number.")
-            if value is not None and not is_amount(value):
-                raise ConfigurationError(f"Limits: {each.name} is {value!r}: give a number above 0.")
+            is_whole = str(each.type).startswith("int")
+            if value is not None and not (is_amount(value) and (isinstance(value, int) or not is_whole)):
+                number = "a whole number" if is_whole else "a number"
+                raise ConfigurationError(f"Limits: {each.name} is {value!r}: give {number} above 0.")
 
 
 def is_amount(value: object) -> bool:

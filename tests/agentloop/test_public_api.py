@@ -1,10 +1,12 @@
 """What a user of the library writes: tools by decorator, limits of a run by argument, agents as tools."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -17,6 +19,8 @@ from agentloop import (
     ConfigurationError,
     DeadlineExceeded,
     Document,
+    Image,
+    Inbox,
     Limits,
     RunScope,
     Tool,
@@ -127,15 +131,22 @@ def sync_client() -> anthropic.Anthropic:
             lambda: Agent("a", "", client=unconfigured).run_sync("go"),
             "provider foundry is not configured: set ANTHROPIC_F",
         ),
-        (lambda: Limits(max_turns=0), "Limits: max_turns is 0: give a number above 0"),
+        (lambda: Limits(max_turns=0), "Limits: max_turns is 0: give a whole number above 0"),
+        (lambda: Limits(max_turns=1.5), "Limits: max_turns is 1.5: give a whole number above 0"),  # type: ignore[arg-type]
+        (lambda: Limits(threads=math.inf), "Limits: threads is inf: give a whole number above 0"),  # type: ignore[arg-type]
         (lambda: Limits(run_timeout=None), "Limits: run_timeout is None: give a number"),  # type: ignore[arg-type]
         (lambda: Tool(twice.spec, 5), "Tool twice: 5 is no function"),  # type: ignore[arg-type]
         (lambda: tool(timeout=0)(len), "parameter 'obj'"),
         (lambda: replace(twice, timeout=0), "Tool twice: timeout is 0: give seconds above 0"),
         (lambda: Document(b""), "The document is empty"),
         (lambda: Document(" "), "The document is empty"),
+        (lambda: Document(Path("a.pdf")), "Document.from_file(path) reads a file"),  # type: ignore[arg-type]
+        (lambda: Image("cat.png"), "Image('cat.png'): give the content and not its place"),  # type: ignore[arg-type]
         (lambda: Agent("a", "").run_sync("go", deadline=0), "deadline is 0: give the seconds"),
         (lambda: Agent("a", "").run_sync("go", deadline="1"), "deadline is '1'"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "").run_sync("go", context=RunScope()), "give CallContext(...)"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "").run_sync("go", inbox=Inbox), "give Inbox(...)"),  # type: ignore[arg-type]
+        (lambda: Agent("a", "").run_sync("go", on_question=5), "on_question is 5: give a function"),  # type: ignore[arg-type]
     ],
 )
 def test_nonsense_is_refused_where_it_is_given(make: Callable[[], Any], said: str) -> None:
