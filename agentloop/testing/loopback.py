@@ -21,7 +21,10 @@ class LoopbackServer:
     def __enter__(self) -> Self:
         # It listens before the thread runs, so that clients can connect at once.
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        config = uvicorn.Config(self._app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, backlog=2048)
+        # What uvicorn calls an error is a connection that is reset, as a script may want it.
+        config = uvicorn.Config(
+            self._app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1, backlog=2048
+        )
         config.load()  # imports here, not in the thread: a process forked meanwhile would inherit the import lock
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})

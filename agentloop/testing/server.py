@@ -148,10 +148,11 @@ class ScriptedMessages(LoopbackServer):
 
     async def _reply(self, request: RecordedRequest) -> Reply:
         try:
-            if not callable(self._script):
-                return next(self._replies)
-            reply = self._script(request)
-            return await reply if inspect.isawaitable(reply) else reply
+            reply: object = self._script(request) if callable(self._script) else next(self._replies)
+            reply = await reply if inspect.isawaitable(reply) else reply
+            if isinstance(reply, Reply):
+                return reply
+            reason = f"the script gave {reply!r:.100}, and not what says(...), calls(...) and the like make"
         except StopIteration:
             reason = "the script is over"
         except Exception as error:  # noqa: BLE001 - the script's failure must reach the test through the client

@@ -160,6 +160,20 @@ async def test_a_script_that_fails_is_reported_to_the_caller(scripted_messages: 
         await Agent("tester", "Test.", client=scripted_messages(script).client).run("go")
 
 
+@pytest.mark.parametrize("script", [["text"], lambda _request: "text"])
+async def test_a_script_that_gives_no_reply_is_reported_to_the_caller(scripted_messages: Serve, script: Any) -> None:
+    with pytest.raises(ModelError, match=r"the script gave 'text', and not what says"):
+        await Agent("tester", "Test.", client=scripted_messages(script).client).run("go")
+
+
+async def test_a_connection_that_a_script_resets_leaves_nothing_in_the_log(
+    scripted_messages: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = scripted_messages([cut(says("x"), after=1, by="reset"), says("done")])
+    assert (await Agent("tester", "Test.", client=server.client).run("go")).answer == "done"
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
 async def test_a_script_may_be_a_function_of_the_request(scripted_messages: Serve) -> None:
     server = scripted_messages(lambda request: says(f"{request.number}: {request.prompt}"))
     assert (await send(server, ASK)).content[0].text == "1: go"
