@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from agentloop import Agent, ConfigurationError, RunScope, ToolOutput
-from agentloop.own_files import new_own, state_folder
+from agentloop.own_files import replace_own, state_folder
 from orchestrator_client.options import Options
 
 STORE_VARIABLE = "MCP_CALC_DURABLE"
@@ -41,9 +41,8 @@ class DurableRun:
         _require_the_extra()
         run = cls(options.durable_dir or state_folder("orchestrator-client"), secrets.token_hex(6), question, options)
         try:
-            run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             stored = TypeAdapter(Options).dump_python(options, mode="json")
-            _write_own(run.folder / f"{run.id}.json", json.dumps({"question": question, "options": stored}))
+            replace_own(run.folder / f"{run.id}.json", json.dumps({"question": question, "options": stored}))
         except OSError as error:
             raise ConfigurationError(f"Cannot store the run in {run.folder}: {error.strerror}.") from None
         return run
@@ -116,12 +115,7 @@ class DurableRun:
                     "continue. Resume it with the same model and servers, or ask the question again."
                 )
         else:
-            _write_own(path, frame)
-
-
-def _write_own(path: Path, text: str) -> None:
-    with open(path, "x", encoding="utf-8", opener=new_own) as file:
-        file.write(text)
+            replace_own(path, frame)
 
 
 def _require_the_extra() -> None:
