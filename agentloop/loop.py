@@ -98,6 +98,8 @@ class _Run:
         try:
             answered = await self._within_deadline()
         except RunError as error:
+            if isinstance(error, DeadlineExceeded) and self._model_caller.trouble:
+                error.args = (f"{error} Its last request failed: {self._model_caller.trouble}",)
             error.conversation = self._state.conversation
             error.bill = self._end(error=str(error), error_type=_kind(error))
             raise

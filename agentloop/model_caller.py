@@ -70,6 +70,8 @@ class ModelCaller:
     """What the requests have cost so far, as far as it is known."""
     request_id: str = ""
     """The API's id of the last request that it answered."""
+    trouble: str = ""
+    """Why the last request failed, if it did and is to be sent again."""
 
     def __post_init__(self) -> None:
         self._model = self.agent.model
@@ -106,6 +108,7 @@ class ModelCaller:
 
     def _retry(self, error: ModelError, number: int, attempt: int, pause: float) -> None:
         self.retried()
+        self.trouble = str(error)
         self.emit(
             events.TurnRetried(
                 **self.source,
@@ -225,6 +228,7 @@ class ModelCaller:
             finally:
                 if reservation is not None:
                     reservation.settle(cost_of(Usage({self._model: count.usage})))
+        self.trouble = ""
         self._known = (request.size, count.usage.tokens)
         if turn.stop_reason == "max_tokens" and sent is not request:
             raise BudgetExceeded(

@@ -12,7 +12,17 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
-from agentloop import Agent, ApiUnreachable, ConfigurationError, Limits, ModelError, RunError, StreamBroken, Tool
+from agentloop import (
+    Agent,
+    ApiUnreachable,
+    ConfigurationError,
+    DeadlineExceeded,
+    Limits,
+    ModelError,
+    RunError,
+    StreamBroken,
+    Tool,
+)
 from agentloop.events import Event, TurnRetried
 from agentloop.narration import Narrator
 from agentloop.testing import Reply, ScriptedMessages, calls, cut, fails, refuses, says
@@ -257,3 +267,19 @@ async def test_an_error_of_a_run_goes_through_pickle(scripted_messages: Serve, r
         await Agent("tester", "Test.", client=scripted_messages([reply, reply]).client).run("go")
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
     assert (type(again), str(again), again.usage) == (type(caught.value), str(caught.value), caught.value.usage)
+
+
+async def test_a_deadline_that_passes_while_the_api_refuses_says_what_the_api_said(scripted_messages: Serve) -> None:
+    server = scripted_messages(lambda _request: fails(529, "overloaded_error"))
+    with pytest.raises(DeadlineExceeded, match=r"ran out of time.* last request failed: .*529: scripted overloaded"):
+        await Agent("tester", "Test.", client=server.client).run("go", deadline=0.4)
+
+
+async def test_a_failure_that_has_passed_is_not_the_reason_of_a_deadline(scripted_messages: Serve) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    server = scripted_messages([fails(529, "overloaded_error"), calls(("hang", {}))])
+    tools = [Tool.from_function(hang)]
+    with pytest.raises(DeadlineExceeded, match=r"ran out of time before it had an answer\.$"):
+        await Agent("tester", "Test.", tools, client=server.client).run("go", deadline=2)
