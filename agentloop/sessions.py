@@ -27,7 +27,7 @@ class SessionLimits:
     sessions: int = 1_000
     of_one_owner: int = 100
     characters: int = 100_000_000
-    """Of all conversations as JSON."""
+    """Of all conversations as JSON, and of the long results that they keep."""
     age: float = 24 * 3600.0
     """Seconds since the last answer."""
 
@@ -94,10 +94,11 @@ class MemorySessions:
 
     def _keep(self, owner: str, session: Session) -> None:
         size = session.size
+        with_results = size + sum(map(len, session.conversation.kept.values()))
         with self._lock:
             self._kept.pop(session.id, None)
             if size <= MAX_SIZE:
-                self._kept[session.id] = _Kept(owner, session.conversation, size, time.monotonic())
+                self._kept[session.id] = _Kept(owner, session.conversation, with_results, time.monotonic())
             self._forget(owner)
 
     def _forget(self, owner: str) -> None:

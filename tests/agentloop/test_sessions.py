@@ -133,9 +133,9 @@ async def test_a_conversation_that_is_too_long_is_answered_and_not_kept(scripted
 
 
 def test_sessions_in_memory_are_bounded_in_number_and_size_for_each_owner_and_in_all_and_in_age() -> None:
-    def kept(sessions: MemorySessions, owner: str, text: str) -> str:
+    def kept(sessions: MemorySessions, owner: str, text: str, **results: str) -> str:
         with sessions.open(owner, None) as session:
-            session.conversation = Conversation().ask(text)
+            session.conversation = Conversation(kept=results).ask(text)
         return session.id
 
     def is_there(sessions: MemorySessions, owner: str, session_id: str) -> bool:
@@ -145,13 +145,14 @@ def test_sessions_in_memory_are_bounded_in_number_and_size_for_each_owner_and_in
         except ToolError:
             return False
 
-    def left(limits: SessionLimits) -> list[bool]:
+    def left(limits: SessionLimits, **results: str) -> list[bool]:
         sessions = MemorySessions(limits)
-        ids = [(owner, kept(sessions, owner, "x" * 100)) for owner in ("a", "b", "b", "b")]
+        ids = [(owner, kept(sessions, owner, "x" * 100, **results)) for owner in ("a", "b", "b", "b")]
         return [is_there(sessions, *each) for each in ids]
 
     assert left(SessionLimits()) == [True, True, True, True]
     assert left(SessionLimits(of_one_owner=2)) == [True, False, True, True]
     assert left(SessionLimits(sessions=2)) == [False, False, True, True]
     assert left(SessionLimits(characters=400)) == [False, False, True, True]
+    assert left(SessionLimits(characters=400), long_result="x" * 200) == [False, False, False, True]
     assert left(SessionLimits(age=-1.0)) == [False, False, False, False]
