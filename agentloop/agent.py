@@ -120,6 +120,8 @@ class Agent(AgentDefinition):
     def run_sync(self, prompt: Question, **options: Unpack[RunOptions]) -> RunResult:
         """`run`, with the same options, for code that is not async: in an event loop of its own.
 
+        In a sync tool that passes its `context` on, the run is cancelled when the tool's caller gives up.
+
         Raises:
             RunError: as `run`.
             ConfigurationError: as `run`; or an event loop is running in this thread (await `run` there), or the agent
@@ -129,7 +131,8 @@ class Agent(AgentDefinition):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self.run(prompt, **options))
+            run, context = self.run(prompt, **options), options.get("context")
+            return asyncio.run(context.cancelled.guard(run) if isinstance(context, CallContext) else run)
         raise ConfigurationError("run_sync was called from async code, which it would block: await `run` instead.")
 
     @asynccontextmanager

@@ -17,6 +17,7 @@ from agentloop import (
     Tool,
     create_agent_tool_async,
     create_agent_tool_sync,
+    tool,
 )
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, says
 from agentloop.testing.server import Script
@@ -66,6 +67,19 @@ def test_cancelling_the_caller_stops_the_agent_in_its_thread(scripted_messages: 
     server = scripted_messages(passing_down)
     boss = agent(server, "boss", create_agent_tool_sync(agent(server, "worker")))
     run_and_join(cancel_once_asked(server, boss, 2))
+    assert [request.outcome for request in server.requests] == ["complete", "cancelled"]
+
+
+@pytest.mark.requirement("abandoned-thread")
+def test_cancelling_the_caller_stops_an_agent_that_a_tool_runs_in_its_thread(
+    scripted_messages: Serve, run_and_join: Any
+) -> None:
+    @tool
+    def delegate(context: CallContext, prompt: str) -> str:
+        return agent(server, "worker").run_sync(prompt, context=context).answer
+
+    server = scripted_messages(passing_down)
+    run_and_join(cancel_once_asked(server, agent(server, "boss", delegate), 2))
     assert [request.outcome for request in server.requests] == ["complete", "cancelled"]
 
 
