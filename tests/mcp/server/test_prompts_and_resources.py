@@ -41,6 +41,8 @@ async def day(name: str) -> bytes:
         raise ValueError("a secret of the server")
     if name == "exits":
         raise SystemExit("a secret of the server")
+    if name == "panics":
+        raise BaseException("a secret of the server")
     if name == "cancels":
         raise asyncio.CancelledError
     return name.encode()
@@ -115,6 +117,7 @@ async def test_resources_are_texts_files_bytes_and_templates(mode: str, tmp_path
             ("notes://never/text", "There is no such day."),
             ("notes://broken/text", r"Reading notes://\{name\}/text failed"),
             ("notes://exits/text", r"Reading notes://\{name\}/text failed"),
+            ("notes://panics/text", r"Reading notes://\{name\}/text failed"),
             ("notes://cancels/text", r"Reading notes://\{name\}/text cancelled itself"),
             ("notes://a/b/text", "There is no resource 'notes://a/b/text'"),
             ("notes://..%2F..%2Fstyle.md/text", "There is no resource"),
