@@ -162,7 +162,7 @@ def servers_from(
     own = own_server(_own_env(calculator or choose_model(CALCULATOR_MODEL), run))
     servers = [_by_name_if_own(each) for each in servers]
     if config is not None:
-        configured = read_config(config, say)
+        configured = read_config(config, say, servers or None)
         chosen = servers_to_use(servers, configured, own)
     else:
         configured = _configured(servers)
@@ -173,10 +173,11 @@ def servers_from(
 
 def _configured(servers: Sequence[str]) -> dict[str, ServerEntry]:
     """The servers of the user's file and, if they may be wanted, of the project's; the user's own come first."""
-    own = user_servers(say)
+    own = user_servers(say, servers or None)
     if servers and not set(servers) & project_names() - set(own):
         return own
-    return {**project_servers(say, partial(click.confirm, err=True) if can_ask() else None), **own}
+    confirm = partial(click.confirm, err=True) if can_ask() else None
+    return {**project_servers(say, confirm, servers or None), **own}
 
 
 def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:

@@ -42,7 +42,7 @@ async def day(name: str) -> bytes:
     if name == "exits":
         raise SystemExit("a secret of the server")
     if name == "panics":
-        raise BaseException("a secret of the server")
+        raise BaseExceptionGroup("a secret of the server", [SystemExit()])
     if name == "cancels":
         raise asyncio.CancelledError
     return name.encode()
