@@ -20,6 +20,7 @@ from mcp.shared.exceptions import MCPError
 
 from agentloop import ConfigurationError, ToolError
 from agentloop.dispatch import is_cancelled, without_exit
+from agentloop.exact_json import encodable_text
 
 LONGEST = 60.0
 """Seconds that one call may take."""
@@ -178,7 +179,7 @@ def prompt_of_file(path: Path) -> Prompt:
     keys = ("name", "title", "description", "values")
     text = read_text(path)
     front = read_front_matter(text, keys=keys) or FrontMatter({}, {}, text)
-    given: dict[str, Any] = {"name": path.stem}
+    given: dict[str, Any] = {"name": encodable_text(path.stem)}
     for key, value in front.values.items():
         is_right = isinstance(value, dict) if key == "values" else isinstance(value, str)
         if key not in keys or not is_right:
