@@ -64,7 +64,9 @@ class SchemaCheck:
             error = jsonschema.exceptions.best_match(itertools.islice(self._validator.iter_errors(value), MAX_MISFITS))
         except (RecursionError, re.error, _TooManySteps):
             return None
-        return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _reason(error))
+        if error is None:
+            return None
+        return error.json_path.removeprefix("$").lstrip("."), _reason(error, self._schema)
 
     @cached_property
     def problem(self) -> str | None:
@@ -103,12 +105,30 @@ def _unresolved(resource: Any, resolver: Any) -> Iterator[str]:
         yield from _unresolved(each, resolver.in_subresource(each))
 
 
-def _reason(error: Any) -> str:
-    """What is wrong, with the limit: models do not read all limits of a schema before they call."""
+def _reason(error: Any, schema: Mapping[str, Any]) -> str:
+    """What is wrong, with the limit: models do not read all limits of a schema before they call.
+
+    A regular expression or a choice of types says less than the words in which the schema describes the value.
+    """
     unit = {"maxLength": "characters", "maxItems": "items"}.get(error.validator)
     if unit is not None:
         return f"too long: it has {len(error.instance):,} {unit}, and {error.validator_value:,} are allowed"
+    if error.validator in {"pattern", "anyOf", "oneOf"} and (wanted := _description(error, schema)):
+        return f"{_shortened(repr(error.instance))} is not what is wanted: {_shortened(wanted)}"
     return _shortened(error.message)
+
+
+def _description(error: Any, schema: Any) -> str:
+    """The innermost description on the way to the failed keyword."""
+    found = ""
+    for step in error.absolute_schema_path:
+        description = schema.get("description") if isinstance(schema, Mapping) else None
+        found = description if isinstance(description, str) else found
+        try:
+            schema = schema[step]
+        except (LookupError, TypeError):  # what a `$ref` leads to
+            break
+    return found
 
 
 def _shortened(message: str) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-from mcp.types import jsonrpc_message_adapter
+from mcp.types import INTERNAL_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 
 from agentloop.mcp.json_check import repaired_response
 
 MAX_EVENT = 16 * 1024 * 1024
 """Bytes of one event of an event stream. A longer one is passed on as it is: the SDK refuses it."""
 
+_OTHER = ErrorData(code=INTERNAL_ERROR, message="Its answer cannot be read: it is no response to this request")
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 
 
 async def readable_body(pieces: AsyncIterator[bytes], request: int | str | None) -> AsyncIterator[bytes]:
     """A body that has to be one message; with `request`, the answer to the request of that id."""
-    yield _readable(b"".join([piece async for piece in pieces]), request)
+    yield _readable(b"".join([piece async for piece in pieces]), request, is_alone=True)
 
 
 async def readable_events(pieces: AsyncIterator[bytes], request: int | str | None) -> AsyncIterator[bytes]:
@@ -49,10 +50,19 @@ def _readable_event(event: bytes, request: int | str | None) -> bytes:
     return b"\n".join([*(line for line in lines if not line.startswith(b"data")), b"data: " + readable])
 
 
-def _readable(data: bytes, request: int | str | None) -> bytes:
+def _readable(data: bytes, request: int | str | None, *, is_alone: bool = False) -> bytes:
+    """A message; if it is alone in the answer to `request`, then also with that request's id: no other will come."""
     text = data.decode(errors="replace")
     try:
-        jsonrpc_message_adapter.validate_json(text, by_name=False)
+        message = jsonrpc_message_adapter.validate_json(text, by_name=False)
     except ValueError:
-        return (repaired_response(text, request) or text).encode()
-    return text.encode()
+        repaired = repaired_response(text, request)
+        if repaired is None:
+            return text.encode()
+        text, message = repaired, jsonrpc_message_adapter.validate_json(repaired, by_name=False)
+    if request is None or not is_alone:
+        return text.encode()
+    if isinstance(message, JSONRPCResponse | JSONRPCError) and str(message.id) == str(request):
+        return text.encode()
+    said = message.error if isinstance(message, JSONRPCError) and message.id is None else _OTHER
+    return JSONRPCError(jsonrpc="2.0", id=request, error=said).model_dump_json(exclude_unset=True).encode()
