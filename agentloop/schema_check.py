@@ -108,26 +108,28 @@ def _unresolved(resource: Any, resolver: Any) -> Iterator[str]:
 def _reason(error: Any, schema: Mapping[str, Any]) -> str:
     """What is wrong, with the limit: models do not read all limits of a schema before they call.
 
-    A regular expression or a choice of types says less than the words in which the schema describes the value.
+    A regular expression or a choice of types is followed by the words in which the schema describes the value.
     """
     unit = {"maxLength": "characters", "maxItems": "items"}.get(error.validator)
     if unit is not None:
         return f"too long: it has {len(error.instance):,} {unit}, and {error.validator_value:,} are allowed"
     if error.validator in {"pattern", "anyOf", "oneOf"} and (wanted := _description(error, schema)):
-        return f"{_shortened(repr(error.instance))} is not what is wanted: {_shortened(wanted)}"
+        return f"{_shortened(error.message)}. Wanted: {_shortened(wanted)}"
     return _shortened(error.message)
 
 
 def _description(error: Any, schema: Any) -> str:
-    """The innermost description on the way to the failed keyword."""
+    """The description of the failed keyword's schema, or of the list around it; none of what a `$ref` leads to."""
     found = ""
     for step in error.absolute_schema_path:
-        description = schema.get("description") if isinstance(schema, Mapping) else None
-        found = description if isinstance(description, str) else found
+        if step in {"properties", "patternProperties", "additionalProperties"}:
+            found = ""
+        elif isinstance(schema, Mapping) and isinstance(schema.get("description"), str):
+            found = schema["description"]
         try:
             schema = schema[step]
-        except (LookupError, TypeError):  # what a `$ref` leads to
-            break
+        except (LookupError, TypeError):  # a `$ref` is no step of the path
+            return ""
     return found
 
 
