@@ -150,7 +150,7 @@ def _wrap_body(response: httpx2.Response, call: CallState) -> None:
         return
     request = request_id(response.request.content) if response.request.method == "POST" else None
     if is_events and response.is_success:
-        response.stream = _Body(stream, _events(readable_events(aiter(stream), request), call))
+        response.stream = _Body(stream, _events(readable_events(aiter(stream), request, response.url), call))
     elif is_json and request is not None:
         # An error may also be one of HTTP, which is passed on as it is.
         response.stream = _Body(stream, readable_body(_bounded(stream), request if response.is_success else None))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from urllib.parse import urljoin, urlsplit
 
+import httpx2
+from httpx2 import SSEError
 from mcp.types import INTERNAL_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 
 from agentloop.mcp.json_check import repaired_response
@@ -21,15 +24,21 @@ async def readable_body(pieces: AsyncIterator[bytes], request: int | str | None)
     yield _readable(b"".join([piece async for piece in pieces]), request, is_alone=True)
 
 
-async def readable_events(pieces: AsyncIterator[bytes], request: int | str | None) -> AsyncIterator[bytes]:
-    """An event stream of messages; with `request`, one that ends with the answer to the request of that id."""
+async def readable_events(
+    pieces: AsyncIterator[bytes], request: int | str | None, url: httpx2.URL
+) -> AsyncIterator[bytes]:
+    """An event stream of messages from `url`; with `request`, one that ends with the answer to the request of that id.
+
+    Raises:
+        SSEError: a server of the SSE transport wants messages at another address; the SDK would wait for ever.
+    """
     rest = bytearray()
     async for piece in pieces:
         new = max(0, len(rest) - 3)  # a blank line has up to 4 bytes
         rest += piece
         end = 0
         for blank in _BLANK_LINE.finditer(rest, new):
-            yield _readable_event(bytes(rest[end : blank.start()]), request) + blank[0]
+            yield _readable_event(bytes(rest[end : blank.start()]), request, url) + blank[0]
             end = blank.end()
         del rest[:end]
         if len(rest) > MAX_EVENT:
@@ -38,16 +47,28 @@ async def readable_events(pieces: AsyncIterator[bytes], request: int | str | Non
     yield bytes(rest)
 
 
-def _readable_event(event: bytes, request: int | str | None) -> bytes:
+def _readable_event(event: bytes, request: int | str | None, url: httpx2.URL) -> bytes:
     lines = event.splitlines()
     fields = [line.partition(b":") for line in lines]
-    if any(name == b"event" and value.strip() != b"message" for name, _, value in fields):
-        return event
     text = b"\n".join(value.removeprefix(b" ") for name, _, value in fields if name == b"data")
+    kinds = {value.strip() for name, _, value in fields if name == b"event"}
+    if request is None and b"endpoint" in kinds and not _is_at(url, text.decode(errors="replace")):
+        raise SSEError(f"it wants messages at another address than its own: {text.decode(errors='replace')}")
+    if kinds - {b"message"}:
+        return event
     readable = _readable(text, request) if text else text
     if readable == text:
         return event
     return b"\n".join([*(line for line in lines if not line.startswith(b"data")), b"data: " + readable])
+
+
+def _is_at(url: httpx2.URL, endpoint: str) -> bool:
+    """Whether the SDK takes an endpoint as one of the server at `url`."""
+    try:
+        found = urlsplit(urljoin(str(url), endpoint))
+    except ValueError:
+        return False
+    return (found.scheme, found.netloc) == (url.scheme, url.netloc.decode())
 
 
 def _readable(data: bytes, request: int | str | None, *, is_alone: bool = False) -> bytes:

@@ -176,6 +176,22 @@ async def test_an_error_with_an_http_status_gives_the_words_of_the_server() -> N
 
 
 @pytest.mark.requirement("odd-servers")
+async def test_a_server_over_sse_that_wants_messages_elsewhere_is_told_at_once() -> None:
+    async def stream() -> AsyncIterator[str]:
+        yield "event: endpoint\ndata: http://elsewhere.example/messages\n\n"
+        await asyncio.Event().wait()
+
+    async def opened(_request: Request) -> Response:
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async with http_server(Route("/sse", opened)) as base:
+        entry = ServerEntry(url=f"{base}/sse", type="sse")
+        async with Connection("old", entry, connect_timeout=20, server_log=sys.stderr) as connection:
+            said = "it wants messages at another address than its own: http://elsewhere.example/messages"
+            assert connection.error == f"SSEError: {said}"
+
+
+@pytest.mark.requirement("odd-servers")
 async def test_a_handshake_that_cannot_be_read_is_told_with_the_place() -> None:
     async with raw("use", capabilities=[]) as connection:
         error = connection.error
