@@ -209,7 +209,7 @@ def _entry(
     reached_by: Sequence[str], env: Sequence[str], headers: Sequence[str], transport: str | None
 ) -> dict[str, Any]:
     first, *rest = reached_by
-    if first.startswith(("http://", "https://")):
+    if first.lower().startswith(("http://", "https://")):
         if rest or env:
             raise ConfigurationError("A URL takes --header and --transport, but neither arguments nor --env.")
         return {"url": first, "type": transport, "headers": _pairs(headers, ":", "--header")}
