@@ -48,7 +48,9 @@ async def call(tool: Tool, arguments: Mapping[str, Any], context: CallContext, l
         if is_cancelled():
             raise
         return _cancelled_itself(tool.name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - one failing call never takes its siblings along
+    except (KeyboardInterrupt, GeneratorExit):  # nobody's failure: the program, or this coroutine, is ended
+        raise
+    except BaseException as error:  # noqa: BLE001 - one failing call never takes its siblings along
         cause = first_cause(error)  # of the group that a task group raises
         if isinstance(cause, ToolError):
             return ToolOutput.error(str(cause))
@@ -104,7 +106,7 @@ async def _in_thread(tool: Tool, arguments: Mapping[str, Any], context: CallCont
         first = (replace(context, progress=progress, cancelled=cancelled, scope=scope),)
     thread = asyncio.ensure_future(
         anyio.to_thread.run_sync(
-            _without_exit, partial(tool.function, *first, **arguments), abandon_on_cancel=True, limiter=_limiter(limits)
+            without_exit, partial(tool.function, *first, **arguments), abandon_on_cancel=True, limiter=_limiter(limits)
         )
     )
     try:
@@ -124,12 +126,12 @@ async def _asked(ask: QuestionHandler, question: Question) -> Answer[Any]:
     return await ask(question)
 
 
-def _without_exit(function: Callable[[], object]) -> object:
+def without_exit(function: Callable[[], object]) -> object:
+    """Call a function in a thread. A `SystemExit` or `KeyboardInterrupt` of it would stop the event loop."""
     try:
         return function()
-    except SystemExit as error:
-        # A SystemExit in a task would stop the event loop.
-        raise RuntimeError(f"SystemExit: {error}") from error
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
 def _limiter(limits: Limits) -> CapacityLimiter:

@@ -25,6 +25,7 @@ MAX_DEPTH = 32
 """Objects and lists within each other."""
 
 _FENCE = "---"
+_HALF = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
 _OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
@@ -144,6 +145,8 @@ def _check_events(source: str) -> None:
         line = _line(source, event.start_mark.index if event.start_mark else 0)
         if depth > MAX_DEPTH:
             raise FrontMatterError(line, f"more than {MAX_DEPTH} objects and lists are nested in each other")
+        if isinstance(event, yaml.ScalarEvent) and _HALF.search(event.value):
+            raise FrontMatterError(line, r"a text has half a character, such as \ud83d: write the character itself")
         if isinstance(event, yaml.AliasEvent):
             raise FrontMatterError(line, f"YAML aliases (*{event.anchor}) are not supported: write the value out")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from agentloop.errors import ConfigurationError
 
-_IMPORTERS = {__file__, importlib.__file__}
-"""Files whose frames are on the way to a user's module and not of it."""
+_OURS = f"{Path(__file__).parent}{os.sep}", importlib.__file__, "<"
+"""How the files begin whose frames are on the way to a user's module, or in what it called, and not of it."""
 
 
 def load_attribute(name: str) -> Any:
@@ -26,7 +26,7 @@ def load_attribute(name: str) -> Any:
         ConfigurationError: the name has another form, the import failed, or there is no such attribute.
     """
     module_name, colon, attribute = name.partition(":")
-    if not (module_name and colon and attribute):
+    if not (module_name and colon and attribute) or module_name.startswith("."):
         raise ConfigurationError("write module:attribute, for example my_agents:helper.")
     value: Any = _import(module_name)
     for part in attribute.split("."):
@@ -46,16 +46,18 @@ def _import(module_name: str) -> Any:
         if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise ConfigurationError(f"there is no module {error.name} in this folder or on Python's path.") from None
         raise _failed(module_name, error) from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _failed(module_name, error) from error
 
 
-def _failed(module_name: str, error: Exception | SystemExit) -> ConfigurationError:
+def _failed(module_name: str, error: BaseException) -> ConfigurationError:
     """Says where in the user's module, or a module it imports, the error is."""
     if isinstance(error, SyntaxError):
         return ConfigurationError(f"{error.filename}:{error.lineno}: {error.msg}")
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith("<") and frame.filename not in _IMPORTERS]
+    own = [frame for frame in frames if not frame.filename.startswith(_OURS)]
     place = f"{own[-1].filename}:{own[-1].lineno}" if own else module_name
     reason = "it ends the program" if isinstance(error, SystemExit) else str(error) or type(error).__name__
     return ConfigurationError(f"{place}: {reason}")

@@ -64,7 +64,9 @@ class SchemaCheck:
             error = jsonschema.exceptions.best_match(itertools.islice(self._validator.iter_errors(value), MAX_MISFITS))
         except (RecursionError, re.error, _TooManySteps):
             return None
-        return None if error is None else (error.json_path.removeprefix("$").lstrip("."), _reason(error))
+        if error is None:
+            return None
+        return error.json_path.removeprefix("$").lstrip("."), _reason(error, self._schema)
 
     @cached_property
     def problem(self) -> str | None:
@@ -103,12 +105,32 @@ def _unresolved(resource: Any, resolver: Any) -> Iterator[str]:
         yield from _unresolved(each, resolver.in_subresource(each))
 
 
-def _reason(error: Any) -> str:
-    """What is wrong, with the limit: models do not read all limits of a schema before they call."""
+def _reason(error: Any, schema: Mapping[str, Any]) -> str:
+    """What is wrong, with the limit: models do not read all limits of a schema before they call.
+
+    A regular expression or a choice of types is followed by the words in which the schema describes the value.
+    """
     unit = {"maxLength": "characters", "maxItems": "items"}.get(error.validator)
     if unit is not None:
         return f"too long: it has {len(error.instance):,} {unit}, and {error.validator_value:,} are allowed"
+    if error.validator in {"pattern", "anyOf", "oneOf"} and (wanted := _description(error, schema)):
+        return f"{_shortened(error.message)}. Wanted: {_shortened(wanted)}"
     return _shortened(error.message)
+
+
+def _description(error: Any, schema: Any) -> str:
+    """The description of the failed keyword's schema, or of the list around it; none of what a `$ref` leads to."""
+    found = ""
+    for step in error.absolute_schema_path:
+        if step in {"properties", "patternProperties", "additionalProperties"}:
+            found = ""
+        elif isinstance(schema, Mapping) and isinstance(schema.get("description"), str):
+            found = schema["description"]
+        try:
+            schema = schema[step]
+        except (LookupError, TypeError):  # a `$ref` is no step of the path
+            return ""
+    return found
 
 
 def _shortened(message: str) -> str:

@@ -14,8 +14,7 @@ from agentloop.agent_files import PROMPTS, RESOURCES, AgentFile, Problem, load_a
 from agentloop.file_agents import Publishable, publishable, to_agent
 from agentloop.front_matter import FrontMatterError, markdown_files
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.config_file import read_config
-from agentloop.mcp.file_agents import MakeAgent, connected_agents, servers_of
+from agentloop.mcp.file_agents import MakeAgent, connected_agents, read_config_for, servers_of
 from agentloop.mcp.server.prompts import Prompt, prompt_of_file
 from agentloop.mcp.server.resources import Resource, resources_of_folder
 from agentloop.mcp.server.serving import Lifespan
@@ -56,8 +55,8 @@ def check_files(paths: Sequence[Path], options: PublishedOptions) -> Checked:
     """
     options.apply_costs()
     choice, model, offline = options.choice(), options.model, options.offline
-    configured = {} if options.mcp_config is None else read_config(options.mcp_config)
     loaded = load_agents(*paths)
+    configured = read_config_for(loaded.files, options.mcp_config)
     client = sdk_client if choice.offline and not offline else choice.client
     files = [replace(file, model=choice.model) if offline else file for file in loaded.files]
     items = tuple(publishable(file, default_model=model, client=client) for file in files)

@@ -133,7 +133,7 @@ class Chat:
         finally:
             await cancel_and_wait([self._running])
         self._notes.keep_unread(inbox)
-        self._timeline = timeline
+        self._timeline = timeline if timeline.runs else self._timeline
         self._transcript.add(question, report)
         self._print_outcome(self._running, report)
 

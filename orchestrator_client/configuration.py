@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from agentloop import ConfigurationError
 from agentloop.command_line import print_result
 from agentloop.imports import lazy
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.config_file import read_document, servers_in
+from agentloop.mcp.client.config_file import read_document, read_entries, servers_in
 from agentloop.mcp.client.hosts import config_files
 from agentloop.narration import clip
 from agentloop.own_files import locked, replace_own, state_folder
@@ -44,15 +44,15 @@ def user_file() -> Path:
     return (Path(home) if home else Path.home() / ".config") / "orchestrator-client" / "config.toml"
 
 
-def user_servers(say: Say) -> dict[str, ServerEntry]:
-    """The servers of the user's file; none if there is no file.
+def user_servers(say: Say, used: Collection[str] | None = None) -> dict[str, ServerEntry]:
+    """The servers of the user's file; none if there is no file. `used` is as in `read_config`.
 
     Raises:
         ConfigurationError: the file cannot be read or an entry is wrong.
     """
     path = user_file()
     document = _document(path)
-    return servers_in(document, path, say) if SERVERS in document else {}
+    return servers_in(document, path, say, used) if SERVERS in document else {}
 
 
 def defaults(known: Sequence[str]) -> dict[str, Any]:
@@ -76,7 +76,9 @@ def defaults(known: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str, ServerEntry]:
+def project_servers(
+    say: Say, confirm: Callable[[str], bool] | None, used: Collection[str] | None = None
+) -> dict[str, ServerEntry]:
     """The servers of the project's `.mcp.json`, once the user has confirmed what it starts and connects to.
 
     `confirm` asks a question; None if nobody is there. The answer holds until the file changes. Variables are replaced
@@ -98,7 +100,7 @@ def project_servers(say: Say, confirm: Callable[[str], bool] | None) -> dict[str
         if not confirm(f"{path} has servers for this folder:\n{lines}\nStart and use them, now and later?"):
             return {}
         write_state(kept, read_state(kept) | {str(path): digest})
-    return servers_in(document, path, say)
+    return servers_in(document, path, say, used)
 
 
 def project_names() -> set[str]:
@@ -182,7 +184,7 @@ def _take_over(name: str | None, source: str, *, force: bool) -> None:
     added = 0
     for each in entries if name is None else [name]:
         try:
-            _add(each, entries[each], force=force)
+            _add(each, entries[each], force=force, source=path)
         except ConfigurationError as error:
             say(f"not added: {each}: {error}")
         else:
@@ -191,10 +193,10 @@ def _take_over(name: str | None, source: str, *, force: bool) -> None:
         raise ConfigurationError(f"No server of {path} was added.")
 
 
-def _add(name: str, entry: Mapping[str, Any], *, force: bool) -> None:
-    """Write a server into the user's file, whose comments and order are kept."""
+def _add(name: str, entry: Mapping[str, Any], *, force: bool, source: Path | None = None) -> None:
+    """Write a server, of the file `source`, into the user's file, whose comments and order are kept."""
     path = user_file()
-    servers_in({SERVERS: {name: dict(entry)}}, path, lambda _text: None, expand=False)
+    read_entries({name: entry}, source or path, key=SERVERS, used=())
     with _edited(path) as document:
         servers = document.setdefault(SERVERS, tomlkit.table(is_super_table=True))
         if name in servers and not force:
@@ -207,7 +209,7 @@ def _entry(
     reached_by: Sequence[str], env: Sequence[str], headers: Sequence[str], transport: str | None
 ) -> dict[str, Any]:
     first, *rest = reached_by
-    if first.startswith(("http://", "https://")):
+    if first.lower().startswith(("http://", "https://")):
         if rest or env:
             raise ConfigurationError("A URL takes --header and --transport, but neither arguments nor --env.")
         return {"url": first, "type": transport, "headers": _pairs(headers, ":", "--header")}
@@ -269,6 +271,8 @@ def _edited(path: Path) -> Iterator[tomlkit.TOMLDocument]:
             document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
             yield document
             replace_own(path.resolve(), tomlkit.dumps(document))  # a link, as from dotfiles, stays a link
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"Cannot change {path}: a name or value is not UTF-8 text.") from None
     except (OSError, sqlite3.Error, UnicodeDecodeError, tomlkit.exceptions.TOMLKitError) as error:
         raise ConfigurationError(f"Cannot change {path}: {error}") from None
 

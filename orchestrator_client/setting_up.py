@@ -118,20 +118,20 @@ def _agent_and_servers(
     """
     if options.agent is None:
         return None, {} if options.local else servers_from(options.config, options.servers, calculator, run)
-    configured = {} if options.config is None else read_config(options.config, say)
-    agent, servers = _read_agent(options.agent, configured)
+    agent, servers = _read_agent(options.agent, options.config)
     if options.servers or (options.config is not None and not servers):
         servers |= servers_from(options.config, options.servers, calculator, run)
     return agent, {} if options.local else servers
 
 
-def _read_agent(path: Path, configured: Mapping[str, ServerEntry]) -> tuple[AgentFile, dict[str, ServerEntry]]:
+def _read_agent(path: Path, config: Path | None) -> tuple[AgentFile, dict[str, ServerEntry]]:
     """The agent of a file, and the MCP servers that it names. There has to be one, and without errors."""
     from agentloop.agent_files import load_agents  # noqa: PLC0415 - needs a YAML parser
     from agentloop.file_agents import select_tools  # noqa: PLC0415
-    from agentloop.mcp.file_agents import servers_of  # noqa: PLC0415
+    from agentloop.mcp.file_agents import read_config_for, servers_of  # noqa: PLC0415
 
     loaded = load_agents(path)
+    configured = read_config_for(loaded.files, config, say)
     problems = list(loaded.problems)
     servers: dict[str, ServerEntry] = {}
     for file in loaded.files:
@@ -162,7 +162,7 @@ def servers_from(
     own = own_server(_own_env(calculator or choose_model(CALCULATOR_MODEL), run))
     servers = [_by_name_if_own(each) for each in servers]
     if config is not None:
-        configured = read_config(config, say)
+        configured = read_config(config, say, servers or None)
         chosen = servers_to_use(servers, configured, own)
     else:
         configured = _configured(servers)
@@ -173,10 +173,11 @@ def servers_from(
 
 def _configured(servers: Sequence[str]) -> dict[str, ServerEntry]:
     """The servers of the user's file and, if they may be wanted, of the project's; the user's own come first."""
-    own = user_servers(say)
+    own = user_servers(say, servers or None)
     if servers and not set(servers) & project_names() - set(own):
         return own
-    return {**project_servers(say, partial(click.confirm, err=True) if can_ask() else None), **own}
+    confirm = partial(click.confirm, err=True) if can_ask() else None
+    return {**project_servers(say, confirm, servers or None), **own}
 
 
 def _check_commands(chosen: Mapping[str, ServerEntry], configured: Mapping[str, ServerEntry]) -> None:

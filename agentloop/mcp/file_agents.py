@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from agentloop import Agent, CallContext, ConfigurationError, Limits, Tool, ToolError
@@ -14,12 +15,24 @@ from agentloop.dispatch import cancel_and_wait
 from agentloop.file_agents import Selection, agent_tool, own_functions, select_tools, without_mcp
 from agentloop.mcp.client.catalog import Catalog
 from agentloop.mcp.client.config import ServerEntry
-from agentloop.mcp.client.config_file import read_entries
+from agentloop.mcp.client.config_file import read_config, read_entries
 from agentloop.mcp.client.connection import Connection
 from agentloop.mcp.client.remote import PATIENCE, Warn, remote_tools, with_fallbacks
 from agentloop.mcp.client.servers import Servers
 
 MakeAgent = Callable[[AgentFile, Sequence[Tool]], Agent]
+
+
+def read_config_for(
+    files: Iterable[AgentFile], path: Path | None, warn: Warn = lambda _text: None
+) -> dict[str, ServerEntry]:
+    """The servers of a configuration, in which only the variables of those that the agent files name need be set.
+
+    Raises:
+        ConfigurationError: as `read_config`.
+    """
+    named = {name for file in files for name, entry in file.mcp_servers.items() if entry is None}
+    return {} if path is None else read_config(path, warn, named)
 
 
 def servers_of(

@@ -240,10 +240,16 @@ def test_a_path_without_agents_is_an_error(tmp_path: Path) -> None:
 def test_an_emoji_in_the_escapes_of_json_is_one_character(tmp_path: Path) -> None:
     text = r"""---
 name: a
-description: "\ud83d\ude00 greets \ud800"
+description: "\ud83d\ude00 greets"
 output: {type: object, description: "\ud83d\ude00"}
 ---
 x"""
     (file,) = load_agents(write(tmp_path, text)).files
-    assert ascii(file.description) == ascii("\N{GRINNING FACE} greets \N{REPLACEMENT CHARACTER}")
+    assert ascii(file.description) == ascii("\N{GRINNING FACE} greets")
     assert ascii((file.output or {})["description"]) == ascii("\N{GRINNING FACE}")
+
+
+@pytest.mark.requirement("agent-files")
+def test_half_an_emoji_is_an_error_with_its_line(tmp_path: Path) -> None:
+    (error,) = load_agents(write(tmp_path, '---\nname: a\ndescription: "greets \\ud83d"\n---\nx')).errors
+    assert str(error).endswith(":3: error: a text has half a character, such as \\ud83d: write the character itself")

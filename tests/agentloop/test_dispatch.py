@@ -139,6 +139,10 @@ async def test_reports_from_a_thread_arrive_on_the_loop() -> None:
 class Trouble(Exception): ...
 
 
+class Panic(BaseException):
+    """What modules written in Rust raise is not an `Exception`."""
+
+
 @pytest.mark.requirement("siblings-kept")
 @pytest.mark.parametrize("in_thread", [False, True], ids=["async", "sync"])
 @pytest.mark.parametrize(
@@ -148,6 +152,8 @@ class Trouble(Exception): ...
         (ToolUnavailable("Nobody answers."), "Nobody answers."),
         (Trouble("it broke"), "f failed: Trouble: it broke"),
         (SystemExit(3), "SystemExit: 3"),
+        (Panic("a bug in Rust"), "f failed: Panic: a bug in Rust"),
+        (BaseExceptionGroup("many", [Panic("one")]), "f failed: Panic: one"),
         (StopIteration(), "f failed: "),
         (TimeoutError("its own"), "f failed: TimeoutError: its own"),
         (asyncio.CancelledError(), "f cancelled itself"),
@@ -172,6 +178,13 @@ async def test_whatever_a_tool_raises_comes_back_as_text(in_thread: bool, raised
 async def test_a_tool_in_a_thread_that_exits_ends_only_its_call() -> None:
     output = await agent(lambda: sys.exit("no more")).call_tool("f", {})
     assert "no more" in output.text
+
+
+async def test_a_tool_in_a_thread_that_raises_keyboard_interrupt_ends_only_its_call() -> None:
+    def interrupts() -> str:
+        raise KeyboardInterrupt
+
+    assert "KeyboardInterrupt" in (await agent(interrupts).call_tool("f", {})).text
 
 
 async def test_a_tool_that_awaits_what_was_cancelled_is_an_ordinary_failure() -> None:

@@ -86,6 +86,34 @@ def test_references_are_followed_as_json_schema_says(schema: dict[str, Any], unr
     assert SchemaCheck(schema, is_trusted=True).unresolved == said
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "said"),
+    [
+        ({"pattern": "^a$", "description": "An a."}, "b", "'b' does not match '^a$'. Wanted: An a."),
+        (
+            {"description": "The sizes.", "items": {"anyOf": [{"type": "number"}, {"const": "S"}]}},
+            [True],
+            "True is not valid under any of the given schemas. Wanted: The sizes.",
+        ),
+        ({"description": "All of it.", "properties": {"a": {"pattern": "b"}}}, {"a": "c"}, "'c' does not match 'b'"),
+        (
+            {
+                "$defs": {"p": {"items": {"pattern": "b"}}},
+                "properties": {"a": {"$ref": "#/$defs/p", "description": "A."}},
+            },
+            {"a": ["c"]},
+            "'c' does not match 'b'",
+        ),
+    ],
+)
+def test_a_pattern_or_a_choice_that_fails_is_followed_by_its_description(
+    schema: dict[str, Any], value: object, said: str
+) -> None:
+    misfit = SchemaCheck(schema, is_trusted=True).misfit(value)
+    assert misfit is not None
+    assert misfit[1] == said
+
+
 def test_the_patterns_of_a_trusted_schema_are_checked() -> None:
     assert SchemaCheck({"pattern": "^a$"}, is_trusted=True).misfit("b") == ("", "'b' does not match '^a$'")
     assert SchemaCheck({"pattern": "^a$"}, is_trusted=True).misfit("a") is None

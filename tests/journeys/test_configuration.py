@@ -45,6 +45,10 @@ async def test_a_server_is_added_listed_used_and_removed(folder: Path) -> None:
     assert listed.out == f"notes (yours): {COMMAND}\n"
     unset = await client(folder, "tools", "--server", "notes")
     assert "config.toml: servers.notes.env.A: the environment variable SET is not set." in unset.err
+    other = await client(folder, "tools", "--server", "mcp-calc-server")
+    assert (other.code, "mcp-calc-server: up" in other.out) == (0, True), "the variable of another server is not needed"
+    unreadable = await client(folder, "add", "other", "--force", "--", "x", "b\udcff")
+    assert unreadable.err.endswith(f"add: Cannot change {file}: a name or value is not UTF-8 text.\n")
     tools = await client(folder, "tools", SET="1")
     assert "notes: up, 1 tool\n" in tools.out
     assert "mcp-calc-server: up, 7 tools, trusted" in tools.out, "the calculator is there besides"
@@ -117,12 +121,14 @@ async def test_what_is_wrong_in_the_file_is_one_sentence(folder: Path, text: str
 async def test_servers_are_taken_from_other_programs(folder: Path) -> None:
     desktop = folder.parent / ".config/Claude/claude_desktop_config.json"
     desktop.parent.mkdir(parents=True)
-    servers = {"notes": {"command": sys.executable, "args": [str(NOTES)], "env": {"A": None}}, "bad": {"args": []}}
-    desktop.write_text(json.dumps({"mcpServers": servers}))
+    servers = {"notes": {"command": sys.executable, "args": [str(NOTES)], "env": {"A": None}}}
+    wrong = {"bad": {"args": []}, "worse": "uvx mcp-server-git"}
+    desktop.write_text(json.dumps({"mcpServers": wrong | servers}))
     done = await client(folder, "add", "--from", "claude-desktop")
     assert done.code == 0
     assert "added: notes" in done.err
-    assert "not added: bad" in done.err
+    assert f"not added: bad: {desktop}: servers.bad: needs either" in done.err
+    assert f"not added: worse: {desktop}: servers.worse: an object is needed" in done.err
     (folder / ".vscode").mkdir()
     (folder / ".vscode/mcp.json").write_text(
         json.dumps({"inputs": [], "servers": {"api": {"type": "http", "url": "http://127.0.0.1:1/mcp"}}})

@@ -130,15 +130,20 @@ async def test_ctrl_c_while_connecting_ends_even_a_stubborn_server_within_2_s(
 
 @pytest.mark.requirement("interrupt")
 @pytest.mark.parametrize(
-    ("number", "arguments"),
-    [(signal.SIGTERM, ["--quiet", "1 + 1"]), (signal.SIGHUP, ["--quiet", "1 + 1"]), (signal.SIGTERM, ["tools"])],
+    ("number", "arguments", "first"),
+    [
+        (signal.SIGTERM, ["--quiet", "1 + 1"], ""),
+        (signal.SIGTERM, ["--quiet", "1 + 1"], "trap '' TERM; "),
+        (signal.SIGHUP, ["--quiet", "1 + 1"], ""),
+        (signal.SIGTERM, ["tools"], ""),
+    ],
 )
 async def test_a_signal_that_ends_the_command_ends_a_server_that_reads_no_stdin(
-    number: signal.Signals, arguments: list[str], tmp_path: Path
+    number: signal.Signals, arguments: list[str], first: str, tmp_path: Path
 ) -> None:
     """SIGHUP comes when the window of the terminal is closed. A server at work may not notice that stdin ends."""
     lifeline = Lifeline(tmp_path)
-    server = ("sh", "-c", "read request; echo $$ >&9; exec sleep 60")
+    server = ("sh", "-c", f"{first}read request; echo $$ >&9; exec sleep 60")
     command = [*CLIENT, *arguments, "--config", configured(tmp_path, lifeline, server)]
     async with lifeline.held() as line, started(command) as process:
         await line.pid()

@@ -29,6 +29,8 @@ FILES = {
     "importing_agents.py": "import a_module_that_is_not_there\n",
     "quitting_agents.py": "import sys\n\nsys.exit(3)\n",
     "no_agents.py": "agent = 1\n",
+    "panicking_agents.py": "raise BaseException('a bug in Rust')\n",
+    "untyped_agents.py": "from agentloop import tool\n\n\n@tool\ndef f(x) -> int: ...\n",
 }
 CASES: list[tuple[Callable[..., Result], str, str]] = [
     (client, "--nonsense 1", "No such option '--nonsense'"),
@@ -83,6 +85,9 @@ CASES: list[tuple[Callable[..., Result], str, str]] = [
     (server, "--path /mcp", "--path needs --transport"),
     (server, "--trusted-proxy 127.0.0.1", "--trusted-proxy needs --transport"),
     (server, "--publish quitting_agents:agent", "quitting_agents.py:3: it ends the program"),
+    (server, "--publish panicking_agents:agent", "panicking_agents.py:1: a bug in Rust"),
+    (server, "--publish untyped_agents:f", "untyped_agents.py:4: f: parameter 'x' must be annotated"),
+    (server, "--publish ./agents:f", "--publish ./agents:f: write module:attribute"),
 ]
 
 

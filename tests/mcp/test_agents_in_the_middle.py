@@ -272,7 +272,8 @@ def test_wrong_servers_are_said_with_file_and_line(tmp_path: Path, servers: Any,
 def test_servers_that_are_configured_elsewhere_are_found(tmp_path: Path) -> None:
     file = write(tmp_path, "one", "one", mcpServers=["git"], tools="git__log, words")
     config = tmp_path / "servers.json"
-    config.write_text('{"mcpServers": {"git": {"command": "uvx", "args": ["mcp-server-git"]}}}', encoding="utf-8")
+    servers = {"git": {"command": "uvx", "args": ["mcp-server-git"]}, "other": {"command": "${NOT_SET_HERE}"}}
+    config.write_text(json.dumps({"mcpServers": servers}), encoding="utf-8")
     assert "is not configured" in server("check", str(file)).stdout
     shown = server("--mcp-config", str(config), "check", str(file))
     assert (shown.exit_code, shown.stderr) == (0, "")

@@ -135,6 +135,11 @@ def test_a_schema_that_is_not_in_the_directory_cannot_be_bundled(
         (["--agents", "none"], "Path 'none' does not exist"),
         (["--agents", "wrong"], "wrong/a.md:3: error: effort"),
         (["--agents", "agents", "--agents", "other/agents"], "Two of the directories have the same name"),
+        pytest.param(
+            ["--agents", "odd"],
+            "published/odd/resources/b\\udcff: the name of the file is not UTF-8 text",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names"),
+        ),
         ([], "Missing option '--agents'"),
     ],
 )
@@ -142,10 +147,13 @@ def test_what_cannot_be_bundled_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, more in (("agents", ""), ("wrong", "effort: huge\n"), ("other/agents", "")):
+    for name, more in (("agents", ""), ("wrong", "effort: huge\n"), ("other/agents", ""), ("odd", "")):
         (tmp_path / name).mkdir(parents=True)
         text = f"---\nname: {name.replace('/', '-')}\n{more}description: Does a.\n---\nDo."
         (tmp_path / name / "a.md").write_text(text, encoding="utf-8")
+    if "odd" in arguments:
+        (tmp_path / "odd/resources").mkdir()
+        (tmp_path / "odd/resources/b\udcff").touch()
     done = server("bundle", *arguments)
     assert (done.exit_code in {1, 2}, done.stdout) == (True, "")
     assert said in " ".join(done.stderr.split())

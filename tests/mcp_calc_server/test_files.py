@@ -55,6 +55,7 @@ def test_check_says_what_would_be_published(tmp_path: Path) -> None:
 @pytest.mark.requirement("agents-option")
 def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: Path) -> None:
     write(tmp_path, HEAD + "effort: huge\nmaxTurns: 0\n---\nx")
+    write(tmp_path, '---\nname: c\ndescription: "\\ud83d"\n---\nx', "c.md")
     write(tmp_path, "---\nname: b\ndescription: Does b.\nmcpServers: [git]\ntools: no_such:f\n---\nx", "b.md")
     end = server("check", str(tmp_path))
     assert end.exit_code == 1
@@ -63,7 +64,8 @@ def test_check_fails_on_errors_and_says_all_of_them_by_file_and_line(tmp_path: P
         "a.md:5: error: maxTurns: input should be",
         "b.md:4: error: mcpServers: git is not co",
         "b.md:5: error: no_such:f: there is no mo",
-        "Nothing would be published: 4 errors, 0 ",
+        "c.md:3: error: a text has half a charact",
+        "Nothing would be published: 5 errors, 0 ",
     ]
 
 

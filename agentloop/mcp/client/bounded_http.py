@@ -78,7 +78,9 @@ async def _on_response(on_failed_post: Callable[[str], None] | None, response: h
     elif response.is_error:
         text = await _text(response)
         call.is_refused = not call.is_accepted and _does_not_know_session(response, text, is_sse=is_sse)
-        call.failure = HttpFailure(response.status_code, _first_line(response, text), _retry_after(response))
+        call.failure = HttpFailure(
+            response.status_code, _first_line(response, text, is_sse=is_sse), _retry_after(response)
+        )
         if on_failed_post is not None and response.request.method == "POST":
             on_failed_post(str(call.failure))
 
@@ -91,14 +93,18 @@ async def _text(response: httpx2.Response) -> bytes:
     return b""
 
 
-def _first_line(response: httpx2.Response, text: bytes) -> str:
-    """What a person may read: not HTML, and of a JSON-RPC error nothing, because the SDK passes that on."""
+def _first_line(response: httpx2.Response, text: bytes, *, is_sse: bool) -> str:
+    """What a person may read: not HTML, and of a JSON-RPC error nothing where the SDK passes that on."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     lines = text.decode("utf-8", "replace").strip().splitlines()
     if kind == "text/html" or not lines:
         return response.reason_phrase
     answer = _object(text)
-    return "" if answer.get("jsonrpc") == "2.0" and "error" in answer else lines[0]
+    if answer.get("jsonrpc") != "2.0" or "error" not in answer:
+        return lines[0]
+    error = answer["error"]
+    said = str(error.get("message", "")) if is_sse and isinstance(error, dict) else ""
+    return said.partition("\n")[0]
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -144,7 +150,7 @@ def _wrap_body(response: httpx2.Response, call: CallState) -> None:
         return
     request = request_id(response.request.content) if response.request.method == "POST" else None
     if is_events and response.is_success:
-        response.stream = _Body(stream, _events(readable_events(aiter(stream), request), call))
+        response.stream = _Body(stream, _events(readable_events(aiter(stream), request, response.url), call))
     elif is_json and request is not None:
         # An error may also be one of HTTP, which is passed on as it is.
         response.stream = _Body(stream, readable_body(_bounded(stream), request if response.is_success else None))

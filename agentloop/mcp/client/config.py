@@ -245,7 +245,7 @@ def named_server(given: str, builtin: Mapping[str, ServerEntry] | None = None) -
     """
     builtin = builtin or {}
     url = given.removeprefix("sse+")
-    if url.startswith(("http://", "https://")):
+    if url.lower().startswith(("http://", "https://")):
         if not _is_url(url):
             raise ConfigurationError("this is not an http:// or https:// address with a host.")
         entry = ServerEntry(url=url, type=None if url == given else "sse")

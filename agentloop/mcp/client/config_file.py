@@ -11,7 +11,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,10 @@ _LISTS_AND_OBJECTS = {
 }
 
 
-def read_config(path: Path, warn: Warn = lambda _text: None) -> dict[str, ServerEntry]:
-    """The servers of a configuration file, by name.
+def read_config(
+    path: Path, warn: Warn = lambda _text: None, used: Collection[str] | None = None
+) -> dict[str, ServerEntry]:
+    """The servers of a configuration file, by name. Those not `used` keep their variables, which need not be set.
 
     `${VAR}`, `${VAR:-default}` and `${env:VAR}` are taken from the environment; `${workspaceFolder}` is the current
     directory. `warn` receives a line for each key that has no effect here.
@@ -74,7 +76,7 @@ def read_config(path: Path, warn: Warn = lambda _text: None) -> dict[str, Server
     if path.suffix == ".toml" and isinstance(document, dict):
         for key in document.keys() - {"servers", "mcpServers"}:
             warn(f"{path}: {key} has no effect here.")
-    return servers_in(document, path, warn)
+    return servers_in(document, path, warn, used)
 
 
 def read_document(path: Path) -> Any:
@@ -96,18 +98,18 @@ def read_document(path: Path) -> Any:
         raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
 
 
-def servers_in(document: Any, path: Path, warn: Warn, *, expand: bool = True) -> dict[str, ServerEntry]:
-    """The servers of a document, by name. `path` is where it comes from, for messages.
+def servers_in(document: Any, path: Path, warn: Warn, used: Collection[str] | None = None) -> dict[str, ServerEntry]:
+    """The servers of a document, by name. `path` is where it comes from, for messages, and `used` as in `read_config`.
 
     Raises:
-        ConfigurationError: an entry is wrong, or a variable is not set. Without `expand`, variables stay as they are.
+        ConfigurationError: an entry is wrong, or a variable is not set.
     """
     given = document if isinstance(document, dict) else {}
     key = "servers" if "servers" in given and "mcpServers" not in given else "mcpServers"
     if key not in given:
         raise ConfigurationError(f"{path}: {key}: is missing")
     try:
-        return read_entries(given[key], path, warn, key=key, expand=expand)
+        return read_entries(given[key], path, warn, key=key, used=used)
     except RecursionError:
         raise ConfigurationError(f"{path}: objects and lists are nested too deeply") from None
 
@@ -118,7 +120,7 @@ def read_entries(
     warn: Warn = lambda _text: None,
     *,
     key: str = "mcpServers",
-    expand: bool = True,
+    used: Collection[str] | None = None,
 ) -> dict[str, ServerEntry]:
     """The servers of an `mcpServers` object, by name. `place` says in messages where it was.
 
@@ -130,7 +132,9 @@ def read_entries(
     return {
         name: value
         if isinstance(value, ServerEntry)
-        else _entry(value, f"{place}: {key}.{_checked_name(name, place, key)}", warn, expand=expand)
+        else _entry(
+            value, f"{place}: {key}.{_checked_name(name, place, key)}", warn, is_used=used is None or name in used
+        )
         for name, value in servers.items()
     }
 
@@ -175,10 +179,11 @@ def _checked_name(name: str, path: Path | str, key: str) -> str:
     return name
 
 
-def _entry(value: Any, place: str, warn: Warn, *, expand: bool) -> ServerEntry:
+def _entry(value: Any, place: str, warn: Warn, *, is_used: bool) -> ServerEntry:
     if not isinstance(value, dict):
         raise ConfigurationError(f"{place}: an object is needed")
     value = {key: each for key, each in value.items() if each is not None}
+    expand = is_used and value.get("disabled") is not True and value.get("enabled") is not False
     keys = [key for key in _EXPANDED if key in value and expand]
     expanded = value | {key: _expanded(value[key], f"{place}.{key}") for key in keys}
     _check_keys(expanded, place)

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, BinaryIO, TextIO
@@ -33,12 +34,27 @@ _running: set[int] = set()
 
 
 def end_all() -> None:
-    """Ask all servers that were started here to end, and wait for none: for a process that a signal ends itself.
+    """End all servers that were started here, without an event loop: for a process that a signal ends itself.
 
     They are in sessions of their own, so that the terminal's signals do not reach them.
     """
-    for process_group in [*_running]:
-        _signal_group(process_group, signal.SIGTERM)
+    if sys.platform == "win32":  # the SDK ends processes there
+        return
+    left = [group for group in _running if _signal_group(group, signal.SIGTERM)]
+    until = time.monotonic() + STOP_TIMEOUT
+    while (left := [group for group in left if _is_left(group)]) and time.monotonic() < until:
+        time.sleep(0.01)
+    for group in left:
+        _signal_group(group, signal.SIGKILL)
+
+
+def _is_left(group: int) -> bool:
+    """Whether anything of the process and its descendants still runs."""
+    if sys.platform == "win32":
+        return False
+    with suppress(ChildProcessError):
+        os.waitpid(group, os.WNOHANG)  # one that has ended but was not waited for would count
+    return _signal_group(group, 0)
 
 
 @asynccontextmanager

@@ -19,7 +19,8 @@ from mcp import types
 from mcp.shared.exceptions import MCPError
 
 from agentloop import ConfigurationError, ToolError
-from agentloop.dispatch import is_cancelled
+from agentloop.dispatch import is_cancelled, without_exit
+from agentloop.exact_json import encodable_text
 
 LONGEST = 60.0
 """Seconds that one call may take."""
@@ -40,7 +41,7 @@ async def called(function: Callable[..., Any], arguments: Mapping[str, str], wha
             if inspect.iscoroutinefunction(function):
                 return await function(**arguments)
             return await anyio.to_thread.run_sync(
-                partial(function, **arguments), abandon_on_cancel=True, limiter=_limiter()
+                without_exit, partial(function, **arguments), abandon_on_cancel=True, limiter=_limiter()
             )
     except ToolError as error:
         raise MCPError(types.INVALID_PARAMS, str(error)) from None
@@ -50,7 +51,9 @@ async def called(function: Callable[..., Any], arguments: Mapping[str, str], wha
         if is_cancelled():
             raise
         raise MCPError(types.INTERNAL_ERROR, f"{what} cancelled itself.") from None
-    except (Exception, SystemExit):  # noqa: BLE001 - whatever the user's code raises
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001 - whatever the user's code raises
         _log.exception("%s failed.", what)
         raise MCPError(types.INTERNAL_ERROR, f"{what} failed.") from None
 
@@ -176,7 +179,7 @@ def prompt_of_file(path: Path) -> Prompt:
     keys = ("name", "title", "description", "values")
     text = read_text(path)
     front = read_front_matter(text, keys=keys) or FrontMatter({}, {}, text)
-    given: dict[str, Any] = {"name": path.stem}
+    given: dict[str, Any] = {"name": encodable_text(path.stem)}
     for key, value in front.values.items():
         is_right = isinstance(value, dict) if key == "values" else isinstance(value, str)
         if key not in keys or not is_right:

@@ -16,7 +16,8 @@ from urllib.parse import quote, unquote
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from agentloop import ConfigurationError
+from agentloop import ConfigurationError, ToolError
+from agentloop.exact_json import encodable_text
 from agentloop.mcp.server.prompts import called, check_values
 
 MAX_BYTES = 5_000_000
@@ -127,8 +128,11 @@ class Resource:
 
 
 def _bytes_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ToolError(f"The file of this resource cannot be read: {error.strerror}.") from None
 
 
 def resources_of_folder(folder: Path, name: str) -> dict[Path, Resource]:
@@ -147,5 +151,10 @@ def resources_of_folder(folder: Path, name: str) -> dict[Path, Resource]:
     if len(places) > MAX_FILES:
         raise ConfigurationError(f"more than {MAX_FILES:,} files")
     return {
-        path: Resource(f"resource://{quote(name)}/{quote(place)}", path, name=place) for place, path in places.items()
+        path: Resource(f"resource://{_quoted(name)}/{_quoted(place)}", path, name=encodable_text(place))
+        for place, path in places.items()
     }
+
+
+def _quoted(name: str) -> str:
+    return quote(name, errors="surrogateescape")  # a file's name may be any bytes

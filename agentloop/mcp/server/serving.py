@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel import Server
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.delegation_context import AGENT, KEEPS_RUNS, WITHDRAW
+from agentloop.exact_json import encodable_text
 from agentloop.loading import stdout_on_stderr
 from agentloop.mcp.server.offered import Offered
 from agentloop.mcp.server.prompts import Prompt
@@ -25,6 +26,7 @@ from agentloop.mcp.server.resources import Resource
 from agentloop.mcp.server.standard_streams import serve_stdio
 from agentloop.mcp.server.tasks import MemoryRuns, Tasks
 from agentloop.mcp.server.timeline_app import EXTENSIONS
+from agentloop.narration import LINE, clip
 from agentloop.signals import on_signals
 
 if TYPE_CHECKING:
@@ -44,6 +46,13 @@ class ServerInfo:
     title: str | None = None
     version: str = "0"
     instructions: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigurationError`: a text is not UTF-8, as in arguments of a command line it need not be."""
+        for each in fields(self):
+            text = getattr(self, each.name) or ""
+            if text != encodable_text(text):
+                raise ConfigurationError(f"The {each.name} of the server is not UTF-8 text: {clip(text, LINE)}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,10 @@ def test_a_word_may_be_a_url(word: str, url: str, kind: str | None) -> None:
     assert (name, entry.url, entry.type, entry.command) == (word, url, kind, None)
 
 
+def test_the_scheme_of_a_url_may_have_capitals() -> None:
+    assert [*servers_to_use(["HTTPS://example.com/Mcp"], {})] == ["https://example.com/Mcp"]
+
+
 def test_a_word_may_be_a_command_with_quotes() -> None:
     ((name, entry),) = servers_to_use(
         ["/opt/my\\ tools/serve --title 'two words' \"\""], {}, own_server(OWN_ENV)

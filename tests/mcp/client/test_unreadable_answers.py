@@ -25,6 +25,7 @@ Opened = Callable[[str, Path], Any]
 CALL_SECONDS = 30
 
 NO_RESPONSE = "Its answer cannot be read: it is not a JSON-RPC response"
+OTHER = "Its answer cannot be read: it is no response to this request"
 DEEP = "Its answer cannot be read: it is nested too deeply"
 ANSWERS = {
     "a list as result": ('{"jsonrpc": "2.0", "id": ID, "result": [5]}', NO_RESPONSE),
@@ -79,8 +80,8 @@ async def with_events(line: str, _folder: Path) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def with_sse(line: str, _folder: Path) -> AsyncIterator[Connection]:
-    """The older transport, in which all answers come on one stream."""
+async def with_sse(line: str, _folder: Path, status: int = 202) -> AsyncIterator[Connection]:
+    """The older transport, in which all answers come on one stream, but for those with another status."""
     answers: asyncio.Queue[str] = asyncio.Queue()
     results = {
         "initialize": {
@@ -101,6 +102,8 @@ async def with_sse(line: str, _folder: Path) -> AsyncIterator[Connection]:
 
     async def posted(request: Request) -> Response:
         message = await request.json()
+        if message["method"] == "tools/call" and status != 202:
+            return Response(line.replace("ID", str(message["id"])), status, media_type="application/json")
         if message["method"] == "tools/call":
             answers.put_nowait(line.replace("ID", str(message["id"])))
         elif message["method"] in results:
@@ -137,6 +140,31 @@ async def test_over_http_an_answer_needs_no_id_to_end_its_call(opened: Opened, l
 
 
 @pytest.mark.requirement("odd-results")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "busy"}}', "busy"),
+        ('{"jsonrpc": "2.0", "id": 77, "result": {}}', OTHER),
+        ('{"jsonrpc": "2.0", "id": ID, "method": "ping"}', OTHER),
+        ('{"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}', OTHER),
+    ],
+)
+async def test_the_one_message_that_answers_a_request_over_http_ends_its_call(
+    line: str, said: str, tmp_path: Path
+) -> None:
+    async with with_json(line, tmp_path) as connection, asyncio.timeout(CALL_SECONDS):
+        assert (await call(connection, "use")).text == f"old refused the call: {said}"
+        assert connection.is_up
+
+
+@pytest.mark.requirement("http-reasons")
+async def test_over_sse_an_error_with_an_http_status_gives_the_words_of_the_server(tmp_path: Path) -> None:
+    error = '{"jsonrpc": "2.0", "id": ID, "error": {"code": -32602, "message": "x > 0\\nsee"}}'
+    async with with_sse(error, tmp_path, 400) as connection, asyncio.timeout(CALL_SECONDS):
+        assert (await call(connection, "use")).text == "old went away: HTTP 400: x > 0"
+
+
+@pytest.mark.requirement("odd-results")
 async def test_an_error_with_an_http_status_gives_the_words_of_the_server() -> None:
     def answer(message: dict[str, Any]) -> Response:
         body = reply(message, error={"code": "ENOENT", "message": "no such file"}).body
@@ -145,6 +173,22 @@ async def test_an_error_with_an_http_status_gives_the_words_of_the_server() -> N
     async with legacy_server(answer) as server, connect(server.url) as connection:
         text = (await call(connection, "use")).text
     assert text == "old refused the call: HTTP 400: Its answer cannot be read: no such file"
+
+
+@pytest.mark.requirement("odd-servers")
+async def test_a_server_over_sse_that_wants_messages_elsewhere_is_told_at_once() -> None:
+    async def stream() -> AsyncIterator[str]:
+        yield "event: endpoint\ndata: http://elsewhere.example/messages\n\n"
+        await asyncio.Event().wait()
+
+    async def opened(_request: Request) -> Response:
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async with http_server(Route("/sse", opened)) as base:
+        entry = ServerEntry(url=f"{base}/sse", type="sse")
+        async with Connection("old", entry, connect_timeout=20, server_log=sys.stderr) as connection:
+            said = "it wants messages at another address than its own: http://elsewhere.example/messages"
+            assert connection.error == f"SSEError: {said}"
 
 
 @pytest.mark.requirement("odd-servers")

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from agentloop.front_matter import FrontMatterError
 from agentloop.mcp import Prompt, Resource
 from agentloop.mcp.server.prompts import prompt_of_file
 from agentloop.mcp.server.publication import Publication
+from agentloop.mcp.server.resources import resources_of_folder
 from agentloop.mcp.server.serving import build_server
 from tests.processes import environment
 from tests.surface import ROOT, serving
@@ -41,6 +43,8 @@ async def day(name: str) -> bytes:
         raise ValueError("a secret of the server")
     if name == "exits":
         raise SystemExit("a secret of the server")
+    if name == "panics":
+        raise BaseExceptionGroup("a secret of the server", [SystemExit()])
     if name == "cancels":
         raise asyncio.CancelledError
     return name.encode()
@@ -115,6 +119,7 @@ async def test_resources_are_texts_files_bytes_and_templates(mode: str, tmp_path
             ("notes://never/text", "There is no such day."),
             ("notes://broken/text", r"Reading notes://\{name\}/text failed"),
             ("notes://exits/text", r"Reading notes://\{name\}/text failed"),
+            ("notes://panics/text", r"Reading notes://\{name\}/text failed"),
             ("notes://cancels/text", r"Reading notes://\{name\}/text cancelled itself"),
             ("notes://a/b/text", "There is no resource 'notes://a/b/text'"),
             ("notes://..%2F..%2Fstyle.md/text", "There is no resource"),
@@ -124,6 +129,24 @@ async def test_resources_are_texts_files_bytes_and_templates(mode: str, tmp_path
             with pytest.raises(MCPError, match=wrong) as refused:
                 await one.read_resource(uri)
             assert "secret" not in str(refused.value)
+        file.unlink()
+        with pytest.raises(MCPError, match=r"The file of this resource cannot be read: No such file or directory\."):
+            await one.read_resource("docs://style")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names")
+@pytest.mark.requirement("prompts-and-resources")
+async def test_files_whose_names_are_not_text_are_listed_and_read(tmp_path: Path) -> None:
+    prompt, note = tmp_path / "b\udcff.md", tmp_path / "resources/b\udcff"
+    prompt.write_text("Be brief.", encoding="utf-8")
+    note.parent.mkdir()
+    note.write_text("Short.", encoding="utf-8")
+    resources = [*resources_of_folder(note.parent, "r\udcff").values()]
+    async with client("auto", [prompt_of_file(prompt)], resources) as one:
+        assert [each.name for each in (await one.list_prompts()).prompts] == ["b\ufffd"]
+        first = (await one.list_resources()).resources[0]
+        assert (str(first.uri), first.name) == ("resource://r%FF/b%FF", "b\ufffd")
+        assert await contents(one, "resource://r%FF/b%FF") == "Short."
 
 
 async def contents(client: Client, uri: str) -> str | bytes:
