@@ -311,9 +311,9 @@ class _Run:
         spent = self._model_caller.usage
         own = Usage({self._settings.model: spent} if spent.requests else {})
         bill = Bill(self._agent.name, time.monotonic() - self._began, own, tuple(self._delegated))
+        self._scope.charge(bill)  # before the event, whose handler may fail
         finished = events.RunFinished(**self._source, bill=bill, answer=answer, error=error, error_type=error_type)
         self._emit(finished, self._new_log())
-        self._scope.charge(bill)
         return bill
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentloop import Agent, CallContext, Limits, RunScope, Tool, create_agent_tool_async, create_agent_tool_sync
-from agentloop.events import Event, Spent
+from agentloop.events import Event, RunFinished, Spent
 from agentloop.testing import RecordedRequest, Reply, ScriptedMessages, calls, cut, fails, says
 from agentloop.testing.server import Script
 from agentloop.usage import COUNTS, MAX_COUNT, Bill, ModelUsage, Usage, usd_to_json
@@ -174,3 +174,21 @@ def test_what_counts_of_a_claim_is_never_more_than_the_bounds(
         assert all_of_it is not None
         wanted = Decimal(all_of_it) if most is None else min(Decimal(all_of_it), Decimal(most))
         assert abs(amount - wanted) < Decimal("1e-20")
+
+
+@pytest.mark.requirement("bill-is-what-was-counted")
+async def test_a_run_whose_last_event_makes_the_handler_fail_is_billed(scripted_messages: Serve) -> None:
+    def on_event(event: Event) -> None:
+        if isinstance(event, RunFinished) and event.agent == "worker":
+            raise OSError("the disk is full")
+
+    def script(request: RecordedRequest) -> Reply:
+        return (
+            calls(("worker_agent", {"prompt": "x"})) if request.system == "boss" and not request.results else says("y")
+        )
+
+    server = scripted_messages(script)
+    worker = Agent("worker", "worker", model=MODELS[1], client=server.client)
+    boss = Agent("boss", "boss", [create_agent_tool_async(worker)], model=MODELS[0], client=server.client)
+    result = await boss.run("go", on_event=on_event)
+    assert billed(result.usage)[MODELS[1]] == counted(server)[MODELS[1]]
