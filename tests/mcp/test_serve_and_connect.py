@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ async def test_a_fallback_answers_for_a_server_that_cannot_be_reached() -> None:
 
 SPANNED = """
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from agentloop import Agent, tool
 from agentloop.mcp import connect, serve
 
@@ -288,6 +290,7 @@ async def test_async_code_is_not_blocked_by_a_server() -> None:
         ),
         ([writer], {"durable": "runs.sqlite"}, "A store is sqlite:PATH or postgresql://"),
         ([writer, [word_count, writer]], {}, "More than one tool is published as writer_agent"),
+        ([replace(writer, description="half \ud83d")], {}, "writer_agent has half a character"),
     ],
 )
 def test_what_cannot_be_served_is_refused(published: Sequence[Any], options: dict[str, Any], said: str) -> None:
