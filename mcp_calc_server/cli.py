@@ -270,4 +270,6 @@ def _looked_at(context: click.Context, options: PublishedOptions) -> publishing.
     for name in context.parent.params:
         if _is_given(context.parent, name):
             raise click.UsageError(f"{flag(name)} stands after the word `{context.info_name}`.")
-    return publishing.published(options, _say)
+    published = publishing.published(options, _say)
+    published.info(options)
+    return published

@@ -165,6 +165,8 @@ def test_install_writes_what_it_is_told_and_says_what_it_did(folder: Path, monke
         (["install", "cursor", "--agents", "none"], "Path 'none' does not exist"),
         (["install", "cursor", "--publish", "our_own:none"], "our_own has no none"),
         (["install", "cursor", "--env", "A=b\udcff"], "a path or value of the new entry is not UTF-8 text. Nothing"),
+        (["install", "cursor", "--name", "a\nb"], "The name of the server is 'a ⏎ b': use printable characters."),
+        (["--name", " "], "The name of the server is '': use printable characters."),
         (["--title", "b\udcff"], "The title of the server is not UTF-8 text: b\ufffd."),
         (["--agents", "agents", "install", "cursor"], "--agents stands after the word `install`"),
     ],

@@ -48,7 +48,9 @@ class ServerInfo:
     instructions: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises `ConfigurationError`: a text is not UTF-8, as in arguments of a command line it need not be."""
+        """Raises `ConfigurationError`: the name cannot be used, or a text is not UTF-8, as on a command line."""
+        if not self.name.strip() or not self.name.isprintable():
+            raise ConfigurationError(f"The name of the server is {clip(self.name, LINE)!r}: use printable characters.")
         for each in fields(self):
             text = getattr(self, each.name) or ""
             if text != encodable_text(text):
