@@ -140,9 +140,7 @@ class Publication:
         for tool in published:
             text = json.dumps(tool.spec.to_json(), ensure_ascii=False, default=str)
             if text != encodable_text(text):
-                raise ConfigurationError(
-                    f"{tool.name} has half a character (a lone surrogate) in its texts."
-                )
+                raise ConfigurationError(f"{tool.name} has half a character (a lone surrogate) in its texts.")
 
     @cached_property
     def _listings(self) -> list[types.Tool]:
