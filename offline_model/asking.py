@@ -23,9 +23,13 @@ SPLIT = re.compile(
 )
 _OF_ONE = re.compile(
     r"(?i)\b(?:what|how much|price|cost)\b[^.?!:\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
-    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$"
+    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*(?:[.?!][^?\d]{0,80})?$"
 )
-_OWN_SHARES = re.compile(r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b")
+_OWN_SHARES = re.compile(
+    r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b|\bpay(?:s|ing)? (?:nothing"
+    r"|less|more|double|extra)\b|\bnot pay|\b(?:rid|go|eat|travel|stay|com|drink|get)e?s? (?:in )?(?:for )?free\b"
+    r"|\bexempt|\bno charge for\b|\b(?:is|are) (?:our|my|a|the) (?:guest|treat)|\d of us[^.?!\n]*\b(?:but|minus|less)\b"
+)
 _HALVES = re.compile(
     r"(?i)\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|(?:my|our) half)\b|half of(?=:)|\b(?:pays? )?the other half\b"
     r"|\b(?:pay|cover)(?:s|ing)? half of (?:everything|it all|it|the (?:total|bill|lot|cost))\b"
@@ -45,6 +49,8 @@ _WITH_ME = re.compile(
     r"(?i)\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b"
     r"|\bwith \w+ (?:friends|others|people)"
 )
+_AND = re.compile(r"(?:\b(?:and|plus|with)|&|\b(?:me|myself|I),)\s+(?:my |our |the )?$")  # "Ana and two friends"
+_AND_WHO = re.compile(r",? (?:and|plus|with|&) (?:me|my|myself|[A-Z][a-z]+)\b")
 _NOTES, _SIGN = r"(?:bill|note|gift ?card|voucher)s", rf"(?:(?<!\w)(?:{CURRENCY}|rs\.?) ?|(?-i:\b{RAND}))"
 _MONEY = (  # an amount, with how many notes of it there are
     rf"((?:\w+ (?=[$£€]\d+ {_NOTES}))?{_SIGN}\d[\d.,]*\d|(?:\w+ (?=[$£€]\d {_NOTES}))?{_SIGN}\d"
@@ -119,7 +125,8 @@ _EACH = re.compile(
     r"|our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)|\b(subtotals?(?!:? ?[$£€\d])|totals(?=\W*$|,? please| for each"
     r"| by| per)|breakdown|respectively|separately|individually|we each|(?:at|from|in|by|of) each(?=\s*(?:\?|$))"
     r"|how much each"
-    r"|(?:what|how much) (?:would|does|do|did|will) each(?= (?:cost|come|charge|be)\b)"
+    r"|(?:what|how much) (?:would|does|do|did|will) (?:every(?:one|body)|each(?: one| of them)?)(?= (?:cost|come|charge"
+    r"|be|spend|buy|use)\b)"
     r"|(?:total|sum|amount) for each of us)\b"
 )
 _OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
@@ -256,7 +263,8 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     )
     if not found and (parts or nouns & PARTS):  # the parts are asked for
         return ""
-    if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
+    more = any(_AND.search(text[: each.start()]) or _AND_WHO.match(text[each.end() :]) for each in found.values())
+    if len(certain or found) != 1 or (not certain and (more or _WITH_ME.search(near))) or "0" in found:
         raise Unread("between how many it is split")
     return (certain or list(found))[0]
 
@@ -268,7 +276,7 @@ def _number_of(one: re.Match[str], text: str) -> str:
     single = re.search(r"(?<!each )\bone\b|single", one[0], re.IGNORECASE)
     if len(re.findall(rf"\b{noun} (?:\d|[A-Z]|\w+:)", text, re.IGNORECASE)) > 1:  # "Unit 1: ... Unit 2: ..."
         return ""
-    if not single and (listed or noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS):
+    if not single and (noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS or (listed and "per" not in one[0].split())):
         return ""
     found = _OF_MANY.fullmatch(text)
     before, after = (stems(found[1]), stems(found[3])) if found else ([], [])

@@ -178,6 +178,8 @@ class Reading:
             chosen = measured
         late = [at for at in measured if at > self.price and self.before(at) == "for" and not self.unit and chosen]
         late += [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
+        times = [at for at in measured if at < self.price and stem(self.after(at)) in w.TIMES - {"minute", "min"}]
+        late += [at for at in times if counts and self.before(at) in {"for", *_TIMES}]  # "5 rooms for 2 nights at $90"
         named = [at for at in numbers if kinds[at] == "digit" and is_plural(self.after(at))]
         named += [at for at in numbers if kinds[at] == "digit" and self.after(at) == "at" and self.value(at) != 1]
         hidden = late or (not chosen and (named or len(measured) > 1))

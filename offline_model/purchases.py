@@ -61,6 +61,8 @@ def read_purchases(text: str) -> Problem:
     bill = _Bill(Clauses(pieces, marks, are_each=bool(_ARE_EACH.search(text))), text)
     labels, entries = bill.labels, bill.entries
     if "every" in asked.kinds:  # "per month" asks for the parts if these are months
+        if any(set(each.nouns[:1]) & w.TIMES and each.value != str(len(labels)) for each in bill.clauses.counts):
+            raise Unread("of how many days or months the cost of one is asked")
         asked.kinds = asked.kinds - {"every"} | ({"each"} if len(labels) > 1 else set())
     named = len(labels) > 1 and "" not in labels
     if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):

@@ -180,6 +180,15 @@ AT_FIRST_SIGHT: dict[str, list[str] | None] = {
     "purchase. Total?": None,
     "Semester 1: rent $640, books $300. Semester 2: rent $665, books $200. How much did my costs go up?": ["75"],
     "Pizza 20.00, drinks 10.00, my ice cream 5.00. Pizza and drinks are shared by 3. What do I pay?": None,
+    "Motel: 2 nights at $95 a night. Petrol $50. We were away 4 days. What is the cost per day?": None,
+    "Ramen $48, split between Ida, Ben and three friends. How much each?": None,
+    "Ramen $48, split between two couples and Ida. How much each?": None,
+    "Bus $600, fuel $90. There are 7 of us but the guide pays nothing. How much per person?": None,
+    "Bus $600, fuel $90. Split 7 ways, the guide rides free. How much each?": None,
+    "Inn: 4 rooms for 3 nights at $85. Taxi: $40. Total?": None,
+    "Ida bought 4 mugs at $3 each. Ben also bought 2 bowls at $5 each. How much did each spend?": None,
+    "5 skeins of yarn at $6 each, hooks $8. Cost per shawl? Love, Gran": None,
+    "We bought 5 tickets for $60 in total. How much did each ticket cost? Thanks, Ida": ["12"],
 }
 
 
