@@ -21,13 +21,14 @@ SPLIT = re.compile(
     rf"|at) (?:is it |is that )?per[ -](?:{_PEOPLE}|head)\b(?!\W{{0,3}}[$£€]| \d)"
 )
 _OF_ONE = re.compile(
-    r"(?i)\b(?:what|how much|price|cost)\b[^.?!:\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
-    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*(?:[.?!][^?\d]{0,80})?$"
+    r"(?i)\b(?:what|how much|price|cost)\b[^.?!:\n\d]*?\b(?:per|each|of a(?! single)|an? single|(?:did|does|would|of"
+    r"|for) one)(?: ([a-z]+)|\W*$)[^.?!\n\d,]*(?:[.?!][^?\d]{0,80})?$"
 )
 _OWN_SHARES = re.compile(
-    r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b|\bpay(?:s|ing)? (?:nothing"
+    r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b|\bpay(?:s|ing)? (?:nothing|no\b"
     r"|less|more|double|extra)\b|\bnot pay|\b(?:rid|go|eat|travel|stay|com|drink|get)e?s? (?:in )?(?:for )?free\b"
-    r"|\bexempt|\bno charge for\b|\b(?:is|are) (?:our|my|a|the) (?:guest|treat)|\d of us[^.?!\n]*\b(?:but|minus|less)\b"
+    r"|\bexempt|\bno(?: charge|thing) for\b|\bcover the\b|(?:kid|driver|ren)s? (?:is|are) free|\b(?:is|are) (?:our|my|a"
+    r"|the) (?:guest|treat)|\d of us[^.?!\n]*\b(?:but|minus|less)\b"
 )
 _HALVES = re.compile(
     r"(?i)\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|(?:my|our) half)\b|half of(?=:)|\b(?:pays? )?the other half\b"
@@ -45,18 +46,16 @@ _SHARES = re.compile(
     rf"|\b(?:class|group|party|crew|team|club|choir|band) of {_NUMBER}|\bwe(?:['’]re| are| were) {_NUMBER}\b"
 )
 _WITH_ME = re.compile(
-    r"(?i)\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b"
-    r"|\bwith \w+ (?:friends|others|people)"
+    r"(?i)\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i|\w+ (?:friends|others|people))\b"
 )
 _BESIDE = re.compile(  # "Ana and two friends", where # is the number
     r"(?:\b(?:and|plus|with)|&|\b(?:me|I),)\s+(?:my |our |the )?#|#,? (?:and|plus|with|&) (?:me|my|[A-Z][a-z]+)\b"
 )
 _NOTES, _SIGN = r"(?:bill|note|gift ?card|voucher)s", rf"(?:(?<!\w)(?:{CURRENCY}|rs\.?) ?|(?-i:\b{RAND}))"
 _MONEY = (  # an amount, with how many notes of it there are
-    rf"((?:\w+ (?=[$£€]\d+ {_NOTES}))?{_SIGN}\d[\d.,]*\d|(?:\w+ (?=[$£€]\d {_NOTES}))?{_SIGN}\d"
-    rf"|\d[\d.,]* ?(?:€|£|(?:us )?(?:{NAMES})\b|pounds\b(?! of))|\d+(?![\d.]* ?%)"
-    r"(?=\s*(?:[.,;:?!\n]|$|towards? it|for (?:it|this|that|everything)\b|(?:on|in) (?:me|my|cash|the|this)\b|to\b"
-    r"|and\b|budget|limit|bill|note|of it\b)))"
+    rf"((?:\w+ (?=[$£€]\d+ {_NOTES}))?{_SIGN}\d[\d.,]*\d|(?:\w+ (?=[$£€]\d {_NOTES}))?{_SIGN}\d|\d[\d.,]* ?(?:€|£"
+    rf"|(?:us )?(?:{NAMES})\b|pounds\b(?! of))|\d+(?![\d.]* ?%)(?=\s*(?:[.,;:?!\n]|$|towards? it|for (?:it|this|that"
+    rf"|everything)\b|(?:on|in) (?:me|my|cash|the|this)\b|to\b|and\b|budget|limit|bill|note|of it\b)))"
 )
 _BUDGET = re.compile(
     rf"(?i)\bbudget\b(?:[^.;:|\n?\d$£€]{{0,40}}(?={_SIGN})|(?: \w+)?\s*(?:of|is|was|:|=)\s*){_MONEY}|\b(?:stay|stayed"
@@ -259,7 +258,7 @@ def _number_of(one: re.Match[str], text: str) -> str:
     single = re.search(r"(?<!each )\bone\b|single", one[0], re.IGNORECASE)
     if len(re.findall(rf"\b{noun} (?:\d|[A-Z]|\w+:)", text, re.IGNORECASE)) > 1:  # "Unit 1: ... Unit 2: ..."
         return ""
-    if not single and (noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS or (listed and "per" not in one[0].split())):
+    if not single and (noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS or (listed and "each" in one[0].split())):
         return ""
     found = _OF_MANY.fullmatch(text)
     before, after = (stems(found[1]), stems(found[3])) if found else ([], [])

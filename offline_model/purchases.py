@@ -32,6 +32,7 @@ _OTHERS_PAY = re.compile(r"(?i)(?<!\bi )(?<!\bwe )\b(?:pays|gives?|gave|covers?|
 _BEFORE_TAX = re.compile(
     r"(?i)\b(?:before|ignoring|counting|pre)[ -](?:the )?(?:tax|vat|gst|disc)|\b(?:subtotal|both (?:numbers|totals))\b"
 )
+_SPAN = re.compile(r"(?i)\b(?:\d+|two|three|four|five|six|seven|ten|long)[ -](?:day|night|week|month)")
 _THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
 _EACH_PART = re.compile(
@@ -61,7 +62,8 @@ def read_purchases(text: str) -> Problem:
     bill = _Bill(Clauses(pieces, marks, are_each=bool(_ARE_EACH.search(text))), text)
     labels, entries = bill.labels, bill.entries
     if "every" in asked.kinds:  # "per month" asks for the parts if these are months
-        if any(set(each.nouns[:1]) & w.TIMES and each.value != str(len(labels)) for each in bill.clauses.counts):
+        times = any(set(each.nouns[:1]) & w.TIMES and each.value != str(len(labels)) for each in bill.clauses.counts)
+        if times or (len(labels) == 1 and _SPAN.search(rest)):
             raise Unread("of how many days or months the cost of one is asked")
         asked.kinds = asked.kinds - {"every"} | ({"each"} if len(labels) > 1 else set())
     named = len(labels) > 1 and "" not in labels

@@ -10,8 +10,7 @@ from offline_model.words import EVERYTHING, FEES, LEADING, NOT_NAMES, PARTS, PEO
 _SENTENCES = re.compile(r"(?:[.!;]+(?=\s|$)|\n|(?<=\?))\s*")
 _OPENING = (
     r"(?i)^(?!i (?!need|want|would)[a-z]+ )(?:\W|(?:may i ask|hi|hello|hey|ok|okay|so|and|but|also|then|now|please"
-    r"|pls|kindly|just|q|question|lads|guys"
-    r"|can|could|would|will|you|u|i|need|want|to|me|help)\b)*"
+    r"|pls|kindly|just|q|question|lads|guys|can|could|would|will|you|u|i|need|want|to|me|help)\b)*"
 )
 """What may stand before the word that says what is asked."""
 _NO_ARITHMETIC = re.compile(
@@ -62,7 +61,7 @@ _HELD = re.compile(
     r"|get back|unspent|unused|raise[d]?|earn\w*|made|find (?:my|our)sel\w+|profit|net(?! total| amount| payable))\b"
 )
 _NOT_READ = re.compile(
-    r"(?i)\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b"
+    r"(?i)\bcost an? (?:day|night|week)\b|\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b"
     r"|\b(?:surplus|shortfall|percent\w*|fraction|proportion|median|combinations?|ratio|odd one"
     r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
     r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b"
@@ -76,9 +75,11 @@ _PLACE = re.compile(
     r"\b(?:at|from) (?:the )?([A-Z][\w'’]+)(?! \w*(?:[Ff]air|[Mm]arket|[Tt]rip|[Pp]arty))"
     r"|\b(?:does|did|would|will) ([A-Z][\w'’]+)(?<!I) (?:be|costs?|charge)\b"
 )
-_WHO = re.compile(r"(?i)\b(?:how much|what) (?:d\w+|must|should|will|ha\w+) (i|s?he|my \w+)\b|\b(my) total\b")
+_WHO = re.compile(
+    r"(?i)\b(?:how much|what) (?:d\w+|must|should|will|ha\w+) (i|s?he|my \w+)\b|\b(my) (?:total|spend|bill)|cost (me)\b"
+)
 _BUYS = re.compile(
-    r"\b(I|i|[Ss]?[Hh]e|[Mm]y \w+|(?!We|Th|Also|Just|You|\w+day)[A-Z][a-z]+) (?:also |then |only |just )?"
+    r"\b(I|i|[Ss]?[Hh]e|[Mm]y (?:\w+ )?\w+|[Tt]he \w+|(?!We|Th|Also|Just|You|\w+day)[A-Z][a-z]+) (?:also |then |only )?"
     r"(?:bought|buys|got|gets|spent|ordered|(?:paid|pays) for|picked up|grabbed|booked)\b"
 )
 _GROUPS = re.compile(r"(?i)(?:(\w+) and )?(\w+) (?:total|cost)s?\b|(?:total|cost|spent|much) (?:for|on) (?:the )?(\w+)")
@@ -91,7 +92,7 @@ _ANY_PART = frozenset(
 def check_questions(text: str, asked: Asked) -> None:
     """Raises Unread for a question or a request of which it is not known what it asks for."""
     who, buyers = _WHO.search(text), {each.lower() for each in _BUYS.findall(text)}
-    if who and buyers - {"i"} and ("i" in buyers or (who[1] or who[2]).lower() in {"i", "my"}):
+    if who and buyers - {"i"} and ("i" in buyers or (who[1] or "i") in "iI"):
         raise Unread("who pays for what")
     for sentence in filter(None, map(str.strip, _SENTENCES.split(text))):
         bare = not re.search(r"\d", sentence)

@@ -217,6 +217,11 @@ AT_FIRST_SIGHT: dict[str, list[str] | None] = {
     "Dukan: 4 kg sugar at ₹45 per kg, ghee at ₹600 per kg. Total?": None,
     "Hired 3 painters at ₹800 each. Paint from Asian dealer: 20 tins at ₹450 each. Brushes: 8 sets at ₹90 each. What "
     "is labour total, material total, and overall?": None,
+    "Diesel $80, meals $70. It was a 3-day trip. Cost per day?": None,
+    "Bus $600, fuel $90. There are 7 of us. The guide pays no share. How much per person?": None,
+    "Lodge: 4 nights for 3 people at $85. Total?": None,
+    "5 skeins of yarn at $6 each, hooks $8. What's the cost of a shawl? Love, Gran": None,
+    "I bought 4 mugs at $3 each, my best friend bought 2 bowls at $5 each. How much did it cost me?": None,
 }
 
 
