@@ -30,7 +30,7 @@ _OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| h
 _OWN_SUM = re.compile(rf"(?i)(?:i|we)(?:['’]ve| had| have)(?: got)? {M}(?=\s*(?:$|(?:at|in|to|from|left|on|cash)\b))")
 _OTHERS_PAY = re.compile(r"(?i)(?<!\bi )(?<!\bwe )\b(?:pays|gives?|gave|covers?|covered|owes?)\b")
 _BEFORE_TAX = re.compile(
-    r"(?i)\b(?:before|ignoring|counting|pre)[ -](?:the )?(?:tax|vat|gst|disc)|\b(?:subtotal|both (?:numbers|totals))\b"
+    r"(?i)\b(?:before|ignoring|counting|pre|ex)[ -](?:the )?(?:tax|vat|gst|tip|disc)|\bsubtotal|\bboth (?:numb|tota)"
 )
 _SPAN = re.compile(r"(?i)\b(?:\d+|two|three|four|five|six|seven|ten|long)[ -](?:day|night|week|month)")
 _THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
@@ -203,7 +203,7 @@ class _Bill:
         """A voucher for a part by its name, or a fee from one, whichever part was spoken of last."""
         labels = {each.label for each in self.pieces} - {""}
         named = [each for each in labels if set(stems(each)) & set(stems(text))]
-        paid_to = entry.is_fee and re.search(r"\b(?:from|for|at|to)\s(?:the\s)?[A-Z]", text)
+        paid_to = re.search(r"\b(?:from|for|at|to)\s(?:the\s)?[A-Z]", text) and (entry.is_fee or "iscount" in text)
         if paid_to and not named and len(labels) > 1:
             raise Unread(f'what "{self.marks.shown(text)}" is for')
         if (HELD_VOUCHER.search(text) or paid_to) and len(named) == 1:
@@ -262,7 +262,7 @@ class _Bill:
         none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
         labels = {*self.labels, *none, ""}
         some = self.overall or not self.rates or any(each.label or each.entry for each in self.rates)
-        before = some and used & (w.TAXES | w.DISCOUNTS)
+        before = some and used & (w.ADDITIONS | w.DISCOUNTS)
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
             if before and _BEFORE_TAX.search(piece.text) and not re.search(ANY, piece.text):

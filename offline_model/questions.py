@@ -82,7 +82,7 @@ _BUYS = re.compile(
     r"\b(I|i|[Ss]?[Hh]e|[Mm]y (?:\w+ )?\w+|[Tt]he \w+|(?!We|Th|Also|Just|You|\w+day)[A-Z][a-z]+) (?:also |then |only )?"
     r"(?:bought|buys|got|gets|spent|ordered|(?:paid|pays) for|picked up|grabbed|booked)\b"
 )
-_GROUPS = re.compile(r"(?i)(?:(\w+) and )?(\w+) (?:total|cost)s?\b|(?:total|cost|spent|much) (?:for|on) (?:the )?(\w+)")
+_GROUPS = re.compile(r"(?i)(?:(\w+) and )?(\w+) (?:total|cost)s?\b|(?:totals?|much) \w+ (?:the )?(\w+)(?: and (\w+))?")
 _ANY_PART = frozenset(
     "two three four five six seven eight nine ten all both each every whole entire first second third last other "
     "different same various several cheaper cheapest dearer dearest most more expensive least one of and".split()

@@ -222,6 +222,12 @@ AT_FIRST_SIGHT: dict[str, list[str] | None] = {
     "Lodge: 4 nights for 3 people at $85. Total?": None,
     "5 skeins of yarn at $6 each, hooks $8. What's the cost of a shawl? Love, Gran": None,
     "I bought 4 mugs at $3 each, my best friend bought 2 bowls at $5 each. How much did it cost me?": None,
+    "Cafe: 3 teas at $2.50 each, tip 20%. Pub: 2 pies at $8 each. Total before tip?": None,
+    "Giro - 3 helmets at €40 each. Lezyne - 5 pumps at €20 each. Discount of €12 from Giro. Total per shop?": [
+        "108",
+        "100",
+    ],
+    "Mason: 3 days at £90 per day. Tiles: 40 at £6 each. Glue: 12 bags at £3 each. Totals for labour and materials?": None,
 }
 
 
