@@ -227,7 +227,7 @@ AT_FIRST_SIGHT: dict[str, list[str] | None] = {
         "108",
         "100",
     ],
-    "Mason: 3 days at £90 per day. Tiles: 40 at £6 each. Glue: 12 bags at £3 each. Totals for labour and materials?": None,
+    "Mason: 3 days at £90 per day. Tiles: 40 at £6 each. Glue: 12 bags at £3. Totals for labour and materials?": None,
 }
 
 
