@@ -12,20 +12,24 @@ from offline_model.words import CONTAINERS, DAYS, EVERYTHING, FEES, MONTHS, PART
 _NUMBER = r"(\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _PEOPLE = one_of({*PEOPLE, "families", "household", "other"})
 SPLIT = re.compile(
-    r"(?i)\b(?:split(?:s|ting)?|divid(?:e[ds]?|ing)|shar(?:e|ed|ing)(?! an?\b| (?:pack|bag|platter|size))|chip\w* in"
-    r"|each of us|what's that each)\b"
-    r"|\bhalf of(?: (?:it|that|the total)\b|:)|\bgo(?:ing)? (?:halves|dutch)\b|\b50[/-]50\b|\bfifty[ -]fifty\b"
-    r"|\b(?:my|our) half\b|\b(?:pay|cover)(?:s|ing)? half of (?:everything|it all|it|the (?:total|bill|lot|cost))\b"
-    r"|/ ?\d+ (?:of us|people|guys)|how much (?:is (?:it|that) )?each\W*$|\beach (?:[a-z]+ ){0,5}"
-    r"(?:pays?|owes?|contributes?|chips? in)\b|(?:^|[.?!])\s*(?:and |how much is it |what is it )?per (?:person|head)\b"
-    rf"|\b(?:cost|price|amount|much|total|and|or|also|:) (?:is it |is that )?per (?:{_PEOPLE}"
-    rf"|head)\b(?!\W{0, 3}[$£€]| \d)"
+    rf"(?i)\b(?:split(?:s|ting)?|divid(?:e[ds]?|ing)|shar(?:e|ed|ing)(?! an?\b| (?:pack|bag|platter|size))|chip\w* in"
+    rf"|each of us|what's that each)\b|\bhalf of(?: (?:it|that|the total)\b|:)|\bgo(?:ing)? (?:halves|dutch)\b"
+    rf"|\b50[/-]50\b|\bfifty[ -]fifty\b|\b(?:my|our) half\b|\b(?:pay|cover)(?:s|ing)? half of (?:everything|it all|it"
+    rf"|the (?:total|bill|lot|cost))\b|/ ?\d+ (?:of us|people|guys)|how much (?:is (?:it|that) )?each\W*$"
+    rf"|\beach (?:[a-z]+ ){{0,5}}(?:pays?|owes?|contributes?|chips? in)\b(?! \W?\d)|(?:^|[.?!])\s*(?:and "
+    rf"|how much is it |what is it )?per (?:person|head)\b|\b(?:cost|price|amount|much|total|and|or|also|:|make|that|to"
+    rf"|at) (?:is it |is that )?per[ -](?:{_PEOPLE}|head)\b(?!\W{{0,3}}[$£€]| \d)"
 )
 _OF_ONE = re.compile(
-    r"(?i)\b(?:what|how much|price|cost)\b[^.?!:\n\d]*?\b(?:per|each|an? single|(?:did|does|would|of|for) one)"
-    r"(?: ([a-z]+)|\W*$)[^.?!\n\d,]*[.?!]*\s*$"
+    r"(?i)\b(?:what|how much|price|cost)\b[^.?!:\n\d]*?\b(?:per|each|of a(?! single)|an? single|(?:did|does|would|of"
+    r"|for) one)(?: ([a-z]+)|\W*$)[^.?!\n\d,]*(?:[.?!][^?\d]{0,80})?$"
 )
-_OWN_SHARES = re.compile(r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b")
+_OWN_SHARES = re.compile(
+    r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b|\bpay(?:s|ing)? (?:nothing|no\b"
+    r"|less|more|double|extra)\b|\bnot pay|\b(?:rid|go|eat|travel|stay|com|drink|get)e?s? (?:in )?(?:for )?free\b"
+    r"|\bexempt|\bno(?: charge|thing) for\b|\bcover the\b|(?:kid|driver|ren)s? (?:is|are) free|\b(?:is|are) (?:our|my|a"
+    r"|the) (?:guest|treat)|\d of us[^.?!\n]*\b(?:but|minus|less)\b"
+)
 _HALVES = re.compile(
     r"(?i)\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|(?:my|our) half)\b|half of(?=:)|\b(?:pays? )?the other half\b"
     r"|\b(?:pay|cover)(?:s|ing)? half of (?:everything|it all|it|the (?:total|bill|lot|cost))\b"
@@ -42,85 +46,73 @@ _SHARES = re.compile(
     rf"|\b(?:class|group|party|crew|team|club|choir|band) of {_NUMBER}|\bwe(?:['’]re| are| were) {_NUMBER}\b"
 )
 _WITH_ME = re.compile(
-    r"(?i)\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i)\b"
-    r"|\bwith \w+ (?:friends|others|people)"
+    r"(?i)\b(?:me|myself|i) (?:and|plus)\b|\b(?:and|with|plus) (?:me|myself|my|i|\w+ (?:friends|others|people))\b"
+)
+_BESIDE = re.compile(  # "Ana and two friends", where # is the number
+    r"(?:\b(?:and|plus|with)|&|\b(?:me|I),)\s+(?:my |our |the )?#|#,? (?:and|plus|with|&) (?:me|my|[A-Z][a-z]+)\b"
 )
 _NOTES, _SIGN = r"(?:bill|note|gift ?card|voucher)s", rf"(?:(?<!\w)(?:{CURRENCY}|rs\.?) ?|(?-i:\b{RAND}))"
 _MONEY = (  # an amount, with how many notes of it there are
-    rf"((?:\w+ (?=[$£€]\d+ {_NOTES}))?{_SIGN}\d[\d.,]*\d|(?:\w+ (?=[$£€]\d {_NOTES}))?{_SIGN}\d"
-    rf"|\d[\d.,]* ?(?:€|£|(?:us )?(?:{NAMES})\b|pounds\b(?! of))|\d+(?![\d.]* ?%)"
-    r"(?=\s*(?:[.,;:?!\n]|$|towards? it|for (?:it|this|that|everything)\b|(?:on|in) (?:me|my|cash|the|this)\b|to\b"
-    r"|and\b|budget|limit|bill|note|of it\b)))"
+    rf"((?:\w+ (?=[$£€]\d+ {_NOTES}))?{_SIGN}\d[\d.,]*\d|(?:\w+ (?=[$£€]\d {_NOTES}))?{_SIGN}\d|\d[\d.,]* ?(?:€|£"
+    rf"|(?:us )?(?:{NAMES})\b|pounds\b(?! of))|\d+(?![\d.]* ?%)(?=\s*(?:[.,;:?!\n]|$|towards? it|for (?:it|this|that"
+    rf"|everything)\b|(?:on|in) (?:me|my|cash|the|this)\b|to\b|and\b|budget|limit|bill|note|of it\b)))"
 )
 _BUDGET = re.compile(
-    rf"(?i)\bbudget\b(?:[^.;:|\n?\d$£€]{{0,40}}(?={_SIGN})|(?: \w+)?\s*(?:of|is|was|:|=)\s*){_MONEY}|\b(?:stay"
-    rf"|stayed|keep|kept"
-    rf"|come|came|be|go|went|is it|are we|is the total|is that) (?:\w+ ){{0,2}}?(?:under|within|below|over|more than"
-    rf"|less than) (?:the |my "
-    rf"|our )?{_MONEY}|{_MONEY} (?:\w+ )?(?:budget|limit"
-    rf"|allowance|to spend|aside)\b|^{_MONEY} (?:gift ?card|voucher)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}"
-    rf"|\bchange (?:\w+ ){{0,5}}?(?:from|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?|\b(?:with|w/|from"
-    rf"|using|gave|hand(?:ed)?|pay|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY}"
-    r" (?:bill|note)s?|\b(?:with|from|gave \w+|hand(?:ed)? over) an? (five|ten|twenty|fifty"
-    r"|[125]0(?=\W*[.,\n]))\b(?: (?:\w+ )?(?:bill|note))?"
+    rf"(?i)\bbudget\b(?:[^.;:|\n?\d$£€]{{0,40}}(?={_SIGN})|(?: \w+)?\s*(?:of|is|was|:|=)\s*){_MONEY}|\b(?:stay|stayed"
+    rf"|keep|kept|come|came|be|go|went|is it|are we|is the total|is that) (?:\w+ ){{0,2}}?(?:under|within|below|over"
+    rf"|more than|less than) (?:the |my |our )?{_MONEY}|{_MONEY} (?:\w+ )?(?:budget|limit|allowance|to spend|aside)\b"
+    rf"|^{_MONEY} (?:gift ?card|voucher)\b|\b(?:limit|allowance) (?:of|is) {_MONEY}|\bchange (?:\w+ ){{0,5}}?(?:from"
+    rf"|for|out of|of) (?:a |an |my )?{_MONEY}(?: (?:bill|note))?|\b(?:with|w/|from|using|gave|hand(?:ed)?|pay"
+    rf"|paid)(?: (?:him|her|them|the \w+))? (?:with )?(?:an? )?{_MONEY} (?:bill|note)s?|\b(?:with|from|gave \w+"
+    rf"|hand(?:ed)? over) an? (five|ten|twenty|fifty|[125]0(?=\W*[.,\n]))\b(?: (?:\w+ )?(?:bill|note))?"
     rf"|\bhow much of (?:my|the|our) {_MONEY}|\bleft (?:\w+ )?(?:from|of|out of) (?:a |my |the |our )?{_MONEY}"
 )
 LEFT = re.compile(
-    r"(?i)\b(?:(?<!on what[’']s )(?<!on whats )left(?! an? \W?\d)(?: over)?|have (?:after|then|now)|change(?=\?"
-    r"| (?:do|will|would|should|did|back|from"
-    r"|for))|(?:how much|what|what's|my) change|(?<!i )remains?|what(?:['’]?s| is) remaining|how much rest|(?:come"
-    r"|comes) back to|more (?:do|will"
-    r"|must) (?:i|we) need|(?:hand|give)(?: \w+)? back|is there at the end|come home with|(?:have|is) remaining|afford"
-    r"|still (?:have|got|there"
+    r"(?i)\b(?:(?<!on what[’']s )(?<!on whats )left(?! an? \W?\d)(?: over)?|have (?:after|then|now)|change(?=\?| (?:do"
+    r"|will|would|should|did|back|from|for))|(?:how much|what|what's|my) change|(?<!i )remains?|what(?:['’]?s"
+    r"| is) remaining|how much rest|(?:come|comes) back to|more (?:do|will|must) (?:i|we) need|(?:hand"
+    r"|give)(?: \w+)? back|is there at the end|come home with|(?:have|is) remaining|afford|still (?:have|got|there"
     r"|on it|in|be (?:in|on|left|there))|(?:how much|what(?:['’]?s| is)?) (?:\w+ )?(?:stays|balance)|(?:do|will"
     r"|did) (?:i|we) have enough|(?:is|was|will) (?:it|that) (?:be )?enough|un(?:spent|used)|closing balance|(?:over"
-    r"|under|within)"
-    r" budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket|kitty|jar))\b"
+    r"|under|within) budget|(?:be|have) (?:left )?in (?:the|my|our) (?:\w+ )?(?:tin|box|till|drawer|wallet|purse|pocket"
+    r"|kitty|jar))\b"
 )
 _PAID = re.compile(  # only if it is asked what is left
-    r"(?i)(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{0,25} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave"
-    r"|gives?|given|having|can spend|carried|covers|allotted|allocated|budgeted|granted"
-    r"|aside|saved(?: up)?|with\w*|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received"
-    r"|(?<![a-z,] )got|\b(?:i|we)['’]?ve got|\b(?:i|we) got(?= \S+ from)"
-    r"|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|petty cash was|opened|wallet|purse|pocket))"
-    rf":? (?:(?!for|spent)[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a|off)\b"
-    r"| (?:\w+ )?(?:rebate|discount|coupon|fee|delivery|shipping|tip)\b)"
-    r"(?: (?:bill|note)s?)?(?: in (?:cash|notes))?"
+    rf"(?i)(?:['’]ve|\b(?:(?:paid|pay)\b(?! [^.;,\n]{{0,25}} for (?!everything|all|it\b|both|the\b))|hand(?:ed)?|gave"
+    rf"|gives?|given|having|can spend|carried|covers|allotted|allocated|budgeted|granted|aside|saved(?: up)?|with\w*"
+    rf"|took(?: out)?|brought|put|start(?:ed|ing)?(?: out)?|beg[au]n|received|(?<![a-z,] )got|\b(?:i|we)['’]?ve got"
+    rf"|\b(?:i|we) got(?= \S+ from)|have|had|has|limit|allowance|funds?|grant|float|sponsorship|kitty|petty cash was"
+    rf"|opened|wallet|purse|pocket)):? (?:(?!for|spent)[a-z]+ ){{0,4}}?{_MONEY}(?![\d.,]*\d| ?(?:each|per|a|off)\b"
+    rf"| (?:\w+ )?(?:rebate|discount|coupon|fee|delivery|shipping|tip)\b)(?: (?:bill|note)s?)?(?: in (?:cash|notes))?"
 )
 _GIVES = (
     r"giving|covering|paying|contributing|chipping in|putting in|(?:give|cover|pay|contribute|reimburse)s|gave|covered"
     r"|contributed|reimbursed|chip(?:s|ped) in"
 )
 _DEPOSIT = re.compile(
-    rf"(?i)\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left|gave) (?:already )?"
-    rf"(?:an? |the )?(?:{_MONEY} (?:as (?:an? )?)?(?:deposit|down ?payment)(?: (?:already|down))*"
-    rf"|deposit of {_MONEY}|{_MONEY} towards? (?:it|this|that))"
-    rf"|(?<!\w)(?:(?:we|i) (?:had|have|made) )?(?:an? |the |less )?{_MONEY} (?:deposit|down ?payment)"
-    r" (?:(?:was|is|has been) )?(?:already )?paid(?: already)?"
-    rf"|\b(?:my |our |the )?[a-z]+(?:['’]s| is| are| was| were)? (?:{_GIVES})"
-    rf" (?:(?:me|us|him|her|them) )?(?:{_MONEY}(?: of (?:it|that|this)| towards? (?:it|that|this))"
-    rf"|(?<=\sus ){_MONEY}|(?<=\sme ){_MONEY})"
+    rf"(?i)\b(?:(?:i|we|they)(?:['’]ve| have| had)? |have |had )?(?:already )?(?:paid|put down|left"
+    rf"|gave) (?:already )?(?:an? |the )?(?:{_MONEY} (?:as (?:an? )?)?(?:deposit|down ?payment)(?: (?:already|down))*"
+    rf"|deposit of {_MONEY}|{_MONEY} towards? (?:it|this|that))|(?<!\w)(?:(?:we|i) (?:had|have|made) )?(?:an? |the "
+    rf"|less )?{_MONEY} (?:deposit|down ?payment) (?:(?:was|is|has been) )?(?:already )?paid(?: already)?|\b(?:my |our "
+    rf"|the )?[a-z]+(?:['’]s| is| are| was| were)? (?:{_GIVES}) (?:(?:me|us|him|her|them) )?(?:{_MONEY}(?: of (?:it"
+    rf"|that|this)| towards? (?:it|that|this))|(?<=\sus ){_MONEY}|(?<=\sme ){_MONEY})"
 )
 OWING = re.compile(
-    r"(?i)\b(?:own pocket|out of pocket|end(?:ed)? up paying|pa(?:y|id|ying) (?:myself|meself|ourselves)"
-    r"|still (?:need|have) to (?:find|pay|raise)|(?:do|must|will) (?:i|we) still pay|more do (?:i|we) owe|on (?:us"
-    r"|me))\b"
-    r"|\b(?:owing|balance"
-    r"|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b"
+    r"(?i)\b(?:own pocket|out of pocket|end(?:ed)? up paying|pa(?:y|id|ying) (?:myself|meself|ourselves)|still (?:need"
+    r"|have) to (?:find|pay|raise)|(?:do|must|will) (?:i|we) still pay|more do (?:i|we) owe|on (?:us|me))\b|\b(?:owing"
+    r"|balance|(?:still|left|remaining|remains) (?:owed?|due|(?:for (?:us|me) )?to (?:be )?pa(?:y|id)))\b"
 )
 _COUNT = re.compile(
-    rf"(?i)(?<![\w.,$£€/-])(?<!for )(?!1 |one ){_NUMBER} ((?:[a-z]+ )?[a-z]+)\b"
-    r"(?!,? [$£€]|[^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))"
+    rf"(?i)(?<![\w.,$£€/-])(?<!for )(?!1 |one ){_NUMBER} (?!(?:day|night|week) (?:trip|visit|tour))((?:[a-z]+ )?[a-z]+)"
+    r"\b(?!,? [$£€]|[^,;.:?!\n(]*(?:[$£€@\d]|\beach\b|\bper\b))"
 )
 _NO_COUNTS = frozenset("person people week day class room flat leg order purchase basket family game".split())
 _EACH = re.compile(
-    r"(?i)(?<!\d )(?<!\d)\b(?:each|every|per|by) (?!\w+ (?:charges|adds|takes|gives|has"
-    r"|had)\b)(?:(?:one )?of (?:the |my "
-    r"|our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)|\b(subtotals?(?!:? ?[$£€\d])|totals(?=\W*$|,? please| for each"
-    r"| by| per)|breakdown|respectively|separately|individually|we each|(?:at|from|in|by|of) each(?=\s*(?:\?|$))"
-    r"|how much each"
-    r"|(?:what|how much) (?:would|does|do|did|will) each(?= (?:cost|come|charge|be)\b)"
-    r"|(?:total|sum|amount) for each of us)\b"
+    r"(?i)(?<!\d )(?<!\d)\b(?:each|every|per|by) (?!\w+ (?:charges|adds|takes|gives|has|had)\b)(?:(?:one )?of (?:the "
+    r"|my |our )?(?:\w+ (?=[a-z]+s\b))?)?(?:cost )?([a-z]+)|\b(subtotals?(?!:? ?[$£€\d])|totals(?=\W*$|,? please"
+    r"| for each| by| per)|breakdown|respectively|separately|individually|we each|(?:at|from|in|by|of) each(?=\s*(?:\?"
+    r"|$))|how much each|(?:what|how much) (?:would|does|do|did|will) (?:every(?:one|body)|each(?: one"
+    r"| of them)?)(?= (?:cost|come|charge|be|spend|buy|use)\b)|(?:total|sum|amount) for each of us)\b"
 )
 _OF_EACH = re.compile(r"\b(?:(?:for|in|of|at|by|on) (?:each|every)|by) (?:month|week|day)\b", re.IGNORECASE)
 _TIMES = re.compile(rf"\b{DAYS}\b|\b(?:{MONTHS}|May)\b")
@@ -211,9 +203,6 @@ def _counted(asked: Asked) -> Asked:
     found = [(match, list(map(stem, match[2].lower().split()))) for match in _COUNT.finditer(asked.text)]
     found = [each for each in found if not (asked.sharers and each[1][0] in PEOPLE)]
     counts = [match for match, words in found if (PARTS - _NO_COUNTS) & set(words) and not {words[0]} & PEOPLE - PARTS]
-    counts = [
-        match for match in counts if not re.search(r" (?:day|night|week) (?:trip|visit|tour)", match[0])
-    ]  # "5 day trip"
     asked.counts = tuple(int(asked.take(match)) for match in counts)
     return asked
 
@@ -256,7 +245,8 @@ def _sharers(asked: Asked, split: re.Match[str]) -> str:
     )
     if not found and (parts or nouns & PARTS):  # the parts are asked for
         return ""
-    if len(certain or found) != 1 or (not certain and _WITH_ME.search(near)) or "0" in found:
+    more = any(_BESIDE.search(f"{text[: each.start()]}#{text[each.end() :]}") for each in found.values())
+    if len(certain or found) != 1 or (not certain and (more or _WITH_ME.search(near))) or "0" in found:
         raise Unread("between how many it is split")
     return (certain or list(found))[0]
 
@@ -268,7 +258,7 @@ def _number_of(one: re.Match[str], text: str) -> str:
     single = re.search(r"(?<!each )\bone\b|single", one[0], re.IGNORECASE)
     if len(re.findall(rf"\b{noun} (?:\d|[A-Z]|\w+:)", text, re.IGNORECASE)) > 1:  # "Unit 1: ... Unit 2: ..."
         return ""
-    if not single and (listed or noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS):
+    if not single and (noun in PARTS | PEOPLE | EVERYTHING | _NO_THINGS or (listed and "each" in one[0].split())):
         return ""
     found = _OF_MANY.fullmatch(text)
     before, after = (stems(found[1]), stems(found[3])) if found else ([], [])

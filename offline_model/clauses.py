@@ -155,7 +155,9 @@ class Clauses:
         """How many there are according to another clause."""
         near = [each for each in self.counts if each.label in {"", piece.label}]
         if unit not in {"", "each"}:
+            other = name and unit in w.CONTAINERS | w.MEASURES - w.TIMES - w.PEOPLE  # "5 kg rice $6 a kg, dal $4 a kg"
             fits = [each for each in near if same(unit, each.nouns)]
+            fits = [each for each in fits if not (other and each.is_priced) or name & set(each.nouns)]
         else:
             near = [each for each in near if not each.is_priced]
             fits = [each for each in near if name & set(each.nouns)]

@@ -177,6 +177,8 @@ class Reading:
         if not chosen and (self.unit or self.before(self.price) in {"@", "at", "à", *_TIMES, "for"}):
             chosen = measured
         late = [at for at in measured if at > self.price and self.before(at) == "for" and not self.unit and chosen]
+        times = w.TIMES - {"minute", "min"}  # "5 rooms for 2 nights at $90"
+        late += [at for at in measured if at < self.price and counts and stem(self.after(at)) in times]
         late += [at for at in counts if chosen and at > self.price > chosen[0] and self.before(at) != "at"]
         named = [at for at in numbers if kinds[at] == "digit" and is_plural(self.after(at))]
         named += [at for at in numbers if kinds[at] == "digit" and self.after(at) == "at" and self.value(at) != 1]

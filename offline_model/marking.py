@@ -67,7 +67,7 @@ _AMOUNT = re.compile(
   | \b\d{{1,5}}\ (?-i:(?:[A-Z][A-Za-z]+\ ){{1,3}})(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|blvd|way|court)\b\.?
   | \b(?:[a-z]+\ )?0\d{{2,}}\b(?![.,/:]\d) | \b\d{{1,2}}/\d{{1,2}}(?=\s+\d{{1,2}}:\d\d)
   | \b(?:i'?m|i\ am|(?:s?he)(?:'s|\ is))\ \d{{1,3}}\b(?:{_ENDS}|(?=\ (?:and|but|so|now)\b))
-  | \b(?:family|party|group|team|crew|table|class|staff|office)\ of\ \w+\b(?!\ (?:adult|kid|senior)s?\b)
+  | \b(?:family|party|group|team|crew|table|class|staff|office)\ of\ \w+\b(?!\ (?:adult|kid|senior)|[^.,;:\n]*\ each\b)
   | \bsizes?\ \d+(?:\.5)?\b(?:\ and\ \d+\b(?=:))?
   )
   | (?P<dims>\d+(?:[.,/]\d+)?(?:[x×]\d+(?:[.,]\d+)?)+(?!\w)|\b1\d/\d(?=\ [a-z])

@@ -22,7 +22,7 @@ from offline_model.tidying import NET, SYMBOLS, plain, tidy
 from offline_model.unpriced import Unpriced
 from offline_model.words import stem, stems
 
-_TAXED = re.compile(r"(?i)%[^.;\n%]*\b(?:tax|vat|gst|hst)\b|\b(?:tax|vat|gst|hst)\b[^.;\n%]{0,20}\d%")
+_TAXED = re.compile(r"(?i)%[^.;\n%]*\b(?:tax|vat|gst|hst)\b|\b(?:tax|vat|gst|hst)\b[^.;\n%]{0,20}(?:\d%|[$£€.]\d)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff]")
 _ARE_EACH = re.compile(r"(?i)\b(?:prices?|all|these) (?:(?:are|is) )?(?:for one|each|per \w+)\b|\bunit prices?\b")
 _PERIODS = (r"daily|a day", r"weekly|a week", r"monthly|a month", r"yearly|annual\w*|a year|per year")
@@ -30,8 +30,9 @@ _OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| h
 _OWN_SUM = re.compile(rf"(?i)(?:i|we)(?:['’]ve| had| have)(?: got)? {M}(?=\s*(?:$|(?:at|in|to|from|left|on|cash)\b))")
 _OTHERS_PAY = re.compile(r"(?i)(?<!\bi )(?<!\bwe )\b(?:pays|gives?|gave|covers?|covered|owes?)\b")
 _BEFORE_TAX = re.compile(
-    r"\bbefore (?:the )?(?:tax|vat|gst|discount)|\bsubtotal\b|\bboth (?:numbers|totals)\b", re.IGNORECASE
+    r"(?i)\b(?:before|ignoring|counting|pre|ex)[ -](?:the )?(?:tax|vat|gst|tip|disc)|\bsubtotal|\bboth (?:numb|tota)"
 )
+_SPAN = re.compile(r"(?i)\b(?:\d+|two|three|four|five|six|seven|ten|long)[ -](?:day|night|week|month)")
 _THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how much|what|which)\b", re.IGNORECASE)
 _EACH_PART = re.compile(
@@ -61,6 +62,9 @@ def read_purchases(text: str) -> Problem:
     bill = _Bill(Clauses(pieces, marks, are_each=bool(_ARE_EACH.search(text))), text)
     labels, entries = bill.labels, bill.entries
     if "every" in asked.kinds:  # "per month" asks for the parts if these are months
+        times = any(set(each.nouns[:1]) & w.TIMES and each.value != str(len(labels)) for each in bill.clauses.counts)
+        if times or (len(labels) == 1 and _SPAN.search(rest)):
+            raise Unread("of how many days or months the cost of one is asked")
         asked.kinds = asked.kinds - {"every"} | ({"each"} if len(labels) > 1 else set())
     named = len(labels) > 1 and "" not in labels
     if asked.counts and (len(entries) < max(asked.counts) or (named and set(asked.counts) != {len(labels)})):
@@ -162,7 +166,7 @@ class _Bill:
                 raise Unread(f'"{shown}"')
             entry = replace(entry, taken_off=True)
         alone = stands_alone(piece, self.entries)
-        whole = (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and alone
+        whole = (entry.is_fee or entry.taken_off) and w.EVERYTHING & words and alone and entry.place is piece
         (every if each_part else self.overall if whole else self.entries).append(entry)
 
     def is_for_each_part(self, text: str, words: set[str]) -> bool:
@@ -196,11 +200,13 @@ class _Bill:
         return place.joined == "¦" and not re.search(r"\b[A-Z][\w'’]*$", before)
 
     def of_its_part(self, entry: Entry, text: str) -> Entry:
-        """A voucher for a part by its name, whichever part was spoken of last."""
-        named = [
-            each for each in dict.fromkeys(p.label for p in self.pieces) if each and set(stems(each)) & set(stems(text))
-        ]
-        if HELD_VOUCHER.search(text) and len(named) == 1:
+        """A voucher for a part by its name, or a fee from one, whichever part was spoken of last."""
+        labels = {each.label for each in self.pieces} - {""}
+        named = [each for each in labels if set(stems(each)) & set(stems(text))]
+        paid_to = re.search(r"\b(?:from|for|at|to)\s(?:the\s)?[A-Z]", text) and (entry.is_fee or "iscount" in text)
+        if paid_to and not named and len(labels) > 1:
+            raise Unread(f'what "{self.marks.shown(text)}" is for')
+        if (HELD_VOUCHER.search(text) or paid_to) and len(named) == 1:
             return replace(entry, place=replace(entry.place, label=named[0]))
         return entry
 
@@ -255,8 +261,12 @@ class _Bill:
         names = [set(stems(entry.name)) - filling for entry in self.entries]
         none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
         labels = {*self.labels, *none, ""}
+        some = self.overall or not self.rates or any(each.label or each.entry for each in self.rates)
+        before = some and used & (w.ADDITIONS | w.DISCOUNTS)
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
+            if before and _BEFORE_TAX.search(piece.text) and not re.search(ANY, piece.text):
+                raise Unread(f'"{piece.text}"')
             whole = _ASKING.match(piece.text) or words & (w.EVERYTHING | {"average"})
             if set(self.labels) - {""} and piece.label not in labels and not whole:
                 raise Unread(f'No price found for "{piece.label}: {self.marks.shown(piece.text)}"')
@@ -280,11 +290,11 @@ class _Bill:
             raise Unread(f"whether {' and '.join(none)} counts, which costs nothing")
         known = w.LEADING | w.NOT_NAMES | w.FEES | w.DISCOUNTS | w.EVERYTHING
         named = re.compile(
-            rf"[A-Z][\w'’.&-]*\s+{N}\s+(?!(?:at|for|x|each|per|pcs|pieces|units)\b)[^\W\d_]|[A-Z]\w+\s+an?\s.*{M}"
+            rf"[A-Z]\S*(?:\s[a-z]+)?\s+{N}\s+(?!(?:at|for|x|each|per|pcs|pieces|units)\b)[^\W\d_]|[A-Z]\w+\s+an?\s.*{M}"
         )
         for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
             follows = piece.label and before.line == piece.line and piece.label == before.label
-            begins = before.sentence != piece.sentence and re.search(M, piece.text)
+            begins = before.sentence != piece.sentence and self.clauses.has_price(piece.text)
             first = re.match(r"[A-Z][\w'’]+", piece.text)  # "Ikea 2 rugs $9 each, Jysk 1 mat $5"
             is_name = first and stem(first[0].lower()) not in known
             lower = re.match(rf"([a-z'’.&-]{{3,}})\s+{N}\s+(?!(?:at|for|x|each|per)\b)([^\W\d_]+)", piece.text)
@@ -315,7 +325,8 @@ class _Bill:
     def take_entries_for_parts(self, text: str) -> None:
         named = {each.name for each in self.entries if not (each.is_counted or each.taken_off or each.is_fee)} - {""}
         firsts = Counter(each.split()[0] for each in named if len(each.split()) > 1)
-        if {"on", "for", "with"} & firsts.keys():  # "Lena $6 on stickers and $2 on gum"
+        times = w.MEASURES & {stem(each.name.split()[0]) for each in self.entries if each.name}
+        if times or {"on", "for", "with"} & firsts.keys():  # "Lena $6 on stickers and $2 on gum"
             raise Unread("what is of whom")
         if firsts and max(firsts.values()) > 1:
             if not all(text.count(first) > number for first, number in firsts.items()):

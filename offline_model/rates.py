@@ -39,6 +39,8 @@ _KNOWN = EVERYTHING | frozenset(
     "we thing item good product material invoice receipt shop store po top us me since because when with as that "
     "thi".split()
 )
+_SOME = re.compile(rf"(?i)\b(?:off|on) (?:(?:the|just|only) )*(?:{N}|an?\b|single|half)|^{N} (?:at|with|has|is)\b")
+_WHERE = re.compile(r"(?i)\b(?:at|from|only) (?:the )?(?!checkout|least|till)([a-z]+)|\bonly\b")
 _FILLING = EVERYTHING | frozenset("of the and in for size a".split())
 
 
@@ -80,6 +82,11 @@ class Scopes:
             raise self._unsure(piece)
         name = next((word for word in _NAMES if word in kinds), "added")
         entry, label = self._named(piece, words - DISCOUNTS - ADDITIONS) or self._placed(piece, words)
+        where = {stem(each.lower()) for each in _WHERE.findall(piece.text)} - EVERYTHING - PARTS
+        stray = piece.label not in {"", *labels_of(self.entries)} and not EVERYTHING & {*words, *stems(piece.label)}
+        some = _SOME.search(piece.text) and not (entry and entry.quantity == "1")
+        if some or ((where or stray) and not (entry or label)):
+            raise self._unsure(piece)
         return Rate(self.marks[found[0]].value, off, name, entry, label)
 
     def _unsure(self, piece: Piece) -> Unread:

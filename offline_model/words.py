@@ -204,12 +204,11 @@ _AMOUNT = re.compile(rf"[$£€¥₹@%]|(?<![\w-]){_NUMBER}|\beach\b", re.IGNORE
 _ASKS = re.compile(r"(?i)\b(?:how|what'?s?)\b|\b(?:which|who|total|sum|add|is|are|do|does|did|should)\b.*\?")
 _HARMLESS = re.compile(
     r"(?i)\b(?:do|should|must) i (?:give|hand) (?:her|him|them|it) back\b|\b(?:kids?|children|under-?\w+s?) (?:(?:go"
-    r"|get in|eat|are) )?free\b|\bfree[ -](?:ship(?:ping)?|delivery"
-    r"|postage|p&p|freight|range|parking|weight|returns?|\d)|\bor madam\b|(?<=[,;] )(?!one|two|second|third|it\b"
-    r"|another)[a-z]+ (?:is |are )?free(?=\s*[.,;\n]|$)"
+    r"|get in|eat|are) )?free\b|\bfree[ -](?:ship(?:ping)?|delivery|postage|p&p|freight|range|parking|weight|returns?"
+    r"|\d)|\bor madam\b|(?<=[,;] )(?!one|two|second|third|it\b|another)[a-z]+ (?:is |are )?free(?=\s*[.,;\n]|$)"
     r"|\bchange (?:\w+ ){1,5}back\b|(?<!\d )\bback from (?:the |my |our )?(?:airport|station|hotel|work|school|town)\b"
-    r"|(?:\w+-|\b(?:delivery|shipping|postage) from [^,.;\n]{1,30}|\b(?:gluten|sugar|dairy|fat|peat|acid|lead|nut"
-    r"|oil|lactose|duty|installation|setup|assembly|fitting|deliver(?:y|ed)|shipping|postage|included|parking)(?: is"
+    r"|(?:\w+-|\b(?:delivery|shipping|postage) from [^,.;\n]{1,30}|\b(?:gluten|sugar|dairy|fat|peat|acid|lead|nut|oil"
+    r"|lactose|duty|installation|setup|assembly|fitting|deliver(?:y|ed)|shipping|postage|included|parking)(?: is"
     r"| was)? )free\b"
 )
 UNTAXED = re.compile(

@@ -180,6 +180,54 @@ AT_FIRST_SIGHT: dict[str, list[str] | None] = {
     "purchase. Total?": None,
     "Semester 1: rent $640, books $300. Semester 2: rent $665, books $200. How much did my costs go up?": ["75"],
     "Pizza 20.00, drinks 10.00, my ice cream 5.00. Pizza and drinks are shared by 3. What do I pay?": None,
+    "Motel: 2 nights at $95 a night. Petrol $50. We were away 4 days. What is the cost per day?": None,
+    "Ramen $48, split between Ida, Ben and three friends. How much each?": None,
+    "Ramen $48, split between two couples and Ida. How much each?": None,
+    "Bus $600, fuel $90. There are 7 of us but the guide pays nothing. How much per person?": None,
+    "Bus $600, fuel $90. Split 7 ways, the guide rides free. How much each?": None,
+    "Inn: 4 rooms for 3 nights at $85. Taxi: $40. Total?": None,
+    "Ida bought 4 mugs at $3 each. Ben also bought 2 bowls at $5 each. How much did each spend?": None,
+    "5 skeins of yarn at $6 each, hooks $8. Cost per shawl? Love, Gran": None,
+    "We bought 5 tickets for $60 in total. How much did each ticket cost? Thanks, Ida": ["12"],
+    "4 ciders at $6.50, 3 pies at $8 at the Swan. 15% tip at the Swan only. Total?": ["57.5"],
+    "Pub: 4 ciders at $6.50, 3 pies at $8 at the Swan. 15% tip at the Swan only. Total?": None,
+    "4 ciders at $6.50, 3 pies at $8. 2 cokes at $4 at the Anchor. 15% tip at the Swan only. Total?": None,
+    "Butcher: 2 ducks at $9 each with 20% off one. Total?": None,
+    "Butcher: 3 ducks at $9 each, one at 20% off. Total?": None,
+    "I bought 4 mugs at $3 each, my sister bought 2 bowls at $5 each. How much did I spend?": None,
+    "My wife ordered 2 bowls at $5 each; I ordered 4 mugs at $3 each. What is my total?": None,
+    "I bought 4 mugs at $3 each, my sister bought 2 bowls at $5 each. How much did we spend?": ["22"],
+    "Aldi\n3 jams @ $2.50\nTAX 6%\n\nSpar\n2 pots @ $8.00\nTAX 6%\n\nTotal of both before tax?": None,
+    "Aldi: 3 jams at $2.50 each, tax $0.45. Spar: 2 pots at $8 each. What is the pre-tax total?": None,
+    "Costa 2 teas 3.10 each. Wagamama 3 bowls 9.95 each. Bowling alley 3 games 7.50 each. Average per place?": None,
+    "The dean's office ordered 5 lamps at $9 each from Ikea and 2 rugs at $30 each from Jysk. The alumni office "
+    "ordered 8 mugs at $4 each from Argos. What is the total for each office?": None,
+    "The red team bought 5 bibs at $6 each from Decathlon. The blue team bought 9 cones at $2 each from Argos, and 2 "
+    "balls at $7 each from Sportsco. Which team spent more?": None,
+    "Need 3 quotes compared, cheapest please: Van firm X £340 + 5 hours loading at £20 per hour; Van firm Y £520 all "
+    "in; Van firm Z 90 miles at £4.20 per mile.": None,
+    "A class of 31 pupils each brings £4.50 for a trip. How much is that in total?": ["139.5"],
+    "A group of 12 pensioners each pay £4.50 for lunch. What is the total?": ["54"],
+    "Giro - 3 helmets at €40 each. Lezyne - 5 pumps at €20 each. Order fee of €12 from Lezyne. What do I owe each "
+    "brand?": ["120", "112"],
+    "Giro - 3 helmets at €40 each. Lezyne - 5 pumps at €20 each. Order fee of €12 from Abus. What do I owe each "
+    "brand?": None,
+    "15 bowls at $11 each from Wok Star; 15 teas at $4 each from Cha. How much was the whole team lunch, and what does "
+    "that make per head for 15 people?": ["225", "15"],
+    "Dukan: 4 kg sugar at ₹45 per kg, ghee at ₹600 per kg. Total?": None,
+    "Hired 3 painters at ₹800 each. Paint from Asian dealer: 20 tins at ₹450 each. Brushes: 8 sets at ₹90 each. What "
+    "is labour total, material total, and overall?": None,
+    "Diesel $80, meals $70. It was a 3-day trip. Cost per day?": None,
+    "Bus $600, fuel $90. There are 7 of us. The guide pays no share. How much per person?": None,
+    "Lodge: 4 nights for 3 people at $85. Total?": None,
+    "5 skeins of yarn at $6 each, hooks $8. What's the cost of a shawl? Love, Gran": None,
+    "I bought 4 mugs at $3 each, my best friend bought 2 bowls at $5 each. How much did it cost me?": None,
+    "Cafe: 3 teas at $2.50 each, tip 20%. Pub: 2 pies at $8 each. Total before tip?": None,
+    "Giro - 3 helmets at €40 each. Lezyne - 5 pumps at €20 each. Discount of €12 from Giro. Total per shop?": [
+        "108",
+        "100",
+    ],
+    "Mason: 3 days at £90 per day. Tiles: 40 at £6 each. Glue: 12 bags at £3. Totals for labour and materials?": None,
 }
 
 
