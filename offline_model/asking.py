@@ -272,8 +272,8 @@ def _number_of(one: re.Match[str], text: str) -> str:
 def _money(text: str) -> str:
     """The amount, times how many notes of it there are: "three $100 bills"."""
     *times, amount = re.split(r"(?<=\w) (?=[$£€]\d)", text)
-    number = figures(re.sub(r"[^\d.,]", "", amount).strip(".,"))
-    if number is None:
+    number = figures(written := re.sub(r"[^\d.,]", "", amount).strip(".,"))
+    if number is None or re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", written):  # "€2.000" may be two or two thousand
         raise Unread(f'"{text}"')
     many = spoken([times[0].lower()])[0] if times else None
     return decimal(many * int(number)) if many and number.isdigit() else number

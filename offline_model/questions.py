@@ -63,7 +63,7 @@ _HELD = re.compile(
 _NOT_READ = re.compile(
     r"(?i)\bcost an? (?:day|night|week)\b|\bper (?:item|unit|piece|product|gram|ounce|lit(?:er|re))\b"
     r"|\b(?:surplus|shortfall|percent\w*|fraction|proportion|median|combinations?|ratio|odd one"
-    r"|(?:for|over|in) an? (?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
+    r"|(?:for|over|in) an? (?:whole |full )?(?:year|month|week|day|decade)|an?(?:other| second| third) \w+"
     r"|the (?:two|three|four|top|bottom) (?:\w+ )?(?:cheapest|dearest|most|least|highest|lowest|biggest))\b"
 )
 _PARTS, _PEOPLE = one_of(PARTS - PEOPLE), one_of(PEOPLE)

@@ -137,6 +137,7 @@ _ALWAYS = _any(
     bring) (?:\w+ ){1,3}back|trade[ds]?[ -]in|(?<!thanks )in advance|rebate later|except
     (?<!are )(?<!prices )(?:exclud\w*|excl)|apart from|besides|other than|rather|instead|no longer|unless|wh(?:ich
     at)ever|alternatively|either(?! (?:place|way|shop|store|one)\b)|neither|otherwise|else|maybe|perhaps|possibly
+    (?:buy|save)[ -]more|i (?:think(?! of)|guess|believe)|times [$£€]?\d
     probably|(?:un|not )sure|unknown|tb[acd]|n/a|var(?:y|ies)|depend\w*|haggl\w*|negotiat\w*|match(?:es|ed)
     applied(?! to)|(?:don|didn|doesn|couldn|wasn|isn|won)[’']?t|never(?! ?mind)|(?<!each )(?<!the )(?:some|most|many
     none|any|several|few|one|two|three|part) of (?:th\w+|my|our|it|which|(?-i:[A-Z])\w+'s)|changed \w+ minds?
