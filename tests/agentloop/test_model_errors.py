@@ -275,6 +275,7 @@ async def test_a_deadline_that_passes_while_the_api_refuses_says_what_the_api_sa
         await Agent("tester", "Test.", client=server.client).run("go", deadline=0.4)
 
 
+@pytest.mark.slow
 async def test_a_failure_that_has_passed_is_not_the_reason_of_a_deadline(scripted_messages: Serve) -> None:
     async def hang() -> None:
         await asyncio.Event().wait()

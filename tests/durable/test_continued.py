@@ -68,6 +68,7 @@ def part_of_the_long_result(request: RecordedRequest) -> Reply:
 
 
 @pytest.mark.requirement("durable-kill")
+@pytest.mark.slow
 async def test_a_result_that_would_be_another_one_now_is_not_asked_for_again(
     tmp_path: Path, scripted_messages: Serve
 ) -> None:
@@ -94,6 +95,7 @@ async def test_a_result_that_would_be_another_one_now_is_not_asked_for_again(
 
 
 @pytest.mark.requirement("durable-kill")
+@pytest.mark.slow
 async def test_a_long_result_can_be_read_after_a_restart(tmp_path: Path, scripted_messages: Serve) -> None:
     def script(request: RecordedRequest) -> Reply:
         match turn_of(request):
@@ -115,6 +117,7 @@ async def test_a_long_result_can_be_read_after_a_restart(tmp_path: Path, scripte
 
 
 @pytest.mark.requirement("sessions")
+@pytest.mark.slow
 async def test_a_later_call_of_a_session_reads_a_long_result_of_an_earlier_one(
     tmp_path: Path, scripted_messages: Serve
 ) -> None:
