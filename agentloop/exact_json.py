@@ -96,6 +96,11 @@ def encodable_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def is_encodable(text: str) -> bool:
+    """Whether the text has no surrogate, and so can be sent as UTF-8."""
+    return text == encodable_text(text)
+
+
 def dumps(value: Any) -> str:
     """Encode as JSON. A `Decimal` is written with all digits, as a string if no float is equal to it.
 

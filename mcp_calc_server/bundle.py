@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
-from agentloop.exact_json import encodable_text
+from agentloop.exact_json import is_encodable
 from agentloop.mcp.server.program import default_name
 from mcp_calc_server.contract import contract_file
 from mcp_calc_server.options import PublishedOptions
@@ -106,7 +106,7 @@ class Bundle:
         files["manifest.json"] = (json.dumps(self.manifest(), indent=2) + "\n").encode()
         if sum(map(len, files.values())) > MAX_BYTES:
             raise ConfigurationError(f"The files of the bundle have more than {MAX_BYTES:,} bytes.")
-        if odd := next((name for name in files if name != encodable_text(name)), None):
+        if odd := next((name for name in files if not is_encodable(name)), None):
             raise ConfigurationError(f"{odd}: the name of the file is not UTF-8 text.")
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in sorted(files.items()):

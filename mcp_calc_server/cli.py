@@ -271,5 +271,5 @@ def _looked_at(context: click.Context, options: PublishedOptions) -> publishing.
         if _is_given(context.parent, name):
             raise click.UsageError(f"{flag(name)} stands after the word `{context.info_name}`.")
     published = publishing.published(options, _say)
-    published.info(options)
+    published.info(options)  # checks the name and the texts
     return published

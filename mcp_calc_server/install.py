@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agentloop import ConfigurationError
-from agentloop.exact_json import encodable_text
+from agentloop.exact_json import is_encodable
 from agentloop.mcp.client.config_file import read_document
 from agentloop.mcp.client.hosts import config_files
 from agentloop.own_files import OWNER_ONLY, replace_own
@@ -79,7 +79,7 @@ def plan(host: str, new: Mapping[str, Any], *, name: str) -> Change:
     merged = _merged(old, new) if isinstance(old, dict) else dict(new)
     servers[name] = merged
     text = json.dumps(config, indent=_indent(old_text), ensure_ascii=False) + "\n"
-    if text != encodable_text(text):
+    if not is_encodable(text):
         raise ConfigurationError(f"{path}: a path or value of the new entry is not UTF-8 text. Nothing was changed.")
     changes = _changes(old, merged) if isinstance(old, dict) else ()
     return Change(path, {"mcpServers": {name: new}}, text, old != merged, tuple(changes))

@@ -26,9 +26,9 @@ _OF_ONE = re.compile(
 )
 _OWN_SHARES = re.compile(
     r"(?is)\d (?:for (?:me|myself|my \w+)\b|(?-i:for [A-Z].*?\d for [A-Z]))|\bmy own\b|\bpay(?:s|ing)? (?:nothing|no\b"
-    r"|less|more|double|extra)\b|\bnot pay|\b(?:rid|go|eat|travel|stay|com|drink|get)e?s? (?:in )?(?:for )?free\b"
-    r"|\bexempt|\bno(?: charge|thing) for\b|\bcover the\b|(?:kid|driver|ren)s? (?:is|are) free|\b(?:is|are) (?:our|my|a"
-    r"|the) (?:guest|treat)|\d of us[^.?!\n]*\b(?:but|minus|less)\b"
+    r"|less|more|double|extra)\b|\bnot pay|\b(?:rides?|go(?:es)?|eats?|travels?|stays?|comes?|drinks?|gets?) (?:in )?"
+    r"(?:for )?free\b|\bexempt|\bno(?: charge|thing) for\b|\bcover the\b|(?:kids?|drivers?|children) (?:is|are) free"
+    r"|\b(?:is|are) (?:our|my|a|the) (?:guest|treat)|\d of us[^.?!\n]*\b(?:but|minus|less)\b"
 )
 _HALVES = re.compile(
     r"(?i)\b(?:go(?:ing)? halves|50[/-]50|fifty[ -]fifty|(?:my|our) half)\b|half of(?=:)|\b(?:pays? )?the other half\b"

@@ -30,7 +30,8 @@ _OWN_MONEY = re.compile(r"(?i)\b(?:i|we|s?he|they)(?: only| just)?(?:['’]ve| h
 _OWN_SUM = re.compile(rf"(?i)(?:i|we)(?:['’]ve| had| have)(?: got)? {M}(?=\s*(?:$|(?:at|in|to|from|left|on|cash)\b))")
 _OTHERS_PAY = re.compile(r"(?i)(?<!\bi )(?<!\bwe )\b(?:pays|gives?|gave|covers?|covered|owes?)\b")
 _BEFORE_TAX = re.compile(
-    r"(?i)\b(?:before|ignoring|counting|pre|ex)[ -](?:the )?(?:tax|vat|gst|tip|disc)|\bsubtotal|\bboth (?:numb|tota)"
+    r"(?i)\b(?:before|ignoring|counting|pre|ex)[ -](?:the )?(?:tax|vat|gst|tip|discount)|\bsubtotal"
+    r"|\bboth (?:numbers|totals)\b"
 )
 _SPAN = re.compile(r"(?i)\b(?:\d+|two|three|four|five|six|seven|ten|long)[ -](?:day|night|week|month)")
 _THEN = re.compile(r"\b(?:then|after|afterwards|finally|another|further)\b", re.IGNORECASE)
@@ -261,11 +262,11 @@ class _Bill:
         names = [set(stems(entry.name)) - filling for entry in self.entries]
         none = {each.label for each in self.pieces if {"nothing", "free", "no", "none"} & set(stems(each.text))}
         labels = {*self.labels, *none, ""}
-        some = self.overall or not self.rates or any(each.label or each.entry for each in self.rates)
-        before = some and used & (w.ADDITIONS | w.DISCOUNTS)
+        partly = self.overall or not self.rates or any(each.label or each.entry for each in self.rates)
+        changes = partly and used & (w.ADDITIONS | w.DISCOUNTS)
         for piece in self.pieces:
             words, asks = set(stems(piece.text)), _ASKING.search(piece.text)
-            if before and _BEFORE_TAX.search(piece.text) and not re.search(ANY, piece.text):
+            if changes and _BEFORE_TAX.search(piece.text) and not re.search(ANY, piece.text):
                 raise Unread(f'"{piece.text}"')
             whole = _ASKING.match(piece.text) or words & (w.EVERYTHING | {"average"})
             if set(self.labels) - {""} and piece.label not in labels and not whole:

@@ -92,7 +92,7 @@ _ANY_PART = frozenset(
 def check_questions(text: str, asked: Asked) -> None:
     """Raises Unread for a question or a request of which it is not known what it asks for."""
     who, buyers = _WHO.search(text), {each.lower() for each in _BUYS.findall(text)}
-    if who and buyers - {"i"} and ("i" in buyers or (who[1] or "i") in "iI"):
+    if who and buyers - {"i"} and ("i" in buyers or (who[1] or "i").lower() == "i"):
         raise Unread("who pays for what")
     for sentence in filter(None, map(str.strip, _SENTENCES.split(text))):
         bare = not re.search(r"\d", sentence)

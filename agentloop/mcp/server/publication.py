@@ -48,7 +48,7 @@ from agentloop import (
 from agentloop.delegation_context import EVENTS, STEPS, DelegationContext
 from agentloop.dispatch import cancel_and_wait
 from agentloop.events import EventHandler, fan_out, ignore
-from agentloop.exact_json import encodable_text
+from agentloop.exact_json import is_encodable
 from agentloop.limits import deadline_after
 from agentloop.mcp import exact_arguments, sdk_compat
 from agentloop.mcp.server.admission import CALLS_PER_MINUTE, MAX_AGENTS, Admission, RateLimit
@@ -138,8 +138,7 @@ class Publication:
             twice = sorted(name for name, count in names.items() if count > 1)
             raise ConfigurationError(f"More than one tool is published as {', '.join(twice)}.")
         for tool in published:
-            text = json.dumps(tool.spec.to_json(), ensure_ascii=False, default=str)
-            if text != encodable_text(text):
+            if not is_encodable(json.dumps(tool.spec.to_json(), ensure_ascii=False, default=str)):
                 raise ConfigurationError(f"{tool.name} has half a character (a lone surrogate) in its texts.")
 
     @cached_property

@@ -16,7 +16,7 @@ from mcp.server.lowlevel import Server
 
 from agentloop import Agent, ConfigurationError, Tool
 from agentloop.delegation_context import AGENT, KEEPS_RUNS, WITHDRAW
-from agentloop.exact_json import encodable_text
+from agentloop.exact_json import is_encodable
 from agentloop.loading import stdout_on_stderr
 from agentloop.mcp.server.offered import Offered
 from agentloop.mcp.server.prompts import Prompt
@@ -53,7 +53,7 @@ class ServerInfo:
             raise ConfigurationError(f"The name of the server is {clip(self.name, LINE)!r}: use printable characters.")
         for each in fields(self):
             text = getattr(self, each.name) or ""
-            if text != encodable_text(text):
+            if not is_encodable(text):
                 raise ConfigurationError(f"The {each.name} of the server is not UTF-8 text: {clip(text, LINE)}.")
 
 
